@@ -1,0 +1,459 @@
+"""The ports in memory: what every other adapter is held to, and enough for a first try and for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import secrets
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import PENDING, Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Attempt, Owner, StateChange
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import TableConflictError, VenueNotFoundError
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Clock,
+    Due,
+    Host,
+    Lease,
+    Leases,
+    LoadQuery,
+    Occupied,
+    OnCommit,
+    RecordPage,
+    RecordQuery,
+    Refused,
+    Wanted,
+)
+
+CLAIM = dt.timedelta(seconds=60)
+
+_GUEST_STATUS = {
+    AssignmentState.CONFIRMED: "confirmed",
+    AssignmentState.CANCELLED: "cancelled",
+    AssignmentState.FAILED: "failed",
+}
+
+
+class MemoryHost:
+    """
+    A host that keeps its bookings and venues in memory.
+
+    Args:
+        venues: The restaurants that it has.
+    """
+
+    def __init__(self, *venues: Venue) -> None:
+        self._lock = threading.RLock()
+        self._venues = {venue.id: venue for venue in venues}
+        self._bookings: dict[str, Booking] = {}
+        self._occupied: defaultdict[str, list[Occupied]] = defaultdict(list)
+
+    def put_venue(self, venue: Venue) -> None:
+        """Have a restaurant, or change it."""
+        with self._lock:
+            self._venues[venue.id] = venue
+
+    def put_booking(self, booking: Booking) -> None:
+        """Have a booking, or change it."""
+        with self._lock:
+            self._bookings[booking.id] = booking
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Take a table by other means than the pipeline's, as legacy or the staff do."""
+        with self._lock:
+            self._occupied[restaurant_id].append(occupied)
+
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Undo `occupy`."""
+        with self._lock:
+            self._occupied[restaurant_id].remove(occupied)
+
+    def booking(self, connection: Any, booking_id: str) -> Booking | None:  # noqa: ARG002 - there is no connection
+        """See `Host.booking`."""
+        with self._lock:
+            return self._bookings.get(booking_id)
+
+    def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:  # noqa: ARG002
+        """See `Host.venue`."""
+        with self._lock:
+            venue = self._venues.get(restaurant_id)
+        if venue is None:
+            raise VenueNotFoundError(restaurant_id)
+        return None if venue.version == known_version else venue
+
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+        """See `Host.occupied`."""
+        with self._lock:
+            return [taken for taken in self._occupied.get(restaurant_id, ()) if taken.window.overlaps(window)]
+
+    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:  # noqa: ARG002
+        """See `Host.unassigned`; it does not know which were enqueued, and leaves that to the store."""
+        with self._lock:
+            pending = [known for known in self._bookings.values() if known.is_pending and known.start_at > since]
+        return sorted(pending, key=lambda booking: (booking.start_at, booking.id))[: max(limit, 0)]
+
+    def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:  # noqa: ARG002
+        """Remember bookings that were passed in, and tell their guests how they came out."""
+        with self._lock:
+            for change in changes:
+                booking = self._bookings.get(change.record.booking_id) or change.record.booking
+                if booking is not None:
+                    status = _GUEST_STATUS.get(change.record.state) or _unsettled_status(booking, change)
+                    self._bookings[booking.id] = attrs.evolve(booking, status=status)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Undo what happens to its bookings inside the block if the block raises."""
+        with self._lock:
+            before = dict(self._bookings)
+            try:
+                yield
+            except BaseException:
+                self._bookings = before
+                raise
+
+
+def _unsettled_status(booking: Booking, change: AssignmentChange) -> str:
+    requeued = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
+    return PENDING if requeued else booking.status
+
+
+class MemoryStore:
+    """
+    An `AssignmentStore` and `EventSink` in memory.
+
+    Args:
+        host: The host's side.
+
+        clock: The store's clock.
+
+        on_commit: Called inside each commit, with None for the connection.
+
+    Attributes:
+        generation: The rollout's generation, to be set at will.
+
+        blocks: What is blocked, by restaurant.
+    """
+
+    inline = True
+
+    def __init__(self, host: Host, *, clock: Clock, on_commit: OnCommit | None = None) -> None:
+        self.host = host
+        self.clock = clock
+        self.on_commit = on_commit
+        self.generation = 0
+        self.blocks: defaultdict[str, list[Occupied]] = defaultdict(list)
+        self._lock = threading.RLock()
+        self._records: dict[str, AssignmentRecord] = {}
+        self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
+        self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+        self._events: dict[str, Event] = {}
+        self._changes: set[str] = set()
+        # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
+        self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+
+    # -- Reading --------------------------------------------------------------------------------------------------
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        with self._lock:
+            venue = self._venue(query.restaurant_id)
+            records = {key: self._records[key] for key in query.ids if key in self._records}
+            found = {key: self.host.booking(None, key) for key in query.ids}
+            bookings = {key: booking for key, booking in found.items() if booking is not None}
+            if any(key not in records and key not in bookings for key in query.booking_ids):
+                return None
+            given = {booking.id: booking for booking in query.bookings}
+            remembered = {key: record.booking for key, record in records.items() if record.booking is not None}
+            wanted = {**remembered, **bookings, **given}
+            return AssignmentContext(
+                now=self.clock.now(),
+                generation=self.generation,
+                venue=venue,
+                records=records,
+                bookings=bookings,
+                taken=tuple(self._taken_for(venue, wanted.values())),
+            )
+
+    def _venue(self, restaurant_id: str) -> Venue:
+        venue = self.host.venue(None, restaurant_id, None)
+        if venue is None:  # Only a host that takes None for a version would say so.
+            raise VenueNotFoundError(restaurant_id)
+        return venue
+
+    def _taken_for(self, venue: Venue, bookings: Iterable[Booking]) -> Iterator[Occupied]:
+        spans = [venue.planning_window(booking) for booking in bookings]
+        if not spans:
+            return
+        window = TimeWindow.around(spans)
+        for tables in self._taken[venue.id].values():
+            yield from (taken for taken in tables.values() if taken.window.overlaps(window))
+        yield from (block for block in self.blocks[venue.id] if block.window.overlaps(window))
+        yield from self.host.occupied(None, venue.id, window)
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
+        """See `AssignmentStore.knows`."""
+        with self._lock:
+            return change_id in self._changes
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        with self._lock:
+            found = sorted(
+                (record for record in self._records.values() if _asked_for(record, query)),
+                key=lambda record: record.booking_id,
+            )
+            page = tuple(found[: max(query.limit, 0)])
+            more = page[-1].booking_id if page and len(found) > len(page) else None
+            return RecordPage(now=self.clock.now(), records=page, next=more)
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        with self._lock:
+            return tuple(self._history.get(booking_id, ()))
+
+    def attempts(self, booking_id: str) -> tuple[Attempt, ...]:
+        """A booking's recorded plannings, oldest first."""
+        with self._lock:
+            return tuple(self._attempts.get(booking_id, ()))
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What was told, oldest first."""
+        with self._lock:
+            return tuple(self._events.values())
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        with self._lock:
+            return self.host.booking(None, booking_id)
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        with self._lock:
+            # The host may not know which have a record: with so many to spare, enough are left without those.
+            pending = self.host.unassigned(None, since, limit + len(self._records))
+            return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`; there is none."""
+
+    # -- Writing --------------------------------------------------------------------------------------------------
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`; an event that comes twice is kept once."""
+        with self._lock:
+            for event in events:
+                self._events.setdefault(event.id, event)
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        with self._lock:
+            now = self.clock.now()
+            ready = sorted(
+                (record.next_attempt_at, record.booking_id)
+                for record in self._records.values()
+                if record.owner is Owner.PIPELINE
+                and record.next_attempt_at is not None
+                and record.next_attempt_at <= now
+            )
+            return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
+
+    def _claim(self, booking_id: str, now: dt.datetime) -> Due:
+        record = self._records[booking_id]
+        deliveries = record.deliveries + 1
+        self._records[booking_id] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=deliveries)
+        return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=deliveries)
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        changes = sorted(changes, key=lambda change: change.record.booking_id)
+        with self._lock:
+            after: dict[str, AssignmentRecord] = {}
+            for change in changes:
+                self._check(change, after.get(change.record.booking_id))
+                after[change.record.booking_id] = change.record
+            contested = self._contested(after)
+            if contested:
+                raise TableConflictError(tuple(sorted(contested)))
+            woken = self._woken(after)
+            self._call_hooks(changes)
+            # Nothing from here on can fail.
+            for record in after.values():
+                self._seat(record)
+            self._records |= after | woken
+            for change in changes:
+                self._changes.add(change.id)
+                self._history[change.record.booking_id] += change.steps
+                if change.attempt is not None:
+                    self._attempts[change.record.booking_id].append(change.attempt)
+                self.emit(change.events)
+
+    def _check(self, change: AssignmentChange, staged: AssignmentRecord | None) -> None:
+        booking_id = change.record.booking_id
+        current = staged or self._records.get(booking_id)
+        change.check_version(current)
+        if change.assumed is not None:
+            booking = self.host.booking(None, booking_id)
+            venue = self._venue(change.record.restaurant_id)
+            change.check_assumed(current, booking, venue.version, self.generation)
+
+    def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
+        wanted: defaultdict[str, list[Occupied]] = defaultdict(list)
+        for record in after.values():
+            wanted[record.restaurant_id] += _seats(record)
+        contested = set()
+        for restaurant_id, seats in wanted.items():
+            ours = self._taken[restaurant_id]
+            new = [seat for seat in seats if not _same_seat(seat, ours[seat.table_id].get(seat.booking_id or ""))]
+            if not new:
+                continue
+            rivals: defaultdict[str, list[Occupied]] = defaultdict(list)
+            window = TimeWindow.around(seat.window for seat in new)
+            for other in (*seats, *self.blocks[restaurant_id], *self.host.occupied(None, restaurant_id, window)):
+                rivals[other.table_id].append(other)
+            for seat in new:
+                staying = [other for key, other in ours[seat.table_id].items() if key not in after]
+                for other in (*staying, *rivals[seat.table_id]):
+                    if other.booking_id != seat.booking_id and other.window.overlaps(seat.window):
+                        contested.add(seat.table_id)
+        return contested
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        """The records that wait for tables which *after* gives up, due now."""
+        now = self.clock.now()
+        freed: defaultdict[str, list[TimeWindow]] = defaultdict(list)
+        for before in map(self._records.get, after):
+            if before is not None:
+                kept = {(seat.table_id, seat.window) for seat in _seats(after[before.booking_id])}
+                given_up = [seat.window for seat in _seats(before) if (seat.table_id, seat.window) not in kept]
+                freed[before.restaurant_id] += given_up
+        woken = {}
+        for record in self._records.values():
+            windows = freed.get(record.restaurant_id)
+            if windows and record.booking and record.booking_id not in after and _waits(record):
+                venue = self._venue(record.restaurant_id)
+                wanted = venue.blocked(venue.turn(record.booking))
+                if any(wanted.overlaps(window) for window in windows):
+                    woken[record.booking_id] = attrs.evolve(record, next_attempt_at=now)
+        return woken
+
+    def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
+        with self.host.transaction() if isinstance(self.host, MemoryHost) else contextlib.nullcontext():
+            for hook in (getattr(self.host, "on_commit", None), self.on_commit):
+                if hook is not None:
+                    hook(None, changes)
+
+    def _seat(self, record: AssignmentRecord) -> None:
+        before = self._records.get(record.booking_id)
+        if before is not None:
+            for seat in _seats(before):
+                del self._taken[before.restaurant_id][seat.table_id][record.booking_id]
+        for seat in _seats(record):
+            self._taken[record.restaurant_id][seat.table_id][record.booking_id] = seat
+
+
+def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
+    return (
+        (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
+        and (not query.states or record.state in query.states)
+        and (not query.booking_ids or record.booking_id in query.booking_ids)
+        and (query.after is None or record.booking_id > query.after)
+    )
+
+
+def _seats(record: AssignmentRecord) -> list[Occupied]:
+    if record.allocation is None:
+        return []
+    movable = record.owner is Owner.PIPELINE and not record.pinned
+    return [
+        Occupied(
+            table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable
+        )
+        for table_id in record.allocation.tables
+    ]
+
+
+def _same_seat(seat: Occupied, other: Occupied | None) -> bool:
+    return other is not None and seat.window == other.window
+
+
+def _waits(record: AssignmentRecord) -> bool:
+    """Whether freed tables are news to it."""
+    return record.owner is Owner.PIPELINE and (
+        record.state is AssignmentState.ASSIGNMENT_PENDING
+        or (record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES)
+    )
+
+
+class MemoryLockManager:
+    """
+    A `LockManager` for the threads of one process.
+
+    Args:
+        clock: What leases expire by.
+
+        owner: Who its leases say they belong to; host and process unless told otherwise.
+    """
+
+    def __init__(self, clock: Clock, owner: str | None = None) -> None:
+        self.clock = clock
+        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}"
+        self._lock = threading.Lock()
+        self._held: dict[str, list[Lease]] = {}
+
+    def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
+        """See `LockManager.acquire`."""
+        with self._lock:
+            now = self.clock.now()
+            held = {want.key: [one for one in self._held.get(want.key, ()) if one.expires_at > now] for want in wanted}
+            leases = []
+            for want in wanted:
+                if len(held[want.key]) >= want.slots:
+                    return Refused(want.key)
+                lease = Lease(want.key, self.owner, secrets.token_hex(16), now + ttl)
+                held[want.key].append(lease)
+                leases.append(lease)
+            self._held |= held
+            return Leases(tuple(leases))
+
+    def release(self, leases: Leases) -> None:
+        """See `LockManager.release`."""
+        nonces = {lease.nonce for lease in leases.leases}
+        with self._lock:
+            for key in {lease.key for lease in leases.leases}:
+                left = [lease for lease in self._held.pop(key, ()) if lease.nonce not in nonces]
+                if left:
+                    self._held[key] = left
+
+
+class MemorySink:
+    """
+    An `EventSink` that keeps what it is told.
+
+    Attributes:
+        events: That, oldest first.
+    """
+
+    inline = True
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`."""
+        self.events.extend(events)

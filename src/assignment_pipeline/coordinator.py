@@ -1,0 +1,508 @@
+"""The coordinator: the flows, wired to ports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Self, TypeVar
+
+from assignment_pipeline.adapters.logging import LoggingSink
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.flow import assign, free, many, queue, review
+from assignment_pipeline.flow.conduct import Target
+from assignment_pipeline.flow.drive import arun, run
+from assignment_pipeline.flow.effects import Flow, Port, ReadHistory, ReadRecords
+from assignment_pipeline.flow.reassign import reassign
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.sweep import SweepReport, sweep
+from assignment_pipeline.handlers import AsyncHandler, Process, SyncHandler, Wiring
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.planning.base import Engine, Strategy
+from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.ports import (
+    AssignmentStore,
+    AsyncAssignmentStore,
+    AsyncLegacyPlanner,
+    AsyncLockManager,
+    Clock,
+    EventSink,
+    FlagResolver,
+    LegacyPlanner,
+    LockManager,
+    RecordPage,
+    RecordQuery,
+)
+from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+
+T = TypeVar("T")
+
+
+class _Base:
+    """What both coordinators are wired of."""
+
+    def __init__(
+        self,
+        store: AssignmentStore | AsyncAssignmentStore,
+        *,
+        flags: FlagResolver | None = None,
+        locks: LockManager | AsyncLockManager | None = None,
+        limiter: LockManager | AsyncLockManager | None = None,
+        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+        sinks: Sequence[EventSink] | None = None,
+        strategies: Sequence[Strategy] = (),
+        engine: Engine | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self.store = store
+        self.settings = settings or Settings()
+        self._legacy = legacy
+        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
+        self._ports: dict[Port, Any] = {
+            Port.STORE: store,
+            Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
+            Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
+            Port.LEGACY: legacy,
+            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
+            Port.FLAGS: EnvFlags() if flags is None else flags,
+        }
+
+    def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
+        ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
+        return Wiring(self._process, ports)
+
+    def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
+        return legacy is not None or self._legacy is not None
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the sinks have every event, at most *timeout* seconds; whether they have."""
+        return self._process.flush(timeout)
+
+    @property
+    def dropped_events(self) -> int:
+        """Events that no sink was given, because it was too slow."""
+        return self._process.outbox.dropped
+
+    @property
+    def failed_events(self) -> int:
+        """Events on which a sink raised."""
+        return self._process.outbox.failed
+
+    @property
+    def lost_releases(self) -> int:
+        """Locks that could not be let go of, and ended by themselves."""
+        return self._process.lost_releases
+
+
+class Coordinator(_Base):
+    """
+    Assigns tables to bookings.
+
+    Usable from any thread, and after a fork. Where a method says nothing else, what goes wrong with the infrastructure
+    is the outcome ``retry``, and only programming errors raise.
+
+    Args:
+        store: The pipeline's records; it brings the host with it.
+
+        flags: Where the pipeline is in charge; by default, what the environment says.
+
+        locks: Keeps two workers from the same booking; by default within this process only. It saves work, and
+            guards nothing: the commit does.
+
+        limiter: Bounds the assignments at one restaurant at a time; by default within this process.
+
+        legacy: The planner being replaced, run where the pipeline is off.
+
+        sinks: Who is told what happens; by default the log.
+
+        strategies: The host's say in which tables are best.
+
+        engine: What finds tables, instead of `TableEngine` with those strategies.
+
+        settings: How the flows behave.
+
+        clock: This machine's time, for what does not decide anything; what does is decided by the store's.
+    """
+
+    store: AssignmentStore
+
+    @classmethod
+    def in_memory(cls, *venues: Venue, **options: Any) -> Coordinator:
+        """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
+        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
+        clock = options.get("clock") or SystemClock()
+        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait until the sinks have every event."""
+        self.flush()
+
+    def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
+        return run(flow, SyncHandler(self._wiring(legacy)))
+
+    def assign(
+        self, booking: Booking, *, trigger: str = assign.CREATION, legacy: LegacyPlanner | None = None
+    ) -> AssignmentResult:
+        """
+        Find tables for *booking*, or say why there are none.
+
+        Args:
+            booking: The booking as it stands; it is the truth until it is settled.
+
+            trigger: What brought the call about, for the events. ``manual`` does not wait until a retry is due.
+
+            legacy: The planner to run where the pipeline is off, instead of the one that is wired.
+
+        Raises:
+            VenueNotFoundError: The host has no such restaurant.
+            Exception: Whatever the legacy planner raises.
+        """
+        flow = assign.assign(
+            Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy)
+        )
+        return self._run(flow, legacy)
+
+    def assign_id(
+        self, booking_id: str, restaurant_id: str, *, trigger: str = "queue", legacy: LegacyPlanner | None = None
+    ) -> AssignmentResult:
+        """
+        `assign`, for queues: the host is asked for the booking.
+
+        Raises:
+            BookingNotFoundError: Nobody knows it.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        target = Target(booking_id, restaurant_id)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
+        return self._run(flow, legacy)
+
+    def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
+        """
+        `assign` each of *bookings*, in their order, with one snapshot and one commit a restaurant and service day.
+
+        Raises:
+            ValueError: A booking comes twice.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+
+    def preview(self, booking: Booking) -> Decision:
+        """
+        What would become of *booking* now; nothing is written, and the flags do not matter.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(queue.preview(booking, self.settings))
+
+    def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """
+        Note that *booking* wants tables. The sweep sees to it, unless somebody assigns it first. Idempotent.
+
+        Returns:
+            Its record; None where the pipeline is not in charge.
+
+        Raises:
+            StoreUnavailableError: It could not be noted.
+        """
+        return self._run(queue.enqueue(booking, self.settings))
+
+    def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
+        """
+        Confirm tables that are held. A late call confirms too, as long as they are; else the outcome is `hold_lost`.
+
+        Raises:
+            BookingNotFoundError: The booking has no record.
+        """
+        return self._run(free.confirm(booking_id, self.settings, actor=actor))
+
+    def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """
+        Free a booking's tables, for good. An unknown one is cancelled all the same, so that nothing late seats it.
+
+        Args:
+            restaurant_id: Its restaurant, for a booking that neither the pipeline nor the host knows.
+        """
+        return self._run(free.cancel(booking_id, restaurant_id, self.settings, actor=actor))
+
+    def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
+        """
+        Seat *booking* as it is now: its old tables go only in the commit in which new ones are taken.
+
+        Args:
+            keep: Where there is no plan, leave everything as it was, with the outcome `kept` and the nearest times.
+                Otherwise the booking gives up its tables and waits as a new one would.
+
+        Raises:
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
+
+    def place(
+        self,
+        booking: Booking,
+        tables: Collection[str],
+        *,
+        actor: str,
+        expect_version: int | None = None,
+        allow: Collection[str] = (),
+    ) -> AssignmentResult:
+        """
+        Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
+
+        Args:
+            tables: Their ids.
+
+            actor: The person, as the audit is to name them.
+
+            expect_version: The record's version that the person saw, or None not to compare it.
+
+            allow: Names of rules to overrule, of `assignment_pipeline.planning.base.Rule`. That nobody else has the
+                tables cannot be overruled.
+
+        Raises:
+            IllegalTransitionError: The assignment has ended.
+            PlacementRefusedError: The tables break rules that were not allowed away.
+            StaleRecordError: The record is not at *expect_version*.
+            TableConflictError: Somebody else has one of the tables.
+            ValueError: *allow* names no rule, or one that cannot be overruled.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        flow = review.place(
+            booking, tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
+        )
+        return self._run(flow)
+
+    def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Have a booking in review, or a confirmed one, assigned anew: due at once, with all its attempts before it.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            IllegalTransitionError: It is neither in review nor confirmed.
+        """
+        return self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+        """
+        Turn a booking down, for good.
+
+        Args:
+            reason: A short code such as ``guest_withdrew``; never a guest's name or words.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            IllegalTransitionError: It is confirmed, or has ended already.
+            ValueError: *reason* is not a code.
+        """
+        return self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+
+    def review_queue(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> RecordPage:
+        """
+        The bookings that wait for a person, by id.
+
+        Args:
+            restaurant_id: Of that restaurant only.
+
+            after: Where the last page ended: its ``next``.
+
+            limit: At most so many.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+        """
+        return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """
+        A booking's transitions, oldest first.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+        """
+        return self._run(iter(ReadHistory(booking_id)))
+
+    def sweep(self, *, limit: int = 100) -> SweepReport:
+        """
+        See to at most *limit* bookings whose time has come, and to those that nobody enqueued. Call it every few
+        seconds, from as many workers as you like.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked what is due.
+        """
+        return self._run(sweep(self.settings, limit))
+
+    def joined(self, connection: Any) -> Joined:
+        """
+        `enqueue` and `cancel` inside a transaction that the host has open on *connection*.
+
+        Assigning happens after the host's commit: enqueue inside, assign after.
+
+        Raises:
+            TypeError: The store has no connections.
+        """
+        join = getattr(self.store, "joined", None)
+        if join is None:
+            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        ports = {**self._ports, Port.STORE: join(connection)}
+        return Joined(Wiring(self._process, ports, publishes=False), self.settings)
+
+
+class Joined:
+    """What can be done inside a transaction of the host's. Made by `Coordinator.joined`."""
+
+    def __init__(self, wiring: Wiring, settings: Settings) -> None:
+        self._wiring = wiring
+        self._settings = settings
+
+    def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """See `Coordinator.enqueue`."""
+        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+
+    def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """See `Coordinator.cancel`."""
+        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor)
+        return run(flow, SyncHandler(self._wiring))
+
+
+class AsyncCoordinator(_Base):
+    """
+    `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
+
+    A task that is cancelled waits for the question that it has put to a port, and lets go of its lock.
+    """
+
+    @classmethod
+    def in_memory(cls, *venues: Venue, **options: Any) -> AsyncCoordinator:
+        """See `Coordinator.in_memory`."""
+        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
+        clock = options.get("clock") or SystemClock()
+        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait until the sinks have every event."""
+        import asyncio  # noqa: PLC0415 - sync hosts need not load it
+
+        await asyncio.to_thread(self.flush)
+
+    async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
+        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+
+    async def assign(
+        self,
+        booking: Booking,
+        *,
+        trigger: str = assign.CREATION,
+        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+    ) -> AssignmentResult:
+        """See `Coordinator.assign`."""
+        flow = assign.assign(
+            Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy)
+        )
+        return await self._run(flow, legacy)
+
+    async def assign_id(
+        self,
+        booking_id: str,
+        restaurant_id: str,
+        *,
+        trigger: str = "queue",
+        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+    ) -> AssignmentResult:
+        """See `Coordinator.assign_id`."""
+        target = Target(booking_id, restaurant_id)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
+        return await self._run(flow, legacy)
+
+    async def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
+        """See `Coordinator.assign_many`."""
+        return await self._run(many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+
+    async def preview(self, booking: Booking) -> Decision:
+        """See `Coordinator.preview`."""
+        return await self._run(queue.preview(booking, self.settings))
+
+    async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """See `Coordinator.enqueue`."""
+        return await self._run(queue.enqueue(booking, self.settings))
+
+    async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
+        """See `Coordinator.confirm`."""
+        return await self._run(free.confirm(booking_id, self.settings, actor=actor))
+
+    async def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """See `Coordinator.cancel`."""
+        return await self._run(free.cancel(booking_id, restaurant_id, self.settings, actor=actor))
+
+    async def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
+        """See `Coordinator.reassign`."""
+        return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
+
+    async def place(
+        self,
+        booking: Booking,
+        tables: Collection[str],
+        *,
+        actor: str,
+        expect_version: int | None = None,
+        allow: Collection[str] = (),
+    ) -> AssignmentResult:
+        """See `Coordinator.place`."""
+        flow = review.place(
+            booking, tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
+        )
+        return await self._run(flow)
+
+    async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.requeue`."""
+        return await self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+        """See `Coordinator.reject`."""
+        return await self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+
+    async def review_queue(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> RecordPage:
+        """See `Coordinator.review_queue`."""
+        return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+
+    async def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `Coordinator.history`."""
+        return await self._run(iter(ReadHistory(booking_id)))
+
+    async def sweep(self, *, limit: int = 100) -> SweepReport:
+        """See `Coordinator.sweep`."""
+        return await self._run(sweep(self.settings, limit))
+
+
+def _in_review(restaurant_id: str | None, after: str | None, limit: int) -> RecordQuery:
+    states = (AssignmentState.MANUAL_REVIEW,)
+    return RecordQuery(restaurant_id=restaurant_id, states=states, after=after, limit=limit)

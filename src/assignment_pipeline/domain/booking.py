@@ -1,0 +1,102 @@
+"""What a guest asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.checks import aware_minute, flag, identifier, optional_identifier, to_utc, whole
+
+MAX_PARTY = 500
+MAX_TURN = dt.timedelta(hours=24)
+
+PENDING = "pending"
+
+
+class SeatingPreference(enum.StrEnum):
+    """Where a party wants to sit; a table stands in one of these, a booking may also take any."""
+
+    ANY = "any"
+    INDOOR = "indoor"
+    OUTDOOR = "outdoor"
+    BAR = "bar"
+
+
+def _copied(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _mapping(_: object, attribute: Any, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        msg = f"{attribute.name}: expected a mapping, got {value!r}"
+        raise ValueError(msg)
+
+
+@attrs.frozen
+class Booking:
+    """
+    A booking as the host knows it.
+
+    Attributes:
+        id: The host's id, as text.
+
+        restaurant_id: The restaurant it is for.
+
+        party_size: Guests, from 1 to 500.
+
+        start_at: When the party arrives. Timezone-aware, whole minutes.
+
+        end_at: When it leaves, at most 24 hours later; None leaves that to the policy's turn bands.
+
+        seating: Where it wants to sit. Holds for every table of a combination.
+
+        zone: The zone it wants, or None. Holds for every table of a combination.
+
+        accessible: Whether one of its tables must be accessible.
+
+        status: The guest's view, the host's to keep. Only ``pending`` is assigned.
+
+        attributes: Anything that the host's strategies want. Never compared, stored or put into an event.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    restaurant_id: str = attrs.field(validator=identifier)
+    party_size: int = attrs.field(validator=whole(1, MAX_PARTY))
+    start_at: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
+    end_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    seating: SeatingPreference = attrs.field(
+        default=SeatingPreference.ANY, converter=SeatingPreference, kw_only=True
+    )
+    zone: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
+    accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
+    status: str = attrs.field(default=PENDING, validator=identifier, kw_only=True)
+    attributes: Mapping[str, Any] = attrs.field(
+        factory=dict, converter=_copied, validator=_mapping, kw_only=True, eq=False, repr=False
+    )
+
+    @end_at.validator
+    def _is_after_start(self, attribute: Any, end_at: dt.datetime | None) -> None:
+        if end_at is None:
+            return
+        aware_minute(self, attribute, end_at)
+        if not dt.timedelta() < end_at - self.start_at <= MAX_TURN:
+            msg = f"end_at: expected a time at most 24 hours after start_at, {self.start_at}, got {end_at}"
+            raise ValueError(msg)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the host still waits for tables for it."""
+        return self.status == PENDING
+
+    def same_request(self, other: Booking) -> bool:
+        """Whether both ask for the same seats at the same time; the status does not count."""
+        return self._request == other._request
+
+    @property
+    def _request(self) -> tuple[object, ...]:
+        times = (self.start_at, self.end_at)
+        return (self.id, self.restaurant_id, self.party_size, *times, self.seating, self.zone, self.accessible)

@@ -1,0 +1,95 @@
+"""Validators shared by the values of the domain: each says what was expected, and what it got."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+MAX_ID_LENGTH = 200
+
+Validator = Callable[[Any, Any, Any], None]
+
+
+def identifier(_: object, attribute: Any, value: Any) -> None:
+    """A non-empty text of at most 200 printable characters."""
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > MAX_ID_LENGTH:
+        msg = f"{attribute.name}: expected a non-empty text of at most {MAX_ID_LENGTH} characters, got {value!r}"
+        raise ValueError(msg)
+
+
+def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
+    """None, or what `identifier` takes."""
+    if value is not None:
+        identifier(instance, attribute, value)
+
+
+def whole(low: int, high: int) -> Validator:
+    """A whole number from *low* to *high*, both included."""
+
+    def check(_: object, attribute: Any, value: Any) -> None:
+        if type(value) is not int or not low <= value <= high:
+            msg = f"{attribute.name}: expected a whole number from {low} to {high}, got {value!r}"
+            raise ValueError(msg)
+
+    return check
+
+
+def number(low: float, high: float) -> Validator:
+    """A number from *low* to *high*, both included."""
+
+    def check(_: object, attribute: Any, value: Any) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            msg = f"{attribute.name}: expected a number from {low} to {high}, got {value!r}"
+            raise ValueError(msg)
+
+    return check
+
+
+def flag(_: object, attribute: Any, value: Any) -> None:
+    """True or False, nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        msg = f"{attribute.name}: expected true or false, got {value!r}"
+        raise ValueError(msg)
+
+
+def to_utc(value: Any) -> Any:
+    """An aware datetime in UTC; anything else is handed to the validator as it is."""
+    if isinstance(value, dt.datetime) and value.utcoffset() is not None:
+        return value.astimezone(dt.UTC)
+    return value
+
+
+def sorted_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """The ids, sorted."""
+    return tuple(sorted(ids))
+
+
+def as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
+    """A tuple of them."""  # `tuple` itself, as a converter, has type checkers refuse every argument.
+    return tuple(items)
+
+
+def as_frozenset(items: Iterable[Any]) -> frozenset[Any]:
+    """A frozenset of them."""
+    return frozenset(items)
+
+
+def as_dict(items: Mapping[str, Any]) -> dict[str, Any]:
+    """A dict of its own."""
+    return dict(items)
+
+
+def aware(_: object, attribute: Any, value: Any) -> None:
+    """A datetime that knows its offset from UTC."""
+    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+        msg = f"{attribute.name}: expected a time with an offset from UTC, got {value!s}"
+        raise ValueError(msg)
+
+
+def aware_minute(instance: object, attribute: Any, value: Any) -> None:
+    """An aware datetime without seconds."""
+    aware(instance, attribute, value)
+    if value.second or value.microsecond:
+        msg = f"{attribute.name}: expected a whole minute, got {value!s}"
+        raise ValueError(msg)

@@ -1,0 +1,299 @@
+"""Tables, and which of them can be joined."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
+from assignment_pipeline.domain.checks import as_frozenset, as_tuple, flag, identifier, optional_identifier, whole
+from assignment_pipeline.domain.policy import AdjacencyMode
+from assignment_pipeline.domain.windows import TimeWindow
+
+MAX_COMBINATIONS = 100_000
+
+
+@attrs.frozen
+class Table:
+    """
+    A table on the floor.
+
+    Attributes:
+        id: What the restaurant calls it.
+
+        capacity: Its seats, from 1 to 500.
+
+        min_party_size: The smallest party that may sit at it alone.
+
+        max_party_size: The largest party that may sit at it alone; the capacity unless told otherwise.
+
+        zone: The part of the restaurant it stands in, or None.
+
+        seating: Indoors, outdoors or at the bar.
+
+        accessible: Whether a wheelchair gets to it.
+
+        active: Whether it is in use.
+
+        priority: Decides between tables of equal cost: the higher goes first.
+
+        tags: Anything that the host's strategies want to know about it.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    capacity: int = attrs.field(validator=whole(1, MAX_PARTY))
+    min_party_size: int = attrs.field(default=1, kw_only=True)
+    max_party_size: int = attrs.field(kw_only=True)
+    zone: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
+    seating: SeatingPreference = attrs.field(
+        default=SeatingPreference.INDOOR, converter=SeatingPreference, kw_only=True
+    )
+    accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
+    active: bool = attrs.field(default=True, validator=flag, kw_only=True)
+    priority: int = attrs.field(default=0, validator=whole(-1_000_000, 1_000_000), kw_only=True)
+    tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
+
+    @max_party_size.default
+    def _fits_its_seats(self) -> int:
+        return self.capacity
+
+    @min_party_size.validator
+    def _min_fits(self, attribute: Any, value: Any) -> None:
+        whole(1, self.capacity)(self, attribute, value)
+
+    @max_party_size.validator
+    def _max_fits(self, attribute: Any, value: Any) -> None:
+        whole(self.min_party_size, self.capacity)(self, attribute, value)
+
+    @seating.validator
+    def _stands_somewhere(self, attribute: Any, value: SeatingPreference) -> None:
+        if value is SeatingPreference.ANY:
+            msg = f"{attribute.name}: expected indoor, outdoor or bar, got {value.value!r}"
+            raise ValueError(msg)
+
+
+@attrs.frozen(eq=False)
+class Seating:
+    """
+    One table, or some joined ones, as a place for a party. Made by a `FloorPlan`, and compared by identity.
+
+    Attributes:
+        tables: The tables, in the floor's order.
+
+        mask: The same as bits, by position on the floor.
+
+        capacity: Seats in all.
+
+        min_party: The smallest party it is for: a smaller one could do without one of the tables.
+
+        max_party: The largest party it takes.
+
+        zone: The zone that all its tables share, or None.
+
+        seating: Where all its tables stand, or None when they differ.
+
+        accessible: Whether one of its tables is accessible.
+    """
+
+    tables: tuple[Table, ...]
+    mask: int
+    capacity: int
+    min_party: int
+    max_party: int
+    zone: str | None
+    seating: SeatingPreference | None
+    accessible: bool
+
+    @property
+    def table_ids(self) -> tuple[str, ...]:
+        """The ids of the tables, in the floor's order."""
+        return tuple(table.id for table in self.tables)
+
+    @property
+    def priority(self) -> int:
+        """The operator's priority, summed over the tables."""
+        return sum(table.priority for table in self.tables)
+
+    def grants(self, booking: Booking) -> bool:
+        """Whether it is where the booking wants to sit."""
+        return (
+            (booking.zone is None or booking.zone == self.zone)
+            and (booking.seating is SeatingPreference.ANY or booking.seating is self.seating)
+            and (not booking.accessible or self.accessible)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Occupied:
+    """
+    A table that is taken for a while.
+
+    Attributes:
+        table_id: The table.
+
+        window: For how long others are kept away.
+
+        booking_id: Who sits there, or None.
+
+        reason: Why it is taken where that is not a booking, such as ``maintenance``.
+
+        movable: Whether the booking could be given other tables. Never so for what the host reports.
+    """
+
+    table_id: str
+    window: TimeWindow
+    booking_id: str | None = None
+    reason: str | None = None
+    movable: bool = False
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+def _pairs(pairs: Iterable[Iterable[str]]) -> frozenset[frozenset[str]]:
+    return frozenset(map(frozenset, pairs))
+
+
+@attrs.frozen
+class FloorPlan:
+    """
+    The tables of a restaurant and which of them stand side by side.
+
+    Attributes:
+        tables: All its tables, each id once.
+
+        adjacent: Pairs of ids of tables that can be joined.
+    """
+
+    tables: tuple[Table, ...] = attrs.field(converter=as_tuple)
+    adjacent: frozenset[frozenset[str]] = attrs.field(default=frozenset(), converter=_pairs)
+
+    @tables.validator
+    def _are_distinct(self, attribute: Any, tables: tuple[Table, ...]) -> None:
+        counts = collections.Counter(table.id for table in tables)
+        repeated = [table_id for table_id, count in counts.items() if count > 1]
+        if repeated or not tables:
+            got = f"{repeated[0]!r} twice" if repeated else "none"
+            msg = f"{attribute.name}: expected one table or more, each id once, got {got}"
+            raise ValueError(msg)
+
+    @adjacent.validator
+    def _are_known_pairs(self, attribute: Any, adjacent: frozenset[frozenset[str]]) -> None:
+        known = {table.id for table in self.tables}
+        for pair in adjacent:
+            if len(pair) != 2 or not pair <= known:  # noqa: PLR2004 - a pair is two
+                msg = f"{attribute.name}: expected pairs of two different tables of the floor, got {sorted(pair)!r}"
+                raise ValueError(msg)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where each table stands in `tables`, and so which bit of a mask it is."""
+        return {table.id: position for position, table in enumerate(self.tables)}
+
+    @cached_property
+    def neighbours(self) -> tuple[int, ...]:
+        """The tables adjacent to each table, as a mask."""
+        masks = [0] * len(self.tables)
+        for pair in self.adjacent:
+            one, other = (self.positions[table_id] for table_id in pair)
+            masks[one] |= 1 << other
+            masks[other] |= 1 << one
+        return tuple(masks)
+
+    def joinable(self, mask: int, mode: AdjacencyMode) -> bool:
+        """Whether the tables in *mask* may be joined under *mode*; a single table may."""
+        members = tuple(_bits(mask))
+        around = [self.neighbours[position] & mask for position in members]
+        others = [mask & ~(1 << position) for position in members]
+        if mode is AdjacencyMode.PAIRWISE:
+            return around == others
+        if mode is AdjacencyMode.NEIGHBOURS:
+            return any(near == rest for near, rest in zip(around, others, strict=True))
+        reached, frontier = 1 << members[0], around[0]
+        while frontier & ~reached:
+            reached |= frontier
+            frontier = 0
+            for position in _bits(reached):
+                frontier |= self.neighbours[position] & mask
+        return reached == mask
+
+    def seatings(self, max_tables: int, mode: AdjacencyMode) -> tuple[Seating, ...]:
+        """
+        Every active table, and every set of up to *max_tables* of them that may be joined, by capacity.
+
+        Raises:
+            ValueError: There are more than 100,000.
+        """
+        largest: dict[int, int] = {}
+        level = [1 << position for position, table in enumerate(self.tables) if table.active]
+        active = sum(level)
+        found = [self._single(mask.bit_length() - 1) for mask in level]
+        for seating in found:
+            largest[seating.mask] = seating.max_party
+        for _ in range(max_tables - 1):
+            grown: dict[int, None] = {}
+            for mask in level:
+                near = 0
+                for position in _bits(mask):
+                    near |= self.neighbours[position]
+                for position in _bits(near & active & ~mask):
+                    joined = mask | 1 << position
+                    if joined not in grown and self.joinable(joined, mode):
+                        grown[joined] = None
+                if len(found) + len(grown) > MAX_COMBINATIONS:
+                    msg = (
+                        f"max_tables: expected a floor with at most {MAX_COMBINATIONS:,} combinations,"
+                        f" got more with up to {max_tables} tables each"
+                    )
+                    raise ValueError(msg)
+            for mask in grown:
+                # Taking one table away at a time reaches every smaller set that may be joined.
+                parts = (largest.get(mask & ~(1 << position), 0) for position in _bits(mask))
+                seating = self._joined(mask, 1 + max(parts))
+                largest[mask] = seating.max_party
+                found.append(seating)
+            level = list(grown)
+        return tuple(sorted(found, key=lambda seating: (seating.capacity, len(seating.tables), seating.mask)))
+
+    def _single(self, position: int) -> Seating:
+        table = self.tables[position]
+        return Seating(
+            tables=(table,),
+            mask=1 << position,
+            capacity=table.capacity,
+            min_party=table.min_party_size,
+            max_party=table.max_party_size,
+            zone=table.zone,
+            seating=table.seating,
+            accessible=table.accessible,
+        )
+
+    def _joined(self, mask: int, min_party: int) -> Seating:
+        tables = tuple(self.tables[position] for position in _bits(mask))
+        capacity = sum(table.capacity for table in tables)
+        zones = {table.zone for table in tables}
+        places = {table.seating for table in tables}
+        return Seating(
+            tables=tables,
+            mask=mask,
+            capacity=capacity,
+            min_party=min_party,
+            max_party=capacity,
+            zone=zones.pop() if len(zones) == 1 else None,
+            seating=places.pop() if len(places) == 1 else None,
+            accessible=any(table.accessible for table in tables),
+        )
+
+    def seating(self, table_ids: tuple[str, ...]) -> Seating | None:
+        """Those tables as one place for any party up to their seats, or None if one is unknown or named twice."""
+        if not table_ids or len(set(table_ids)) != len(table_ids) or not self.positions.keys() >= set(table_ids):
+            return None
+        return self._joined(sum(1 << self.positions[table_id] for table_id in table_ids), 1)

@@ -1,0 +1,286 @@
+"""Where an assignment stands, and one change to that."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, identifier, sorted_ids, to_utc, whole
+from assignment_pipeline.domain.events import Event, Scalar
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
+from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
+
+_COUNT = whole(0, 2**31)
+
+
+class Owner(enum.StrEnum):
+    """Who answers for a booking's tables."""
+
+    PIPELINE = "pipeline"
+    LEGACY = "legacy"
+
+
+@attrs.frozen(kw_only=True)
+class Allocation:
+    """
+    Tables that a booking has, confirmed or not.
+
+    Attributes:
+        tables: The ids of its tables, sorted.
+
+        turn: When the party sits.
+
+        blocked: For how long others are kept away: the turn with its buffers.
+    """
+
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+    turn: TimeWindow
+    blocked: TimeWindow = attrs.field()
+
+    @tables.validator
+    def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
+        if not tables or len(set(tables)) != len(tables):
+            msg = f"{attribute.name}: expected one table or more, each once, got {tables!r}"
+            raise ValueError(msg)
+
+    @blocked.validator
+    def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
+        if not blocked.covers(self.turn):
+            msg = f"{attribute.name}: expected a window that covers the turn, {self.turn}, got {blocked}"
+            raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentRecord:
+    """
+    Where the assignment of one booking stands.
+
+    Attributes:
+        booking_id: The booking.
+
+        restaurant_id: Its restaurant; empty only where an unknown booking was cancelled without naming one.
+
+        state: Where it stands.
+
+        version: Counts its transitions.
+
+        owner: Who answers for it.
+
+        booking: The booking as the pipeline last dealt with it, without attributes; None if it never did.
+
+        allocation: Its tables; there are some in the states assigned and confirmed, and in no other.
+
+        strategy: What found its tables.
+
+        attempts: Plannings recorded so far.
+
+        retries: Those of them that found nothing since it was last queued.
+
+        deliveries: How often the sweep has handed it out since something last came of it.
+
+        holds: Holds that have expired.
+
+        next_attempt_at: When the sweep takes it up: the next attempt, or the end of an unconfirmed hold.
+
+        pinned: Whether it may not be moved.
+
+        reason: Why it is in review, or has failed.
+    """
+
+    booking_id: str = attrs.field(validator=identifier)
+    restaurant_id: str
+    state: AssignmentState = attrs.field(default=AssignmentState.CREATED, converter=AssignmentState)
+    version: int = attrs.field(default=0, validator=_COUNT)
+    owner: Owner = attrs.field(default=Owner.PIPELINE, converter=Owner)
+    booking: Booking | None = None
+    allocation: Allocation | None = attrs.field(default=None)
+    strategy: str | None = None
+    attempts: int = attrs.field(default=0, validator=_COUNT)
+    retries: int = attrs.field(default=0, validator=_COUNT)
+    deliveries: int = attrs.field(default=0, validator=_COUNT)
+    holds: int = attrs.field(default=0, validator=_COUNT)
+    next_attempt_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    pinned: bool = False
+    reason: str | None = None
+
+    @allocation.validator
+    def _goes_with_the_state(self, attribute: Any, allocation: Allocation | None) -> None:
+        if self.owner is Owner.PIPELINE and (allocation is not None) != (self.state in SEATED):
+            got = f"{allocation!r} while {self.state}"
+            msg = f"{attribute.name}: expected tables in the states assigned and confirmed only, got {got}"
+            raise ValueError(msg)
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The ids of its tables, sorted; none when it holds none."""
+        return self.allocation.tables if self.allocation else ()
+
+
+@attrs.frozen(kw_only=True)
+class StateChange:
+    """
+    One transition, as the history keeps it.
+
+    Attributes:
+        version: The record's version that it led to.
+
+        from_state: Where the assignment stood.
+
+        to_state: Where it stands since.
+
+        trigger: What was fired.
+
+        reason: Why, or None where there is nothing to say.
+
+        actor: Who did it, or None for the pipeline.
+
+        tables: The tables that the booking had after it.
+
+        created_at: When, by the store's clock.
+    """
+
+    version: int
+    from_state: AssignmentState = attrs.field(converter=AssignmentState)
+    to_state: AssignmentState = attrs.field(converter=AssignmentState)
+    trigger: Trigger = attrs.field(converter=Trigger)
+    reason: str | None = None
+    actor: str | None = None
+    tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+
+
+class AttemptResult(enum.StrEnum):
+    """How a planning came out."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """
+    One planning that was recorded.
+
+    Attributes:
+        number: Counts them, from 1.
+
+        result: Whether it found tables.
+
+        strategy: What found them.
+
+        reason: Why it found none.
+
+        metadata: The parts of the cost, or how many tables each rule turned away.
+
+        created_at: When, by the store's clock.
+    """
+
+    number: int
+    result: AttemptResult = attrs.field(converter=AttemptResult)
+    strategy: str | None = None
+    reason: str | None = None
+    metadata: Mapping[str, Scalar] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+
+
+@attrs.frozen(kw_only=True)
+class Assumed:
+    """
+    What a change took for granted beside its record's version; the commit refuses it where that has moved.
+
+    Attributes:
+        booking: The host's booking as it was read; None if the host did not know it.
+
+        venue_version: The version of the venue that was planned on.
+
+        next_attempt_at: When the record was due, which freed tables and other sweeps move.
+
+        pinned: Whether the booking was pinned.
+
+        generation: The rollout's generation, or None for what no rollout gates.
+    """
+
+    booking: Booking | None
+    venue_version: str
+    next_attempt_at: dt.datetime | None
+    pinned: bool
+    generation: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentChange:
+    """
+    All that one assignment writes: a commit applies the whole of it, or nothing.
+
+    Attributes:
+        id: Its id, unique, by which a commit whose answer was lost is looked up.
+
+        record: The record as it is to be.
+
+        expected_version: The version it must have now; None if there must be no record.
+
+        steps: The transitions that lead from the one to the other.
+
+        attempt: The planning to record, if there was one.
+
+        events: What is told of it, in the same transaction.
+
+        assumed: What must still hold, or None for what does not depend on a plan.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    record: AssignmentRecord
+    expected_version: int | None
+    steps: tuple[StateChange, ...] = attrs.field(default=(), converter=as_tuple)
+    attempt: Attempt | None = None
+    events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
+    assumed: Assumed | None = None
+
+    @steps.validator
+    def _lead_to_the_record(self, _: Any, steps: tuple[StateChange, ...]) -> None:
+        before = self.expected_version or 0
+        versions = [change.version for change in steps]
+        if versions != list(range(before + 1, self.record.version + 1)):
+            msg = f"steps: expected versions from {before + 1} to {self.record.version}, got {versions}"
+            raise ValueError(msg)
+
+    def check_version(self, current: AssignmentRecord | None) -> None:
+        """
+        The guard of every commit, by which a store refuses what was decided on an older record.
+
+        Raises:
+            StaleRecordError: *current* is not the record that was expected.
+        """
+        if (current.version if current else None) != self.expected_version:
+            raise StaleRecordError(self.record.booking_id, "version")
+
+    def check_assumed(
+        self, current: AssignmentRecord | None, booking: Booking | None, venue_version: str, generation: int
+    ) -> None:
+        """
+        The guard of what was planned, given what the store finds inside its transaction.
+
+        Raises:
+            StaleRecordError: Something that the plan took for granted has moved.
+            StaleRolloutError: The rollout has.
+        """
+        assumed = self.assumed
+        if assumed is None:
+            return
+        if assumed.generation is not None and assumed.generation != generation:
+            raise StaleRolloutError(assumed.generation, generation)
+        found = {
+            "booking": booking == assumed.booking,
+            "venue": venue_version == assumed.venue_version,
+            "schedule": (current.next_attempt_at if current else None) == assumed.next_attempt_at,
+            "pinned": (current.pinned if current else False) == assumed.pinned,
+        }
+        for what, holds in found.items():
+            if not holds:
+                raise StaleRecordError(self.record.booking_id, what)

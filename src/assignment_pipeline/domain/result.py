@@ -1,0 +1,212 @@
+"""What the coordinator answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+
+import attrs
+
+from assignment_pipeline.domain.checks import as_dict, as_tuple, sorted_ids
+from assignment_pipeline.domain.record import AssignmentRecord
+
+
+class Mode(enum.StrEnum):
+    """What the flags have the pipeline do at a restaurant."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    ACTIVE = "active"
+
+
+class Outcome(enum.StrEnum):
+    """How a call came out."""
+
+    CONFIRMED = "confirmed"
+    ASSIGNED = "assigned"
+    RETRY = "retry"
+    MANUAL_REVIEW = "manual_review"
+    FAILED = "failed"
+    NOOP = "noop"
+
+    CANCELLED = "cancelled"
+    """`cancel` did what it was asked for."""
+
+    KEPT = "kept"
+    """`reassign` found nothing, and left the booking where it was."""
+
+    HOLD_LOST = "hold_lost"
+    """`confirm` came when the tables were gone."""
+
+
+class Reason(enum.StrEnum):
+    """Why a call came out as it did."""
+
+    PIPELINE_DISABLED = "pipeline_disabled"
+    SHADOW_UNAVAILABLE = "shadow_unavailable"
+    RUNTIME_DISABLED = "runtime_disabled"
+
+    CIRCUIT_OPEN = "circuit_open"
+    RATE_LIMITED = "rate_limited"
+    LOCK_CONTENTION = "lock_contention"
+    STORE_UNAVAILABLE = "store_unavailable"
+    COMMIT_UNKNOWN = "commit_unknown"
+    CONFLICT = "conflict"
+
+    TERMINAL_STATE = "terminal_state"
+    OWNED_BY_LEGACY = "owned_by_legacy"
+    NOT_DUE = "not_due"
+    BOOKING_CHANGED = "booking_changed"
+
+    PARTY_TOO_LARGE = "party_too_large"
+    PARTY_TOO_SMALL = "party_too_small"
+    NO_SUCH_SEATING = "no_such_seating"
+    OUTSIDE_SERVICE = "outside_service"
+    IN_PAST = "in_past"
+
+    NO_FIT = "no_fit"
+    INFEASIBLE = "infeasible"
+    CRASH_LOOP = "crash_loop"
+    HOLD_EXPIRED = "hold_expired"
+    BOOKING_GONE = "booking_gone"
+
+    BY_REQUEST = "by_request"
+    FREED_TABLES = "freed_tables"
+
+
+IMPOSSIBLE = frozenset(
+    {
+        Reason.PARTY_TOO_LARGE,
+        Reason.PARTY_TOO_SMALL,
+        Reason.NO_SUCH_SEATING,
+        Reason.OUTSIDE_SERVICE,
+        Reason.IN_PAST,
+    }
+)
+"""The reasons for which a party could never be seated as it asked."""
+
+WAITS_FOR_TABLES = frozenset({Reason.NO_FIT, Reason.INFEASIBLE})
+"""The reasons that freed tables may do away with."""
+
+
+@attrs.frozen
+class Plan:
+    """
+    Tables for a booking, and what they cost.
+
+    Attributes:
+        tables: Their ids, sorted.
+
+        cost: In wasted seats; lower is better.
+
+        parts: What the cost is made of, by the name of the term or strategy. They add up to it.
+
+        strategy: What found it: ``optimal_fit``, ``adjacency``, ``manual`` or a host strategy's name.
+    """
+
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+    cost: float
+    parts: Mapping[str, float] = attrs.field(converter=as_dict, hash=False)
+    strategy: str
+
+
+@attrs.frozen(kw_only=True)
+class Decision:
+    """
+    What the engine thought.
+
+    Attributes:
+        plan: The best plan, or None.
+
+        refusal: Why there is none: `infeasible`, `no_fit`, or the rule by which there never can be one.
+
+        runners_up: The next best plans, best first, at most three.
+
+        turned_away: How many tables each rule turned away.
+
+        nearest: The nearest times at which it would fit, nearest first; looked for only when there is no plan.
+
+        faults: The strategies that raised, and were skipped.
+    """
+
+    plan: Plan | None = None
+    refusal: Reason | None = None
+    runners_up: tuple[Plan, ...] = ()
+    turned_away: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    nearest: tuple[dt.datetime, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class LegacyOutcome(enum.StrEnum):
+    """How the legacy planner came out."""
+
+    SUCCEEDED = "succeeded"
+    EXHAUSTED = "exhausted"
+
+
+@attrs.frozen
+class LegacyResult:
+    """
+    What the legacy planner answered.
+
+    Attributes:
+        tables: The tables it seated the booking at; none if it did not.
+
+        outcome: Whether it seated the booking; by default, whether there are tables.
+    """
+
+    tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    outcome: LegacyOutcome = attrs.field(converter=LegacyOutcome)
+
+    @outcome.default
+    def _seated(self) -> LegacyOutcome:
+        return LegacyOutcome.SUCCEEDED if self.tables else LegacyOutcome.EXHAUSTED
+
+
+@attrs.frozen(kw_only=True)
+class AssignmentResult:
+    """
+    What came of a call.
+
+    Attributes:
+        booking_id: The booking.
+
+        outcome: How it came out.
+
+        reason: Why, or None where there is nothing to say.
+
+        mode: What the flags said; None where they do not matter.
+
+        record: The record as it stands, or None if there is none.
+
+        tables: The booking's tables, whoever seated it.
+
+        moved: Other bookings that were reseated to make room.
+
+        retry_after: When to ask again, for the outcome ``retry``.
+
+        legacy: What the legacy planner answered, if it was run.
+
+        decision: What the engine thought, if it was asked.
+
+        attempts: Plannings recorded for the booking so far.
+
+        duration: How long the call took.
+
+        handled: False means that the host is to run its own legacy path.
+    """
+
+    booking_id: str
+    outcome: Outcome
+    reason: Reason | None = None
+    mode: Mode | None = None
+    record: AssignmentRecord | None = None
+    tables: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    retry_after: dt.timedelta | None = None
+    legacy: LegacyResult | None = None
+    decision: Decision | None = None
+    attempts: int = 0
+    duration: dt.timedelta = dt.timedelta()
+    handled: bool = True

@@ -1,0 +1,61 @@
+"""Spans of time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.checks import aware_minute, to_utc
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+@attrs.frozen
+class TimeWindow:
+    """
+    A half-open span of time, ``[start, end)``, kept in UTC.
+
+    Attributes:
+        start: First instant inside the window. Timezone-aware, whole minutes.
+
+        end: First instant past it. Timezone-aware, whole minutes, after *start*.
+    """
+
+    start: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
+    end: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
+
+    @end.validator
+    def _is_after_start(self, _: Any, end: dt.datetime) -> None:
+        if end <= self.start:
+            msg = f"end: expected a time after the start, {self.start}, got {end}"
+            raise ValueError(msg)
+
+    @property
+    def duration(self) -> dt.timedelta:
+        """How long the window is."""
+        return self.end - self.start
+
+    def overlaps(self, other: TimeWindow) -> bool:
+        """Whether the two share an instant; windows that only touch do not."""
+        return self.start < other.end and other.start < self.end
+
+    def covers(self, other: TimeWindow) -> bool:
+        """Whether *other* lies within this window."""
+        return self.start <= other.start and other.end <= self.end
+
+    def widened(self, before: dt.timedelta, after: dt.timedelta) -> TimeWindow:
+        """The window with *before* added ahead of it and *after* behind it."""
+        return TimeWindow(self.start - before, self.end + after)
+
+    def shifted(self, by: dt.timedelta) -> TimeWindow:
+        """The window, as long as it is, *by* later."""
+        return TimeWindow(self.start + by, self.end + by)
+
+    @classmethod
+    def around(cls, windows: Iterable[TimeWindow]) -> TimeWindow:
+        """The smallest window that covers all of *windows*, of which there must be one."""
+        spans = list(windows)
+        return cls(min(span.start for span in spans), max(span.end for span in spans))

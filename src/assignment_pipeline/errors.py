@@ -1,0 +1,286 @@
+"""Everything that this library raises on purpose."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+
+__all__ = [
+    "AssignmentPipelineError",
+    "BookingNotFoundError",
+    "CommitUnknownError",
+    "FlagError",
+    "IllegalTransitionError",
+    "LockManagerUnavailableError",
+    "MissingExtraError",
+    "PlacementRefusedError",
+    "SchemaMismatchError",
+    "StaleRecordError",
+    "StaleRolloutError",
+    "StoreUnavailableError",
+    "TableConflictError",
+    "VenueNotFoundError",
+]
+
+
+class AssignmentPipelineError(Exception):
+    """
+    The root of every error of this library.
+
+    Subclasses carry their facts as positional attrs fields, which keeps them
+    picklable, and put them into one sentence with ``str()``.
+
+    Attributes:
+        code: A stable, machine-readable name of the error.
+    """
+
+    code: ClassVar[str] = "assignment_pipeline_error"
+
+
+@attrs.define
+class BookingNotFoundError(AssignmentPipelineError):
+    """
+    Neither the host nor the pipeline knows a booking.
+
+    Attributes:
+        booking_id: The id that was asked for.
+    """
+
+    code: ClassVar[str] = "booking_not_found"
+
+    booking_id: str
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r} is known neither to the host nor to the pipeline."
+
+
+@attrs.define
+class VenueNotFoundError(AssignmentPipelineError):
+    """
+    The host has no venue for a restaurant.
+
+    Attributes:
+        restaurant_id: The id that was asked for.
+    """
+
+    code: ClassVar[str] = "venue_not_found"
+
+    restaurant_id: str
+
+    def __str__(self) -> str:
+        return f"The host has no venue for restaurant {self.restaurant_id!r}."
+
+
+@attrs.define
+class IllegalTransitionError(AssignmentPipelineError):
+    """
+    A trigger was fired in a state that it does not leave.
+
+    Attributes:
+        state: The state that the assignment is in.
+
+        trigger: The trigger that was fired.
+    """
+
+    code: ClassVar[str] = "illegal_transition"
+
+    state: str
+    trigger: str
+
+    def __str__(self) -> str:
+        return f"An assignment that is {self.state} cannot {self.trigger}."
+
+
+@attrs.define
+class PlacementRefusedError(AssignmentPipelineError):
+    """
+    A person's placement breaks rules that were not allowed away.
+
+    Attributes:
+        booking_id: The booking to be placed.
+
+        rules: The names of the rules that it breaks, as ``allow=`` takes them.
+    """
+
+    code: ClassVar[str] = "placement_refused"
+
+    booking_id: str
+    rules: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r} cannot be placed so: it breaks {', '.join(self.rules)}."
+
+
+@attrs.define
+class TableConflictError(AssignmentPipelineError):
+    """
+    A table in the change is already taken for part of its window.
+
+    Attributes:
+        table_ids: The contested tables, sorted.
+    """
+
+    code: ClassVar[str] = "table_conflict"
+
+    table_ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Already taken for part of the window: {', '.join(self.table_ids)}."
+
+
+@attrs.define
+class StaleRecordError(AssignmentPipelineError):
+    """
+    Something that the change assumed has moved since it was read.
+
+    Attributes:
+        booking_id: The booking whose change was refused.
+
+        what: What moved: ``version``, ``booking``, ``venue`` or ``pinned``.
+    """
+
+    code: ClassVar[str] = "stale_record"
+
+    booking_id: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"The {self.what} of booking {self.booking_id!r} has changed since it was read."
+
+
+@attrs.define
+class StaleRolloutError(AssignmentPipelineError):
+    """
+    The rollout has moved on since the flags were resolved.
+
+    Attributes:
+        expected: The rollout's generation that the change was made under.
+
+        found: The generation in force.
+    """
+
+    code: ClassVar[str] = "stale_rollout"
+
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        return f"The rollout is at generation {self.found}; this change was made under {self.expected}."
+
+
+@attrs.define
+class CommitUnknownError(AssignmentPipelineError):
+    """
+    The store did not answer a commit: it may have landed or not.
+
+    Attributes:
+        detail: What the store's driver said.
+    """
+
+    code: ClassVar[str] = "commit_unknown"
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"It is unknown whether the commit has landed: {self.detail}."
+
+
+@attrs.define
+class StoreUnavailableError(AssignmentPipelineError):
+    """
+    The store cannot be reached or cannot work; nothing was written.
+
+    Attributes:
+        detail: What the store's driver said.
+    """
+
+    code: ClassVar[str] = "store_unavailable"
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"The assignment store is unavailable: {self.detail}."
+
+
+@attrs.define
+class SchemaMismatchError(AssignmentPipelineError):
+    """
+    The database does not hold the schema that this version works with.
+
+    Attributes:
+        where: The database.
+
+        expected: What was expected there.
+
+        found: What is there.
+    """
+
+    code: ClassVar[str] = "schema_mismatch"
+
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected {self.expected}, found {self.found}."
+
+
+@attrs.define
+class LockManagerUnavailableError(AssignmentPipelineError):
+    """
+    The lock server cannot be reached.
+
+    Attributes:
+        detail: What its driver said.
+    """
+
+    code: ClassVar[str] = "lock_unavailable"
+
+    detail: str
+
+    def __str__(self) -> str:
+        return f"The lock manager is unavailable: {self.detail}."
+
+
+@attrs.define
+class FlagError(AssignmentPipelineError):
+    """
+    A feature flag holds a value that cannot be read.
+
+    Attributes:
+        variable: The name of the environment variable.
+
+        got: What it holds.
+
+        expected: What it takes.
+    """
+
+    code: ClassVar[str] = "flag_error"
+
+    variable: str
+    got: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.variable}: expected {self.expected}, got {self.got!r}."
+
+
+@attrs.define
+class MissingExtraError(AssignmentPipelineError, ImportError):
+    """
+    An optional part was used without the packages that it needs.
+
+    Attributes:
+        extra: The extra that brings them.
+
+        package: The package that was not found.
+    """
+
+    code: ClassVar[str] = "missing_extra"
+
+    extra: str
+    package: str
+
+    def __str__(self) -> str:
+        return f"{self.package} is not installed: pip install 'assignment-pipeline[{self.extra}]'."

@@ -1,0 +1,151 @@
+"""One call of the coordinator: what it is about, what it tells, and how it answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.flow.effects import Emit, Flow, Monotonic, NewId, Now
+
+_TOLD = {
+    Outcome.CONFIRMED: (EventType.CONFIRMED, Severity.INFO),
+    Outcome.ASSIGNED: (EventType.ASSIGNED, Severity.INFO),
+    Outcome.RETRY: (EventType.RETRY, Severity.INFO),
+    Outcome.MANUAL_REVIEW: (EventType.MANUAL_REVIEW, Severity.WARNING),
+    Outcome.FAILED: (EventType.FAILED, Severity.WARNING),
+}
+_TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
+    Reason.LOCK_CONTENTION: (EventType.LOCK_CONTENTION, Severity.INFO),
+    Reason.CIRCUIT_OPEN: (EventType.CIRCUIT_OPEN, Severity.WARNING),
+    Reason.STORE_UNAVAILABLE: (EventType.ERROR, Severity.ERROR),
+    Reason.RUNTIME_DISABLED: (EventType.ERROR, Severity.ERROR),
+}
+
+
+class Call:
+    """
+    What one call gathers while it runs.
+
+    Attributes:
+        id: Names the call; the ids of its changes and events begin with it.
+
+        booking_id: The booking it is about.
+
+        restaurant_id: The booking's restaurant.
+
+        trigger: What brought it about: ``creation``, ``sweep``, ``queue``, ``manual``, ...
+
+        actor: Who did it, or None for the pipeline.
+
+        mode: What the flags said, once they were asked.
+
+        now: The time of its events: the store's once something was loaded, and this machine's until then.
+
+        noted: Events that wait for a commit to carry them, or for the call to end without one.
+    """
+
+    def __init__(self, booking_id: str, restaurant_id: str, trigger: str, actor: str | None = None) -> None:
+        self.id = ""
+        self.booking_id = booking_id
+        self.restaurant_id = restaurant_id
+        self.trigger = trigger
+        self.actor = actor
+        self.mode: Mode | None = None
+        self.now = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._started = 0.0
+        self.noted: list[Event] = []
+        self._changes = 0
+        self._events = 0
+
+    @classmethod
+    def begin(
+        cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None
+    ) -> Flow[Call]:
+        """A call about a booking of a restaurant, by their ids."""
+        call = cls(*ids, trigger, actor)
+        call.id = yield from NewId()
+        call.now = yield from Now()
+        call._started = yield from Monotonic()
+        return call
+
+    def elapsed(self) -> Flow[dt.timedelta]:
+        """How long the call has taken so far."""
+        return dt.timedelta(seconds=(yield from Monotonic()) - self._started)
+
+    def change_id(self) -> str:
+        """An id for another change."""
+        self._changes += 1
+        return f"{self.id}.{self._changes}"
+
+    def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
+        """Something that happened, for a commit or `noted` to carry."""
+        self._events += 1
+        facts = dict(context, mode=self.mode, actor=self.actor)
+        return Event(
+            id=f"{self.id}:{self._events}",
+            created_at=self.now,
+            source=source,
+            type=kind,
+            severity=severity,
+            restaurant_id=self.restaurant_id or None,
+            booking_id=self.booking_id,
+            context={key: value for key, value in facts.items() if value is not None},
+        )
+
+    def note(self, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> None:
+        """Take down what the coordinator did."""
+        self.noted.append(self.event(Source.COORDINATOR, kind, severity, trigger=self.trigger, **context))
+
+    def outcome(self, outcome: Outcome, reason: str | None, took: dt.timedelta, **context: Any) -> Event:
+        """How the call came out."""
+        kind, severity = _TOLD_FOR.get(reason or "") or _TOLD.get(outcome, (EventType.NOOP, Severity.INFO))
+        duration_ms = round(took.total_seconds() * 1000, 3)
+        facts = dict(context, outcome=outcome, reason=reason, duration_ms=duration_ms, trigger=self.trigger)
+        return self.event(Source.COORDINATOR, kind, severity, **facts)
+
+    def transition(self, change: StateChange) -> Event:
+        """A transition."""
+        facts: dict[str, Any] = {"from": change.from_state, "to": change.to_state, "version": change.version}
+        return self.event(
+            Source.STATE_MACHINE, EventType.STATE_TRANSITION, trigger=change.trigger, reason=change.reason, **facts
+        )
+
+    def answer(
+        self,
+        outcome: Outcome,
+        reason: Reason | None = None,
+        *,
+        record: AssignmentRecord | None = None,
+        **facts: Any,
+    ) -> Flow[AssignmentResult]:
+        """Tell what no commit has carried, and answer."""
+        took = yield from self.elapsed()
+        events = (*self.noted, self.outcome(outcome, reason, took))
+        self.noted.clear()
+        yield from Emit(events)
+        return self.result(outcome, reason, took, record=record, **facts)
+
+    def result(
+        self,
+        outcome: Outcome,
+        reason: Reason | None,
+        took: dt.timedelta,
+        *,
+        record: AssignmentRecord | None = None,
+        **facts: Any,
+    ) -> AssignmentResult:
+        """The answer to the call."""
+        facts.setdefault("tables", record.tables if record else ())
+        facts.setdefault("attempts", record.attempts if record else 0)
+        return AssignmentResult(
+            booking_id=self.booking_id,
+            outcome=outcome,
+            reason=reason,
+            mode=self.mode,
+            record=record,
+            duration=took,
+            **facts,
+        )

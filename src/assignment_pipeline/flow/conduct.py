@@ -1,0 +1,308 @@
+"""What every flow that plans has in common: whose turn it is, reading, deciding, committing, and again if need be."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Outcome, Reason
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    CommitUnknownError,
+    LockManagerUnavailableError,
+    SchemaMismatchError,
+    StaleRecordError,
+    StaleRolloutError,
+    StoreUnavailableError,
+    TableConflictError,
+)
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import (
+    CheckCircuit,
+    Commit,
+    Flow,
+    Hold,
+    LoadContext,
+    LookUpChange,
+    MakePlan,
+    ResolveFlags,
+    TakeSlot,
+)
+from assignment_pipeline.flow.legacy import leave_to_legacy
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused, Wanted
+
+
+@attrs.frozen
+class Target:
+    """
+    Which booking a call is about.
+
+    Attributes:
+        booking_id: Its id.
+
+        restaurant_id: Its restaurant.
+
+        booking: The booking itself, or None where only the id is at hand and the host has to be asked.
+    """
+
+    booking_id: str
+    restaurant_id: str
+    booking: Booking | None = None
+
+    @classmethod
+    def of(cls, booking: Booking) -> Target:
+        """The booking at hand."""
+        return cls(booking.id, booking.restaurant_id, booking)
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The booking's id and its restaurant's."""
+        return self.booking_id, self.restaurant_id
+
+    @property
+    def query(self) -> LoadQuery:
+        """What loads the context of it."""
+        if self.booking is not None:
+            return LoadQuery(restaurant_id=self.restaurant_id, bookings=(self.booking,))
+        return LoadQuery(restaurant_id=self.restaurant_id, booking_ids=(self.booking_id,))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class View:
+    """
+    What a decision is made on.
+
+    Attributes:
+        call: The call it is made for.
+
+        settings: How the flow behaves.
+
+        context: Everything as it was loaded.
+
+        booking: What is to be seated: None if only its id was given, and the host does not know it any more.
+
+        generation: The rollout's generation that the change has to be made under, or None if it does not matter.
+
+        contested: Tables that others have taken since planning began.
+    """
+
+    call: Call
+    settings: Settings
+    context: AssignmentContext
+    booking: Booking | None
+    generation: int | None = None
+    contested: frozenset[str] = frozenset()
+
+    @property
+    def now(self) -> dt.datetime:
+        """The store's time."""
+        return self.context.now
+
+    @property
+    def record(self) -> AssignmentRecord | None:
+        """The booking's record, if there is one."""
+        return self.context.records.get(self.call.booking_id)
+
+    @property
+    def state(self) -> AssignmentState:
+        """Where the assignment stands."""
+        return self.record.state if self.record else AssignmentState.CREATED
+
+    @property
+    def at_host(self) -> Booking | None:
+        """The booking as the host knows it."""
+        return self.context.bookings.get(self.call.booking_id)
+
+    def request(self, booking: Booking) -> SeatingRequest:
+        """What the booking asks of the venue."""
+        return SeatingRequest.at(self.context.venue, booking, None if self.settings.replay else self.now)
+
+    def floor(self, request: SeatingRequest) -> FloorSnapshot:
+        """The floor as loaded, with the tables that others took meanwhile, without what the booking has itself."""
+        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
+        return FloorSnapshot.of(self.context.venue, (*self.context.taken, *lost), without={request.booking.id})
+
+    def plan(self, request: SeatingRequest) -> Flow[Decision]:
+        """The best tables for the request; strategies that raised are noted."""
+        decision = yield from MakePlan(request, self.floor(request))
+        for fault in decision.faults:
+            self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
+        return decision
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """
+    A decision that is to be committed.
+
+    Attributes:
+        change: What it writes.
+
+        outcome: How the call comes out once that has landed.
+
+        reason: Why.
+
+        decision: What the engine thought, if it was asked.
+    """
+
+    change: AssignmentChange
+    outcome: Outcome
+    reason: Reason | None = None
+    decision: Decision | None = None
+
+
+Decide = Callable[[View], Flow["Write | AssignmentResult"]]
+"""A flow from a view to what is to be written, or to the answer where nothing is."""
+
+
+def conduct(
+    call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool = False
+) -> Flow[AssignmentResult]:
+    """
+    Plan for a booking where, and as far as, the pipeline is in charge of its restaurant.
+
+    Raises:
+        BookingNotFoundError: Only the booking's id was given, and nobody knows it.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    for _ in range(settings.tries):
+        flags = yield from ResolveFlags(target.restaurant_id)
+        call.mode = flags.mode
+        if flags.mode is not Mode.ACTIVE:
+            reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else Reason.SHADOW_UNAVAILABLE
+            return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
+        try:
+            return (yield from guarded(call, settings, _in_turn(call, target, settings, flags, decide)))
+        except StaleRolloutError:
+            continue
+        except SchemaMismatchError as error:
+            call.note(EventType.ERROR, Severity.ERROR, error=str(error))
+            return (yield from leave_to_legacy(call, target.booking, Reason.RUNTIME_DISABLED, wired=legacy))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def guarded(call: Call, settings: Settings, steps: Flow[AssignmentResult]) -> Flow[AssignmentResult]:
+    """Answer `retry` to what only the infrastructure is to blame for."""
+    try:
+        return (yield from steps)
+    except StoreUnavailableError as error:
+        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
+        return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry))
+    except CommitUnknownError as error:
+        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
+        return (yield from later(call, Reason.COMMIT_UNKNOWN, settings.outage_retry))
+
+
+def later(call: Call, reason: Reason, after: dt.timedelta) -> Flow[AssignmentResult]:
+    """The answer `retry`, of something that uses up no attempt."""
+    return call.answer(Outcome.RETRY, reason, retry_after=after)
+
+
+def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
+    """
+    Commit *changes*; where the answer is lost, look whether they have landed.
+
+    Returns:
+        False if the view that they were made on has moved: look again.
+
+    Raises:
+        CommitUnknownError: It could not be found out.
+        TableConflictError, StaleRolloutError, StoreUnavailableError: As the commit raises them.
+    """
+    try:
+        yield from Commit(changes)
+    except StaleRecordError:
+        return False
+    except CommitUnknownError as error:
+        try:
+            return (yield from LookUpChange(restaurant_id, changes[0].id))
+        except StoreUnavailableError:
+            raise error from None
+    return True
+
+
+def _in_turn(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide
+) -> Flow[AssignmentResult]:
+    """Never wait: for the circuit breaker, for the restaurant's limit, or for another worker."""
+    cooldown = yield from CheckCircuit()
+    if cooldown:
+        return (yield from later(call, Reason.CIRCUIT_OPEN, cooldown))
+    for hold, refused in (
+        (TakeSlot((Wanted(f"restaurant:{target.restaurant_id}", flags.max_parallel),), settings.lock_ttl), True),
+        (Hold((Wanted(f"booking:{target.booking_id}"),), settings.lock_ttl), False),
+    ):
+        try:
+            leases = yield from hold
+        except LockManagerUnavailableError as error:
+            call.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=str(error))
+            continue
+        if isinstance(leases, Refused):
+            if refused:
+                return (yield from later(call, Reason.RATE_LIMITED, settings.rate_retry))
+            return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
+    call.note(EventType.START)
+    return (yield from _until_landed(call, target, settings, flags, decide))
+
+
+def _until_landed(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide
+) -> Flow[AssignmentResult]:
+    """Read, decide and commit, again where others were faster, as often as `Settings.tries` says."""
+    contested: frozenset[str] = frozenset()
+    first: View | None = None
+    for _ in range(settings.tries):
+        context = yield from LoadContext(target.query)
+        if context is None:
+            raise BookingNotFoundError(target.booking_id)
+        if flags.generation is not None and flags.generation != context.generation:
+            raise StaleRolloutError(flags.generation, context.generation)
+        call.now = context.now
+        view = View(
+            call=call,
+            settings=settings,
+            context=context,
+            booking=target.booking,
+            generation=context.generation,
+            contested=contested,
+        )
+        first = first or view
+        # The booking as passed is the truth, until the host changes its own while we are at it.
+        if target.booking is None or view.at_host != first.at_host:
+            view = attrs.evolve(view, booking=view.at_host)
+        decided = yield from decide(view)
+        if isinstance(decided, AssignmentResult):
+            return decided
+        try:
+            done = yield from land(target.restaurant_id, decided.change)
+        except TableConflictError as error:
+            contested = contested.union(error.table_ids)
+        else:
+            if done:
+                return (yield from landed(call, decided))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:
+    record = decided.change.record
+    retry_after = None
+    if decided.outcome is Outcome.RETRY and record.next_attempt_at is not None:
+        retry_after = max(record.next_attempt_at - call.now, dt.timedelta())
+    took = yield from call.elapsed()
+    return call.result(
+        decided.outcome,
+        decided.reason,
+        took,
+        record=record,
+        decision=decided.decision,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,298 @@
+"""One frozen class for each thing that a flow can ask of the outside world."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Generator
+from typing import Any, ClassVar, Generic, TypeVar
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.domain.result import Decision, LegacyResult
+from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, SeatingRequest
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Due,
+    FlagDecision,
+    Leases,
+    LoadQuery,
+    RecordPage,
+    RecordQuery,
+    Refused,
+    Wanted,
+)
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+Flow = Generator["Effect[Any]", Any, T]
+"""A flow: yields effects, is sent their answers, and returns a `T`."""
+
+
+class Port(enum.Enum):
+    """Who answers an effect."""
+
+    STORE = enum.auto()
+    LOCKS = enum.auto()
+    LIMITER = enum.auto()
+    LEGACY = enum.auto()
+    ENGINE = enum.auto()
+    FLAGS = enum.auto()
+    PROCESS = enum.auto()
+
+
+class Effect(Generic[T]):
+    """
+    Something the outside world is asked for; `T` is what it hands back.
+
+    ``ask`` puts the question to the port that answers it. With an async port
+    the answer is awaited: an effect has no twin.
+    """
+
+    __slots__ = ()
+
+    port: ClassVar[Port]
+
+    def __iter__(self) -> Generator[Effect[Any], Any, T]:
+        answer: T = yield self
+        return answer
+
+    def ask(self, port: Any) -> Any:
+        """The port's answer, or an awaitable of it."""
+        raise NotImplementedError
+
+
+@attrs.frozen
+class ResolveFlags(Effect[FlagDecision]):
+    """What the flags say about a restaurant."""
+
+    port = Port.FLAGS
+    restaurant_id: str
+
+    def ask(self, port: Any) -> Any:
+        return port.resolve(self.restaurant_id)
+
+
+@attrs.frozen
+class CheckCircuit(Effect[dt.timedelta]):
+    """For how long the circuit breaker still keeps the store from being asked: zero if it does not."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.circuit_cooldown()
+
+
+@attrs.frozen
+class Hold(Effect[Leases | Refused]):
+    """
+    Locks for as long as the flow runs: the driver lets go of them, however the flow ends.
+
+    `LockManagerUnavailableError` is raised inside the flow.
+    """
+
+    port = Port.LOCKS
+    wanted: tuple[Wanted, ...]
+    ttl: dt.timedelta
+
+    def ask(self, port: Any) -> Any:
+        return port.acquire(self.wanted, ttl=self.ttl)
+
+
+@attrs.frozen
+class TakeSlot(Hold):
+    """The same, of the manager that bounds how much is done at a time: by default, one for the process."""
+
+    port = Port.LIMITER
+
+
+@attrs.frozen
+class LoadContext(Effect[AssignmentContext | None]):
+    """All that planning for some bookings looks at."""
+
+    port = Port.STORE
+    query: LoadQuery
+
+    def ask(self, port: Any) -> Any:
+        return port.load(self.query)
+
+
+@attrs.frozen
+class Commit(Effect[None]):
+    """Apply all of the changes, or none."""
+
+    port = Port.STORE
+    changes: tuple[AssignmentChange, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.commit(self.changes)
+
+
+@attrs.frozen
+class LookUpChange(Effect[bool]):
+    """Whether a change has landed whose commit was not answered."""
+
+    port = Port.STORE
+    restaurant_id: str
+    change_id: str
+
+    def ask(self, port: Any) -> Any:
+        return port.knows(self.restaurant_id, self.change_id)
+
+
+@attrs.frozen
+class ClaimDue(Effect[tuple[Due, ...]]):
+    """What the sweep is to take up."""
+
+    port = Port.STORE
+    limit: int
+
+    def ask(self, port: Any) -> Any:
+        return port.due(self.limit)
+
+
+@attrs.frozen
+class ReadRecords(Effect[RecordPage]):
+    """A page of records."""
+
+    port = Port.STORE
+    query: RecordQuery
+
+    def ask(self, port: Any) -> Any:
+        return port.records(self.query)
+
+
+@attrs.frozen
+class ReadHistory(Effect[tuple[StateChange, ...]]):
+    """A booking's transitions."""
+
+    port = Port.STORE
+    booking_id: str
+
+    def ask(self, port: Any) -> Any:
+        return port.history(self.booking_id)
+
+
+@attrs.frozen
+class FindBooking(Effect[Booking | None]):
+    """The host's view of a booking."""
+
+    port = Port.STORE
+    booking_id: str
+
+    def ask(self, port: Any) -> Any:
+        return port.booking(self.booking_id)
+
+
+@attrs.frozen
+class FindUnassigned(Effect[tuple[Booking, ...]]):
+    """The host's pending bookings that nobody enqueued."""
+
+    port = Port.STORE
+    since: dt.datetime
+    limit: int
+
+    def ask(self, port: Any) -> Any:
+        return port.unassigned(self.since, self.limit)
+
+
+@attrs.frozen
+class MakePlan(Effect[Decision]):
+    """The best tables for a request."""
+
+    port = Port.ENGINE
+    request: SeatingRequest
+    floor: FloorSnapshot
+
+    def ask(self, port: Any) -> Any:
+        return port.plan(self.request, self.floor)
+
+
+@attrs.frozen
+class Evaluate(Effect[Evaluation]):
+    """What given tables are worth to a request."""
+
+    port = Port.ENGINE
+    request: SeatingRequest
+    table_ids: tuple[str, ...]
+    floor: FloorSnapshot
+
+    def ask(self, port: Any) -> Any:
+        return port.evaluate(self.request, self.table_ids, self.floor)
+
+
+@attrs.frozen
+class RunLegacy(Effect[LegacyResult]):
+    """What the legacy planner does with a booking. Whatever it raises goes through."""
+
+    port = Port.LEGACY
+    booking: Booking
+
+    def ask(self, port: Any) -> Any:
+        return port(self.booking)
+
+
+@attrs.frozen
+class Emit(Effect[None]):
+    """Tell of what no commit carries."""
+
+    port = Port.PROCESS
+    events: tuple[Event, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.emit(self.events)
+
+
+@attrs.frozen
+class Apart(Effect[T]):
+    """Another flow, driven to its end by itself: it lets go of its own locks then."""
+
+    port = Port.PROCESS
+    flow: Flow[T]
+
+    def ask(self, port: Any) -> Any:
+        return port.drive(self.flow)
+
+
+@attrs.frozen
+class Now(Effect[dt.datetime]):
+    """This machine's time of day, for what does not decide anything."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.now()
+
+
+@attrs.frozen
+class Monotonic(Effect[float]):
+    """Seconds since some fixed moment."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.monotonic()
+
+
+@attrs.frozen
+class Draw(Effect[float]):
+    """A random number, from 0 up to 1."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.draw()
+
+
+@attrs.frozen
+class NewId(Effect[str]):
+    """An id that nobody else has."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.new_id()

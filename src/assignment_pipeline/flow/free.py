@@ -1,0 +1,109 @@
+"""Confirming tables, and letting go of them. No locks, no flags: compare, set, and try again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.changes import change
+from assignment_pipeline.flow.conduct import Write, guarded, land, later
+from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import RecordQuery
+
+Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["Write | AssignmentResult"]]
+"""A flow from a record, if there is one, and the store's time to what is to be written."""
+
+
+def amend(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
+    """Read the call's record, decide on it and commit, until nobody was faster."""
+    return guarded(call, settings, _until_landed(call, settings, decide))
+
+
+def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
+    for _ in range(settings.tries):
+        page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
+        call.now = page.now
+        record = page.records[0] if page.records else None
+        if record is not None:
+            call.restaurant_id = record.restaurant_id
+        decided = yield from decide(record, page.now)
+        if isinstance(decided, AssignmentResult):
+            return decided
+        if (yield from land(call.restaurant_id, decided.change)):
+            took = yield from call.elapsed()
+            return call.result(decided.outcome, decided.reason, took, record=decided.change.record)
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) -> Flow[AssignmentResult]:
+    """
+    Confirm tables that are held. A late call confirms too, as long as they are; else the answer is ``hold_lost``.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+    """
+    call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
+
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record is None:
+            raise BookingNotFoundError(booking_id)
+        if record.state is AssignmentState.CONFIRMED:
+            return (yield from call.answer(Outcome.CONFIRMED, record=record))
+        if record.state is not AssignmentState.ASSIGNED:
+            return (yield from call.answer(Outcome.HOLD_LOST, record=record))
+        return (yield from write(call, record, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None))
+
+    return (yield from amend(call, settings, decide))
+
+
+def cancel(
+    booking_id: str, restaurant_id: str | None, settings: Settings, *, actor: str | None = None
+) -> Flow[AssignmentResult]:
+    """Free a booking's tables for good. An unknown one is cancelled all the same, so that nothing late seats it."""
+    call = yield from Call.begin((booking_id, restaurant_id or ""), "cancel", actor=actor)
+
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record is None and not call.restaurant_id:
+            booking = yield from FindBooking(booking_id)
+            call.restaurant_id = booking.restaurant_id if booking else ""
+        elif record is not None and record.state is AssignmentState.CANCELLED:
+            return (yield from call.answer(Outcome.CANCELLED, record=record))
+        elif record is not None and record.state is AssignmentState.FAILED:
+            return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+        facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
+        return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+
+    return (yield from amend(call, settings, decide))
+
+
+def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[Write]:
+    """The end of a hold that nobody confirmed: another try where `Settings.max_holds` grants one, else failure."""
+    holds = record.holds + 1
+    facts: dict[str, Any] = {"allocation": None, "holds": holds, "deliveries": 0}
+    reason = Reason.HOLD_EXPIRED
+    if holds < settings.max_holds:
+        triggers, outcome = (Trigger.RETRY,), Outcome.RETRY
+        return (yield from write(call, record, triggers, outcome, reason, next_attempt_at=now, **facts))
+    facts |= {"next_attempt_at": None, "reason": reason}
+    return (yield from write(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts))
+
+
+def write(
+    call: Call,
+    record: AssignmentRecord | None,
+    triggers: tuple[Trigger, ...],
+    outcome: Outcome,
+    why: Reason | None,
+    **facts: Any,
+) -> Flow[Write]:
+    """A change that needs no plan."""
+    took = yield from call.elapsed()
+    made = change(call, record, triggers, outcome, why, took=took, **facts)
+    return Write(change=made, outcome=outcome, reason=why)

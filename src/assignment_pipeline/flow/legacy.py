@@ -1,0 +1,53 @@
+"""What happens where the pipeline is not in charge: the planner that it replaces."""
+
+from __future__ import annotations
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
+from assignment_pipeline.errors import BookingNotFoundError, StoreUnavailableError
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
+
+
+def leave_to_legacy(
+    call: Call, booking: Booking | None, reason: Reason, *, wired: bool
+) -> Flow[AssignmentResult]:
+    """
+    Run the legacy planner where one is *wired*; otherwise say that the host has to.
+
+    Raises:
+        BookingNotFoundError: Only the booking's id was given, and the host does not know it.
+        Exception: Whatever the legacy planner raises.
+    """
+    if not wired:
+        return (yield from call.answer(Outcome.NOOP, reason, handled=False))
+    if booking is None:
+        try:
+            booking = yield from FindBooking(call.booking_id)
+        except StoreUnavailableError:
+            return (yield from call.answer(Outcome.NOOP, reason, handled=False))
+        if booking is None:
+            raise BookingNotFoundError(call.booking_id)
+    started = yield from Monotonic()
+    try:
+        answer = yield from RunLegacy(booking)
+    except Exception as error:
+        yield from _summarise(call, started, "error", error)
+        raise
+    yield from _summarise(call, started, answer.outcome if isinstance(answer, LegacyResult) else "succeeded")
+    tables = answer.tables if isinstance(answer, LegacyResult) else ()
+    return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables))
+
+
+def _summarise(call: Call, started: float, result: str, error: Exception | None = None) -> Flow[None]:
+    took = (yield from Monotonic()) - started
+    event = call.event(
+        Source.LEGACY,
+        EventType.LEGACY_SUMMARY,
+        Severity.ERROR if error else Severity.INFO,
+        result=result,
+        error=type(error).__name__ if error else None,
+        duration_ms=round(took * 1000, 3),
+    )
+    yield from Emit((event,))

@@ -1,0 +1,144 @@
+"""Many bookings of one restaurant at a time: one snapshot and one commit a service day."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from collections.abc import Sequence
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.result import AssignmentResult, Mode
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    LockManagerUnavailableError,
+
+    TableConflictError,
+)
+from assignment_pipeline.flow import assign
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.conduct import Target, View, Write, land, landed
+from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.ports import FlagDecision, LoadQuery, Refused, Wanted
+
+Answers = dict[str, AssignmentResult]
+
+
+def assign_many(
+    bookings: Sequence[Booking], settings: Settings, *, legacy: bool = False
+) -> Flow[tuple[AssignmentResult, ...]]:
+    """
+    Assign *bookings*, in their order, with one snapshot and one commit a restaurant and service day.
+
+    What cannot be done so (the pipeline is not in charge, somebody is at work on one of them, others were faster
+    every time) is assigned one by one.
+
+    Raises:
+        ValueError: A booking comes twice.
+    """
+    answers: Answers = {}
+    restaurants: dict[str, list[Booking]] = collections.defaultdict(list)
+    for booking in bookings:
+        restaurants[booking.restaurant_id].append(booking)
+    if len({booking.id for booking in bookings}) != len(bookings):
+        msg = "bookings: expected each booking once"
+        raise ValueError(msg)
+    for group in restaurants.values():
+        for day in (yield from Apart(days(group))):
+            answers.update((yield from Apart(assign_day(day, settings))))
+    results = []
+    for booking in bookings:
+        answer = answers.get(booking.id)
+        if answer is None:
+            answer = yield from Apart(assign.assign(Target.of(booking), settings, legacy=legacy))
+        results.append(answer)
+    return tuple(results)
+
+
+def days(bookings: Sequence[Booking]) -> Flow[tuple[tuple[Booking, ...], ...]]:
+    """The bookings of one restaurant, by the day to which it counts them."""
+    first = bookings[0]
+    flags = yield from ResolveFlags(first.restaurant_id)
+    if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+        return ()
+    try:
+        context = yield from LoadContext(LoadQuery(restaurant_id=first.restaurant_id, bookings=(first,)))
+    except AssignmentPipelineError:
+        return ()
+    if context is None:
+        return ()
+    groups: dict[dt.date, list[Booking]] = collections.defaultdict(list)
+    for booking in bookings:
+        groups[context.venue.service_date(booking.start_at)].append(booking)
+    return tuple(tuple(group) for _, group in sorted(groups.items()))
+
+
+def assign_day(bookings: Sequence[Booking], settings: Settings) -> Flow[Answers]:
+    """
+    Assign bookings of one restaurant and day, in their order, with one commit.
+
+    Returns:
+        The answers, by booking; what is missing has to be assigned one by one, because the pipeline is not in charge,
+        somebody is at work on one of them, or others were faster every time.
+    """
+    restaurant_id = bookings[0].restaurant_id
+    flags = yield from ResolveFlags(restaurant_id)
+    if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+        return {}
+    try:
+        slots = (Wanted(f"restaurant:{restaurant_id}", flags.max_parallel),)
+        if isinstance((yield from TakeSlot(slots, settings.lock_ttl)), Refused):
+            return {}
+        keys = tuple(Wanted(f"booking:{booking.id}") for booking in bookings)
+        if isinstance((yield from Hold(keys, settings.lock_ttl)), Refused):
+            return {}
+    except LockManagerUnavailableError:
+        return {}
+    answers: Answers = {}
+    try:
+        for _ in range(settings.tries):
+            if (yield from _try(bookings, settings, flags, answers)):
+                break
+    except AssignmentPipelineError:
+        pass
+    return answers
+
+
+def _try(bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, answers: Answers) -> Flow[bool]:
+    open_ones = tuple(booking for booking in bookings if booking.id not in answers)
+    if not open_ones:
+        return True
+    restaurant_id = open_ones[0].restaurant_id
+    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
+    if context is None or flags.generation not in (None, context.generation):
+        return True
+    writes: dict[str, tuple[Call, Write]] = {}
+    for booking in open_ones:
+        call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
+        call.mode, call.now = flags.mode, context.now
+        view = View(
+            call=call, settings=settings, context=context, booking=booking, generation=context.generation
+        )
+        decided = yield from assign.decide(view)
+        if isinstance(decided, AssignmentResult):
+            answers[booking.id] = decided
+            continue
+        writes[booking.id] = call, decided
+        seated = decided.change.record.allocation
+        if seated is not None:
+            taken = [
+                Occupied(table_id=name, window=seated.blocked, booking_id=booking.id, movable=True)
+                for name in seated.tables
+            ]
+            context = attrs.evolve(context, taken=(*context.taken, *taken))
+    try:
+        if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
+            return False
+    except TableConflictError:
+        return False
+    for booking_id, (call, decided) in writes.items():
+        answers[booking_id] = yield from landed(call, decided)
+    return True

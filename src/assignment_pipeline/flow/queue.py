@@ -1,0 +1,51 @@
+"""Getting bookings into the queue, and looking without touching."""
+
+from __future__ import annotations
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import Decision, Mode
+from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.changes import change, known
+from assignment_pipeline.flow.conduct import Target, View, land
+from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.ports import RecordQuery
+
+
+def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | None]:
+    """
+    Note that a booking wants tables; the sweep sees to it unless somebody assigns it first.
+
+    Returns:
+        Its record, the old one if there was one; None where the pipeline is not in charge.
+    """
+    flags = yield from ResolveFlags(booking.restaurant_id)
+    if flags.mode is not Mode.ACTIVE:
+        return None
+    call = yield from Call.begin((booking.id, booking.restaurant_id), "enqueue")
+    while True:
+        page = yield from ReadRecords(RecordQuery(booking_ids=(booking.id,)))
+        if page.records:
+            return page.records[0]
+        call.now = page.now
+        due = page.now + settings.orphan_after
+        made = change(call, None, booking=known(booking), next_attempt_at=due)
+        if (yield from land(booking.restaurant_id, made)):
+            return made.record
+
+
+def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
+    """
+    What would become of a booking now; nothing is written.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    call = yield from Call.begin((booking.id, booking.restaurant_id), "preview")
+    context = yield from LoadContext(Target.of(booking).query)
+    if context is None:
+        raise BookingNotFoundError(booking.id)
+    view = View(call=call, settings=settings, context=context, booking=booking)
+    return (yield from view.plan(view.request(booking)))

@@ -1,0 +1,99 @@
+"""How the flows behave, wherever it is not a restaurant's policy."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.checks import flag, whole
+
+
+class Confirmation(enum.StrEnum):
+    """Who confirms an assignment."""
+
+    IMMEDIATE = "immediate"
+    """The commit that seats it."""
+
+    EXTERNAL = "external"
+    """The host, with `confirm`, after a deposit for example; until then the tables are held."""
+
+
+class Impossible(enum.StrEnum):
+    """What becomes of a booking that could never be seated as it asked."""
+
+    REVIEW = "review"
+    FAIL = "fail"
+
+
+def _span(_: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
+        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
+        raise ValueError(msg)
+
+
+def _seconds(seconds: float) -> Any:
+    return attrs.field(default=dt.timedelta(seconds=seconds), validator=_span)
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    How the flows behave.
+
+    Attributes:
+        confirmation: Who confirms an assignment.
+
+        impossible: What becomes of a booking that could never be seated as it asked.
+
+        max_retries: Attempts after the first that find no tables, before a person is asked.
+
+        backoff: The longest wait before the first of them; it doubles with each.
+
+        max_backoff: The longest wait before any of them.
+
+        tries: Plannings within one call, when others keep taking the tables first.
+
+        lock_ttl: How long a lock is held at most.
+
+        rate_retry: When to ask again where the restaurant had enough to do.
+
+        outage_retry: When to ask again where the store could not be reached.
+
+        hold_ttl: How long tables are held for an external confirmation.
+
+        max_holds: Holds that may expire before the booking fails.
+
+        orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
+
+        max_deliveries: How often the sweep hands out a booking of which nothing comes, before a person is asked.
+
+        replay: Whether bookings count as new whatever the clock says, and are always due: for days past.
+    """
+
+    confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=Confirmation)
+    impossible: Impossible = attrs.field(default=Impossible.REVIEW, converter=Impossible)
+    max_retries: int = attrs.field(default=5, validator=whole(0, 100))
+    backoff: dt.timedelta = _seconds(1)
+    max_backoff: dt.timedelta = _seconds(30)
+    tries: int = attrs.field(default=5, validator=whole(1, 100))
+    lock_ttl: dt.timedelta = _seconds(30)
+    rate_retry: dt.timedelta = _seconds(2)
+    outage_retry: dt.timedelta = _seconds(2)
+    hold_ttl: dt.timedelta = _seconds(180)
+    max_holds: int = attrs.field(default=1, validator=whole(1, 100))
+    orphan_after: dt.timedelta = _seconds(60)
+    max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
+    replay: bool = attrs.field(default=False, validator=flag)
+
+    def retry_delay(self, retry: int, draw: float) -> dt.timedelta:
+        """
+        How long to wait before the *retry*-th retry: exponential backoff with full jitter.
+
+        ``draw * min(max_backoff, backoff * 2 ** (retry - 1))``, after M. Brooker, "Exponential Backoff And
+        Jitter", AWS Architecture Blog, 2015.
+        """
+        longest: dt.timedelta = min(self.max_backoff, self.backoff * 2 ** (retry - 1))
+        return draw * longest

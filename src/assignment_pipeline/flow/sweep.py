@@ -1,0 +1,134 @@
+"""What is due: retries, freed tables, expired holds, bookings nobody enqueued, work that a crashed worker left."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.flow import assign
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.changes import assumed, change
+from assignment_pipeline.flow.conduct import Target, View, Write, conduct
+from assignment_pipeline.flow.decide import seat
+from assignment_pipeline.flow.effects import Apart, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
+from assignment_pipeline.flow.free import amend, expire, write
+from assignment_pipeline.flow.queue import enqueue
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
+from assignment_pipeline.ports import Due
+
+_MOST_PAGES = 20
+
+
+@attrs.frozen
+class SweepReport:
+    """
+    What a sweep did.
+
+    Attributes:
+        results: What became of each booking that was due.
+
+        enqueued: Bookings that nobody had enqueued, and that are now.
+
+        errors: What was raised, by booking; such a booking is due again in a minute.
+    """
+
+    results: tuple[AssignmentResult, ...] = ()
+    enqueued: tuple[str, ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
+
+
+def sweep(settings: Settings, limit: int) -> Flow[SweepReport]:
+    """
+    Take up at most *limit* bookings that are due, each in a flow of its own.
+
+    Raises:
+        StoreUnavailableError: The store could not be asked what is due.
+    """
+    enqueued = yield from find_orphans(settings, limit)
+    results, errors = [], []
+    for due in (yield from ClaimDue(limit)):
+        try:
+            results.append((yield from Apart(take_up(due, settings))))
+        except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
+            errors.append((due.booking_id, f"{type(error).__name__}: {error}"))
+    return SweepReport(tuple(results), enqueued, tuple(errors))
+
+
+def find_orphans(settings: Settings, limit: int) -> Flow[tuple[str, ...]]:
+    """Enqueue the pending bookings, from now on, that nobody did, as far as the pipeline is in charge of them."""
+    since = yield from Now()
+    found: list[str] = []
+    for _ in range(_MOST_PAGES):
+        page = yield from FindUnassigned(since, limit)
+        for booking in page:
+            if (yield from enqueue(booking, settings)) is not None:
+                found.append(booking.id)
+        if len(page) < limit or len(found) >= limit or page[-1].start_at <= since:
+            break
+        since = page[-1].start_at
+    return tuple(found)
+
+
+def take_up(due: Due, settings: Settings) -> Flow[AssignmentResult]:
+    """See to one booking that was claimed."""
+    call = yield from Call.begin((due.booking_id, due.restaurant_id), assign.SWEEP)
+    flags = yield from ResolveFlags(due.restaurant_id)
+    call.mode = flags.mode
+    crashes = due.deliveries > settings.max_deliveries
+
+    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record is None:
+            return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE))
+        if record.state is AssignmentState.ASSIGNED:
+            return (yield from expire(call, settings, record, now))
+        if record.state in SETTLED:
+            return Write(change=_put_down(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+        if crashes:
+            facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
+            triggers, outcome = (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW
+            return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
+        idle = change(call, record, deliveries=0)
+        return Write(change=idle, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
+
+    if crashes or flags.mode is not Mode.ACTIVE:
+        return (yield from amend(call, settings, decide))
+    target = Target(due.booking_id, due.restaurant_id)
+    return (yield from conduct(call, target, settings, _decide))
+
+
+def _decide(view: View) -> Flow[Write | AssignmentResult]:
+    record = view.record
+    if record is None:
+        return (yield from assign.decide(view))
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from expire(view.call, view.settings, record, view.now))
+    if record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES:
+        return (yield from _reconsider(view, record))
+    if record.state in SETTLED:
+        return Write(change=_put_down(view.call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+    return (yield from assign.decide(view))
+
+
+def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
+    """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
+    if view.booking is not None and view.booking.is_pending:
+        request = view.request(view.booking)
+        decision = yield from view.plan(request)
+        if decision.plan is not None:
+            return (yield from seat(view, request, decision))
+    stays = change(
+        view.call,
+        record,
+        assumed=assumed(view.context, record.booking_id),
+        next_attempt_at=None,
+        deliveries=0,
+    )
+    return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))
+
+
+def _put_down(call: Call, record: AssignmentRecord) -> AssignmentChange:
+    return change(call, record, next_attempt_at=None, deliveries=0)

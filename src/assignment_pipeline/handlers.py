@@ -1,0 +1,194 @@
+"""What answers a flow's effects: one handler for threads, one for asyncio, over the same wiring."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from assignment_pipeline.circuit import CircuitBreaker
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
+from assignment_pipeline.flow.drive import arun, run, settle
+from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, Hold, Port
+from assignment_pipeline.outbox import Outbox
+from assignment_pipeline.ports import Clock, EventSink, Leases
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+T = TypeVar("T")
+
+_ANSWERED_AT_ONCE = frozenset({Port.FLAGS, Port.ENGINE, Port.PROCESS})
+
+
+class Process:
+    """
+    What flows share within a process: time, chance, the circuit breaker and the way to the sinks.
+
+    Attributes:
+        circuit: The circuit breaker in front of the store.
+
+        outbox: The way to the sinks.
+
+        lost_releases: Locks that could not be let go of, and end by themselves.
+    """
+
+    def __init__(
+        self, clock: Clock, sinks: Sequence[EventSink], store: object, draw: Callable[[], float] = random.random
+    ) -> None:
+        self.circuit = CircuitBreaker(clock)
+        self.outbox = Outbox(sinks)
+        self.lost_releases = 0
+        self.now = clock.now
+        self.monotonic = clock.monotonic
+        self.draw = draw
+        # A store that is a sink too keeps the events that no commit of its own carries.
+        self._records = Outbox((store,) if isinstance(store, EventSink) else ())
+
+    def circuit_cooldown(self) -> dt.timedelta:
+        """For how long the store is still left alone."""
+        return self.circuit.remaining()
+
+    def new_id(self) -> str:
+        """An id that nobody else has."""
+        return uuid.uuid4().hex
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """Tell of what no commit carries."""
+        self._records.publish(events)
+        self.outbox.publish(events)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until the sinks have everything; whether they have."""
+        return self._records.flush(timeout) and self.outbox.flush(timeout)
+
+
+@attrs.frozen(eq=False)
+class Wiring:
+    """
+    Who answers what.
+
+    Attributes:
+        process: What flows share within a process.
+
+        ports: The other ports.
+
+        publishes: Whether what is committed goes to the sinks at once. Not so inside a transaction of the host's.
+    """
+
+    process: Process
+    ports: Mapping[Port, Any]
+    publishes: bool = True
+
+    def port(self, effect: Effect[Any]) -> Any:
+        """Who answers *effect*."""
+        return self.process if effect.port is Port.PROCESS else self.ports[effect.port]
+
+    def failed(self, effect: Effect[Any], error: Exception) -> None:
+        """Take note of an answer that was an error."""
+        if effect.port is Port.STORE and isinstance(error, StoreUnavailableError | CommitUnknownError):
+            self.process.circuit.failed()
+
+    def answered(self, effect: Effect[Any]) -> None:
+        """Take note of an answer."""
+        if effect.port is Port.STORE:
+            self.process.circuit.succeeded()
+        if isinstance(effect, Commit) and self.publishes:
+            self.process.outbox.publish([event for change in effect.changes for event in change.events])
+
+
+class SyncHandler:
+    """Answers effects by calling sync ports, in the caller's thread."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._held: list[tuple[Any, Leases]] = []
+
+    def __call__(self, effect: Effect[Any]) -> Any:
+        """The answer of the port that *effect* is for."""
+        if isinstance(effect, Apart):
+            return run(effect.flow, SyncHandler(self._wiring))
+        port = self._wiring.port(effect)
+        try:
+            answer = effect.ask(port)
+        except Exception as error:
+            self._wiring.failed(effect, error)
+            raise
+        if isinstance(answer, Leases):
+            self._held.append((port, answer))
+        self._wiring.answered(effect)
+        return answer
+
+    def release(self) -> None:
+        """Let go of every lock that the flow took."""
+        while self._held:
+            port, leases = self._held.pop()
+            try:
+                port.release(leases)
+            except Exception:  # noqa: BLE001 - the lock ends by itself; the result must not suffer
+                self._wiring.process.lost_releases += 1
+
+
+class AsyncHandler:
+    """
+    Answers effects by awaiting async ports, and calling sync ones in a worker thread.
+
+    A question that was put is waited for even when the task is cancelled: only then is it known what to let go of.
+    """
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._wiring = wiring
+        self._held: list[tuple[Any, Leases]] = []
+
+    async def __call__(self, effect: Effect[Any]) -> Any:
+        """The answer of the port that *effect* is for."""
+        import asyncio  # noqa: PLC0415 - sync hosts need not load it
+
+        if isinstance(effect, Apart):
+            return await arun(effect.flow, AsyncHandler(self._wiring))
+        port = self._wiring.port(effect)
+        if effect.port in _ANSWERED_AT_ONCE:
+            return effect.ask(port)
+        if effect.port is Port.LEGACY:
+            return await _ask(port, effect.ask)
+        return await settle(asyncio.ensure_future(self._answer(port, effect)))
+
+    async def _answer(self, port: Any, effect: Effect[Any]) -> Any:
+        try:
+            answer = await _ask(port, effect.ask)
+        except Exception as error:
+            self._wiring.failed(effect, error)
+            raise
+        if isinstance(answer, Leases):
+            self._held.append((port, answer))
+        self._wiring.answered(effect)
+        return answer
+
+    async def release(self) -> None:
+        """Let go of every lock that the flow took."""
+        while self._held:
+            port, leases = self._held.pop()
+            try:
+                await _ask(port, lambda locks, held=leases: locks.release(held))
+            except Exception:  # noqa: BLE001 - the lock ends by itself; the result must not suffer
+                self._wiring.process.lost_releases += 1
+
+
+async def _ask(port: Any, question: Callable[[Any], Any]) -> Any:
+    import asyncio  # noqa: PLC0415 - sync hosts need not load it
+
+    if is_async(port):
+        return await question(port)
+    answer = await asyncio.to_thread(question, port)
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def is_async(port: Any) -> bool:
+    """Whether a port is to be awaited, judged by its methods."""
+    methods = (getattr(port, name, None) for name in ("load", "acquire", "__call__"))
+    return inspect.iscoroutinefunction(port) or any(map(inspect.iscoroutinefunction, methods))

@@ -1,0 +1,140 @@
+"""What planning is asked, and what it works with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Collection, Iterable
+from typing import Protocol
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import Occupied, Seating
+from assignment_pipeline.domain.result import Decision, Plan
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.planning.occupancy import Occupancy
+
+
+class Rule(enum.StrEnum):
+    """What turns a table away, or what tables that a person chose may break."""
+
+    UNKNOWN_TABLE = "unknown_table"
+    INACTIVE = "inactive"
+    SEATING = "seating"
+    ZONE = "zone"
+    ACCESSIBLE = "accessible"
+    SIZE = "size"
+    TAKEN = "taken"
+    PARTNER_TAKEN = "partner_taken"
+    FORBIDDEN = "forbidden"
+    NOT_JOINABLE = "not_joinable"
+    OUTSIDE_SERVICE = "outside_service"
+    IN_PAST = "in_past"
+
+
+@attrs.frozen(kw_only=True)
+class SeatingRequest:
+    """
+    A booking, as a restaurant would seat it.
+
+    Attributes:
+        booking: What the guest asked for.
+
+        turn: When the party sits.
+
+        blocked: For how long its tables are kept from others.
+
+        not_before: The earliest time at which a party can still be seated, or None where the clock does not count.
+    """
+
+    booking: Booking
+    turn: TimeWindow
+    blocked: TimeWindow
+    not_before: dt.datetime | None = None
+
+    @classmethod
+    def at(cls, venue: Venue, booking: Booking, not_before: dt.datetime | None = None) -> SeatingRequest:
+        """The request that *booking* is at *venue*."""
+        turn = venue.turn(booking)
+        return cls(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
+
+    def shifted(self, by: dt.timedelta) -> SeatingRequest:
+        """The same party, *by* later."""
+        return attrs.evolve(self, turn=self.turn.shifted(by), blocked=self.blocked.shifted(by))
+
+
+@attrs.frozen(eq=False)
+class FloorSnapshot:
+    """
+    A floor and who sits where on it.
+
+    Attributes:
+        venue: The restaurant.
+
+        occupancy: Which of its tables are taken when.
+    """
+
+    venue: Venue
+    occupancy: Occupancy
+
+    @classmethod
+    def of(cls, venue: Venue, taken: Iterable[Occupied], without: Collection[str] = ()) -> FloorSnapshot:
+        """The floor of *venue* with what is *taken*, but for the bookings in *without*."""
+        rows = [row for row in taken if row.booking_id is None or row.booking_id not in without]
+        return cls(venue, Occupancy(venue.floor.positions, rows))
+
+    def seating(self, *table_ids: str) -> Seating | None:
+        """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""
+        return self.venue.floor.seating(table_ids)
+
+
+class Strategy(Protocol):
+    """
+    A host's say in which tables are best.
+
+    It may also have a method ``propose(request, floor) -> Iterable[Seating]``:
+    seatings for the engine to consider beside its own, such as more room than a
+    party needs. They too must be free, joinable, large enough and where the guest
+    wants to sit. A strategy that raises is skipped, and named in `Decision.faults`.
+
+    Attributes:
+        name: What its part of the cost is called.
+    """
+
+    @property
+    def name(self) -> str:
+        """What its part of the cost, and a plan that it proposed, is called."""
+        ...
+
+    def weigh(self, request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> float | None:
+        """What is added to the cost of *seating*, in wasted seats: less is better. None forbids it."""
+        ...
+
+
+@attrs.frozen
+class Evaluation:
+    """
+    What given tables are worth to a request.
+
+    Attributes:
+        plan: The tables with their cost; None if they are no tables of this floor.
+
+        broken: The rules that they break.
+    """
+
+    plan: Plan | None
+    broken: tuple[Rule, ...]
+
+
+class Engine(Protocol):
+    """What finds tables."""
+
+    def plan(self, request: SeatingRequest, floor: FloorSnapshot) -> Decision:
+        """The best tables for *request*, or why there are none."""
+        ...
+
+    def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:
+        """What *table_ids* would cost, and which rules they would break."""
+        ...

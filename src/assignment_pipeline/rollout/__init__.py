@@ -1,0 +1,1 @@
+"""Which restaurants the pipeline is in charge of."""
