@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +175,7 @@ class AsyncHandler:
         while self._held:
             port, leases = self._held.pop()
             try:
-                await _ask(port, lambda locks, held=leases: locks.release(held))
+                await _ask(port, operator.methodcaller("release", leases))
             except Exception:  # noqa: BLE001 - the lock ends by itself; the result must not suffer
                 self._wiring.process.lost_releases += 1
 

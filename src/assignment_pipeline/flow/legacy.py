@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity, Source
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
@@ -31,12 +33,14 @@ def leave_to_legacy(
             raise BookingNotFoundError(call.booking_id)
     started = yield from Monotonic()
     try:
-        answer = yield from RunLegacy(booking)
+        answer: Any = yield from RunLegacy(booking)
     except Exception as error:
         yield from _summarise(call, started, "error", error)
         raise
-    yield from _summarise(call, started, answer.outcome if isinstance(answer, LegacyResult) else "succeeded")
-    tables = answer.tables if isinstance(answer, LegacyResult) else ()
+    # Whatever it answers passes through; only a `LegacyResult` can be read.
+    known = answer if isinstance(answer, LegacyResult) else None
+    yield from _summarise(call, started, known.outcome if known else "unknown")
+    tables = known.tables if known else ()
     return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables))
 
 

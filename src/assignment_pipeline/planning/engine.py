@@ -26,9 +26,9 @@ RUNNERS_UP = 3
 NEAREST_STEP = dt.timedelta(minutes=15)
 NEAREST_TIMES = 4
 SLOT_MINUTES = 5
+_TIME_RULES = {Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE, Reason.IN_PAST: Rule.IN_PAST}
 MOST_DEMAND = 20
 _KNOWN_VENUES = 1_024
-_PRIME = 2**61 - 1
 
 
 class _StrategyFaultError(Exception):
@@ -47,6 +47,7 @@ class _Candidate:
     base: float
     parts: dict[str, float]
     strategy: str
+    salt: int
 
 
 # Cost, operator's priority turned round, hash, position among the candidates, the candidate, and what was added.
@@ -79,7 +80,7 @@ class _Shelf:
             "scarcity": weights.scarcity * demand,
         }
         kind = OPTIMAL_FIT if len(seating.tables) == 1 else ADJACENCY
-        return _Candidate(seating, sum(parts.values()), parts, strategy or kind)
+        return _Candidate(seating, sum(parts.values()), parts, strategy or kind, _digest(",".join(seating.table_ids)))
 
 
 class TableEngine:
@@ -156,7 +157,7 @@ class TableEngine:
         if refusal is not None:
             return Decision(
                 refusal=refusal,
-                turned_away=_turned_away(request, floor, candidates),
+                turned_away=_turned_away(request, floor, candidates, _TIME_RULES.get(refusal, Rule.FORBIDDEN)),
                 nearest=self._nearest(request, floor, candidates, strategies),
                 faults=faults,
             )
@@ -172,7 +173,7 @@ class TableEngine:
         proved = all(candidate.seating.mask & fixed for candidate in candidates)
         return Decision(
             refusal=Reason.INFEASIBLE if proved else Reason.NO_FIT,
-            turned_away=_turned_away(request, floor, candidates),
+            turned_away=_turned_away(request, floor, candidates, Rule.FORBIDDEN),
             nearest=self._nearest(request, floor, candidates, strategies),
             faults=faults,
         )
@@ -212,7 +213,7 @@ class TableEngine:
         most: int,
     ) -> list[_Scored]:
         busy = floor.occupancy.busy(request.blocked)
-        seed = int.from_bytes(hashlib.blake2b(request.booking.id.encode(), digest_size=7).digest())
+        seed = _digest(request.booking.id)
         best: list[_Scored] = []
         for place, candidate in enumerate(candidates):
             seating = candidate.seating
@@ -229,8 +230,7 @@ class TableEngine:
                 added[strategy.name] = extra
             else:
                 cost = round(candidate.base + sum(added.values()), 9)
-                tie = (seating.mask % _PRIME) * seed % _PRIME
-                bisect.insort(best, (cost, -seating.priority, tie, place, candidate, added))
+                bisect.insort(best, (cost, -seating.priority, seed ^ candidate.salt, place, candidate, added))
                 del best[most:]
         return best
 
@@ -261,6 +261,10 @@ def _shifts() -> Iterator[dt.timedelta]:
         yield -step
         yield step
         step += NEAREST_STEP
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
 def _is_past(request: SeatingRequest) -> bool:
@@ -309,9 +313,9 @@ def _gap(request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> flo
 
 
 def _turned_away(
-    request: SeatingRequest, floor: FloorSnapshot, candidates: Iterable[_Candidate]
+    request: SeatingRequest, floor: FloorSnapshot, candidates: Iterable[_Candidate], last: Rule | None = None
 ) -> dict[str, int]:
-    """How many tables each rule turned away; a table counts for the first that did."""
+    """How many tables each rule turned away; a table counts for the first that did, what is left for the *last*."""
     booking, tables = request.booking, floor.venue.floor.tables
     busy = floor.occupancy.busy(request.blocked)
     wanted = reachable = 0
@@ -329,7 +333,10 @@ def _turned_away(
         (Rule.SIZE, wanted),
         (Rule.TAKEN, ~busy),
         (Rule.PARTNER_TAKEN, reachable),
+        (last, 0),
     ):
+        if rule is None:
+            break
         turned_away = left & ~allowed
         if turned_away:
             counts[rule.value] = turned_away.bit_count()

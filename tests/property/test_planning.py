@@ -1,0 +1,322 @@
+"""The engine against brute force on small floors, and what no plan may ever do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, TimeWindow, Venue, VenuePolicy
+from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weights
+from assignment_pipeline.domain.result import IMPOSSIBLE
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.planning.strategies import ZoneBalance, ZonePreference
+
+EVENING = dt.datetime(2031, 5, 2, 17, 0, tzinfo=dt.UTC)
+MINUTES = st.integers(0, 40).map(lambda slots: dt.timedelta(minutes=15 * slots))
+ZONES = st.sampled_from([None, "hall", "garden"])
+
+
+@st.composite
+def floors(draw: st.DrawFn) -> FloorPlan:
+    names = [f"T{number}" for number in range(draw(st.integers(1, 6)))]
+    tables = []
+    for name in names:
+        capacity = draw(st.integers(1, 8))
+        least = draw(st.integers(1, capacity))
+        tables.append(
+            Table(
+                name,
+                capacity,
+                min_party_size=least,
+                max_party_size=draw(st.integers(least, capacity)),
+                zone=draw(ZONES),
+                seating=draw(st.sampled_from(["indoor", "outdoor"])),
+                accessible=draw(st.booleans()),
+                active=draw(st.integers(0, 5)) > 0,
+                priority=draw(st.integers(0, 2)),
+            )
+        )
+    pairs = list(itertools.combinations(names, 2))
+    return FloorPlan(tables, draw(st.lists(st.sampled_from(pairs), max_size=8, unique=True)) if pairs else ())
+
+
+POLICIES = st.builds(
+    VenuePolicy,
+    service_periods=st.sampled_from([(), (ServicePeriod("dinner", dt.time(17), dt.time(1)),)]),
+    pre_buffer_minutes=st.sampled_from([0, 10]),
+    post_buffer_minutes=st.sampled_from([0, 15]),
+    max_tables=st.integers(1, 4),
+    max_overage=st.none() | st.integers(0, 4),
+    adjacency=st.sampled_from(AdjacencyMode),
+)
+BOOKINGS = st.builds(
+    Booking,
+    st.uuids().map(str),
+    st.just("R1"),
+    st.integers(1, 14),
+    MINUTES.map(lambda by: EVENING + by),
+    seating=st.sampled_from(["any", "indoor", "outdoor"]),
+    zone=ZONES,
+    accessible=st.integers(0, 4).map(lambda draw: draw == 0),
+)
+
+
+@st.composite
+def evenings(draw: st.DrawFn) -> tuple[Venue, Booking, list[Occupied]]:
+    venue = Venue("R1", "UTC", draw(floors()), draw(POLICIES))
+    taken = []
+    for table in venue.floor.tables:
+        for number in range(draw(st.integers(0, 2))):
+            start = EVENING + draw(MINUTES)
+            window = TimeWindow(start, start + dt.timedelta(minutes=15 * draw(st.integers(1, 10))))
+            taken.append(Occupied(table_id=table.id, window=window, booking_id=f"X{number}", movable=draw(st.booleans())))
+    return venue, draw(BOOKINGS), taken
+
+
+def free(venue: Venue, request: SeatingRequest, taken: list[Occupied]) -> dict[frozenset[str], Any]:
+    """Every seating that could be had, found the slow way, with its tables."""
+    found = {}
+    active = [table for table in venue.floor.tables if table.active]
+    busy = {row.table_id for row in taken if row.window.overlaps(request.blocked)}
+    for size in range(1, venue.policy.max_tables + 1):
+        for tables in itertools.combinations(active, size):
+            names = frozenset(table.id for table in tables)
+            if not names & busy and suits(venue, request.booking, tables):
+                found[names] = tables
+    return found
+
+
+def suits(venue: Venue, booking: Booking, tables: tuple[Table, ...]) -> bool:
+    """Whether the tables may be joined, hold the party with none to spare, and are where it wants to sit."""
+    size, capacity = booking.party_size, sum(table.capacity for table in tables)
+    if not joined(venue, tables) or size > capacity:
+        return False
+    if len(tables) == 1 and not tables[0].min_party_size <= size <= tables[0].max_party_size:
+        return False
+    if len(tables) > 1:
+        overage = venue.policy.max_overage
+        if overage is not None and capacity - size > overage:
+            return False
+        for left_out in tables:
+            rest = tuple(table for table in tables if table is not left_out)
+            holds = rest[0].max_party_size if len(rest) == 1 else sum(table.capacity for table in rest)
+            if joined(venue, rest) and holds >= size:
+                return False
+    return (
+        all(booking.seating in ("any", table.seating) for table in tables)
+        and all(booking.zone in (None, table.zone) for table in tables)
+        and (not booking.accessible or any(table.accessible for table in tables))
+    )
+
+
+def joined(venue: Venue, tables: tuple[Table, ...]) -> bool:
+    """Whether the tables may stand together, by the definition of each mode."""
+    names = {table.id for table in tables}
+    near = {name: {other for other in names if {name, other} in venue.floor.adjacent} for name in names}
+    if venue.policy.adjacency is AdjacencyMode.PAIRWISE:
+        return all(near[name] == names - {name} for name in names)
+    if venue.policy.adjacency is AdjacencyMode.NEIGHBOURS:
+        return any(near[name] == names - {name} for name in names)
+    reached = {min(names)}
+    while new := set().union(*(near[name] for name in reached)) - reached:
+        reached |= new
+    return reached == names
+
+
+@given(evenings())
+def test_the_plan_is_the_cheapest_there_is(evening):
+    """Found where brute force finds one, and no dearer than any other; refused only where there is none."""
+    venue, booking, taken = evening
+    engine, request = TableEngine(), SeatingRequest.at(venue, booking)
+    floor = FloorSnapshot.of(venue, taken)
+    decision = engine.plan(request, floor)
+    possible = free(venue, request, taken) if venue.serves(request.turn) else {}
+    if decision.plan is None:
+        assert not possible
+        assert decision.refusal is not None
+        return
+    assert frozenset(decision.plan.tables) in possible
+    costs = {}
+    for names in possible:
+        evaluation = engine.evaluate(request, sorted(names), floor)
+        assert evaluation.broken == ()
+        costs[names] = evaluation.plan.cost
+    assert decision.plan.cost == min(costs.values()) == costs[frozenset(decision.plan.tables)]
+    assert sum(decision.plan.parts.values()) == pytest.approx(decision.plan.cost)
+    assert [plan.cost for plan in decision.runners_up] == sorted(costs.values())[1:4]
+
+
+@given(evenings())
+def test_refusals_are_typed_by_what_is_true(evening):
+    """Impossible even in an empty house; infeasible even if every booking that can move did; else no fit."""
+    venue, booking, taken = evening
+    request = SeatingRequest.at(venue, booking)
+    refusal = TableEngine().plan(request, FloorSnapshot.of(venue, taken)).refusal
+    empty = free(venue, request, []) if venue.serves(request.turn) else {}
+    fixed = free(venue, request, [row for row in taken if not row.movable]) if empty else {}
+    if refusal is None:
+        return
+    if not empty:
+        assert refusal in IMPOSSIBLE
+    elif not fixed:
+        assert refusal is Reason.INFEASIBLE
+    else:
+        assert refusal is Reason.NO_FIT
+
+
+@given(evenings())
+def test_the_nearest_times_would_fit(evening):
+    """Each of them gets a plan, and they come by their distance."""
+    venue, booking, taken = evening
+    engine, floor = TableEngine(), FloorSnapshot.of(venue, taken)
+    decision = engine.plan(SeatingRequest.at(venue, booking), floor)
+    distances = [abs(time - booking.start_at) for time in decision.nearest]
+    assert distances == sorted(distances)
+    assert all(dt.timedelta() < distance <= dt.timedelta(hours=2) for distance in distances)
+    for time in decision.nearest:
+        end = None if booking.end_at is None else booking.end_at + (time - booking.start_at)
+        moved = attrs.evolve(booking, start_at=time, end_at=end)
+        assert engine.plan(SeatingRequest.at(venue, moved), floor).plan is not None
+
+
+@given(evenings())
+def test_the_same_question_has_the_same_answer(evening):
+    """In whatever order the rows come, and from whichever engine."""
+    venue, booking, taken = evening
+    request = SeatingRequest.at(venue, booking)
+    one = TableEngine().plan(request, FloorSnapshot.of(venue, taken))
+    other = TableEngine().plan(request, FloorSnapshot.of(attrs.evolve(venue), taken[::-1]))
+    assert one == other
+
+
+@given(evenings())
+def test_no_table_is_turned_away_twice(evening):
+    """Each counts for one rule at most; on a refusal, each counts for one."""
+    venue, booking, taken = evening
+    decision = TableEngine().plan(SeatingRequest.at(venue, booking), FloorSnapshot.of(venue, taken))
+    total = sum(decision.turned_away.values())
+    assert total <= len(venue.floor.tables)
+    if decision.refusal in (Reason.NO_FIT, Reason.INFEASIBLE):
+        assert total == len(venue.floor.tables)
+
+
+def ask(engine: TableEngine, booking: Booking, *tables: Table, pairs: Any = (), **policy: Any) -> Any:
+    venue = Venue("R1", "UTC", FloorPlan(tables, pairs), VenuePolicy(**policy))
+    return engine.plan(SeatingRequest.at(venue, booking), FloorSnapshot.of(venue, ()))
+
+
+TWO = Booking("B1", "R1", 2, EVENING)
+
+
+def test_a_gap_too_short_to_sell_is_avoided():
+    """Of two tables of one size, the one that leaves no unsellable hour."""
+    venue = Venue("R1", "UTC", FloorPlan((Table("T1", 2, priority=1), Table("T2", 2))))
+    before = TimeWindow(EVENING - dt.timedelta(hours=3), EVENING - dt.timedelta(hours=1))
+    floor = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=before)])
+    plan = TableEngine().plan(SeatingRequest.at(venue, TWO), floor).plan
+    assert plan.tables == ("T2",)
+    worse = TableEngine().evaluate(SeatingRequest.at(venue, TWO), ["T1"], floor).plan
+    assert worse.parts["gap"] == pytest.approx(0.03 * 2 * 12)
+
+
+def test_priority_decides_between_equals_and_then_the_bookings_id():
+    """The operator's word first; after that, different bookings reach for different tables."""
+    preferred = ask(TableEngine(), TWO, Table("T1", 2), Table("T2", 2, priority=1))
+    assert preferred.plan.tables == ("T2",)
+    twins = [Table(f"T{number}", 2) for number in range(6)]
+    chosen = {ask(TableEngine(), attrs.evolve(TWO, id=f"B{n}"), *twins).plan.tables for n in range(40)}
+    assert len(chosen) == len(twins)
+
+
+def test_weights_are_the_policys():
+    """Each term counts as much as the policy says."""
+    decision = ask(TableEngine(), TWO, Table("T1", 4), weights=Weights(waste=3.0))
+    assert decision.plan.parts["waste"] == 6.0
+
+
+@attrs.frozen
+class Regulars:
+    """The window for regulars."""
+
+    name: str = "regulars"
+
+    def weigh(self, request, seating, floor):
+        at_window = any("window" in table.tags for table in seating.tables)
+        return -3.0 if request.booking.attributes.get("regular") and at_window else 0.0
+
+
+def test_a_strategy_has_its_say():
+    """Its part is in the cost, also where it makes a dearer table the cheapest."""
+    regular = attrs.evolve(TWO, attributes={"regular": True})
+    tables = (Table("T1", 2), Table("T2", 4, tags={"window"}))
+    assert ask(TableEngine([Regulars()]), TWO, *tables).plan.tables == ("T1",)
+    plan = ask(TableEngine([Regulars()]), regular, *tables).plan
+    assert (plan.tables, plan.parts["regulars"]) == (("T2",), -3.0)
+
+
+def test_a_strategy_may_forbid_and_propose():
+    """None takes a seating out; a proposal brings one in, and is named when it wins."""
+
+    class Spacious:
+        name = "spacious"
+
+        def weigh(self, request, seating, floor):
+            return None if seating.capacity < 6 else 0.0
+
+        def propose(self, request, floor):
+            return [seating for seating in [floor.seating("T1", "T2"), floor.seating("T9")] if seating]
+
+    decision = ask(TableEngine([Spacious()]), TWO, Table("T1", 2), Table("T2", 4), pairs=[("T1", "T2")])
+    assert (decision.plan.tables, decision.plan.strategy) == (("T1", "T2"), "spacious")
+    refused = ask(TableEngine([Spacious()]), TWO, Table("T1", 2), Table("T2", 4))
+    assert (refused.refusal, refused.turned_away) == (Reason.NO_FIT, {"forbidden": 2})
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), "cheap", ZeroDivisionError()])
+def test_a_strategy_that_answers_nonsense_is_skipped(answer):
+    """As if it were not there, and named."""
+
+    class Broken:
+        name = "broken"
+
+        def weigh(self, request, seating, floor):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    decision = ask(TableEngine([Broken(), Regulars()]), TWO, Table("T1", 2))
+    assert decision.plan.tables == ("T1",)
+    assert decision.faults == ("broken",)
+    assert set(decision.plan.parts) == {"waste", "join", "scarcity", "gap", "regulars"}
+
+
+def test_zones_can_be_preferred_and_balanced():
+    """The strategies that come with the engine."""
+    tables = (Table("T1", 2, zone="hall"), Table("T2", 2, zone="garden"), Table("T3", 2, zone="hall"))
+    assert ask(TableEngine([ZonePreference({"hall": 1.0})]), TWO, *tables).plan.tables == ("T2",)
+    venue = Venue("R1", "UTC", FloorPlan(tables))
+    window = TimeWindow(EVENING, EVENING + dt.timedelta(hours=2))
+    floor = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=window)])
+    plan = TableEngine([ZoneBalance()]).plan(SeatingRequest.at(venue, TWO), floor).plan
+    assert plan.tables == ("T2",)
+
+
+def test_evaluation_names_every_rule_that_is_broken():
+    """For a person who chose the tables."""
+    floor = FloorPlan((Table("T1", 2, zone="hall"), Table("T2", 2, active=False)))
+    venue = Venue("R1", "UTC", floor, VenuePolicy(service_periods=[ServicePeriod("lunch", dt.time(11), dt.time(14))]))
+    booking = attrs.evolve(TWO, party_size=9, zone="garden", seating="bar", accessible=True)
+    window = TimeWindow(EVENING, EVENING + dt.timedelta(hours=2))
+    snapshot = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=window)])
+    request = SeatingRequest.at(venue, booking, EVENING + dt.timedelta(minutes=1))
+    evaluation = TableEngine().evaluate(request, ["T1", "T2"], snapshot)
+    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN}
+    assert set(evaluation.broken) == expected
+    assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
