@@ -20,7 +20,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import TableConflictError, VenueNotFoundError
+from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -111,7 +111,7 @@ class MemoryHost:
             for change in changes:
                 booking = self._bookings.get(change.record.booking_id) or change.record.booking
                 if booking is not None:
-                    status = _GUEST_STATUS.get(change.record.state) or _unsettled_status(booking, change)
+                    status = _status_after(change) or booking.status
                     self._bookings[booking.id] = attrs.evolve(booking, status=status)
 
     @contextlib.contextmanager
@@ -126,9 +126,14 @@ class MemoryHost:
                 raise
 
 
-def _unsettled_status(booking: Booking, change: AssignmentChange) -> str:
-    requeued = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
-    return PENDING if requeued else booking.status
+def _status_after(change: AssignmentChange) -> str | None:
+    """What the change means to the guest; None if that has not changed. A review is not the guest's concern."""
+    state = change.record.state
+    if state in _GUEST_STATUS:
+        reached = any(step.from_state is not state and step.to_state is state for step in change.steps)
+        return _GUEST_STATUS[state] if reached else None
+    left = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
+    return PENDING if left else None
 
 
 class MemoryStore:
@@ -202,7 +207,8 @@ class MemoryStore:
         for tables in self._taken[venue.id].values():
             yield from (taken for taken in tables.values() if taken.window.overlaps(window))
         yield from (block for block in self.blocks[venue.id] if block.window.overlaps(window))
-        yield from self.host.occupied(None, venue.id, window)
+        for taken in self.host.occupied(None, venue.id, window):
+            yield attrs.evolve(taken, movable=False) if taken.movable else taken
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
         """See `AssignmentStore.knows`."""
@@ -308,8 +314,11 @@ class MemoryStore:
         change.check_version(current)
         if change.assumed is not None:
             booking = self.host.booking(None, booking_id)
-            venue = self._venue(change.record.restaurant_id)
-            change.check_assumed(current, booking, venue.version, self.generation)
+            try:
+                version = self._venue(change.record.restaurant_id).version
+            except VenueNotFoundError as error:
+                raise StaleRecordError(booking_id, "venue") from error
+            change.check_assumed(current, booking, version, self.generation)
 
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
@@ -337,20 +346,28 @@ class MemoryStore:
         """The records that wait for tables which *after* gives up, due now."""
         now = self.clock.now()
         freed: defaultdict[str, list[TimeWindow]] = defaultdict(list)
-        for before in map(self._records.get, after):
-            if before is not None:
-                kept = {(seat.table_id, seat.window) for seat in _seats(after[before.booking_id])}
-                given_up = [seat.window for seat in _seats(before) if (seat.table_id, seat.window) not in kept]
-                freed[before.restaurant_id] += given_up
-        woken = {}
-        for record in self._records.values():
-            windows = freed.get(record.restaurant_id)
-            if windows and record.booking and record.booking_id not in after and _waits(record):
-                venue = self._venue(record.restaurant_id)
-                wanted = venue.blocked(venue.turn(record.booking))
-                if any(wanted.overlaps(window) for window in windows):
-                    woken[record.booking_id] = attrs.evolve(record, next_attempt_at=now)
-        return woken
+        for booking_id, record in after.items():
+            given_up = _places(self._records.get(booking_id)) - _places(record)
+            for restaurant_id, _, window in given_up:
+                freed[restaurant_id].append(window)
+        return {
+            record.booking_id: attrs.evolve(record, next_attempt_at=now)
+            for record in self._records.values()
+            if record.restaurant_id in freed
+            and record.booking_id not in after
+            and _waits(record)
+            and self._is_helped(record, freed[record.restaurant_id])
+        }
+
+    def _is_helped(self, record: AssignmentRecord, freed: Iterable[TimeWindow]) -> bool:
+        if record.booking is None:
+            return False
+        try:
+            venue = self._venue(record.restaurant_id)
+        except VenueNotFoundError:
+            return True  # A needless attempt is the least of it.
+        wanted = venue.blocked(venue.turn(record.booking))
+        return any(wanted.overlaps(window) for window in freed)
 
     def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
         with self.host.transaction() if isinstance(self.host, MemoryHost) else contextlib.nullcontext():
@@ -386,6 +403,10 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
         )
         for table_id in record.allocation.tables
     ]
+
+
+def _places(record: AssignmentRecord | None) -> set[tuple[str, str, TimeWindow]]:
+    return {(record.restaurant_id, seat.table_id, seat.window) for seat in _seats(record)} if record else set()
 
 
 def _same_seat(seat: Occupied, other: Occupied | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -171,11 +172,11 @@ class VenuePolicy:
         """The longest stay of the turn bands."""
         return dt.timedelta(minutes=max(band.minutes for band in self.turn_bands))
 
-    @property
-    def shortest_sale(self) -> dt.timedelta:
-        """The shortest time for which a table can be sold: the shortest stay, with its buffers."""
-        shortest = dt.timedelta(minutes=min(band.minutes for band in self.turn_bands))
-        return self.pre_buffer + shortest + self.post_buffer
+    @cached_property
+    def shortest_sale_minutes(self) -> int:
+        """The shortest time for which a table can be sold, in minutes: the shortest stay, with its buffers."""
+        shortest = min(band.minutes for band in self.turn_bands)
+        return self.pre_buffer_minutes + shortest + self.post_buffer_minutes
 
     def turn(self, party_size: int) -> dt.timedelta:
         """How long a party of that size sits when it did not say."""

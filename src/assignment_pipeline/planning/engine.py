@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import collections
 import datetime as dt
+import functools
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -60,6 +61,25 @@ class _Shelf:
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self._candidates: dict[tuple[object, ...], tuple[_Candidate, ...]] = {}
+        self._wishes: dict[tuple[object, ...], tuple[tuple[Rule, int], ...]] = {}
+
+    def wishes(self, booking: Booking) -> tuple[tuple[Rule, int], ...]:
+        """The tables that each wish of the guest's leaves, as masks; those in use first."""
+        key = (booking.zone, booking.seating)
+        known = self._wishes.get(key)
+        if known is None:
+            tables = self.venue.floor.tables
+            known = self._wishes[key] = (
+                (Rule.INACTIVE, _mask(table.active for table in tables)),
+                (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
+                (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
+            )
+        return known
+
+    @functools.cached_property
+    def accessible(self) -> int:
+        """The accessible tables, as a mask."""
+        return _mask(table.accessible for table in self.venue.floor.tables)
 
     def candidates(self, booking: Booking) -> tuple[_Candidate, ...]:
         key = (booking.party_size, booking.zone, booking.seating, booking.accessible)
@@ -157,7 +177,7 @@ class TableEngine:
         if refusal is not None:
             return Decision(
                 refusal=refusal,
-                turned_away=_turned_away(request, floor, candidates, _TIME_RULES.get(refusal, Rule.FORBIDDEN)),
+                turned_away=self._turned_away(request, floor, candidates, _TIME_RULES.get(refusal, Rule.FORBIDDEN)),
                 nearest=self._nearest(request, floor, candidates, strategies),
                 faults=faults,
             )
@@ -167,13 +187,13 @@ class TableEngine:
             for cost, *_, candidate, added in best
         ]
         if plans:
-            turned_away = _turned_away(request, floor, candidates)
+            turned_away = self._turned_away(request, floor, candidates)
             return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away, faults=faults)
         fixed = floor.occupancy.immovable(request.blocked)
         proved = all(candidate.seating.mask & fixed for candidate in candidates)
         return Decision(
             refusal=Reason.INFEASIBLE if proved else Reason.NO_FIT,
-            turned_away=_turned_away(request, floor, candidates, Rule.FORBIDDEN),
+            turned_away=self._turned_away(request, floor, candidates, Rule.FORBIDDEN),
             nearest=self._nearest(request, floor, candidates, strategies),
             faults=faults,
         )
@@ -186,6 +206,39 @@ class TableEngine:
             while len(self._shelves) > _KNOWN_VENUES:
                 self._shelves.popitem(last=False)
         return shelf
+
+    def _turned_away(
+        self,
+        request: SeatingRequest,
+        floor: FloorSnapshot,
+        candidates: Iterable[_Candidate],
+        last: Rule | None = None,
+    ) -> dict[str, int]:
+        """How many tables each rule turned away; each counts for the first that did, what is left for the *last*."""
+        booking, shelf = request.booking, self._shelf(floor.venue)
+        busy = floor.occupancy.busy(request.blocked)
+        wanted = reachable = 0
+        for candidate in candidates:
+            mask = candidate.seating.mask
+            wanted |= mask
+            if not mask & busy:
+                reachable |= mask
+        rules = [
+            *shelf.wishes(booking),
+            (Rule.ACCESSIBLE, wanted | shelf.accessible if booking.accessible else -1),
+            (Rule.SIZE, wanted),
+            (Rule.TAKEN, ~busy),
+            (Rule.PARTNER_TAKEN, reachable),
+        ]
+        if last is not None:
+            rules.append((last, 0))
+        left = (1 << len(floor.venue.floor.tables)) - 1
+        counts = {}
+        for rule, allowed in rules:
+            if left & ~allowed:
+                counts[rule.value] = (left & ~allowed).bit_count()
+            left &= allowed
+        return counts
 
     def _gather(
         self, request: SeatingRequest, floor: FloorSnapshot, strategies: tuple[Strategy, ...]
@@ -302,46 +355,14 @@ def _impossible(request: SeatingRequest, venue: Venue, candidates: Sequence[_Can
 
 def _gap(request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> float:
     """What the time costs that is left between the party and its table's neighbours in time, too short to sell."""
-    policy = floor.venue.policy
-    shortest = policy.shortest_sale // dt.timedelta(minutes=1)
+    policy, positions = floor.venue.policy, floor.venue.floor.positions
+    shortest = policy.shortest_sale_minutes
     lost = 0
     for table in seating.tables:
-        for gap in floor.occupancy.gaps(floor.venue.floor.positions[table.id], request.blocked):
+        for gap in floor.occupancy.gaps(positions[table.id], request.blocked):
             if gap is not None and gap < shortest:
                 lost += table.capacity * (gap // SLOT_MINUTES)
     return policy.weights.gap * lost
-
-
-def _turned_away(
-    request: SeatingRequest, floor: FloorSnapshot, candidates: Iterable[_Candidate], last: Rule | None = None
-) -> dict[str, int]:
-    """How many tables each rule turned away; a table counts for the first that did, what is left for the *last*."""
-    booking, tables = request.booking, floor.venue.floor.tables
-    busy = floor.occupancy.busy(request.blocked)
-    wanted = reachable = 0
-    for candidate in candidates:
-        wanted |= candidate.seating.mask
-        if not candidate.seating.mask & busy:
-            reachable |= candidate.seating.mask
-    left = (1 << len(tables)) - 1
-    counts = {}
-    for rule, allowed in (
-        (Rule.INACTIVE, _mask(table.active for table in tables)),
-        (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
-        (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
-        (Rule.ACCESSIBLE, wanted | ~_mask(booking.accessible and not table.accessible for table in tables)),
-        (Rule.SIZE, wanted),
-        (Rule.TAKEN, ~busy),
-        (Rule.PARTNER_TAKEN, reachable),
-        (last, 0),
-    ):
-        if rule is None:
-            break
-        turned_away = left & ~allowed
-        if turned_away:
-            counts[rule.value] = turned_away.bit_count()
-        left &= allowed
-    return counts
 
 
 def _mask(flags: Iterable[bool]) -> int:

@@ -33,13 +33,18 @@ class Occupancy:
     __slots__ = ("fixed", "origin", "taken")
 
     def __init__(self, positions: Mapping[str, int], rows: Sequence[Occupied]) -> None:
-        self.origin = min((_minute(row.window.start) for row in rows), default=_NEVER)
+        self.origin = _minute(min(row.window.start for row in rows)) if rows else _NEVER
         self.taken = [0] * len(positions)
         self.fixed = [0] * len(positions)
+        # Parties arrive on the quarter of an hour and stay for a band: few windows, many rows.
+        known: dict[tuple[dt.datetime, dt.datetime], int] = {}
         for row in rows:
             position = positions.get(row.table_id)
             if position is not None:
-                minutes = self.minutes(row.window)
+                window = row.window
+                minutes = known.get((window.start, window.end))
+                if minutes is None:
+                    minutes = known[window.start, window.end] = self.minutes(window)
                 self.taken[position] |= minutes
                 if not row.movable:
                     self.fixed[position] |= minutes

@@ -250,7 +250,7 @@ class EnvFlags:
     value; the others are followed all the same, so that no typo stops a rollback.
 
     Args:
-        environ: The environment.
+        environ: The environment; by default that of the process.
 
         salt: Names the rollout, in at most 64 bytes. With another one, a percentage covers other restaurants.
 
@@ -270,7 +270,7 @@ class EnvFlags:
 
     def __init__(
         self,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] | None = None,
         *,
         salt: str = DEFAULT_SALT,
         on_error: Callable[[FlagError], None] | None = None,
@@ -278,7 +278,7 @@ class EnvFlags:
         clock: Clock | None = None,
     ) -> None:
         bucket("", salt)
-        self._environ = environ
+        self._environ = os.environ if environ is None else environ
         self._salt = salt
         self._on_error = on_error
         self._refresh = refresh
