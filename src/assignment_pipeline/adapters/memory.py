@@ -312,6 +312,8 @@ class MemoryStore:
         booking_id = change.record.booking_id
         current = staged or self._records.get(booking_id)
         change.check_version(current)
+        if change.id in self._changes:  # Without a transition, its version would still fit.
+            raise StaleRecordError(booking_id, "version")
         if change.assumed is not None:
             booking = self.host.booking(None, booking_id)
             try:

@@ -1,0 +1,284 @@
+"""
+A store of one's own, as plain as a store can be: all it knows is one immutable value, and a commit replaces it.
+
+It shows what the port asks for and where each promise is kept. With a lock around it, replacing the value is the
+transaction; with a database, the same steps go into one of its transactions. `test_custom_store.py`, beside this file,
+runs the shipped contract on it, and that is what makes it trustworthy.
+
+    python examples/custom_store.py
+    python -m pytest test_custom_store.py    (in this folder)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from assignment_pipeline import (
+    AssignmentRecord,
+    AssignmentState,
+    Booking,
+    Coordinator,
+    FloorPlan,
+    Mode,
+    Occupied,
+    Outcome,
+    Reason,
+    Table,
+    TableConflictError,
+    TimeWindow,
+    Venue,
+    VenueNotFoundError,
+)
+from assignment_pipeline.adapters.memory import MemoryHost
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES
+from assignment_pipeline.ports import AssignmentContext, Clock, Due, Host, LoadQuery, OnCommit, RecordPage, RecordQuery
+from assignment_pipeline.rollout.flags import FixedFlags
+
+CLAIM = dt.timedelta(minutes=1)
+
+
+@attrs.frozen(kw_only=True)
+class State:
+    """All that the store knows."""
+
+    generation: int = 0
+    records: Mapping[str, AssignmentRecord] = attrs.field(factory=dict)
+    history: Mapping[str, tuple[StateChange, ...]] = attrs.field(factory=dict)
+    landed: frozenset[str] = frozenset()
+
+
+class PlainStore:
+    """An `AssignmentStore` for one process, gone when that ends."""
+
+    def __init__(self, host: Host, *, clock: Clock, on_commit: OnCommit | None = None) -> None:
+        self.host = host
+        self.clock = clock
+        self.on_commit = on_commit
+        self.state = State()
+        self._lock = threading.RLock()
+
+    # -- What planning looks at: one consistent view ------------------------------------------------------------
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        with self._lock:
+            venue = self._venue(query.restaurant_id)
+            records = {key: self.state.records[key] for key in query.ids if key in self.state.records}
+            bookings = {key: found for key in query.ids if (found := self.host.booking(None, key)) is not None}
+            if any(key not in records and key not in bookings for key in query.booking_ids):
+                return None
+            # The newest word on each booking says around what time to look: the caller's, the host's, the record's.
+            newest = {key: record.booking for key, record in records.items() if record.booking is not None}
+            newest |= bookings | {booking.id: booking for booking in query.bookings}
+            return AssignmentContext(
+                now=self.clock.now(),
+                generation=self.state.generation,
+                venue=venue,
+                records=records,
+                bookings=bookings,
+                taken=tuple(self._taken(venue, newest.values())),
+            )
+
+    def _venue(self, restaurant_id: str) -> Venue:
+        venue = self.host.venue(None, restaurant_id, None)
+        if venue is None:
+            raise VenueNotFoundError(restaurant_id)
+        return venue
+
+    def _taken(self, venue: Venue, bookings: Iterable[Booking]) -> Iterator[Occupied]:
+        spans = [venue.planning_window(booking) for booking in bookings]
+        if spans:
+            window = TimeWindow.around(spans)
+            ours = (seat for record in self.state.records.values() for seat in seats(record, venue.id))
+            yield from (seat for seat in ours if seat.window.overlaps(window))
+            yield from self.host.occupied(None, venue.id, window)
+
+    # -- The commit: all of it, or nothing -----------------------------------------------------------------------
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`. Whatever raises on the way, the old state stays."""
+        with self._lock:
+            before, now = self.state, self.clock.now()
+            after: dict[str, AssignmentRecord] = {}
+            for change in changes:
+                key = change.record.booking_id
+                current = after.get(key) or before.records.get(key)
+                change.check_version(current)
+                if change.assumed is not None:
+                    venue = self._venue(change.record.restaurant_id)
+                    change.check_assumed(current, self.host.booking(None, key), venue.version, before.generation)
+                after[key] = change.record
+            contested = self._contested(after)
+            if contested:
+                raise TableConflictError(tuple(sorted(contested)))
+            history = dict(before.history)
+            for change in changes:
+                key = change.record.booking_id
+                history[key] = (*history.get(key, ()), *change.steps)
+            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=now) for record in self._woken(after)}
+            if self.on_commit is not None:
+                self.on_commit(None, tuple(changes))
+            self.state = attrs.evolve(
+                before,
+                records={**before.records, **woken, **after},
+                history=history,
+                landed=before.landed.union(change.id for change in changes),
+            )
+
+    def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        """The tables that *after* takes and somebody else has. All that its bookings had before is free by now."""
+        known = self.state.records
+        staying = {**known, **after}
+        contested: set[str] = set()
+        for record in after.values():
+            had = {(seat.table_id, seat.window) for seat in seats(known.get(record.booking_id), record.restaurant_id)}
+            for seat in seats(record, record.restaurant_id):
+                if (seat.table_id, seat.window) in had:
+                    continue
+                others = [taken for other in staying.values() for taken in seats(other, record.restaurant_id)]
+                others += self.host.occupied(None, record.restaurant_id, seat.window)
+                contested.update(other.table_id for other in others if clash(seat, other))
+        return contested
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> Iterator[AssignmentRecord]:
+        """Whoever waits for tables at a time at which *after* gives some up."""
+        freed: set[tuple[str, TimeWindow]] = set()
+        for key, record in after.items():
+            old = self.state.records.get(key)
+            if old is not None:
+                kept = {(seat.table_id, seat.window) for seat in seats(record, old.restaurant_id)}
+                given_up = [seat for seat in seats(old, old.restaurant_id) if (seat.table_id, seat.window) not in kept]
+                freed.update((old.restaurant_id, seat.window) for seat in given_up)
+        for record in self.state.records.values():
+            if record.booking_id not in after and record.booking is not None and waits(record) and freed:
+                venue = self._venue(record.restaurant_id)
+                wanted = venue.blocked(venue.turn(record.booking))
+                if any(where == venue.id and window.overlaps(wanted) for where, window in freed):
+                    yield record
+
+    def move_rollout(self) -> None:
+        """Move the rollout on by a generation: what was planned before does not land any more."""
+        with self._lock:
+            self.state = attrs.evolve(self.state, generation=self.state.generation + 1)
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
+        """See `AssignmentStore.knows`."""
+        with self._lock:
+            return change_id in self.state.landed
+
+    # -- The sweep -----------------------------------------------------------------------------------------------
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`: found, pushed ahead and counted in one go."""
+        with self._lock:
+            now = self.clock.now()
+            ready = sorted(
+                (record.next_attempt_at, record.booking_id)
+                for record in self.state.records.values()
+                if record.owner is Owner.PIPELINE and record.next_attempt_at and record.next_attempt_at <= now
+            )
+            claimed = {}
+            for _, key in ready[:limit]:
+                record = self.state.records[key]
+                claimed[key] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
+            self.state = attrs.evolve(self.state, records={**self.state.records, **claimed})
+            return tuple(
+                Due(booking_id=key, restaurant_id=record.restaurant_id, deliveries=record.deliveries)
+                for key, record in claimed.items()
+            )
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`: the host need not know which of its bookings have a record."""
+        with self._lock:
+            known = self.state.records
+            pending = self.host.unassigned(None, since, limit + len(known))
+            return tuple(booking for booking in pending if booking.id not in known)[:limit]
+
+    # -- Reading -------------------------------------------------------------------------------------------------
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        with self._lock:
+            found = [record for _, record in sorted(self.state.records.items()) if asked_for(record, query)]
+            page = tuple(found[: query.limit])
+            more = page[-1].booking_id if page and len(found) > len(page) else None
+            return RecordPage(now=self.clock.now(), records=page, next=more)
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self.state.history.get(booking_id, ())
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self.host.booking(None, booking_id)
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`; a value in memory has none."""
+
+
+def seats(record: AssignmentRecord | None, restaurant_id: str) -> list[Occupied]:
+    """The tables that a record has at a restaurant, for as long as they are kept from others."""
+    if record is None or record.allocation is None or record.restaurant_id != restaurant_id:
+        return []
+    movable = record.owner is Owner.PIPELINE and not record.pinned
+    return [
+        Occupied(table_id=table, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable)
+        for table in record.tables
+    ]
+
+
+def clash(seat: Occupied, other: Occupied) -> bool:
+    """Whether two parties would sit at one table."""
+    return (
+        seat.table_id == other.table_id and seat.booking_id != other.booking_id and seat.window.overlaps(other.window)
+    )
+
+
+def waits(record: AssignmentRecord) -> bool:
+    """Whether freed tables are news to it."""
+    in_review = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
+    return record.owner is Owner.PIPELINE and (record.state is AssignmentState.ASSIGNMENT_PENDING or in_review)
+
+
+def asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
+    """Whether a record belongs on the page."""
+    return (
+        (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
+        and (not query.states or record.state in query.states)
+        and (not query.booking_ids or record.booking_id in query.booking_ids)
+        and (query.after is None or record.booking_id > query.after)
+    )
+
+
+def main() -> None:
+    """Two parties want the only table."""
+    paris = ZoneInfo("Europe/Paris")
+    date = dt.datetime.now(paris).date() + dt.timedelta(days=1)
+    host = MemoryHost(Venue("chez-nous", "Europe/Paris", FloorPlan([Table("T1", 4)])))
+    store = PlainStore(host, clock=SystemClock(), on_commit=host.on_commit)
+    at_eight = dt.datetime.combine(date, dt.time(20), paris)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        for name in ("anna", "ben"):
+            result = coordinator.assign(Booking(name, "chez-nous", 4, at_eight))
+            print(f"{name}: {result.outcome}, {' + '.join(result.tables) or result.reason}")
+        assert (result.outcome, result.reason) == (Outcome.RETRY, Reason.NO_FIT)
+
+        coordinator.cancel("anna")
+        (result,) = coordinator.sweep().results
+        print(f"Anna has cancelled. {result.booking_id}: {result.outcome}, {' + '.join(result.tables)}")
+        assert (result.booking_id, result.tables) == ("ben", ("T1",))
+
+        steps = [step.to_state.value for step in coordinator.history("ben")]
+        print("Ben's way:", " > ".join(steps))
+        assert steps[-1] == AssignmentState.CONFIRMED
+
+
+if __name__ == "__main__":
+    main()

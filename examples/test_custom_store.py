@@ -1,0 +1,73 @@
+"""The shipped contract, run on the store of `custom_store.py`: all that a host writes for that is in this file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pytest
+from custom_store import PlainStore
+
+from assignment_pipeline import Booking, Occupied, Venue
+from assignment_pipeline.adapters.memory import MemoryHost
+from assignment_pipeline.ports import OnCommit
+from assignment_pipeline.testing import AssignmentStoreContract, FakeClock, StoreHarness
+from assignment_pipeline.testing.contracts.harness import Ability
+
+
+class Harness(StoreHarness):
+    """How the contract has the host know things. What cannot be done is named, and its tests are skipped."""
+
+    cannot: ClassVar[Mapping[Ability, str]] = {
+        "block": "it keeps no blocks",
+        "events": "it is no sink: it leaves events to the sinks",
+        "attempts": "it does not keep them",
+    }
+
+    def __init__(self, store: PlainStore, host: MemoryHost) -> None:
+        self.store = store
+        self.host = host
+
+    def put_booking(self, booking: Booking) -> None:
+        """See `StoreHarness.put_booking`."""
+        self.host.put_booking(booking)
+
+    def put_venue(self, venue: Venue) -> None:
+        """See `StoreHarness.put_venue`."""
+        self.host.put_venue(venue)
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.occupy`."""
+        self.host.occupy(restaurant_id, occupied)
+
+    def bump_generation(self) -> None:
+        """See `StoreHarness.bump_generation`."""
+        self.store.move_rollout()
+
+    def hook(self, on_commit: OnCommit) -> None:
+        """See `StoreHarness.hook`."""
+        self.store.on_commit = on_commit
+
+
+class TestPlainStore(AssignmentStoreContract):
+    """The suite; the fixtures that it asks for are the whole of the work."""
+
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        """The time, which the tests advance."""
+        return FakeClock()
+
+    @pytest.fixture
+    def host(self) -> MemoryHost:
+        """A host without anything; the tests put it there."""
+        return MemoryHost()
+
+    @pytest.fixture
+    def store(self, host: MemoryHost, clock: FakeClock) -> PlainStore:
+        """A fresh and empty store."""
+        return PlainStore(host, clock=clock)
+
+    @pytest.fixture
+    def harness(self, store: PlainStore, host: MemoryHost) -> Harness:
+        """The way to the host."""
+        return Harness(store, host)

@@ -1,0 +1,228 @@
+"""
+Rows to values, and back.
+
+Times are text in UTC, in the form that SQLite's own date functions read and write: they
+compare as they should with each other and with ``datetime('now')``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, StateChange
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import Occupied
+
+CACHED = 65_536
+
+Row = tuple[Any, ...]
+
+RECORD_COLUMNS = (
+    "booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,"
+    " next_attempt_at, pinned, reason, booking"
+)
+HISTORY_COLUMNS = 'version, from_state, to_state, "trigger", reason, actor, tables, created_at'
+
+
+# -- Times --------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(CACHED)
+def text_of(moment: dt.datetime) -> str:
+    """``YYYY-MM-DD HH:MM:SS.ffffff``, in UTC."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def optional_text_of(moment: dt.datetime | None) -> str | None:
+    """The same, or None."""
+    return None if moment is None else text_of(moment)
+
+
+@lru_cache(CACHED)
+def moment_of(text: str) -> dt.datetime:
+    """What `text_of` made *text* of."""
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def optional_moment_of(text: str | None) -> dt.datetime | None:
+    """The same, or None."""
+    return None if text is None else moment_of(text)
+
+
+@lru_cache(CACHED)
+def window_of(start: str, end: str) -> TimeWindow:
+    """A window, from the text of its ends."""
+    return TimeWindow(moment_of(start), moment_of(end))
+
+
+# -- JSON ---------------------------------------------------------------------------------------------------------
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def dumps(value: Any) -> str:
+    """JSON that SQLite reads: in a mapping, numbers that JSON does not have become text."""
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode({key: _finite(item) for key, item in value.items()})
+
+
+def _finite(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# -- Bookings and records -----------------------------------------------------------------------------------------
+
+
+def booking_text(booking: Booking | None) -> str | None:
+    """A booking without its attributes, as JSON."""
+    if booking is None:
+        return None
+    return dumps(
+        {
+            "id": booking.id,
+            "restaurant_id": booking.restaurant_id,
+            "party_size": booking.party_size,
+            "start_at": text_of(booking.start_at),
+            "end_at": optional_text_of(booking.end_at),
+            "seating": booking.seating.value,
+            "zone": booking.zone,
+            "accessible": booking.accessible,
+            "status": booking.status,
+        }
+    )
+
+
+def booking_of(text: str | None) -> Booking | None:
+    """What `booking_text` made *text* of."""
+    if text is None:
+        return None
+    facts = json.loads(text)
+    facts.update(start_at=moment_of(facts["start_at"]), end_at=optional_moment_of(facts["end_at"]))
+    return Booking(**facts)
+
+
+def record_row(record: AssignmentRecord) -> dict[str, Any]:
+    """The columns of a record, its allocation excepted."""
+    return {
+        "booking_id": record.booking_id,
+        "restaurant_id": record.restaurant_id,
+        "owner": record.owner.value,
+        "state": record.state.value,
+        "version": record.version,
+        "strategy": record.strategy,
+        "attempts": record.attempts,
+        "retries": record.retries,
+        "deliveries": record.deliveries,
+        "holds": record.holds,
+        "next_attempt_at": optional_text_of(record.next_attempt_at),
+        "pinned": record.pinned,
+        "reason": record.reason,
+        "booking": booking_text(record.booking),
+        "start_at": text_of(record.booking.start_at) if record.booking else None,
+    }
+
+
+def record_of(row: Row, allocation: Allocation | None) -> AssignmentRecord:
+    """A record, from `RECORD_COLUMNS` and its allocation."""
+    return AssignmentRecord(
+        booking_id=row[0],
+        restaurant_id=row[1],
+        owner=row[2],
+        state=row[3],
+        version=row[4],
+        strategy=row[5],
+        attempts=row[6],
+        retries=row[7],
+        deliveries=row[8],
+        holds=row[9],
+        next_attempt_at=optional_moment_of(row[10]),
+        pinned=bool(row[11]),
+        reason=row[12],
+        booking=booking_of(row[13]),
+        allocation=allocation,
+    )
+
+
+def allocation_of(rows: Sequence[Row]) -> Allocation:
+    """An allocation, from its rows of table, blocked window and turn."""
+    _, start, end, turn_start, turn_end = rows[0]
+    return Allocation(
+        tables=tuple(row[0] for row in rows), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+    )
+
+
+@lru_cache(CACHED)
+def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: int) -> Occupied:
+    """A seat of ours. Most of a floor is as it was at the last look."""
+    return Occupied(
+        table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable)
+    )
+
+
+def state_change_of(row: Row) -> StateChange:
+    """A transition, from `HISTORY_COLUMNS`."""
+    version, from_state, to_state, trigger, reason, actor, tables, created_at = row
+    return StateChange(
+        version=version,
+        from_state=from_state,
+        to_state=to_state,
+        trigger=trigger,
+        reason=reason,
+        actor=actor,
+        tables=json.loads(tables),
+        created_at=moment_of(created_at),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """The columns of an event."""
+    return (
+        event.id,
+        text_of(event.created_at),
+        event.source.value,
+        event.type.value,
+        event.severity.value,
+        event.restaurant_id,
+        event.booking_id,
+        dumps(event.context),
+    )
+
+
+# -- Policies -----------------------------------------------------------------------------------------------------
+
+
+def policy_text(policy: VenuePolicy) -> str:
+    """A policy as JSON."""
+    return dumps(attrs.asdict(policy, value_serializer=_plain))
+
+
+def _plain(_: Any, __: Any, value: Any) -> Any:
+    return value.isoformat("minutes") if isinstance(value, dt.time) else value
+
+
+def policy_of(text: str) -> VenuePolicy:
+    """What `policy_text` made *text* of."""
+    facts: dict[str, Any] = json.loads(text)
+    facts["service_periods"] = [_period(period) for period in facts["service_periods"]]
+    facts["turn_bands"] = [TurnBand(**band) for band in facts["turn_bands"]]
+    facts["weights"] = Weights(**facts["weights"])
+    return VenuePolicy(**facts)
+
+
+def _period(facts: Mapping[str, Any]) -> ServicePeriod:
+    return ServicePeriod(
+        facts["name"], dt.time.fromisoformat(facts["start"]), dt.time.fromisoformat(facts["end"]), facts["days"]
+    )

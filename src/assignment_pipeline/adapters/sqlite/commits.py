@@ -1,0 +1,370 @@
+"""What the store writes, on a connection whose transaction somebody else has opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, dumps, event_row, record_row, text_of
+from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
+from assignment_pipeline.adapters.sqlite.reads import (
+    LONGEST_BLOCKED,
+    Reads,
+    blocks,
+    find_records,
+    generation,
+    span_of,
+)
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
+from assignment_pipeline.ports import Due, OnCommit
+
+CLAIM = dt.timedelta(seconds=60)
+
+LONGEST_BUFFER = dt.timedelta(hours=6)
+LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)
+
+GIVE_UP = "DELETE FROM booking_table_assignments WHERE booking_id IN (SELECT value FROM json_each(?))"
+
+# Of all that overlaps, only the tables that are wanted. See `reads.TAKEN` for the index.
+CONTESTED = """
+SELECT DISTINCT table_id
+FROM booking_table_assignments INDEXED BY booking_table_assignments_span
+WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
+    AND table_id IN (SELECT value FROM json_each(?)) AND booking_id <> ?
+"""
+
+TAKE = """
+INSERT INTO booking_table_assignments
+    (booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+WRITE_RECORD = """
+INSERT INTO assignment_records (
+    booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
+    next_attempt_at, pinned, reason, booking, start_at, created_at, updated_at
+) VALUES (
+    :booking_id, :restaurant_id, :owner, :state, :version, :strategy, :attempts, :retries, :deliveries, :holds,
+    :next_attempt_at, :pinned, :reason, :booking, :start_at, :now, :now
+) ON CONFLICT (booking_id) DO UPDATE SET
+    restaurant_id = excluded.restaurant_id, owner = excluded.owner, state = excluded.state,
+    version = excluded.version, strategy = excluded.strategy, attempts = excluded.attempts,
+    retries = excluded.retries, deliveries = excluded.deliveries, holds = excluded.holds,
+    next_attempt_at = excluded.next_attempt_at, pinned = excluded.pinned, reason = excluded.reason,
+    booking = excluded.booking, start_at = excluded.start_at, updated_at = excluded.updated_at
+"""
+
+WRITE_STEP = """
+INSERT INTO booking_assignment_state_history (
+    booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", reason, actor, tables, created_at
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+WRITE_STEPLESS = "INSERT INTO assignment_stepless_changes (change_id, booking_id, created_at) VALUES (?, ?, ?)"
+
+WRITE_ATTEMPT = """
+INSERT INTO booking_assignment_attempts
+    (booking_id, attempt_no, restaurant_id, strategy, result, reason, metadata, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+# An event may be told twice: its id is the same then.
+WRITE_EVENT = """
+INSERT INTO observability_events
+    (id, created_at, source, event_type, severity, restaurant_id, booking_id, context)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+"""
+
+# Who waits near what was freed; which of them it helps, only the venue's buffers and turns tell.
+WAITING = """
+SELECT booking_id, booking FROM assignment_records INDEXED BY assignment_records_waiting
+WHERE restaurant_id = ? AND start_at > ? AND start_at < ?
+    AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
+    AND (state = 'assignment_pending' OR reason IN (SELECT value FROM json_each(?)))
+"""
+
+WAKE = """
+UPDATE assignment_records SET next_attempt_at = ?
+WHERE booking_id IN (SELECT value FROM json_each(?))
+"""
+
+READY = """
+SELECT booking_id FROM assignment_records INDEXED BY assignment_records_due
+WHERE owner = 'pipeline' AND next_attempt_at <= ?
+ORDER BY next_attempt_at, booking_id LIMIT ?
+"""
+
+CLAIM_READY = """
+UPDATE assignment_records SET next_attempt_at = ?, deliveries = deliveries + 1
+WHERE booking_id IN (SELECT value FROM json_each(?))
+RETURNING booking_id, restaurant_id, deliveries
+"""
+
+
+@attrs.frozen
+class _Taken:
+    """The tables that a booking did not have for that time before."""
+
+    booking_id: str
+    restaurant_id: str
+    tables: frozenset[str]
+    window: TimeWindow
+
+
+@attrs.frozen(eq=False)
+class Commits:
+    """
+    The writing half of the store.
+
+    Attributes:
+        reads: The reading half.
+
+        on_commit: The host's code inside each commit.
+    """
+
+    reads: Reads
+    on_commit: OnCommit | None
+
+    def commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        ordered = sorted(changes, key=lambda change: change.record.booking_id)
+        if not ordered:
+            return
+        rows = cursor_of(connection)
+        before = find_records(rows, [change.record.booking_id for change in ordered])
+        after = self._check(connection, rows, ordered, before)
+        now = self.reads.clock.now()
+        taken = [_taken(before.get(booking_id), record) for booking_id, record in after.items()]
+        # The host is asked before anything is written, for it may leave out what it finds among our seats.
+        contested = self._contested_by_others(connection, rows, filter(None, taken))
+        if before:
+            rows.execute(GIVE_UP, (json.dumps([*before]),))
+        for record in after.values():
+            _take(rows, record)
+        contested |= _contested_by_us(rows, filter(None, taken))
+        if contested:
+            raise TableConflictError(tuple(sorted(contested)))
+        self._write(rows, ordered, after, now)
+        self._wake(connection, rows, before, after, now)
+        self._call_hooks(connection, tuple(ordered))
+
+    def _check(
+        self,
+        connection: sqlite3.Connection,
+        rows: sqlite3.Cursor,
+        changes: Iterable[AssignmentChange],
+        before: Mapping[str, AssignmentRecord],
+    ) -> dict[str, AssignmentRecord]:
+        """Refuse what was decided on something older than what is there; else the records as they will be."""
+        after: dict[str, AssignmentRecord] = {}
+        for change in changes:
+            booking_id = change.record.booking_id
+            current = after.get(booking_id) or before.get(booking_id)
+            change.check_version(current)
+            if change.assumed is not None:
+                booking = self.reads.host.booking(connection, booking_id)
+                version = self._venue_version(connection, change, change.assumed.venue_version)
+                change.check_assumed(current, booking, version, generation(rows))
+            after[booking_id] = change.record
+        return after
+
+    def _venue_version(self, connection: sqlite3.Connection, change: AssignmentChange, assumed: str) -> str:
+        try:
+            venue = self.reads.host.venue(connection, change.record.restaurant_id, assumed)
+        except VenueNotFoundError as error:
+            raise StaleRecordError(change.record.booking_id, "venue") from error
+        return assumed if venue is None else venue.version
+
+    def _contested_by_others(
+        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, taken: Iterable[_Taken]
+    ) -> set[str]:
+        """The tables among *taken* that the staff has blocked or the host has given away."""
+        contested: set[str] = set()
+        for new in taken:
+            others = (
+                *blocks(rows, new.restaurant_id, new.window),
+                *self.reads.host.occupied(connection, new.restaurant_id, new.window),
+            )
+            contested.update(
+                other.table_id
+                for other in others
+                if other.table_id in new.tables
+                and other.booking_id != new.booking_id
+                and other.window.overlaps(new.window)
+            )
+        return contested
+
+    def _write(
+        self,
+        rows: sqlite3.Cursor,
+        changes: Iterable[AssignmentChange],
+        after: Mapping[str, AssignmentRecord],
+        now: dt.datetime,
+    ) -> None:
+        written_at = text_of(now)
+        for record in after.values():
+            rows.execute(WRITE_RECORD, {**record_row(record), "now": written_at})
+        for change in changes:
+            if change.steps:
+                rows.executemany(WRITE_STEP, _step_rows(change))
+            else:
+                rows.execute(WRITE_STEPLESS, (change.id, change.record.booking_id, written_at))
+            if change.attempt is not None:
+                rows.execute(WRITE_ATTEMPT, _attempt_row(change))
+            rows.executemany(WRITE_EVENT, map(event_row, change.events))
+
+    def _wake(
+        self,
+        connection: sqlite3.Connection,
+        rows: sqlite3.Cursor,
+        before: Mapping[str, AssignmentRecord],
+        after: Mapping[str, AssignmentRecord],
+        now: dt.datetime,
+    ) -> None:
+        """Make due what waits for tables that were given up."""
+        freed: defaultdict[str, set[TimeWindow]] = defaultdict(set)
+        for booking_id, record in before.items():
+            given_up = _seats(record) - _seats(after[booking_id], record.restaurant_id)
+            if given_up:
+                freed[record.restaurant_id].update(window for _, window in given_up)
+        for restaurant_id, windows in freed.items():
+            waiting = self._waiting(connection, rows, restaurant_id, windows)
+            woken = [booking_id for booking_id in waiting if booking_id not in after]
+            if woken:
+                rows.execute(WAKE, (text_of(now), json.dumps(woken)))
+
+    def _waiting(
+        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, restaurant_id: str, windows: set[TimeWindow]
+    ) -> list[str]:
+        around = TimeWindow.around(windows)
+        earliest, latest = around.start - LONGEST_TURN_AND_BUFFER, around.end + LONGEST_BUFFER
+        reasons = json.dumps(sorted(WAITS_FOR_TABLES))
+        near = rows.execute(WAITING, (restaurant_id, text_of(earliest), text_of(latest), reasons)).fetchall()
+        if not near:
+            return []
+        try:
+            venue = self.reads.venues.find(connection, restaurant_id)
+        except VenueNotFoundError:
+            return [booking_id for booking_id, _ in near]
+        found = []
+        for booking_id, text in near:
+            booking = booking_of(text)
+            wanted = venue.blocked(venue.turn(booking)) if booking else around
+            if any(wanted.overlaps(window) for window in windows):
+                found.append(booking_id)
+        return found
+
+    def _call_hooks(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
+        for hook in (getattr(self.reads.host, "on_commit", None), self.on_commit):
+            if hook is not None:
+                try:
+                    hook(connection, changes)
+                except BaseException as error:
+                    raise HookError(error) from error
+
+    def tell(self, connection: sqlite3.Connection, events: Sequence[Row]) -> None:
+        """Write the rows of events that no commit carries."""
+        cursor_of(connection).executemany(WRITE_EVENT, events)
+
+    def any_due(self, connection: sqlite3.Connection) -> bool:
+        """Whether there is anything to claim."""
+        ready = cursor_of(connection).execute(READY, (text_of(self.reads.clock.now()), 1))
+        return ready.fetchone() is not None
+
+    def due(self, connection: sqlite3.Connection, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        rows = cursor_of(connection)
+        now = self.reads.clock.now()
+        ready = [row[0] for row in rows.execute(READY, (text_of(now), max(limit, 0)))]
+        claimed = {
+            booking_id: Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
+            for booking_id, restaurant_id, deliveries in rows.execute(
+                CLAIM_READY, (text_of(now + CLAIM), json.dumps(ready))
+            )
+        }
+        return tuple(claimed[booking_id] for booking_id in ready)
+
+
+def _seats(record: AssignmentRecord | None, restaurant_id: str | None = None) -> set[tuple[str, TimeWindow]]:
+    """Which tables a record has for how long; none if it is another restaurant's."""
+    if record is None or record.allocation is None or restaurant_id not in (None, record.restaurant_id):
+        return set()
+    return {(table_id, record.allocation.blocked) for table_id in record.allocation.tables}
+
+
+def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> _Taken | None:
+    tables = frozenset(table_id for table_id, _ in _seats(after) - _seats(before, after.restaurant_id))
+    if not tables or after.allocation is None:
+        return None
+    return _Taken(after.booking_id, after.restaurant_id, tables, after.allocation.blocked)
+
+
+def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
+    """The tables among *taken*, written by now, that some other booking of ours has."""
+    contested: set[str] = set()
+    for new in taken:
+        values = (*span_of(new.restaurant_id, new.window), json.dumps(sorted(new.tables)), new.booking_id)
+        contested.update(row[0] for row in rows.execute(CONTESTED, values))
+    return contested
+
+
+def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
+    if record.allocation is None:
+        return
+    turn, blocked = record.allocation.turn, record.allocation.blocked
+    if blocked.duration > LONGEST_BLOCKED:
+        msg = f"blocked: expected at most {LONGEST_BLOCKED}, which is how far overlaps are looked for, got {blocked}"
+        raise ValueError(msg)
+    times = [text_of(time) for time in (blocked.start, blocked.end, turn.start, turn.end)]
+    movable = record.owner is Owner.PIPELINE and not record.pinned
+    rows.executemany(
+        TAKE,
+        [
+            (record.booking_id, table_id, record.restaurant_id, *times, movable)
+            for table_id in record.allocation.tables
+        ],
+    )
+
+
+def _step_rows(change: AssignmentChange) -> list[Row]:
+    record = change.record
+    return [
+        (
+            record.booking_id,
+            step.version,
+            record.restaurant_id,
+            change.id,
+            step.from_state.value,
+            step.to_state.value,
+            step.trigger.value,
+            step.reason,
+            step.actor,
+            dumps(step.tables),
+            text_of(step.created_at),
+        )
+        for step in change.steps
+    ]
+
+
+def _attempt_row(change: AssignmentChange) -> Row:
+    attempt = change.attempt
+    assert attempt is not None  # noqa: S101 - the caller looked
+    return (
+        change.record.booking_id,
+        attempt.number,
+        change.record.restaurant_id,
+        attempt.strategy,
+        attempt.result.value,
+        attempt.reason,
+        dumps(attempt.metadata),
+        text_of(attempt.created_at),
+    )

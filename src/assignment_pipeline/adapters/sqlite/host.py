@@ -1,0 +1,264 @@
+"""A host that keeps its bookings and venues in tables of ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from assignment_pipeline.adapters.sqlite.clock import SystemClock
+from assignment_pipeline.adapters.sqlite.codec import (
+    dumps,
+    moment_of,
+    optional_moment_of,
+    optional_text_of,
+    policy_of,
+    policy_text,
+    text_of,
+)
+from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
+from assignment_pipeline.domain.booking import PENDING, Booking
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import Clock, Occupied
+
+_BOOKING = "id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status"
+
+FIND_BOOKING = f"SELECT {_BOOKING} FROM bookings WHERE id = ?"  # noqa: S608 - the columns are ours
+
+# Whoever was enqueued has a state; the store leaves out any others that have a record.
+UNASSIGNED = f"""
+SELECT {_BOOKING} FROM bookings INDEXED BY bookings_unassigned
+WHERE status = 'pending' AND assignment_state IS NULL AND start_at > ?
+ORDER BY start_at, id LIMIT ?
+"""  # noqa: S608
+
+# A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
+PUT_BOOKING = """
+INSERT INTO bookings
+    (id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status, created_at)
+VALUES (:id, :restaurant_id, :party_size, :start_at, :end_at, :seating, :zone, :accessible, :status, :created_at)
+ON CONFLICT (id) DO UPDATE SET
+    restaurant_id = excluded.restaurant_id, party_size = excluded.party_size, start_at = excluded.start_at,
+    end_at = excluded.end_at, seating_preference = excluded.seating_preference, zone = excluded.zone,
+    accessible = excluded.accessible,
+    status = CASE
+        WHEN excluded.status = 'pending'
+            AND EXISTS (SELECT 1 FROM assignment_records WHERE booking_id = excluded.id)
+        THEN bookings.status ELSE excluded.status END
+"""
+
+TELL_BOOKING = """
+UPDATE bookings SET assignment_state = ?, assignment_state_version = ?, assignment_strategy = ?,
+    status = coalesce(?, status)
+WHERE id = ?
+"""
+
+FIND_VERSION = "SELECT version FROM restaurants WHERE id = ?"
+
+FIND_VENUE = "SELECT timezone, policy, version FROM restaurants WHERE id = ?"
+
+FIND_TABLES = """
+SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, tags
+FROM table_inventory WHERE restaurant_id = ? ORDER BY position
+"""
+
+FIND_ADJACENT = "SELECT table_a, table_b FROM table_adjacencies WHERE restaurant_id = ?"
+
+PUT_VENUE = """
+INSERT INTO restaurants (id, timezone, policy, version) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    timezone = excluded.timezone, policy = excluded.policy, version = excluded.version
+"""
+
+CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
+
+PUT_TABLE = """
+INSERT INTO table_inventory (
+    restaurant_id, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
+    priority, tags
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
+
+PUT_ADJACENT = "INSERT INTO table_adjacencies (restaurant_id, table_a, table_b) VALUES (?, ?, ?)"
+
+_GUEST_STATUS = {
+    AssignmentState.CONFIRMED: "confirmed",
+    AssignmentState.CANCELLED: "cancelled",
+    AssignmentState.FAILED: "failed",
+}
+
+
+class StandaloneHost:
+    """
+    A `Host` over the tables that ``init(path, standalone=True)`` makes.
+
+    Every commit of the store is reflected in ``bookings``: the assignment's state, and what
+    that means to the guest. Nobody but the pipeline seats anyone here.
+
+    Args:
+        clock: What bookings say they were created by.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+
+    def check_schema(self, connection: sqlite3.Connection, where: str) -> None:
+        """
+        Make sure that its tables are there.
+
+        Raises:
+            SchemaMismatchError: They are not.
+        """
+        check_part(connection, where, STANDALONE)
+
+    # -- Host -----------------------------------------------------------------------------------------------------
+
+    def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        row = cursor_of(connection).execute(FIND_BOOKING, (booking_id,)).fetchone()
+        return _booking(row) if row else None
+
+    def venue(self, connection: sqlite3.Connection, restaurant_id: str, known_version: str | None) -> Venue | None:
+        """See `Host.venue`."""
+        rows = cursor_of(connection)
+        row = rows.execute(FIND_VERSION, (restaurant_id,)).fetchone()
+        if row is None:
+            raise VenueNotFoundError(restaurant_id)
+        if row[0] == known_version:
+            return None
+        timezone, policy, version = rows.execute(FIND_VENUE, (restaurant_id,)).fetchone()
+        tables = tuple(map(_table, rows.execute(FIND_TABLES, (restaurant_id,))))
+        pairs = frozenset(map(frozenset, rows.execute(FIND_ADJACENT, (restaurant_id,))))
+        return Venue(restaurant_id, timezone, FloorPlan(tables, pairs), policy_of(policy), version=version)
+
+    def occupied(
+        self,
+        connection: sqlite3.Connection,  # noqa: ARG002
+        restaurant_id: str,  # noqa: ARG002
+        window: TimeWindow,  # noqa: ARG002
+    ) -> Iterable[Occupied]:
+        """See `Host.occupied`: there is nothing that the store does not know itself."""
+        return ()
+
+    def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> Iterable[Booking]:
+        """See `Host.unassigned`."""
+        return map(_booking, cursor_of(connection).execute(UNASSIGNED, (text_of(since), limit)).fetchall())
+
+    def on_commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
+        """Have bookings that were passed in, and reflect how all of them stand."""
+        rows = cursor_of(connection)
+        for change in changes:
+            record = change.record
+            status = _status_after(change)
+            facts = (record.state.value, record.version, record.strategy, status, record.booking_id)
+            if rows.execute(TELL_BOOKING, facts).rowcount == 0 and record.booking is not None:
+                rows.execute(PUT_BOOKING, self._row(record.booking))
+                rows.execute(TELL_BOOKING, facts)
+
+    # -- Keeping it -----------------------------------------------------------------------------------------------
+
+    def put_booking(self, connection: sqlite3.Connection, booking: Booking) -> None:
+        """
+        Have a booking, or change it. Use it in a transaction: `SQLiteStore.write` gives you one.
+
+        A booking that the pipeline has a record of keeps its status when it comes again as pending.
+        """
+        cursor_of(connection).execute(PUT_BOOKING, self._row(booking))
+
+    def put_venue(self, connection: sqlite3.Connection, venue: Venue) -> None:
+        """
+        Have a restaurant, or change it: afterwards it has exactly the tables of *venue*.
+
+        Use it in a transaction: `SQLiteStore.write` gives you one.
+        """
+        rows = cursor_of(connection)
+        rows.execute(PUT_VENUE, (venue.id, venue.timezone, policy_text(venue.policy), venue.version))
+        rows.execute(CLEAR_TABLES, (venue.id,))
+        rows.executemany(
+            PUT_TABLE, [_table_row(venue.id, position, table) for position, table in enumerate(venue.floor.tables)]
+        )
+        rows.execute(CLEAR_ADJACENT, (venue.id,))
+        rows.executemany(PUT_ADJACENT, sorted((venue.id, *sorted(pair)) for pair in venue.floor.adjacent))
+
+    def _row(self, booking: Booking) -> dict[str, Any]:
+        return {
+            "id": booking.id,
+            "restaurant_id": booking.restaurant_id,
+            "party_size": booking.party_size,
+            "start_at": text_of(booking.start_at),
+            "end_at": optional_text_of(booking.end_at),
+            "seating": booking.seating.value,
+            "zone": booking.zone,
+            "accessible": booking.accessible,
+            "status": booking.status,
+            "created_at": text_of(self._clock.now()),
+        }
+
+
+def _status_after(change: AssignmentChange) -> str | None:
+    """What the change means to the guest; None if that has not changed. A review is not the guest's concern."""
+    state = change.record.state
+    if any(step.from_state is not state and step.to_state is state for step in change.steps):
+        status = _GUEST_STATUS.get(state)
+        if status is not None:
+            return status
+    left = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
+    return PENDING if left and state not in _GUEST_STATUS else None
+
+
+def _booking(row: tuple[Any, ...]) -> Booking:
+    booking_id, restaurant_id, party_size, start_at, end_at, seating, zone, accessible, status = row
+    return Booking(
+        booking_id,
+        restaurant_id,
+        party_size,
+        moment_of(start_at),
+        optional_moment_of(end_at),
+        seating=seating,
+        zone=zone,
+        accessible=bool(accessible),
+        status=status,
+    )
+
+
+def _table(row: tuple[Any, ...]) -> Table:
+    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, tags = row
+    return Table(
+        table_id,
+        capacity,
+        min_party_size=min_party,
+        max_party_size=max_party,
+        zone=zone,
+        seating=seating,
+        accessible=bool(accessible),
+        active=bool(active),
+        priority=priority,
+        tags=frozenset(json.loads(tags)),
+    )
+
+
+def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ...]:
+    return (
+        restaurant_id,
+        table.id,
+        position,
+        table.capacity,
+        table.min_party_size,
+        table.max_party_size,
+        table.zone,
+        table.seating.value,
+        table.accessible,
+        table.active,
+        table.priority,
+        dumps(sorted(table.tags)),
+    )

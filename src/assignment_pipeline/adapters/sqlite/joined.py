@@ -1,0 +1,115 @@
+"""The store inside a transaction of the host's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from assignment_pipeline.adapters.sqlite.codec import event_row
+from assignment_pipeline.adapters.sqlite.commits import Commits
+from assignment_pipeline.adapters.sqlite.opening import translated
+from assignment_pipeline.adapters.sqlite.reads import Reads
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.ports import AssignmentContext, Due, LoadQuery, RecordPage, RecordQuery
+
+T = TypeVar("T")
+
+
+class JoinedStore:
+    """
+    An `AssignmentStore` on a connection whose transaction is the host's. Made by `SQLiteStore.joined`.
+
+    What it writes lands when the host commits. A call that raises leaves nothing of itself behind, and
+    the host's transaction as it was.
+    """
+
+    inline = True
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        reads: Reads,
+        commits: Commits,
+        where: str,
+        check: Callable[[sqlite3.Connection], None],
+    ) -> None:
+        self._connection = connection
+        self._reads = reads
+        self._commits = commits
+        self._where = where
+        self._check = check
+        self._checked = False
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if not self._connection.in_transaction:
+            msg = "connection: expected one with a transaction open, such as after BEGIN IMMEDIATE, got one without"
+            raise ValueError(msg)
+        with translated(self._where):
+            if not self._checked:
+                self._check(self._connection)
+                self._checked = True
+            return work(self._connection)
+
+    def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def saved(connection: sqlite3.Connection) -> T:
+            connection.execute("SAVEPOINT assignment_pipeline")
+            try:
+                answer = work(connection)
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK TO assignment_pipeline")
+                    connection.execute("RELEASE assignment_pipeline")
+                raise
+            if not connection.in_transaction:
+                msg = "code inside a transaction must not commit it or roll it back"
+                raise RuntimeError(msg)
+            connection.execute("RELEASE assignment_pipeline")
+            return answer
+
+        return self._read(saved)
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._read(lambda connection: self._reads.load(connection, query))
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`; it lands with the host's transaction."""
+        self._write(lambda connection: self._commits.commit(connection, changes))
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
+        """See `AssignmentStore.knows`."""
+        return self._read(lambda connection: self._reads.knows(connection, change_id))
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        return self._write(lambda connection: self._commits.due(connection, limit))
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return self._read(lambda connection: self._reads.records(connection, query))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self._read(lambda connection: self._reads.history(connection, booking_id))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self._read(lambda connection: self._reads.booking(connection, booking_id))
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`."""
+        with translated(self._where):
+            self._check(self._connection)
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`; they land with the host's transaction."""
+        rows = [event_row(event) for event in events]
+        self._write(lambda connection: self._commits.tell(connection, rows))

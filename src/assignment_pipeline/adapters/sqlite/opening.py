@@ -1,0 +1,190 @@
+"""Opening the database file, and what SQLite's errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import pathlib
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+
+OLDEST_SQLITE = (3, 35, 0)
+"""For ``RETURNING``."""
+
+CACHED_STATEMENTS = 256
+WAL_PAUSE = 0.01
+
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+_MISSING = ("no such table", "no such column", "has no column")
+
+
+class HookError(Exception):
+    """Carries what the host's ``on_commit`` raised past the translation of our own errors."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def primary_code(error: BaseException) -> int | None:
+    """SQLite's primary result code; None where the error did not come from SQLite itself."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else int(code) & 0xFF
+
+
+def translate(error: BaseException, where: str) -> BaseException:
+    """
+    What callers see of an error that our own work in *where* met.
+
+    Everything that is not about the file's state is a programming error, and comes back as it is.
+    """
+    if isinstance(error, HookError):
+        return error.error
+    if not isinstance(error, sqlite3.Error):
+        return error
+    code = primary_code(error)
+    translated_error: BaseException = error
+    if code == sqlite3.SQLITE_NOTADB:
+        translated_error = SchemaMismatchError(where, "a SQLite database", "another kind of file")
+    elif code == sqlite3.SQLITE_ERROR and any(text in str(error) for text in _MISSING):
+        translated_error = SchemaMismatchError(where, "all tables and columns of the schema", str(error))
+    elif code in _UNAVAILABLE:
+        translated_error = StoreUnavailableError(f"{where}: {error}")
+    if translated_error is not error:
+        translated_error.__cause__ = error
+    return translated_error
+
+
+@contextlib.contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise what SQLite raises in the block as errors of this library."""
+    try:
+        yield
+    except (sqlite3.Error, HookError) as error:
+        found = translate(error, where)
+        if found is error:
+            raise
+        raise found  # noqa: B904 - translate has set the cause
+
+
+def locate(path: str | os.PathLike[str]) -> str:
+    """
+    The one absolute name of the database file, with links resolved.
+
+    Raises:
+        ValueError: It is not the name of a file.
+    """
+    name = os.fspath(path)
+    if not name or name == ":memory:" or name.startswith("file:"):
+        msg = f"path: expected the name of a file, got {name!r}"
+        raise ValueError(msg)
+    return os.path.realpath(name)
+
+
+def connect(where: str, *, busy_timeout: dt.timedelta, create: bool = False) -> sqlite3.Connection:
+    """
+    A connection in autocommit mode, for any one thread at a time.
+
+    Raises:
+        StoreUnavailableError: The file cannot be opened for writing.
+        SchemaMismatchError: There is no file, and none was to be made.
+    """
+    _check_library()
+    _check_file(where, create=create)
+    return sqlite3.connect(
+        f"{pathlib.Path(where).as_uri()}?mode={'rwc' if create else 'rw'}",
+        uri=True,
+        timeout=busy_timeout.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=CACHED_STATEMENTS,
+    )
+
+
+def ensure_wal(connection: sqlite3.Connection, where: str, *, patience: dt.timedelta) -> None:
+    """
+    Switch the file to the WAL journal unless it has it.
+
+    SQLite's busy timeout does not cover this switch: it is tried again until *patience* ends.
+
+    Raises:
+        StoreUnavailableError: Others had the file open all the time.
+    """
+    deadline = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            if mode == "wal":
+                return
+            if time.monotonic() > deadline:
+                msg = f"{where}: the journal stayed in mode {mode!r} where WAL is needed"
+                raise StoreUnavailableError(msg)
+        time.sleep(WAL_PAUSE)
+
+
+def cursor_of(connection: sqlite3.Connection) -> sqlite3.Cursor:
+    """A cursor that hands out plain tuples, whatever the host has told its connection to do."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    return cursor
+
+
+def _check_library() -> None:
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        msg = f"SQLite {needed} or newer is needed, this Python has {sqlite3.sqlite_version}"
+        raise StoreUnavailableError(msg)
+
+
+def _check_file(where: str, *, create: bool) -> None:
+    """Refuse what SQLite would report vaguely, or only at the first write."""
+    path = pathlib.Path(where)
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        folder = path.parent
+        if not folder.is_dir():
+            msg = f"{where} cannot be opened, there is no folder {folder}"
+            raise StoreUnavailableError(msg) from None
+        if not create:
+            raise SchemaMismatchError(where, "a database that was initialised", "no such file") from None
+        return
+    except OSError as error:
+        msg = f"{where} cannot be opened, {error.strerror}"
+        raise StoreUnavailableError(msg) from error
+    if stat.S_ISDIR(mode):
+        msg = f"{where} cannot be opened, it is a directory"
+        raise StoreUnavailableError(msg)
+    if not stat.S_ISREG(mode):
+        msg = f"{where} cannot be opened, it is not a regular file"
+        raise StoreUnavailableError(msg)
+    # Root may write to anything; whoever took the write bits away still meant it.
+    if not mode & 0o222 or not os.access(where, os.W_OK):
+        msg = f"{where} cannot be opened for writing, it is read-only"
+        raise StoreUnavailableError(msg)

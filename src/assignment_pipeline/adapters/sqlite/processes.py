@@ -1,0 +1,78 @@
+"""
+What happens when the process forks, or ends.
+
+SQLite keeps a process-wide account of the locks that its connections hold on a file,
+and a fork copies the account without the locks: a connection that a child opens
+beside inherited ones believes itself protected, and loses commits when the parent
+closes the file. So nothing may be open while the process forks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import time
+import weakref
+
+PATIENCE = 5.0
+"""Seconds for which a fork, or the end of the process, waits for work in progress."""
+
+
+class Watched:
+    """Something that is told when the process forks or ends, for as long as it is alive."""
+
+    def before_fork(self, deadline: float) -> None:
+        """Come to rest until `after_fork`, if that takes no longer than until *deadline* (monotonic)."""
+
+    def after_fork(self) -> None:
+        """Go on, in the parent."""
+
+    def reset_in_child(self) -> None:
+        """Begin afresh, in the child: no other thread is there, and what they held stays held."""
+
+    def at_exit(self) -> None:
+        """Finish what is pending."""
+
+
+_watched: weakref.WeakSet[Watched] = weakref.WeakSet()
+_at_rest: list[Watched] = []
+
+
+def watch(thing: Watched) -> None:
+    """Tell *thing* about forks and the end of the process from now on."""
+    _watched.add(thing)
+
+
+def leak(thing: object) -> None:
+    """Keep *thing* from ever being finalised, even when the interpreter ends."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
+def _before_fork() -> None:
+    deadline = time.monotonic() + PATIENCE
+    _at_rest[:] = list(_watched)
+    for thing in _at_rest:
+        thing.before_fork(deadline)
+
+
+def _after_fork() -> None:
+    for thing in _at_rest:
+        thing.after_fork()
+    _at_rest.clear()
+
+
+def _in_child() -> None:
+    for thing in _at_rest or list(_watched):
+        thing.reset_in_child()
+    _at_rest.clear()
+
+
+def _at_exit() -> None:
+    for thing in list(_watched):
+        thing.at_exit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+atexit.register(_at_exit)

@@ -1,0 +1,238 @@
+"""What the store reads, on a connection whose transaction somebody else has opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.adapters.sqlite.codec import (
+    HISTORY_COLUMNS,
+    RECORD_COLUMNS,
+    Row,
+    allocation_of,
+    occupied_of,
+    record_of,
+    state_change_of,
+    text_of,
+    window_of,
+)
+from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.venues import Venues
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import AssignmentContext, Clock, Host, LoadQuery, Occupied, RecordPage, RecordQuery
+
+LONGEST_BLOCKED = dt.timedelta(hours=36)
+"""A turn of 24 hours between two buffers of 6: where to enter the span index, ahead of a window."""
+
+# The index is named, so that no statistics can talk SQLite into reading a restaurant's whole past.
+# It has all the columns: the table itself is not touched.
+TAKEN = """
+SELECT table_id, start_at, end_at, booking_id, movable
+FROM booking_table_assignments INDEXED BY booking_table_assignments_span
+WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
+"""
+
+BLOCKED = """
+SELECT table_id, start_at, end_at, reason
+FROM table_blocks INDEXED BY table_blocks_span
+WHERE restaurant_id = ? AND end_at > ? AND start_at < ?
+"""
+
+# The ids come as one JSON array: one statement, however many there are.
+RECORDS = f"""
+SELECT {RECORD_COLUMNS} FROM assignment_records
+WHERE booking_id IN (SELECT value FROM json_each(?))
+"""  # noqa: S608 - the columns are ours
+
+ALLOCATIONS = """
+SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at FROM booking_table_assignments
+WHERE booking_id IN (SELECT value FROM json_each(?))
+ORDER BY booking_id, table_id
+"""
+
+HISTORY = f"""
+SELECT {HISTORY_COLUMNS} FROM booking_assignment_state_history
+WHERE booking_id = ? ORDER BY version
+"""  # noqa: S608
+
+# A change without transitions has no history row to be known by.
+KNOWS = """
+SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = :id)
+    OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :id)
+"""
+
+GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
+
+WITHOUT_RECORD = """
+SELECT value FROM json_each(?)
+WHERE NOT EXISTS (SELECT 1 FROM assignment_records WHERE booking_id = value)
+"""
+
+
+@attrs.frozen(eq=False)
+class Reads:
+    """
+    The reading half of the store.
+
+    Attributes:
+        host: The host's side.
+
+        clock: The store's clock.
+
+        venues: The venues that were asked for last.
+    """
+
+    host: Host
+    clock: Clock
+    venues: Venues
+
+    def load(self, connection: sqlite3.Connection, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        rows = cursor_of(connection)
+        now = self.clock.now()
+        venue = self.venues.find(connection, query.restaurant_id)
+        records = find_records(rows, query.ids)
+        found = {key: self.host.booking(connection, key) for key in query.ids}
+        bookings = {key: booking for key, booking in found.items() if booking is not None}
+        if any(key not in records and key not in bookings for key in query.booking_ids):
+            return None
+        given = {booking.id: booking for booking in query.bookings}
+        remembered = {key: record.booking for key, record in records.items() if record.booking is not None}
+        wanted = {**remembered, **bookings, **given}
+        return AssignmentContext(
+            now=now,
+            generation=generation(rows),
+            venue=venue,
+            records=records,
+            bookings=bookings,
+            taken=tuple(self._taken(connection, rows, venue, wanted.values())),
+        )
+
+    def _taken(
+        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, venue: Venue, bookings: Iterable[Booking]
+    ) -> Iterator[Occupied]:
+        spans = [venue.planning_window(booking) for booking in bookings]
+        if not spans:
+            return
+        window = TimeWindow.around(spans)
+        ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
+        yield from itertools.starmap(occupied_of, ours)
+        yield from blocks(rows, venue.id, window)
+        for taken in self.host.occupied(connection, venue.id, window):
+            yield attrs.evolve(taken, movable=False) if taken.movable else taken
+
+    def knows(self, connection: sqlite3.Connection, change_id: str) -> bool:
+        """See `AssignmentStore.knows`."""
+        return bool(cursor_of(connection).execute(KNOWS, {"id": change_id}).fetchone()[0])
+
+    def records(self, connection: sqlite3.Connection, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        rows = cursor_of(connection)
+        limit = max(query.limit, 0)
+        statement, values = _page(query, limit + 1)
+        found = rows.execute(statement, values).fetchall()
+        page = found[:limit]
+        seats = _allocations(rows, [row[0] for row in page])
+        records = tuple(_record(row, seats) for row in page)
+        more = records[-1].booking_id if records and len(found) > limit else None
+        return RecordPage(now=self.clock.now(), records=records, next=more)
+
+    def history(self, connection: sqlite3.Connection, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return tuple(map(state_change_of, cursor_of(connection).execute(HISTORY, (booking_id,))))
+
+    def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self.host.booking(connection, booking_id)
+
+    def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """
+        See `AssignmentStore.unassigned`.
+
+        A host may not know which bookings have a record: it is asked for ever more until
+        enough of them have none, or it has no more.
+        """
+        rows = cursor_of(connection)
+        asked = limit
+        seen = -1
+        while limit > 0:
+            pending = list(self.host.unassigned(connection, since, asked))
+            ids = json.dumps([booking.id for booking in pending])
+            without = {row[0] for row in rows.execute(WITHOUT_RECORD, (ids,))}
+            found = [booking for booking in pending if booking.id in without]
+            if len(found) >= limit or len(pending) < asked or len(pending) <= seen:
+                return tuple(found[:limit])
+            seen = len(pending)
+            asked *= 2
+        return ()
+
+
+def span_of(restaurant_id: str, window: TimeWindow) -> Row:
+    """The parameters of a scan for all of a restaurant's seats that overlap *window*."""
+    start, end = text_of(window.start), text_of(window.end)
+    return (restaurant_id, text_of(window.start - LONGEST_BLOCKED), end, start)
+
+
+def blocks(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> list[Occupied]:
+    """The staff's blocks that overlap *window*."""
+    values = (restaurant_id, text_of(window.start), text_of(window.end))
+    return [
+        Occupied(table_id=table_id, window=window_of(start, end), reason=reason)
+        for table_id, start, end, reason in rows.execute(BLOCKED, values)
+    ]
+
+
+def generation(rows: sqlite3.Cursor) -> int:
+    """The rollout's generation."""
+    row = rows.execute(GENERATION).fetchone()
+    return int(row[0]) if row else 0
+
+
+def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, AssignmentRecord]:
+    """The records of those bookings, by id, where there are any."""
+    found = rows.execute(RECORDS, (json.dumps(booking_ids),)).fetchall()
+    if not found:
+        return {}
+    seats = _allocations(rows, [row[0] for row in found])
+    return {row[0]: _record(row, seats) for row in found}
+
+
+def _allocations(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, list[Row]]:
+    seats: dict[str, list[Row]] = {}
+    for booking_id, *seat in rows.execute(ALLOCATIONS, (json.dumps(booking_ids),)):
+        seats.setdefault(booking_id, []).append(tuple(seat))
+    return seats
+
+
+def _record(row: Row, seats: dict[str, list[Row]]) -> AssignmentRecord:
+    own = seats.get(row[0])
+    return record_of(row, allocation_of(own) if own else None)
+
+
+def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    if query.restaurant_id is not None:
+        conditions.append("restaurant_id = ?")
+        values.append(query.restaurant_id)
+    if query.states:
+        conditions.append(f"state IN ({', '.join('?' * len(query.states))})")
+        values += [state.value for state in query.states]
+    if query.booking_ids:
+        conditions.append("booking_id IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(query.booking_ids))
+    if query.after is not None:
+        conditions.append("booking_id > ?")
+        values.append(query.after)
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    statement = f"SELECT {RECORD_COLUMNS} FROM assignment_records {where}ORDER BY booking_id LIMIT ?"  # noqa: S608
+    return statement, [*values, limit]

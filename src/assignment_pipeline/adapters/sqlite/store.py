@@ -1,0 +1,217 @@
+"""The embedded store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from assignment_pipeline.adapters.sqlite.clock import SystemClock
+from assignment_pipeline.adapters.sqlite.codec import event_row
+from assignment_pipeline.adapters.sqlite.commits import Commits
+from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
+from assignment_pipeline.adapters.sqlite.joined import JoinedStore
+from assignment_pipeline.adapters.sqlite.opening import locate, translated
+from assignment_pipeline.adapters.sqlite.reads import Reads
+from assignment_pipeline.adapters.sqlite.schema import check_part
+from assignment_pipeline.adapters.sqlite.venues import Venues
+from assignment_pipeline.adapters.sqlite.writer import Writer
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Clock,
+    Due,
+    Host,
+    LoadQuery,
+    OnCommit,
+    RecordPage,
+    RecordQuery,
+)
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT = dt.timedelta(seconds=5)
+
+BACKLOG = 10_000
+"""Events that wait to be written, at most."""
+
+_SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
+
+class SQLiteStore:
+    """
+    An `AssignmentStore` and `EventSink` in a SQLite file, for any number of threads and processes on one machine.
+
+    Reads run beside each other and beside writes, each in one snapshot. All writes of a process go through
+    one thread, which commits what is waiting together; between processes they take turns. It
+    survives forks, but not beside a connection to the same file that the host has open while the process forks.
+
+    Nothing is opened before it is needed. Close it, or use it as a context manager.
+
+    Args:
+        path: The database file, which `init` has made or added our tables to.
+
+        host: The host's side. Its methods get a connection to that file. Where it has an
+            ``on_commit(connection, changes)`` of its own, that is called in every commit, too.
+
+        clock: The store's clock; this machine's unless told otherwise.
+
+        synchronous: SQLite's setting for commits: ``FULL`` survives a power cut, ``NORMAL`` may lose the last ones
+            in it.
+
+        busy_timeout: For how long a call waits for others that lock the file, and then for its own answer.
+
+        on_commit: Host code to run inside each commit.
+
+    Attributes:
+        inline: Always true: `emit` never blocks.
+    """
+
+    inline = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        host: Host,
+        clock: Clock | None = None,
+        synchronous: str = "FULL",
+        busy_timeout: dt.timedelta = BUSY_TIMEOUT,
+        on_commit: OnCommit | None = None,
+    ) -> None:
+        if synchronous.upper() not in _SYNCHRONOUS:
+            msg = f"synchronous: expected {', '.join(_SYNCHRONOUS)}, got {synchronous!r}"
+            raise ValueError(msg)
+        self._host = host
+        self._where = locate(path)
+        self._connections = Connections(
+            self._where, synchronous=synchronous.upper(), busy_timeout=busy_timeout, prepare=self._check
+        )
+        self._writer = Writer(self._connections, patience=busy_timeout, backlog=BACKLOG)
+        self._reads = Reads(host, clock or SystemClock(), Venues(host))
+        self._commits = Commits(self._reads, on_commit)
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        check_part(connection, self._where)
+        check_host = getattr(self._host, "check_schema", None)
+        if check_host is not None:
+            check_host(connection, self._where)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write the events that are waiting, and close the file. Calls that come later raise."""
+        self._writer.close()
+        self._connections.close()
+
+    # -- Reading --------------------------------------------------------------------------------------------------
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with translated(self._where), self._connections.lend(Kind.READ) as connection:
+            connection.execute("BEGIN")
+            try:
+                return work(connection)
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._read(lambda connection: self._reads.load(connection, query))
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return self._read(lambda connection: self._reads.records(connection, query))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self._read(lambda connection: self._reads.history(connection, booking_id))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self._read(lambda connection: self._reads.booking(connection, booking_id))
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`."""
+        self._read(self._check)
+
+    # -- Writing --------------------------------------------------------------------------------------------------
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        self._writer.run(lambda connection: self._commits.commit(connection, changes))
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
+        """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""
+        return self._ask(lambda connection: self._reads.knows(connection, change_id))
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        if not self._read(self._commits.any_due):
+            return ()  # Most often, and without the write lock.
+        return self._ask(lambda connection: self._commits.due(connection, limit))
+
+    def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Where it does not matter whether *work* has landed, only that there was no answer."""
+        try:
+            return self._writer.run(work)
+        except CommitUnknownError as error:
+            raise StoreUnavailableError(error.detail) from error
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run *work* in a transaction of its own, which it must not end; what it raises undoes it.
+
+        It is how a standalone host's own rows are written: ``store.write(lambda connection:
+        host.put_booking(connection, booking))``.
+
+        Raises:
+            CommitUnknownError: The answer was lost.
+        """
+        return self._writer.run(work)
+
+    def joined(self, connection: sqlite3.Connection) -> JoinedStore:
+        """
+        The same store inside a transaction that the host has open on *connection*.
+
+        It is for this thread, and until that transaction ends. It never begins, commits or rolls it back.
+        """
+        return JoinedStore(connection, self._reads, self._commits, self._where, self._check)
+
+    # -- Events ---------------------------------------------------------------------------------------------------
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`: they are written shortly, or counted in `lost`. Never blocks."""
+        if events:
+            rows = [event_row(event) for event in events]
+            self._writer.post(lambda connection: self._commits.tell(connection, rows), len(rows))
+
+    @property
+    def lost(self) -> int:
+        """How many emitted events could not be written, in this process."""
+        return self._writer.lost
+
+    def flush(self) -> None:
+        """
+        Wait until the events that were emitted before are written.
+
+        Raises:
+            StoreUnavailableError: They could not be.
+        """
+        self._ask(lambda connection: None)  # noqa: ARG005 - it only stands in line

@@ -1,0 +1,112 @@
+"""The application: its commands, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from assignment_pipeline.cli import assign, db, demo, diagram, flags, review, sweep
+from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
+from assignment_pipeline.cli.output import complain
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    IllegalTransitionError,
+    PlacementRefusedError,
+    StaleRecordError,
+    TableConflictError,
+)
+
+NAME = "assignment-pipeline"
+
+# Typer brings a Click of its own, older ones use the public one: both call this UsageError.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+_ANSWERS = (RefusedError, PlacementRefusedError, TableConflictError, StaleRecordError, IllegalTransitionError)
+
+app = typer.Typer(
+    name=NAME,
+    help="Assigns restaurant bookings to tables.",
+    epilog="Exit codes: 0 good, 1 the answer is no, 2 bad usage or input.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("assign")(assign.assign)
+app.add_typer(review.app, name="review")
+app.command("sweep")(sweep.sweep)
+app.add_typer(db.app, name="db")
+app.command("diagram")(diagram.diagram)
+app.add_typer(flags.app, name="flags")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{NAME} {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(NAME)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Nothing of its own; the option has seen to itself."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run a command line, by default that of this process.
+
+    Returns:
+        The exit code.
+    """
+    for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    try:
+        code = app(args=arguments, prog_name=NAME, standalone_mode=False)
+        print(end="", flush=True)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer and Rich end the process themselves when nobody listens any more.
+        if isinstance(error, SystemExit) and error.code != NO:
+            raise
+        return _nobody_listens()
+    except (AssignmentPipelineError, OSError, _UsageError) as error:
+        return _failed(error)
+    return code if isinstance(code, int) else GOOD
+
+
+def _failed(error: Any) -> int:
+    if isinstance(error, _UsageError):
+        command = error.ctx.command_path if error.ctx else NAME
+        if type(error).__name__ != "NoArgsIsHelpError":  # That one has printed the help.
+            complain(f"{command}: {error.format_message()} ({command} --help tells more)")
+        return BAD_INPUT
+    complain(f"{NAME}: {error}" if isinstance(error, OSError) else error)
+    return NO if isinstance(error, _ANSWERS) else BAD_INPUT
+
+
+def _nobody_listens() -> int:
+    # What is still buffered would be written when the interpreter ends, and fail again.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

@@ -1,0 +1,102 @@
+"""``assign``: a real day, from a file."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline.cli import report
+from assignment_pipeline.cli.day import Day, assign_day, document, look_at
+from assignment_pipeline.cli.failures import GOOD, NO, refuse
+from assignment_pipeline.cli.json_file import shown
+from assignment_pipeline.cli.output import print_json, progress, stdout
+from assignment_pipeline.cli.service_file import Service, read_service
+from assignment_pipeline.cli.wiring import JsonOption, prepare, standalone
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.flow.settings import Settings
+
+REPLAY = Settings(replay=True)
+
+
+def assign(
+    service_file: Annotated[
+        Path, typer.Argument(metavar="SERVICE.json", help="A restaurant, its tables and a day's bookings.")
+    ],
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", metavar="PATH", help="The SQLite database to keep it in; made if it is missing."),
+    ] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Show who sits where over time, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Assign a day's bookings, in the file's order.
+
+    Bookings count as new whatever the clock says. A run over a database that was
+    cut short goes on where that stopped; one over a finished day changes nothing.
+    Without --db, nothing is kept.
+
+    Exits with 0 when every booking is settled, be it for a person to see to.
+    """
+    service = read_service(service_file)
+    started = time.monotonic()
+    with kept(db) as path, standalone(path, REPLAY) as (coordinator, store):
+        put(store, service, str(service_file))
+        day = run(coordinator, store, service)
+        took = dt.timedelta(seconds=time.monotonic() - started)
+        if as_json:
+            print_json(document(day, took))
+        else:
+            report.show_day(stdout(), coordinator, day, took, timeline=timeline)
+    raise typer.Exit(GOOD if day.is_done else NO)
+
+
+@contextlib.contextmanager
+def kept(db: Path | None) -> Iterator[Path]:
+    """A database that is ready to be used: the one that was named, or one for the length of the block."""
+    if db is not None:
+        prepare(db)
+        yield db
+    else:
+        with tempfile.TemporaryDirectory(prefix="assignment-pipeline-") as folder:
+            path = Path(folder, "day.sqlite3")
+            prepare(path)
+            yield path
+
+
+def put(store: SQLiteStore, service: Service, source: str) -> None:
+    """
+    Have the store's host know the day, in one transaction. How bookings stand that it knows already is left alone.
+
+    Raises:
+        BadInputError: A booking's id belongs to another restaurant there.
+    """
+    host = StandaloneHost()
+
+    def write(connection: sqlite3.Connection) -> None:
+        host.put_venue(connection, service.venue)
+        for index, booking in enumerate(service.bookings):
+            known = host.booking(connection, booking.id)
+            if known is not None and known.restaurant_id != booking.restaurant_id:
+                where = f"{source}: bookings[{index}].id"
+                got = f"{shown(booking.id)}, which is a booking of {shown(known.restaurant_id)} there"
+                refuse(where, "an id that is free in the database", got)
+            host.put_booking(connection, booking)
+
+    store.write(write)
+
+
+def run(coordinator: Coordinator, store: SQLiteStore, service: Service) -> Day:
+    """Assign a day that the store knows, with a progress bar, and look at it."""
+    with progress(len(service.bookings)) as advance:
+        assign_day(coordinator, store, service, tell=lambda _: advance())
+    return look_at(store, service)

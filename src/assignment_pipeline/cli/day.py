@@ -1,0 +1,242 @@
+"""A whole day, from a file to its final seating."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.cli.service_file import Service
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState
+from assignment_pipeline.ports import AssignmentStore, RecordQuery
+
+PAGE = 500
+PATIENCE = 60.0
+"""Seconds for which one booking is tried again while others are in the way."""
+
+PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2)
+
+_OUTCOMES = {
+    AssignmentState.CONFIRMED: Outcome.CONFIRMED,
+    AssignmentState.ASSIGNED: Outcome.CONFIRMED,
+    AssignmentState.MANUAL_REVIEW: Outcome.MANUAL_REVIEW,
+    AssignmentState.FAILED: Outcome.FAILED,
+    AssignmentState.CANCELLED: Outcome.NOOP,
+}
+
+
+# -- Doing it -----------------------------------------------------------------------------------------------------
+
+
+def assign_day(
+    coordinator: Coordinator,
+    store: AssignmentStore,
+    service: Service,
+    *,
+    tell: Callable[[Booking], None] = lambda _: None,
+) -> None:
+    """
+    Assign the bookings that are not settled yet, one by one in their order, each until it is.
+
+    Args:
+        tell: Called with each booking when it is done.
+    """
+    records = _records(store, service.venue.id)
+    for booking in service.bookings:
+        if not _is_done(booking, records.get(booking.id)):
+            _until_settled(coordinator, booking)
+        tell(booking)
+
+
+def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:
+    if record is None:
+        return not booking.is_pending
+    if record.state in FINAL or (record.state in SETTLED and not booking.is_pending):
+        return True
+    return record.state in SETTLED and record.booking is not None and record.booking.same_request(booking)
+
+
+def _until_settled(coordinator: Coordinator, booking: Booking) -> None:
+    deadline = time.monotonic() + PATIENCE
+    pauses = iter(PAUSES)
+    trigger = "creation"
+    while True:
+        result = coordinator.assign(booking, trigger=trigger)
+        if result.reason is Reason.BOOKING_CHANGED:
+            result = coordinator.reassign(booking, keep=True)
+        trigger = "retry"
+        if _found_nothing(result):
+            continue  # Each try is counted, and the last of them asks for a person.
+        if not _is_in_the_way(result) or time.monotonic() > deadline:
+            return
+        time.sleep(next(pauses, PAUSES[-1]))
+
+
+def _found_nothing(result: AssignmentResult) -> bool:
+    return result.outcome is Outcome.RETRY and result.reason is Reason.NO_FIT
+
+
+def _is_in_the_way(result: AssignmentResult) -> bool:
+    return result.outcome is Outcome.RETRY or result.reason is Reason.LOCK_CONTENTION
+
+
+# -- Looking at it ------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Seated:
+    """
+    What became of a booking.
+
+    Attributes:
+        booking: The booking.
+
+        outcome: What became of it.
+
+        reason: Why, where it has no tables.
+
+        tables: Its tables.
+
+        turn: When it sits, or would have.
+
+        strategy: What found its tables.
+    """
+
+    booking: Booking
+    outcome: Outcome
+    reason: str | None
+    tables: tuple[str, ...]
+    turn: TimeWindow
+    strategy: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Day:
+    """
+    A day's final seating, as the store has it.
+
+    Attributes:
+        service: The day.
+
+        seats: What became of each booking, in their order.
+
+        double_booked: How often a table is taken by two parties at one time: never, or something is broken.
+    """
+
+    service: Service
+    seats: tuple[Seated, ...]
+    double_booked: int
+
+    def count(self, outcome: Outcome) -> int:
+        """How many bookings came out like that."""
+        return sum(seat.outcome is outcome for seat in self.seats)
+
+    @property
+    def covers(self) -> int:
+        """The guests of confirmed bookings."""
+        return sum(seat.booking.party_size for seat in self.seats if seat.outcome is Outcome.CONFIRMED)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is unfinished, or wrong."""
+        return not self.double_booked and not self.count(Outcome.RETRY)
+
+    @property
+    def unseated(self) -> tuple[Seated, ...]:
+        """The bookings without tables that asked for some."""
+        return tuple(seat for seat in self.seats if not seat.tables and seat.outcome is not Outcome.NOOP)
+
+
+def look_at(store: AssignmentStore, service: Service) -> Day:
+    """The day as its records tell it, whoever wrote them and when."""
+    records = _records(store, service.venue.id)
+    seats = tuple(_seated(service, booking, records.get(booking.id)) for booking in service.bookings)
+    return Day(service=service, seats=seats, double_booked=_double_booked(records.values()))
+
+
+def _records(store: AssignmentStore, restaurant_id: str) -> dict[str, AssignmentRecord]:
+    return {record.booking_id: record for record in _all_records(store, restaurant_id)}
+
+
+def _all_records(store: AssignmentStore, restaurant_id: str) -> Iterator[AssignmentRecord]:
+    after = None
+    while True:
+        page = store.records(RecordQuery(restaurant_id=restaurant_id, after=after, limit=PAGE))
+        yield from page.records
+        if page.next is None:
+            return
+        after = page.next
+
+
+def _seated(service: Service, booking: Booking, record: AssignmentRecord | None) -> Seated:
+    turn = service.venue.turn(booking)
+    if record is None:
+        outcome = Outcome.RETRY if booking.is_pending else Outcome.NOOP
+        reason = None if booking.is_pending else Reason.TERMINAL_STATE
+        return Seated(booking=booking, outcome=outcome, reason=reason, tables=(), turn=turn, strategy=None)
+    return Seated(
+        booking=booking,
+        outcome=_OUTCOMES.get(record.state, Outcome.RETRY),
+        reason=None if record.state in SEATED else record.reason,
+        tables=record.tables,
+        turn=record.allocation.turn if record.allocation else turn,
+        strategy=record.strategy if record.tables else None,
+    )
+
+
+def _double_booked(records: Iterable[AssignmentRecord]) -> int:
+    """How many times someone gets a table before it is free again: over the windows alone, without the planner."""
+    windows: dict[str, list[TimeWindow]] = collections.defaultdict(list)
+    for record in records:
+        if record.allocation is not None:
+            for table_id in record.tables:
+                windows[table_id].append(record.allocation.blocked)
+    clashes = 0
+    for taken in windows.values():
+        taken.sort(key=lambda window: window.start)
+        free_at = taken[0].start
+        for window in taken:
+            clashes += window.start < free_at
+            free_at = max(free_at, window.end)
+    return clashes
+
+
+def document(day: Day, took: dt.timedelta) -> Mapping[str, Any]:
+    """The day as ``assign --json`` prints it."""
+    zone = day.service.venue.zone
+
+    def local(moment: dt.datetime) -> str:
+        return moment.astimezone(zone).isoformat(timespec="minutes")
+
+    return {
+        "bookings": len(day.seats),
+        "confirmed": day.count(Outcome.CONFIRMED),
+        "manual_review": day.count(Outcome.MANUAL_REVIEW),
+        "retry": day.count(Outcome.RETRY),
+        "failed": day.count(Outcome.FAILED),
+        "noop": day.count(Outcome.NOOP),
+        "covers": day.covers,
+        "double_booked": day.double_booked,
+        "seconds": round(took.total_seconds(), 3),
+        "assignments": [
+            {
+                "booking_id": seat.booking.id,
+                "outcome": seat.outcome.value,
+                "reason": seat.reason,
+                "tables": list(seat.tables),
+                "start_at": local(seat.turn.start),
+                "end_at": local(seat.turn.end),
+                "strategy": seat.strategy,
+            }
+            for seat in day.seats
+        ],
+    }

@@ -1,0 +1,54 @@
+"""``demo``: an evening that never was, from the first booking to the last table."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assignment_pipeline.cli import report
+from assignment_pipeline.cli.assign import REPLAY, kept, put, run
+from assignment_pipeline.cli.evening import BOOKINGS, evening, upcoming_saturday
+from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.service_file import service_document
+from assignment_pipeline.cli.wiring import standalone
+
+
+def demo(
+    db: Annotated[
+        Path | None,
+        typer.Option("--db", metavar="PATH", help="The SQLite database to keep it in; made if it is missing."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="What the guests are made up from.")] = 1,
+    bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="How many bookings.")] = BOOKINGS,
+    date: Annotated[
+        dt.datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="The evening's date; the next Saturday unless told."),
+    ] = None,
+    service_file: Annotated[
+        bool, typer.Option("--service-file", help="Print the evening as a SERVICE.json, and do nothing else.")
+    ] = False,
+) -> None:
+    """
+    Seat a made-up evening, and show who sits where.
+
+    A restaurant with 40 tables, a busy Saturday, and some guests that cannot be
+    seated. The same seed makes the same evening.
+    """
+    day_of = date.date() if date else upcoming_saturday(dt.datetime.now().astimezone().date())
+    service = evening(day_of, seed=seed, bookings=bookings)
+    if service_file:
+        print(json.dumps(service_document(service), indent=2))
+        return
+    started = time.monotonic()
+    with kept(db) as path, standalone(path, REPLAY) as (coordinator, store):
+        put(store, service, "demo")
+        day = run(coordinator, store, service)
+        took = dt.timedelta(seconds=time.monotonic() - started)
+        report.show_day(stdout(), coordinator, day, took, timeline=True)
+    raise typer.Exit(GOOD if day.is_done else NO)

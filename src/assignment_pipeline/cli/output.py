@@ -1,0 +1,80 @@
+"""What commands write, and where."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assignment_pipeline.cli.timeline import ASCII, BLOCKS, LINES, Glyphs
+from assignment_pipeline.domain.result import AssignmentResult
+
+
+def stdout() -> Console:
+    """Where results go."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def stderr() -> Console:
+    """Where progress goes."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object, on stdout."""
+    json.dump(value, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def result_document(result: AssignmentResult) -> dict[str, Any]:
+    """What came of a call, as commands print it for programs."""
+    return {
+        "booking_id": result.booking_id,
+        "outcome": result.outcome.value,
+        "reason": result.reason.value if result.reason else None,
+        "tables": list(result.tables),
+        "version": result.record.version if result.record else None,
+    }
+
+
+def print_result(result: AssignmentResult, sentence: str, *, as_json: bool) -> None:
+    """What came of a call, for a program or for a person."""
+    if as_json:
+        print_json(result_document(result))
+    else:
+        print(sentence)
+
+
+def complain(error: object) -> None:
+    """One line on stderr."""
+    print(" ".join(str(error).split("\n")), file=sys.stderr)
+
+
+def glyphs_for(console: Console) -> Glyphs:
+    """What a timeline is drawn with there: colours, plain lines, or ASCII where nothing else can be written."""
+    if not console.encoding.startswith("utf"):
+        return ASCII
+    return BLOCKS if console.color_system and not console.no_color else LINES
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, while it is a terminal and the block lasts; call what it hands over for each step."""
+    console = stderr()
+    bar = Progress(
+        TextColumn(" Seating"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("seating", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,193 @@
+"""``review``: the bookings that wait for a person."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assignment_pipeline.cli import words
+from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.output import print_json, print_result, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Outcome
+from assignment_pipeline.errors import BookingNotFoundError, VenueNotFoundError
+from assignment_pipeline.flow.review import NEVER_ALLOWED
+from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
+
+app = typer.Typer(help="See to the bookings that wait for a person.", no_args_is_help=True)
+
+_ALLOWABLE = sorted(rule.value for rule in set(Rule) - NEVER_ALLOWED)
+
+BookingArgument = Annotated[str, typer.Argument(metavar="BOOKING", help="The id of a booking.")]
+ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="Who does it, for the record.")]
+
+
+@app.command("list")
+def show(
+    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Of that one only.")] = None,
+    after: Annotated[str | None, typer.Option("--after", metavar="ID", help="Where the last page ended.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 100,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the bookings that wait for a person, by id, with why and for how long."""
+    with opened(app, db) as coordinator:
+        page = coordinator.review_queue(restaurant, after=after, limit=limit)
+        if as_json:
+            entries = [_entry(record, _since(coordinator, record)) for record in page.records]
+            print_json({"reviews": entries, "next": page.next})
+        else:
+            _print_page(coordinator, page)
+
+
+def _since(coordinator: Coordinator, record: AssignmentRecord) -> dt.datetime | None:
+    history = coordinator.history(record.booking_id)
+    return history[-1].created_at if history else None
+
+
+def _entry(record: AssignmentRecord, since: dt.datetime | None) -> dict[str, Any]:
+    booking = record.booking
+    return {
+        "booking_id": record.booking_id,
+        "restaurant_id": record.restaurant_id,
+        "reason": record.reason,
+        "since": since.isoformat(timespec="seconds") if since else None,
+        "party_size": booking.party_size if booking else None,
+        "start_at": booking.start_at.isoformat(timespec="minutes") if booking else None,
+        "attempts": record.attempts,
+        "version": record.version,
+    }
+
+
+def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
+    console = stdout()
+    if not page.records:
+        console.print("Nothing waits for a person.")
+        return
+    zones = {name: _zone(coordinator, name) for name in {record.restaurant_id for record in page.records}}
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("Booking", overflow="fold")
+    table.add_column("Party", justify="right")
+    table.add_column("At", no_wrap=True)
+    table.add_column("Why it waits", ratio=1)
+    table.add_column("For", no_wrap=True)
+    if len(zones) > 1:
+        table.add_column("Restaurant", overflow="fold")
+    for record in page.records:
+        since = _since(coordinator, record)
+        booking = record.booking
+        table.add_row(
+            record.booking_id,
+            str(booking.party_size) if booking else "",
+            f"{booking.start_at.astimezone(zones[record.restaurant_id]):%Y-%m-%d %H:%M}" if booking else "",
+            words.reason(record.reason),
+            words.age(page.now - since) if since else "",
+            *([record.restaurant_id] if len(zones) > 1 else []),
+        )
+    console.print(table)
+    if page.next is not None:
+        console.print(f"\nThere are more: --after {page.next!r} shows them.")
+
+
+def _zone(coordinator: Coordinator, restaurant_id: str) -> dt.tzinfo:
+    try:
+        context = coordinator.store.load(LoadQuery(restaurant_id=restaurant_id))
+    except VenueNotFoundError:
+        return dt.UTC
+    return context.venue.zone if context else zoneinfo.ZoneInfo("UTC")
+
+
+@app.command()
+def place(
+    booking: BookingArgument,
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The tables that it is to have.")],
+    actor: ActorOption,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
+    ] = None,
+    expect_version: Annotated[
+        int | None, typer.Option("--expect-version", metavar="N", help="Only if its record is still at that version.")
+    ] = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Give a booking tables by hand.
+
+    The tables are checked as a plan's are. --allow overrules all rules but one:
+    never two parties at one table.
+    """
+    for rule in allow or ():
+        if rule not in _ALLOWABLE:
+            refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
+    with opened(app, db) as coordinator:
+        result = coordinator.place(
+            _booking(coordinator, booking), tables, actor=actor, expect_version=expect_version, allow=allow or ()
+        )
+        if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+            raise _nothing_done(result)
+        told = f"Booking {booking!r} has {' + '.join(result.tables)} now."
+        print_result(result, told, as_json=as_json)
+
+
+def _booking(coordinator: Coordinator, booking_id: str) -> Booking:
+    booking = coordinator.store.booking(booking_id)
+    if booking is None:
+        page = coordinator.store.records(RecordQuery(booking_ids=(booking_id,)))
+        booking = next((record.booking for record in page.records), None)
+    if booking is None:
+        raise BookingNotFoundError(booking_id)
+    return booking
+
+
+@app.command()
+def requeue(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a booking assigned anew: the next sweep takes it up, with all its attempts before it."""
+    with opened(app, db) as coordinator:
+        result = coordinator.requeue(booking, actor=actor)
+        if result.record is None:
+            raise _nothing_done(result)
+        print_result(result, f"Booking {booking!r} waits for the next sweep.", as_json=as_json)
+
+
+@app.command()
+def reject(
+    booking: BookingArgument,
+    actor: ActorOption,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="CODE", help="A short code such as guest_withdrew; no guest's words.")
+    ],
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Turn a booking down, for good."""
+    with opened(app, db) as coordinator:
+        try:
+            result = coordinator.reject(booking, actor=actor, reason=reason)
+        except ValueError:
+            refuse("--reason", "a short code such as guest_withdrew", repr(reason))
+        if result.outcome is not Outcome.FAILED:
+            raise _nothing_done(result)
+        print_result(result, f"Booking {booking!r} is turned down.", as_json=as_json)
+
+
+def _nothing_done(result: AssignmentResult) -> RefusedError:
+    return RefusedError(f"Nothing was changed about booking {result.booking_id!r}: {words.reason(result.reason)}.")

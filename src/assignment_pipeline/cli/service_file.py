@@ -1,0 +1,271 @@
+"""SERVICE.json: a restaurant, its tables and a day's bookings, read strictly."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import enum
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from assignment_pipeline.cli.json_file import ABSENT, Node, read_document, shown
+from assignment_pipeline.domain.booking import PENDING, Booking, SeatingPreference
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.policy import (
+    WEEKDAYS,
+    AdjacencyMode,
+    ServicePeriod,
+    TurnBand,
+    VenuePolicy,
+    Weights,
+)
+from assignment_pipeline.domain.venue import Venue
+
+# Local times before were not whole minutes off UTC everywhere; behind, planning would look past the calendar's end.
+FIRST_YEAR, LAST_YEAR = 1973, 9998
+
+_TIME = re.compile(r"[0-9W-]+[T ][0-9:.,]+(Z|[+-][0-9:]+)?", re.ASCII)
+_TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}", re.ASCII)
+
+PAIR = 2
+
+E = TypeVar("E", bound=enum.StrEnum)
+
+
+@attrs.frozen
+class Service:
+    """
+    A restaurant's day.
+
+    Attributes:
+        venue: The restaurant.
+
+        bookings: Its bookings, in the order in which they are to be assigned.
+    """
+
+    venue: Venue
+    bookings: tuple[Booking, ...]
+
+
+def read_service(path: Path) -> Service:
+    """
+    The day that a file describes.
+
+    Raises:
+        BadInputError: Something in it is not as it should be; the first such thing.
+    """
+    return _service(read_document(path))
+
+
+def _service(root: Node) -> Service:
+    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "adjacent"))
+    restaurant = parts["restaurant"]
+    names = _given(restaurant, required=("id", "timezone"))
+    policy = _policy(parts["policy"]) if parts["policy"].given else VenuePolicy()
+    tables = _tables(_some(parts["tables"], "table"))
+    floor = root.build(FloorPlan, {"tables": tables, "adjacent": _adjacent(parts["adjacent"], tables)})
+    venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
+    # Here, so that a floor with too many combinations is refused while nothing is written yet.
+    root.child("policy").build(_with_seatings, {"venue": venue})
+    return Service(venue, _bookings(_some(parts["bookings"], "booking"), venue.id))
+
+
+def _with_seatings(venue: Venue) -> None:
+    _ = venue.seatings
+
+
+def _some(node: Node, what: str) -> list[Node]:
+    if node.value is ABSENT or node.value is None or node.value == []:
+        node.refuse(f"one {what} or more", "none" if node.given else None)
+    return node.items()
+
+
+def _given(
+    node: Node,
+    required: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+    readers: Mapping[str, Callable[[Node], Any]] | None = None,
+) -> dict[str, Any]:
+    """The values of an object's keys, without the optional ones that are missing or null."""
+    found = node.keys(required, optional)
+    read = readers or {}
+    return {
+        key: read[key](child) if key in read else child.value
+        for key, child in found.items()
+        if key in required or child.given
+    }
+
+
+def _policy(node: Node) -> VenuePolicy:
+    optional = tuple(field.name for field in attrs.fields(VenuePolicy))
+    readers = {
+        "service_periods": lambda periods: tuple(map(_service_period, periods.items())),
+        "turn_bands": lambda bands: tuple(map(_turn_band, bands.items())),
+        "adjacency": _choice(AdjacencyMode),
+        "weights": _weights,
+    }
+    return node.build(VenuePolicy, _given(node, optional=optional, readers=readers))
+
+
+def _service_period(node: Node) -> ServicePeriod:
+    readers = {"start": _time_of_day, "end": _time_of_day, "days": _days}
+    return node.build(ServicePeriod, _given(node, ("name", "start", "end"), ("days",), readers))
+
+
+def _turn_band(node: Node) -> TurnBand:
+    return node.build(TurnBand, _given(node, ("up_to", "minutes")))
+
+
+def _weights(node: Node) -> Weights:
+    return node.build(Weights, _given(node, optional=tuple(field.name for field in attrs.fields(Weights))))
+
+
+def _time_of_day(node: Node) -> dt.time:
+    value = node.value
+    if isinstance(value, str) and _TIME_OF_DAY.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return dt.time.fromisoformat(value)
+    return node.refuse("a local time of day such as 17:30")
+
+
+def _days(node: Node) -> tuple[str, ...]:
+    day = _choice_of(WEEKDAYS)
+    return tuple(day(item) for item in node.items())
+
+
+def _choice_of(words: tuple[str, ...]) -> Callable[[Node], str]:
+    def read(node: Node) -> str:
+        if not isinstance(node.value, str) or node.value not in words:
+            node.refuse(f"{', '.join(words[:-1])} or {words[-1]}")
+        return node.value
+
+    return read
+
+
+def _choice(kind: type[E], *without: E) -> Callable[[Node], E]:
+    word = _choice_of(tuple(member.value for member in kind if member not in without))
+    return lambda node: kind(word(node))
+
+
+def _time(node: Node) -> dt.datetime:
+    value = node.value.upper() if isinstance(node.value, str) else ""
+    if _TIME.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            time = dt.datetime.fromisoformat(value)
+            if FIRST_YEAR <= time.year <= LAST_YEAR:
+                return time
+            node.refuse(f"a time in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return node.refuse("an ISO 8601 time with an offset, such as 2030-05-04T19:30+02:00")
+
+
+def _tables(nodes: list[Node]) -> tuple[Table, ...]:
+    optional = ("min_party_size", "max_party_size", "zone", "seating", "accessible", "active")
+    readers = {"seating": _choice(SeatingPreference, SeatingPreference.ANY)}
+    return _distinct([(node, node.build(Table, _given(node, ("id", "capacity"), optional, readers))) for node in nodes])
+
+
+def _bookings(nodes: list[Node], restaurant_id: str) -> tuple[Booking, ...]:
+    required = ("id", "party_size", "start_at")
+    optional = ("end_at", "seating_preference", "zone", "accessible", "status")
+    readers = {"start_at": _time, "end_at": _time, "seating_preference": _choice(SeatingPreference)}
+
+    def booking(node: Node) -> Booking:
+        fields = _given(node, required, optional, readers)
+        if "seating_preference" in fields:
+            fields["seating"] = fields.pop("seating_preference")
+        return node.build(Booking, {**fields, "restaurant_id": restaurant_id})
+
+    return _distinct([(node, booking(node)) for node in nodes])
+
+
+Named = TypeVar("Named", Table, Booking)
+
+
+def _distinct(found: list[tuple[Node, Named]]) -> tuple[Named, ...]:
+    first: dict[str, Node] = {}
+    for node, item in found:
+        if item.id in first:
+            node.child("id", item.id).refuse("each id once", f"{shown(item.id)} as in {first[item.id].path}")
+        first[item.id] = node
+    return tuple(item for _, item in found)
+
+
+def _adjacent(node: Node, tables: tuple[Table, ...]) -> list[list[str]]:
+    known = {table.id for table in tables}
+    pairs = []
+    for pair in node.items():
+        ends = pair.items()
+        for end in ends:
+            if not isinstance(end.value, str) or end.value not in known:
+                end.refuse("the id of a table")
+        if len({end.value for end in ends}) != PAIR or len(ends) != PAIR:
+            pair.refuse("two different tables")
+        pairs.append([end.value for end in ends])
+    return pairs
+
+
+# -- Writing ------------------------------------------------------------------------------------------------------
+
+
+def service_document(service: Service) -> dict[str, Any]:
+    """The same day as the content of a file: `read_service` reads it back as it was."""
+    venue = service.venue
+    document = {
+        "restaurant": {"id": venue.id, "timezone": venue.timezone},
+        "policy": _policy_document(venue.policy),
+        "tables": [_table_document(table) for table in venue.floor.tables],
+        "adjacent": sorted(sorted(pair, key=venue.floor.positions.__getitem__) for pair in venue.floor.adjacent),
+        "bookings": [_booking_document(booking, venue) for booking in service.bookings],
+    }
+    return {key: value for key, value in document.items() if value or key in {"tables", "bookings"}}
+
+
+def _differing(value: Any, default: Any) -> dict[str, Any]:
+    """The fields of an attrs value that are not as they would be anyway."""
+    names = [field.name for field in attrs.fields(type(value))]
+    return {name: getattr(value, name) for name in names if getattr(value, name) != getattr(default, name)}
+
+
+def _policy_document(policy: VenuePolicy) -> dict[str, Any]:
+    fields = _differing(policy, VenuePolicy())
+    if "weights" in fields:
+        fields["weights"] = _differing(policy.weights, Weights())
+    if "turn_bands" in fields:
+        fields["turn_bands"] = [attrs.asdict(band) for band in policy.turn_bands]
+    if "service_periods" in fields:
+        fields["service_periods"] = [
+            {
+                "name": period.name,
+                "start": f"{period.start:%H:%M}",
+                "end": f"{period.end:%H:%M}",
+                **({} if period.days == WEEKDAYS else {"days": list(period.days)}),
+            }
+            for period in policy.service_periods
+        ]
+    return fields
+
+
+def _table_document(table: Table) -> dict[str, Any]:
+    plain = Table(table.id, table.capacity)
+    return {"id": table.id, "capacity": table.capacity, **_differing(table, plain)}
+
+
+def _booking_document(booking: Booking, venue: Venue) -> dict[str, Any]:
+    def local(time: dt.datetime | None) -> str | None:
+        return None if time is None else time.astimezone(venue.zone).isoformat(timespec="minutes")
+
+    fields = {
+        "id": booking.id,
+        "party_size": booking.party_size,
+        "start_at": local(booking.start_at),
+        "end_at": local(booking.end_at),
+        "seating_preference": None if booking.seating is SeatingPreference.ANY else booking.seating.value,
+        "zone": booking.zone,
+        "accessible": booking.accessible or None,
+        "status": None if booking.status == PENDING else booking.status,
+    }
+    return {key: value for key, value in fields.items() if value is not None}

@@ -1,0 +1,21 @@
+"""
+What hosts test with: a clock to advance, contracts for their adapters, strategies for Hypothesis.
+
+Comes with the extra ``testing``; nothing else of the library imports it.
+"""
+
+from assignment_pipeline.testing.clock import FakeClock
+from assignment_pipeline.testing.contracts import (
+    AssignmentStoreContract,
+    EventSinkContract,
+    LockManagerContract,
+    StoreHarness,
+)
+
+__all__ = [
+    "AssignmentStoreContract",
+    "EventSinkContract",
+    "FakeClock",
+    "LockManagerContract",
+    "StoreHarness",
+]

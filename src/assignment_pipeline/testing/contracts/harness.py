@@ -1,0 +1,219 @@
+"""What the store contract needs of a host, and the changes that it commits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import attrs
+import pytest
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.record import (
+    Allocation,
+    AssignmentChange,
+    AssignmentRecord,
+    Assumed,
+    Attempt,
+    AttemptResult,
+    Owner,
+    StateChange,
+)
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
+from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
+from assignment_pipeline.testing.clock import START
+
+Ability = Literal["bump_generation", "occupy", "block", "events", "attempts", "hook"]
+
+QUEUE = (Trigger.VERIFY, Trigger.ENQUEUE)
+CONFIRM = (*QUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
+HOLD = CONFIRM[:-1]
+REVIEW = (*QUEUE, Trigger.BEGIN, Trigger.ESCALATE)
+
+DINNER = START + dt.timedelta(hours=10)
+HOUR = dt.timedelta(hours=1)
+
+
+class StoreHarness:
+    """
+    The host's side of a store under test.
+
+    Override all its methods; one that cannot be is named in `cannot`, and the tests
+    that need it are skipped for the reason given there.
+
+    Attributes:
+        cannot: Why, for each ability that the host does not have.
+    """
+
+    cannot: ClassVar[Mapping[Ability, str]] = {}
+
+    def put_booking(self, booking: Booking) -> None:
+        """Have the host know the booking, or change it."""
+        raise NotImplementedError
+
+    def put_venue(self, venue: Venue) -> None:
+        """Have the host know the restaurant, or change it."""
+        raise NotImplementedError
+
+    def bump_generation(self) -> None:
+        """Move the rollout on by one generation."""
+        raise NotImplementedError
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Take a table by other means than the pipeline's, as legacy or the staff do."""
+        raise NotImplementedError
+
+    def block(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Block a table."""
+        raise NotImplementedError
+
+    def events(self) -> Sequence[Event]:
+        """What the store keeps of the events of its commits, oldest first."""
+        raise NotImplementedError
+
+    def attempts(self, booking_id: str) -> Sequence[Attempt]:
+        """What the store keeps of a booking's attempts, oldest first."""
+        raise NotImplementedError
+
+    def hook(self, on_commit: OnCommit) -> None:
+        """Have the store call *on_commit* inside the commits from now on."""
+        raise NotImplementedError
+
+
+def need(harness: StoreHarness, *abilities: Ability) -> None:
+    """Skip the test if the harness cannot do all of *abilities*."""
+    for ability in abilities:
+        if ability in harness.cannot:
+            pytest.skip(f"cannot {ability}: {harness.cannot[ability]}")
+
+
+def make_venue(restaurant_id: str = "r-1", *, tables: int = 4, **policy: Any) -> Venue:
+    """A restaurant with tables T1, T2, ... of four seats, in a row; 15 minutes are kept free behind each party."""
+    ids = [f"T{number}" for number in range(1, tables + 1)]
+    floor = FloorPlan([Table(table_id, 4) for table_id in ids], [(one, two) for one, two in zip(ids, ids[1:])])
+    return Venue(restaurant_id, "Europe/London", floor, VenuePolicy(**{"post_buffer_minutes": 15, **policy}))
+
+
+def make_booking(booking_id: str = "b-1", *, at: dt.datetime = DINNER, **fields: Any) -> Booking:
+    """Two guests for an hour."""
+    given = {"restaurant_id": "r-1", "party_size": 2, "end_at": at + HOUR, **fields}
+    return Booking(id=booking_id, start_at=at, **given)
+
+
+def make_change(
+    of: Booking,
+    /,
+    *triggers: Trigger,
+    before: AssignmentRecord | None = None,
+    tables: Sequence[str] = (),
+    venue: Venue | None = None,
+    now: dt.datetime = START,
+    change_id: str | None = None,
+    assumed: Assumed | None = None,
+    attempt: AttemptResult | None = None,
+    actor: str | None = None,
+    **fields: Any,
+) -> AssignmentChange:
+    """The change that fires *triggers* on the record *before*, or on a new one, of that booking."""
+    change_id = change_id or secrets.token_hex(8)
+    venue = venue or make_venue(of.restaurant_id)
+    record = before or AssignmentRecord(booking_id=of.id, restaurant_id=of.restaurant_id)
+    states = (record.state, *walk(record.state, triggers))
+    allocation = record.allocation
+    if tables:
+        turn = venue.turn(of)
+        allocation = Allocation(tables=tables, turn=turn, blocked=venue.blocked(turn))
+    if states[-1] not in SEATED and fields.get("owner", record.owner) is Owner.PIPELINE:
+        allocation = None
+    after = attrs.evolve(
+        record,
+        **{
+            "booking": attrs.evolve(of, attributes={}),
+            "restaurant_id": of.restaurant_id,
+            "state": states[-1],
+            "version": record.version + len(triggers),
+            "allocation": allocation,
+            "attempts": record.attempts + (attempt is not None),
+            **fields,
+        },
+    )
+    steps = [
+        StateChange(
+            version=record.version + number,
+            from_state=states[number - 1],
+            to_state=states[number],
+            trigger=trigger,
+            reason=after.reason,
+            actor=actor,
+            tables=after.tables if states[number] in SEATED else (),
+            created_at=now,
+        )
+        for number, trigger in enumerate(triggers, 1)
+    ]
+    told = Event(
+        id=f"e-{change_id}",
+        created_at=now,
+        source=Source.COORDINATOR,
+        type=EventType.CONFIRMED if after.state is AssignmentState.CONFIRMED else EventType.NOOP,
+        restaurant_id=of.restaurant_id,
+        booking_id=of.id,
+        context={"version": after.version},
+    )
+    planned = None
+    if attempt is not None:
+        metadata = {"waste": 0.5, "rules": "Zoë's"}
+        planned = Attempt(number=after.attempts, result=attempt, strategy="x", metadata=metadata, created_at=now)
+    return AssignmentChange(
+        id=change_id,
+        record=after,
+        expected_version=before.version if before else None,
+        steps=steps,
+        attempt=planned,
+        events=(told,),
+        assumed=assumed,
+    )
+
+
+class StoreSuite:
+    """What the parts of the store's contract share."""
+
+    @pytest.fixture(autouse=True)
+    def _restaurant(self, harness: StoreHarness) -> None:
+        harness.put_venue(make_venue())
+
+    def record(self, store: AssignmentStore, booking_id: str = "b-1") -> AssignmentRecord | None:
+        """The booking's record, if there is one."""
+        page = store.records(RecordQuery(booking_ids=(booking_id,)))
+        return page.records[0] if page.records else None
+
+    def commit(self, store: AssignmentStore, of: Booking, /, *triggers: Trigger, **how: Any) -> AssignmentRecord:
+        """Commit what `make_change` makes of the record as it stands; its record."""
+        change = make_change(of, *triggers, before=self.record(store, of.id), **how)
+        store.commit([change])
+        return change.record
+
+    def assume(self, store: AssignmentStore, booking: Booking, **fields: Any) -> Assumed:
+        """What a plan made now takes for granted."""
+        context = store.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
+        assert context is not None
+        record = context.records.get(booking.id)
+        found = Assumed(
+            booking=context.bookings.get(booking.id),
+            venue_version=context.venue.version,
+            next_attempt_at=record.next_attempt_at if record else None,
+            pinned=record.pinned if record else False,
+            generation=context.generation,
+        )
+        return attrs.evolve(found, **fields)
+
+    def taken(self, store: AssignmentStore, *, at: dt.datetime = DINNER) -> set[tuple[str, str | None]]:
+        """The tables taken around a time at the restaurant, and by whom."""
+        context = store.load(LoadQuery(restaurant_id="r-1", bookings=(make_booking("anyone", at=at),)))
+        assert context is not None
+        return {(taken.table_id, taken.booking_id) for taken in context.taken}

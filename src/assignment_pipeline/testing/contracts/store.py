@@ -1,0 +1,18 @@
+"""What every assignment store promises, in one suite."""
+
+from __future__ import annotations
+
+from assignment_pipeline.testing.contracts.guards import Guards
+from assignment_pipeline.testing.contracts.reads import Reads
+from assignment_pipeline.testing.contracts.records import Records
+from assignment_pipeline.testing.contracts.sweep import Sweep
+from assignment_pipeline.testing.contracts.threads import Threads
+
+
+class AssignmentStoreContract(Records, Guards, Sweep, Reads, Threads):
+    """
+    The suite for an `AssignmentStore`.
+
+    Give it three fixtures: ``store``, a fresh and empty one; ``clock``, the `FakeClock`
+    that it goes by; and ``harness``, a `StoreHarness` for the host that it reads.
+    """

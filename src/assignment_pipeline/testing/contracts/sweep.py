@@ -1,0 +1,197 @@
+"""What every store promises to the sweep: claims, and who is woken when tables come free."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import AssignmentStore, Due
+from assignment_pipeline.testing.clock import FakeClock
+from assignment_pipeline.testing.contracts.harness import (
+    CONFIRM,
+    DINNER,
+    HOLD,
+    HOUR,
+    QUEUE,
+    REVIEW,
+    StoreHarness,
+    StoreSuite,
+    make_booking,
+    make_change,
+    make_venue,
+)
+
+CLAIM = dt.timedelta(minutes=1)
+SECOND = dt.timedelta(seconds=1)
+
+
+class Sweep(StoreSuite):
+    """Claims, and waking."""
+
+    # -- Claims ---------------------------------------------------------------------------------------------------
+
+    def test_what_is_due_is_claimed(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A claim names the booking, and pushes its next attempt a minute ahead."""
+        record = self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        assert store.due(10) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
+        claimed = attrs.evolve(record, next_attempt_at=clock.now() + CLAIM, deliveries=1)
+        assert self.record(store) == claimed
+
+    def test_a_claim_is_exclusive(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """What one sweeper has claimed no other gets, until the minute is over."""
+        self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        assert len(store.due(10)) == 1
+        assert store.due(10) == ()
+        clock.advance(CLAIM - SECOND)
+        assert store.due(10) == ()
+        clock.advance(SECOND)
+        assert store.due(10) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=2),)
+
+    def test_what_is_not_due_is_left_alone(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A booking is claimed from the moment on at which it is due, and never without one."""
+        self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=clock.now() + SECOND)
+        self.commit(store, make_booking("b-2"), *QUEUE)
+        assert store.due(10) == ()
+        clock.advance(SECOND)
+        assert [due.booking_id for due in store.due(10)] == ["b-1"]
+
+    def test_any_state_may_be_due(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Holds that expire, reviews that tables came free for, and work left in the middle are handed out."""
+        self.commit(store, make_booking("b-1"), *HOLD, tables=("T1",), next_attempt_at=clock.now())
+        self.commit(store, make_booking("b-2"), *REVIEW, next_attempt_at=clock.now())
+        self.commit(store, make_booking("b-3"), *QUEUE, Trigger.BEGIN, next_attempt_at=clock.now())
+        assert {due.booking_id for due in store.due(10)} == {"b-1", "b-2", "b-3"}
+
+    def test_legacys_bookings_are_never_due(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """What legacy answers for is not swept."""
+        self.commit(store, make_booking(), *QUEUE, owner=Owner.LEGACY, next_attempt_at=clock.now())
+        assert store.due(10) == ()
+
+    def test_the_longest_due_come_first(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """With fewer places than bookings, those that have waited longest are claimed, and only those."""
+        for number in (3, 1, 4, 2):
+            due_at = clock.now() + number * SECOND
+            self.commit(store, make_booking(f"b-{number}"), *QUEUE, next_attempt_at=due_at)
+        clock.advance(CLAIM)
+        assert [due.booking_id for due in store.due(3)] == ["b-1", "b-2", "b-3"]
+        assert [due.booking_id for due in store.due(3)] == ["b-4"]
+        assert store.due(3) == ()
+
+    def test_a_commit_sets_the_schedule(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A commit after a claim decides anew when the booking is due, and how often it was handed out."""
+        booking = make_booking()
+        self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
+        store.due(1)
+        self.commit(store, booking, Trigger.BEGIN, Trigger.RETRY, next_attempt_at=clock.now() + SECOND, deliveries=0)
+        clock.advance(SECOND)
+        assert store.due(1) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
+        self.commit(store, booking, Trigger.CANCEL, next_attempt_at=None)
+        clock.advance(HOUR)
+        assert store.due(1) == ()
+
+    # -- Tables that come free ------------------------------------------------------------------------------------
+
+    def wait(
+        self,
+        store: AssignmentStore,
+        booking_id: str,
+        *,
+        at: dt.datetime = DINNER,
+        restaurant_id: str = "r-1",
+        way: Sequence[Trigger] = QUEUE,
+        **fields: Any,
+    ) -> None:
+        """Have a booking wait for tables, not due before dinner."""
+        booking = make_booking(booking_id, at=at, restaurant_id=restaurant_id)
+        self.commit(store, booking, *way, **{"next_attempt_at": DINNER, **fields})
+
+    def woken(self, store: AssignmentStore, clock: FakeClock, *booking_ids: str) -> set[str]:
+        """Which of the bookings are due now."""
+        records = {booking_id: self.record(store, booking_id) for booking_id in booking_ids}
+        return {key for key, record in records.items() if record and record.next_attempt_at == clock.now()}
+
+    def test_freed_tables_wake_those_that_wait(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Pending bookings, and reviews for want of tables, are due the moment a table comes free at their time."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.wait(store, "pending")
+        self.wait(store, "no-fit", way=REVIEW, reason="no_fit", next_attempt_at=None)
+        self.wait(store, "infeasible", way=REVIEW, reason="infeasible", next_attempt_at=None)
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1"), Trigger.CANCEL)
+        waiting = ("pending", "no-fit", "infeasible")
+        assert self.woken(store, clock, *waiting) == set(waiting)
+        assert {due.booking_id for due in store.due(10)} == set(waiting)
+
+    def test_freed_tables_wake_nobody_else(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """Reviews for other reasons, other times and restaurants, legacy's and settled bookings are let be."""
+        harness.put_venue(make_venue("r-2"))
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.wait(store, "impossible", way=REVIEW, reason="party_too_large")
+        self.wait(store, "unexplained", way=REVIEW, reason=None)
+        self.wait(store, "later", at=DINNER + 3 * HOUR)
+        self.wait(store, "elsewhere", restaurant_id="r-2")
+        self.wait(store, "legacy", owner=Owner.LEGACY)
+        self.wait(store, "begun", way=(*QUEUE, Trigger.BEGIN))
+        self.wait(store, "seated", way=HOLD, tables=("T2",))
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1"), Trigger.CANCEL)
+        assert store.due(10) == ()
+
+    def test_the_buffers_count_when_tables_come_free(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Those are woken whose turn with its buffers overlaps what came free, touching is not enough."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))  # Until 15 minutes past.
+        buffer = dt.timedelta(minutes=15)
+        self.wait(store, "touches", at=DINNER + HOUR + buffer)
+        self.wait(store, "overlaps", at=DINNER + HOUR + buffer - dt.timedelta(minutes=1))
+        self.wait(store, "ends", at=DINNER - HOUR - buffer)
+        self.wait(store, "runs-into", at=DINNER - HOUR)
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1"), Trigger.CANCEL)
+        found = self.woken(store, clock, "touches", "overlaps", "ends", "runs-into")
+        assert found == {"overlaps", "runs-into"}
+
+    def test_a_move_frees_what_it_leaves(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A booking that moves to other tables wakes those that wait, once."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1", "T2"))
+        self.wait(store, "pending")
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1"), Trigger.MOVE, tables=("T2",))
+        assert self.woken(store, clock, "pending") == {"pending"}
+        assert [due.booking_id for due in store.due(10)] == ["pending"]
+
+    def test_what_keeps_its_tables_frees_none(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Confirming or pinning a booking wakes nobody, nor does seating one."""
+        self.wait(store, "pending")
+        self.commit(store, make_booking("b-1"), *HOLD, tables=("T1",))
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1"), Trigger.CONFIRM)
+        self.commit(store, make_booking("b-1"), pinned=True)
+        self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T2",))
+        assert store.due(10) == ()
+
+    def test_who_frees_is_not_woken_by_it(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """What the commit itself says of its bookings stands."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        record = self.commit(store, make_booking("b-1"), Trigger.REQUEUE, next_attempt_at=DINNER)
+        assert self.record(store) == record
+        assert record.state is AssignmentState.ASSIGNMENT_PENDING
+        assert store.due(10) == ()
+        assert clock.now() < DINNER
+
+    def test_waking_moves_nothing_but_the_schedule(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A woken record is the same but for when it is due: no version, no history."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.wait(store, "pending")
+        before, history = self.record(store, "pending"), store.history("pending")
+        clock.advance(SECOND)
+        store.commit([make_change(make_booking("b-1"), Trigger.CANCEL, before=self.record(store))])
+        assert before is not None
+        assert self.record(store, "pending") == attrs.evolve(before, next_attempt_at=clock.now())
+        assert store.history("pending") == history

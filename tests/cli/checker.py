@@ -1,0 +1,188 @@
+"""
+Looks over what ``assign --json`` printed for a day: ``python checker.py SERVICE.json RESULT.json``.
+
+It shares no code with the library, and knows the rules from the file's format alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import sys
+import zoneinfo
+from pathlib import Path
+
+TURNS = [{"up_to": 2, "minutes": 90}, {"up_to": 4, "minutes": 105}, {"up_to": 6, "minutes": 120}]
+LAST_TURN = {"up_to": 500, "minutes": 150}
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+OUTCOMES = ("confirmed", "manual_review", "retry", "failed", "noop")
+
+
+def instant(text):
+    """A time of the file, in UTC."""
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+
+
+class Day:
+    """The rules of a day, read from its file."""
+
+    def __init__(self, service):
+        self.policy = service.get("policy") or {}
+        self.tables = {table["id"]: table for table in service["tables"]}
+        self.bookings = {booking["id"]: booking for booking in service["bookings"]}
+        self.pairs = {frozenset(pair) for pair in service.get("adjacent") or ()}
+        self.zone = zoneinfo.ZoneInfo(service["restaurant"]["timezone"])
+
+    def turn(self, booking):
+        """When a party sits."""
+        start = instant(booking["start_at"])
+        if booking.get("end_at"):
+            return start, instant(booking["end_at"])
+        bands = self.policy.get("turn_bands") or [*TURNS, LAST_TURN]
+        band = next((band for band in bands if booking["party_size"] <= band["up_to"]), bands[-1])
+        return start, start + dt.timedelta(minutes=band["minutes"])
+
+    def blocked(self, booking):
+        """For how long its tables are kept from others."""
+        start, end = self.turn(booking)
+        before, after = (self.policy.get(key) or 0 for key in ("pre_buffer_minutes", "post_buffer_minutes"))
+        return start - dt.timedelta(minutes=before), end + dt.timedelta(minutes=after)
+
+    def joinable(self, ids):
+        """Whether tables may be joined."""
+
+        def beside(one, other):
+            return frozenset((one, other)) in self.pairs
+
+        mode = self.policy.get("adjacency") or "connected"
+        if mode == "pairwise":
+            return all(beside(*pair) for pair in itertools.combinations(ids, 2))
+        if mode == "neighbours":
+            return any(all(beside(hub, other) for other in ids if other != hub) for hub in ids)
+        reached, waiting = set(), {next(iter(ids))}
+        while waiting:
+            one = waiting.pop()
+            reached.add(one)
+            waiting |= {other for other in ids if other not in reached and beside(one, other)}
+        return reached == set(ids)
+
+    def holds(self, ids, party):
+        """Whether joinable tables are enough for a party."""
+        if len(ids) == 1:
+            table = self.tables[ids[0]]
+            most = table.get("max_party_size")
+            return party <= (table["capacity"] if most is None else most)
+        return self.joinable(ids) and party <= sum(self.tables[one]["capacity"] for one in ids)
+
+    def served(self, booking):
+        """Whether it sits within the hours of service."""
+        periods = self.policy.get("service_periods")
+        if not periods:
+            return True
+        start, end = (time.astimezone(self.zone).replace(tzinfo=None) for time in self.turn(booking))
+        spans = []
+        for back in (-1, 0, 1):
+            date = start.date() + dt.timedelta(days=back)
+            for period in periods:
+                if DAYS[date.weekday()] in (period.get("days") or DAYS):
+                    opens, closes = (dt.time.fromisoformat(period[key]) for key in ("start", "end"))
+                    last = date + dt.timedelta(days=closes <= opens)
+                    spans.append((dt.datetime.combine(date, opens), dt.datetime.combine(last, closes)))
+        reach = start
+        for opens, closes in sorted(spans):
+            if opens <= reach < closes:
+                reach = closes
+        return end <= reach and any(opens <= start for opens, _ in spans)
+
+    def seat_problems(self, booking, ids):
+        """What is wrong with a party's tables, apart from who else sits there."""
+        tables = [self.tables[one] for one in ids]
+        party, wish = booking["party_size"], booking.get("seating_preference") or "any"
+        seats = sum(table["capacity"] for table in tables)
+        alone = tables[0] if len(tables) == 1 else None
+        overage = self.policy.get("max_overage")
+        checks = {
+            "too many tables": len(ids) > (self.policy.get("max_tables") or 3),
+            "a table twice": len(set(ids)) != len(ids),
+            "a table out of use": any(table.get("active") is False for table in tables),
+            "not enough seats": not self.holds(ids, party),
+            "not joinable": not self.joinable(ids),
+            "too small a party": alone is not None and party < (alone.get("min_party_size") or 1),
+            "too many empty seats": alone is None and overage is not None and seats - party > overage,
+            "not where it wants to sit": any(wish not in ("any", table.get("seating") or "indoor") for table in tables),
+            "in another zone": bool(booking.get("zone"))
+            and any(table.get("zone") != booking["zone"] for table in tables),
+            "not accessible": bool(booking.get("accessible")) and not any(table.get("accessible") for table in tables),
+            "outside the hours": not self.served(booking),
+            "a table too many": any(
+                self.holds(rest, party)
+                for size in range(1, len(ids))
+                for rest in itertools.combinations(ids, size)
+                if len(rest) == 1 or self.joinable(rest)
+            ),
+        }
+        return [problem for problem, is_there in checks.items() if is_there]
+
+
+def problems(service, result):
+    """Everything that is wrong with a result; nothing, when all is well."""
+    day = Day(service)
+    found = []
+    rows = result["assignments"]
+    if [row["booking_id"] for row in rows] != [booking["id"] for booking in service["bookings"]]:
+        found.append("the assignments are not the file's bookings in their order")
+    for outcome in OUTCOMES:
+        if result[outcome] != sum(row["outcome"] == outcome for row in rows):
+            found.append(f"{outcome} is miscounted")
+    if result["bookings"] != len(rows) or result["bookings"] != sum(result[outcome] for outcome in OUTCOMES):
+        found.append("the counts do not add up")
+    taken = {}
+    covers = 0
+    for row in rows:
+        booking = day.bookings[row["booking_id"]]
+        start, end = day.turn(booking)
+        if (instant(row["start_at"]), instant(row["end_at"])) != (start, end):
+            found.append(f"{booking['id']}: sits at another time")
+        if row["outcome"] != "confirmed":
+            if row["tables"] or row["strategy"] is not None or row["reason"] is None:
+                found.append(f"{booking['id']}: {row['outcome']}, with tables or without a reason")
+            continue
+        covers += booking["party_size"]
+        if not row["tables"] or row["reason"] is not None or row["strategy"] is None:
+            found.append(f"{booking['id']}: confirmed, without tables or strategy or with a reason")
+            continue
+        if (booking.get("status") or "pending") != "pending":
+            found.append(f"{booking['id']}: seated, but {booking['status']}")
+        found += [f"{booking['id']}: {problem}" for problem in day.seat_problems(booking, row["tables"])]
+        for table_id in row["tables"]:
+            taken.setdefault(table_id, []).append((*day.blocked(booking), booking["id"]))
+    for table_id, windows in taken.items():
+        windows.sort()
+        for (_, free_at, first), (start, _, second) in itertools.pairwise(windows):
+            if start < free_at:
+                found.append(f"{table_id}: {first} and {second} at one time")
+    if covers != result["covers"]:
+        found.append("the covers are miscounted")
+    if not any(row["strategy"] in ("reseating", "repack") for row in rows):
+        found += idle(day, rows, taken)
+    return found
+
+
+def idle(day, rows, taken):
+    """Tables that a party in review could have had alone; where nobody is moved, there are none at the end."""
+    for row in rows:
+        booking = day.bookings[row["booking_id"]]
+        if row["outcome"] != "manual_review":
+            continue
+        start, end = day.blocked(booking)
+        for table_id in day.tables:
+            free = all(end <= other[0] or other[1] <= start for other in taken.get(table_id, ()))
+            if free and not day.seat_problems(booking, [table_id]):
+                yield f"{booking['id']}: {row['reason']}, while {table_id} would do"
+
+
+if __name__ == "__main__":
+    wrong = problems(*(json.loads(Path(name).read_text()) for name in sys.argv[1:]))
+    print("\n".join(wrong) or "All is well.")
+    sys.exit(bool(wrong))

@@ -1,0 +1,158 @@
+"""``review`` and ``sweep``: what people and timers do."""
+
+from __future__ import annotations
+
+import pytest
+
+APP = """
+import atexit
+from pathlib import Path
+
+from assignment_pipeline import Coordinator, Mode
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline.rollout.flags import FixedFlags
+
+store = SQLiteStore(Path(__file__).with_name("day.sqlite3"), host=StandaloneHost())
+atexit.register(store.close)
+number = 7
+
+
+def coordinator():
+    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE))
+
+
+class wired:
+    ready = coordinator()
+
+
+def broken():
+    raise KeyError("DATABASE_URL")
+"""
+
+
+@pytest.fixture
+def db(cli, small, day_file, tmp_path):
+    """The database of a day on which cat's party is in review, and fay's."""
+    fay = {"id": "fay", "party_size": 2, "start_at": "2031-05-17T19:00+02:00", "zone": "Window", "accessible": True}
+    small["bookings"].append(fay)
+    path = tmp_path / "day.sqlite3"
+    assert cli("assign", day_file(small), "--db", path).code == 0
+    return path
+
+
+def test_reviews_are_listed(cli, db):
+    """With why they wait and for how long."""
+    ended = cli("review", "list", "--db", db)
+    assert ended.code == 0
+    cat, fay = ended.out.splitlines()[1:3]
+    assert cat.split()[:4] == ["cat", "30", "2031-05-17", "19:00"]
+    assert "too large for any table" in cat
+    assert fay.startswith("fay")
+    assert "0 min" in fay
+
+
+def test_reviews_are_paged(cli, db):
+    """A page says where the next one begins."""
+    first = cli("review", "list", "--db", db, "--json", "--limit", 1).json
+    assert [entry["booking_id"] for entry in first["reviews"]] == ["cat"]
+    assert first["reviews"][0]["reason"] == "party_too_large"
+    assert first["next"] == "cat"
+    second = cli("review", "list", "--db", db, "--json", "--after", "cat").json
+    assert ([entry["booking_id"] for entry in second["reviews"]], second["next"]) == (["fay"], None)
+    assert "--after 'cat'" in cli("review", "list", "--db", db, "--limit", 1).out
+    assert cli("review", "list", "--db", db, "--restaurant", "other").out == "Nothing waits for a person.\n"
+
+
+def test_a_person_places_a_booking(cli, db):
+    """Rules may be overruled by name, and the answer no is one sentence."""
+    refused = cli("review", "place", "fay", "G1", "--actor", "ann", "--db", db)
+    assert refused.code == 1
+    assert refused.complaint == "Booking 'fay' cannot be placed so: it breaks zone, accessible."
+    allowed = ("--allow", "zone", "--allow", "accessible")
+    placed = cli("review", "place", "fay", "G1", "--actor", "ann", "--db", db, *allowed)
+    assert (placed.code, placed.out) == (0, "Booking 'fay' has G1 now.\n")
+    moved = cli("review", "place", "fay", "G1", "--actor", "ann", "--db", db, *allowed, "--json")
+    assert moved.json["tables"] == ["G1"]
+    row = next(
+        entry for entry in cli("review", "list", "--db", db, "--json").json["reviews"] if entry["booking_id"] == "cat"
+    )
+    assert row["version"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("place", "fay", "W1"), 1, "Already taken for part of the window: W1."),
+        (("place", "fay", "X9"), 1, "Booking 'fay' cannot be placed so: it breaks unknown_table."),
+        (("place", "nobody", "W1"), 2, "Booking 'nobody' is known neither to the host nor to the pipeline."),
+        (("place", "fay", "W1", "--allow", "taken"), 2, "--allow: expected one of accessible, forbidden,"),
+        (("place", "fay", "G1", "--expect-version", "99"), 1, "The version of booking 'fay' has changed"),
+        (("requeue", "nobody"), 2, "Booking 'nobody' is known"),
+        (("requeue", "eve"), 2, "Booking 'eve' is known"),
+        (("reject", "ada", "--reason", "no_show"), 1, "An assignment that is confirmed cannot fail."),
+        (("reject", "fay", "--reason", "Was rude"), 2, "--reason: expected a short code such as guest_withdrew, got"),
+    ],
+)
+def test_no_is_one_sentence(cli, db, arguments, code, expected):
+    """And what was not understood is another."""
+    ended = cli("review", *arguments, "--actor", "ann", "--db", db)
+    assert ended.code == code
+    assert ended.complaint.startswith(expected)
+
+
+def test_requeueing_and_sweeping(cli, db):
+    """What is put back is taken up by the next sweep; then there is nothing left to do."""
+    assert cli("review", "requeue", "fay", "--actor", "ann", "--db", db).out == (
+        "Booking 'fay' waits for the next sweep.\n"
+    )
+    swept = cli("sweep", "--db", db, "--json")
+    assert swept.code == 0
+    assert [(result["booking_id"], result["outcome"]) for result in swept.json["results"]] == [("fay", "retry")]
+    assert cli("sweep", "--db", db).out == "Nothing was due.\n"
+
+
+def test_rejecting_is_final(cli, db):
+    """A booking that was turned down waits for nobody, and the day's report says so."""
+    rejected = cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db, "--json")
+    assert rejected.json["outcome"] == "failed"
+    assert cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db).code == 1
+    waiting = cli("review", "list", "--db", db, "--json").json["reviews"]
+    assert [entry["booking_id"] for entry in waiting] == ["fay"]
+
+
+# -- The host's own wiring ----------------------------------------------------------------------------------------
+
+
+def test_an_application_brings_its_own_wiring(shell, db):
+    """A factory or a coordinator, by option or from the environment."""
+    db.with_name("backend.py").write_text(APP)
+    by_option = shell("review", "list", "--json", "--app", "backend:coordinator")
+    assert [entry["booking_id"] for entry in by_option.json["reviews"]] == ["cat", "fay"]
+    by_environment = shell("review", "list", "--json", ASSIGNMENT_PIPELINE_APP="backend:wired.ready")
+    assert by_environment.json == by_option.json
+
+
+@pytest.mark.parametrize(
+    ("app", "expected"),
+    [
+        ("backend", "--app: expected package.module:factory, got 'backend'"),
+        ("nowhere:app", "--app nowhere:app: expected something to import, got ModuleNotFoundError: No module"),
+        ("backend:nothing", "--app backend:nothing: expected something to import, got AttributeError: "),
+        ("backend:number", "--app backend:number: expected a Coordinator, or what returns one, got a int"),
+        ("backend:broken", "--app backend:broken: expected a factory that returns, got KeyError: 'DATABASE_URL'"),
+    ],
+)
+def test_wiring_that_does_not_work_is_one_line(cli, tmp_path, monkeypatch, app, expected):
+    """It names the option, and what came of it."""
+    (tmp_path / "backend.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "backend", raising=False)
+    ended = cli("sweep", "--app", app)
+    assert ended.code == 2
+    assert ended.complaint.startswith(expected)
+
+
+def test_something_to_work_on_must_be_named(cli):
+    """A database or an application."""
+    assert cli("sweep").complaint == "--db or --app: expected one of them, got none"

@@ -1,0 +1,287 @@
+"""SERVICE.json: what it takes, and what it says about everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import datetime as dt
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assignment_pipeline.cli.failures import BadInputError
+from assignment_pipeline.cli.service_file import read_service, service_document
+from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights
+
+MISSING = object()
+
+
+def put(document, place, value):
+    """Put *value* into *document*, or take away what is there."""
+    *way, last = place
+    for step in way:
+        document = document[step]
+    if value is MISSING:
+        del document[last]
+    else:
+        document[last] = value
+
+
+def complaint(path):
+    """What is said about a file, without its name."""
+    with pytest.raises(BadInputError) as caught:
+        read_service(path)
+    name, _, rest = str(caught.value).partition(": ")
+    assert name == str(path)
+    return rest
+
+
+def test_everything_in_it_is_read(small, day_file):
+    """Each key of the format arrives in the domain's values."""
+    small["policy"] |= {
+        "service_periods": [{"name": "late", "start": "17:00", "end": "01:00", "days": ["fri", "sat"]}],
+        "turn_bands": [{"up_to": 2, "minutes": 75}, {"up_to": 9, "minutes": 100}],
+        "pre_buffer_minutes": 5,
+        "max_overage": 2,
+        "adjacency": "pairwise",
+        "retry_cutoff_minutes": 0,
+        "weights": {"waste": 2, "gap": 0.5},
+    }
+    small["bookings"][0] |= {"zone": "Window", "accessible": True}
+    service = read_service(day_file(small))
+    assert (service.venue.id, service.venue.timezone) == ("corner", "Europe/Berlin")
+    assert service.venue.policy == VenuePolicy(
+        service_periods=(ServicePeriod("late", dt.time(17), dt.time(1), ("fri", "sat")),),
+        turn_bands=(TurnBand(2, 75), TurnBand(9, 100)),
+        pre_buffer_minutes=5,
+        post_buffer_minutes=15,
+        max_tables=2,
+        max_overage=2,
+        adjacency=AdjacencyMode.PAIRWISE,
+        retry_cutoff_minutes=0,
+        weights=Weights(waste=2, gap=0.5),
+    )
+    window, _, garden = service.venue.floor.tables
+    assert (window.capacity, window.zone, window.accessible, window.seating) == (2, "Window", True, "indoor")
+    assert (garden.min_party_size, garden.max_party_size, garden.seating, garden.zone) == (2, 3, "outdoor", None)
+    assert service.venue.floor.adjacent == {frozenset({"W1", "W2"})}
+    ada, bob, _, dan, eve = service.bookings
+    assert (ada.zone, ada.accessible, ada.restaurant_id, ada.status) == ("Window", True, "corner", "pending")
+    assert bob.seating is SeatingPreference.INDOOR
+    assert dan.start_at == dt.datetime(2031, 5, 17, 17, tzinfo=dt.UTC)
+    assert dan.end_at == dt.datetime(2031, 5, 17, 18, tzinfo=dt.UTC)
+    assert eve.status == "cancelled"
+
+
+def test_a_null_is_as_good_as_a_missing_key(small, day_file):
+    """Optional keys may be null, everywhere."""
+    plain = read_service(day_file(small | {"policy": {}, "adjacent": []}))
+    small |= {"policy": None, "adjacent": None}
+    for table in small["tables"][:2]:
+        table |= {"seating": None, "active": None, "min_party_size": None, "max_party_size": None}
+    small["bookings"][0] |= dict.fromkeys(("end_at", "seating_preference", "zone", "accessible", "status"))
+    assert read_service(day_file(small)) == plain
+    assert plain.venue.policy == VenuePolicy()
+
+
+def test_a_byte_order_mark_does_no_harm(small, day_file):
+    """Some editors write one."""
+    assert read_service(day_file(b"\xef\xbb\xbf" + json.dumps(small).encode())).venue.id == "corner"
+
+
+WRONG = [
+    # What is there to be told apart: whole numbers, numbers, truth values, texts.
+    (["bookings", 3, "party_size"], 0, 'bookings[3].party_size: expected a whole number from 1 to 500, got 0'),
+    (["bookings", 3, "party_size"], True, "bookings[3].party_size: expected a whole number from 1 to 500, got true"),
+    (["bookings", 3, "party_size"], 4.0, "bookings[3].party_size: expected a whole number from 1 to 500, got 4.0"),
+    (["bookings", 3, "party_size"], "4", 'bookings[3].party_size: expected a whole number from 1 to 500, got "4"'),
+    (["bookings", 3, "party_size"], None, "bookings[3].party_size: expected a whole number from 1 to 500, got null"),
+    (["bookings", 3, "party_size"], MISSING, "got nothing"),
+    (["bookings", 3, "party_size"], float("nan"), "got NaN"),
+    (["bookings", 3, "party_size"], 10**60, "bookings[3].party_size: expected a whole number from 1 to 500, got 1000"),
+    (["bookings", 3, "party_size"], [4], "got [4]"),
+    (["bookings", 3, "accessible"], 1, "bookings[3].accessible: expected true or false, got 1"),
+    (["bookings", 3, "id"], 7, "bookings[3].id: expected a non-empty text"),
+    (["bookings", 3, "id"], "", "bookings[3].id: expected a non-empty text"),
+    (["bookings", 3, "id"], "a\nb", r'bookings[3].id: expected a non-empty text of at most 200 characters, got "a\nb"'),
+    (["bookings", 3, "id"], "\ud800", r'got "\ud800"'),
+    (["bookings", 3, "id"], "x" * 999, 'got "' + "x" * 59 + "..."),
+    (["bookings", 3, "id"], "ada", 'bookings[3].id: expected each id once, got "ada" as in bookings[0]'),
+    (["tables", 2, "id"], "W2", 'tables[2].id: expected each id once, got "W2" as in tables[1]'),
+    # Times.
+    (["bookings", 1, "start_at"], "2031-05-17T19:00", "bookings[1].start_at: expected a time with an offset from UTC"),
+    (["bookings", 1, "start_at"], "2031-05-17T19:00:30Z", "bookings[1].start_at: expected a whole minute"),
+    (["bookings", 1, "start_at"], "tonight", "bookings[1].start_at: expected an ISO 8601 time with an offset"),
+    (["bookings", 1, "start_at"], "2031-02-30T19:00Z", "bookings[1].start_at: expected an ISO 8601 time"),
+    (["bookings", 1, "start_at"], "2031-05-17x19:00Z", "bookings[1].start_at: expected an ISO 8601 time"),
+    (["bookings", 1, "start_at"], 1937415600, "bookings[1].start_at: expected an ISO 8601 time"),
+    (["bookings", 1, "start_at"], "0001-01-01T00:00+14:00", "bookings[1].start_at: expected a time in the years 1973"),
+    (["bookings", 1, "start_at"], "9999-12-31T23:59Z", "bookings[1].start_at: expected a time in the years 1973"),
+    (["bookings", 1, "start_at"], MISSING, "bookings[1].start_at: expected an ISO 8601 time"),
+    (["bookings", 1, "end_at"], "2031-05-17T21:00+02:00", "bookings[1].end_at: expected a time at most 24 hours after"),
+    (["bookings", 1, "end_at"], "2031-05-19T21:00+02:00", "bookings[1].end_at: expected a time at most 24 hours after"),
+    (["restaurant", "timezone"], "Mars/Olympus", "restaurant.timezone: expected an IANA name such as Europe/London"),
+    (["restaurant", "timezone"], "../etc/passwd", "restaurant.timezone: expected an IANA name"),
+    (["restaurant", "timezone"], MISSING, "restaurant.timezone: expected an IANA name such as Europe/London, got not"),
+    (["restaurant", "id"], None, "restaurant.id: expected a non-empty text"),
+    # Words.
+    (["bookings", 1, "seating_preference"], "roof", "expected any, indoor, outdoor or bar, got \"roof\""),
+    (["bookings", 1, "seating_preference"], [], "expected any, indoor, outdoor or bar, got []"),
+    (["tables", 0, "seating"], "any", 'tables[0].seating: expected indoor, outdoor or bar, got "any"'),
+    (["policy", "adjacency"], "near", 'policy.adjacency: expected connected, neighbours or pairwise, got "near"'),
+    # Tables and how they fit together.
+    (["tables", 2, "min_party_size"], 5, "tables[2].min_party_size: expected a whole number from 1 to 4, got 5"),
+    (["tables", 2, "max_party_size"], 1, "tables[2].max_party_size: expected a whole number from 2 to 4, got 1"),
+    (["tables", 2, "capacity"], 501, "tables[2].capacity: expected a whole number from 1 to 500, got 501"),
+    (["adjacent", 0, 1], "W9", 'adjacent[0][1]: expected the id of a table, got "W9"'),
+    (["adjacent", 0, 1], "W1", 'adjacent[0]: expected two different tables, got ["W1", "W1"]'),
+    (["adjacent", 0], ["W1"], 'adjacent[0]: expected two different tables, got ["W1"]'),
+    (["adjacent", 0], "W1", 'adjacent[0]: expected a list, got "W1"'),
+    (["adjacent"], {"W1": "W2"}, "adjacent: expected a list, got an object"),
+    # The policy.
+    (["policy"], [], "policy: expected an object, got []"),
+    (["policy", "max_tables"], 9, "policy.max_tables: expected a whole number from 1 to 8, got 9"),
+    (["policy", "max_overage"], -1, "policy.max_overage: expected a whole number from 0 to 500, got -1"),
+    (["policy", "turn_bands"], [], "policy.turn_bands: expected bands for ever larger parties"),
+    (["policy", "turn_bands"], [{"up_to": 4}], "policy.turn_bands[0].minutes: expected a whole number from 15 to 1440"),
+    (["policy", "weights"], {"gap": -1}, "policy.weights.gap: expected a number from 0 to 1000, got -1"),
+    (["policy", "weights"], {"gap": float("inf")}, "policy.weights.gap: expected a number from 0 to 1000, got Infinity"),
+    (["policy", "weights"], {"glee": 1}, "policy.weights.glee: expected a key among waste, join, scarcity, gap"),
+    (
+        ["policy", "service_periods"],
+        [{"name": "x", "start": "25:00", "end": "01:00"}],
+        'policy.service_periods[0].start: expected a local time of day such as 17:30, got "25:00"',
+    ),
+    (
+        ["policy", "service_periods"],
+        [{"name": "x", "start": "17:00", "end": "01:00", "days": ["sat", "sat"]}],
+        "policy.service_periods[0].days: expected days among mon, tue",
+    ),
+    (
+        ["policy", "service_periods"],
+        [{"name": "x", "start": "17:00", "end": "01:00", "days": ["Sat"]}],
+        'policy.service_periods[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "Sat"',
+    ),
+    # Keys and shapes.
+    (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
+    (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),
+    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, adjacent, got an unknown one"),
+    (["bookings", 1], "bob", 'bookings[1]: expected an object, got "bob"'),
+    (["bookings"], {}, "bookings: expected a list, got an object"),
+    (["bookings"], [], "bookings: expected one booking or more, got none"),
+    (["bookings"], None, "bookings: expected one booking or more, got null"),
+    (["bookings"], MISSING, "bookings: expected one booking or more, got nothing"),
+    (["tables"], [], "tables: expected one table or more, got none"),
+    (["tables"], MISSING, "tables: expected one table or more, got nothing"),
+    (["restaurant"], MISSING, "restaurant: expected an object, got nothing"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "expected"), WRONG)
+def test_what_is_wrong_is_named(small, day_file, place, value, expected):
+    """The place, what was expected there, and what was found."""
+    put(small, place, value)
+    said = complaint(day_file(small))
+    assert expected in said
+    assert len(said) < 300
+
+
+BROKEN = {
+    "empty": ("", "line 1, column 1: expected JSON, got the end of the file"),
+    "cut short": ('{"restaurant": {', "line 1, column 17: expected JSON, got the end of the file"),
+    "a comma": ('{\n  "tables": [1,]\n}', 'line 2, column '),
+    "two values": ("{} {}", 'line 1, column 4: expected JSON, got "{" (Extra data)'),
+    "not UTF-8": (b'{\n "a": "\xff"}', "line 2, column 8: expected UTF-8, got the byte 0xff"),
+    "UTF-16": ("{}".encode("utf-16"), "line 1, column 1: expected UTF-8, got the byte 0xff"),
+    "a list": ("[1, 2]", "expected an object, got [1, 2]"),
+    "too deep": ("[" * 200_000, "expected JSON, got lists or objects nested too deep to read"),
+    "a key twice": ('{"tables": [], "tables": []}', "tables: expected each key once, got it twice"),
+    "a key twice, deep": (
+        '{"restaurant": {"id": "a", "timezone": "UTC"}, "tables": [{"id": "T", "capacity": 2, "id": "T"}]}',
+        "tables[0].id: expected each key once, got it twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_no_json_is_told_where(day_file, name):
+    """By line and column."""
+    content, expected = BROKEN[name]
+    assert expected in complaint(day_file(content))
+
+
+def test_what_is_no_file_is_told_apart(tmp_path):
+    """Nothing there, or a directory."""
+    assert complaint(tmp_path / "nowhere.json") == "expected a file, got nothing there"
+    assert complaint(tmp_path) == "expected a file, got a directory"
+
+
+def test_a_floor_with_too_many_combinations_is_refused(small, day_file):
+    """Before anything is written or planned."""
+    size = 18
+    small["tables"] = [{"id": f"{x}-{y}", "capacity": 2} for x in range(size) for y in range(size)]
+    small["adjacent"] = [[f"{x}-{y}", f"{x}-{y + 1}"] for x in range(size) for y in range(size - 1)]
+    small["adjacent"] += [[f"{x}-{y}", f"{x + 1}-{y}"] for x in range(size - 1) for y in range(size)]
+    small["policy"] = {"max_tables": 8}
+    said = complaint(day_file(small))
+    assert said.startswith("policy.max_tables: expected a floor with at most 100,000 combinations, got more")
+
+
+def test_what_is_written_is_read_back(made_up, tmp_path):
+    """Writing a day and reading it again changes nothing."""
+    path = tmp_path / "day.json"
+    for seed in range(12):
+        path.write_text(json.dumps(made_up(seed)))
+        service = read_service(path)
+        path.write_text(json.dumps(service_document(service)))
+        assert read_service(path) == service
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 600),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["indoor", "bar", "W1", "ada", "2031-05-17T19:00Z", "connected", "Europe/Berlin", "pending"]),
+    st.just(MISSING),
+    st.lists(st.integers(0, 3) | st.just("W1"), max_size=3),
+    st.dictionaries(st.sampled_from(["id", "capacity", "minutes", "x"]), st.integers(0, 5), max_size=2),
+)
+
+
+@st.composite
+def mutants(draw, document):
+    """A document with some places in it changed."""
+    changed = copy.deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        node, place = changed, []
+        while isinstance(node, dict | list) and node and (not place or draw(st.booleans())):
+            step = draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+            place.append(step)
+            node = node[step]
+        if place:
+            put(changed, place, draw(JUNK))
+    return changed
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_whatever_is_in_it_ends_well(data, small_once, run_once, tmp_path_factory):
+    """A day is done or refused with one line: never a traceback, never a database that is half written."""
+    folder = tmp_path_factory.mktemp("mutant")
+    path, db = folder / "day.json", folder / "day.sqlite3"
+    with contextlib.suppress(UnicodeEncodeError):
+        path.write_text(json.dumps(data.draw(mutants(small_once))), encoding="utf-8")
+    ended = run_once("assign", path, "--db", db, "--json")
+    if ended.code == 2:
+        assert ended.complaint.startswith(f"{path}: ")
+        assert not db.exists()
+    else:
+        assert ended.code == 0
+        assert ended.json["double_booked"] == 0
+        assert not ended.err

@@ -1,0 +1,56 @@
+"""Every adapter keeps the promises of its port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from assignment_pipeline.adapters.memory import MemorySink
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.ports import AssignmentStore, EventSink
+from assignment_pipeline.testing import (
+    AssignmentStoreContract,
+    EventSinkContract,
+    LockManagerContract,
+    StoreHarness,
+)
+
+
+class TestStores(AssignmentStoreContract):
+    """Each store."""
+
+
+class TestLocks(LockManagerContract):
+    """Each lock manager."""
+
+
+class TestMemorySink(EventSinkContract):
+    """The sink that only keeps."""
+
+    @pytest.fixture
+    def sink(self) -> MemorySink:
+        """A fresh one."""
+        return MemorySink()
+
+    @pytest.fixture
+    def recorded(self, sink: MemorySink) -> Callable[[], Sequence[Event]]:
+        """What has arrived."""
+        return lambda: sink.events
+
+
+class TestStoresAsSinks(EventSinkContract):
+    """Each store is told of what no commit carries, too."""
+
+    once = True
+
+    @pytest.fixture
+    def sink(self, store: AssignmentStore) -> EventSink:
+        """A fresh store."""
+        assert isinstance(store, EventSink)
+        return store
+
+    @pytest.fixture
+    def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
+        """What has arrived."""
+        return harness.events

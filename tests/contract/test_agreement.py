@@ -1,0 +1,378 @@
+"""The embedded adapters answer as the in-memory reference does, whatever is asked of them in whatever order."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+from hypothesis import assume, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, AttemptResult, Owner
+from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError
+from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
+from assignment_pipeline.ports import LoadQuery, Occupied, RecordQuery, Refused, Wanted
+from assignment_pipeline.testing import FakeClock, StoreHarness
+from assignment_pipeline.testing.contracts.harness import (
+    CONFIRM,
+    DINNER,
+    HOLD,
+    HOUR,
+    QUEUE,
+    REVIEW,
+    make_booking,
+    make_change,
+    make_venue,
+)
+
+RESTAURANTS = ("r-1", "r-2")
+IDS = ("b-1", "b-2", "b-3", "b-4", "b-Zoë")
+SLOTS = tuple(DINNER + number * dt.timedelta(minutes=15) for number in (0, 1, 5, 60))
+SPANS = st.sampled_from([dt.timedelta(seconds=1), dt.timedelta(minutes=1), HOUR])
+WAYS: tuple[tuple[Trigger, ...], ...] = (
+    (),
+    QUEUE,
+    HOLD,
+    *[CONFIRM] * 3,
+    REVIEW,
+    (Trigger.BEGIN,),
+    (Trigger.BEGIN, Trigger.RETRY),
+    (Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM),
+    (Trigger.BEGIN, Trigger.ESCALATE),
+    (Trigger.SEAT, Trigger.CONFIRM),
+    (Trigger.CONFIRM,),
+    (Trigger.MOVE,),
+    (Trigger.REQUEUE,),
+    (Trigger.REQUEUE, Trigger.BEGIN, Trigger.ESCALATE),
+    (Trigger.FAIL,),
+    (Trigger.CANCEL,),
+)
+
+BOOKINGS = st.builds(
+    make_booking,
+    st.sampled_from(IDS),
+    at=st.sampled_from(SLOTS),
+    restaurant_id=st.sampled_from(RESTAURANTS[:1] * 5 + RESTAURANTS[1:]),
+    party_size=st.sampled_from([2, 6]),
+    end_at=st.none(),
+)
+TABLES = st.sets(st.sampled_from(["T1", "T2", "T3"]), min_size=1, max_size=2).map(sorted)
+WINDOWS = st.builds(
+    lambda start, turn: make_venue().turn(make_booking(at=start, end_at=start + turn)),
+    st.sampled_from(SLOTS),
+    st.sampled_from([dt.timedelta(minutes=15), HOUR]),
+)
+
+
+def possible(way: Sequence[Trigger], state: AssignmentState) -> bool:
+    """Whether the triggers lead anywhere from there."""
+    try:
+        walk(state, way)
+    except IllegalTransitionError:
+        return False
+    return True
+
+
+class HookError(Exception):
+    """What a host's code raises."""
+
+
+def refuse(*_: object) -> None:
+    """A hook that refuses every commit."""
+    raise HookError
+
+
+class StoreAgreement(RuleBasedStateMachine):
+    """Both stores are asked the same; they give the same answers and raise the same errors."""
+
+    changes = Bundle("changes")
+    assumptions = Bundle("assumptions")
+
+    def __init__(self, *makers: Callable[[FakeClock], Any]) -> None:
+        super().__init__()
+        self.clock = FakeClock(DINNER - 2 * HOUR)
+        self.harnesses: list[StoreHarness | Any] = [make(self.clock) for make in makers]
+        self.stores = [harness.store for harness in self.harnesses]
+        self.reference = self.stores[0]
+        self.numbers = itertools.count()
+        self.change_ids: list[str] = []
+
+    def teardown(self) -> None:
+        try:
+            self.agree_on_the_rest()
+        finally:
+            for store in self.stores[1:]:
+                store.close()
+
+    def both(self, ask: Callable[[Any], Any]) -> Any:
+        """What both stores answer to *ask*, or the error that both raise."""
+        expected, actual = (self._answer(ask, store) for store in self.stores)
+        assert actual == expected
+        return expected
+
+    @staticmethod
+    def _answer(ask: Callable[[Any], Any], store: Any) -> Any:
+        try:
+            return ask(store)
+        except (AssignmentPipelineError, HookError) as error:
+            return type(error), error.args
+
+    def each(self, do: Callable[[Any], Any]) -> None:
+        """Have both hosts do the same."""
+        for harness in self.harnesses:
+            do(harness)
+
+    def record(self, booking_id: str) -> AssignmentRecord | None:
+        """The reference's record of a booking, if there is one."""
+        page = self.reference.records(RecordQuery(booking_ids=(booking_id,)))
+        return page.records[0] if page.records else None
+
+    # -- The host -------------------------------------------------------------------------------------------------
+
+    @initialize()
+    def restaurants(self) -> None:
+        for restaurant_id in RESTAURANTS:
+            self.each(lambda harness, key=restaurant_id: harness.put_venue(make_venue(key, tables=3)))
+
+    @rule(restaurant_id=st.sampled_from(RESTAURANTS), tables=st.integers(3, 4), buffer=st.sampled_from([0, 15]))
+    def put_venue(self, restaurant_id: str, tables: int, buffer: int) -> None:
+        venue = make_venue(restaurant_id, tables=tables, post_buffer_minutes=buffer)
+        self.each(lambda harness: harness.put_venue(venue))
+
+    @rule(booking=BOOKINGS, status=st.sampled_from(["pending", "cancelled", "waitlisted"]))
+    def put_booking(self, booking: Booking, status: str) -> None:
+        if status == "pending" and (known := self.reference.booking(booking.id)):
+            status = known.status  # How hosts take a booking back to pending differs, and is theirs to say.
+        self.each(lambda harness: harness.put_booking(attrs.evolve(booking, status=status)))
+
+    @rule(table=st.sampled_from(["T1", "T2"]), window=WINDOWS, by=st.sampled_from([None, *IDS]))
+    def occupy(self, table: str, window: Any, by: str | None) -> None:
+        self.each(lambda harness: harness.occupy("r-1", Occupied(table_id=table, window=window, booking_id=by)))
+
+    @rule(table=st.sampled_from(["T2", "T3"]), window=WINDOWS)
+    def block(self, table: str, window: Any) -> None:
+        self.each(lambda harness: harness.block("r-1", Occupied(table_id=table, window=window, reason="broken")))
+
+    @rule()
+    def bump_generation(self) -> None:
+        self.each(lambda harness: harness.bump_generation())
+
+    @rule(span=SPANS)
+    def time_passes(self, span: dt.timedelta) -> None:
+        self.clock.advance(span)
+
+    # -- Commits --------------------------------------------------------------------------------------------------
+
+    @rule(target=assumptions, booking=BOOKINGS, gated=st.booleans())
+    def look(self, booking: Booking, gated: bool) -> Any:
+        context = self._load(booking, ())
+        record = context.records.get(booking.id)
+        return booking.id, Assumed(
+            booking=context.bookings.get(booking.id),
+            venue_version=context.venue.version,
+            next_attempt_at=record.next_attempt_at if record else None,
+            pinned=record.pinned if record else False,
+            generation=context.generation if gated else None,
+        )
+
+    @rule(target=changes, booking=BOOKINGS, tables=TABLES, data=st.data())
+    def plan(self, booking: Booking, tables: list[str], data: st.DataObject) -> AssignmentChange:
+        return self._plan(booking, tables, data, None)
+
+    @rule(target=changes, looked=assumptions, booking=BOOKINGS, tables=TABLES, data=st.data())
+    def plan_on(self, looked: Any, booking: Booking, tables: list[str], data: st.DataObject) -> AssignmentChange:
+        booking_id, assumed = looked
+        return self._plan(attrs.evolve(booking, id=booking_id), tables, data, assumed)
+
+    def _plan(self, booking: Booking, tables: list[str], data: st.DataObject, assumed: Assumed | None) -> Any:
+        before = self.record(booking.id)
+        state = before.state if before else AssignmentState.CREATED
+        way = data.draw(st.sampled_from([way for way in WAYS if possible(way, state)]), "way")
+        assume(before or way)
+        moves = bool({Trigger.SEAT, Trigger.MOVE} & set(way))
+        ends = (state, *walk(state, way))[-1]
+        if before and not moves:
+            booking = before.booking or booking
+        fields: dict[str, Any] = {
+            "next_attempt_at": data.draw(st.sampled_from([None, self.clock.now(), DINNER]), "due"),
+            "pinned": data.draw(st.booleans(), "pinned"),
+            "reason": data.draw(st.sampled_from([None, "no_fit", "infeasible", "crash_loop"]), "reason"),
+            "owner": data.draw(st.sampled_from([Owner.PIPELINE] * 4 + [Owner.LEGACY]), "owner"),
+            "deliveries": data.draw(st.integers(0, 2), "deliveries"),
+        }
+        seated = ends in SEATED and (moves or before is None or before.allocation is None)
+        change_id = f"c-{next(self.numbers)}"
+        self.change_ids.append(change_id)
+        context = self.reference.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
+        return make_change(
+            booking,
+            *way,
+            before=before,
+            tables=tables if seated else (),
+            venue=context.venue,
+            now=self.clock.now(),
+            change_id=change_id,
+            assumed=assumed,
+            attempt=AttemptResult.SUCCESS if moves else None,
+            **fields,
+        )
+
+    @rule(planned=st.lists(changes, min_size=1, max_size=3, unique_by=lambda change: change.id))
+    def commit(self, planned: list[AssignmentChange]) -> None:
+        note(f"{self.both(lambda store: store.commit(planned))}")
+
+    @rule(change=consumes(changes))
+    def commit_now(self, change: AssignmentChange) -> None:
+        note(f"{self.both(lambda store: store.commit([change]))}")
+
+    @rule(bookings=st.lists(BOOKINGS, min_size=1, max_size=2, unique_by=lambda one: one.id), data=st.data())
+    def plan_and_commit(self, bookings: list[Booking], data: st.DataObject) -> None:
+        planned = [self._plan(booking, data.draw(TABLES, "tables"), data, None) for booking in bookings]
+        note(f"{self.both(lambda store: store.commit(planned))}")
+
+    @rule(planned=st.lists(changes, min_size=1, max_size=2, unique_by=lambda change: change.id))
+    def commit_under_a_hook_that_refuses(self, planned: list[AssignmentChange]) -> None:
+        self.each(lambda harness: harness.hook(refuse))
+        self.both(lambda store: store.commit(planned))
+        self.each(lambda harness: harness.hook(lambda *_: None))
+
+    @rule(target=changes, planned=st.lists(BOOKINGS, min_size=2, max_size=2, unique_by=lambda one: one.id))
+    def plan_a_swap(self, planned: list[Booking]) -> Any:
+        records = [self.record(booking.id) for booking in planned]
+        assume(all(record and record.allocation and record.booking for record in records))
+        swapped = []
+        for record, other in (records, records[::-1]):
+            change_id = f"c-{next(self.numbers)}"
+            venue = self.reference.load(LoadQuery(restaurant_id=record.restaurant_id)).venue
+            swapped.append(
+                make_change(
+                    record.booking,
+                    *([Trigger.MOVE] if record.state in SEATED else []),
+                    before=record,
+                    tables=other.tables,
+                    venue=venue,
+                    change_id=change_id,
+                )
+            )
+        self.both(lambda store: store.commit(swapped))
+        return multiple(*swapped)
+
+    # -- Questions ------------------------------------------------------------------------------------------------
+
+    @rule(limit=st.integers(0, 3))
+    def due(self, limit: int) -> None:
+        self.both(lambda store: store.due(limit))
+
+    @rule(booking=BOOKINGS, ids=st.lists(st.sampled_from((*IDS, "b-9")), max_size=2).map(tuple))
+    def load(self, booking: Booking, ids: tuple[str, ...]) -> None:
+        self._load(booking, ids)
+
+    def _load(self, booking: Booking, ids: tuple[str, ...]) -> Any:
+        query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=ids)
+
+        def ask(store: Any) -> Any:
+            context = store.load(query)
+            return context and attrs.evolve(context, taken=collections.Counter(context.taken))
+
+        return self.both(ask)
+
+    @rule(
+        restaurant_id=st.sampled_from([None, *RESTAURANTS]),
+        states=st.sets(st.sampled_from(AssignmentState), max_size=3).map(tuple),
+        ids=st.sets(st.sampled_from(IDS), max_size=3).map(tuple),
+        after=st.sampled_from([None, *IDS]),
+        limit=st.integers(0, 3),
+    )
+    def page(self, restaurant_id: Any, states: Any, ids: Any, after: Any, limit: int) -> None:
+        query = RecordQuery(
+            restaurant_id=restaurant_id, states=states, booking_ids=ids, after=after, limit=limit
+        )
+        self.both(lambda store: store.records(query))
+
+    @rule(since=st.sampled_from(SLOTS), limit=st.integers(0, 3))
+    def unassigned(self, since: dt.datetime, limit: int) -> None:
+        self.both(lambda store: store.unassigned(since, limit))
+
+    # -- What is there --------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_same_is_there(self) -> None:
+        self.both(lambda store: store.records(RecordQuery()))
+        for booking_id in IDS:
+            self.both(lambda store, key=booking_id: (store.booking(key), store.history(key)))
+
+    def agree_on_the_rest(self) -> None:
+        """Make sure of what is dear to ask for."""
+        for booking_id in IDS:
+            expected, actual = (list(harness.attempts(booking_id)) for harness in self.harnesses)
+            assert actual == expected
+        expected, actual = (list(harness.events()) for harness in self.harnesses)
+        assert actual == expected
+        for change_id in self.change_ids:
+            self.both(lambda store, key=change_id: store.knows("r-1", key))
+
+
+class LockAgreement(RuleBasedStateMachine):
+    """Both lock managers are asked the same, and answer the same."""
+
+    leases = Bundle("leases")
+
+    def __init__(self, *makers: Callable[[FakeClock], Any]) -> None:
+        super().__init__()
+        self.clock = FakeClock()
+        self.reference, self.subject = (make(self.clock) for make in makers)
+
+    def teardown(self) -> None:
+        self.subject.close()
+
+    @rule(
+        target=leases,
+        keys=st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
+        slots=st.integers(1, 3),
+        ttl=SPANS,
+    )
+    def acquire(self, keys: list[str], slots: int, ttl: dt.timedelta) -> Any:
+        wanted = [Wanted(key, slots) for key in keys]
+        expected, actual = (locks.acquire(wanted, ttl=ttl) for locks in (self.reference, self.subject))
+        assert actual == expected
+        if isinstance(expected, Refused):
+            return multiple()
+        assert [one.expires_at for one in actual.leases] == [one.expires_at for one in expected.leases]
+        return expected, actual
+
+    @rule(held=leases)
+    def release(self, held: Any) -> None:
+        for locks, leases in zip((self.reference, self.subject), held, strict=True):
+            locks.release(leases)
+
+    @rule(span=SPANS)
+    def time_passes(self, span: dt.timedelta) -> None:
+        self.clock.advance(span)
+
+
+def test_stores_agree(memory_backend: Any, sqlite_backend: Any) -> None:
+    """SQLite's store is told apart from the reference by no sequence of commits, claims and questions."""
+    run_state_machine_as_test(
+        lambda: StoreAgreement(memory_backend.harness, sqlite_backend.harness),
+        settings=settings(stateful_step_count=30),
+    )
+
+
+def test_locks_agree(memory_backend: Any, sqlite_backend: Any) -> None:
+    """SQLite's locks are told apart from the reference by no sequence of acquisitions, releases and expiries."""
+    run_state_machine_as_test(lambda: LockAgreement(memory_backend.locks, sqlite_backend.locks))

@@ -1,0 +1,45 @@
+"""The documentation says what the code does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from assignment_pipeline.lifecycle import diagram
+from assignment_pipeline.rollout.flags import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FLAGS = (ROOT / "docs/how-to/environment-flags.md").read_text(encoding="utf-8")
+
+RUN = {"python"}
+SHOWN = {"console", "dotenv", "json", "mermaid", "sh", "sql", "text", "toml"}
+"""Code blocks that are run as tests, and those that are not."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_code_block_says_what_it_is(page):
+    """No example escapes being run by a misspelt language, or by none."""
+    fences = re.findall(r"^\s*```+(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    languages = {language.strip() for language in fences[::2] if not language.startswith("{")}
+    assert languages <= RUN | SHOWN
+
+
+@pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda variable: variable.name)
+def test_every_variable_is_documented(variable):
+    """With what it takes, and what it is unless it is set."""
+    default = f"`{variable.default}`" if variable.default else "none"
+    assert f"| `{variable.name}` | {variable.takes} | {default} |" in FLAGS
+
+
+def test_the_diagram_is_the_lifecycle():
+    """The page shows the diagram that the table of transitions makes."""
+    page = (ROOT / "docs/concepts/lifecycle.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{diagram()}```" in page
+
+
+@pytest.mark.parametrize("end", ["-m assignment_pipeline demo", "-m pytest"])
+def test_the_readme_has_each_of_its_commands_once(end):
+    """The checks run them as they stand there, so they must be found, each on a line of its own."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line.startswith("python3 ") and line.endswith(end)]) == 1

@@ -1,0 +1,132 @@
+"""Who may import whom, and where the packages of the extras may be imported."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import assignment_pipeline
+
+PACKAGE = "assignment_pipeline"
+ROOT = Path(assignment_pipeline.__file__).parent
+
+VALUES = {"domain", "errors", "lifecycle"}
+HEART = VALUES | {"flow", "planning", "ports"}
+WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "rollout"}
+LIBRARY = WIRING | {"__init__", "coordinator"}
+MAY_IMPORT = {
+    "errors": set(),
+    "lifecycle": {"errors"},
+    "domain": {"errors", "lifecycle"},
+    "clock": set(),
+    "planning": VALUES,
+    "ports": VALUES,
+    "flow": VALUES | {"planning", "ports"},
+    "adapters": VALUES | {"clock", "ports"},
+    "circuit": VALUES | {"ports"},
+    "outbox": VALUES | {"ports"},
+    "rollout": HEART | {"clock"},
+    "handlers": HEART | {"circuit", "clock", "outbox"},
+    "coordinator": WIRING,
+    "__init__": LIBRARY,
+    "testing": LIBRARY,
+    "cli": LIBRARY,
+    "__main__": {"cli"},
+}
+"""For each part of the package, the others that it may import."""
+
+EVERYWHERE = {"attrs"}
+ONLY_IN = {"lifecycle": {"transitions"}, "cli": {"rich", "typer"}, "testing": {"hypothesis", "pytest"}}
+"""The packages from elsewhere: those that every part may import, and the parts of the others."""
+
+
+def imported(tree, module):
+    """The dotted names that a module imports, wherever in it; each with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = module[: len(module) - node.level] if node.level else []
+            base = [*origin, *(node.module.split(".") if node.module else [])]
+            if base == [PACKAGE]:
+                yield from ((f"{PACKAGE}.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield ".".join(base), node.lineno
+
+
+def part_of(name, parts):
+    """The part of the package that a dotted name of ours belongs to."""
+    _, _, rest = name.partition(".")
+    first = rest.partition(".")[0]
+    return first if first in parts else "__init__"
+
+
+def violations(root):
+    """A line for each import that is not allowed."""
+    parts = {path.stem for path in root.iterdir() if path.suffix == ".py" or path.is_dir()}
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        relative = path.relative_to(root)
+        part = Path(relative.parts[0]).stem
+        if part not in MAY_IMPORT:
+            found.append(f"{relative}: the table above says nothing about {part}")
+            continue
+        allowed = EVERYWHERE | ONLY_IN.get(part, set())
+        for name, line in imported(ast.parse(path.read_text()), [PACKAGE, *relative.with_suffix("").parts]):
+            top = name.partition(".")[0]
+            if top == PACKAGE:
+                target = part_of(name, parts)
+                good = target == part or target in MAY_IMPORT[part]
+            else:
+                good = top in sys.stdlib_module_names or top in allowed
+            if not good:
+                found.append(f"{relative}:{line}: {part} must not import {name}")
+    return found
+
+
+def test_every_import_is_allowed():
+    """Imports lead down: cli, then coordinator, rollout and adapters, then flow, planning, domain."""
+    assert violations(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "violation"),
+    [
+        (
+            "domain/a.py",
+            "import assignment_pipeline.flow.assign",
+            "domain must not import assignment_pipeline.flow.assign",
+        ),
+        ("ports.py", "from assignment_pipeline.flow import drive", "ports must not import assignment_pipeline.flow"),
+        (
+            "adapters/a.py",
+            "def f():\n    from assignment_pipeline import flow",
+            "must not import assignment_pipeline.flow",
+        ),
+        ("adapters/a.py", "from ..flow.assign import assign", "must not import assignment_pipeline.flow.assign"),
+        ("adapters/b/a.py", "from ... import coordinator", "must not import assignment_pipeline.coordinator"),
+        ("coordinator.py", "from assignment_pipeline.cli import main", "must not import assignment_pipeline.cli"),
+        ("testing/a.py", "import assignment_pipeline.cli", "testing must not import assignment_pipeline.cli"),
+        ("flow/a.py", "from assignment_pipeline import Coordinator", "must not import assignment_pipeline.Coordinator"),
+        (
+            "__init__.py",
+            "from assignment_pipeline.testing import FakeClock",
+            "must not import assignment_pipeline.testing",
+        ),
+        ("planning/a.py", "import typer", "planning must not import typer"),
+        ("cli/a.py", "import pytest", "cli must not import pytest"),
+        ("domain/a.py", "from transitions import Machine", "domain must not import transitions"),
+        ("surprise.py", "", "the table above says nothing about surprise"),
+    ],
+)
+def test_a_violation_is_found(tmp_path, file, source, violation):
+    """Each kind of wrong import, in a package made up for it."""
+    for folder in ("flow", "cli", "testing"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "coordinator.py").touch()
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source)
+    [found] = violations(tmp_path)
+    assert violation in found
