@@ -28,6 +28,7 @@ from assignment_pipeline import (
     Occupied,
     Outcome,
     Reason,
+    StaleRecordError,
     Table,
     TableConflictError,
     TimeWindow,
@@ -111,6 +112,8 @@ class PlainStore:
                 key = change.record.booking_id
                 current = after.get(key) or before.records.get(key)
                 change.check_version(current)
+                if change.id in before.landed:  # A change without a transition leaves the version as it was.
+                    raise StaleRecordError(key, "version")
                 if change.assumed is not None:
                     venue = self._venue(change.record.restaurant_id)
                     change.check_assumed(current, self.host.booking(None, key), venue.version, before.generation)

@@ -43,7 +43,7 @@ class RoundTableForCelebrations:
             return 0.0
         if request.booking.attributes.get("celebrates"):
             return -5.0
-        return None if request.booking.party_size < 3 else 0.0  # noqa: PLR2004 - three fill it
+        return None if request.booking.party_size < 3 else 0.0
 
     def propose(self, request: SeatingRequest, floor: FloorSnapshot) -> Iterable[Seating]:
         """The table's own minimum keeps couples from it, so the engine has to be told."""

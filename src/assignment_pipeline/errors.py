@@ -137,7 +137,7 @@ class StaleRecordError(AssignmentPipelineError):
     Attributes:
         booking_id: The booking whose change was refused.
 
-        what: What moved: ``version``, ``booking``, ``venue`` or ``pinned``.
+        what: What moved: ``version``, ``booking``, ``venue``, ``schedule`` or ``pinned``.
     """
 
     code: ClassVar[str] = "stale_record"

@@ -128,45 +128,56 @@ class Day:
 def problems(service, result):
     """Everything that is wrong with a result; nothing, when all is well."""
     day = Day(service)
-    found = []
     rows = result["assignments"]
-    if [row["booking_id"] for row in rows] != [booking["id"] for booking in service["bookings"]]:
-        found.append("the assignments are not the file's bookings in their order")
-    for outcome in OUTCOMES:
-        if result[outcome] != sum(row["outcome"] == outcome for row in rows):
-            found.append(f"{outcome} is miscounted")
-    if result["bookings"] != len(rows) or result["bookings"] != sum(result[outcome] for outcome in OUTCOMES):
-        found.append("the counts do not add up")
     taken = {}
-    covers = 0
     for row in rows:
-        booking = day.bookings[row["booking_id"]]
-        start, end = day.turn(booking)
-        if (instant(row["start_at"]), instant(row["end_at"])) != (start, end):
-            found.append(f"{booking['id']}: sits at another time")
-        if row["outcome"] != "confirmed":
-            if row["tables"] or row["strategy"] is not None or row["reason"] is None:
-                found.append(f"{booking['id']}: {row['outcome']}, with tables or without a reason")
-            continue
-        covers += booking["party_size"]
-        if not row["tables"] or row["reason"] is not None or row["strategy"] is None:
-            found.append(f"{booking['id']}: confirmed, without tables or strategy or with a reason")
-            continue
-        if (booking.get("status") or "pending") != "pending":
-            found.append(f"{booking['id']}: seated, but {booking['status']}")
-        found += [f"{booking['id']}: {problem}" for problem in day.seat_problems(booking, row["tables"])]
         for table_id in row["tables"]:
-            taken.setdefault(table_id, []).append((*day.blocked(booking), booking["id"]))
-    for table_id, windows in taken.items():
-        windows.sort()
-        for (_, free_at, first), (start, _, second) in itertools.pairwise(windows):
-            if start < free_at:
-                found.append(f"{table_id}: {first} and {second} at one time")
-    if covers != result["covers"]:
-        found.append("the covers are miscounted")
+            taken.setdefault(table_id, []).append((*day.blocked(day.bookings[row["booking_id"]]), row["booking_id"]))
+    found = [*miscounted(day, result), *overlaps(taken)]
+    for row in rows:
+        found += [f"{row['booking_id']}: {problem}" for problem in row_problems(day, row)]
     if not any(row["strategy"] in ("reseating", "repack") for row in rows):
         found += idle(day, rows, taken)
     return found
+
+
+def miscounted(day, result):
+    """Numbers that do not fit the assignments."""
+    rows = result["assignments"]
+    covers = sum(day.bookings[row["booking_id"]]["party_size"] for row in rows if row["outcome"] == "confirmed")
+    checks = {
+        "the assignments are not the file's bookings in their order": [row["booking_id"] for row in rows]
+        != list(day.bookings),
+        "the counts do not add up": not result["bookings"] == len(rows) == sum(result[name] for name in OUTCOMES),
+        "an outcome is miscounted": any(
+            result[name] != sum(row["outcome"] == name for row in rows) for name in OUTCOMES
+        ),
+        "the covers are miscounted": covers != result["covers"],
+    }
+    return [problem for problem, is_there in checks.items() if is_there]
+
+
+def overlaps(taken):
+    """Two parties at one table at one time."""
+    for table_id, windows in taken.items():
+        for (_, free_at, first), (start, _, second) in itertools.pairwise(sorted(windows)):
+            if start < free_at:
+                yield f"{table_id}: {first} and {second} at one time"
+
+
+def row_problems(day, row):
+    """What is wrong with what became of a booking."""
+    booking = day.bookings[row["booking_id"]]
+    facts = (bool(row["tables"]), row["strategy"] is not None, row["reason"] is None)
+    confirmed = row["outcome"] == "confirmed"
+    if (instant(row["start_at"]), instant(row["end_at"])) != day.turn(booking):
+        yield "sits at another time"
+    if facts != (confirmed, confirmed, confirmed):
+        yield f"{row['outcome']} does not go with its tables, strategy and reason"
+    if confirmed and (booking.get("status") or "pending") != "pending":
+        yield f"seated, but {booking['status']}"
+    if row["tables"]:
+        yield from day.seat_problems(booking, row["tables"])
 
 
 def idle(day, rows, taken):
@@ -184,5 +195,5 @@ def idle(day, rows, taken):
 
 if __name__ == "__main__":
     wrong = problems(*(json.loads(Path(name).read_text()) for name in sys.argv[1:]))
-    print("\n".join(wrong) or "All is well.")
+    sys.stdout.write("".join(f"{line}\n" for line in wrong) or "All is well.\n")
     sys.exit(bool(wrong))

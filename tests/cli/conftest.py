@@ -79,6 +79,12 @@ def command(*arguments):
 
 
 @pytest.fixture
+def env():
+    """The environment for commands in processes of their own."""
+    return environment()
+
+
+@pytest.fixture
 def cli(monkeypatch):
     """Runs a command within this process: fast."""
     monkeypatch.setenv("COLUMNS", "80")

@@ -91,4 +91,4 @@ def _policy(chance):
 
 
 if __name__ == "__main__":
-    print(json.dumps(made_up(*map(int, sys.argv[1:])), indent=1))
+    json.dump(made_up(*map(int, sys.argv[1:])), sys.stdout, indent=1)

@@ -94,7 +94,7 @@ def test_a_byte_order_mark_does_no_harm(small, day_file):
 
 WRONG = [
     # What is there to be told apart: whole numbers, numbers, truth values, texts.
-    (["bookings", 3, "party_size"], 0, 'bookings[3].party_size: expected a whole number from 1 to 500, got 0'),
+    (["bookings", 3, "party_size"], 0, "bookings[3].party_size: expected a whole number from 1 to 500, got 0"),
     (["bookings", 3, "party_size"], True, "bookings[3].party_size: expected a whole number from 1 to 500, got true"),
     (["bookings", 3, "party_size"], 4.0, "bookings[3].party_size: expected a whole number from 1 to 500, got 4.0"),
     (["bookings", 3, "party_size"], "4", 'bookings[3].party_size: expected a whole number from 1 to 500, got "4"'),
@@ -128,7 +128,7 @@ WRONG = [
     (["restaurant", "timezone"], MISSING, "restaurant.timezone: expected an IANA name such as Europe/London, got not"),
     (["restaurant", "id"], None, "restaurant.id: expected a non-empty text"),
     # Words.
-    (["bookings", 1, "seating_preference"], "roof", "expected any, indoor, outdoor or bar, got \"roof\""),
+    (["bookings", 1, "seating_preference"], "roof", 'expected any, indoor, outdoor or bar, got "roof"'),
     (["bookings", 1, "seating_preference"], [], "expected any, indoor, outdoor or bar, got []"),
     (["tables", 0, "seating"], "any", 'tables[0].seating: expected indoor, outdoor or bar, got "any"'),
     (["policy", "adjacency"], "near", 'policy.adjacency: expected connected, neighbours or pairwise, got "near"'),
@@ -148,7 +148,11 @@ WRONG = [
     (["policy", "turn_bands"], [], "policy.turn_bands: expected bands for ever larger parties"),
     (["policy", "turn_bands"], [{"up_to": 4}], "policy.turn_bands[0].minutes: expected a whole number from 15 to 1440"),
     (["policy", "weights"], {"gap": -1}, "policy.weights.gap: expected a number from 0 to 1000, got -1"),
-    (["policy", "weights"], {"gap": float("inf")}, "policy.weights.gap: expected a number from 0 to 1000, got Infinity"),
+    (
+        ["policy", "weights"],
+        {"gap": float("inf")},
+        "policy.weights.gap: expected a number from 0 to 1000, got Infinity",
+    ),
     (["policy", "weights"], {"glee": 1}, "policy.weights.glee: expected a key among waste, join, scarcity, gap"),
     (
         ["policy", "service_periods"],
@@ -192,7 +196,7 @@ def test_what_is_wrong_is_named(small, day_file, place, value, expected):
 BROKEN = {
     "empty": ("", "line 1, column 1: expected JSON, got the end of the file"),
     "cut short": ('{"restaurant": {', "line 1, column 17: expected JSON, got the end of the file"),
-    "a comma": ('{\n  "tables": [1,]\n}', 'line 2, column '),
+    "a comma": ('{\n  "tables": [1,]\n}', "line 2, column "),
     "two values": ("{} {}", 'line 1, column 4: expected JSON, got "{" (Extra data)'),
     "not UTF-8": (b'{\n "a": "\xff"}', "line 2, column 8: expected UTF-8, got the byte 0xff"),
     "UTF-16": ("{}".encode("utf-16"), "line 1, column 1: expected UTF-8, got the byte 0xff"),
@@ -269,7 +273,7 @@ def mutants(draw, document):
     return changed
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_whatever_is_in_it_ends_well(data, small_once, run_once, tmp_path_factory):
     """A day is done or refused with one line: never a traceback, never a database that is half written."""

@@ -79,9 +79,7 @@ class SQLiteHarness(StoreHarness):
         self.path = path
         self.host = SharedFloorHost()
         self.on_commit: OnCommit | None = None
-        self.store = SQLiteStore(
-            path, host=self.host, clock=clock, synchronous="OFF", on_commit=self._call_hook
-        )
+        self.store = SQLiteStore(path, host=self.host, clock=clock, synchronous="OFF", on_commit=self._call_hook)
 
     def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
         if self.on_commit is not None:

@@ -6,7 +6,6 @@ import contextlib
 import copy
 import datetime as dt
 import inspect
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -57,7 +56,7 @@ def failures(contract: type, fixtures: Callable[[], Mapping[str, Any]], only: st
             wanted = {key: made[key] for key in list(inspect.signature(test).parameters)[1:]}
             try:
                 test(contract(), **wanted)
-            except (Exception, pytest.fail.Exception):
+            except (Exception, pytest.fail.Exception):  # noqa: BLE001 - whatever it is, the test has failed
                 failed.add(name.removeprefix("test_"))
     return failed
 
@@ -374,9 +373,7 @@ class FillsIn(MemoryStore):
     def records(self, query: RecordQuery) -> RecordPage:
         page = super().records(query)
         filled = [attrs.evolve(record, restaurant_id=record.restaurant_id or "?") for record in page.records]
-        filled = [
-            attrs.evolve(record, booking=record.booking and ended(record.booking)) for record in filled
-        ]
+        filled = [attrs.evolve(record, booking=record.booking and ended(record.booking)) for record in filled]
         return attrs.evolve(page, records=tuple(filled))
 
 
@@ -569,7 +566,9 @@ class WakesWithVersion(MemoryStore):
         return {key: attrs.evolve(one, version=one.version + 1) for key, one in super()._woken(after).items()}
 
 
-def loading(change: Callable[[MemoryStore, AssignmentContext, LoadQuery], AssignmentContext | None]) -> type[MemoryStore]:
+def loading(
+    change: Callable[[MemoryStore, AssignmentContext, LoadQuery], AssignmentContext | None],
+) -> type[MemoryStore]:
     """A store whose contexts are changed."""
 
     class Broken(MemoryStore):
@@ -823,7 +822,9 @@ def test_the_reference_store_passes(stores: Any) -> None:
     assert failures(AssignmentStoreContract, stores(MemoryStore)) == set()
 
 
-@pytest.mark.parametrize(("kind", "test"), [case[1:] for case in BROKEN_STORES], ids=[case[0] for case in BROKEN_STORES])
+@pytest.mark.parametrize(
+    ("kind", "test"), [case[1:] for case in BROKEN_STORES], ids=[case[0] for case in BROKEN_STORES]
+)
 def test_a_broken_store_fails(kind: type[MemoryStore], test: str, stores: Any) -> None:
     """A store that breaks one promise fails the test of that promise."""
     assert test in failures(AssignmentStoreContract, stores(kind), test)

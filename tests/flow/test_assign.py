@@ -10,6 +10,7 @@ from assignment_pipeline import (
     AssignmentState,
     BookingNotFoundError,
     FloorPlan,
+    LegacyResult,
     Mode,
     Occupied,
     Outcome,
@@ -142,8 +143,6 @@ def test_what_can_never_be_is_said_so(house, facts, reason, impossible):
 
 def test_off_runs_legacy_and_leaves_the_store_alone(house):
     """A broken store cannot break the off path, and what legacy did is in the result."""
-    from assignment_pipeline import LegacyResult
-
     house.store.before = {name: [StoreUnavailableError("gone")] * 9 for name in ("load", "commit", "records")}
     legacy = []
 
@@ -436,13 +435,19 @@ def test_replay_makes_the_past_new(house):
     assert outcomes == [*[Outcome.RETRY] * 5, Outcome.MANUAL_REVIEW, Outcome.NOOP]
 
 
-def test_off_a_schema_that_does_not_fit_legacy_carries_on(house):
+def test_where_the_schema_does_not_fit_legacy_carries_on(house):
     """The pipeline disables itself and says so."""
     from assignment_pipeline.errors import SchemaMismatchError
 
     house.store.before["load"] = [SchemaMismatchError("day.db", "schema 2", "schema 1")]
     result = house.coordinator().assign(house.booking())
     assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.RUNTIME_DISABLED, False)
+    mismatch = SchemaMismatchError("day.db", "schema 2", "schema 1")
+    house.store.before = {name: [mismatch] * 9 for name in ("load", "records", "booking")}
+    for coordinator in (house.coordinator(), house.coordinator(legacy=lambda booking: LegacyResult(("T9",)))):
+        assert coordinator.assign_id("B1", "R1").reason is Reason.RUNTIME_DISABLED
+        assert coordinator.enqueue(house.booking()) is None
+        assert coordinator.cancel("B1").reason is Reason.RUNTIME_DISABLED
 
 
 def test_buffers_keep_parties_apart(house):

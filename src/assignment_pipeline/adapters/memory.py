@@ -400,9 +400,7 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
         return []
     movable = record.owner is Owner.PIPELINE and not record.pinned
     return [
-        Occupied(
-            table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable
-        )
+        Occupied(table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable)
         for table_id in record.allocation.tables
     ]
 

@@ -49,7 +49,7 @@ def assign(
     """
     service = read_service(service_file)
     started = time.monotonic()
-    with kept(db) as path, standalone(path, REPLAY) as (coordinator, store):
+    with workplace(db) as (coordinator, store):
         put(store, service, str(service_file))
         day = run(coordinator, store, service)
         took = dt.timedelta(seconds=time.monotonic() - started)
@@ -61,16 +61,18 @@ def assign(
 
 
 @contextlib.contextmanager
-def kept(db: Path | None) -> Iterator[Path]:
-    """A database that is ready to be used: the one that was named, or one for the length of the block."""
+def workplace(db: Path | None) -> Iterator[tuple[Coordinator, SQLiteStore]]:
+    """A coordinator on the database that was named, or on one for the length of the block, and its store."""
     if db is not None:
         prepare(db)
-        yield db
+        with standalone(db, REPLAY) as wired:
+            yield wired
     else:
         with tempfile.TemporaryDirectory(prefix="assignment-pipeline-") as folder:
             path = Path(folder, "day.sqlite3")
             prepare(path)
-            yield path
+            with standalone(path, REPLAY, synchronous="OFF") as wired:
+                yield wired
 
 
 def put(store: SQLiteStore, service: Service, source: str) -> None:

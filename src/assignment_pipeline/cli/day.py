@@ -16,8 +16,10 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState
+from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState
 from assignment_pipeline.ports import AssignmentStore, RecordQuery
+
+CANCELLED = "cancelled"
 
 PAGE = 500
 PATIENCE = 60.0
@@ -60,9 +62,10 @@ def assign_day(
 def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:
     if record is None:
         return not booking.is_pending
-    if record.state in FINAL or (record.state in SETTLED and not booking.is_pending):
-        return True
-    return record.state in SETTLED and record.booking is not None and record.booking.same_request(booking)
+    if record.state in FINAL or booking.status == CANCELLED:
+        return record.state in FINAL
+    same = record.booking is not None and record.booking.same_request(booking)
+    return record.state in SETTLED and (same or not booking.is_pending)
 
 
 def _until_settled(coordinator: Coordinator, booking: Booking) -> None:
@@ -70,15 +73,23 @@ def _until_settled(coordinator: Coordinator, booking: Booking) -> None:
     pauses = iter(PAUSES)
     trigger = "creation"
     while True:
-        result = coordinator.assign(booking, trigger=trigger)
-        if result.reason is Reason.BOOKING_CHANGED:
-            result = coordinator.reassign(booking, keep=True)
+        result = _see_to(coordinator, booking, trigger)
         trigger = "retry"
         if _found_nothing(result):
             continue  # Each try is counted, and the last of them asks for a person.
         if not _is_in_the_way(result) or time.monotonic() > deadline:
             return
         time.sleep(next(pauses, PAUSES[-1]))
+
+
+def _see_to(coordinator: Coordinator, booking: Booking, trigger: str) -> AssignmentResult:
+    """The file is the truth: it may have changed a booking since it was seated, or cancelled it."""
+    if booking.status == CANCELLED:
+        return coordinator.cancel(booking.id, booking.restaurant_id)
+    result = coordinator.assign(booking, trigger=trigger)
+    if result.reason is Reason.BOOKING_CHANGED:
+        return coordinator.reassign(booking, keep=True)
+    return result
 
 
 def _found_nothing(result: AssignmentResult) -> bool:
@@ -181,15 +192,18 @@ def _seated(service: Service, booking: Booking, record: AssignmentRecord | None)
     turn = service.venue.turn(booking)
     if record is None:
         outcome = Outcome.RETRY if booking.is_pending else Outcome.NOOP
-        reason = None if booking.is_pending else Reason.TERMINAL_STATE
-        return Seated(booking=booking, outcome=outcome, reason=reason, tables=(), turn=turn, strategy=None)
+    else:
+        outcome = _OUTCOMES.get(record.state, Outcome.RETRY)
+    reason = record.reason if record else None
+    if outcome is Outcome.NOOP:
+        reason = reason or Reason.TERMINAL_STATE
     return Seated(
         booking=booking,
-        outcome=_OUTCOMES.get(record.state, Outcome.RETRY),
-        reason=None if record.state in SEATED else record.reason,
-        tables=record.tables,
-        turn=record.allocation.turn if record.allocation else turn,
-        strategy=record.strategy if record.tables else None,
+        outcome=outcome,
+        reason=None if outcome is Outcome.CONFIRMED else reason,
+        tables=record.tables if record else (),
+        turn=record.allocation.turn if record and record.allocation else turn,
+        strategy=record.strategy if record and record.tables else None,
     )
 
 

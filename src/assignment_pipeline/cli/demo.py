@@ -11,12 +11,11 @@ from typing import Annotated
 import typer
 
 from assignment_pipeline.cli import report
-from assignment_pipeline.cli.assign import REPLAY, kept, put, run
+from assignment_pipeline.cli.assign import put, run, workplace
 from assignment_pipeline.cli.evening import BOOKINGS, evening, upcoming_saturday
 from assignment_pipeline.cli.failures import GOOD, NO
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.service_file import service_document
-from assignment_pipeline.cli.wiring import standalone
 
 
 def demo(
@@ -46,7 +45,7 @@ def demo(
         print(json.dumps(service_document(service), indent=2))
         return
     started = time.monotonic()
-    with kept(db) as path, standalone(path, REPLAY) as (coordinator, store):
+    with workplace(db) as (coordinator, store):
         put(store, service, "demo")
         day = run(coordinator, store, service)
         took = dt.timedelta(seconds=time.monotonic() - started)

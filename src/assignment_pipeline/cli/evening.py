@@ -33,7 +33,7 @@ ARRIVALS = (6, 7, 8, 6, 4, 4, 4, 6, 8, 9, 8, 5, 4, 4, 5, 7, 8, 6, 4, 3, 2, 1)
 # How many in a hundred or so come as a party of each size.
 PARTIES = {1: 3, 2: 52, 3: 12, 4: 22, 5: 3, 6: 4, 7: 1, 8: 2, 10: 1}
 
-BOOKINGS = 115
+BOOKINGS = 110
 TOO_LARGE = 40
 TOO_LATE = dt.time(23, 0)
 

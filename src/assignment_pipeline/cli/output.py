@@ -66,15 +66,10 @@ def glyphs_for(console: Console) -> Glyphs:
 def progress(total: int) -> Iterator[Callable[[], None]]:
     """A bar on stderr, while it is a terminal and the block lasts; call what it hands over for each step."""
     console = stderr()
-    bar = Progress(
-        TextColumn(" Seating"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    with bar:
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn(" Seating"), BarColumn(bar_width=None), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("seating", total=total)
         yield lambda: bar.advance(task)

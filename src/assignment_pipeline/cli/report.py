@@ -16,8 +16,10 @@ from assignment_pipeline.cli.timeline import Party
 from assignment_pipeline.cli.timeline import timeline as draw
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Outcome
+from assignment_pipeline.domain.windows import TimeWindow
 
 MOST_UNSEATED = 25
+LONGEST_DRAWN = dt.timedelta(hours=48)
 FAINT = "bright_black"
 
 _STYLES = {
@@ -47,10 +49,13 @@ def show_day(console: Console, coordinator: Coordinator, day: Day, took: dt.time
 
 def _show_title(console: Console, day: Day) -> None:
     """Whose day it is."""
-    venue = day.service.venue
-    dates = sorted({venue.service_date(booking.start_at) for booking in day.service.bookings})
+    venue, dates = day.service.venue, _dates(day)
     when = words.date(dates[0]) if len(dates) == 1 else f"{words.date(dates[0])} to {words.date(dates[-1])}"
     console.print(Text.assemble("\n ", (venue.id, "bold"), f", {when}, times in {venue.timezone}\n"))
+
+
+def _dates(day: Day) -> list[dt.date]:
+    return sorted({day.service.venue.service_date(booking.start_at) for booking in day.service.bookings})
 
 
 def _show_timeline(console: Console, day: Day) -> None:
@@ -61,6 +66,9 @@ def _show_timeline(console: Console, day: Day) -> None:
         for place, seat in enumerate(day.seats, 1)
         if seat.tables
     ]
+    if parties and TimeWindow.around(party.turn for party in parties).duration > LONGEST_DRAWN:
+        console.print(Text(" Too long a time to be drawn.\n", FAINT))
+        return
     for line in draw(day.service.venue, parties, width=console.width, glyphs=glyphs):
         console.print(line, no_wrap=True, overflow="crop", crop=True)
     example = next((party for party in parties if len(party.tables) == 1), None)
@@ -113,6 +121,7 @@ def _show_unseated(console: Console, coordinator: Coordinator, day: Day) -> None
     if not unseated:
         return
     zone = day.service.venue.zone
+    moment = "%H:%M" if len(_dates(day)) == 1 else "%Y-%m-%d %H:%M"
     table = Table(box=None, padding=(0, 1), pad_edge=True, header_style="bold")
     table.add_column("Booking", overflow="fold")
     table.add_column("Party", justify="right")
@@ -124,7 +133,7 @@ def _show_unseated(console: Console, coordinator: Coordinator, day: Day) -> None
         why = Text(words.reason(seat.reason))
         if decision.refusal in WAITS_FOR_TABLES:
             why.append(f"\n{words.turned_away(decision.turned_away)}", FAINT)
-        at = f"{seat.turn.start.astimezone(zone):%H:%M}"
+        at = f"{seat.turn.start.astimezone(zone):{moment}}"
         table.add_row(seat.booking.id, str(seat.booking.party_size), at, why, words.times(decision.nearest, zone))
     console.print()
     console.print(table)

@@ -64,7 +64,9 @@ def opened(app: str | None, db: Path | None) -> Iterator[Coordinator]:
 
 
 @contextlib.contextmanager
-def standalone(db: Path, settings: Settings | None = None) -> Iterator[tuple[Coordinator, SQLiteStore]]:
+def standalone(
+    db: Path, settings: Settings | None = None, *, synchronous: str = "FULL"
+) -> Iterator[tuple[Coordinator, SQLiteStore]]:
     """
     A coordinator on a database of our own that is there already, and its store.
 
@@ -72,7 +74,7 @@ def standalone(db: Path, settings: Settings | None = None) -> Iterator[tuple[Coo
     that was killed.
     """
     with (
-        SQLiteStore(db, host=StandaloneHost()) as store,
+        SQLiteStore(db, host=StandaloneHost(), synchronous=synchronous) as store,
         Coordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=()) as coordinator,
     ):
         yield coordinator, store

@@ -237,21 +237,32 @@ def _in_turn(
     cooldown = yield from CheckCircuit()
     if cooldown:
         return (yield from later(call, Reason.CIRCUIT_OPEN, cooldown))
-    for hold, refused in (
-        (TakeSlot((Wanted(f"restaurant:{target.restaurant_id}", flags.max_parallel),), settings.lock_ttl), True),
-        (Hold((Wanted(f"booking:{target.booking_id}"),), settings.lock_ttl), False),
-    ):
-        try:
-            leases = yield from hold
-        except LockManagerUnavailableError as error:
-            call.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=str(error))
-            continue
-        if isinstance(leases, Refused):
-            if refused:
-                return (yield from later(call, Reason.RATE_LIMITED, settings.rate_retry))
-            return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
+    slot, lock = slot_at(target.restaurant_id, flags), lock_of(target.booking_id)
+    if (yield from _is_refused(call, TakeSlot((slot,), settings.lock_ttl))):
+        return (yield from later(call, Reason.RATE_LIMITED, settings.rate_retry))
+    if (yield from _is_refused(call, Hold((lock,), settings.lock_ttl))):
+        return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
     call.note(EventType.START)
     return (yield from _until_landed(call, target, settings, flags, decide))
+
+
+def slot_at(restaurant_id: str, flags: FlagDecision) -> Wanted:
+    """One of the assignments that may go on at a restaurant at a time."""
+    return Wanted(f"restaurant:{restaurant_id}", flags.max_parallel)
+
+
+def lock_of(booking_id: str) -> Wanted:
+    """What keeps two workers from the same booking."""
+    return Wanted(f"booking:{booking_id}")
+
+
+def _is_refused(call: Call, hold: Hold) -> Flow[bool]:
+    """Whether somebody else has it; where the lock manager does not answer, it is done without."""
+    try:
+        return isinstance((yield from hold), Refused)
+    except LockManagerUnavailableError as error:
+        call.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=str(error))
+        return False
 
 
 def _until_landed(

@@ -6,9 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
 from assignment_pipeline.flow.conduct import Write, guarded, land, later
@@ -23,7 +24,11 @@ Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["Write | Assignmen
 
 def amend(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
     """Read the call's record, decide on it and commit, until nobody was faster."""
-    return guarded(call, settings, _until_landed(call, settings, decide))
+    try:
+        return (yield from guarded(call, settings, _until_landed(call, settings, decide)))
+    except SchemaMismatchError as error:
+        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
+        return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False))
 
 
 def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:

@@ -7,7 +7,7 @@ from typing import Any
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity, Source
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, StoreUnavailableError
+from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
 
@@ -27,7 +27,7 @@ def leave_to_legacy(
     if booking is None:
         try:
             booking = yield from FindBooking(call.booking_id)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, SchemaMismatchError):
             return (yield from call.answer(Outcome.NOOP, reason, handled=False))
         if booking is None:
             raise BookingNotFoundError(call.booking_id)

@@ -19,10 +19,10 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.conduct import Target, View, Write, land, landed
+from assignment_pipeline.flow.conduct import Target, View, Write, land, landed, lock_of, slot_at
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.ports import FlagDecision, LoadQuery, Refused, Wanted
+from assignment_pipeline.ports import FlagDecision, LoadQuery, Refused
 
 Answers = dict[str, AssignmentResult]
 
@@ -89,12 +89,12 @@ def assign_day(bookings: Sequence[Booking], settings: Settings) -> Flow[Answers]
     if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
         return {}
     try:
-        slots = (Wanted(f"restaurant:{restaurant_id}", flags.max_parallel),)
-        if isinstance((yield from TakeSlot(slots, settings.lock_ttl)), Refused):
-            return {}
-        keys = tuple(Wanted(f"booking:{booking.id}") for booking in bookings)
-        if isinstance((yield from Hold(keys, settings.lock_ttl)), Refused):
-            return {}
+        for hold in (
+            TakeSlot((slot_at(restaurant_id, flags),), settings.lock_ttl),
+            Hold(tuple(lock_of(booking.id) for booking in bookings), settings.lock_ttl),
+        ):
+            if isinstance((yield from hold), Refused):
+                return {}
     except LockManagerUnavailableError:
         return {}
     answers: Answers = {}

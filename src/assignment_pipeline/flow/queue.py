@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import Decision, Mode
-from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
+from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change, known
 from assignment_pipeline.flow.conduct import Target, View, land
@@ -19,12 +20,22 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
     Note that a booking wants tables; the sweep sees to it unless somebody assigns it first.
 
     Returns:
-        Its record, the old one if there was one; None where the pipeline is not in charge.
+        Its record, the old one if there was one; None where the pipeline is not in charge, or its schema does not fit.
     """
     flags = yield from ResolveFlags(booking.restaurant_id)
     if flags.mode is not Mode.ACTIVE:
         return None
     call = yield from Call.begin((booking.id, booking.restaurant_id), "enqueue")
+    try:
+        return (yield from _enqueue(call, booking, settings))
+    except SchemaMismatchError as error:
+        # The host is about to take a booking: that must not fail for want of us.
+        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
+        yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED)
+        return None
+
+
+def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[AssignmentRecord]:
     while True:
         page = yield from ReadRecords(RecordQuery(booking_ids=(booking.id,)))
         if page.records:

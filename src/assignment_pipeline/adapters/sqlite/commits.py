@@ -68,6 +68,9 @@ INSERT INTO booking_assignment_state_history (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
+# A change without steps leaves the version as it is, so that its id has to keep it from being committed again.
+FIND_STEPLESS = "SELECT 1 FROM assignment_stepless_changes WHERE change_id = ?"
+
 WRITE_STEPLESS = "INSERT INTO assignment_stepless_changes (change_id, booking_id, created_at) VALUES (?, ?, ?)"
 
 WRITE_ATTEMPT = """
@@ -170,6 +173,8 @@ class Commits:
             booking_id = change.record.booking_id
             current = after.get(booking_id) or before.get(booking_id)
             change.check_version(current)
+            if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
+                raise StaleRecordError(booking_id, "version")
             if change.assumed is not None:
                 booking = self.reads.host.booking(connection, booking_id)
                 version = self._venue_version(connection, change, change.assumed.venue_version)

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assignment_pipeline.adapters.sqlite.clock import SystemClock
 from assignment_pipeline.adapters.sqlite.codec import (
     dumps,
     moment_of,
@@ -20,6 +19,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
+from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import PENDING, Booking
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.record import AssignmentChange

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from assignment_pipeline.adapters.sqlite.clock import SystemClock
 from assignment_pipeline.adapters.sqlite.codec import text_of
 from assignment_pipeline.adapters.sqlite.connections import Connections
 from assignment_pipeline.adapters.sqlite.opening import locate
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.writer import Writer
+from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.errors import (
     CommitUnknownError,
     LockManagerUnavailableError,

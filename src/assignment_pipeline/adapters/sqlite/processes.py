@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
+import threading
 import time
 import weakref
 
@@ -37,6 +38,7 @@ class Watched:
 
 _watched: weakref.WeakSet[Watched] = weakref.WeakSet()
 _at_rest: list[Watched] = []
+_forking = threading.Lock()
 
 
 def watch(thing: Watched) -> None:
@@ -50,6 +52,7 @@ def leak(thing: object) -> None:
 
 
 def _before_fork() -> None:
+    _forking.acquire()  # Until this thread has forked: one at a time.
     deadline = time.monotonic() + PATIENCE
     _at_rest[:] = list(_watched)
     for thing in _at_rest:
@@ -60,10 +63,13 @@ def _after_fork() -> None:
     for thing in _at_rest:
         thing.after_fork()
     _at_rest.clear()
+    _forking.release()
 
 
 def _in_child() -> None:
-    for thing in _at_rest or list(_watched):
+    global _forking  # noqa: PLW0603 - the one that was inherited is held by nobody here
+    _forking = threading.Lock()
+    for thing in list(_watched):
         thing.reset_in_child()
     _at_rest.clear()
 

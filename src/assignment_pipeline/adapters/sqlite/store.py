@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
-from assignment_pipeline.adapters.sqlite.clock import SystemClock
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
@@ -19,6 +18,7 @@ from assignment_pipeline.adapters.sqlite.reads import Reads
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
+from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import contextvars
 import copy
 import datetime as dt
 import random
@@ -11,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent import futures
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -64,10 +65,11 @@ ROLLS_BACK = frozenset(
 
 @attrs.define(eq=False)
 class _Job(Generic[T]):
+    context: contextvars.Context  # The caller's: host code that the work calls finds its variables.
     work: Work[T]
     awaited: bool
     weight: int
-    answer: Future[T] = attrs.field(factory=Future)
+    answer: futures.Future[T] = attrs.field(factory=futures.Future)
 
 
 class Writer(processes.Watched):
@@ -118,36 +120,34 @@ class Writer(processes.Watched):
         if threading.current_thread() is self._thread:
             msg = "code inside a transaction cannot ask for another: use the connection that it was given"
             raise RuntimeError(msg)
-        job = _Job(work, awaited=True, weight=0)
+        job = _Job(contextvars.copy_context(), work, awaited=True, weight=0)
         self._put(job)
         try:
             return self._await(job)
+        except Exception:
+            raise
         except BaseException:
-            job.answer.cancel()
+            # Interrupted: what is under way is seen to its end, so that no lock is let go of before it.
+            if not job.answer.cancel():
+                futures.wait([job.answer], self._patience)
             raise
 
     def _await(self, job: _Job[T]) -> T:
-        try:
-            return job.answer.result(self._patience)
-        except TimeoutError:
-            if job.answer.done():
-                raise
         where = self._connections.where
+        with contextlib.suppress(TimeoutError):  # The job's own comes again below.
+            return job.answer.result(self._patience)
         if job.answer.cancel():
             msg = f"{where}: others kept it locked for {self._patience:g} s"
             raise StoreUnavailableError(msg)
-        try:
-            return job.answer.result(self._patience)
-        except TimeoutError:
-            if job.answer.done():
-                raise
-            msg = f"{where}: no answer from the disk within {self._patience:g} s"
-            raise CommitUnknownError(msg) from None
+        if futures.wait([job.answer], self._patience).not_done:
+            msg = f"{where}: no answer within {self._patience:g} s"
+            raise CommitUnknownError(msg)
+        return job.answer.result()
 
     def post(self, work: Work[object], weight: int) -> None:
         """Have *work* done some time soon. Never waits; where that would be needed, it is lost."""
         try:
-            self._put(_Job(work, awaited=False, weight=weight))
+            self._put(_Job(contextvars.Context(), work, awaited=False, weight=weight))
         except StoreUnavailableError:
             with self._changed:
                 self.lost += weight
@@ -164,9 +164,7 @@ class Writer(processes.Watched):
 
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
-        with self._changed:
-            busy = bool(self._queue)
-        if busy:
+        if self._thread is not None:
             self._patience = min(self._patience, processes.PATIENCE / 2)
             self.close()
 
@@ -231,8 +229,12 @@ class Writer(processes.Watched):
                     raise
             else:
                 return True
-            time.sleep(random.uniform(*RETRY))  # noqa: S311 - not a secret
+            time.sleep(random.uniform(*RETRY) if self._awaited() else LINGER)  # noqa: S311 - not a secret
         return False
+
+    def _awaited(self) -> bool:
+        with self._changed:
+            return any(job.awaited for job in self._queue)
 
     def _not_wanted(self) -> bool:
         if self._connections.paused:
@@ -259,7 +261,7 @@ class Writer(processes.Watched):
         try:
             while len(group) < GROUP and (job := self._next()) is not None:
                 group.append(job)
-                answers.append(_attempt(connection, job.work))
+                answers.append(_attempt(connection, job))
             committing = True
             connection.execute("COMMIT")
         except _TransactionEndedError as error:
@@ -304,13 +306,13 @@ class _TransactionEndedError(Exception):
     """A job has ended the transaction that it was to be a part of."""
 
 
-def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> tuple[Any, BaseException | None]:
-    """What *work* returns or raises; in the latter case, it is undone."""
+def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> tuple[Any, BaseException | None]:
+    """What the job returns or raises; in the latter case, it is undone."""
     connection.execute("SAVEPOINT job")
     value: Any = None
     failure: BaseException | None = None
     try:
-        value = work(connection)
+        value = job.context.run(job.work, connection)
     except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
         failure = error
     if not connection.in_transaction:

@@ -85,9 +85,7 @@ class Guards(StoreSuite):
         harness.put_venue(make_venue(tables=5))
         assert self.refused_for(store, change) == "venue"
 
-    def test_a_moved_schedule_is_noticed(
-        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
-    ) -> None:
+    def test_a_moved_schedule_is_noticed(self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock) -> None:
         """What was decided before a sweeper took the booking up is not written after."""
         booking = make_booking()
         harness.put_booking(booking)
@@ -101,9 +99,7 @@ class Guards(StoreSuite):
         booking = make_booking()
         harness.put_booking(booking)
         record = self.commit(store, booking, *HOLD, tables=("T1",))
-        change = make_change(
-            booking, Trigger.MOVE, before=record, tables=("T2",), assumed=self.assume(store, booking)
-        )
+        change = make_change(booking, Trigger.MOVE, before=record, tables=("T2",), assumed=self.assume(store, booking))
         store.commit([make_change(booking, before=record, pinned=True)])
         assert self.refused_for(store, change) == "pinned"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
@@ -96,7 +97,7 @@ def need(harness: StoreHarness, *abilities: Ability) -> None:
 def make_venue(restaurant_id: str = "r-1", *, tables: int = 4, **policy: Any) -> Venue:
     """A restaurant with tables T1, T2, ... of four seats, in a row; 15 minutes are kept free behind each party."""
     ids = [f"T{number}" for number in range(1, tables + 1)]
-    floor = FloorPlan([Table(table_id, 4) for table_id in ids], [(one, two) for one, two in zip(ids, ids[1:])])
+    floor = FloorPlan([Table(table_id, 4) for table_id in ids], itertools.pairwise(ids))
     return Venue(restaurant_id, "Europe/London", floor, VenuePolicy(**{"post_buffer_minutes": 15, **policy}))
 
 

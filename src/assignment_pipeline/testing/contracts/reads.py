@@ -160,9 +160,7 @@ class Reads(StoreSuite):
         assert store.booking("b-東京") == booking
         assert store.booking("b-2") is None
 
-    def test_the_unassigned_are_pending_and_have_no_record(
-        self, store: AssignmentStore, harness: StoreHarness
-    ) -> None:
+    def test_the_unassigned_are_pending_and_have_no_record(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """The host's pending bookings to come are listed, soonest first, without those that have a record."""
         for number in (2, 0, 3, 1, 4):
             harness.put_booking(make_booking(f"b-{number}", at=DINNER + number * HOUR))

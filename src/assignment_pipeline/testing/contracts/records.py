@@ -25,7 +25,15 @@ from assignment_pipeline.testing.contracts.harness import (
     need,
 )
 
-IDS = ("a-1", "b 2", "b-10", "b-2", "Zoë's", "東京", "🦀")  # Not in the order of any language, but in that of code points.
+IDS = (
+    "a-1",
+    "b 2",
+    "b-10",
+    "b-2",
+    "Zoë's",
+    "東京",
+    "🦀",
+)  # Not in the order of any language, but in that of code points.
 
 
 class Records(StoreSuite):
@@ -84,7 +92,9 @@ class Records(StoreSuite):
     def test_a_later_record_replaces_the_former(self, store: AssignmentStore) -> None:
         """An update leaves nothing of the old record."""
         self.commit(store, make_booking(), *HOLD, tables=("T1",), strategy="optimal_fit", reason="x", pinned=True)
-        record = self.commit(store, make_booking(), Trigger.MOVE, tables=("T2",), strategy=None, reason=None, pinned=False)
+        record = self.commit(
+            store, make_booking(), Trigger.MOVE, tables=("T2",), strategy=None, reason=None, pinned=False
+        )
         assert self.record(store) == record
 
     def test_a_booking_gets_one_record(self, store: AssignmentStore) -> None:
@@ -216,7 +226,9 @@ class Records(StoreSuite):
         assert store.records(RecordQuery(limit=2)).next is None
         assert store.records(RecordQuery(limit=1)).next == "b-1"
 
-    def test_pages_hold_what_was_asked_for(self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock) -> None:
+    def test_pages_hold_what_was_asked_for(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
         """Records are found by restaurant, state and id, and by all of them together."""
         harness.put_venue(make_venue("r-2"))
         self.commit(store, make_booking("b-1"), *QUEUE)

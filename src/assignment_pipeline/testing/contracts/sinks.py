@@ -70,7 +70,14 @@ class EventSinkContract:
             type=EventType.STATE_TRANSITION,
             restaurant_id="Chez Zoë",
             booking_id="b'1; --",
-            context={"from": "created", "version": 3, "cost": 1.5, "moved": False, "reason": None, "tables": ("1", "2")},
+            context={
+                "from": "created",
+                "version": 3,
+                "cost": 1.5,
+                "moved": False,
+                "reason": None,
+                "tables": ("1", "2"),
+            },
         )
         sink.emit([full, event("e-2")])
         self.assert_recorded(recorded, [full, event("e-2")])

@@ -1,0 +1,185 @@
+"""Hypothesis strategies for the values of the domain: all valid, and spread over what tends to go wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+from assignment_pipeline.errors import MissingExtraError
+
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError:
+    raise MissingExtraError("testing", "hypothesis") from None
+
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.policy import (
+    WEEKDAYS,
+    AdjacencyMode,
+    ServicePeriod,
+    TurnBand,
+    VenuePolicy,
+    Weights,
+)
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+
+MINUTE = dt.timedelta(minutes=1)
+
+TIMEZONES = ("Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
+"""One without changes of the clock, one with half an hour of them, one off the full hour."""
+
+NIGHTS = (
+    dt.datetime(2031, 3, 9, 7, tzinfo=dt.UTC),  # New York springs forward.
+    dt.datetime(2031, 3, 30, 1, tzinfo=dt.UTC),  # London does.
+    dt.datetime(2031, 4, 5, 15, tzinfo=dt.UTC),  # Lord Howe falls back, by half an hour.
+    dt.datetime(2031, 10, 26, 1, tzinfo=dt.UTC),  # London falls back.
+    dt.datetime(2031, 11, 2, 6, tzinfo=dt.UTC),  # New York does.
+    dt.datetime(2031, 12, 31, 23, 30, tzinfo=dt.UTC),
+    dt.datetime(2032, 2, 29, 19, tzinfo=dt.UTC),
+)
+"""When the clock changes, the year ends, and it is the 29th of February."""
+
+SEATINGS = tuple(place for place in SeatingPreference if place is not SeatingPreference.ANY)
+ZONES = ("window", "terrace", "Galerie Süd")
+TAGS = ("quiet", "high chair", "view")
+
+
+def identifiers() -> st.SearchStrategy[str]:
+    """Ids as hosts have them: short ones that meet again, and any printable text."""
+    text = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+    return st.one_of(st.from_regex(r"[a-z]-[0-9]{1,2}", fullmatch=True), text.filter(str.isprintable))
+
+
+def instants() -> st.SearchStrategy[dt.datetime]:
+    """Whole minutes in UTC, most on the quarter hour, many around a change of the clock."""
+    near = st.builds(
+        lambda night, quarters, minutes: night + 15 * quarters * MINUTE + minutes * MINUTE,
+        st.sampled_from(NIGHTS),
+        st.integers(-4 * 12, 4 * 12),
+        st.sampled_from([0, 0, 0, 1, 7, 14]),
+    )
+    anywhere = st.datetimes(dt.datetime(2031, 1, 1), dt.datetime(2032, 12, 31))  # noqa: DTZ001 - a zone is added
+    return st.one_of(near, anywhere.map(lambda time: time.replace(second=0, microsecond=0, tzinfo=dt.UTC)))
+
+
+def windows(longest: dt.timedelta = dt.timedelta(hours=6)) -> st.SearchStrategy[TimeWindow]:
+    """Windows of a minute and more."""
+    lengths = st.one_of(st.sampled_from([1, 15, 90]), st.integers(1, longest // MINUTE))
+    lengths = lengths.filter(lambda minutes: minutes * MINUTE <= longest)
+    return st.builds(lambda start, minutes: TimeWindow(start, start + minutes * MINUTE), instants(), lengths)
+
+
+@st.composite
+def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
+    """Tables from one seat to ten; some with limits of their own, some accessible, few out of use."""
+    capacity = draw(st.one_of(st.sampled_from([2, 2, 4, 4, 6]), st.integers(1, 10)))
+    smallest = draw(st.sampled_from([1, 1, max(1, capacity - 1)]))
+    return Table(
+        draw(identifiers()) if table_id is None else table_id,
+        capacity,
+        min_party_size=smallest,
+        max_party_size=draw(st.sampled_from([capacity, max(smallest, capacity - 1)])),
+        zone=draw(st.sampled_from([None, *ZONES])),
+        seating=draw(st.sampled_from(SEATINGS)),
+        accessible=draw(st.booleans()),
+        active=draw(st.sampled_from([True] * 7 + [False])),
+        priority=draw(st.integers(-2, 2)),
+        tags=draw(st.frozensets(st.sampled_from(TAGS))),
+    )
+
+
+@st.composite
+def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7) -> FloorPlan:
+    """Floors on which any tables may stand side by side: from none to all of them."""
+    ids = [f"T{number}" for number in range(1, draw(st.integers(min_tables, max_tables)) + 1)]
+    pairs = list(itertools.combinations(ids, 2))
+    adjacent = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=2 * len(ids)) if pairs else st.just([]))
+    return FloorPlan([draw(tables(table_id)) for table_id in ids], adjacent)
+
+
+def wall_times() -> st.SearchStrategy[dt.time]:
+    """Local times of day in whole minutes, many in the hours that a change of the clock skips or repeats."""
+    odd = st.sampled_from([dt.time(0), dt.time(1), dt.time(1, 30), dt.time(2), dt.time(2, 30), dt.time(23, 59)])
+    quarters = st.builds(dt.time, st.integers(0, 23), st.sampled_from([0, 15, 30, 45]))
+    return st.one_of(odd, quarters)
+
+
+def service_periods() -> st.SearchStrategy[ServicePeriod]:
+    """Service periods, many of which end past midnight, some not open daily."""
+    days = st.one_of(
+        st.just(WEEKDAYS),
+        st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=7, unique=True),
+    )
+    return st.builds(ServicePeriod, st.sampled_from(["lunch", "dinner", "late"]), wall_times(), wall_times(), days)
+
+
+@st.composite
+def turn_bands(draw: st.DrawFn) -> tuple[TurnBand, ...]:
+    """One to four bands for ever larger parties."""
+    sizes = sorted(draw(st.sets(st.integers(1, 12), min_size=1, max_size=4)))
+    return tuple(TurnBand(size, draw(st.sampled_from([15, 60, 90, 105, 120, 150]))) for size in sizes)
+
+
+def weights() -> st.SearchStrategy[Weights]:
+    """The default weights, and others that may be zero."""
+    weight = st.sampled_from([0, 0.03, 0.5, 1, 10])
+    return st.one_of(st.just(Weights()), st.builds(Weights, waste=weight, join=weight, scarcity=weight, gap=weight))
+
+
+def policies() -> st.SearchStrategy[VenuePolicy]:
+    """Policies with and without service periods, buffers, and limits to combinations."""
+    buffers = st.sampled_from([0, 0, 5, 15, 60])
+    return st.builds(
+        VenuePolicy,
+        service_periods=st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(tuple)),
+        turn_bands=turn_bands(),
+        pre_buffer_minutes=buffers,
+        post_buffer_minutes=buffers,
+        max_tables=st.integers(1, 4),
+        max_overage=st.one_of(st.none(), st.integers(0, 4)),
+        adjacency=st.sampled_from(AdjacencyMode),
+        retry_cutoff_minutes=st.sampled_from([0, 15, 60]),
+        weights=weights(),
+    )
+
+
+def venues(
+    floor: st.SearchStrategy[FloorPlan] | None = None, policy: st.SearchStrategy[VenuePolicy] | None = None
+) -> st.SearchStrategy[Venue]:
+    """
+    Restaurants.
+
+    Args:
+        floor: Which floors they have; any of `floors` unless told otherwise.
+
+        policy: Which policies they have; any of `policies` unless told otherwise.
+    """
+    return st.builds(Venue, identifiers(), st.sampled_from(TIMEZONES), floor or floors(), policy or policies())
+
+
+@st.composite
+def bookings(
+    draw: st.DrawFn, *, restaurant_id: str | None = None, start_at: st.SearchStrategy[dt.datetime] | None = None
+) -> Booking:
+    """
+    Pending bookings: most of a few guests who do not say how long they stay nor where they want to sit.
+
+    Args:
+        restaurant_id: The restaurant that they are for; any unless told otherwise.
+
+        start_at: When the parties arrive; any of `instants` unless told otherwise.
+    """
+    start = draw(start_at or instants())
+    stay = draw(st.one_of(st.none(), st.sampled_from([15, 60, 90, 24 * 60]), st.integers(1, 300)))
+    return Booking(
+        draw(identifiers()),
+        draw(identifiers()) if restaurant_id is None else restaurant_id,
+        draw(st.one_of(st.sampled_from([1, 2, 2, 2, 4, 4, 6]), st.integers(1, 30))),
+        start,
+        stay and start + stay * MINUTE,
+        seating=draw(st.sampled_from([SeatingPreference.ANY] * 4 + list(SEATINGS))),
+        zone=draw(st.sampled_from([None] * 4 + list(ZONES))),
+        accessible=draw(st.sampled_from([False] * 3 + [True])),
+    )

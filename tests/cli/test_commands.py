@@ -1,0 +1,157 @@
+"""``db``, ``diagram``, ``flags``, ``--version``; every command's help, and its place in the documentation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+import typer
+
+from assignment_pipeline import lifecycle
+from assignment_pipeline.cli.app import app
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+
+
+def commands(command=None, way=()):
+    """Each command with its words: ``("review", "list")``."""
+    command = command or typer.main.get_command(app)
+    yield way, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*way, name))
+
+
+COMMANDS = dict(commands())
+
+
+# -- db, diagram, flags -------------------------------------------------------------------------------------------
+
+
+def test_a_database_is_made_and_checked(cli, tmp_path):
+    """Twice does no harm; the schema that is asked for is the one that is checked."""
+    db = tmp_path / "new.sqlite3"
+    missing = cli("db", "check", "--db", db)
+    assert (missing.code, missing.complaint) == (2, f"{db}: expected a SQLite database, got nothing there")
+    for _ in range(2):
+        assert cli("db", "init", "--db", db, "--embedded").code == 0
+    assert cli("db", "check", "--db", db, "--embedded").code == 0
+    standalone = cli("db", "check", "--db", db)
+    assert standalone.code == 1
+    assert standalone.complaint == f"{db}: expected version 1 of the standalone schema, found none."
+    assert cli("db", "init", "--db", db).code == 0
+    checked = cli("db", "check", "--db", db)
+    assert (checked.code, checked.out) == (0, f"{db}: version 1 of the standalone schema.\n")
+
+
+def test_tables_of_the_same_names_are_left_alone(cli, dump, tmp_path):
+    """Nothing is made beside somebody else's."""
+    db = tmp_path / "theirs.sqlite3"
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        connection.execute("CREATE TABLE observability_events (id TEXT)")
+    before = dump(db)
+    refused = cli("db", "init", "--db", db)
+    assert refused.code == 2
+    assert refused.complaint.startswith(f"{db}: expected no tables but ours under our names")
+    assert dump(db) == before
+    (tmp_path / "text").write_text("hello " * 100)
+    assert cli("db", "check", "--db", tmp_path / "text").code == 2
+
+
+def test_the_diagram_is_the_lifecycle(cli):
+    """As the library draws it."""
+    assert cli("diagram").out == lifecycle.diagram()
+
+
+def test_flags_are_explained(cli, monkeypatch):
+    """By the environment's, in a sentence or as JSON."""
+    monkeypatch.setenv("FEATURE_ASSIGNMENT_PIPELINE_V3", "true")
+    assert cli("flags", "explain", "corner").out.startswith("Restaurant 'corner' is active: its bucket, ")
+    explained = cli("flags", "explain", "corner", "--json").json
+    assert (explained["restaurant_id"], explained["mode"], explained["rule"]) == ("corner", "active", "percent")
+    monkeypatch.setenv("FEATURE_ASSIGNMENT_PIPELINE_V3", "maybe")
+    ended = cli("flags", "explain", "corner")
+    assert ended.code == 2
+    assert ended.complaint.startswith("FEATURE_ASSIGNMENT_PIPELINE_V3: expected true, false")
+
+
+def test_the_version_is_told(cli):
+    """On one line."""
+    ended = cli("--version")
+    assert ended.code == 0
+    assert re.fullmatch(r"assignment-pipeline \S+.*\n", ended.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nonsense"], "assignment-pipeline: No such command 'nonsense'"),
+        (["assign"], "assignment-pipeline assign: Missing argument"),
+        (["assign", "a", "b"], "assignment-pipeline assign: "),
+        (["assign", "--nonsense"], "assignment-pipeline assign: No such option"),
+        (["demo", "--bookings", "0"], "assignment-pipeline demo: Invalid value for '--bookings'"),
+        (["demo", "--bookings", "many"], "assignment-pipeline demo: Invalid value for '--bookings'"),
+        (["demo", "--date", "tomorrow"], "assignment-pipeline demo: Invalid value for '--date'"),
+        (["review", "place", "ada", "T1"], "assignment-pipeline review place: Missing option '--actor'"),
+        (["db", "check"], "assignment-pipeline db check: Missing option '--db'"),
+    ],
+)
+def test_bad_usage_is_one_line(cli, arguments, expected):
+    """It says which command, and where to read on."""
+    ended = cli(*arguments)
+    assert ended.code == 2
+    assert ended.complaint.startswith(expected)
+    assert ended.complaint.endswith("--help tells more)")
+
+
+# -- Help and documentation ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", COMMANDS, ids=" ".join)
+def test_every_command_has_help(cli, way):
+    """It says what it does and what each option means, within 80 columns."""
+    ended = cli(*way, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert max(map(len, ended.out.splitlines())) <= 80
+    command = COMMANDS[way]
+    assert command.help or not way
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert getattr(parameter, "help", None), parameter.name
+    for name, inner in getattr(command, "commands", {}).items():
+        assert name in ended.out
+        assert inner.help
+
+
+def sections():
+    """The page's sections, by the command that each is about."""
+    parts = re.split(r"^##+ `(.+)`$", PAGE.read_text(), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("way", [way for way, command in COMMANDS.items() if way and not hasattr(command, "commands")])
+def test_every_command_is_documented(way):
+    """With all its options and arguments, and no others."""
+    section = sections()[" ".join(way)]
+    names = {option for parameter in COMMANDS[way].params for option in (*parameter.opts, *parameter.secondary_opts)}
+    options = {name for name in names if name.startswith("--")} - {"--help"}
+    assert set(re.findall(r"`(--[a-z-]+)", section)) == options
+
+
+def test_the_documented_file_and_its_result_are_real(cli, day_file):
+    """The example of a day's file can be assigned; the example of a result has the keys of one."""
+    result, day = re.findall(r"```json\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    ended = cli("assign", day_file(day), "--json")
+    assert (ended.code, ended.json["confirmed"]) == (0, 2)
+    assert list(json.loads(result)) == list(ended.json)
+    assert list(json.loads(result)["assignments"][0]) == list(ended.json["assignments"][0])
+
+
+def test_nothing_else_is_documented():
+    """A command that went has no section."""
+    assert {tuple(name.split()) for name in sections()} == {
+        way for way, command in COMMANDS.items() if way and not hasattr(command, "commands")
+    }

@@ -1,0 +1,121 @@
+"""The command line as a process: terminals, pipes, signals and what is not installed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ESCAPE = "\x1b"
+
+
+def test_output_fits_80_columns_without_colour(shell):
+    """Piped, there is no escape sequence and no wide line."""
+    ended = shell("demo", "--bookings", 50)
+    assert (ended.code, ended.err) == (0, "")
+    assert ESCAPE not in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+def test_a_wide_terminal_is_used(shell):
+    """The scale follows the width."""
+    ended = shell("demo", "--bookings", 30, COLUMNS="160")
+    assert 120 < max(map(len, ended.out.splitlines())) <= 160
+
+
+def test_no_color_is_respected(shell):
+    """Even where colours are forced; without it, they are there."""
+    colour = re.compile(ESCAPE + r"\[[0-9;]*[34][0-9][;m]")
+    assert colour.search(shell("demo", "--bookings", 30, FORCE_COLOR="1", TERM="xterm-256color").out)
+    plain = shell("demo", "--bookings", 30, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color").out
+    assert not colour.search(plain)
+    assert "├" in plain
+
+
+def test_ascii_is_enough(shell):
+    """A terminal that knows nothing else gets boxes that it can show."""
+    ended = shell("demo", "--bookings", 30, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert ended.code == 0
+    assert ended.out.isascii()
+    assert "[" in ended.out
+    assert "?" not in ended.out
+
+
+@pytest.mark.parametrize("arguments", [["demo"], ["diagram"], ["assign", "--help"]], ids=" ".join)
+def test_a_reader_that_leaves_is_no_error(start, arguments):
+    """Quietly, as other tools do."""
+    process = start(*arguments)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 141
+
+
+def test_a_full_disk_is_one_line(env, tmp_path):
+    """Where the output cannot be written."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("there is no /dev/full")
+    with full.open("w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "assignment_pipeline", "diagram"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd=tmp_path,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode() == "assignment-pipeline: [Errno 28] No space left on device\n"
+
+
+def test_control_c_ends_it_without_a_traceback(start, cli, made_up, day_file, problems, tmp_path):
+    """With 130, and the day can go on later."""
+    document = made_up(8, 24, 200)
+    path, db = day_file(document), tmp_path / "day.sqlite3"
+    process = start("assign", path, "--db", db, "--json")
+    give_up = time.monotonic() + 30
+    while not db.exists() and time.monotonic() < give_up:
+        time.sleep(0.005)
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err.strip()) == (130, b"", b"")
+    ended = cli("assign", path, "--db", db, "--json")
+    assert (ended.code, problems(document, ended.json)) == (0, [])
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_what_is_not_installed_is_named(env, tmp_path, package):
+    """One line with the extra that brings it."""
+    script = f"import sys; sys.modules[{package!r}] = None; from assignment_pipeline.cli import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=env, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.decode() == f"{package} is not installed: pip install 'assignment-pipeline[cli]'.\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no pseudo-terminals")
+def test_a_terminal_gets_a_progress_bar_that_goes_away(env, small, day_file, tmp_path):
+    """On stderr, so that what is piped from stdout stays clean."""
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "assignment_pipeline", "assign", day_file(small), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=env | {"TERM": "xterm"},
+        cwd=tmp_path,
+        check=False,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"{")
+    assert "Seating" in shown
+    assert f"{ESCAPE}[2K" in shown

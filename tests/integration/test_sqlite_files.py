@@ -1,0 +1,306 @@
+"""The SQLite file: making it, and refusing what is not ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost, check, init, opening
+from assignment_pipeline.errors import LockManagerUnavailableError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted
+from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, make_booking, make_change, make_venue
+
+CALLS = [
+    lambda store: store.load(LoadQuery(restaurant_id="r-1")),
+    lambda store: store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))]),
+    lambda store: store.knows("r-1", "c-1"),
+    lambda store: store.due(1),
+    lambda store: store.records(RecordQuery()),
+    lambda store: store.history("b-1"),
+    lambda store: store.booking("b-1"),
+    lambda store: store.unassigned(DINNER, 1),
+    lambda store: store.check_schema(),
+    lambda store: store.flush(),
+]
+
+
+def tables(path):
+    with sqlite3.connect(path) as connection:
+        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    return found
+
+
+def execute(path, statement):
+    connection = sqlite3.connect(path, isolation_level=None)
+    answer = connection.execute(statement).fetchall()
+    connection.close()
+    return answer
+
+
+# -- What is refused ----------------------------------------------------------------------------------------------
+
+
+def not_a_database(folder):
+    (folder / "x.db").write_bytes(b"restaurant,table\n" * 100)
+    return folder / "x.db"
+
+
+def five_bytes(folder):
+    (folder / "x.db").write_bytes(b"hello")
+    return folder / "x.db"
+
+
+def empty_file(folder):
+    (folder / "x.db").touch()
+    return folder / "x.db"
+
+
+def directory(folder):
+    (folder / "x.db").mkdir()
+    return folder / "x.db"
+
+
+def no_file(folder):
+    return folder / "x.db"
+
+
+def no_folder(folder):
+    return folder / "missing" / "x.db"
+
+
+def below_a_file(folder):
+    (folder / "file").touch()
+    return folder / "file" / "x.db"
+
+
+def fifo(folder):
+    os.mkfifo(folder / "x.db")
+    return folder / "x.db"
+
+
+def read_only(folder):
+    init(folder / "x.db", standalone=True)
+    (folder / "x.db").chmod(stat.S_IRUSR | stat.S_IRGRP)
+    return folder / "x.db"
+
+
+def someone_elses(folder):
+    execute(folder / "x.db", "CREATE TABLE guests (name TEXT)")
+    return folder / "x.db"
+
+
+def someone_elses_with_wal(folder):
+    execute(folder / "x.db", "PRAGMA journal_mode = WAL")
+    execute(folder / "x.db", "CREATE TABLE guests (name TEXT)")
+    return folder / "x.db"
+
+
+def without_standalone_tables(folder):
+    init(folder / "x.db")
+    return folder / "x.db"
+
+
+def from_the_future(folder):
+    init(folder / "x.db", standalone=True)
+    execute(folder / "x.db", "UPDATE assignment_schema SET version = 99 WHERE part = 'pipeline'")
+    return folder / "x.db"
+
+
+def picture(folder):
+    return {
+        str(found): (found.stat().st_mode, found.read_bytes() if found.is_file() else b"") for found in folder.rglob("*")
+    }
+
+
+@pytest.mark.parametrize(
+    ("made", "error"),
+    [
+        (not_a_database, SchemaMismatchError),
+        (five_bytes, SchemaMismatchError),
+        (empty_file, SchemaMismatchError),
+        (no_file, SchemaMismatchError),
+        (someone_elses, SchemaMismatchError),
+        (someone_elses_with_wal, SchemaMismatchError),
+        (without_standalone_tables, SchemaMismatchError),
+        (from_the_future, SchemaMismatchError),
+        (directory, StoreUnavailableError),
+        (no_folder, StoreUnavailableError),
+        (below_a_file, StoreUnavailableError),
+        (fifo, StoreUnavailableError),
+        (read_only, StoreUnavailableError),
+    ],
+)
+def test_a_bad_file_is_refused_by_every_method(made, error, tmp_path):
+    """Whatever is asked of the store, the answer is one sentence that names the file, and the file is left alone."""
+    path = made(tmp_path)
+    before = picture(tmp_path)
+    with SQLiteStore(path, host=StandaloneHost()) as store:
+        for call in CALLS:
+            with pytest.raises(error, match=r"^[^\n]+$") as refused:
+                call(store)
+            assert str(path) in str(refused.value)
+    assert picture(tmp_path) == before
+
+
+def test_a_bad_file_makes_the_locks_unavailable(tmp_path):
+    """Locks save work, so a flow goes on without them: there is one error for whatever is wrong with them."""
+    with (
+        SQLiteLockManager(no_file(tmp_path)) as locks,
+        pytest.raises(LockManagerUnavailableError, match=r"x\.db.*no such file"),
+    ):
+        locks.acquire([Wanted("a")], ttl=dt.timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("made", "error"),
+    [
+        (not_a_database, SchemaMismatchError),
+        (five_bytes, SchemaMismatchError),
+        (from_the_future, SchemaMismatchError),
+        (directory, StoreUnavailableError),
+        (no_folder, StoreUnavailableError),
+        (read_only, StoreUnavailableError),
+    ],
+)
+def test_init_refuses_a_bad_file(made, error, tmp_path):
+    """Nor does init make anything of it."""
+    path = made(tmp_path)
+    before = picture(tmp_path)
+    with pytest.raises(error, match=r"^[^\n]+$") as refused:
+        init(path, standalone=True)
+    assert str(path) in str(refused.value)
+    assert picture(tmp_path) == before
+
+
+def test_init_does_not_share_a_name(tmp_path):
+    """Where a table of someone else's has the name of one of ours, nothing at all is made."""
+    path = tmp_path / "x.db"
+    execute(path, "CREATE TABLE bookings (id INTEGER)")
+    before = picture(tmp_path)
+    with pytest.raises(SchemaMismatchError, match="bookings already exists"):
+        init(path, standalone=True)
+    assert picture(tmp_path) == before
+    init(path)
+    assert {"bookings", "assignment_records"} <= tables(path)
+
+
+def test_what_is_no_file_name_is_refused():
+    """A database in memory would be another one for each connection."""
+    for path in (":memory:", "", "file:x.db?mode=memory"):
+        with pytest.raises(ValueError, match="expected the name of a file"):
+            SQLiteStore(path, host=StandaloneHost())
+
+
+def test_an_old_sqlite_is_refused(path, monkeypatch):
+    """A library that cannot run our statements is named before it stumbles over one."""
+    monkeypatch.setattr(opening, "OLDEST_SQLITE", (99, 0, 0))
+    with pytest.raises(StoreUnavailableError, match=r"SQLite 99\.0\.0 or newer is needed"):
+        check(path)
+
+
+def test_an_unknown_setting_is_refused(path):
+    """What SQLite would silently ignore is said."""
+    with pytest.raises(ValueError, match="synchronous: expected OFF, NORMAL, FULL, EXTRA"):
+        SQLiteStore(path, host=StandaloneHost(), synchronous="yes")
+
+
+# -- What is made -------------------------------------------------------------------------------------------------
+
+
+def test_init_may_run_again(path, store):
+    """A second init changes nothing, and loses nothing."""
+    store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))])
+    before = execute(path, "SELECT sql FROM sqlite_master")
+    init(path, standalone=True)
+    check(path, standalone=True)
+    assert execute(path, "SELECT sql FROM sqlite_master") == before
+    assert len(store.records(RecordQuery()).records) == 1
+
+
+def test_the_standalone_tables_may_come_later(tmp_path):
+    """They are a part of their own."""
+    path = tmp_path / "x.db"
+    init(path)
+    with pytest.raises(SchemaMismatchError, match="version 1 of the standalone schema, found none"):
+        check(path, standalone=True)
+    init(path, standalone=True)
+    check(path, standalone=True)
+
+
+def test_a_store_heals_once_its_file_is_made(tmp_path):
+    """A store that was refused works as soon as somebody has run init; nobody needs to restart."""
+    path = tmp_path / "x.db"
+    host = StandaloneHost()
+    with SQLiteStore(path, host=host) as store:
+        with pytest.raises(SchemaMismatchError):
+            store.check_schema()
+        init(path, standalone=True)
+        store.check_schema()
+        store.write(lambda connection: host.put_venue(connection, make_venue()))
+        assert store.load(LoadQuery(restaurant_id="r-1")).generation == 0
+
+
+def test_any_file_name_will_do(tmp_path):
+    """What means something in a URI, or another script, is part of a name like any other."""
+    path = tmp_path / "a b#c%20?mode=ro&é.db"
+    init(path)
+    check(path)
+    assert path.exists()
+
+
+def test_processes_may_init_together(python, tmp_path):
+    """However many do it at once, all succeed and one database comes of it."""
+    path = tmp_path / "new.db"
+    script = """
+from assignment_pipeline.adapters.sqlite import check, init
+input()
+init(sys.argv[2], standalone=True)
+check(sys.argv[2], standalone=True)
+"""
+    workers = [python(script, path) for _ in range(4)]
+    for worker in workers:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    for worker in workers:
+        worker.communicate()
+    assert [worker.returncode for worker in workers] == [0] * len(workers)
+    assert execute(path, "PRAGMA journal_mode") == [("wal",)]
+    assert execute(path, "SELECT generation FROM assignment_rollout") == [(0,)]
+
+
+def test_times_and_json_are_sqlites_own(path, store):
+    """The guide's queries run as they are: times compare with datetime(), and JSON can be looked into."""
+    store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))])
+    counted = execute(
+        path,
+        """
+        SELECT strftime('%Y-%m-%d %H:00', created_at), event_type, context ->> 'version' FROM observability_events
+        WHERE source LIKE 'assignment.%' AND created_at > datetime('2031-05-01 10:00:00', '-1 hour', '-1 second')
+        """,
+    )
+    assert counted == [("2031-05-01 09:00", "coordinator.confirmed", 5)]
+    (booking,) = execute(path, "SELECT status, assignment_state, assignment_state_version, start_at FROM bookings")
+    assert booking == ("confirmed", "confirmed", 5, "2031-05-01 19:00:00.000000")
+
+
+def test_a_commit_is_flushed_to_the_disk(store):
+    """Commits survive a power cut unless the host has asked for less."""
+    pragmas = ("journal_mode", "synchronous", "query_only")
+    found = store.write(lambda connection: [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas])
+    assert found == ["wal", 2, 0]
+
+
+def test_host_code_cannot_write_while_reading(opened):
+    """Whatever a host's methods do with the connection that they get for reading, they cannot change anything."""
+
+    class Writing(StandaloneHost):
+        def booking(self, connection, booking_id):
+            connection.execute("DELETE FROM bookings")
+
+    with pytest.raises(StoreUnavailableError, match="readonly"):
+        opened(Writing()).booking("b-1")
