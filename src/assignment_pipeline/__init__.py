@@ -1,5 +1,7 @@
 """Gives restaurant bookings their tables: exactly once, explained, and rolled out in steps."""
 
+import logging
+
 from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.events import Event
@@ -23,7 +25,10 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport
 from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
-from assignment_pipeline.rollout.flags import EnvFlags
+from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+
+# A library says nothing unless it is asked to.
+logging.getLogger("assignment_pipeline").addHandler(logging.NullHandler())
 
 __all__ = [
     "TRANSITIONS",
@@ -39,6 +44,7 @@ __all__ = [
     "Decision",
     "EnvFlags",
     "Event",
+    "FixedFlags",
     "FlagError",
     "FloorPlan",
     "IllegalTransitionError",

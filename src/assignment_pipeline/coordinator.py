@@ -168,9 +168,7 @@ class Coordinator(_Base):
             VenueNotFoundError: The host has no such restaurant.
             Exception: Whatever the legacy planner raises.
         """
-        flow = assign.assign(
-            Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy)
-        )
+        flow = assign.assign(Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return self._run(flow, legacy)
 
     def assign_id(
@@ -329,6 +327,15 @@ class Coordinator(_Base):
         """
         return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
 
+    def record(self, booking_id: str) -> AssignmentRecord | None:
+        """
+        Where a booking's assignment stands, or None if it has no record.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+        """
+        return self._run(queue.look_up(booking_id))
+
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """
         A booking's transitions, oldest first.
@@ -340,8 +347,9 @@ class Coordinator(_Base):
 
     def sweep(self, *, limit: int = 100) -> SweepReport:
         """
-        See to at most *limit* bookings whose time has come, and to those that nobody enqueued. Call it every few
-        seconds, from as many workers as you like.
+        See to at most *limit* bookings whose time has come, and to those that nobody enqueued.
+
+        Call it every few seconds, from as many workers as you like.
 
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
@@ -379,8 +387,13 @@ class Joined:
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
-        """See `Coordinator.cancel`."""
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor)
+        """
+        See `Coordinator.cancel`; only that here, what goes wrong with the store raises.
+
+        Raises:
+            StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
+        """
+        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
         return run(flow, SyncHandler(self._wiring))
 
 
@@ -421,9 +434,7 @@ class AsyncCoordinator(_Base):
         legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
     ) -> AssignmentResult:
         """See `Coordinator.assign`."""
-        flow = assign.assign(
-            Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy)
-        )
+        flow = assign.assign(Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return await self._run(flow, legacy)
 
     async def assign_id(
@@ -493,6 +504,10 @@ class AsyncCoordinator(_Base):
     ) -> RecordPage:
         """See `Coordinator.review_queue`."""
         return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+
+    async def record(self, booking_id: str) -> AssignmentRecord | None:
+        """See `Coordinator.record`."""
+        return await self._run(queue.look_up(booking_id))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `Coordinator.history`."""

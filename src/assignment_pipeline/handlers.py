@@ -15,7 +15,7 @@ from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.drive import arun, run, settle
-from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, Hold, Port
+from assignment_pipeline.flow.effects import Apart, Commit, Effect, Port
 from assignment_pipeline.outbox import Outbox
 from assignment_pipeline.ports import Clock, EventSink, Leases
 

@@ -79,7 +79,7 @@ class Outbox:
     def _feed(self, sink: EventSink, events: Sequence[Event]) -> None:
         try:
             sink.emit(events)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, an assignment must not suffer from it
             self.failed += len(events)
             _LOG.warning("event sink %s failed", type(sink).__name__, exc_info=True)
 

@@ -10,12 +10,37 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.floor import Occupied as Occupied
+from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
+
+__all__ = [
+    "AssignmentContext",
+    "AssignmentStore",
+    "AsyncAssignmentStore",
+    "AsyncLegacyPlanner",
+    "AsyncLockManager",
+    "Clock",
+    "Due",
+    "EventSink",
+    "FlagDecision",
+    "FlagResolver",
+    "Host",
+    "Lease",
+    "Leases",
+    "LegacyPlanner",
+    "LoadQuery",
+    "LockManager",
+    "Occupied",
+    "OnCommit",
+    "RecordPage",
+    "RecordQuery",
+    "Refused",
+    "Wanted",
+]
 
 # -- Time ---------------------------------------------------------------------------------------------------------
 
@@ -203,7 +228,7 @@ class AssignmentStore(Protocol):
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """
-        Apply all of *changes* in one transaction, or none.
+        Apply all of *changes*, one a booking, in one transaction, or none.
 
         In that transaction the versions of the records, what the plans assumed and
         the rollout's generation are compared; tables that the changes give up are
@@ -211,10 +236,11 @@ class AssignmentStore(Protocol):
         bookings, and the reviews that wait for tables, due at once.
 
         Raises:
-            StaleRecordError: A record, or what its plan assumed, has moved.
+            StaleRecordError: A record, or what its plan assumed, has moved; or one of the changes has landed before.
             StaleRolloutError: The rollout has moved on.
             TableConflictError: A table is already taken for part of its window, by us, a block or the host.
             CommitUnknownError: The answer was lost; `knows` tells whether it landed.
+            ValueError: Two changes are about one booking.
         """
         ...
 

@@ -251,19 +251,21 @@ class StoreAgreement(RuleBasedStateMachine):
             **fields,
         )
 
-    @rule(planned=st.lists(changes, min_size=1, max_size=3, unique_by=lambda change: change.id))
+    @rule(planned=st.lists(changes, min_size=1, max_size=3, unique_by=lambda change: change.record.booking_id))
     def commit(self, planned: list[AssignmentChange]) -> None:
-        self.both(lambda store: store.commit(self.together(planned)))
+        together = self.together(planned)
+        self.both(lambda store: store.commit(together))
 
     @rule(bookings=st.lists(BOOKINGS, min_size=1, max_size=3, unique_by=lambda one: one.id), data=st.data())
     def plan_and_commit(self, bookings: list[Booking], data: st.DataObject) -> None:
         planned = [self._plan(booking, data.draw(TABLES, "tables"), data, None) for booking in bookings]
         self.both(lambda store: store.commit(planned))
 
-    @rule(planned=st.lists(changes, min_size=1, max_size=2, unique_by=lambda change: change.id))
+    @rule(planned=st.lists(changes, min_size=1, max_size=2, unique_by=lambda change: change.record.booking_id))
     def commit_under_a_hook_that_refuses(self, planned: list[AssignmentChange]) -> None:
         self.each(lambda harness: harness.hook(refuse))
-        self.both(lambda store: store.commit(self.together(planned)))
+        together = self.together(planned)
+        self.both(lambda store: store.commit(together))
         self.each(lambda harness: harness.hook(lambda *_: None))
 
     @rule(target=changes, planned=st.lists(BOOKINGS, min_size=2, max_size=2, unique_by=lambda one: one.id))

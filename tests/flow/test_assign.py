@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 
 import pytest
 
@@ -20,9 +21,17 @@ from assignment_pipeline import (
     TimeWindow,
     Venue,
     VenueNotFoundError,
+    VenuePolicy,
 )
-from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
-from assignment_pipeline.ports import Refused
+from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    LockManagerUnavailableError,
+    SchemaMismatchError,
+    StaleRecordError,
+    StoreUnavailableError,
+)
+from assignment_pipeline.ports import Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
@@ -307,9 +316,6 @@ def test_a_rollout_that_moves_on_is_asked_again(house):
 
 def test_a_held_booking_is_somebody_elses(house):
     """Another worker is at it: nothing is done."""
-    from assignment_pipeline.adapters.memory import MemoryLockManager
-    from assignment_pipeline.ports import Wanted
-
     locks = MemoryLockManager(house.clock)
     locks.acquire([Wanted("booking:B1")], ttl=30 * SECOND)
     coordinator = house.coordinator(locks=locks)
@@ -323,9 +329,6 @@ def test_a_held_booking_is_somebody_elses(house):
 
 def test_a_busy_restaurant_is_asked_again_later(house):
     """The restaurant's limit bounds what is done there at a time."""
-    from assignment_pipeline.adapters.memory import MemoryLockManager
-    from assignment_pipeline.ports import Wanted
-
     limiter = MemoryLockManager(house.clock)
     for _ in range(3):
         limiter.acquire([Wanted("restaurant:R1", slots=3)], ttl=30 * SECOND)
@@ -335,7 +338,6 @@ def test_a_busy_restaurant_is_asked_again_later(house):
 
 def test_without_locks_it_goes_on(house):
     """A lock manager that is down costs an event, and nothing else."""
-    from assignment_pipeline.errors import LockManagerUnavailableError
 
     class Down:
         def acquire(self, wanted, *, ttl):
@@ -350,7 +352,6 @@ def test_without_locks_it_goes_on(house):
 
 def test_a_release_that_fails_is_counted(house):
     """The result does not suffer."""
-    from assignment_pipeline.adapters.memory import MemoryLockManager
 
     class Sticky(MemoryLockManager):
         def release(self, leases):
@@ -393,8 +394,6 @@ def test_a_sink_that_raises_costs_nothing(house):
 
 def test_a_slow_sink_is_never_waited_for(house):
     """It is fed behind a bounded queue; what does not fit is dropped and counted."""
-    import threading
-
     gate = threading.Event()
     told = []
 
@@ -437,8 +436,6 @@ def test_replay_makes_the_past_new(house):
 
 def test_where_the_schema_does_not_fit_legacy_carries_on(house):
     """The pipeline disables itself and says so."""
-    from assignment_pipeline.errors import SchemaMismatchError
-
     house.store.before["load"] = [SchemaMismatchError("day.db", "schema 2", "schema 1")]
     result = house.coordinator().assign(house.booking())
     assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.RUNTIME_DISABLED, False)
@@ -452,8 +449,6 @@ def test_where_the_schema_does_not_fit_legacy_carries_on(house):
 
 def test_buffers_keep_parties_apart(house):
     """The blocked window counts, not the turn alone."""
-    from assignment_pipeline import VenuePolicy
-
     policy = VenuePolicy(post_buffer_minutes=15)
     house.host.put_venue(Venue("R1", "Europe/London", FloorPlan((Table("T1", 2),)), policy))
     coordinator = house.coordinator()

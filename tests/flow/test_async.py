@@ -118,8 +118,7 @@ def test_a_cancelled_task_lets_go_of_its_lock(house, locks):
 
     async def cancel():
         task = asyncio.create_task(coordinator.assign(house.booking()))
-        while not started.is_set():
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(started.wait, 10)
         task.cancel()
         await asyncio.sleep(0.01)
         assert isinstance(locks.acquire([Wanted("booking:B1")], ttl=house.store_ttl), Refused)

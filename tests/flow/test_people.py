@@ -18,7 +18,9 @@ from assignment_pipeline import (
     StaleRecordError,
     TableConflictError,
 )
+from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.ports import Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
@@ -224,9 +226,6 @@ def test_many_at_once_take_one_commit_a_day(house, coordinator):
 
 def test_many_at_once_survive_a_conflict_and_a_held_booking(house, coordinator):
     """The day is planned again, or its bookings one by one."""
-    from assignment_pipeline.adapters.memory import MemoryLockManager
-    from assignment_pipeline.ports import Wanted
-
     house.store.before["commit"] = [TableConflictError(("T1",))]
     assert coordinator.assign_many([house.booking("B1")])[0].outcome is Outcome.CONFIRMED
     locks = MemoryLockManager(house.clock)

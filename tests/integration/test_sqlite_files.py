@@ -113,7 +113,8 @@ def from_the_future(folder):
 
 def picture(folder):
     return {
-        str(found): (found.stat().st_mode, found.read_bytes() if found.is_file() else b"") for found in folder.rglob("*")
+        str(found): (found.stat().st_mode, found.read_bytes() if found.is_file() else b"")
+        for found in folder.rglob("*")
     }
 
 

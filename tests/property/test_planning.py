@@ -76,7 +76,8 @@ def evenings(draw: st.DrawFn) -> tuple[Venue, Booking, list[Occupied]]:
         for number in range(draw(st.integers(0, 2))):
             start = EVENING + draw(MINUTES)
             window = TimeWindow(start, start + dt.timedelta(minutes=15 * draw(st.integers(1, 10))))
-            taken.append(Occupied(table_id=table.id, window=window, booking_id=f"X{number}", movable=draw(st.booleans())))
+            movable = draw(st.booleans())
+            taken.append(Occupied(table_id=table.id, window=window, booking_id=f"X{number}", movable=movable))
     return venue, draw(BOOKINGS), taken
 
 

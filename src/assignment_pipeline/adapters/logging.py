@@ -14,8 +14,9 @@ _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Sever
 
 class LoggingSink:
     """
-    Writes one greppable line an event, such as
-    ``assignment.coordinator coordinator.confirmed booking=B1 restaurant=R1 duration_ms=1.9``.
+    Writes one greppable line an event.
+
+    Such as ``assignment.coordinator coordinator.confirmed booking=B1 restaurant=R1 duration_ms=1.9``.
 
     Args:
         logger: Where to; by default the logger ``assignment_pipeline.events``.

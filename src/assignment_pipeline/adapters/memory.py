@@ -16,7 +16,14 @@ import attrs
 
 from assignment_pipeline.domain.booking import PENDING, Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Attempt, Owner, StateChange
+from assignment_pipeline.domain.record import (
+    AssignmentChange,
+    AssignmentRecord,
+    Attempt,
+    Owner,
+    StateChange,
+    in_order,
+)
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -286,11 +293,11 @@ class MemoryStore:
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`."""
-        changes = sorted(changes, key=lambda change: change.record.booking_id)
+        changes = in_order(changes)
         with self._lock:
             after: dict[str, AssignmentRecord] = {}
             for change in changes:
-                self._check(change, after.get(change.record.booking_id))
+                self._check(change)
                 after[change.record.booking_id] = change.record
             contested = self._contested(after)
             if contested:
@@ -308,9 +315,9 @@ class MemoryStore:
                     self._attempts[change.record.booking_id].append(change.attempt)
                 self.emit(change.events)
 
-    def _check(self, change: AssignmentChange, staged: AssignmentRecord | None) -> None:
+    def _check(self, change: AssignmentChange) -> None:
         booking_id = change.record.booking_id
-        current = staged or self._records.get(booking_id)
+        current = self._records.get(booking_id)
         change.check_version(current)
         if change.id in self._changes:  # Without a transition, its version would still fit.
             raise StaleRecordError(booking_id, "version")

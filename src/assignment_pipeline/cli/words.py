@@ -27,7 +27,6 @@ REASONS: Mapping[str, str] = {
     Reason.CONFLICT: "others were faster every time",
     Reason.STORE_UNAVAILABLE: "the store could not be reached",
     Reason.BY_REQUEST: "as somebody asked for",
-    Reason.FREED_TABLES: "tables were freed",
 }
 
 _RULES: Mapping[str, str] = {

@@ -68,9 +68,7 @@ class Booking:
     party_size: int = attrs.field(validator=whole(1, MAX_PARTY))
     start_at: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
     end_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
-    seating: SeatingPreference = attrs.field(
-        default=SeatingPreference.ANY, converter=SeatingPreference, kw_only=True
-    )
+    seating: SeatingPreference = attrs.field(default=SeatingPreference.ANY, converter=SeatingPreference, kw_only=True)
     zone: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
     accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
     status: str = attrs.field(default=PENDING, validator=identifier, kw_only=True)

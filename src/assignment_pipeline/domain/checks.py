@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 MAX_ID_LENGTH = 200
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 Validator = Callable[[Any, Any, Any], None]
 
@@ -14,7 +15,8 @@ Validator = Callable[[Any, Any, Any], None]
 def identifier(_: object, attribute: Any, value: Any) -> None:
     """A non-empty text of at most 200 printable characters."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > MAX_ID_LENGTH:
-        msg = f"{attribute.name}: expected a non-empty text of at most {MAX_ID_LENGTH} characters, got {value!r}"
+        expected = f"a non-empty text of at most {MAX_ID_LENGTH} printable characters"
+        msg = f"{attribute.name}: expected {expected}, got {value!r}"
         raise ValueError(msg)
 
 
@@ -56,7 +58,10 @@ def flag(_: object, attribute: Any, value: Any) -> None:
 def to_utc(value: Any) -> Any:
     """An aware datetime in UTC; anything else is handed to the validator as it is."""
     if isinstance(value, dt.datetime) and value.utcoffset() is not None:
-        return value.astimezone(dt.UTC)
+        try:
+            return value.astimezone(dt.UTC)
+        except OverflowError:
+            return value  # Of year 1 or 9999, which the validators refuse.
     return value
 
 
@@ -90,6 +95,9 @@ def aware(_: object, attribute: Any, value: Any) -> None:
 def aware_minute(instance: object, attribute: Any, value: Any) -> None:
     """An aware datetime without seconds."""
     aware(instance, attribute, value)
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        msg = f"{attribute.name}: expected a time in the years {FIRST_YEAR} to {LAST_YEAR}, got {value!s}"
+        raise ValueError(msg)
     if value.second or value.microsecond:
         msg = f"{attribute.name}: expected a whole minute, got {value!s}"
         raise ValueError(msg)

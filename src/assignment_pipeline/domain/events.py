@@ -39,6 +39,8 @@ class EventType(enum.StrEnum):
     RETRY = "coordinator.retry"
     MANUAL_REVIEW = "coordinator.manual_review"
     FAILED = "coordinator.failed"
+    CANCELLED = "coordinator.cancelled"
+    HOLD_LOST = "coordinator.hold_lost"
     ERROR = "coordinator.error"
 
     LEGACY_SUMMARY = "auto_assign.summary"

@@ -139,15 +139,11 @@ class VenuePolicy:
     """
 
     service_periods: tuple[ServicePeriod, ...] = attrs.field(default=(), converter=as_tuple)
-    turn_bands: tuple[TurnBand, ...] = attrs.field(
-        default=DEFAULT_TURNS, converter=as_tuple, validator=_turn_bands
-    )
+    turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=_turn_bands)
     pre_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     post_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     max_tables: int = attrs.field(default=3, validator=whole(1, 8))
-    max_overage: int | None = attrs.field(
-        default=None, validator=attrs.validators.optional(whole(0, MAX_PARTY))
-    )
+    max_overage: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(0, MAX_PARTY)))
     adjacency: AdjacencyMode = attrs.field(default=AdjacencyMode.CONNECTED, converter=AdjacencyMode)
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, 24 * 60))
     weights: Weights = Weights()

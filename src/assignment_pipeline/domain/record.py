@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -284,3 +285,18 @@ class AssignmentChange:
         for what, holds in found.items():
             if not holds:
                 raise StaleRecordError(self.record.booking_id, what)
+
+
+def in_order(changes: Iterable[AssignmentChange]) -> tuple[AssignmentChange, ...]:
+    """
+    The changes of one commit in the order in which every store makes them: by booking.
+
+    Raises:
+        ValueError: Two of them are about one booking.
+    """
+    ordered = tuple(sorted(changes, key=lambda change: change.record.booking_id))
+    for change, following in itertools.pairwise(ordered):
+        if change.record.booking_id == following.record.booking_id:
+            msg = f"changes: expected one a booking, got two for {change.record.booking_id!r}"
+            raise ValueError(msg)
+    return ordered

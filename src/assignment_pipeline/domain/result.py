@@ -72,7 +72,6 @@ class Reason(enum.StrEnum):
     BOOKING_GONE = "booking_gone"
 
     BY_REQUEST = "by_request"
-    FREED_TABLES = "freed_tables"
 
 
 IMPOSSIBLE = frozenset(

@@ -16,11 +16,14 @@ _TOLD = {
     Outcome.RETRY: (EventType.RETRY, Severity.INFO),
     Outcome.MANUAL_REVIEW: (EventType.MANUAL_REVIEW, Severity.WARNING),
     Outcome.FAILED: (EventType.FAILED, Severity.WARNING),
+    Outcome.CANCELLED: (EventType.CANCELLED, Severity.INFO),
+    Outcome.HOLD_LOST: (EventType.HOLD_LOST, Severity.WARNING),
 }
 _TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
     Reason.LOCK_CONTENTION: (EventType.LOCK_CONTENTION, Severity.INFO),
     Reason.CIRCUIT_OPEN: (EventType.CIRCUIT_OPEN, Severity.WARNING),
     Reason.STORE_UNAVAILABLE: (EventType.ERROR, Severity.ERROR),
+    Reason.COMMIT_UNKNOWN: (EventType.ERROR, Severity.ERROR),
     Reason.RUNTIME_DISABLED: (EventType.ERROR, Severity.ERROR),
 }
 
@@ -61,9 +64,7 @@ class Call:
         self._events = 0
 
     @classmethod
-    def begin(
-        cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None
-    ) -> Flow[Call]:
+    def begin(cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None) -> Flow[Call]:
         """A call about a booking of a restaurant, by their ids."""
         call = cls(*ids, trigger, actor)
         call.id = yield from NewId()
@@ -119,11 +120,12 @@ class Call:
         reason: Reason | None = None,
         *,
         record: AssignmentRecord | None = None,
+        error: Exception | None = None,
         **facts: Any,
     ) -> Flow[AssignmentResult]:
-        """Tell what no commit has carried, and answer."""
+        """Tell what no commit has carried, among it the *error* that is to blame, and answer."""
         took = yield from self.elapsed()
-        events = (*self.noted, self.outcome(outcome, reason, took))
+        events = (*self.noted, self.outcome(outcome, reason, took, error=str(error) if error else None))
         self.noted.clear()
         yield from Emit(events)
         return self.result(outcome, reason, took, record=record, **facts)

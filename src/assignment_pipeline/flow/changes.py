@@ -24,6 +24,7 @@ from assignment_pipeline.lifecycle import SEATED, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
+
 def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
     """The tables of *plan* for the time of *request*."""
     return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)

@@ -185,8 +185,8 @@ def conduct(
         except StaleRolloutError:
             continue
         except SchemaMismatchError as error:
-            call.note(EventType.ERROR, Severity.ERROR, error=str(error))
-            return (yield from leave_to_legacy(call, target.booking, Reason.RUNTIME_DISABLED, wired=legacy))
+            reason = Reason.RUNTIME_DISABLED
+            return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 
@@ -195,16 +195,14 @@ def guarded(call: Call, settings: Settings, steps: Flow[AssignmentResult]) -> Fl
     try:
         return (yield from steps)
     except StoreUnavailableError as error:
-        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
-        return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry))
+        return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry, error))
     except CommitUnknownError as error:
-        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
-        return (yield from later(call, Reason.COMMIT_UNKNOWN, settings.outage_retry))
+        return (yield from later(call, Reason.COMMIT_UNKNOWN, settings.outage_retry, error))
 
 
-def later(call: Call, reason: Reason, after: dt.timedelta) -> Flow[AssignmentResult]:
+def later(call: Call, reason: Reason, after: dt.timedelta, error: Exception | None = None) -> Flow[AssignmentResult]:
     """The answer `retry`, of something that uses up no attempt."""
-    return call.answer(Outcome.RETRY, reason, retry_after=after)
+    return call.answer(Outcome.RETRY, reason, retry_after=after, error=error)
 
 
 def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
@@ -304,6 +302,7 @@ def _until_landed(
 
 
 def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:
+    """The answer once what was decided has been committed."""
     record = decided.change.record
     retry_after = None
     if decided.outcome is Outcome.RETRY and record.next_attempt_at is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from assignment_pipeline.flow.effects import Effect, Flow

@@ -6,13 +6,12 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
-from assignment_pipeline.flow.conduct import Write, guarded, land, later
+from assignment_pipeline.flow.conduct import Write, guarded, land, landed, later
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -22,13 +21,19 @@ Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["Write | Assignmen
 """A flow from a record, if there is one, and the store's time to what is to be written."""
 
 
-def amend(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
-    """Read the call's record, decide on it and commit, until nobody was faster."""
+def amend(call: Call, settings: Settings, decide: Amend, *, joined: bool = False) -> Flow[AssignmentResult]:
+    """
+    Read the call's record, decide on it and commit, until nobody was faster.
+
+    Raises:
+        StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's, which must
+            not be committed then.
+    """
+    steps = _until_landed(call, settings, decide)
     try:
-        return (yield from guarded(call, settings, _until_landed(call, settings, decide)))
+        return (yield from steps if joined else guarded(call, settings, steps))
     except SchemaMismatchError as error:
-        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
-        return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False))
+        return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False, error=error))
 
 
 def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
@@ -42,8 +47,7 @@ def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[Assignm
         if isinstance(decided, AssignmentResult):
             return decided
         if (yield from land(call.restaurant_id, decided.change)):
-            took = yield from call.elapsed()
-            return call.result(decided.outcome, decided.reason, took, record=decided.change.record)
+            return (yield from landed(call, decided))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 
@@ -69,9 +73,19 @@ def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) ->
 
 
 def cancel(
-    booking_id: str, restaurant_id: str | None, settings: Settings, *, actor: str | None = None
+    booking_id: str,
+    restaurant_id: str | None,
+    settings: Settings,
+    *,
+    actor: str | None = None,
+    joined: bool = False,
 ) -> Flow[AssignmentResult]:
-    """Free a booking's tables for good. An unknown one is cancelled all the same, so that nothing late seats it."""
+    """
+    Free a booking's tables for good. An unknown one is cancelled all the same, so that nothing late seats it.
+
+    Raises:
+        StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's.
+    """
     call = yield from Call.begin((booking_id, restaurant_id or ""), "cancel", actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
@@ -85,7 +99,7 @@ def cancel(
         facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
         return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
 
-    return (yield from amend(call, settings, decide))
+    return (yield from amend(call, settings, decide, joined=joined))
 
 
 def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[Write]:

@@ -13,7 +13,7 @@ from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic,
 
 
 def leave_to_legacy(
-    call: Call, booking: Booking | None, reason: Reason, *, wired: bool
+    call: Call, booking: Booking | None, reason: Reason, *, wired: bool, error: Exception | None = None
 ) -> Flow[AssignmentResult]:
     """
     Run the legacy planner where one is *wired*; otherwise say that the host has to.
@@ -23,25 +23,26 @@ def leave_to_legacy(
         Exception: Whatever the legacy planner raises.
     """
     if not wired:
-        return (yield from call.answer(Outcome.NOOP, reason, handled=False))
+        return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
     if booking is None:
         try:
             booking = yield from FindBooking(call.booking_id)
-        except (StoreUnavailableError, SchemaMismatchError):
-            return (yield from call.answer(Outcome.NOOP, reason, handled=False))
+        except (StoreUnavailableError, SchemaMismatchError) as unreachable:
+            error = error or unreachable
+            return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
         if booking is None:
             raise BookingNotFoundError(call.booking_id)
     started = yield from Monotonic()
     try:
         answer: Any = yield from RunLegacy(booking)
-    except Exception as error:
-        yield from _summarise(call, started, "error", error)
+    except Exception as raised:
+        yield from _summarise(call, started, "error", raised)
         raise
     # Whatever it answers passes through; only a `LegacyResult` can be read.
     known = answer if isinstance(answer, LegacyResult) else None
     yield from _summarise(call, started, known.outcome if known else "unknown")
     tables = known.tables if known else ()
-    return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables))
+    return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables, error=error))
 
 
 def _summarise(call: Call, started: float, result: str, error: Exception | None = None) -> Flow[None]:

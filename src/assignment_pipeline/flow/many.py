@@ -14,7 +14,6 @@ from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     LockManagerUnavailableError,
-
     TableConflictError,
 )
 from assignment_pipeline.flow import assign
@@ -119,9 +118,7 @@ def _try(bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, a
     for booking in open_ones:
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
         call.mode, call.now = flags.mode, context.now
-        view = View(
-            call=call, settings=settings, context=context, booking=booking, generation=context.generation
-        )
+        view = View(call=call, settings=settings, context=context, booking=booking, generation=context.generation)
         decided = yield from assign.decide(view)
         if isinstance(decided, AssignmentResult):
             answers[booking.id] = decided

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
@@ -30,14 +29,14 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
         return (yield from _enqueue(call, booking, settings))
     except SchemaMismatchError as error:
         # The host is about to take a booking: that must not fail for want of us.
-        call.note(EventType.ERROR, Severity.ERROR, error=str(error))
-        yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED)
+        yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, error=error)
         return None
 
 
 def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[AssignmentRecord]:
+    query = RecordQuery(booking_ids=(booking.id,))
     while True:
-        page = yield from ReadRecords(RecordQuery(booking_ids=(booking.id,)))
+        page = yield from ReadRecords(query)
         if page.records:
             return page.records[0]
         call.now = page.now
@@ -60,3 +59,9 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
         raise BookingNotFoundError(booking.id)
     view = View(call=call, settings=settings, context=context, booking=booking)
     return (yield from view.plan(view.request(booking)))
+
+
+def look_up(booking_id: str) -> Flow[AssignmentRecord | None]:
+    """Where a booking's assignment stands, or None if it has no record."""
+    page = yield from ReadRecords(RecordQuery(booking_ids=(booking_id,)))
+    return page.records[0] if page.records else None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from assignment_pipeline.domain.record import Owner
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Plan, Reason
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
@@ -13,7 +16,8 @@ from assignment_pipeline.flow.conduct import Target, View, Write, conduct
 from assignment_pipeline.flow.decide import seat, write
 from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
+from assignment_pipeline.planning.base import SeatingRequest
 
 
 def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = False) -> Flow[AssignmentResult]:
@@ -29,41 +33,36 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
 
 def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
     record, booking = view.record, view.booking
-    if record is None or record.owner is not Owner.PIPELINE or booking is None:
+    if record is None or booking is None or record.owner is not Owner.PIPELINE:
         return (yield from assign.decide(view))
-    if record.state in FINAL:
-        return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
-    if record.state not in SEATED and record.state is not AssignmentState.MANUAL_REVIEW:
-        return (yield from assign.decide(view))
-    request = view.request(booking)
     if record.state in SEATED:
-        stays = yield from Evaluate(request, record.tables, view.floor(request))
-        if stays.plan is not None and not stays.broken:
-            same = record.booking is not None and booking.same_request(record.booking)
-            if same:
-                return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
-            plan = Plan(stays.plan.tables, stays.plan.cost, stays.plan.parts, record.strategy or stays.plan.strategy)
-            return (yield from _move(view, Decision(plan=plan)))
+        return (yield from _reseat(view, record, booking, keep=keep))
+    if record.state is AssignmentState.MANUAL_REVIEW:
+        request = view.request(booking)
+        return (yield from seat(view, request, (yield from view.plan(request))))
+    return (yield from assign.decide(view))
+
+
+def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: bool) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
+    request = view.request(booking)
+    here = yield from Evaluate(request, record.tables, view.floor(request))
+    if here.plan is not None and not here.broken:
+        if record.booking is not None and booking.same_request(record.booking):
+            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+        stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
+        return (yield from _move(view, record, request, Decision(plan=stays)))
     decision = yield from view.plan(request)
-    if record.state in SEATED and decision.plan is not None:
-        return (yield from _move(view, decision))
-    if record.state in SEATED and keep:
+    if decision.plan is not None:
+        return (yield from _move(view, record, request, decision))
+    if keep:
         return (yield from view.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
     return (yield from seat(view, request, decision))
 
 
-def _move(view: View, decision: Decision) -> Flow[Write]:
-    assert view.record is not None and view.booking is not None and decision.plan is not None  # noqa: PT018, S101
-    request = view.request(view.booking)
-    confirmed = view.record.state is AssignmentState.CONFIRMED
-    return (
-        yield from write(
-            view,
-            request,
-            decision,
-            (Trigger.MOVE,),
-            Outcome.CONFIRMED if confirmed else Outcome.ASSIGNED,
-            allocation=allocation(request, decision.plan),
-            strategy=decision.plan.strategy,
-        )
-    )
+def _move(view: View, record: AssignmentRecord, request: SeatingRequest, decision: Decision) -> Flow[Write]:
+    assert decision.plan is not None  # noqa: S101 - the caller looked
+    outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
+    tables = allocation(request, decision.plan)
+    facts = {"allocation": tables, "strategy": decision.plan.strategy}
+    return (yield from write(view, request, decision, (Trigger.MOVE,), outcome, **facts))

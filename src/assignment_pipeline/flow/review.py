@@ -6,9 +6,11 @@ import datetime as dt
 import re
 from collections.abc import Collection
 
+import attrs
+
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Plan, Reason
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
@@ -19,7 +21,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
-from assignment_pipeline.flow.conduct import Target, View, Write, guarded, land, later
+from assignment_pipeline.flow.conduct import Target, View, Write, guarded, land, landed, later
 from assignment_pipeline.flow.decide import TO_BEGIN
 from assignment_pipeline.flow.decide import write as write_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
@@ -107,11 +109,18 @@ def place(
         TableConflictError: Somebody else has one of the tables.
         ValueError: *allow* names no rule, or one that cannot be allowed away.
     """
-    allowed = _rules(allow)
-    target = Target.of(booking)
+    wanted = _Placement(table_ids, expect_version, _rules(allow))
     call = yield from Call.begin((booking.id, booking.restaurant_id), MANUAL, actor=actor)
-    steps = _place(call, target, settings, table_ids, expect_version, allowed)
-    return (yield from guarded(call, settings, steps))
+    return (yield from guarded(call, settings, _place(call, booking, settings, wanted)))
+
+
+@attrs.frozen
+class _Placement:
+    """What a person wants: these tables, if the record is still at that version, whatever those rules say."""
+
+    table_ids: tuple[str, ...]
+    expect_version: int | None
+    allowed: frozenset[Rule]
 
 
 def _rules(allow: Collection[str]) -> frozenset[Rule]:
@@ -123,53 +132,40 @@ def _rules(allow: Collection[str]) -> frozenset[Rule]:
     return frozenset(map(Rule, allow))
 
 
-def _place(
-    call: Call,
-    target: Target,
-    settings: Settings,
-    table_ids: tuple[str, ...],
-    expect_version: int | None,
-    allowed: frozenset[Rule],
-) -> Flow[AssignmentResult]:
+def _place(call: Call, booking: Booking, settings: Settings, wanted: _Placement) -> Flow[AssignmentResult]:
     for _ in range(settings.tries):
-        context = yield from LoadContext(target.query)
-        assert context is not None and target.booking is not None  # noqa: PT018, S101 - it was loaded by value
+        context = yield from LoadContext(Target.of(booking).query)
+        if context is None:
+            raise BookingNotFoundError(booking.id)
         call.now = context.now
-        view = View(call=call, settings=settings, context=context, booking=target.booking)
-        if expect_version is not None and (view.record.version if view.record else 0) != expect_version:
+        view = View(call=call, settings=settings, context=context, booking=booking)
+        version = view.record.version if view.record else 0
+        if wanted.expect_version not in (None, version):
             raise StaleRecordError(call.booking_id, "version")
         if view.state in FINAL:
             raise IllegalTransitionError(view.state, Trigger.SEAT)
-        request = view.request(target.booking)
-        found = yield from Evaluate(request, table_ids, view.floor(request))
-        _refuse(call.booking_id, view, request, table_ids, found, allowed)
+        request = view.request(booking)
+        found = yield from Evaluate(request, wanted.table_ids, view.floor(request))
+        _refuse(view, request, found, wanted)
         decided = yield from _placed(view, request, found)
-        if (yield from land(target.restaurant_id, decided.change)):
-            took = yield from call.elapsed()
-            return call.result(decided.outcome, None, took, record=decided.change.record, decision=decided.decision)
+        if (yield from land(booking.restaurant_id, decided.change)):
+            return (yield from landed(call, decided))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 
-def _refuse(
-    booking_id: str,
-    view: View,
-    request: SeatingRequest,
-    table_ids: tuple[str, ...],
-    found: Evaluation,
-    allowed: frozenset[Rule],
-) -> None:
-    broken = [rule for rule in found.broken if rule not in allowed]
+def _refuse(view: View, request: SeatingRequest, found: Evaluation, wanted: _Placement) -> None:
+    broken = [rule for rule in found.broken if rule not in wanted.allowed]
     if broken and broken != [Rule.TAKEN]:
-        raise PlacementRefusedError(booking_id, tuple(rule.value for rule in broken))
+        raise PlacementRefusedError(view.call.booking_id, tuple(rule.value for rule in broken))
     if broken:
         positions = view.context.venue.floor.positions
         busy = view.floor(request).occupancy.busy(request.blocked)
-        raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
+        raise TableConflictError(tuple(sorted(name for name in wanted.table_ids if busy >> positions[name] & 1)))
 
 
 def _placed(view: View, request: SeatingRequest, found: Evaluation) -> Flow[Write]:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
-    plan = Plan(found.plan.tables, found.plan.cost, found.plan.parts, found.plan.strategy)
+    plan = found.plan
     if view.state in SEATED:
         triggers: tuple[Trigger, ...] = (Trigger.MOVE,)
     elif view.state is AssignmentState.MANUAL_REVIEW:

@@ -64,7 +64,7 @@ class Settings:
 
         hold_ttl: How long tables are held for an external confirmation.
 
-        max_holds: Holds that may expire before the booking fails.
+        max_holds: With how many holds that nobody confirmed a booking fails; with fewer, it is queued again.
 
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 

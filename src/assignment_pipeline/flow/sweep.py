@@ -49,7 +49,8 @@ def sweep(settings: Settings, limit: int) -> Flow[SweepReport]:
         StoreUnavailableError: The store could not be asked what is due.
     """
     enqueued = yield from find_orphans(settings, limit)
-    results, errors = [], []
+    results: list[AssignmentResult] = []
+    errors: list[tuple[str, str]] = []
     for due in (yield from ClaimDue(limit)):
         try:
             results.append((yield from Apart(take_up(due, settings))))
@@ -65,8 +66,8 @@ def find_orphans(settings: Settings, limit: int) -> Flow[tuple[str, ...]]:
     for _ in range(_MOST_PAGES):
         page = yield from FindUnassigned(since, limit)
         for booking in page:
-            if (yield from enqueue(booking, settings)) is not None:
-                found.append(booking.id)
+            record = yield from enqueue(booking, settings)
+            found += [] if record is None else [booking.id]
         if len(page) < limit or len(found) >= limit or page[-1].start_at <= since:
             break
         since = page[-1].start_at

@@ -16,6 +16,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.planning.occupancy import Occupancy
 
+__all__ = ["Engine", "Evaluation", "FloorSnapshot", "Rule", "Seating", "SeatingRequest", "Strategy"]
+
 
 class Rule(enum.StrEnum):
     """What turns a table away, or what tables that a person chose may break."""

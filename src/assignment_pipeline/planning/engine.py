@@ -16,7 +16,6 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
-from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 
 OPTIMAL_FIT = "optimal_fit"
@@ -109,9 +108,9 @@ class TableEngine:
 
     The cost of a seating, in wasted seats, is the sum of ``waste`` (seats that stay empty), ``join`` (tables beyond
     the first), ``scarcity`` (combinations that need its tables), ``gap`` (for each of its tables, its capacity times
-    the 5-minute slots left to the parties before and after, where that is too short to sell) and what each strategy adds, the first four
-    times their weights in the policy. The cheapest free seating wins; equal costs are decided by the operator's
-    priority, then by a hash of the booking's id.
+    the 5-minute slots left to the parties before and after, where that is too short to sell) and what each strategy
+    adds, the first four times their weights in the policy. The cheapest free seating wins; equal costs are decided by
+    the operator's priority, then by a hash of the booking's id.
 
     Args:
         strategies: The host's, asked about every seating that is free.
@@ -325,9 +324,7 @@ def _is_past(request: SeatingRequest) -> bool:
 
 
 def _joinable(venue: Venue, seating: Seating) -> bool:
-    return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(
-        seating.mask, venue.policy.adjacency
-    )
+    return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(seating.mask, venue.policy.adjacency)
 
 
 def _takes(venue: Venue, seating: Seating, party_size: int) -> bool:

@@ -22,7 +22,12 @@ class ZonePreference:
     costs: Mapping[str, float] = attrs.field(converter=dict, hash=False)
     name: str = "zone_preference"
 
-    def weigh(self, request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> float | None:
+    def weigh(
+        self,
+        request: SeatingRequest,  # noqa: ARG002 - the form of every strategy
+        seating: Seating,
+        floor: FloorSnapshot,  # noqa: ARG002 - the form of every strategy
+    ) -> float | None:
         """The dearest of the zones that the seating stands in."""
         return max(self.costs.get(table.zone or "", 0.0) for table in seating.tables)
 

@@ -23,7 +23,7 @@ from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Stat
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
 
-CACHED = 65_536
+CACHED = 16_384
 
 Row = tuple[Any, ...]
 
@@ -167,9 +167,7 @@ def allocation_of(rows: Sequence[Row]) -> Allocation:
 @lru_cache(CACHED)
 def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: int) -> Occupied:
     """A seat of ours. Most of a floor is as it was at the last look."""
-    return Occupied(
-        table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable)
-    )
+    return Occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))
 
 
 def state_change_of(row: Row) -> StateChange:

@@ -20,7 +20,7 @@ from assignment_pipeline.adapters.sqlite.reads import (
     generation,
     span_of,
 )
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, in_order
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -139,9 +139,7 @@ class Commits:
 
     def commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`."""
-        ordered = sorted(changes, key=lambda change: change.record.booking_id)
-        if not ordered:
-            return
+        ordered = in_order(changes)
         rows = cursor_of(connection)
         before = find_records(rows, [change.record.booking_id for change in ordered])
         after = self._check(connection, rows, ordered, before)
@@ -158,7 +156,7 @@ class Commits:
             raise TableConflictError(tuple(sorted(contested)))
         self._write(rows, ordered, after, now)
         self._wake(connection, rows, before, after, now)
-        self._call_hooks(connection, tuple(ordered))
+        self._call_hooks(connection, ordered)
 
     def _check(
         self,
@@ -171,7 +169,7 @@ class Commits:
         after: dict[str, AssignmentRecord] = {}
         for change in changes:
             booking_id = change.record.booking_id
-            current = after.get(booking_id) or before.get(booking_id)
+            current = before.get(booking_id)
             change.check_version(current)
             if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
                 raise StaleRecordError(booking_id, "version")
@@ -333,10 +331,7 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
     movable = record.owner is Owner.PIPELINE and not record.pinned
     rows.executemany(
         TAKE,
-        [
-            (record.booking_id, table_id, record.restaurant_id, *times, movable)
-            for table_id in record.allocation.tables
-        ],
+        [(record.booking_id, table_id, record.restaurant_id, *times, movable) for table_id in record.allocation.tables],
     )
 
 

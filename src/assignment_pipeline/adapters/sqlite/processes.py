@@ -10,7 +10,6 @@ closes the file. So nothing may be open while the process forks.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import threading
 import time
@@ -48,6 +47,8 @@ def watch(thing: Watched) -> None:
 
 def leak(thing: object) -> None:
     """Keep *thing* from ever being finalised, even when the interpreter ends."""
+    import ctypes  # noqa: PLC0415 - hardly ever needed, and slow to import
+
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
 
 

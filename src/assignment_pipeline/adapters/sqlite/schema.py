@@ -310,9 +310,7 @@ def _migrate(connection: sqlite3.Connection, where: str, part: str) -> None:
     found = _version(connection, part) or 0
     migrations = MIGRATIONS[part]
     if found > len(migrations):
-        raise SchemaMismatchError(
-            where, f"version {len(migrations)} of the {part} schema or older", f"version {found}"
-        )
+        raise SchemaMismatchError(where, f"version {len(migrations)} of the {part} schema or older", f"version {found}")
     if found == len(migrations):
         return
     try:

@@ -270,6 +270,13 @@ class Guards(StoreSuite):
             store.commit([fresh[0], self.seat("b-2", "T2"), fresh[1]])
         self.assert_untouched(store, fresh)
 
+    def test_a_booking_changes_once_a_commit(self, store: AssignmentStore) -> None:
+        """Two changes that are about one booking are a mistake, and neither is applied."""
+        fresh = [self.seat("b-1", "T1"), self.seat("b-2", "T2"), self.seat("b-2", "T3")]
+        with pytest.raises(ValueError, match="b-2"):
+            store.commit(fresh)
+        self.assert_untouched(store, fresh)
+
     def test_a_conflict_takes_the_others_with_it(self, store: AssignmentStore) -> None:
         """When one of several changes conflicts, none is applied, and nothing is given up."""
         mover = self.commit(store, make_booking("b-0"), *CONFIRM, tables=("T4",))
