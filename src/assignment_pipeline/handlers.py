@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import operator
+import os
 import random
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,7 +57,7 @@ class Process:
 
     def new_id(self) -> str:
         """An id that nobody else has."""
-        return uuid.uuid4().hex
+        return os.urandom(16).hex()
 
     def emit(self, events: Sequence[Event]) -> None:
         """Tell of what no commit carries."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import secrets
-import socket
+import platform
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -440,7 +439,7 @@ class MemoryLockManager:
 
     def __init__(self, clock: Clock, owner: str | None = None) -> None:
         self.clock = clock
-        self.owner = owner or f"{socket.gethostname()}:{os.getpid()}"
+        self.owner = owner or f"{platform.node()}:{os.getpid()}"
         self._lock = threading.Lock()
         self._held: dict[str, list[Lease]] = {}
 
@@ -453,7 +452,7 @@ class MemoryLockManager:
             for want in wanted:
                 if len(held[want.key]) >= want.slots:
                     return Refused(want.key)
-                lease = Lease(want.key, self.owner, secrets.token_hex(16), now + ttl)
+                lease = Lease(want.key, self.owner, os.urandom(16).hex(), now + ttl)
                 held[want.key].append(lease)
                 leases.append(lease)
             self._held |= held

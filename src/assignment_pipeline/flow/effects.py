@@ -66,7 +66,7 @@ class Effect(Generic[T]):
         raise NotImplementedError
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class ResolveFlags(Effect[FlagDecision]):
     """What the flags say about a restaurant."""
 
@@ -77,7 +77,7 @@ class ResolveFlags(Effect[FlagDecision]):
         return port.resolve(self.restaurant_id)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class CheckCircuit(Effect[dt.timedelta]):
     """For how long the circuit breaker still keeps the store from being asked: zero if it does not."""
 
@@ -87,7 +87,7 @@ class CheckCircuit(Effect[dt.timedelta]):
         return port.circuit_cooldown()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Hold(Effect[Leases | Refused]):
     """
     Locks for as long as the flow runs: the driver lets go of them, however the flow ends.
@@ -103,14 +103,14 @@ class Hold(Effect[Leases | Refused]):
         return port.acquire(self.wanted, ttl=self.ttl)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class TakeSlot(Hold):
     """The same, of the manager that bounds how much is done at a time: by default, one for the process."""
 
     port = Port.LIMITER
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class LoadContext(Effect[AssignmentContext | None]):
     """All that planning for some bookings looks at."""
 
@@ -121,7 +121,7 @@ class LoadContext(Effect[AssignmentContext | None]):
         return port.load(self.query)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Commit(Effect[None]):
     """Apply all of the changes, or none."""
 
@@ -132,7 +132,7 @@ class Commit(Effect[None]):
         return port.commit(self.changes)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class LookUpChange(Effect[bool]):
     """Whether a change has landed whose commit was not answered."""
 
@@ -144,7 +144,7 @@ class LookUpChange(Effect[bool]):
         return port.knows(self.restaurant_id, self.change_id)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class ClaimDue(Effect[tuple[Due, ...]]):
     """What the sweep is to take up."""
 
@@ -155,7 +155,7 @@ class ClaimDue(Effect[tuple[Due, ...]]):
         return port.due(self.limit)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class ReadRecords(Effect[RecordPage]):
     """A page of records."""
 
@@ -166,7 +166,7 @@ class ReadRecords(Effect[RecordPage]):
         return port.records(self.query)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class ReadHistory(Effect[tuple[StateChange, ...]]):
     """A booking's transitions."""
 
@@ -177,7 +177,7 @@ class ReadHistory(Effect[tuple[StateChange, ...]]):
         return port.history(self.booking_id)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class FindBooking(Effect[Booking | None]):
     """The host's view of a booking."""
 
@@ -188,7 +188,7 @@ class FindBooking(Effect[Booking | None]):
         return port.booking(self.booking_id)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class FindUnassigned(Effect[tuple[Booking, ...]]):
     """The host's pending bookings that nobody enqueued."""
 
@@ -200,7 +200,7 @@ class FindUnassigned(Effect[tuple[Booking, ...]]):
         return port.unassigned(self.since, self.limit)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class MakePlan(Effect[Decision]):
     """The best tables for a request."""
 
@@ -212,7 +212,7 @@ class MakePlan(Effect[Decision]):
         return port.plan(self.request, self.floor)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Evaluate(Effect[Evaluation]):
     """What given tables are worth to a request."""
 
@@ -225,7 +225,7 @@ class Evaluate(Effect[Evaluation]):
         return port.evaluate(self.request, self.table_ids, self.floor)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class RunLegacy(Effect[LegacyResult]):
     """What the legacy planner does with a booking. Whatever it raises goes through."""
 
@@ -236,7 +236,7 @@ class RunLegacy(Effect[LegacyResult]):
         return port(self.booking)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Emit(Effect[None]):
     """Tell of what no commit carries."""
 
@@ -247,7 +247,7 @@ class Emit(Effect[None]):
         return port.emit(self.events)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Apart(Effect[T]):
     """Another flow, driven to its end by itself: it lets go of its own locks then."""
 
@@ -258,7 +258,7 @@ class Apart(Effect[T]):
         return port.drive(self.flow)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Now(Effect[dt.datetime]):
     """This machine's time of day, for what does not decide anything."""
 
@@ -268,7 +268,7 @@ class Now(Effect[dt.datetime]):
         return port.now()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Monotonic(Effect[float]):
     """Seconds since some fixed moment."""
 
@@ -278,7 +278,7 @@ class Monotonic(Effect[float]):
         return port.monotonic()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Draw(Effect[float]):
     """A random number, from 0 up to 1."""
 
@@ -288,7 +288,7 @@ class Draw(Effect[float]):
         return port.draw()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class NewId(Effect[str]):
     """An id that nobody else has."""
 

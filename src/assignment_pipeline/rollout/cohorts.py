@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from decimal import Decimal
 
 BUCKETS = 10_000
 """How many buckets there are: one for each basis point, a hundredth of a percent."""
 
-_PERCENTAGE = re.compile(r"100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?")
+_PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?")
 
 
 def bucket(restaurant_id: str, salt: str) -> int:
@@ -38,12 +37,14 @@ def basis_points(text: str) -> int:
     Raises:
         ValueError: It is something else.
     """
-    if not _PERCENTAGE.fullmatch(text):
+    match = _PERCENTAGE.fullmatch(text)
+    points = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0")) if match else None
+    if points is None or points > BUCKETS:
         msg = f"expected a percentage from 0 to 100 with at most two decimals, got {text!r}"
         raise ValueError(msg)
-    return int(Decimal(text) * 100)
+    return points
 
 
 def percentage(points: int) -> str:
     """The same the other way round: 1,250 is ``12.5``."""
-    return f"{Decimal(points) / 100:f}"
+    return f"{points // 100}.{points % 100:02}".rstrip("0").rstrip(".")

@@ -39,8 +39,8 @@ HISTORY_COLUMNS = 'version, from_state, to_state, "trigger", reason, actor, tabl
 
 @lru_cache(CACHED)
 def text_of(moment: dt.datetime) -> str:
-    """``YYYY-MM-DD HH:MM:SS.ffffff``, in UTC."""
-    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    """``YYYY-MM-DD HH:MM:SS``, with a fraction where there is one, in UTC: sorts as SQLite's own texts do."""
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(" ")
 
 
 def optional_text_of(moment: dt.datetime | None) -> str | None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import secrets
-import socket
+import platform
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +119,7 @@ class SQLiteLockManager:
         self._acquired += 1
         if self._acquired % SWEEP_EVERY == 0:
             connection.execute(SWEEP, (text_of(now),))
-        owner = self._owner or f"{socket.gethostname()}:{os.getpid()}"
+        owner = self._owner or f"{platform.node()}:{os.getpid()}"
         taken: defaultdict[str, set[int]] = defaultdict(set)
         leases, rows = [], []
         for want in wanted:
@@ -130,7 +129,7 @@ class SQLiteLockManager:
                 return Refused(want.key)
             slot = next(slot for slot in range(want.slots) if slot not in slots)
             slots.add(slot)
-            lease = Lease(want.key, owner, secrets.token_hex(16), now + ttl)
+            lease = Lease(want.key, owner, os.urandom(16).hex(), now + ttl)
             leases.append(lease)
             rows.append((lease.key, slot, owner, lease.nonce, text_of(lease.expires_at)))
         connection.executemany(TAKE, rows)

@@ -1,0 +1,114 @@
+"""Every error says a sentence, and survives being sent to another process."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+
+import attrs
+import pytest
+
+import assignment_pipeline.cli.failures  # noqa: F401 - it has errors of its own
+from assignment_pipeline import errors
+from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError, MissingExtraError
+
+FACTS = {"str": "Zoë's", "int": 7, "tuple[str, ...]": ("T 1", "T2"), "str | None": "what"}
+"""A fact for each type that an error's field may have."""
+
+
+def subclasses(kind):
+    """All kinds of error below *kind*."""
+    found = [below for direct in kind.__subclasses__() for below in (direct, *subclasses(direct))]
+    # attrs makes a slotted class in the place of the one that was written, which lingers until it is collected.
+    return [one for one in found if getattr(sys.modules[one.__module__], one.__name__, None) is one]
+
+
+ERRORS = subclasses(AssignmentPipelineError)
+
+
+def facts_of(kind):
+    """What an error of that kind is made of, in order."""
+    return [FACTS[field.type] for field in attrs.fields(kind)]
+
+
+@pytest.fixture(params=ERRORS, ids=lambda kind: kind.__name__)
+def kind(request):
+    """Each kind of error in turn."""
+    return request.param
+
+
+@pytest.fixture
+def error(kind):
+    """One of that kind."""
+    return kind(*facts_of(kind))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_it_is_pickled_whole(error, protocol):
+    """A process pool hands on what was raised, with its facts."""
+    other = pickle.loads(pickle.dumps(error, protocol))
+    assert type(other) is type(error)
+    assert attrs.asdict(other) == attrs.asdict(error)
+    assert (str(other), other.args, other.code) == (str(error), error.args, error.code)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_it_is_copied_whole(error, copied):
+    """A copy is another error with the same facts."""
+    other = copied(error)
+    assert other is not error
+    assert type(other) is type(error)
+    assert attrs.asdict(other) == attrs.asdict(error)
+
+
+def test_it_says_a_sentence(error):
+    """What an operator reads is one line, a sentence in the library if not on the command line, and has the facts."""
+    said = str(error)
+    assert said.endswith(".") or type(error).__module__.startswith("assignment_pipeline.cli.")
+    assert "\n" not in said
+    assert "  " not in said
+    for fact in attrs.asdict(error).values():
+        for part in fact if isinstance(fact, tuple) else [fact]:
+            assert str(part) in said
+
+
+def test_it_can_be_raised_with_a_traceback(error):
+    """It carries a traceback and a cause, as exceptions do."""
+    cause = OSError("no route to host")
+    with pytest.raises(AssignmentPipelineError) as raised:
+        raise error from cause
+    assert raised.value is error
+    assert raised.value.__cause__ is cause
+    assert raised.value.__traceback__ is not None
+
+
+def test_it_is_made_of_positional_facts(kind):
+    """Facts are positional, which is what pickling relies on."""
+    assert kind(*facts_of(kind)).args == tuple(facts_of(kind))
+    assert not any(field.kw_only for field in attrs.fields(kind))
+
+
+def test_codes_are_unique():
+    """A code tells errors apart for programs, in one style."""
+    codes = [kind.code for kind in (AssignmentPipelineError, *ERRORS)]
+    assert len(set(codes)) == len(codes)
+    assert all(code == code.lower() and code.isidentifier() for code in codes)
+
+
+def test_all_are_listed():
+    """The module exports each of its errors, sorted."""
+    own = {kind.__name__ for kind in (AssignmentPipelineError, *ERRORS) if kind.__module__ == errors.__name__}
+    assert errors.__all__ == sorted(own)
+
+
+def test_a_missing_extra_is_an_import_error():
+    """Code that guards an import with ImportError catches it, and it says what to install."""
+    error = MissingExtraError("postgres", "psycopg")
+    assert isinstance(error, ImportError)
+    assert str(error) == "psycopg is not installed: pip install 'assignment-pipeline[postgres]'."
+
+
+def test_the_sentence_of_an_illegal_transition():
+    """It is told in the words of the lifecycle."""
+    assert str(IllegalTransitionError("failed", "confirm")) == "An assignment that is failed cannot confirm."
