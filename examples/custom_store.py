@@ -37,7 +37,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.ports import AssignmentContext, Clock, Due, Host, LoadQuery, OnCommit, RecordPage, RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -105,12 +105,13 @@ class PlainStore:
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`. Whatever raises on the way, the old state stays."""
+        changes = in_order(changes)
         with self._lock:
             before, now = self.state, self.clock.now()
             after: dict[str, AssignmentRecord] = {}
             for change in changes:
                 key = change.record.booking_id
-                current = after.get(key) or before.records.get(key)
+                current = before.records.get(key)
                 change.check_version(current)
                 if change.id in before.landed:  # A change without a transition leaves the version as it was.
                     raise StaleRecordError(key, "version")
@@ -127,7 +128,7 @@ class PlainStore:
                 history[key] = (*history.get(key, ()), *change.steps)
             woken = {record.booking_id: attrs.evolve(record, next_attempt_at=now) for record in self._woken(after)}
             if self.on_commit is not None:
-                self.on_commit(None, tuple(changes))
+                self.on_commit(None, changes)
             self.state = attrs.evolve(
                 before,
                 records={**before.records, **woken, **after},
