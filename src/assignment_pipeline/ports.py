@@ -18,6 +18,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 
 __all__ = [
+    "CLAIM",
     "AssignmentContext",
     "AssignmentStore",
     "AsyncAssignmentStore",
@@ -90,6 +91,10 @@ class Host(Protocol):
     def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:
         """Pending bookings that start after *since* and were never enqueued, at most *limit*, soonest first."""
         ...
+
+
+CLAIM = dt.timedelta(minutes=1)
+"""For how long whoever claims a booking has it to itself: see `AssignmentStore.due`."""
 
 
 # -- The store ----------------------------------------------------------------------------------------------------

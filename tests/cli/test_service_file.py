@@ -106,7 +106,11 @@ WRONG = [
     (["bookings", 3, "accessible"], 1, "bookings[3].accessible: expected true or false, got 1"),
     (["bookings", 3, "id"], 7, "bookings[3].id: expected a non-empty text"),
     (["bookings", 3, "id"], "", "bookings[3].id: expected a non-empty text"),
-    (["bookings", 3, "id"], "a\nb", r'bookings[3].id: expected a non-empty text of at most 200 printable characters, got "a\nb"'),
+    (
+        ["bookings", 3, "id"],
+        "a\nb",
+        r'bookings[3].id: expected a non-empty text of at most 200 printable characters, got "a\nb"',
+    ),
     (["bookings", 3, "id"], "\ud800", r'got "\ud800"'),
     (["bookings", 3, "id"], "x" * 999, 'got "' + "x" * 59 + "..."),
     (["bookings", 3, "id"], "ada", 'bookings[3].id: expected each id once, got "ada" as in bookings[0]'),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import AssignmentStore, LockManager, Occupied, OnCommit
 from assignment_pipeline.testing import FakeClock, StoreHarness
+from assignment_pipeline.testing.contracts.harness import make_venue
 
 BLOCK = """
 INSERT INTO table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, created_at)
@@ -208,12 +210,6 @@ class SQLiteBackend:
             one.close()
 
 
-@pytest.fixture
-def memory_harness() -> type[MemoryHarness]:
-    """The harness of the reference store, for tests that make stores of their own."""
-    return MemoryHarness
-
-
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file in which nothing has happened yet."""
@@ -270,3 +266,43 @@ def locks(backend: Backend, clock: FakeClock) -> LockManager:
 def elapse(clock: FakeClock) -> Callable[[dt.timedelta], None]:
     """Lets time pass for the locks."""
     return clock.advance
+
+
+# -- Adapters that are broken on purpose --------------------------------------------------------------------------
+
+
+def failing_tests(contract: type, fixtures: Callable[[], Mapping[str, Any]], only: str = "") -> set[str]:
+    """The tests of *contract*, or the *only* one, that fail, each run on *fixtures* of its own."""
+    failed = set()
+    for name, test in inspect.getmembers(contract, inspect.isfunction):
+        if name == f"test_{only}" or (not only and name.startswith("test_")):
+            made = fixtures()
+            wanted = {key: made[key] for key in list(inspect.signature(test).parameters)[1:]}
+            try:
+                test(contract(), **wanted)
+            except (AttributeError, NameError, TypeError):
+                raise  # The adapter is broken in a way that it should not be.
+            except (Exception, pytest.fail.Exception):  # noqa: BLE001 - whatever it is, the test has failed
+                failed.add(name.removeprefix("test_"))
+    return failed
+
+
+@pytest.fixture(scope="session")
+def failures() -> Callable[..., set[str]]:
+    """Runs a contract, without pytest, on what is expected to fail it."""
+    return failing_tests
+
+
+@pytest.fixture(scope="session")
+def stores() -> Callable[[type[MemoryStore]], Callable[[], dict[str, Any]]]:
+    """Makes the fixtures that the store's contract wants, for a kind of store."""
+
+    def of(kind: type[MemoryStore]) -> Callable[[], dict[str, Any]]:
+        def make() -> dict[str, Any]:
+            clock = FakeClock()
+            store = kind(MemoryHost(make_venue()), clock=clock)
+            return {"clock": clock, "store": store, "harness": MemoryHarness(store)}
+
+        return make
+
+    return of

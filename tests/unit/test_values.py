@@ -57,11 +57,13 @@ REFUSED = [
     (lambda: Booking("b-1", "r-1", 0, NOON), "party_size", "from 1 to 500", "0"),
     (lambda: Booking("b-1", "r-1", 501, NOON), "party_size", "from 1 to 500", "501"),
     (lambda: Booking("b-1", "r-1", 2.0, NOON), "party_size", "whole number", "2.0"),
-    (lambda: Booking("b-1", "r-1", True, NOON), "party_size", "whole number", "True"),
+    (lambda: Booking("b-1", "r-1", party_size=True, start_at=NOON), "party_size", "whole number", "True"),
     (lambda: Booking("b-1", "r-1", "2", NOON), "party_size", "whole number", "'2'"),
     (lambda: Booking("b-1", "r-1", 2, NOON.replace(tzinfo=None)), "start_at", "offset from UTC", "2031-05-01"),
     (lambda: Booking("b-1", "r-1", 2, "19:00"), "start_at", "offset from UTC", "19:00"),
     (lambda: Booking("b-1", "r-1", 2, NOON.replace(second=1)), "start_at", "whole minute", "12:00:01"),
+    (lambda: Booking("b-1", "r-1", 2, NOON.replace(year=9999)), "start_at", "1970 to 9998", "9999"),
+    (lambda: Booking("b-1", "r-1", 2, dt.datetime.min.replace(tzinfo=dt.UTC)), "start_at", "1970 to 9998", "0001"),
     (lambda: booking(NOON), "end_at", "after start_at", "12:00:00"),
     (lambda: booking(NOON - HOUR), "end_at", "after start_at", "11:00:00"),
     (lambda: booking(NOON + 24 * HOUR + MINUTE), "end_at", "24 hours", "12:01:00"),
@@ -110,11 +112,11 @@ REFUSED = [
     # Records
     (lambda: seats(tables=()), "tables", "one table or more", "()"),
     (lambda: seats(tables=("T1", "T1")), "tables", "each once", "('T1', 'T1')"),
-    (lambda: seats(blocked=LUNCH.shifted(MINUTE)), "blocked", "covers the turn", "12:01"),
+    (lambda: seats(blocked=LUNCH.shifted(MINUTE)), "blocked", "covers the turn", "12, 1"),
     (lambda: record(version=-1), "version", "from 0", "-1"),
     (lambda: record(state="confirmed"), "allocation", "assigned and confirmed", "None while confirmed"),
     (lambda: record(state="cancelled", allocation=seats()), "allocation", "assigned and confirmed", "cancelled"),
-    (lambda: make_change(make_booking(), Trigger.VERIFY).record and record(booking_id=""), "booking_id", "text", "''"),
+    (lambda: AssignmentRecord(booking_id="", restaurant_id="r-1"), "booking_id", "text", "''"),
     (
         lambda: attrs.evolve(make_change(make_booking(), *CONFIRM, tables=("T1",)), expected_version=1),
         "steps",
@@ -137,8 +139,9 @@ def test_what_cannot_be_is_refused(make, field, expected, got):
     with pytest.raises(ValueError, match=f"^{field}: expected ") as refused:
         make()
     said = str(refused.value)
-    assert expected in said.partition(", got ")[0] or expected in said
-    assert got in said.rpartition("got ")[2]
+    wanted, _, found = said.rpartition("got ")
+    assert expected in wanted
+    assert got in found
 
 
 @pytest.mark.parametrize(
@@ -280,13 +283,11 @@ def test_a_venues_version_is_a_digest_of_the_rest():
         make_venue(tables=5),
         make_venue("r-2"),
         make_venue(post_buffer_minutes=20),
-        attrs.evolve(base, timezone="Europe/Paris", version=venue().version),
         venue(),
         Venue("r-1", "Europe/London", FloorPlan([Table("T1", 4, tags={"quiet"})])),
         Venue("r-1", "Europe/London", FloorPlan([Table("T1", 4, priority=1)])),
         Venue("r-1", "Europe/Paris", FloorPlan([Table("T1", 4)])),
     ]
-    del others[3]
     assert len({one.version for one in (base, *others)}) == len(others) + 1
     assert Venue("r-1", "UTC", FloorPlan([table()]), version="7").version == "7"
 

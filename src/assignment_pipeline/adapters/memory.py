@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import PENDING, Booking
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
     AssignmentChange,
@@ -29,6 +29,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import (
+    CLAIM,
     AssignmentContext,
     Clock,
     Due,
@@ -43,14 +44,6 @@ from assignment_pipeline.ports import (
     Refused,
     Wanted,
 )
-
-CLAIM = dt.timedelta(seconds=60)
-
-_GUEST_STATUS = {
-    AssignmentState.CONFIRMED: "confirmed",
-    AssignmentState.CANCELLED: "cancelled",
-    AssignmentState.FAILED: "failed",
-}
 
 
 class MemoryHost:
@@ -117,7 +110,7 @@ class MemoryHost:
             for change in changes:
                 booking = self._bookings.get(change.record.booking_id) or change.record.booking
                 if booking is not None:
-                    status = _status_after(change) or booking.status
+                    status = change.guest_status or booking.status
                     self._bookings[booking.id] = attrs.evolve(booking, status=status)
 
     @contextlib.contextmanager
@@ -130,16 +123,6 @@ class MemoryHost:
             except BaseException:
                 self._bookings = before
                 raise
-
-
-def _status_after(change: AssignmentChange) -> str | None:
-    """What the change means to the guest; None if that has not changed. A review is not the guest's concern."""
-    state = change.record.state
-    if state in _GUEST_STATUS:
-        reached = any(step.from_state is not state and step.to_state is state for step in change.steps)
-        return _GUEST_STATUS[state] if reached else None
-    left = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
-    return PENDING if left else None
 
 
 class MemoryStore:

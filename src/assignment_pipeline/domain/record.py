@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.booking import PENDING, Booking
 from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, identifier, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
@@ -18,6 +18,11 @@ from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
 
 _COUNT = whole(0, 2**31)
+_GUEST_STATUS = {
+    AssignmentState.CONFIRMED: "confirmed",
+    AssignmentState.CANCELLED: "cancelled",
+    AssignmentState.FAILED: "failed",
+}
 
 
 class Owner(enum.StrEnum):
@@ -250,6 +255,20 @@ class AssignmentChange:
         if versions != list(range(before + 1, self.record.version + 1)):
             msg = f"steps: expected versions from {before + 1} to {self.record.version}, got {versions}"
             raise ValueError(msg)
+
+    @property
+    def guest_status(self) -> str | None:
+        """
+        What the change makes of the booking's status, for hosts that follow it; None if nothing.
+
+        A review is not the guest's concern, and who gives up confirmed tables is pending again.
+        """
+        state = self.record.state
+        if state in _GUEST_STATUS:
+            reached = any(step.from_state is not state and step.to_state is state for step in self.steps)
+            return _GUEST_STATUS[state] if reached else None
+        left = any(step.from_state is AssignmentState.CONFIRMED for step in self.steps)
+        return PENDING if left else None
 
     def check_version(self, current: AssignmentRecord | None) -> None:
         """

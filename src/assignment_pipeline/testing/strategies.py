@@ -28,7 +28,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 MINUTE = dt.timedelta(minutes=1)
 
 TIMEZONES = ("Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
-"""One without changes of the clock, one with half an hour of them, one off the full hour."""
+"""Some change the clock, one of them by half an hour; one is off the full hour."""
 
 NIGHTS = (
     dt.datetime(2031, 3, 9, 7, tzinfo=dt.UTC),  # New York springs forward.
@@ -156,7 +156,13 @@ def venues(
 
         policy: Which policies they have; any of `policies` unless told otherwise.
     """
-    return st.builds(Venue, identifiers(), st.sampled_from(TIMEZONES), floor or floors(), policy or policies())
+    return st.builds(
+        Venue,
+        identifiers(),
+        st.sampled_from(TIMEZONES),
+        floors() if floor is None else floor,
+        policies() if policy is None else policy,
+    )
 
 
 @st.composite
@@ -171,7 +177,7 @@ def bookings(
 
         start_at: When the parties arrive; any of `instants` unless told otherwise.
     """
-    start = draw(start_at or instants())
+    start = draw(instants() if start_at is None else start_at)
     stay = draw(st.one_of(st.none(), st.sampled_from([15, 60, 90, 24 * 60]), st.integers(1, 300)))
     return Booking(
         draw(identifiers()),

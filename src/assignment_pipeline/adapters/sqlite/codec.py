@@ -86,23 +86,26 @@ def _finite(value: Any) -> Any:
 # -- Bookings and records -----------------------------------------------------------------------------------------
 
 
+def booking_facts(booking: Booking) -> dict[str, Any]:
+    """A booking without its attributes, in words that SQLite and JSON know."""
+    return {
+        "id": booking.id,
+        "restaurant_id": booking.restaurant_id,
+        "party_size": booking.party_size,
+        "start_at": text_of(booking.start_at),
+        "end_at": optional_text_of(booking.end_at),
+        "seating": booking.seating.value,
+        "zone": booking.zone,
+        "accessible": booking.accessible,
+        "status": booking.status,
+    }
+
+
 def booking_text(booking: Booking | None) -> str | None:
     """A booking without its attributes, as JSON."""
     if booking is None:
         return None
-    return dumps(
-        {
-            "id": booking.id,
-            "restaurant_id": booking.restaurant_id,
-            "party_size": booking.party_size,
-            "start_at": text_of(booking.start_at),
-            "end_at": optional_text_of(booking.end_at),
-            "seating": booking.seating.value,
-            "zone": booking.zone,
-            "accessible": booking.accessible,
-            "status": booking.status,
-        }
-    )
+    return dumps(booking_facts(booking))
 
 
 def booking_of(text: str | None) -> Booking | None:

@@ -24,9 +24,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import Due, OnCommit
-
-CLAIM = dt.timedelta(seconds=60)
+from assignment_pipeline.ports import CLAIM, Due, OnCommit
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
 LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from assignment_pipeline.adapters.sqlite.codec import (
+    booking_facts,
     dumps,
     moment_of,
     optional_moment_of,
-    optional_text_of,
     policy_of,
     policy_text,
     text_of,
@@ -20,13 +20,12 @@ from assignment_pipeline.adapters.sqlite.codec import (
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.domain.booking import PENDING, Booking
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import Clock, Occupied
 
 _BOOKING = "id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status"
@@ -91,12 +90,6 @@ CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
 
 PUT_ADJACENT = "INSERT INTO table_adjacencies (restaurant_id, table_a, table_b) VALUES (?, ?, ?)"
 
-_GUEST_STATUS = {
-    AssignmentState.CONFIRMED: "confirmed",
-    AssignmentState.CANCELLED: "cancelled",
-    AssignmentState.FAILED: "failed",
-}
-
 
 class StandaloneHost:
     """
@@ -159,8 +152,7 @@ class StandaloneHost:
         rows = cursor_of(connection)
         for change in changes:
             record = change.record
-            status = _status_after(change)
-            facts = (record.state.value, record.version, record.strategy, status, record.booking_id)
+            facts = (record.state.value, record.version, record.strategy, change.guest_status, record.booking_id)
             if rows.execute(TELL_BOOKING, facts).rowcount == 0 and record.booking is not None:
                 rows.execute(PUT_BOOKING, self._row(record.booking))
                 rows.execute(TELL_BOOKING, facts)
@@ -191,29 +183,7 @@ class StandaloneHost:
         rows.executemany(PUT_ADJACENT, sorted((venue.id, *sorted(pair)) for pair in venue.floor.adjacent))
 
     def _row(self, booking: Booking) -> dict[str, Any]:
-        return {
-            "id": booking.id,
-            "restaurant_id": booking.restaurant_id,
-            "party_size": booking.party_size,
-            "start_at": text_of(booking.start_at),
-            "end_at": optional_text_of(booking.end_at),
-            "seating": booking.seating.value,
-            "zone": booking.zone,
-            "accessible": booking.accessible,
-            "status": booking.status,
-            "created_at": text_of(self._clock.now()),
-        }
-
-
-def _status_after(change: AssignmentChange) -> str | None:
-    """What the change means to the guest; None if that has not changed. A review is not the guest's concern."""
-    state = change.record.state
-    if any(step.from_state is not state and step.to_state is state for step in change.steps):
-        status = _GUEST_STATUS.get(state)
-        if status is not None:
-            return status
-    left = any(step.from_state is AssignmentState.CONFIRMED for step in change.steps)
-    return PENDING if left and state not in _GUEST_STATUS else None
+        return {**booking_facts(booking), "created_at": text_of(self._clock.now())}
 
 
 def _booking(row: tuple[Any, ...]) -> Booking:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -10,16 +9,15 @@ from typing import TypeVar
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.opening import translated
-from assignment_pipeline.adapters.sqlite.reads import Reads
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import AssignmentChange, StateChange
-from assignment_pipeline.ports import AssignmentContext, Due, LoadQuery, RecordPage, RecordQuery
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.ports import Due
 
 T = TypeVar("T")
 
 
-class JoinedStore:
+class JoinedStore(ReadingStore):
     """
     An `AssignmentStore` on a connection whose transaction is the host's. Made by `SQLiteStore.joined`.
 
@@ -72,10 +70,6 @@ class JoinedStore:
 
         return self._read(saved)
 
-    def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
-        return self._read(lambda connection: self._reads.load(connection, query))
-
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`; it lands with the host's transaction."""
         self._write(lambda connection: self._commits.commit(connection, changes))
@@ -87,22 +81,6 @@ class JoinedStore:
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return self._write(lambda connection: self._commits.due(connection, limit))
-
-    def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
-        return self._read(lambda connection: self._reads.records(connection, query))
-
-    def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
-        return self._read(lambda connection: self._reads.history(connection, booking_id))
-
-    def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
-        return self._read(lambda connection: self._reads.booking(connection, booking_id))
-
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
-        """See `AssignmentStore.unassigned`."""
-        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`."""

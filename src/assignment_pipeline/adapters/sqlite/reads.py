@@ -6,8 +6,8 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import attrs
 
@@ -29,6 +29,8 @@ from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import AssignmentContext, Clock, Host, LoadQuery, Occupied, RecordPage, RecordQuery
+
+T = TypeVar("T")
 
 LONGEST_BLOCKED = dt.timedelta(hours=36)
 """A turn of 24 hours between two buffers of 6: where to enter the span index, ahead of a window."""
@@ -236,3 +238,32 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     statement = f"SELECT {RECORD_COLUMNS} FROM assignment_records {where}ORDER BY booking_id LIMIT ?"  # noqa: S608
     return statement, [*values, limit]
+
+
+class ReadingStore:
+    """The methods of an `AssignmentStore` that only read, for a store that knows how to get at a connection."""
+
+    _reads: Reads
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        raise NotImplementedError
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._read(lambda connection: self._reads.load(connection, query))
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return self._read(lambda connection: self._reads.records(connection, query))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self._read(lambda connection: self._reads.history(connection, booking_id))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self._read(lambda connection: self._reads.booking(connection, booking_id))
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))

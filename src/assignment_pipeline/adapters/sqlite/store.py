@@ -14,24 +14,19 @@ from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
 from assignment_pipeline.adapters.sqlite.opening import locate, translated
-from assignment_pipeline.adapters.sqlite.reads import Reads
+from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.ports import (
-    AssignmentContext,
     Clock,
     Due,
     Host,
-    LoadQuery,
     OnCommit,
-    RecordPage,
-    RecordQuery,
 )
 
 T = TypeVar("T")
@@ -44,7 +39,7 @@ BACKLOG = 10_000
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteStore:
+class SQLiteStore(ReadingStore):
     """
     An `AssignmentStore` and `EventSink` in a SQLite file, for any number of threads and processes on one machine.
 
@@ -126,26 +121,6 @@ class SQLiteStore:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-
-    def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
-        return self._read(lambda connection: self._reads.load(connection, query))
-
-    def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
-        return self._read(lambda connection: self._reads.records(connection, query))
-
-    def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
-        return self._read(lambda connection: self._reads.history(connection, booking_id))
-
-    def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
-        return self._read(lambda connection: self._reads.booking(connection, booking_id))
-
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
-        """See `AssignmentStore.unassigned`."""
-        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`."""

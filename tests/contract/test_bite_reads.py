@@ -1,0 +1,184 @@
+"""The store's contract bites: what planning is shown."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+from assignment_pipeline.adapters.memory import MemoryStore
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
+from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.contracts.reads import Reads
+
+
+def loading(
+    change: Callable[[MemoryStore, AssignmentContext, LoadQuery], AssignmentContext | None],
+) -> type[MemoryStore]:
+    """A store whose contexts are changed."""
+
+    class Broken(MemoryStore):
+        def load(self, query: LoadQuery) -> AssignmentContext | None:
+            context = super().load(query)
+            return context and change(self, context, query)
+
+    return Broken
+
+
+def _some(taken: Iterable[Occupied], which: Callable[[Occupied], object]) -> tuple[Occupied, ...]:
+    return tuple(one for one in taken if which(one))
+
+
+SeesNoBlocks = loading(lambda _, c, __: attrs.evolve(c, taken=_some(c.taken, lambda one: one.reason is None)))
+SeesOursOnly = loading(lambda _, c, __: attrs.evolve(c, taken=_some(c.taken, lambda one: one.movable)))
+SeesOthersOnly = loading(lambda _, c, q: attrs.evolve(c, taken=_some(c.taken, lambda o: o.booking_id not in q.ids)))
+MovesAll = loading(lambda _, c, __: attrs.evolve(c, taken=[attrs.evolve(one, movable=True) for one in c.taken]))
+MovesNone = loading(lambda _, c, __: attrs.evolve(c, taken=[attrs.evolve(one, movable=False) for one in c.taken]))
+OldGeneration = loading(lambda _, c, __: attrs.evolve(c, generation=0))
+MachineTime = loading(lambda _, c, __: attrs.evolve(c, now=dt.datetime.now(dt.UTC)))
+NoHostBookings = loading(lambda _, c, __: attrs.evolve(c, bookings={}))
+NoRecords = loading(lambda _, c, __: attrs.evolve(c, records={}))
+
+
+class SeesTooLittle(MemoryStore):
+    """Loads the turn of a booking, and not what lies next to it."""
+
+    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
+        bookings = list(bookings)
+        spans = [venue.blocked(venue.turn(booking)) for booking in bookings]
+        return (one for one in super()._taken_for(venue, bookings) if any(map(one.window.overlaps, spans)))
+
+
+class SeesTooMuch(MemoryStore):
+    """Loads all that was ever taken."""
+
+    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
+        for tables in self._taken[venue.id].values():
+            yield from tables.values()
+
+
+class SeesOneWindow(MemoryStore):
+    """Looks around the first of several bookings."""
+
+    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
+        return super()._taken_for(venue, list(bookings)[:1])
+
+
+class GoesByTheRecord(MemoryStore):
+    """Plans around the time that a booking once had."""
+
+    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
+        known = [self._records[one.id].booking if one.id in self._records else one for one in bookings]
+        return super()._taken_for(venue, [one for one in known if one])
+
+
+class InventsBookings(MemoryStore):
+    """Answers for bookings that nobody knows."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        known = [key for key in query.booking_ids if key in self._records or self.host.booking(None, key)]
+        return super().load(attrs.evolve(query, booking_ids=tuple(known)))
+
+
+class KnowsByTheHostOnly(MemoryStore):
+    """Does not find a booking that only a record is left of."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        if any(self.host.booking(None, key) is None for key in query.booking_ids):
+            return None
+        return super().load(query)
+
+
+class HidesBookings(MemoryStore):
+    """Shows bookings of its own only."""
+
+    def booking(self, booking_id: str) -> Booking | None:
+        return self._records[booking_id].booking if booking_id in self._records else None
+
+
+class NoSchema(MemoryStore):
+    """Was never set up."""
+
+    def check_schema(self) -> None:
+        raise SchemaMismatchError("memory", "tables", "none")
+
+
+class CachesVenues(MemoryStore):
+    """Looks a restaurant up once."""
+
+    def _venue(self, restaurant_id: str) -> Venue:
+        cache: dict[str, Venue] = self.__dict__.setdefault("cache", {})
+        return cache.setdefault(restaurant_id, super()._venue(restaurant_id))
+
+
+class InventsVenues(MemoryStore):
+    """Has a floor for every restaurant."""
+
+    def _venue(self, restaurant_id: str) -> Venue:
+        with contextlib.suppress(AssignmentPipelineError):
+            return super()._venue(restaurant_id)
+        return make_venue(restaurant_id)
+
+
+class UnassignedWithRecords(MemoryStore):
+    """Lists bookings that were enqueued as unassigned."""
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Any, ...]:
+        return tuple(self.host.unassigned(None, since, limit))
+
+
+class UnassignedTooFew(MemoryStore):
+    """Counts the enqueued bookings against the limit."""
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Any, ...]:
+        return tuple(one for one in self.host.unassigned(None, since, limit) if one.id not in self._records)
+
+
+BROKEN: list[tuple[str, type[MemoryStore], str]] = [
+    ("sees no blocks", SeesNoBlocks, "all_that_is_taken_is_loaded"),
+    ("sees ours only", SeesOursOnly, "all_that_is_taken_is_loaded"),
+    ("sees others only", SeesOthersOnly, "all_that_is_taken_is_loaded"),
+    ("moves all", MovesAll, "what_may_be_moved_says_so"),
+    ("moves none", MovesNone, "what_may_be_moved_says_so"),
+    ("old generation", OldGeneration, "the_generation_is_the_rollouts"),
+    ("machine's time", MachineTime, "a_booking_that_is_passed_in_need_not_be_known"),
+    ("no host's bookings", NoHostBookings, "an_id_is_known_by_host_or_record"),
+    ("no records", NoRecords, "an_id_is_known_by_host_or_record"),
+    ("sees too little", SeesTooLittle, "planning_sees_as_far_as_it_looks"),
+    ("sees too much", SeesTooMuch, "planning_sees_as_far_as_it_looks"),
+    ("goes by the record", GoesByTheRecord, "the_window_goes_by_the_newest_word"),
+    ("one booking's window", SeesOneWindow, "a_day_is_loaded_at_once"),
+    ("invents bookings", InventsBookings, "an_unknown_id_is_answered_with_none"),
+    ("knows the host's only", KnowsByTheHostOnly, "a_cancelled_unknown_booking_is_loaded"),
+    ("hides the host's bookings", HidesBookings, "the_hosts_booking_is_handed_through"),
+    ("no schema", NoSchema, "the_schema_is_right"),
+    ("caches venues", CachesVenues, "a_changed_floor_is_loaded_changed"),
+    ("invents venues", InventsVenues, "an_unknown_restaurant_is_an_error"),
+    ("unassigned with records", UnassignedWithRecords, "the_unassigned_are_pending_and_have_no_record"),
+    ("unassigned too few", UnassignedTooFew, "the_unassigned_are_pending_and_have_no_record"),
+]
+
+
+@pytest.mark.parametrize(("kind", "test"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_broken_store_fails(kind, test, stores, failures):
+    """A store that breaks one promise fails the test of that promise."""
+    assert failures(Reads, stores(kind), test) == {test}
+
+
+def test_every_test_bites():
+    """There is no test in this part of the contract that no broken store fails."""
+    assert {name.removeprefix("test_") for name in dir(Reads) if name.startswith("test_")} == {
+        case[2] for case in BROKEN
+    }
+
+
+def test_the_reference_passes(stores, failures):
+    """What is not broken passes every test, run as the broken ones are."""
+    assert failures(Reads, stores(MemoryStore)) == set()

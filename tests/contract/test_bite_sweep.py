@@ -1,0 +1,216 @@
+"""The store's contract bites: claims and waking."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import attrs
+import pytest
+
+from assignment_pipeline.adapters.memory import MemoryStore
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import Due
+from assignment_pipeline.testing import FakeClock
+from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.contracts.sweep import Sweep
+
+
+class KeepsTheSchedule(MemoryStore):
+    """Leaves it at the minute that a claim has given."""
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        before = dict(self._records)
+        super().commit(changes)
+        for key, record in before.items():
+            self._records[key] = attrs.evolve(self._records[key], next_attempt_at=record.next_attempt_at)
+
+
+class ShowsWithoutClaiming(MemoryStore):
+    """Hands out the same booking to everyone."""
+
+    def _claim(self, booking_id: str, now: dt.datetime) -> Due:
+        due = super()._claim(booking_id, now)
+        self._records[booking_id] = attrs.evolve(self._records[booking_id], next_attempt_at=now)
+        return due
+
+
+class ForgetsDeliveries(MemoryStore):
+    """Does not count how often it hands a booking out."""
+
+    def _claim(self, booking_id: str, now: dt.datetime) -> Due:
+        due = super()._claim(booking_id, now)
+        self._records[booking_id] = attrs.evolve(self._records[booking_id], deliveries=0)
+        return attrs.evolve(due, deliveries=1)
+
+
+class ClaimsForEver(MemoryStore):
+    """Never hands out again what was claimed once."""
+
+    def _claim(self, booking_id: str, now: dt.datetime) -> Due:
+        due = super()._claim(booking_id, now)
+        self._records[booking_id] = attrs.evolve(self._records[booking_id], next_attempt_at=None)
+        return due
+
+
+class ClaimsWithoutLimit(MemoryStore):
+    """Claims all that is due."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        return super().due(10_000)
+
+
+class ClaimsTheNewest(MemoryStore):
+    """Lets the longest due wait."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        waiting = dict(self._records)
+        claimed = list(super().due(10_000))
+        keep = claimed[::-1][:limit]
+        self._records |= {due.booking_id: waiting[due.booking_id] for due in claimed if due not in keep}
+        return tuple(keep)
+
+
+class ClaimsLegacys(MemoryStore):
+    """Sweeps what legacy answers for."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        for key, record in self._records.items():
+            self._records[key] = attrs.evolve(record, owner=Owner.PIPELINE)
+        return super().due(limit)
+
+
+class ClaimsEarly(MemoryStore):
+    """Hands bookings out a moment before they are due."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        clock = self.clock
+        self.clock = FakeClock(clock.now() + dt.timedelta(seconds=1))
+        try:
+            return super().due(limit)
+        finally:
+            self.clock = clock
+
+
+class ClaimsPendingOnly(MemoryStore):
+    """Leaves holds, reviews and work in the middle where they are."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        return tuple(
+            due
+            for due in super().due(limit)
+            if self._records[due.booking_id].state is AssignmentState.ASSIGNMENT_PENDING
+        )
+
+
+class WakesNobody(MemoryStore):
+    """Lets bookings wait though tables are free."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        return {}
+
+
+class WakesEverybody(MemoryStore):
+    """Has all bookings try again whatever came free."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        now = self.clock.now()
+        freed = any(self._records[key].tables and not after[key].tables for key in after if key in self._records)
+        rest = {key: record for key, record in self._records.items() if freed and key not in after}
+        return {key: attrs.evolve(record, next_attempt_at=now) for key, record in rest.items()}
+
+
+class WakesOnEveryCommit(MemoryStore):
+    """Has those that wait try again though nothing came free."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        now = self.clock.now()
+        return {
+            key: attrs.evolve(record, next_attempt_at=now)
+            for key, record in self._records.items()
+            if record.state is AssignmentState.ASSIGNMENT_PENDING and key not in after
+        }
+
+
+class WakesPendingOnly(MemoryStore):
+    """Leaves reviews alone that tables came free for."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        woken = super()._woken(after)
+        return {key: one for key, one in woken.items() if one.state is AssignmentState.ASSIGNMENT_PENDING}
+
+
+class WakesOnLeavingOnly(MemoryStore):
+    """Does not notice what a move leaves."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        return super()._woken({key: record for key, record in after.items() if not record.tables})
+
+
+class WakesItself(MemoryStore):
+    """Has who gives tables up try for them again."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        own = {key: one for key, one in after.items() if one.state is AssignmentState.ASSIGNMENT_PENDING}
+        now = self.clock.now()
+        return super()._woken(after) | {key: attrs.evolve(one, next_attempt_at=now) for key, one in own.items()}
+
+
+class WakesWithoutBuffers(MemoryStore):
+    """Goes by how long those that wait would sit, and forgets their buffers."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        freed = [self._records[key].allocation for key in after if key in self._records]
+        turns = {key: one.booking and make_venue().turn(one.booking) for key, one in super()._woken(after).items()}
+        return {
+            key: attrs.evolve(self._records[key], next_attempt_at=self.clock.now())
+            for key, turn in turns.items()
+            if any(one and turn and one.turn.overlaps(turn) for one in freed)
+        }
+
+
+class WakesWithVersion(MemoryStore):
+    """Counts waking as a transition, of which the history knows nothing."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        return {key: attrs.evolve(one, version=one.version + 1) for key, one in super()._woken(after).items()}
+
+
+BROKEN: list[tuple[str, type[MemoryStore], str]] = [
+    ("no claims", ShowsWithoutClaiming, "a_claim_is_exclusive"),
+    ("forgets deliveries", ForgetsDeliveries, "what_is_due_is_claimed"),
+    ("claims for ever", ClaimsForEver, "a_claim_is_exclusive"),
+    ("claims all", ClaimsWithoutLimit, "the_longest_due_come_first"),
+    ("claims the newest", ClaimsTheNewest, "the_longest_due_come_first"),
+    ("claims legacy's", ClaimsLegacys, "legacys_bookings_are_never_due"),
+    ("claims early", ClaimsEarly, "what_is_not_due_is_left_alone"),
+    ("claims pending only", ClaimsPendingOnly, "any_state_may_be_due"),
+    ("keeps the schedule", KeepsTheSchedule, "a_commit_sets_the_schedule"),
+    ("wakes nobody", WakesNobody, "freed_tables_wake_those_that_wait"),
+    ("wakes everybody", WakesEverybody, "freed_tables_wake_nobody_else"),
+    ("wakes for nothing", WakesOnEveryCommit, "what_keeps_its_tables_frees_none"),
+    ("wakes pending only", WakesPendingOnly, "freed_tables_wake_those_that_wait"),
+    ("wakes on leaving only", WakesOnLeavingOnly, "a_move_frees_what_it_leaves"),
+    ("wakes itself", WakesItself, "who_frees_is_not_woken_by_it"),
+    ("wakes without buffers", WakesWithoutBuffers, "the_buffers_count_when_tables_come_free"),
+    ("wakes with version", WakesWithVersion, "waking_moves_nothing_but_the_schedule"),
+]
+
+
+@pytest.mark.parametrize(("kind", "test"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_broken_store_fails(kind, test, stores, failures):
+    """A store that breaks one promise fails the test of that promise."""
+    assert failures(Sweep, stores(kind), test) == {test}
+
+
+def test_every_test_bites():
+    """There is no test in this part of the contract that no broken store fails."""
+    assert {name.removeprefix("test_") for name in dir(Sweep) if name.startswith("test_")} == {
+        case[2] for case in BROKEN
+    }
+
+
+def test_the_reference_passes(stores, failures):
+    """What is not broken passes every test, run as the broken ones are."""
+    assert failures(Sweep, stores(MemoryStore)) == set()

@@ -1,0 +1,95 @@
+"""The public API as a host uses it. Nobody runs this file: mypy reads it, and fails where a type has been lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import assert_type
+
+from assignment_pipeline import (
+    AssignmentRecord,
+    AssignmentResult,
+    AssignmentState,
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    Decision,
+    Event,
+    LegacyResult,
+    Occupied,
+    Settings,
+    SweepReport,
+    TimeWindow,
+    Trigger,
+    Venue,
+    step,
+)
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
+from assignment_pipeline.ports import AssignmentStore, EventSink, FlagResolver, Host, LockManager, RecordPage
+
+
+class OwnHost:
+    """A host is whatever has these methods."""
+
+    def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
+        return None
+
+    def venue(self, connection: sqlite3.Connection, restaurant_id: str, known_version: str | None) -> Venue | None:
+        return None
+
+    def occupied(self, connection: sqlite3.Connection, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
+        return ()
+
+    def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> Iterable[Booking]:
+        return ()
+
+
+class Regulars:
+    """A strategy is whatever has a name and weighs."""
+
+    name = "regulars"
+
+    def weigh(self, request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> float | None:
+        return -1.0 if request.booking.attributes.get("regular") else 0.0
+
+
+class Sink:
+    """A sink is whatever takes events."""
+
+    def emit(self, events: Sequence[Event]) -> None:
+        return None
+
+
+def legacy(booking: Booking) -> LegacyResult:
+    return LegacyResult(("T1",))
+
+
+def adapters(path: str, venue: Venue, flags: FlagResolver) -> None:
+    hosts: list[Host] = [OwnHost(), MemoryHost(venue), StandaloneHost()]
+    stores: list[AssignmentStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1], clock=SystemClock())]
+    locks: list[LockManager] = [SQLiteLockManager(path), MemoryLockManager(SystemClock())]
+    sinks: list[EventSink] = [Sink()]
+    Coordinator(
+        stores[0], flags=flags, locks=locks[0], legacy=legacy, sinks=sinks, strategies=[Regulars()], settings=Settings()
+    )
+
+
+def calls(coordinator: Coordinator, booking: Booking) -> None:
+    assert_type(coordinator.assign(booking, legacy=legacy), AssignmentResult)
+    assert_type(coordinator.assign_many([booking]), tuple[AssignmentResult, ...])
+    assert_type(coordinator.preview(booking), Decision)
+    assert_type(coordinator.enqueue(booking), AssignmentRecord | None)
+    assert_type(coordinator.record("b-1"), AssignmentRecord | None)
+    assert_type(coordinator.review_queue("r-1"), RecordPage)
+    assert_type(coordinator.sweep(), SweepReport)
+    assert_type(step(AssignmentState.CREATED, Trigger.VERIFY), AssignmentState)
+
+
+async def acalls(coordinator: AsyncCoordinator, booking: Booking) -> None:
+    assert_type(await coordinator.assign(booking, legacy=legacy), AssignmentResult)
+    assert_type(await coordinator.place(booking, ["T1"], actor="anna"), AssignmentResult)
+    assert_type(await coordinator.sweep(limit=5), SweepReport)
