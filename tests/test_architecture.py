@@ -13,7 +13,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 
 VALUES = {"domain", "errors", "lifecycle"}
 HEART = VALUES | {"flow", "planning", "ports"}
-WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "rollout"}
+WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "processes", "rollout"}
 LIBRARY = WIRING | {"__init__", "coordinator"}
 MAY_IMPORT = {
     "errors": set(),
@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "planning": VALUES,
     "ports": VALUES,
     "flow": VALUES | {"planning", "ports"},
-    "adapters": VALUES | {"clock", "ports"},
-    "circuit": VALUES | {"ports"},
-    "outbox": VALUES | {"ports"},
+    "processes": set(),
+    "adapters": VALUES | {"clock", "ports", "processes"},
+    "circuit": VALUES | {"ports", "processes"},
+    "outbox": VALUES | {"ports", "processes"},
     "rollout": HEART | {"clock"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
     "coordinator": WIRING,

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import threading
 
+from assignment_pipeline import processes
 from assignment_pipeline.ports import Clock
 
 
@@ -22,7 +23,7 @@ class CircuitState(enum.StrEnum):
     """Everything does, and the next answers decide."""
 
 
-class CircuitBreaker:
+class CircuitBreaker(processes.Watched):
     """
     Counts what the store answers, for one process.
 
@@ -48,6 +49,11 @@ class CircuitBreaker:
         self._failures = failures
         self._cooldown = cooldown.total_seconds()
         self._successes = successes
+        self.reset_in_child()
+        processes.watch(self)
+
+    def reset_in_child(self) -> None:
+        """See `Watched.reset_in_child`."""
         self._lock = threading.Lock()
         self._state = CircuitState.CLOSED
         self._count = 0

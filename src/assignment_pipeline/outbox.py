@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import queue
 import threading
-import weakref
 from collections.abc import Sequence
 
+from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.ports import EventSink
 
@@ -17,7 +15,7 @@ _LOG = logging.getLogger("assignment_pipeline")
 _EXIT_TIMEOUT = 2.0
 
 
-class Outbox:
+class Outbox(processes.Watched):
     """
     Hands events to sinks: at once to those that never block, behind a bounded queue to the others.
 
@@ -35,10 +33,17 @@ class Outbox:
         self._inline = tuple(sink for sink in sinks if getattr(sink, "inline", False))
         self._queued = tuple(sink for sink in sinks if not getattr(sink, "inline", False))
         self._capacity = capacity
+        self.reset_in_child()
+        processes.watch(self)
+
+    def reset_in_child(self) -> None:
+        """See `Watched.reset_in_child`: what was queued is the parent's to tell."""
         self._lock = threading.Lock()
-        self._pid = 0
-        self._queue: queue.Queue[tuple[Event, ...]] = queue.Queue(capacity)
-        _all.add(self)
+        self._queue: queue.Queue[tuple[Event, ...]] | None = None
+
+    def at_exit(self) -> None:
+        """See `Watched.at_exit`."""
+        self.flush(_EXIT_TIMEOUT)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Hand *events* to every sink. Never raises, never waits."""
@@ -47,27 +52,25 @@ class Outbox:
         for sink in self._inline:
             self._feed(sink, events)
         if self._queued:
-            self._start()
             try:
-                self._queue.put_nowait(tuple(events))
+                self._started().put_nowait(tuple(events))
             except queue.Full:
                 self.dropped += len(events)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the sinks have what was published, at most *timeout* seconds; whether they have."""
-        if self._pid != os.getpid():
+        waiting = self._queue
+        if waiting is None:
             return True
-        with self._queue.all_tasks_done:
-            return self._queue.all_tasks_done.wait_for(lambda: not self._queue.unfinished_tasks, timeout)
+        with waiting.all_tasks_done:
+            return waiting.all_tasks_done.wait_for(lambda: not waiting.unfinished_tasks, timeout)
 
-    def _start(self) -> None:
-        if self._pid == os.getpid():
-            return
+    def _started(self) -> queue.Queue[tuple[Event, ...]]:
         with self._lock:
-            if self._pid != os.getpid():
+            if self._queue is None:
                 self._queue = queue.Queue(self._capacity)
                 threading.Thread(target=self._work, args=(self._queue,), name="event-sinks", daemon=True).start()
-                self._pid = os.getpid()
+            return self._queue
 
     def _work(self, events: queue.Queue[tuple[Event, ...]]) -> None:
         while True:
@@ -82,12 +85,3 @@ class Outbox:
         except Exception:  # noqa: BLE001 - whatever it is, an assignment must not suffer from it
             self.failed += len(events)
             _LOG.warning("event sink %s failed", type(sink).__name__, exc_info=True)
-
-
-_all: weakref.WeakSet[Outbox] = weakref.WeakSet()
-
-
-@atexit.register
-def _flush_all() -> None:
-    for outbox in tuple(_all):
-        outbox.flush(_EXIT_TIMEOUT)

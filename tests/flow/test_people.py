@@ -64,6 +64,15 @@ def test_a_walk_in_is_placed(house, coordinator):
     assert house.record().version == 5
 
 
+def test_whoever_walks_in_now_is_in_time(house, coordinator):
+    """A booking is for a whole minute; the seconds since do not make it past."""
+    house.clock.advance(59 * SECOND)
+    now = house.clock.now().replace(second=0)
+    assert coordinator.place(house.booking(start_at=now), ["T2"], actor="anna").outcome is Outcome.CONFIRMED
+    house.clock.advance(SECOND)
+    assert coordinator.assign(house.booking("B2", start_at=now)).reason is Reason.IN_PAST
+
+
 def test_a_person_moves_a_booking(house, coordinator):
     """From where it sits to where it is wanted, if nobody moved it meanwhile."""
     booking = house.booking()

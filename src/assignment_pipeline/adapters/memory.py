@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline import processes
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
@@ -410,7 +411,7 @@ def _waits(record: AssignmentRecord) -> bool:
     )
 
 
-class MemoryLockManager:
+class MemoryLockManager(processes.Watched):
     """
     A `LockManager` for the threads of one process.
 
@@ -423,6 +424,11 @@ class MemoryLockManager:
     def __init__(self, clock: Clock, owner: str | None = None) -> None:
         self.clock = clock
         self.owner = owner or f"{platform.node()}:{os.getpid()}"
+        self.reset_in_child()
+        processes.watch(self)
+
+    def reset_in_child(self) -> None:
+        """See `Watched.reset_in_child`: what the parent's threads hold, they hold in the parent."""
         self._lock = threading.Lock()
         self._held: dict[str, list[Lease]] = {}
 

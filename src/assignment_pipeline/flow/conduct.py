@@ -123,8 +123,9 @@ class View:
         return self.context.bookings.get(self.call.booking_id)
 
     def request(self, booking: Booking) -> SeatingRequest:
-        """What the booking asks of the venue."""
-        return SeatingRequest.at(self.context.venue, booking, None if self.settings.replay else self.now)
+        """What the booking asks of the venue. Who arrives within this minute is in time."""
+        this_minute = self.now.replace(second=0, microsecond=0)
+        return SeatingRequest.at(self.context.venue, booking, None if self.settings.replay else this_minute)
 
     def floor(self, request: SeatingRequest) -> FloorSnapshot:
         """The floor as loaded, with the tables that others took meanwhile, without what the booking has itself."""

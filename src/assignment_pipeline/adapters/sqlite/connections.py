@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from assignment_pipeline.adapters.sqlite import processes
+from assignment_pipeline import processes
 from assignment_pipeline.adapters.sqlite.opening import connect, ensure_wal
 from assignment_pipeline.errors import StoreUnavailableError
 

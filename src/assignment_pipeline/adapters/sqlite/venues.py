@@ -6,7 +6,7 @@ import collections
 import sqlite3
 import threading
 
-from assignment_pipeline.adapters.sqlite import processes
+from assignment_pipeline import processes
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.ports import Host

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from assignment_pipeline.adapters.sqlite import processes
+from assignment_pipeline import processes
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.opening import HookError, primary_code, translate
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError

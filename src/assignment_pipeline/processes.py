@@ -1,10 +1,13 @@
 """
 What happens when the process forks, or ends.
 
-SQLite keeps a process-wide account of the locks that its connections hold on a file,
-and a fork copies the account without the locks: a connection that a child opens
+A child has one thread, and a copy of all that the others held: locks that nobody lets go of,
+queues that nobody empties. Whatever has such things is watched, and begins afresh in the child.
+
+SQLite is worse off. It keeps a process-wide account of the locks that its connections hold on
+a file, and a fork copies the account without the locks: a connection that a child opens
 beside inherited ones believes itself protected, and loses commits when the parent
-closes the file. So nothing may be open while the process forks.
+closes the file. So none may be open while the process forks.
 """
 
 from __future__ import annotations
