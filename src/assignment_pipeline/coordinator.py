@@ -9,6 +9,7 @@ from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode
 from assignment_pipeline.domain.venue import Venue
@@ -281,7 +282,7 @@ class Coordinator(_Base):
             VenueNotFoundError: The host has no such restaurant.
         """
         flow = review.place(
-            booking, tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
+            booking, as_tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
         )
         return self._run(flow)
 
@@ -487,7 +488,7 @@ class AsyncCoordinator(_Base):
     ) -> AssignmentResult:
         """See `Coordinator.place`."""
         flow = review.place(
-            booking, tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
+            booking, as_tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
         )
         return await self._run(flow)
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assignment_pipeline import Coordinator
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.floor import FloorPlan, Table
@@ -319,3 +320,17 @@ def test_a_change_without_a_transition_keeps_the_version():
     change = make_change(make_booking(), before=make_change(make_booking(), Trigger.VERIFY).record, pinned=True)
     assert isinstance(change, AssignmentChange)
     assert (change.steps, change.expected_version, change.record.version) == ((), 1, 1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LegacyResult("T12"),
+        lambda: Table("T12", 2, tags="window"),
+        lambda: Coordinator.in_memory().place(make_booking(), "T12", actor="anna"),
+    ],
+)
+def test_one_text_is_not_several(make):
+    """A table's id where a list of them belongs is not taken for the list of its letters."""
+    with pytest.raises(ValueError, match="expected several texts"):
+        make()

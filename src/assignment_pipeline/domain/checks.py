@@ -65,19 +65,26 @@ def to_utc(value: Any) -> Any:
     return value
 
 
+def _several(items: Iterable[Any]) -> Iterable[Any]:
+    if isinstance(items, str):
+        msg = f"expected several texts, such as a list of them, got one, {items!r}"
+        raise ValueError(msg)
+    return items
+
+
 def sorted_ids(ids: Iterable[str]) -> tuple[str, ...]:
     """The ids, sorted."""
-    return tuple(sorted(ids))
+    return tuple(sorted(_several(ids)))
 
 
 def as_tuple(items: Iterable[Any]) -> tuple[Any, ...]:
     """A tuple of them."""  # `tuple` itself, as a converter, has type checkers refuse every argument.
-    return tuple(items)
+    return tuple(_several(items))
 
 
 def as_frozenset(items: Iterable[Any]) -> frozenset[Any]:
     """A frozenset of them."""
-    return frozenset(items)
+    return frozenset(_several(items))
 
 
 def as_dict(items: Mapping[str, Any]) -> dict[str, Any]:

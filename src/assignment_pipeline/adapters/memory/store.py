@@ -1,19 +1,17 @@
-"""The ports in memory: what every other adapter is held to, and enough for a first try and for tests."""
+"""The store in memory: the reference that others are held to."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
-import platform
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import attrs
 
-from assignment_pipeline import processes
+from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
@@ -35,95 +33,12 @@ from assignment_pipeline.ports import (
     Clock,
     Due,
     Host,
-    Lease,
-    Leases,
     LoadQuery,
     Occupied,
     OnCommit,
     RecordPage,
     RecordQuery,
-    Refused,
-    Wanted,
 )
-
-
-class MemoryHost:
-    """
-    A host that keeps its bookings and venues in memory.
-
-    Args:
-        venues: The restaurants that it has.
-    """
-
-    def __init__(self, *venues: Venue) -> None:
-        self._lock = threading.RLock()
-        self._venues = {venue.id: venue for venue in venues}
-        self._bookings: dict[str, Booking] = {}
-        self._occupied: defaultdict[str, list[Occupied]] = defaultdict(list)
-
-    def put_venue(self, venue: Venue) -> None:
-        """Have a restaurant, or change it."""
-        with self._lock:
-            self._venues[venue.id] = venue
-
-    def put_booking(self, booking: Booking) -> None:
-        """Have a booking, or change it."""
-        with self._lock:
-            self._bookings[booking.id] = booking
-
-    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        """Take a table by other means than the pipeline's, as legacy or the staff do."""
-        with self._lock:
-            self._occupied[restaurant_id].append(occupied)
-
-    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """Undo `occupy`."""
-        with self._lock:
-            self._occupied[restaurant_id].remove(occupied)
-
-    def booking(self, connection: Any, booking_id: str) -> Booking | None:  # noqa: ARG002 - there is no connection
-        """See `Host.booking`."""
-        with self._lock:
-            return self._bookings.get(booking_id)
-
-    def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:  # noqa: ARG002
-        """See `Host.venue`."""
-        with self._lock:
-            venue = self._venues.get(restaurant_id)
-        if venue is None:
-            raise VenueNotFoundError(restaurant_id)
-        return None if venue.version == known_version else venue
-
-    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
-        """See `Host.occupied`."""
-        with self._lock:
-            return [taken for taken in self._occupied.get(restaurant_id, ()) if taken.window.overlaps(window)]
-
-    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:  # noqa: ARG002
-        """See `Host.unassigned`; it does not know which were enqueued, and leaves that to the store."""
-        with self._lock:
-            pending = [known for known in self._bookings.values() if known.is_pending and known.start_at > since]
-        return sorted(pending, key=lambda booking: (booking.start_at, booking.id))[: max(limit, 0)]
-
-    def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:  # noqa: ARG002
-        """Remember bookings that were passed in, and tell their guests how they came out."""
-        with self._lock:
-            for change in changes:
-                booking = self._bookings.get(change.record.booking_id) or change.record.booking
-                if booking is not None:
-                    status = change.guest_status or booking.status
-                    self._bookings[booking.id] = attrs.evolve(booking, status=status)
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Undo what happens to its bookings inside the block if the block raises."""
-        with self._lock:
-            before = dict(self._bookings)
-            try:
-                yield
-            except BaseException:
-                self._bookings = before
-                raise
 
 
 class MemoryStore:
@@ -133,7 +48,7 @@ class MemoryStore:
     Args:
         host: The host's side.
 
-        clock: The store's clock.
+        clock: The store's clock; this machine's unless told otherwise.
 
         on_commit: Called inside each commit, with None for the connection.
 
@@ -145,9 +60,9 @@ class MemoryStore:
 
     inline = True
 
-    def __init__(self, host: Host, *, clock: Clock, on_commit: OnCommit | None = None) -> None:
+    def __init__(self, host: Host, *, clock: Clock | None = None, on_commit: OnCommit | None = None) -> None:
         self.host = host
-        self.clock = clock
+        self.clock = clock or SystemClock()
         self.on_commit = on_commit
         self.generation = 0
         self.blocks: defaultdict[str, list[Occupied]] = defaultdict(list)
@@ -409,67 +324,3 @@ def _waits(record: AssignmentRecord) -> bool:
         record.state is AssignmentState.ASSIGNMENT_PENDING
         or (record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES)
     )
-
-
-class MemoryLockManager(processes.Watched):
-    """
-    A `LockManager` for the threads of one process.
-
-    Args:
-        clock: What leases expire by.
-
-        owner: Who its leases say they belong to; host and process unless told otherwise.
-    """
-
-    def __init__(self, clock: Clock, owner: str | None = None) -> None:
-        self.clock = clock
-        self.owner = owner or f"{platform.node()}:{os.getpid()}"
-        self.reset_in_child()
-        processes.watch(self)
-
-    def reset_in_child(self) -> None:
-        """See `Watched.reset_in_child`: what the parent's threads hold, they hold in the parent."""
-        self._lock = threading.Lock()
-        self._held: dict[str, list[Lease]] = {}
-
-    def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
-        with self._lock:
-            now = self.clock.now()
-            held = {want.key: [one for one in self._held.get(want.key, ()) if one.expires_at > now] for want in wanted}
-            leases = []
-            for want in wanted:
-                if len(held[want.key]) >= want.slots:
-                    return Refused(want.key)
-                lease = Lease(want.key, self.owner, os.urandom(16).hex(), now + ttl)
-                held[want.key].append(lease)
-                leases.append(lease)
-            self._held |= held
-            return Leases(tuple(leases))
-
-    def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
-        nonces = {lease.nonce for lease in leases.leases}
-        with self._lock:
-            for key in {lease.key for lease in leases.leases}:
-                left = [lease for lease in self._held.pop(key, ()) if lease.nonce not in nonces]
-                if left:
-                    self._held[key] = left
-
-
-class MemorySink:
-    """
-    An `EventSink` that keeps what it is told.
-
-    Attributes:
-        events: That, oldest first.
-    """
-
-    inline = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def emit(self, events: Sequence[Event]) -> None:
-        """See `EventSink.emit`."""
-        self.events.extend(events)

@@ -1,0 +1,102 @@
+"""A host that keeps its bookings and venues in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import (
+    AssignmentChange,
+)
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import (
+    Occupied,
+)
+
+
+class MemoryHost:
+    """
+    A host that keeps its bookings and venues in memory.
+
+    Args:
+        venues: The restaurants that it has.
+    """
+
+    def __init__(self, *venues: Venue) -> None:
+        self._lock = threading.RLock()
+        self._venues = {venue.id: venue for venue in venues}
+        self._bookings: dict[str, Booking] = {}
+        self._occupied: defaultdict[str, list[Occupied]] = defaultdict(list)
+
+    def put_venue(self, venue: Venue) -> None:
+        """Have a restaurant, or change it."""
+        with self._lock:
+            self._venues[venue.id] = venue
+
+    def put_booking(self, booking: Booking) -> None:
+        """Have a booking, or change it."""
+        with self._lock:
+            self._bookings[booking.id] = booking
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Take a table by other means than the pipeline's, as legacy or the staff do."""
+        with self._lock:
+            self._occupied[restaurant_id].append(occupied)
+
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Undo `occupy`."""
+        with self._lock:
+            self._occupied[restaurant_id].remove(occupied)
+
+    def booking(self, connection: Any, booking_id: str) -> Booking | None:  # noqa: ARG002 - there is no connection
+        """See `Host.booking`."""
+        with self._lock:
+            return self._bookings.get(booking_id)
+
+    def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:  # noqa: ARG002
+        """See `Host.venue`."""
+        with self._lock:
+            venue = self._venues.get(restaurant_id)
+        if venue is None:
+            raise VenueNotFoundError(restaurant_id)
+        return None if venue.version == known_version else venue
+
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+        """See `Host.occupied`."""
+        with self._lock:
+            return [taken for taken in self._occupied.get(restaurant_id, ()) if taken.window.overlaps(window)]
+
+    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:  # noqa: ARG002
+        """See `Host.unassigned`; it does not know which were enqueued, and leaves that to the store."""
+        with self._lock:
+            pending = [known for known in self._bookings.values() if known.is_pending and known.start_at > since]
+        return sorted(pending, key=lambda booking: (booking.start_at, booking.id))[: max(limit, 0)]
+
+    def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:  # noqa: ARG002
+        """Remember bookings that were passed in, and tell their guests how they came out."""
+        with self._lock:
+            for change in changes:
+                booking = self._bookings.get(change.record.booking_id) or change.record.booking
+                if booking is not None:
+                    status = change.guest_status or booking.status
+                    self._bookings[booking.id] = attrs.evolve(booking, status=status)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Undo what happens to its bookings inside the block if the block raises."""
+        with self._lock:
+            before = dict(self._bookings)
+            try:
+                yield
+            except BaseException:
+                self._bookings = before
+                raise
