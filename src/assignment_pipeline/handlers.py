@@ -97,9 +97,11 @@ class Wiring:
 
     def answered(self, effect: Effect[Any]) -> None:
         """Take note of an answer."""
-        if effect.port is Port.STORE:
-            self.process.circuit.succeeded()
-        if isinstance(effect, Commit) and self.publishes:
+        if not isinstance(effect, Commit):
+            return
+        # Only a commit proves that the store works: one that can be read, and not written, has to open the circuit.
+        self.process.circuit.succeeded()
+        if self.publishes:
             self.process.outbox.publish([event for change in effect.changes for event in change.events])
 
 

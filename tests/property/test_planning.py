@@ -16,6 +16,7 @@ from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weig
 from assignment_pipeline.domain.result import IMPOSSIBLE
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.planning.occupancy import Occupancy
 from assignment_pipeline.planning.strategies import ZoneBalance, ZonePreference
 
 EVENING = dt.datetime(2031, 5, 2, 17, 0, tzinfo=dt.UTC)
@@ -225,6 +226,17 @@ def test_a_gap_too_short_to_sell_is_avoided():
     assert plan.tables == ("T2",)
     worse = TableEngine().evaluate(SeatingRequest.at(venue, TWO), ["T1"], floor).plan
     assert worse.parts["gap"] == pytest.approx(0.03 * 2 * 12)
+
+
+def test_a_gap_is_measured_to_whoever_comes_next():
+    """However long before anyone else on the floor the party sits."""
+    window = TimeWindow(EVENING + dt.timedelta(hours=3), EVENING + dt.timedelta(hours=5))
+    occupancy = Occupancy({"T1": 0}, [Occupied(table_id="T1", window=window)])
+    for minutes in (30, 90, 179, 180):
+        party = TimeWindow(EVENING, EVENING + dt.timedelta(minutes=minutes))
+        assert occupancy.gaps(0, party) == (None, 180 - minutes)
+    late = TimeWindow(window.end + dt.timedelta(minutes=40), window.end + dt.timedelta(minutes=90))
+    assert occupancy.gaps(0, late) == (40, None)
 
 
 def test_priority_decides_between_equals_and_then_the_bookings_id():

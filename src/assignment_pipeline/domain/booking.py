@@ -15,6 +15,7 @@ MAX_PARTY = 500
 MAX_TURN = dt.timedelta(hours=24)
 
 PENDING = "pending"
+CANCELLED = "cancelled"
 
 
 class SeatingPreference(enum.StrEnum):

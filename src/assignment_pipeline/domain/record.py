@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import PENDING, Booking
+from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
 from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, identifier, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
@@ -20,7 +20,7 @@ from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
 _COUNT = whole(0, 2**31)
 _GUEST_STATUS = {
     AssignmentState.CONFIRMED: "confirmed",
-    AssignmentState.CANCELLED: "cancelled",
+    AssignmentState.CANCELLED: CANCELLED,
     AssignmentState.FAILED: "failed",
 }
 

@@ -44,8 +44,13 @@ def decide(view: View) -> Flow[Write | AssignmentResult]:
     answered = settled(view) or _too_early(view)
     if answered is not None:
         return (yield from answered)
-    booking, at_host = view.booking, view.at_host
-    if booking is None or not booking.is_pending or (at_host is not None and not at_host.is_pending):
+    return (yield from seek(view))
+
+
+def seek(view: View) -> Flow[Write | AssignmentResult]:
+    """The same, at once; where nobody wants tables any more, that is all."""
+    booking = view.booking
+    if booking is None or not view.is_wanted:
         if view.record is None:
             return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE))
         return (yield from close(view, view.record))

@@ -23,6 +23,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.changes import change, known
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
     Commit,
@@ -31,12 +32,13 @@ from assignment_pipeline.flow.effects import (
     LoadContext,
     LookUpChange,
     MakePlan,
+    Publish,
     ResolveFlags,
     TakeSlot,
 )
 from assignment_pipeline.flow.legacy import leave_to_legacy
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused, Wanted
 
@@ -118,6 +120,12 @@ class View:
         return self.record.state if self.record else AssignmentState.CREATED
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether the guest still waits for tables: by the booking that was passed, and by the host's."""
+        views = (self.booking, self.at_host or self.booking)
+        return all(booking is not None and booking.is_pending for booking in views)
+
+    @property
     def at_host(self) -> Booking | None:
         """The booking as the host knows it."""
         return self.context.bookings.get(self.call.booking_id)
@@ -175,14 +183,20 @@ def conduct(
         BookingNotFoundError: Only the booking's id was given, and nobody knows it.
         VenueNotFoundError: The host has no such restaurant.
     """
+    in_turn = False
     for _ in range(settings.tries):
         flags = yield from ResolveFlags(target.restaurant_id)
         call.mode = flags.mode
         if flags.mode is not Mode.ACTIVE:
             reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else Reason.SHADOW_UNAVAILABLE
             return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
+        if not in_turn:
+            answered = yield from _wait_for_no_one(call, target, settings, flags)
+            if answered is not None:
+                return answered
+            in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
         try:
-            return (yield from guarded(call, settings, _in_turn(call, target, settings, flags, decide)))
+            return (yield from guarded(call, settings, _until_landed(call, target, settings, flags, decide)))
         except StaleRolloutError:
             continue
         except SchemaMismatchError as error:
@@ -223,16 +237,19 @@ def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
         return False
     except CommitUnknownError as error:
         try:
-            return (yield from LookUpChange(restaurant_id, changes[0].id))
+            found = yield from LookUpChange(restaurant_id, changes[0].id)
         except StoreUnavailableError:
             raise error from None
+        if found:
+            yield from Publish(tuple(event for made in changes for event in made.events))
+        return found
     return True
 
 
-def _in_turn(
-    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide
-) -> Flow[AssignmentResult]:
-    """Never wait: for the circuit breaker, for the restaurant's limit, or for another worker."""
+def _wait_for_no_one(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision
+) -> Flow[AssignmentResult | None]:
+    """The answer where the circuit breaker, the restaurant's limit or another worker is in the way."""
     cooldown = yield from CheckCircuit()
     if cooldown:
         return (yield from later(call, Reason.CIRCUIT_OPEN, cooldown))
@@ -242,7 +259,7 @@ def _in_turn(
     if (yield from _is_refused(call, Hold((lock,), settings.lock_ttl))):
         return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
     call.note(EventType.START)
-    return (yield from _until_landed(call, target, settings, flags, decide))
+    return None
 
 
 def slot_at(restaurant_id: str, flags: FlagDecision) -> Wanted:
@@ -289,7 +306,10 @@ def _until_landed(
         # The booking as passed is the truth, until the host changes its own while we are at it.
         if target.booking is None or view.at_host != first.at_host:
             view = attrs.evolve(view, booking=view.at_host)
-        decided = yield from decide(view)
+        if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
+            decided = yield from _elsewhere(view, view.booking)
+        else:
+            decided = yield from decide(view)
         if isinstance(decided, AssignmentResult):
             return decided
         try:
@@ -300,6 +320,22 @@ def _until_landed(
             if done:
                 return (yield from landed(call, decided))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
+    """A booking that has become another restaurant's: nothing of this one's is planned for it."""
+    record, reason = view.record, Reason.BOOKING_CHANGED
+    if record is None or record.state in SETTLED | SEATED:
+        return (yield from view.call.answer(Outcome.NOOP, reason, record=record))
+    follows = change(
+        view.call,
+        record,
+        restaurant_id=booking.restaurant_id,
+        booking=known(booking),
+        next_attempt_at=view.now,
+        deliveries=0,
+    )
+    return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
 
 
 def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known
@@ -33,6 +34,9 @@ TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
 """What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
 
 
+_AT_REST: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0}
+
+
 def settled(view: View) -> Flow[AssignmentResult] | None:
     """The answer where `assign` has nothing to do, or None where it has."""
     record, answer = view.record, view.call.answer
@@ -58,13 +62,14 @@ def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]
     """What is written of *decision*: tables, another attempt, or a case for a person."""
     draw = yield from Draw()
     record, settings = view.record, view.settings
-    retries = (record.retries if record else 0) + 1
+    starts_over = record is None or view.state in SEATED or view.state is _S.MANUAL_REVIEW
+    retries = 1 if record is None or starts_over else record.retries + 1
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
     reason, begin = decision.refusal, TO_BEGIN[view.state]
     triggers: tuple[Trigger, ...]
     if decision.plan is not None:
         triggers, outcome = (*begin, _T.SEAT, _T.CONFIRM), Outcome.CONFIRMED
-        facts.update(allocation=allocation(request, decision.plan), strategy=decision.plan.strategy)
+        facts.update(allocation=allocation(request, decision.plan), strategy=decision.plan.strategy, retries=0)
         if settings.confirmation is Confirmation.EXTERNAL:
             triggers, outcome = (*begin, _T.SEAT), Outcome.ASSIGNED
             facts.update(next_attempt_at=view.now + settings.hold_ttl)
@@ -80,6 +85,9 @@ def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]
     else:
         triggers, outcome = (*begin, _T.ESCALATE), Outcome.MANUAL_REVIEW
         facts.update(retries=retries, reason=reason)
+        if view.state is _S.CREATED:
+            # Tables freed since the floor was read have found nobody to wake: the sweep looks once more.
+            facts.update(next_attempt_at=view.now)
     return (yield from write(view, request, decision, triggers, outcome, **facts))
 
 
@@ -103,6 +111,7 @@ def write(
         took=took,
         attempt=attempt(record, decision, view.now),
         assumed=assumed(view.context, request.booking.id, view.generation),
+        restaurant_id=request.booking.restaurant_id,
         booking=known(request.booking),
         attempts=(record.attempts if record else 0) + 1,
         deliveries=0,
@@ -116,6 +125,11 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
     gone = view.booking is None
     reason = Reason.BOOKING_GONE if gone else Reason.TERMINAL_STATE
     took = yield from view.call.elapsed()
+    at_host = view.at_host or view.booking
+    if at_host is not None and at_host.status != CANCELLED:
+        # Somebody else has seen to it, and what became of it is not ours to tell.
+        rests = change(view.call, record, assumed=assumed(view.context, record.booking_id), **_AT_REST)
+        return Write(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
         view.call,
         record,

@@ -248,6 +248,17 @@ class Emit(Effect[None]):
 
 
 @attrs.frozen(eq=False)
+class Publish(Effect[None]):
+    """Tell the sinks of what the store has, and of which it is known only now."""
+
+    port = Port.PROCESS
+    events: tuple[Event, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.outbox.publish(self.events)
+
+
+@attrs.frozen(eq=False)
 class Apart(Effect[T]):
     """Another flow, driven to its end by itself: it lets go of its own locks then."""
 

@@ -13,10 +13,10 @@ from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
 from assignment_pipeline.flow.conduct import Target, View, Write, conduct
-from assignment_pipeline.flow.decide import seat, write
+from assignment_pipeline.flow.decide import seat, settled, write
 from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
 
@@ -37,10 +37,13 @@ def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
         return (yield from assign.decide(view))
     if record.state in SEATED:
         return (yield from _reseat(view, record, booking, keep=keep))
-    if record.state is AssignmentState.MANUAL_REVIEW:
+    if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
         request = view.request(booking)
         return (yield from seat(view, request, (yield from view.plan(request))))
-    return (yield from assign.decide(view))
+    if record.state not in SETTLED and record.booking is not None and not booking.same_request(record.booking):
+        return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
+    answered = settled(view)
+    return (yield from answered if answered is not None else assign.decide(view))
 
 
 def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: bool) -> Flow[Write | AssignmentResult]:

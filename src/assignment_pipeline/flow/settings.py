@@ -95,5 +95,5 @@ class Settings:
         ``draw * min(max_backoff, backoff * 2 ** (retry - 1))``, after M. Brooker, "Exponential Backoff And
         Jitter", AWS Architecture Blog, 2015.
         """
-        longest: dt.timedelta = min(self.max_backoff, self.backoff * 2 ** (retry - 1))
-        return draw * longest
+        longest = min(self.max_backoff.total_seconds(), self.backoff.total_seconds() * 2.0 ** (retry - 1))
+        return dt.timedelta(seconds=draw * longest)

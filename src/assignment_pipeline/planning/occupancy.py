@@ -77,9 +77,10 @@ class Occupancy:
         start, end = self.span(window)
         taken = self.taken[position]
         before, after = taken & ((1 << start) - 1), taken >> end
+        cut_off = end - (_minute(window.end) - self.origin)  # What of the gap lies before the origin.
         return (
             start - before.bit_length() if before else None,
-            (after & -after).bit_length() - 1 if after else None,
+            cut_off + (after & -after).bit_length() - 1 if after else None,
         )
 
 
