@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 
 import pytest
@@ -122,7 +124,7 @@ def test_more_bookings_can_follow(cli, small, day_file, tmp_path):
 
 
 def test_a_changed_booking_is_assigned_as_it_is_now(cli, small, day_file, tmp_path):
-    """The file is the truth: a party that has grown gets other tables, if there are any."""
+    """The file is the truth: a party that has grown gets other tables, or a person to see to it."""
     db = tmp_path / "day.sqlite3"
     cli("assign", day_file(small), "--db", db)
     small["bookings"][0]["party_size"] = 3
@@ -130,7 +132,7 @@ def test_a_changed_booking_is_assigned_as_it_is_now(cli, small, day_file, tmp_pa
     assert (rows[0]["outcome"], rows[0]["tables"]) == ("confirmed", ["G1"])
     small["bookings"][0]["party_size"] = 4
     rows = cli("assign", day_file(small), "--db", db, "--json").json["assignments"]
-    assert (rows[0]["outcome"], rows[0]["tables"]) == ("confirmed", ["G1"])
+    assert (rows[0]["outcome"], rows[0]["tables"]) == ("manual_review", [])
 
 
 def test_a_booking_that_was_cancelled_gives_up_its_tables(cli, small, day_file, problems, tmp_path):
@@ -266,3 +268,37 @@ def test_a_run_that_was_killed_can_be_repeated(start, cli, made_up, day_file, pr
     assert process.returncode != 0
     ended = cli("assign", path, "--db", db, "--json")
     assert (ended.code, problems(document, ended.json)) == (0, [])
+
+
+def test_a_changed_booking_is_never_shown_at_tables_too_small_for_it(tmp_path):
+    """On the same database the file is the truth: a party that outgrew its table gives it up."""
+    day = {
+        "restaurant": {"id": "R", "timezone": "UTC"},
+        "tables": [{"id": "T1", "capacity": 2}],
+        "bookings": [{"id": "B1", "party_size": 2, "start_at": "2031-05-16T19:00:00Z"}],
+    }
+    path, db = tmp_path / "day.json", tmp_path / "day.db"
+    shown = []
+    for size in (2, 9, 9):
+        day["bookings"][0]["party_size"] = size
+        path.write_text(json.dumps(day), encoding="utf-8")
+        command = [sys.executable, "-m", "assignment_pipeline", "assign", str(path), "--db", str(db), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        shown.append(json.loads(done.stdout))
+    assert [(each["confirmed"], each["covers"]) for each in shown] == [(1, 2), (0, 0), (0, 0)]
+    assert shown[1]["assignments"] == shown[2]["assignments"]
+    assert shown[1]["assignments"][0]["reason"] == "party_too_large"
+
+
+def test_a_read_only_database_is_refused_before_it_is_opened(tmp_path, made_up):
+    """Also for the superuser, whom the permissions would not stop; nothing is left beside it."""
+    path, db = tmp_path / "day.json", tmp_path / "day.db"
+    path.write_text(json.dumps(made_up(3)), encoding="utf-8")
+    command = [sys.executable, "-m", "assignment_pipeline", "assign", str(path), "--db", str(db), "--json"]
+    subprocess.run(command, capture_output=True, timeout=60, check=True)
+    db.chmod(0o444)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert f"{db}: expected a SQLite database that can be written to" in done.stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["day.db", "day.json"]

@@ -88,7 +88,8 @@ def _see_to(coordinator: Coordinator, booking: Booking, trigger: str) -> Assignm
         return coordinator.cancel(booking.id, booking.restaurant_id)
     result = coordinator.assign(booking, trigger=trigger)
     if result.reason is Reason.BOOKING_CHANGED:
-        return coordinator.reassign(booking, keep=True)
+        # What it had may not do for what it asks now: it must not be reported at tables too small for it.
+        return coordinator.reassign(booking, keep=False)
     return result
 
 

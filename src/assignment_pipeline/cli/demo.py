@@ -13,9 +13,11 @@ import typer
 from assignment_pipeline.cli import report
 from assignment_pipeline.cli.assign import put, run, workplace
 from assignment_pipeline.cli.evening import BOOKINGS, evening, upcoming_saturday
-from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.service_file import service_document
+
+FIRST_YEAR, LAST_YEAR = 1973, 9997
 
 
 def demo(
@@ -39,6 +41,8 @@ def demo(
     A restaurant with 40 tables, a busy Saturday, and some guests that cannot be
     seated. The same seed makes the same evening.
     """
+    if date is not None and not FIRST_YEAR <= date.year <= LAST_YEAR:
+        refuse("--date", f"a date in the years {FIRST_YEAR} to {LAST_YEAR}", f"{date:%Y-%m-%d}")
     day_of = date.date() if date else upcoming_saturday(dt.datetime.now().astimezone().date())
     service = evening(day_of, seed=seed, bookings=bookings)
     if service_file:

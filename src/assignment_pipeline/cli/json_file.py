@@ -156,7 +156,8 @@ class Node:
                 raise
             key = (names or {}).get(complaint["field"], complaint["field"])
             raw = self.value.get(key, ABSENT) if isinstance(self.value, dict) else ABSENT
-            got = complaint["got"] if isinstance(raw, list | dict | _Absent) else None
+            whole = isinstance(raw, list | dict | _Absent) and len(complaint["got"]) <= LONGEST_SHOWN
+            got = complaint["got"] if whole else None
             self.child(key, raw).refuse(complaint["expected"], got)
 
 

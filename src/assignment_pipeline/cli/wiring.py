@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -123,13 +124,23 @@ def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
     scheme, colon, rest = str(db).partition(":")
     if colon and (scheme in {"", "file"} or rest.startswith("/")):
         refuse("--db", "the path of a SQLite file", f"an address, {scheme}:...")  # It may hold a password.
-    if not db.exists():
-        if may_be_missing and db.absolute().parent.is_dir():
+    try:
+        there = db.exists()
+    except OSError as error:
+        refuse(str(db), "a SQLite database", f"one that cannot be reached ({error.strerror})")
+    if not there:
+        folder = db.absolute().parent
+        if may_be_missing and folder.is_dir():
+            if not os.access(folder, os.W_OK):
+                refuse(str(db), "a folder that can be written to", "one that cannot")
             return frozenset()
         got = "nothing there" if db.absolute().parent.is_dir() else f"no folder {db.absolute().parent}"
         refuse(str(db), "a SQLite database", got)
     if not db.is_file():
         refuse(str(db), "a SQLite database", "a directory" if db.is_dir() else "no regular file")
+    # Before it is opened, which leaves files beside it. The bits, because the superuser may write regardless.
+    if not db.stat().st_mode & 0o222 or not os.access(db, os.W_OK) or not os.access(db.absolute().parent, os.W_OK):
+        refuse(str(db), "a SQLite database that can be written to, in a folder that can", "a read-only one")
     try:
         with contextlib.closing(sqlite3.connect(f"{db.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute(f"PRAGMA busy_timeout = {READING_PATIENCE_MS}")
