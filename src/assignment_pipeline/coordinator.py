@@ -73,6 +73,13 @@ class _Base:
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
 
+    @classmethod
+    def in_memory(cls, *venues: Venue, **options: Any) -> Self:
+        """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
+        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
+        clock = options.get("clock") or SystemClock()
+        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)
@@ -131,13 +138,6 @@ class Coordinator(_Base):
     """
 
     store: AssignmentStore
-
-    @classmethod
-    def in_memory(cls, *venues: Venue, **options: Any) -> Coordinator:
-        """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
-        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
-        clock = options.get("clock") or SystemClock()
-        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
 
     def __enter__(self) -> Self:
         return self
@@ -404,13 +404,6 @@ class AsyncCoordinator(_Base):
 
     A task that is cancelled waits for the question that it has put to a port, and lets go of its lock.
     """
-
-    @classmethod
-    def in_memory(cls, *venues: Venue, **options: Any) -> AsyncCoordinator:
-        """See `Coordinator.in_memory`."""
-        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
-        clock = options.get("clock") or SystemClock()
-        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
 
     async def __aenter__(self) -> Self:
         return self

@@ -114,3 +114,8 @@ def change(
         events=events,
         assumed=assumed,
     )
+
+
+def rest(call: Call, record: AssignmentRecord, assumed: Assumed | None = None) -> AssignmentChange:
+    """Nothing but that the sweep need not see to *record* any more."""
+    return change(call, record, assumed=assumed, next_attempt_at=None, deliveries=0)

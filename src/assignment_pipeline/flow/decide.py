@@ -7,11 +7,11 @@ from typing import Any
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
-from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known
+from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.conduct import View, Write
 from assignment_pipeline.flow.effects import Draw, Flow
 from assignment_pipeline.flow.settings import Confirmation, Impossible
-from assignment_pipeline.lifecycle import SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
 _S, _T = AssignmentState, Trigger
@@ -34,9 +34,6 @@ TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
 """What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
 
 
-_AT_REST: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0}
-
-
 def settled(view: View) -> Flow[AssignmentResult] | None:
     """The answer where `assign` has nothing to do, or None where it has."""
     record, answer = view.record, view.call.answer
@@ -55,15 +52,16 @@ def settled(view: View) -> Flow[AssignmentResult] | None:
 
 def _has_changed(view: View, record: AssignmentRecord) -> bool:
     unlike = view.booking and record.booking and not view.booking.same_request(record.booking)
-    return bool(unlike) and record.state in (_S.ASSIGNED, _S.CONFIRMED, _S.MANUAL_REVIEW)
+    return bool(unlike) and record.state not in FINAL
 
 
 def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]:
     """What is written of *decision*: tables, another attempt, or a case for a person."""
     draw = yield from Draw()
     record, settings = view.record, view.settings
-    starts_over = record is None or view.state in SEATED or view.state is _S.MANUAL_REVIEW
-    retries = 1 if record is None or starts_over else record.retries + 1
+    retries = 1
+    if record is not None and record.state not in SEATED | {_S.MANUAL_REVIEW}:
+        retries += record.retries  # Whoever gives tables up, or comes back from a review, starts over.
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
     reason, begin = decision.refusal, TO_BEGIN[view.state]
     triggers: tuple[Trigger, ...]
@@ -128,7 +126,7 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
     at_host = view.at_host or view.booking
     if at_host is not None and at_host.status != CANCELLED:
         # Somebody else has seen to it, and what became of it is not ours to tell.
-        rests = change(view.call, record, assumed=assumed(view.context, record.booking_id), **_AT_REST)
+        rests = rest(view.call, record, assumed(view.context, record.booking_id))
         return Write(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
         view.call,

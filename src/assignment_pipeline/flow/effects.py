@@ -27,7 +27,6 @@ from assignment_pipeline.ports import (
 )
 
 T = TypeVar("T")
-A = TypeVar("A")
 
 Flow = Generator["Effect[Any]", Any, T]
 """A flow: yields effects, is sent their answers, and returns a `T`."""

@@ -7,11 +7,11 @@ from functools import partial
 
 import attrs
 
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.changes import assumed, change
+from assignment_pipeline.flow.changes import assumed, change, rest
 from assignment_pipeline.flow.conduct import Target, View, Write, conduct
 from assignment_pipeline.flow.decide import seat
 from assignment_pipeline.flow.effects import Apart, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
@@ -100,7 +100,7 @@ def take_up(due: Due, settings: Settings) -> Flow[AssignmentResult]:
             idle = change(call, record, deliveries=0)
             return Write(change=idle, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
         if record.state in SETTLED:
-            return Write(change=_put_down(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+            return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
         facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
         triggers, outcome = (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW
         return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
@@ -146,7 +146,7 @@ def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
     if _waits_for_tables(record):
         return (yield from _reconsider(view, record))
     if record.state in SETTLED:
-        return Write(change=_put_down(view.call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+        return Write(change=rest(view.call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
     return (yield from assign.decide(view))
 
 
@@ -157,15 +157,5 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
         decision = yield from view.plan(request)
         if decision.plan is not None:
             return (yield from seat(view, request, decision))
-    stays = change(
-        view.call,
-        record,
-        assumed=assumed(view.context, record.booking_id),
-        next_attempt_at=None,
-        deliveries=0,
-    )
+    stays = rest(view.call, record, assumed(view.context, record.booking_id))
     return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))
-
-
-def _put_down(call: Call, record: AssignmentRecord) -> AssignmentChange:
-    return change(call, record, next_attempt_at=None, deliveries=0)
