@@ -111,11 +111,14 @@ class LoadQuery:
         bookings: Bookings that are at hand.
 
         booking_ids: Bookings of which only the id is.
+
+        day: Also every booking with tables, or waiting for some, whose time overlaps this window.
     """
 
     restaurant_id: str
     bookings: tuple[Booking, ...] = ()
     booking_ids: tuple[str, ...] = ()
+    day: TimeWindow | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -43,6 +43,8 @@ class EventType(enum.StrEnum):
     HOLD_LOST = "coordinator.hold_lost"
     ERROR = "coordinator.error"
 
+    RESEATED = "booking.reseated"
+
     LEGACY_SUMMARY = "auto_assign.summary"
 
 

@@ -28,6 +28,19 @@ class AdjacencyMode(enum.StrEnum):
     """Each is adjacent to each other."""
 
 
+class Reseat(enum.StrEnum):
+    """Whether a booking may be given tables by moving others."""
+
+    AUTO = "auto"
+    """Yes: the moves are committed with it."""
+
+    SUGGEST = "suggest"
+    """A person decides: what would do is in the decision."""
+
+    OFF = "off"
+    """No."""
+
+
 def _wall_time(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, dt.time) or value.tzinfo is not None or value.second or value.microsecond:
         msg = f"{attribute.name}: expected a local time of day in whole minutes, got {value!r}"
@@ -133,6 +146,10 @@ class VenuePolicy:
 
         adjacency: Which sets of adjacent tables may be joined.
 
+        reseat: Whether bookings may be moved to make room for another.
+
+        freeze_minutes: Minutes before its arrival from which a party is not moved any more.
+
         retry_cutoff_minutes: Minutes before a party's arrival from which a refusal goes straight to a person.
 
         weights: What the engine's cost is made of.
@@ -145,6 +162,8 @@ class VenuePolicy:
     max_tables: int = attrs.field(default=3, validator=whole(1, 8))
     max_overage: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(0, MAX_PARTY)))
     adjacency: AdjacencyMode = attrs.field(default=AdjacencyMode.CONNECTED, converter=AdjacencyMode)
+    reseat: Reseat = attrs.field(default=Reseat.AUTO, converter=Reseat)
+    freeze_minutes: int = attrs.field(default=30, validator=whole(0, 24 * 60))
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, 24 * 60))
     weights: Weights = Weights()
 
@@ -162,6 +181,11 @@ class VenuePolicy:
     def retry_cutoff(self) -> dt.timedelta:
         """How long before a party's arrival a refusal goes straight to a person."""
         return dt.timedelta(minutes=self.retry_cutoff_minutes)
+
+    @property
+    def freeze(self) -> dt.timedelta:
+        """How long before its arrival a party is not moved any more."""
+        return dt.timedelta(minutes=self.freeze_minutes)
 
     @property
     def longest_turn(self) -> dt.timedelta:

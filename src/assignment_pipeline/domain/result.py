@@ -90,6 +90,24 @@ WAITS_FOR_TABLES = frozenset({Reason.NO_FIT, Reason.INFEASIBLE})
 
 
 @attrs.frozen
+class Move:
+    """
+    Other tables for a booking that has some already, at the same time.
+
+    Attributes:
+        booking_id: The booking.
+
+        origin: The ids of the tables that it gives up, sorted.
+
+        tables: Those that it gets instead, sorted.
+    """
+
+    booking_id: str
+    origin: tuple[str, ...] = attrs.field(converter=sorted_ids)
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+
+
+@attrs.frozen
 class Plan:
     """
     Tables for a booking, and what they cost.
@@ -101,13 +119,17 @@ class Plan:
 
         parts: What the cost is made of, by the name of the term or strategy. They add up to it.
 
-        strategy: What found it: ``optimal_fit``, ``adjacency``, ``manual`` or a host strategy's name.
+        strategy: What found it: ``optimal_fit``, ``adjacency``, ``reseating``, ``repack``, ``manual`` or a host
+            strategy's name.
+
+        moves: The bookings that have to make room first. All of them happen in one commit, in no order.
     """
 
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
     cost: float
     parts: Mapping[str, float] = attrs.field(converter=as_dict, hash=False)
     strategy: str
+    moves: tuple[Move, ...] = attrs.field(default=(), converter=as_tuple)
 
 
 @attrs.frozen(kw_only=True)
@@ -120,6 +142,8 @@ class Decision:
 
         refusal: Why there is none: `infeasible`, `no_fit`, or the rule by which there never can be one.
 
+        suggestion: A plan with moves that a person has to agree to, where the policy says so.
+
         runners_up: The next best plans, best first, at most three.
 
         turned_away: How many tables each rule turned away.
@@ -131,6 +155,7 @@ class Decision:
 
     plan: Plan | None = None
     refusal: Reason | None = None
+    suggestion: Plan | None = None
     runners_up: tuple[Plan, ...] = ()
     turned_away: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
     nearest: tuple[dt.datetime, ...] = ()

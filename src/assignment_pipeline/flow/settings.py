@@ -56,6 +56,10 @@ class Settings:
 
         tries: Plannings within one call, when others keep taking the tables first.
 
+        reseat_budget: For how long a few moves that make room are looked for, where nothing is free.
+
+        repack_budget: For how long moves are looked for in all, with the extra ``optimize``.
+
         lock_ttl: How long a lock is held at most.
 
         rate_retry: When to ask again where the restaurant had enough to do.
@@ -79,6 +83,8 @@ class Settings:
     backoff: dt.timedelta = _seconds(1)
     max_backoff: dt.timedelta = _seconds(30)
     tries: int = attrs.field(default=5, validator=whole(1, 100))
+    reseat_budget: dt.timedelta = _seconds(0.025)
+    repack_budget: dt.timedelta = _seconds(5)
     lock_ttl: dt.timedelta = _seconds(30)
     rate_retry: dt.timedelta = _seconds(2)
     outage_retry: dt.timedelta = _seconds(2)

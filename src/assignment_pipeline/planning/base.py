@@ -16,7 +16,17 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.planning.occupancy import Occupancy
 
-__all__ = ["Engine", "Evaluation", "FloorSnapshot", "Rule", "Seating", "SeatingRequest", "Strategy"]
+__all__ = [
+    "Budget",
+    "Engine",
+    "Evaluation",
+    "FloorSnapshot",
+    "Rule",
+    "Seating",
+    "SeatingRequest",
+    "Sitting",
+    "Strategy",
+]
 
 
 class Rule(enum.StrEnum):
@@ -67,6 +77,21 @@ class SeatingRequest:
         return attrs.evolve(self, turn=self.turn.shifted(by), blocked=self.blocked.shifted(by))
 
 
+@attrs.frozen
+class Sitting:
+    """
+    A party that has tables, and may be given others.
+
+    Attributes:
+        request: What it asked for, at the time at which it sits.
+
+        tables: The ids of its tables.
+    """
+
+    request: SeatingRequest
+    tables: tuple[str, ...]
+
+
 @attrs.frozen(eq=False)
 class FloorSnapshot:
     """
@@ -76,16 +101,32 @@ class FloorSnapshot:
         venue: The restaurant.
 
         occupancy: Which of its tables are taken when.
+
+        sitting: The parties among them that may be moved; none where that is not wanted, or was not looked up.
+
+        complete: Whether those are all whose tables `occupancy` calls movable: only then can it be proved that no
+            moves would do.
     """
 
     venue: Venue
     occupancy: Occupancy
+    sitting: tuple[Sitting, ...] = ()
+    complete: bool = False
 
     @classmethod
-    def of(cls, venue: Venue, taken: Iterable[Occupied], without: Collection[str] = ()) -> FloorSnapshot:
+    def of(
+        cls,
+        venue: Venue,
+        taken: Iterable[Occupied],
+        without: Collection[str] = (),
+        sitting: Iterable[Sitting] = (),
+    ) -> FloorSnapshot:
         """The floor of *venue* with what is *taken*, but for the bookings in *without*."""
         rows = [row for row in taken if row.booking_id is None or row.booking_id not in without]
-        return cls(venue, Occupancy(venue.floor.positions, rows))
+        parties = tuple(party for party in sitting if party.request.booking.id not in without)
+        known = {party.request.booking.id for party in parties}
+        complete = all(row.booking_id in known for row in rows if row.movable)
+        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete)
 
     def seating(self, *table_ids: str) -> Seating | None:
         """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""
@@ -130,11 +171,34 @@ class Evaluation:
     broken: tuple[Rule, ...]
 
 
+@attrs.frozen
+class Budget:
+    """
+    For how long moves may be looked for, where no table is free.
+
+    Attributes:
+        reseating: By the second tier, which looks for a few moves.
+
+        total: By all tiers together: what the second leaves is the third's.
+    """
+
+    reseating: dt.timedelta = dt.timedelta(milliseconds=25)
+    total: dt.timedelta = dt.timedelta(seconds=5)
+
+
+BUDGET = Budget()
+"""The usual budget."""
+
+
 class Engine(Protocol):
     """What finds tables."""
 
-    def plan(self, request: SeatingRequest, floor: FloorSnapshot) -> Decision:
-        """The best tables for *request*, or why there are none."""
+    def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
+        """
+        The best tables for *request*, or why there are none.
+
+        Where none are free, and the floor names the parties that may be moved, moves are looked for.
+        """
         ...
 
     def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:

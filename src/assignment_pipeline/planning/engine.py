@@ -16,7 +16,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
-from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
+from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 
 OPTIMAL_FIT = "optimal_fit"
 ADJACENCY = "adjacency"
@@ -120,7 +120,7 @@ class TableEngine:
         self._strategies = tuple(strategies)
         self._shelves: collections.OrderedDict[int, _Shelf] = collections.OrderedDict()
 
-    def plan(self, request: SeatingRequest, floor: FloorSnapshot) -> Decision:
+    def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:  # noqa: ARG002
         """The best tables for *request*, or why there are none."""
         strategies = self._strategies
         faults: list[str] = []

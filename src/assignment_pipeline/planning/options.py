@@ -1,0 +1,48 @@
+"""What the tiers that move parties work with: where a party could sit, and who would have to go where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.planning.base import SeatingRequest, Sitting
+
+
+@attrs.frozen(eq=False)
+class Option:
+    """
+    A place that a party may be given, whoever of those that could move sits there now.
+
+    Attributes:
+        seating: The tables.
+
+        cost: What they cost, in wasted seats, but for the gaps that depend on the neighbours in time.
+    """
+
+    seating: Seating
+    cost: float
+
+
+Options = Callable[[SeatingRequest], Sequence[Option]]
+"""
+Where a party may sit: the cheapest first.
+
+Size, wishes, rules and strategies allow it there, and nobody who cannot be moved has one of the tables at the time.
+"""
+
+
+@attrs.frozen(eq=False)
+class Arrangement:
+    """
+    A place for one more party, and how room is made for it.
+
+    Attributes:
+        option: Its place.
+
+        moves: Who moves, and where to: each party once.
+    """
+
+    option: Option
+    moves: tuple[tuple[Sitting, Option], ...]
