@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import Any, Self, TypeVar
 
@@ -9,9 +10,8 @@ from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Move
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow import assign, free, many, queue, review
 from assignment_pipeline.flow.conduct import Target
@@ -153,7 +153,12 @@ class Coordinator(_Base):
         return run(flow, SyncHandler(self._wiring(legacy)))
 
     def assign(
-        self, booking: Booking, *, trigger: str = assign.CREATION, legacy: LegacyPlanner | None = None
+        self,
+        booking: Booking,
+        *,
+        trigger: str = assign.CREATION,
+        legacy: LegacyPlanner | None = None,
+        deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """
         Find tables for *booking*, or say why there are none.
@@ -165,15 +170,25 @@ class Coordinator(_Base):
 
             legacy: The planner to run where the pipeline is off, instead of the one that is wired.
 
+            deadline: For how long moves that make room may be looked for, where no table is free, instead of
+                `Settings.reseat_budget` and `Settings.repack_budget`.
+
         Raises:
             VenueNotFoundError: The host has no such restaurant.
             Exception: Whatever the legacy planner raises.
         """
-        flow = assign.assign(Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
+        target = Target.of(booking, deadline)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return self._run(flow, legacy)
 
     def assign_id(
-        self, booking_id: str, restaurant_id: str, *, trigger: str = "queue", legacy: LegacyPlanner | None = None
+        self,
+        booking_id: str,
+        restaurant_id: str,
+        *,
+        trigger: str = "queue",
+        legacy: LegacyPlanner | None = None,
+        deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """
         `assign`, for queues: the host is asked for the booking.
@@ -182,7 +197,7 @@ class Coordinator(_Base):
             BookingNotFoundError: Nobody knows it.
             VenueNotFoundError: The host has no such restaurant.
         """
-        target = Target(booking_id, restaurant_id)
+        target = Target(booking_id, restaurant_id, deadline=deadline)
         flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return self._run(flow, legacy)
 
@@ -259,6 +274,7 @@ class Coordinator(_Base):
         actor: str,
         expect_version: int | None = None,
         allow: Collection[str] = (),
+        moves: Sequence[Move] = (),
     ) -> AssignmentResult:
         """
         Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
@@ -273,17 +289,19 @@ class Coordinator(_Base):
             allow: Names of rules to overrule, of `assignment_pipeline.planning.base.Rule`. That nobody else has the
                 tables cannot be overruled.
 
+            moves: Who makes room, all in one commit: those of a plan in `Decision.suggestion`.
+
         Raises:
             IllegalTransitionError: The assignment has ended.
-            PlacementRefusedError: The tables break rules that were not allowed away.
-            StaleRecordError: The record is not at *expect_version*.
+            PlacementRefusedError: The tables, of the booking or of one that is to move, break rules that were not
+                allowed away.
+            StaleRecordError: The record is not at *expect_version*, or one that is to move has moved on.
             TableConflictError: Somebody else has one of the tables.
             ValueError: *allow* names no rule, or one that cannot be overruled.
             VenueNotFoundError: The host has no such restaurant.
         """
-        flow = review.place(
-            booking, as_tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
-        )
+        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves)
+        flow = review.place(booking, wanted, self.settings, actor=actor)
         return self._run(flow)
 
     def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
@@ -426,9 +444,11 @@ class AsyncCoordinator(_Base):
         *,
         trigger: str = assign.CREATION,
         legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+        deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """See `Coordinator.assign`."""
-        flow = assign.assign(Target.of(booking), self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
+        target = Target.of(booking, deadline)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return await self._run(flow, legacy)
 
     async def assign_id(
@@ -438,9 +458,10 @@ class AsyncCoordinator(_Base):
         *,
         trigger: str = "queue",
         legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+        deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """See `Coordinator.assign_id`."""
-        target = Target(booking_id, restaurant_id)
+        target = Target(booking_id, restaurant_id, deadline=deadline)
         flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
         return await self._run(flow, legacy)
 
@@ -478,11 +499,11 @@ class AsyncCoordinator(_Base):
         actor: str,
         expect_version: int | None = None,
         allow: Collection[str] = (),
+        moves: Sequence[Move] = (),
     ) -> AssignmentResult:
         """See `Coordinator.place`."""
-        flow = review.place(
-            booking, as_tuple(tables), self.settings, actor=actor, expect_version=expect_version, allow=allow
-        )
+        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves)
+        flow = review.place(booking, wanted, self.settings, actor=actor)
         return await self._run(flow)
 
     async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:

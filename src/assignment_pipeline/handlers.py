@@ -155,7 +155,7 @@ class AsyncHandler:
         if isinstance(effect, Apart):
             return await arun(effect.flow, AsyncHandler(self._wiring))
         port = self._wiring.port(effect)
-        if effect.port in _ANSWERED_AT_ONCE:
+        if effect.port in _ANSWERED_AT_ONCE and not effect.takes_long:
             return effect.ask(port)
         if effect.port is Port.LEGACY:
             return await _ask(port, effect.ask)

@@ -11,8 +11,8 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import LegacyResult, Mode
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, StateChange
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES, LegacyResult, Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
@@ -41,6 +41,7 @@ __all__ = [
     "RecordQuery",
     "Refused",
     "Wanted",
+    "waits",
 ]
 
 # -- Time ---------------------------------------------------------------------------------------------------------
@@ -122,8 +123,47 @@ class LoadQuery:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of all of them."""
+        """The ids of all that are named."""
         return (*(booking.id for booking in self.bookings), *self.booking_ids)
+
+    def is_of_day(self, venue: Venue, record: AssignmentRecord) -> bool:
+        """Whether the record's booking sits, or waits for tables, in the time of the day."""
+        if self.day is None or record.restaurant_id != venue.id:
+            return False
+        if record.allocation is not None:
+            return record.allocation.blocked.overlaps(self.day)
+        return record.booking is not None and waits(record) and venue.turn(record.booking).overlaps(self.day)
+
+    def window(
+        self, venue: Venue, records: Mapping[str, AssignmentRecord], bookings: Mapping[str, Booking]
+    ) -> TimeWindow | None:
+        """
+        The time for which it matters what is taken, given what a store has found; None if none does.
+
+        Args:
+            venue: The restaurant.
+
+            records: The records of the bookings that are named, and of those of the day.
+
+            bookings: The host's view of them.
+        """
+        given = {booking.id: booking for booking in self.bookings}
+        windows = [] if self.day is None else [self.day]
+        for key in self.ids:
+            record = records.get(key)
+            booking = given.get(key) or bookings.get(key) or (record.booking if record else None)
+            windows += [] if booking is None else [venue.planning_window(booking)]
+        if self.day is not None:
+            windows += [record.allocation.blocked for record in records.values() if record.allocation]
+        return TimeWindow.around(windows) if windows else None
+
+
+def waits(record: AssignmentRecord) -> bool:
+    """Whether freed tables are news to it."""
+    return record.owner is Owner.PIPELINE and (
+        record.state is AssignmentState.ASSIGNMENT_PENDING
+        or (record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES)
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -138,7 +178,7 @@ class AssignmentContext:
 
         venue: The restaurant's floor and policy.
 
-        records: The records of the bookings asked for, by id, where there are any.
+        records: The records of the bookings asked for, and of the day, by id, where there are any.
 
         bookings: The host's view of them, by id, where it knows them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -12,11 +12,16 @@ import pytest
 
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
 from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.reads import Reads
+
+Records = Mapping[str, AssignmentRecord]
+Bookings = Mapping[str, Booking]
 
 
 def loading(
@@ -47,36 +52,55 @@ NoHostBookings = loading(lambda _, c, __: attrs.evolve(c, bookings={}))
 NoRecords = loading(lambda _, c, __: attrs.evolve(c, records={}))
 
 
-class SeesTooLittle(MemoryStore):
-    """Loads the turn of a booking, and not what lies next to it."""
+def looking(window: Callable[[LoadQuery, Venue, Records, Bookings], TimeWindow | None]) -> type[MemoryStore]:
+    """A store that looks at another time than the query says."""
 
-    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
-        bookings = list(bookings)
-        spans = [venue.blocked(venue.turn(booking)) for booking in bookings]
-        return (one for one in super()._taken_for(venue, bookings) if any(map(one.window.overlaps, spans)))
+    class Elsewhere(LoadQuery):
+        def window(self, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
+            return window(LoadQuery(**attrs.asdict(self, recurse=False)), venue, records, bookings)
 
+    class Broken(MemoryStore):
+        def load(self, query: LoadQuery) -> AssignmentContext | None:
+            return super().load(Elsewhere(**attrs.asdict(query, recurse=False)))
 
-class SeesTooMuch(MemoryStore):
-    """Loads all that was ever taken."""
-
-    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
-        for tables in self._taken[venue.id].values():
-            yield from tables.values()
+    return Broken
 
 
-class SeesOneWindow(MemoryStore):
-    """Looks around the first of several bookings."""
+def taking(is_of_day: Callable[[LoadQuery, Venue, AssignmentRecord], bool]) -> type[MemoryStore]:
+    """A store that takes other bookings for the day's."""
 
-    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
-        return super()._taken_for(venue, list(bookings)[:1])
+    class Otherwise(LoadQuery):
+        def is_of_day(self, venue: Venue, record: AssignmentRecord) -> bool:
+            return self.day is not None and is_of_day(self, venue, record)
+
+    class Broken(MemoryStore):
+        def load(self, query: LoadQuery) -> AssignmentContext | None:
+            return super().load(Otherwise(**attrs.asdict(query, recurse=False)))
+
+    return Broken
 
 
-class GoesByTheRecord(MemoryStore):
-    """Plans around the time that a booking once had."""
+def _only_the_turns(query: LoadQuery, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
+    found = {**bookings, **{booking.id: booking for booking in query.bookings}}
+    known = query.window(venue, records, bookings)
+    return TimeWindow.around(venue.blocked(venue.turn(one)) for one in found.values()) if found else known
 
-    def _taken_for(self, venue: Venue, bookings: Iterable[Any]) -> Iterator[Occupied]:
-        known = [self._records[one.id].booking if one.id in self._records else one for one in bookings]
-        return super()._taken_for(venue, [one for one in known if one])
+
+def _as_recorded(query: LoadQuery, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
+    known = {key: record.booking for key, record in records.items() if record.booking}
+    named = LoadQuery(restaurant_id=query.restaurant_id, booking_ids=query.ids, day=query.day)
+    return named.window(venue, records, {**bookings, **known})
+
+
+# Looks at the turn of a booking, and not at what lies next to it.
+SeesTooLittle = looking(_only_the_turns)
+SeesTooMuch = looking(lambda q, v, r, b: (w := q.window(v, r, b)) and w.widened(dt.timedelta(9), dt.timedelta(9)))
+SeesOneWindow = looking(lambda q, v, r, b: attrs.evolve(q, bookings=q.bookings[: not q.booking_ids]).window(v, r, b))
+GoesByTheRecord = looking(_as_recorded)
+ForgetsWhoWaits = taking(lambda q, v, r: r.allocation is not None and q.is_of_day(v, r))
+ForgetsWhoSits = taking(lambda q, v, r: r.allocation is None and q.is_of_day(v, r))
+TakesAllDays = taking(lambda _, v, r: r.restaurant_id == v.id)
+TakesAllRestaurants = taking(lambda q, v, r: q.is_of_day(v, attrs.evolve(r, restaurant_id=v.id)))
 
 
 class InventsBookings(MemoryStore):
@@ -154,7 +178,11 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("sees too little", SeesTooLittle, "planning_sees_as_far_as_it_looks"),
     ("sees too much", SeesTooMuch, "planning_sees_as_far_as_it_looks"),
     ("goes by the record", GoesByTheRecord, "the_window_goes_by_the_newest_word"),
-    ("one booking's window", SeesOneWindow, "a_day_is_loaded_at_once"),
+    ("one booking's window", SeesOneWindow, "several_are_loaded_at_once"),
+    ("forgets who waits", ForgetsWhoWaits, "everybody_of_a_day_is_loaded"),
+    ("forgets who sits", ForgetsWhoSits, "everybody_of_a_day_is_loaded"),
+    ("takes all days", TakesAllDays, "everybody_of_a_day_is_loaded"),
+    ("takes all restaurants", TakesAllRestaurants, "everybody_of_a_day_is_loaded"),
     ("invents bookings", InventsBookings, "an_unknown_id_is_answered_with_none"),
     ("knows the host's only", KnowsByTheHostOnly, "a_cancelled_unknown_booking_is_loaded"),
     ("hides the host's bookings", HidesBookings, "the_hosts_booking_is_handed_through"),

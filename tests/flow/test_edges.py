@@ -100,8 +100,8 @@ def test_tables_freed_while_a_first_refusal_was_made_are_noticed(house):
     fill(house, coordinator, start_at=soon)
 
     class FreedMeanwhile(TableEngine):
-        def plan(self, request, floor):
-            decision = super().plan(request, floor)
+        def plan(self, request, floor, *rest):
+            decision = super().plan(request, floor, *rest)
             coordinator.cancel("F1")
             return decision
 

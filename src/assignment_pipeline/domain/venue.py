@@ -145,6 +145,11 @@ class Venue:
                 return date
         return instant.astimezone(self.zone).date()
 
+    def service_day(self, date: dt.date) -> TimeWindow:
+        """The calendar day *date*, up to the end of the services that began on it."""
+        midnights = (self._instants(day, dt.time())[0] for day in (date, date + DAY))
+        return TimeWindow.around([TimeWindow(*midnights), *self._periods_of(date)])
+
     def _instants(self, date: dt.date, time: dt.time) -> tuple[dt.datetime, dt.datetime]:
         """Both readings of a local time; they differ only where a change of the clock repeats or skips it."""
         first, second = (dt.datetime.combine(date, time.replace(fold=fold), self.zone) for fold in (0, 1))

@@ -7,6 +7,7 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.conduct import Target, View, Write, conduct
 from assignment_pipeline.flow.decide import close, seat, settled
 from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 
@@ -55,7 +56,7 @@ def seek(view: View) -> Flow[Write | AssignmentResult]:
             return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE))
         return (yield from close(view, view.record))
     request = view.request(booking)
-    decision = yield from view.plan(request)
+    view, decision = yield from find(view, request)
     return (yield from seat(view, request, decision))
 
 

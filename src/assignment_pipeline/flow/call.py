@@ -62,6 +62,7 @@ class Call:
         self.noted: list[Event] = []
         self._changes = 0
         self._events = 0
+        self._others = 0
 
     @classmethod
     def begin(cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None) -> Flow[Call]:
@@ -71,6 +72,13 @@ class Call:
         call.now = yield from Now()
         call._started = yield from Monotonic()
         return call
+
+    def about(self, record: AssignmentRecord) -> Call:
+        """The same call, for what it does to another booking."""
+        self._others += 1
+        other = Call(record.booking_id, record.restaurant_id, self.trigger, self.actor)
+        other.id, other.mode, other.now = f"{self.id}/{self._others}", self.mode, self.now
+        return other
 
     def elapsed(self) -> Flow[dt.timedelta]:
         """How long the call has taken so far."""

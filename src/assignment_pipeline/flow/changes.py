@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
     Allocation,
     AssignmentChange,
@@ -47,6 +48,8 @@ def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetim
     number = (record.attempts if record else 0) + 1
     if decision.plan is None:
         facts = dict(decision.turned_away, nearest=", ".join(time.isoformat() for time in decision.nearest))
+        if decision.suggestion is not None:
+            facts.update(_moves(decision.suggestion), suggested=",".join(decision.suggestion.tables))
         return Attempt(
             number=number, result=AttemptResult.FAILURE, reason=decision.refusal, metadata=facts, created_at=now
         )
@@ -55,9 +58,15 @@ def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetim
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
-        metadata=dict(plan.parts, cost=plan.cost),
+        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan)),
         created_at=now,
     )
+
+
+def _moves(plan: Plan) -> dict[str, str]:
+    """Who makes room for it, as one line of an attempt's metadata."""
+    moves = (f"{move.booking_id}: {'+'.join(move.origin)} > {'+'.join(move.tables)}" for move in plan.moves)
+    return {"moves": ", ".join(moves)} if plan.moves else {}
 
 
 def known(booking: Booking) -> Booking:
@@ -75,12 +84,14 @@ def change(
     took: dt.timedelta = dt.timedelta(),
     attempt: Attempt | None = None,
     assumed: Assumed | None = None,
+    told: Sequence[Event] = (),
     **facts: Any,
 ) -> AssignmentChange:
     """
     What leads from *current* through *triggers* to a record with *facts*.
 
-    It carries an event a transition and, where it ends the call with an *outcome*, what was noted and that.
+    It carries an event a transition, what else is *told*, and, where it ends the call with an *outcome*, what was
+    noted and that.
 
     Raises:
         IllegalTransitionError: A trigger does not leave the state that it is fired in.
@@ -101,7 +112,7 @@ def change(
         )
         for number, trigger in enumerate(triggers, start=1)
     )
-    events = [call.transition(step) for step in steps]
+    events = [*(call.transition(step) for step in steps), *told]
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
         events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]

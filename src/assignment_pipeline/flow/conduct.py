@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 import attrs
 
@@ -39,7 +39,7 @@ from assignment_pipeline.flow.effects import (
 from assignment_pipeline.flow.legacy import leave_to_legacy
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused, Wanted
 
 
@@ -54,16 +54,19 @@ class Target:
         restaurant_id: Its restaurant.
 
         booking: The booking itself, or None where only the id is at hand and the host has to be asked.
+
+        deadline: For how long moves may be looked for; None leaves that to the settings.
     """
 
     booking_id: str
     restaurant_id: str
     booking: Booking | None = None
+    deadline: dt.timedelta | None = None
 
     @classmethod
-    def of(cls, booking: Booking) -> Target:
+    def of(cls, booking: Booking, deadline: dt.timedelta | None = None) -> Target:
         """The booking at hand."""
-        return cls(booking.id, booking.restaurant_id, booking)
+        return cls(booking.id, booking.restaurant_id, booking, deadline)
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -95,6 +98,10 @@ class View:
         generation: The rollout's generation that the change has to be made under, or None if it does not matter.
 
         contested: Tables that others have taken since planning began.
+
+        provisional: Whether the context holds tables whose commit is still to come: nobody is moved then.
+
+        deadline: For how long moves may be looked for; None leaves that to the settings.
     """
 
     call: Call
@@ -103,6 +110,8 @@ class View:
     booking: Booking | None
     generation: int | None = None
     contested: frozenset[str] = frozenset()
+    provisional: bool = False
+    deadline: dt.timedelta | None = None
 
     @property
     def now(self) -> dt.datetime:
@@ -135,14 +144,24 @@ class View:
         this_minute = self.now.replace(second=0, microsecond=0)
         return SeatingRequest.at(self.context.venue, booking, None if self.settings.replay else this_minute)
 
-    def floor(self, request: SeatingRequest) -> FloorSnapshot:
-        """The floor as loaded, with the tables that others took meanwhile, without what the booking has itself."""
-        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
-        return FloorSnapshot.of(self.context.venue, (*self.context.taken, *lost), without={request.booking.id})
+    def floor(
+        self, request: SeatingRequest, sitting: Iterable[Sitting] = (), frozen: Collection[str] = ()
+    ) -> FloorSnapshot:
+        """
+        The floor as loaded, with the tables that others took meanwhile, without what the booking has itself.
 
-    def plan(self, request: SeatingRequest) -> Flow[Decision]:
+        Args:
+            sitting: The parties that may be moved.
+
+            frozen: The bookings that may not, whatever the store says.
+        """
+        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
+        taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.context.taken]
+        return FloorSnapshot.of(self.context.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
+
+    def plan(self, request: SeatingRequest, floor: FloorSnapshot | None = None) -> Flow[Decision]:
         """The best tables for the request; strategies that raised are noted."""
-        decision = yield from MakePlan(request, self.floor(request))
+        decision = yield from MakePlan(request, floor or self.floor(request), self.settings.budget(self.deadline))
         for fault in decision.faults:
             self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
         return decision
@@ -156,6 +175,8 @@ class Write:
     Attributes:
         change: What it writes.
 
+        moved: What it writes of the bookings that make room.
+
         outcome: How the call comes out once that has landed.
 
         reason: Why.
@@ -167,6 +188,12 @@ class Write:
     outcome: Outcome
     reason: Reason | None = None
     decision: Decision | None = None
+    moved: tuple[AssignmentChange, ...] = ()
+
+    @property
+    def changes(self) -> tuple[AssignmentChange, ...]:
+        """All that has to land together."""
+        return self.change, *self.moved
 
 
 Decide = Callable[[View], Flow["Write | AssignmentResult"]]
@@ -301,25 +328,31 @@ def _until_landed(
             booking=target.booking,
             generation=context.generation,
             contested=contested,
+            deadline=target.deadline,
         )
         first = first or view
         # The booking as passed is the truth, until the host changes its own while we are at it.
         if target.booking is None or view.at_host != first.at_host:
             view = attrs.evolve(view, booking=view.at_host)
-        if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
-            decided = yield from _elsewhere(view, view.booking)
-        else:
-            decided = yield from decide(view)
-        if isinstance(decided, AssignmentResult):
-            return decided
         try:
-            done = yield from land(target.restaurant_id, decided.change)
+            decided = yield from _decided(view, target, decide)
+            if isinstance(decided, AssignmentResult):
+                return decided
+            done = yield from land(target.restaurant_id, *decided.changes)
         except TableConflictError as error:
             contested = contested.union(error.table_ids)
+        except StaleRecordError:
+            pass  # Where somebody has to make room, the view is taken twice: look again.
         else:
             if done:
                 return (yield from landed(call, decided))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
+    if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
+        return (yield from _elsewhere(view, view.booking))
+    return (yield from decide(view))
 
 
 def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
@@ -351,5 +384,6 @@ def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:
         took,
         record=record,
         decision=decided.decision,
+        moved=tuple(made.record.booking_id for made in decided.moved),
         retry_after=retry_after,
     )

@@ -10,6 +10,7 @@ from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Deci
 from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.conduct import View, Write
 from assignment_pipeline.flow.effects import Draw, Flow
+from assignment_pipeline.flow.room import moves
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
@@ -77,7 +78,7 @@ def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]
     elif reason in IMPOSSIBLE:
         triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.ESCALATE), Outcome.MANUAL_REVIEW
         facts.update(reason=reason)
-    elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _arrives_soon(view, request):
+    elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _is_for_people(view, request, decision):
         triggers, outcome = (*begin, _T.RETRY), Outcome.RETRY
         facts.update(retries=retries, next_attempt_at=view.now + settings.retry_delay(retries, draw))
     else:
@@ -115,7 +116,9 @@ def write(
         deliveries=0,
         **facts,
     )
-    return Write(change=made, outcome=outcome, reason=decision.refusal, decision=decision)
+    plan = decision.plan
+    moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
+    return Write(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
 
 
 def close(view: View, record: AssignmentRecord) -> Flow[Write]:
@@ -143,6 +146,7 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
     return Write(change=made, outcome=Outcome.NOOP, reason=reason)
 
 
-def _arrives_soon(view: View, request: SeatingRequest) -> bool:
-    """Whether there is no time left for another attempt before a person has to see to it."""
-    return not view.settings.replay and request.turn.start - view.now <= view.context.venue.policy.retry_cutoff
+def _is_for_people(view: View, request: SeatingRequest, decision: Decision) -> bool:
+    """Whether a person has to see to it: to agree to moves, or because no time is left for another attempt."""
+    arrives_soon = request.turn.start - view.now <= view.context.venue.policy.retry_cutoff
+    return decision.suggestion is not None or (arrives_soon and not view.settings.replay)

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult
-from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import (
     AssignmentContext,
     Due,
@@ -55,6 +55,11 @@ class Effect(Generic[T]):
     __slots__ = ()
 
     port: ClassVar[Port]
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether the answer, of a port that is not asked over a network, takes its time all the same."""
+        return False
 
     def __iter__(self) -> Generator[Effect[Any], Any, T]:
         answer: T = yield self
@@ -206,9 +211,15 @@ class MakePlan(Effect[Decision]):
     port = Port.ENGINE
     request: SeatingRequest
     floor: FloorSnapshot
+    budget: Budget = BUDGET
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether moves may be looked for, which takes milliseconds to seconds."""
+        return bool(self.floor.sitting)
 
     def ask(self, port: Any) -> Any:
-        return port.plan(self.request, self.floor)
+        return port.plan(self.request, self.floor, self.budget)
 
 
 @attrs.frozen(eq=False)

@@ -10,7 +10,8 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.result import AssignmentResult, Mode
+from assignment_pipeline.domain.policy import Reseat
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     LockManagerUnavailableError,
@@ -33,7 +34,7 @@ def assign_many(
     Assign *bookings*, in their order, with one snapshot and one commit a restaurant and service day.
 
     What cannot be done so (the pipeline is not in charge, somebody is at work on one of them, others were faster
-    every time) is assigned one by one.
+    every time, somebody would have to make room) is assigned one by one.
 
     Raises:
         ValueError: A booking comes twice.
@@ -81,7 +82,7 @@ def assign_day(bookings: Sequence[Booking], settings: Settings) -> Flow[Answers]
 
     Returns:
         The answers, by booking; what is missing has to be assigned one by one, because the pipeline is not in charge,
-        somebody is at work on one of them, or others were faster every time.
+        somebody is at work on one of them, others were faster every time, or somebody would have to make room.
     """
     restaurant_id = bookings[0].restaurant_id
     flags = yield from ResolveFlags(restaurant_id)
@@ -118,11 +119,20 @@ def _try(bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, a
     for booking in open_ones:
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
         call.mode, call.now = flags.mode, context.now
-        view = View(call=call, settings=settings, context=context, booking=booking, generation=context.generation)
+        view = View(
+            call=call,
+            settings=settings,
+            context=context,
+            booking=booking,
+            generation=context.generation,
+            provisional=True,
+        )
         decided = yield from assign.decide(view)
         if isinstance(decided, AssignmentResult):
             answers[booking.id] = decided
             continue
+        if decided.reason is Reason.NO_FIT and context.venue.policy.reseat is not Reseat.OFF:
+            continue  # By itself, others may be moved for it.
         writes[booking.id] = call, decided
         seated = decided.change.record.allocation
         if seated is not None:

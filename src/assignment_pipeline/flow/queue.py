@@ -5,11 +5,12 @@ from __future__ import annotations
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
+from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StaleRecordError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change, known
 from assignment_pipeline.flow.conduct import Target, View, land
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import RecordQuery
 
@@ -58,7 +59,12 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     if context is None:
         raise BookingNotFoundError(booking.id)
     view = View(call=call, settings=settings, context=context, booking=booking)
-    return (yield from view.plan(view.request(booking)))
+    request = view.request(booking)
+    try:
+        _, decision = yield from find(view, request)
+    except StaleRecordError:  # Somebody is at work on it: what the first look said will do.
+        return (yield from view.plan(request))
+    return decision
 
 
 def look_up(booking_id: str) -> Flow[AssignmentRecord | None]:

@@ -15,6 +15,7 @@ from assignment_pipeline.flow.changes import allocation
 from assignment_pipeline.flow.conduct import Target, View, Write, conduct
 from assignment_pipeline.flow.decide import seat, settled, write
 from assignment_pipeline.flow.effects import Evaluate, Flow
+from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
@@ -39,7 +40,8 @@ def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
         return (yield from _reseat(view, record, booking, keep=keep))
     if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
         request = view.request(booking)
-        return (yield from seat(view, request, (yield from view.plan(request))))
+        view, decision = yield from find(view, request)
+        return (yield from seat(view, request, decision))
     if record.state not in SETTLED and record.booking is not None and not booking.same_request(record.booking):
         return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
     answered = settled(view)
@@ -55,7 +57,7 @@ def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: boo
             return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
         return (yield from _move(view, record, request, Decision(plan=stays)))
-    decision = yield from view.plan(request)
+    view, decision = yield from find(view, request)
     if decision.plan is not None:
         return (yield from _move(view, record, request, decision))
     if keep:

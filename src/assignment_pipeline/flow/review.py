@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import as_tuple
+from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
@@ -21,14 +23,16 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
-from assignment_pipeline.flow.conduct import Target, View, Write, guarded, land, landed, later
+from assignment_pipeline.flow.conduct import View, Write, guarded, land, landed, later
 from assignment_pipeline.flow.decide import TO_BEGIN
 from assignment_pipeline.flow.decide import write as write_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
 from assignment_pipeline.flow.free import amend, write
+from assignment_pipeline.flow.room import sitting
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
-from assignment_pipeline.planning.base import Evaluation, Rule, SeatingRequest
+from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.ports import LoadQuery
 
 NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
 """Two parties at one table, and a table that is not there: no person may allow these."""
@@ -85,56 +89,75 @@ def _known(record: AssignmentRecord | None, booking_id: str) -> AssignmentRecord
     return record
 
 
-def place(
-    booking: Booking,
-    table_ids: tuple[str, ...],
-    settings: Settings,
-    *,
-    actor: str,
-    expect_version: int | None = None,
-    allow: Collection[str] = (),
-) -> Flow[AssignmentResult]:
+@attrs.frozen(kw_only=True)
+class Placement:
+    """
+    What a person wants.
+
+    Attributes:
+        table_ids: These tables.
+
+        expect_version: If the record is still at this version; None means whatever it is at.
+
+        allowed: Whatever these rules say.
+
+        moves: With these others making room.
+    """
+
+    table_ids: tuple[str, ...]
+    expect_version: int | None = None
+    allowed: frozenset[Rule] = frozenset()
+    moves: tuple[Move, ...] = ()
+
+    @classmethod
+    def of(
+        cls, tables: Collection[str], *, expect_version: int | None, allow: Collection[str], moves: Sequence[Move]
+    ) -> Placement:
+        """
+        The same, as a caller says it.
+
+        Raises:
+            ValueError: *allow* names no rule, or one that cannot be allowed away; or one booking is to move twice.
+        """
+        allowable = sorted(set(Rule) - NEVER_ALLOWED)
+        unknown = [name for name in allow if name not in allowable]
+        if unknown:
+            msg = f"allow: expected rules among {', '.join(allowable)}, got {unknown[0]!r}"
+            raise ValueError(msg)
+        if len({move.booking_id for move in moves}) != len(moves):
+            msg = "moves: expected each booking once"
+            raise ValueError(msg)
+        return cls(
+            table_ids=as_tuple(tables),
+            expect_version=expect_version,
+            allowed=frozenset(map(Rule, allow)),
+            moves=tuple(moves),
+        )
+
+
+def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
     """
     Give a booking the tables that a person chose: a walk-in, a move, or the end of a review.
-
-    Args:
-        expect_version: The record's version that the person saw, or None not to compare it.
-
-        allow: Names of rules that the person overrules, of `Rule`; two parties at one table never can be.
 
     Raises:
         IllegalTransitionError: The assignment has ended.
         PlacementRefusedError: The tables break rules that were not allowed away.
-        StaleRecordError: The record is not at *expect_version*.
+        StaleRecordError: The record is not at the version that was expected, or one that is to move has moved on.
         TableConflictError: Somebody else has one of the tables.
-        ValueError: *allow* names no rule, or one that cannot be allowed away.
+        ValueError: The booking is to make room for itself.
     """
-    wanted = _Placement(table_ids, expect_version, _rules(allow))
+    if any(move.booking_id == booking.id for move in wanted.moves):
+        msg = f"moves: expected other bookings than {booking.id!r}"
+        raise ValueError(msg)
     call = yield from Call.begin((booking.id, booking.restaurant_id), MANUAL, actor=actor)
     return (yield from guarded(call, settings, _place(call, booking, settings, wanted)))
 
 
-@attrs.frozen
-class _Placement:
-    """What a person wants: these tables, if the record is still at that version, whatever those rules say."""
-
-    table_ids: tuple[str, ...]
-    expect_version: int | None
-    allowed: frozenset[Rule]
-
-
-def _rules(allow: Collection[str]) -> frozenset[Rule]:
-    allowable = sorted(set(Rule) - NEVER_ALLOWED)
-    unknown = [name for name in allow if name not in allowable]
-    if unknown:
-        msg = f"allow: expected rules among {', '.join(allowable)}, got {unknown[0]!r}"
-        raise ValueError(msg)
-    return frozenset(map(Rule, allow))
-
-
-def _place(call: Call, booking: Booking, settings: Settings, wanted: _Placement) -> Flow[AssignmentResult]:
+def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) -> Flow[AssignmentResult]:
+    movers = tuple(move.booking_id for move in wanted.moves)
+    query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=movers)
     for _ in range(settings.tries):
-        context = yield from LoadContext(Target.of(booking).query)
+        context = yield from LoadContext(query)
         if context is None:
             raise BookingNotFoundError(booking.id)
         call.now = context.now
@@ -145,27 +168,51 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: _Placement)
         if view.state in FINAL:
             raise IllegalTransitionError(view.state, Trigger.SEAT)
         request = view.request(booking)
-        found = yield from Evaluate(request, wanted.table_ids, view.floor(request))
-        _refuse(view, request, found, wanted)
-        decided = yield from _placed(view, request, found)
-        if (yield from land(booking.restaurant_id, decided.change)):
+        floor = yield from _with_room(view, request, wanted)
+        found = yield from Evaluate(request, wanted.table_ids, floor)
+        _refuse(request, found, wanted.table_ids, wanted.allowed, floor)
+        decided = yield from _placed(view, request, found, wanted)
+        if (yield from land(booking.restaurant_id, *decided.changes)):
             return (yield from landed(call, decided))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 
-def _refuse(view: View, request: SeatingRequest, found: Evaluation, wanted: _Placement) -> None:
-    broken = [rule for rule in found.broken if rule not in wanted.allowed]
+def _with_room(view: View, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
+    """The floor once everybody has made room, each of whom must be able to."""
+    venue, without = view.context.venue, {request.booking.id}
+    movers = {move.booking_id for move in wanted.moves}
+    taken = [row for row in view.context.taken if row.booking_id not in movers]
+    for move in wanted.moves:
+        record = view.context.records.get(move.booking_id)
+        party = sitting(view, record) if record is not None else None
+        if party is None or party.tables != move.origin:
+            raise StaleRecordError(move.booking_id, "tables")
+        floor = FloorSnapshot.of(venue, taken, without)
+        found = yield from Evaluate(party.request, move.tables, floor)
+        _refuse(party.request, found, move.tables, wanted.allowed, floor)
+        taken += [Occupied(table_id=name, window=party.request.blocked) for name in move.tables]
+    return FloorSnapshot.of(venue, taken, without)
+
+
+def _refuse(
+    request: SeatingRequest,
+    found: Evaluation,
+    table_ids: tuple[str, ...],
+    allowed: frozenset[Rule],
+    floor: FloorSnapshot,
+) -> None:
+    broken = [rule for rule in found.broken if rule not in allowed]
     if broken and broken != [Rule.TAKEN]:
-        raise PlacementRefusedError(view.call.booking_id, tuple(rule.value for rule in broken))
+        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in broken))
     if broken:
-        positions = view.context.venue.floor.positions
-        busy = view.floor(request).occupancy.busy(request.blocked)
-        raise TableConflictError(tuple(sorted(name for name in wanted.table_ids if busy >> positions[name] & 1)))
+        positions = floor.venue.floor.positions
+        busy = floor.occupancy.busy(request.blocked)
+        raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
 
 
-def _placed(view: View, request: SeatingRequest, found: Evaluation) -> Flow[Write]:
+def _placed(view: View, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[Write]:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
-    plan = found.plan
+    plan = attrs.evolve(found.plan, moves=wanted.moves)
     if view.state in SEATED:
         triggers: tuple[Trigger, ...] = (Trigger.MOVE,)
     elif view.state is AssignmentState.MANUAL_REVIEW:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import flag, whole
+from assignment_pipeline.planning.base import Budget
 
 
 class Confirmation(enum.StrEnum):
@@ -93,6 +94,12 @@ class Settings:
     orphan_after: dt.timedelta = _seconds(60)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     replay: bool = attrs.field(default=False, validator=flag)
+
+    def budget(self, deadline: dt.timedelta | None = None) -> Budget:
+        """For how long moves are looked for: as it says here, or for *deadline* in all."""
+        if deadline is None:
+            return Budget(self.reseat_budget, self.repack_budget)
+        return Budget(deadline, deadline)
 
     def retry_delay(self, retry: int, draw: float) -> dt.timedelta:
         """

@@ -17,6 +17,7 @@ from assignment_pipeline.flow.decide import seat
 from assignment_pipeline.flow.effects import Apart, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.queue import enqueue
+from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
@@ -154,7 +155,7 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
     if view.booking is not None and view.is_wanted:
         request = view.request(view.booking)
-        decision = yield from view.plan(request)
+        view, decision = yield from find(view, request)
         if decision.plan is not None:
             return (yield from seat(view, request, decision))
     stays = rest(view.call, record, assumed(view.context, record.booking_id))

@@ -22,11 +22,9 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import (
     CLAIM,
     AssignmentContext,
@@ -38,6 +36,7 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    waits,
 )
 
 
@@ -81,21 +80,21 @@ class MemoryStore:
         """See `AssignmentStore.load`."""
         with self._lock:
             venue = self._venue(query.restaurant_id)
-            records = {key: self._records[key] for key in query.ids if key in self._records}
-            found = {key: self.host.booking(None, key) for key in query.ids}
+            of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
+            ids = dict.fromkeys((*query.ids, *of_day))
+            records = {key: self._records[key] for key in ids if key in self._records}
+            found = {key: self.host.booking(None, key) for key in ids}
             bookings = {key: booking for key, booking in found.items() if booking is not None}
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
-            given = {booking.id: booking for booking in query.bookings}
-            remembered = {key: record.booking for key, record in records.items() if record.booking is not None}
-            wanted = {**remembered, **bookings, **given}
+            window = query.window(venue, records, bookings)
             return AssignmentContext(
                 now=self.clock.now(),
                 generation=self.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=tuple(self._taken_for(venue, wanted.values())),
+                taken=tuple(self._taken_in(venue, window)),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -104,11 +103,9 @@ class MemoryStore:
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def _taken_for(self, venue: Venue, bookings: Iterable[Booking]) -> Iterator[Occupied]:
-        spans = [venue.planning_window(booking) for booking in bookings]
-        if not spans:
+    def _taken_in(self, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
+        if window is None:
             return
-        window = TimeWindow.around(spans)
         for tables in self._taken[venue.id].values():
             yield from (taken for taken in tables.values() if taken.window.overlaps(window))
         yield from (block for block in self.blocks[venue.id] if block.window.overlaps(window))
@@ -262,7 +259,7 @@ class MemoryStore:
             for record in self._records.values()
             if record.restaurant_id in freed
             and record.booking_id not in after
-            and _waits(record)
+            and waits(record)
             and self._is_helped(record, freed[record.restaurant_id])
         }
 
@@ -316,11 +313,3 @@ def _places(record: AssignmentRecord | None) -> set[tuple[str, str, TimeWindow]]
 
 def _same_seat(seat: Occupied, other: Occupied | None) -> bool:
     return other is not None and seat.window == other.window
-
-
-def _waits(record: AssignmentRecord) -> bool:
-    """Whether freed tables are news to it."""
-    return record.owner is Owner.PIPELINE and (
-        record.state is AssignmentState.ASSIGNMENT_PENDING
-        or (record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES)
-    )

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -24,7 +24,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.venues import Venues
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -47,6 +47,16 @@ BLOCKED = """
 SELECT table_id, start_at, end_at, reason
 FROM table_blocks INDEXED BY table_blocks_span
 WHERE restaurant_id = ? AND end_at > ? AND start_at < ?
+"""
+
+# Who waits has no span of its own yet: only its start is known.
+NEAR = """
+SELECT booking_id FROM booking_table_assignments INDEXED BY booking_table_assignments_span
+WHERE restaurant_id = :restaurant AND start_at > :long_before AND start_at < :end AND end_at > :start
+UNION
+SELECT booking_id FROM assignment_records INDEXED BY assignment_records_waiting
+WHERE restaurant_id = :restaurant AND start_at >= :day_before AND start_at < :end
+    AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
 """
 
 # The ids come as one JSON array: one statement, however many there are.
@@ -103,29 +113,26 @@ class Reads:
         now = self.clock.now()
         venue = self.venues.find(connection, query.restaurant_id)
         records = find_records(rows, query.ids)
-        found = {key: self.host.booking(connection, key) for key in query.ids}
+        near = find_records(rows, _near(rows, venue, query.day))
+        records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
+        found = {key: self.host.booking(connection, key) for key in {*query.ids, *records}}
         bookings = {key: booking for key, booking in found.items() if booking is not None}
         if any(key not in records and key not in bookings for key in query.booking_ids):
             return None
-        given = {booking.id: booking for booking in query.bookings}
-        remembered = {key: record.booking for key, record in records.items() if record.booking is not None}
-        wanted = {**remembered, **bookings, **given}
         return AssignmentContext(
             now=now,
             generation=generation(rows),
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=tuple(self._taken(connection, rows, venue, wanted.values())),
+            taken=tuple(self._taken(connection, rows, venue, query.window(venue, records, bookings))),
         )
 
     def _taken(
-        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, venue: Venue, bookings: Iterable[Booking]
+        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None
     ) -> Iterator[Occupied]:
-        spans = [venue.planning_window(booking) for booking in bookings]
-        if not spans:
+        if window is None:
             return
-        window = TimeWindow.around(spans)
         ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
         yield from itertools.starmap(occupied_of, ours)
         yield from blocks(rows, venue.id, window)
@@ -182,6 +189,20 @@ def span_of(restaurant_id: str, window: TimeWindow) -> Row:
     """The parameters of a scan for all of a restaurant's seats that overlap *window*."""
     start, end = text_of(window.start), text_of(window.end)
     return (restaurant_id, text_of(window.start - LONGEST_BLOCKED), end, start)
+
+
+def _near(rows: sqlite3.Cursor, venue: Venue, day: TimeWindow | None) -> list[str]:
+    """The bookings that sit, or may wait for tables, in the time of *day*."""
+    if day is None:
+        return []
+    values = {
+        "restaurant": venue.id,
+        "long_before": text_of(day.start - LONGEST_BLOCKED),
+        "day_before": text_of(day.start - MAX_TURN),
+        "start": text_of(day.start),
+        "end": text_of(day.end),
+    }
+    return [row[0] for row in rows.execute(NEAR, values)]
 
 
 def blocks(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> list[Occupied]:

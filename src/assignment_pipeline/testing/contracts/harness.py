@@ -39,6 +39,7 @@ REVIEW = (*QUEUE, Trigger.BEGIN, Trigger.ESCALATE)
 
 DINNER = START + dt.timedelta(hours=10)
 HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
 
 
 class StoreHarness:

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentContext, AssignmentStore, LoadQuery, Occupied
@@ -17,6 +18,7 @@ from assignment_pipeline.testing.contracts.harness import (
     DINNER,
     HOLD,
     HOUR,
+    MINUTE,
     QUEUE,
     StoreHarness,
     StoreSuite,
@@ -118,11 +120,10 @@ class Reads(StoreSuite):
         """What lies inside the planning window is loaded, what lies outside is not, nor are other restaurants."""
         venue, booking = make_venue(), make_booking("b-1")
         window = venue.planning_window(booking)
-        minute = dt.timedelta(minutes=1)
         spans = {
             "before": (window.start - HOUR, window.start - venue.policy.post_buffer),
-            "first": (window.start - HOUR, window.start - venue.policy.post_buffer + minute),
-            "last": (window.end - minute, window.end + HOUR),
+            "first": (window.start - HOUR, window.start - venue.policy.post_buffer + MINUTE),
+            "last": (window.end - MINUTE, window.end + HOUR),
             "behind": (window.end, window.end + HOUR),
         }
         for number, (booking_id, (start, end)) in enumerate(spans.items(), 1):
@@ -144,7 +145,7 @@ class Reads(StoreSuite):
         passed = make_booking("b-1", at=DINNER + 2 * far)
         assert {one.booking_id for one in self.load(store, bookings=(passed,)).taken} == {"s-2"}
 
-    def test_a_day_is_loaded_at_once(self, store: AssignmentStore, harness: StoreHarness) -> None:
+    def test_several_are_loaded_at_once(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """For several bookings, all is loaded that any of them needs."""
         for number in (0, 4, 8):
             self.commit(store, make_booking(f"s-{number}", at=DINNER + number * HOUR), *CONFIRM, tables=("T1",))
@@ -152,6 +153,33 @@ class Reads(StoreSuite):
         late = make_booking("b-2", at=DINNER + 8 * HOUR)
         context = self.load(store, "b-1", bookings=(late,))
         assert {one.booking_id for one in context.taken} == {"s-0", "s-4", "s-8"}
+
+    def test_everybody_of_a_day_is_loaded(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Who sits or waits for tables in that time, as the host sees them, with all that is taken meanwhile."""
+        day = TimeWindow(DINNER - HOUR, DINNER + 4 * HOUR)
+        away = 6 * HOUR
+        harness.put_venue(make_venue("r-2"))
+        for name, at, triggers, tables in (
+            ("sits", DINNER, CONFIRM, ("T1",)),
+            ("is-held", DINNER, HOLD, ("T2", "T3")),
+            ("stays-long", DINNER - 90 * MINUTE, CONFIRM, ("T4",)),
+            ("sits-late", DINNER + away, CONFIRM, ("T1",)),
+            ("waits", DINNER, QUEUE, ()),
+            ("waits-late", DINNER + away, QUEUE, ()),
+            ("is-gone", DINNER, (Trigger.CANCEL,), ()),
+        ):
+            self.commit(store, make_booking(name, at=at), *triggers, tables=tables)
+        for name, reason in (("in-review", "no_fit"), ("too-large", "party_too_large")):
+            self.commit(store, make_booking(name), Trigger.ESCALATE, reason=reason)
+        self.commit(store, make_booking("elsewhere", restaurant_id="r-2"), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("waits-elsewhere", restaurant_id="r-2"), *QUEUE)
+        seen = attrs.evolve(make_booking("sits"), status="confirmed")
+        harness.put_booking(seen)
+        context = self.load(store, bookings=(make_booking("b-1"),), day=day)
+        assert context.records.keys() == {"sits", "is-held", "stays-long", "waits", "in-review"}
+        assert context.bookings["sits"] == seen
+        assert {one.booking_id for one in context.taken} >= {"sits", "is-held", "stays-long"}
+        assert self.load(store, day=day).records.keys() == context.records.keys()
 
     def test_the_hosts_booking_is_handed_through(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """The host's view of a booking is what the host says, or None."""
