@@ -38,6 +38,7 @@ def result_document(result: AssignmentResult) -> dict[str, Any]:
         "outcome": result.outcome.value,
         "reason": result.reason.value if result.reason else None,
         "tables": list(result.tables),
+        "moved": list(result.moved),
         "version": result.record.version if result.record else None,
     }
 

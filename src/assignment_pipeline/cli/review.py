@@ -10,16 +10,17 @@ import typer
 from rich.table import Table
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.output import print_json, print_result, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import AssignmentResult, Outcome
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome
 from assignment_pipeline.errors import BookingNotFoundError, VenueNotFoundError
 from assignment_pipeline.flow.review import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.planning.explain import explain
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
 
 app = typer.Typer(help="See to the bookings that wait for a person.", no_args_is_help=True)
@@ -139,6 +140,57 @@ def place(
             raise _nothing_done(result)
         told = f"Booking {booking!r} has {' + '.join(result.tables)} now."
         print_result(result, told, as_json=as_json)
+
+
+@app.command()
+def suggest(
+    booking: BookingArgument,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it, as --actor.")] = False,
+    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Who does it, for the record.")] = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Say what would do for a booking: free tables, others who make room, other times.
+
+    With --apply it gets the tables, and those who make room theirs, all in one
+    commit. Exits with 1 if nothing would do.
+    """
+    if apply and actor is None:
+        refuse("--actor", "who does it", "nobody")
+    with opened(app, db) as coordinator:
+        wanted = _booking(coordinator, booking)
+        decision = coordinator.preview(wanted)
+        plan = decision.plan or decision.suggestion
+        told = explain(wanted, decision, _zone(coordinator, wanted.restaurant_id))
+        if plan is None or not apply or actor is None:
+            if as_json:
+                print_json(_suggestion(booking, decision, told))
+            else:
+                print(told)
+            raise typer.Exit(NO if plan is None else GOOD)
+        result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves)
+        if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+            raise _nothing_done(result)
+        print_result(result, f"Booking {booking!r} has {' + '.join(result.tables)} now. {told}", as_json=as_json)
+
+
+def _suggestion(booking_id: str, decision: Decision, told: str) -> dict[str, Any]:
+    plan = decision.plan or decision.suggestion
+    return {
+        "booking_id": booking_id,
+        "tables": list(plan.tables) if plan else [],
+        "strategy": plan.strategy if plan else None,
+        "moves": [
+            {"booking_id": move.booking_id, "from": list(move.origin), "to": list(move.tables)}
+            for move in (plan.moves if plan else ())
+        ],
+        "refusal": decision.refusal.value if decision.refusal else None,
+        "turned_away": dict(decision.turned_away),
+        "nearest": [moment.isoformat(timespec="minutes") for moment in decision.nearest],
+        "sentence": told,
+    }
 
 
 def _booking(coordinator: Coordinator, booking_id: str) -> Booking:

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
+    Reseat,
     ServicePeriod,
     TurnBand,
     VenuePolicy,
@@ -106,6 +107,7 @@ def _policy(node: Node) -> VenuePolicy:
         "service_periods": lambda periods: tuple(map(_service_period, periods.items())),
         "turn_bands": lambda bands: tuple(map(_turn_band, bands.items())),
         "adjacency": _choice(AdjacencyMode),
+        "reseat": _choice(Reseat),
         "weights": _weights,
     }
     return node.build(VenuePolicy, _given(node, optional=optional, readers=readers))

@@ -7,15 +7,12 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 
 from assignment_pipeline.domain.result import Reason
-from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.planning.explain import REFUSALS, turned_away
+
+__all__ = ["age", "count", "date", "reason", "times", "turned_away"]
 
 REASONS: Mapping[str, str] = {
-    Reason.PARTY_TOO_LARGE: "too large for any table or combination",
-    Reason.PARTY_TOO_SMALL: "too small for any table",
-    Reason.NO_SUCH_SEATING: "no such place to sit for a party of that size",
-    Reason.OUTSIDE_SERVICE: "outside the hours of service",
-    Reason.IN_PAST: "the time has passed",
-    Reason.NO_FIT: "no free tables were found",
+    **REFUSALS,
     Reason.INFEASIBLE: "every table that would do is taken",
     Reason.CRASH_LOOP: "kept ending its worker",
     Reason.HOLD_EXPIRED: "was not confirmed in time",
@@ -29,30 +26,12 @@ REASONS: Mapping[str, str] = {
     Reason.BY_REQUEST: "as somebody asked for",
 }
 
-_RULES: Mapping[str, str] = {
-    Rule.UNKNOWN_TABLE: "unknown",
-    Rule.INACTIVE: "out of use",
-    Rule.SEATING: "in the wrong place",
-    Rule.ZONE: "in another zone",
-    Rule.ACCESSIBLE: "not accessible",
-    Rule.SIZE: "of the wrong size",
-    Rule.TAKEN: "taken",
-    Rule.PARTNER_TAKEN: "next to taken ones",
-    Rule.FORBIDDEN: "forbidden by a strategy",
-}
-
 _DAY = 24 * 60
 
 
 def reason(code: str | None) -> str:
     """Why a booking has no tables."""
     return "" if code is None else REASONS.get(code, code.replace("_", " "))
-
-
-def turned_away(counts: Mapping[str, int]) -> str:
-    """How many tables each rule turned away, most first."""
-    most_first = sorted(counts.items(), key=lambda item: -item[1])
-    return ", ".join(f"{count} {_RULES.get(rule, rule.replace('_', ' '))}" for rule, count in most_first)
 
 
 def times(moments: Sequence[dt.datetime], zone: zoneinfo.ZoneInfo, most: int = 3) -> str:

@@ -1,0 +1,83 @@
+"""What the engine thought, in one sentence for the staff."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.result import Decision, Plan, Reason
+from assignment_pipeline.planning.base import Rule
+
+REFUSALS: Mapping[str, str] = {
+    Reason.PARTY_TOO_LARGE: "too large for any table or combination",
+    Reason.PARTY_TOO_SMALL: "too small for any table",
+    Reason.NO_SUCH_SEATING: "no such place to sit for a party of that size",
+    Reason.OUTSIDE_SERVICE: "outside the hours of service",
+    Reason.IN_PAST: "the time has passed",
+    Reason.NO_FIT: "no free tables were found",
+    Reason.INFEASIBLE: "every table that would do is taken, whoever moves",
+}
+"""Why there is no plan."""
+
+RULES: Mapping[str, str] = {
+    Rule.UNKNOWN_TABLE: "unknown",
+    Rule.INACTIVE: "out of use",
+    Rule.SEATING: "in the wrong place",
+    Rule.ZONE: "in another zone",
+    Rule.ACCESSIBLE: "not accessible",
+    Rule.SIZE: "of the wrong size",
+    Rule.TAKEN: "taken",
+    Rule.PARTNER_TAKEN: "next to taken ones",
+    Rule.FORBIDDEN: "forbidden by a strategy",
+}
+"""What turns tables away."""
+
+_NEAREST = 3
+
+
+def explain(booking: Booking, decision: Decision, zone: dt.tzinfo) -> str:
+    """
+    One sentence, or two, of what became of *booking*.
+
+    For example: ``4 guests at 19:15: no free tables were found (30 in another zone, 10 taken). They would fit at
+    17:30, 17:45 or 20:45.``
+
+    Args:
+        zone: The restaurant's timezone, in which times are told.
+    """
+    one = booking.party_size == 1
+    guests = "1 guest" if one else f"{booking.party_size} guests"
+    start = f"{guests} at {_time(booking.start_at, zone)}"
+    if decision.plan is not None:
+        return f"{start}: {_place(decision.plan)}."
+    why = REFUSALS.get(decision.refusal, str(decision.refusal)) if decision.refusal else "nothing was looked for"
+    counts = turned_away(decision.turned_away)
+    told = f"{start}: {why} ({counts})." if counts else f"{start}: {why}."
+    they = "The guest" if one else "They"
+    if decision.suggestion is not None:
+        told += f" {they} would fit at {_place(decision.suggestion)}."
+    if decision.nearest:
+        times = [_time(moment, zone) for moment in sorted(decision.nearest[:_NEAREST])]
+        told += f" {they} would fit at {_listed(times, 'or')}."
+    return told
+
+
+def turned_away(counts: Mapping[str, int]) -> str:
+    """How many tables each rule turned away, most first."""
+    most_first = sorted(counts.items(), key=lambda item: -item[1])
+    return ", ".join(f"{count} {RULES.get(rule, rule.replace('_', ' '))}" for rule, count in most_first)
+
+
+def _place(plan: Plan) -> str:
+    place = f"table {plan.tables[0]}" if len(plan.tables) == 1 else f"tables {_listed(plan.tables, 'and')}"
+    moves = [f"{move.booking_id} moves from {'+'.join(move.origin)} to {'+'.join(move.tables)}" for move in plan.moves]
+    return f"{place}, once {_listed(moves, 'and')}" if moves else place
+
+
+def _listed(items: Sequence[str], last: str) -> str:
+    return " ".join((", ".join(items[:-1]), last, items[-1])) if len(items) > 1 else items[0]
+
+
+def _time(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    return f"{moment.astimezone(zone):%H:%M}"
