@@ -20,7 +20,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcom
 from assignment_pipeline.errors import BookingNotFoundError, VenueNotFoundError
 from assignment_pipeline.flow.review import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
-from assignment_pipeline.planning.explain import explain
+from assignment_pipeline.planning.sentences import explain
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
 
 app = typer.Typer(help="See to the bookings that wait for a person.", no_args_is_help=True)

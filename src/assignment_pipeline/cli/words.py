@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Mapping, Sequence
 
 from assignment_pipeline.domain.result import Reason
-from assignment_pipeline.planning.explain import REFUSALS, turned_away
+from assignment_pipeline.planning.sentences import REFUSALS, turned_away
 
 __all__ = ["age", "count", "date", "reason", "times", "turned_away"]
 
