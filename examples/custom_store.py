@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -23,6 +23,7 @@ from assignment_pipeline import (
     AssignmentState,
     Booking,
     Coordinator,
+    Event,
     FloorPlan,
     Mode,
     Occupied,
@@ -37,6 +38,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.ports import AssignmentContext, Clock, Due, Host, LoadQuery, OnCommit, RecordPage, RecordQuery
@@ -52,6 +54,7 @@ class State:
     generation: int = 0
     records: Mapping[str, AssignmentRecord] = attrs.field(factory=dict)
     history: Mapping[str, tuple[StateChange, ...]] = attrs.field(factory=dict)
+    blocks: Mapping[str, TableBlock] = attrs.field(factory=dict)
     landed: frozenset[str] = frozenset()
 
 
@@ -71,20 +74,19 @@ class PlainStore:
         """See `AssignmentStore.load`."""
         with self._lock:
             venue = self._venue(query.restaurant_id)
-            records = {key: self.state.records[key] for key in query.ids if key in self.state.records}
-            bookings = {key: found for key in query.ids if (found := self.host.booking(None, key)) is not None}
+            of_day = (key for key, record in self.state.records.items() if query.is_of_day(venue, record))
+            ids = {*query.ids, *of_day}
+            records = {key: self.state.records[key] for key in ids if key in self.state.records}
+            bookings = {key: found for key in ids if (found := self.host.booking(None, key)) is not None}
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
-            # The newest word on each booking says around what time to look: the caller's, the host's, the record's.
-            newest = {key: record.booking for key, record in records.items() if record.booking is not None}
-            newest |= bookings | {booking.id: booking for booking in query.bookings}
             return AssignmentContext(
                 now=self.clock.now(),
                 generation=self.state.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=tuple(self._taken(venue, newest.values())),
+                taken=tuple(self._taken(venue, query.window(venue, records, bookings))),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -93,13 +95,18 @@ class PlainStore:
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def _taken(self, venue: Venue, bookings: Iterable[Booking]) -> Iterator[Occupied]:
-        spans = [venue.planning_window(booking) for booking in bookings]
-        if spans:
-            window = TimeWindow.around(spans)
-            ours = (seat for record in self.state.records.values() for seat in seats(record, venue.id))
-            yield from (seat for seat in ours if seat.window.overlaps(window))
+    def _taken(self, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
+        if window is not None:
+            yield from (seat for seat in self._kept(self.state.records, venue.id) if seat.window.overlaps(window))
             yield from self.host.occupied(None, venue.id, window)
+
+    def _kept(self, records: Mapping[str, AssignmentRecord], restaurant_id: str) -> Iterator[Occupied]:
+        """All tables of a restaurant that are taken by *records*, or out of service."""
+        for record in records.values():
+            yield from seats(record, restaurant_id)
+        for block in self.state.blocks.values():
+            if block.restaurant_id == restaurant_id:
+                yield block.occupied
 
     # -- The commit: all of it, or nothing -----------------------------------------------------------------------
 
@@ -139,15 +146,12 @@ class PlainStore:
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes and somebody else has. All that its bookings had before is free by now."""
         known = self.state.records
-        staying = {**known, **after}
         contested: set[str] = set()
-        for record in after.values():
-            had = {(seat.table_id, seat.window) for seat in seats(known.get(record.booking_id), record.restaurant_id)}
-            for seat in seats(record, record.restaurant_id):
-                if (seat.table_id, seat.window) in had:
-                    continue
-                others = [taken for other in staying.values() for taken in seats(other, record.restaurant_id)]
-                others += self.host.occupied(None, record.restaurant_id, seat.window)
+        for key, record in after.items():
+            for table_id, window in record.beyond(known.get(key)):
+                seat = Occupied(table_id=table_id, window=window, booking_id=key)
+                others = [*self._kept({**known, **after}, record.restaurant_id)]
+                others += self.host.occupied(None, record.restaurant_id, window)
                 contested.update(other.table_id for other in others if clash(seat, other))
         return contested
 
@@ -157,15 +161,48 @@ class PlainStore:
         for key, record in after.items():
             old = self.state.records.get(key)
             if old is not None:
-                kept = {(seat.table_id, seat.window) for seat in seats(record, old.restaurant_id)}
-                given_up = [seat for seat in seats(old, old.restaurant_id) if (seat.table_id, seat.window) not in kept]
-                freed.update((old.restaurant_id, seat.window) for seat in given_up)
+                freed.update((old.restaurant_id, window) for _, window in old.beyond(record))
+        return (record for record in self._helped(freed) if record.booking_id not in after)
+
+    def _helped(self, freed: Collection[tuple[str, TimeWindow]]) -> Iterator[AssignmentRecord]:
+        """Whoever waits for tables at a restaurant and time at which some came free."""
         for record in self.state.records.values():
-            if record.booking_id not in after and record.booking is not None and waits(record) and freed:
+            if record.booking is not None and waits(record) and freed:
                 venue = self._venue(record.restaurant_id)
                 wanted = venue.blocked(venue.turn(record.booking))
                 if any(where == venue.id and window.overlaps(wanted) for where, window in freed):
                     yield record
+
+    # -- Tables out of service -----------------------------------------------------------------------------------
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:  # noqa: ARG002 - see below
+        """See `AssignmentStore.block`. Events are left to the sinks: this store keeps none."""
+        with self._lock:
+            blocks = {**self.state.blocks, block.id: self.state.blocks.get(block.id, block)}
+            taken = [seat for record in self.state.records.values() for seat in seats(record, block.restaurant_id)]
+            taken += self.host.occupied(None, block.restaurant_id, block.window)
+            self.state = attrs.evolve(self.state, blocks=blocks)
+            return tuple(sorted({seat.booking_id for seat in taken if seat.booking_id and clash(block.occupied, seat)}))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:  # noqa: ARG002
+        """See `AssignmentStore.unblock`."""
+        with self._lock:
+            if block.id not in self.state.blocks:
+                return False
+            helped = self._helped([(block.restaurant_id, block.window)])
+            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=self.clock.now()) for record in helped}
+            blocks = {key: other for key, other in self.state.blocks.items() if key != block.id}
+            self.state = attrs.evolve(self.state, blocks=blocks, records={**self.state.records, **woken})
+            return True
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        with self._lock:
+            known = [block for block in self.state.blocks.values() if block.restaurant_id == restaurant_id]
+            found = (block for block in known if block.window.end > since)
+            return tuple(sorted(found, key=lambda block: (block.window.start, block.id)))
+
+    # -- The rollout ---------------------------------------------------------------------------------------------
 
     def move_rollout(self) -> None:
         """Move the rollout on by a generation: what was planned before does not land any more."""

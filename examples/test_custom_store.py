@@ -19,7 +19,6 @@ class Harness(StoreHarness):
     """How the contract has the host know things. What cannot be done is named, and its tests are skipped."""
 
     cannot: ClassVar[Mapping[Ability, str]] = {
-        "block": "it keeps no blocks",
         "events": "it is no sink: it leaves events to the sinks",
         "attempts": "it does not keep them",
     }

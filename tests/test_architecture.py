@@ -13,7 +13,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 
 VALUES = {"domain", "errors", "lifecycle"}
 HEART = VALUES | {"flow", "planning", "ports"}
-WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "processes", "rollout"}
+WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout"}
 LIBRARY = WIRING | {"__init__", "coordinator"}
 MAY_IMPORT = {
     "errors": set(),
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "outbox": VALUES | {"ports", "processes"},
     "rollout": HEART | {"clock"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
+    "people": HEART,
     "coordinator": WIRING,
     "__init__": LIBRARY,
     "testing": LIBRARY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
 from assignment_pipeline.adapters.logging import LoggingSink
@@ -11,17 +11,17 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, M
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Move
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.flow import assign, free, many, queue, review
+from assignment_pipeline.flow import assign, free, many, queue
 from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import arun, run
-from assignment_pipeline.flow.effects import Flow, Port, ReadHistory, ReadRecords
+from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, Process, SyncHandler, Wiring
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
@@ -34,8 +34,6 @@ from assignment_pipeline.ports import (
     FlagResolver,
     LegacyPlanner,
     LockManager,
-    RecordPage,
-    RecordQuery,
 )
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 
@@ -107,7 +105,7 @@ class _Base:
         return self._process.lost_releases
 
 
-class Coordinator(_Base):
+class Coordinator(_Base, People):
     """
     Assigns tables to bookings.
 
@@ -266,86 +264,6 @@ class Coordinator(_Base):
         """
         return self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
 
-    def place(
-        self,
-        booking: Booking,
-        tables: Collection[str],
-        *,
-        actor: str,
-        expect_version: int | None = None,
-        allow: Collection[str] = (),
-        moves: Sequence[Move] = (),
-    ) -> AssignmentResult:
-        """
-        Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
-
-        Args:
-            tables: Their ids.
-
-            actor: The person, as the audit is to name them.
-
-            expect_version: The record's version that the person saw, or None not to compare it.
-
-            allow: Names of rules to overrule, of `assignment_pipeline.planning.base.Rule`. That nobody else has the
-                tables cannot be overruled.
-
-            moves: Who makes room, all in one commit: those of a plan in `Decision.suggestion`.
-
-        Raises:
-            IllegalTransitionError: The assignment has ended.
-            PlacementRefusedError: The tables, of the booking or of one that is to move, break rules that were not
-                allowed away.
-            StaleRecordError: The record is not at *expect_version*, or one that is to move has moved on.
-            TableConflictError: Somebody else has one of the tables.
-            ValueError: *allow* names no rule, or one that cannot be overruled.
-            VenueNotFoundError: The host has no such restaurant.
-        """
-        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves)
-        flow = review.place(booking, wanted, self.settings, actor=actor)
-        return self._run(flow)
-
-    def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """
-        Have a booking in review, or a confirmed one, assigned anew: due at once, with all its attempts before it.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            IllegalTransitionError: It is neither in review nor confirmed.
-        """
-        return self._run(review.requeue(booking_id, self.settings, actor=actor))
-
-    def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
-        """
-        Turn a booking down, for good.
-
-        Args:
-            reason: A short code such as ``guest_withdrew``; never a guest's name or words.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            IllegalTransitionError: It is confirmed, or has ended already.
-            ValueError: *reason* is not a code.
-        """
-        return self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
-
-    def review_queue(
-        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
-    ) -> RecordPage:
-        """
-        The bookings that wait for a person, by id.
-
-        Args:
-            restaurant_id: Of that restaurant only.
-
-            after: Where the last page ended: its ``next``.
-
-            limit: At most so many.
-
-        Raises:
-            StoreUnavailableError: The store could not be asked.
-        """
-        return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
-
     def record(self, booking_id: str) -> AssignmentRecord | None:
         """
         Where a booking's assignment stands, or None if it has no record.
@@ -416,7 +334,7 @@ class Joined:
         return run(flow, SyncHandler(self._wiring))
 
 
-class AsyncCoordinator(_Base):
+class AsyncCoordinator(_Base, AsyncPeople):
     """
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
 
@@ -491,35 +409,6 @@ class AsyncCoordinator(_Base):
         """See `Coordinator.reassign`."""
         return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
 
-    async def place(
-        self,
-        booking: Booking,
-        tables: Collection[str],
-        *,
-        actor: str,
-        expect_version: int | None = None,
-        allow: Collection[str] = (),
-        moves: Sequence[Move] = (),
-    ) -> AssignmentResult:
-        """See `Coordinator.place`."""
-        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves)
-        flow = review.place(booking, wanted, self.settings, actor=actor)
-        return await self._run(flow)
-
-    async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.requeue`."""
-        return await self._run(review.requeue(booking_id, self.settings, actor=actor))
-
-    async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
-        """See `Coordinator.reject`."""
-        return await self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
-
-    async def review_queue(
-        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
-    ) -> RecordPage:
-        """See `Coordinator.review_queue`."""
-        return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
-
     async def record(self, booking_id: str) -> AssignmentRecord | None:
         """See `Coordinator.record`."""
         return await self._run(queue.look_up(booking_id))
@@ -531,8 +420,3 @@ class AsyncCoordinator(_Base):
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
         return await self._run(sweep(self.settings, limit))
-
-
-def _in_review(restaurant_id: str | None, after: str | None, limit: int) -> RecordQuery:
-    states = (AssignmentState.MANUAL_REVIEW,)
-    return RecordQuery(restaurant_id=restaurant_id, states=states, after=after, limit=limit)

@@ -8,18 +8,22 @@ import attrs
 
 __all__ = [
     "AssignmentPipelineError",
+    "BlockNotFoundError",
     "BookingNotFoundError",
     "CommitUnknownError",
     "FlagError",
     "IllegalTransitionError",
     "LockManagerUnavailableError",
     "MissingExtraError",
+    "NoTablesError",
+    "NotBegunError",
     "PlacementRefusedError",
     "SchemaMismatchError",
     "StaleRecordError",
     "StaleRolloutError",
     "StoreUnavailableError",
     "TableConflictError",
+    "TableNotFoundError",
     "VenueNotFoundError",
 ]
 
@@ -70,6 +74,86 @@ class VenueNotFoundError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The host has no venue for restaurant {self.restaurant_id!r}."
+
+
+@attrs.define
+class TableNotFoundError(AssignmentPipelineError):
+    """
+    A restaurant has no such table.
+
+    Attributes:
+        restaurant_id: The restaurant.
+
+        table_id: The id that was asked for.
+    """
+
+    code: ClassVar[str] = "table_not_found"
+
+    restaurant_id: str
+    table_id: str
+
+    def __str__(self) -> str:
+        return f"Restaurant {self.restaurant_id!r} has no table {self.table_id!r}."
+
+
+@attrs.define
+class BlockNotFoundError(AssignmentPipelineError):
+    """
+    A restaurant has no such block on one of its tables.
+
+    Attributes:
+        restaurant_id: The restaurant.
+
+        block_id: The id that was asked for.
+    """
+
+    code: ClassVar[str] = "block_not_found"
+
+    restaurant_id: str
+    block_id: str
+
+    def __str__(self) -> str:
+        return f"Restaurant {self.restaurant_id!r} has no block {self.block_id!r}."
+
+
+@attrs.define
+class NoTablesError(AssignmentPipelineError):
+    """
+    What is asked for makes sense only of a booking with tables.
+
+    Attributes:
+        booking_id: The booking.
+
+        state: The state that its assignment is in.
+    """
+
+    code: ClassVar[str] = "no_tables"
+
+    booking_id: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}."
+
+
+@attrs.define
+class NotBegunError(AssignmentPipelineError):
+    """
+    What is asked for makes sense only once the party's turn has begun.
+
+    Attributes:
+        booking_id: The booking.
+
+        start_at: When its turn begins, in UTC.
+    """
+
+    code: ClassVar[str] = "not_begun"
+
+    booking_id: str
+    start_at: str
+
+    def __str__(self) -> str:
+        return f"The turn of booking {self.booking_id!r} begins only at {self.start_at}."
 
 
 @attrs.define

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Occupied
@@ -40,6 +41,7 @@ __all__ = [
     "RecordPage",
     "RecordQuery",
     "Refused",
+    "TableBlock",
     "Wanted",
     "waits",
 ]
@@ -296,6 +298,37 @@ class AssignmentStore(Protocol):
         """Whether the change with that id has landed, asked behind whatever commit is still in flight."""
         ...
 
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """
+        Keep everybody off a table for a while, and tell *events* of it in the same transaction.
+
+        Whoever sits there stays, and is told of; commits that come later find the table taken. What comes again with
+        the same id is written once.
+
+        Returns:
+            The bookings that have the table for part of that time, the host's among them, sorted.
+
+        Raises:
+            CommitUnknownError: The answer was lost.
+        """
+        ...
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """
+        End a block, and tell *events* of it in the same transaction. Whom it helps is made due, as by a commit.
+
+        Returns:
+            Whether there was such a block; if not, nothing is told.
+
+        Raises:
+            CommitUnknownError: The answer was lost.
+        """
+        ...
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """A restaurant's blocks that end after *since*: by when they begin, and by id."""
+        ...
+
     def due(self, limit: int) -> tuple[Due, ...]:
         """
         Claim at most *limit* bookings whose time has come: the longest due first.
@@ -344,6 +377,18 @@ class AsyncAssignmentStore(Protocol):
 
     async def knows(self, restaurant_id: str, change_id: str) -> bool:
         """See `AssignmentStore.knows`."""
+        ...
+
+    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        ...
+
+    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        ...
+
+    async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
         ...
 
     async def due(self, limit: int) -> tuple[Due, ...]:

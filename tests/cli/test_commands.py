@@ -41,10 +41,10 @@ def test_a_database_is_made_and_checked(cli, tmp_path):
     assert cli("db", "check", "--db", db, "--embedded").code == 0
     standalone = cli("db", "check", "--db", db)
     assert standalone.code == 1
-    assert standalone.complaint == f"{db}: expected version 1 of the standalone schema, found none."
+    assert standalone.complaint == f"{db}: expected version 2 of the standalone schema, found none."
     assert cli("db", "init", "--db", db).code == 0
     checked = cli("db", "check", "--db", db)
-    assert (checked.code, checked.out) == (0, f"{db}: version 1 of the standalone schema.\n")
+    assert (checked.code, checked.out) == (0, f"{db}: version 2 of the standalone schema.\n")
 
 
 def test_tables_of_the_same_names_are_left_alone(cli, dump, tmp_path):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from assignment_pipeline.cli.failures import BadInputError
 from assignment_pipeline.cli.service_file import read_service, service_document
 from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights
 
 MISSING = object()
@@ -76,12 +77,54 @@ def test_everything_in_it_is_read(small, day_file):
     assert eve.status == "cancelled"
 
 
+def test_named_combinations_are_read_and_written(small, day_file):
+    """With limits and a priority of their own, or without."""
+    small["combinations"] = [
+        {"id": "long table", "tables": ["W2", "W1"], "capacity": 5},
+        {
+            "id": "bench",
+            "tables": ["W1", "G1"],
+            "capacity": 7,
+            "min_party_size": 4,
+            "max_party_size": 6,
+            "priority": -1,
+        },
+    ]
+    service = read_service(day_file(small))
+    assert service.venue.floor.combinations == (
+        Combination("long table", ("W1", "W2"), 5),
+        Combination("bench", ("G1", "W1"), 7, min_party_size=4, max_party_size=6, priority=-1),
+    )
+    assert read_service(day_file(service_document(service))) == service
+
+
+def test_tables_out_of_service_are_read_and_written(small, day_file):
+    """Each with its time and, if there is one, a reason; the same span is one block, the same in every run."""
+    morning = {"start_at": "2031-05-17T09:00+02:00", "end_at": "2031-05-17T12:00+02:00", "reason": "maintenance"}
+    evening = {"start_at": "2031-05-17T17:00Z", "end_at": "2031-05-17T18:00Z", "reason": None}
+    small["tables"][1] |= {"out_of_service": [morning, evening, evening], "priority": 3}
+    service = read_service(day_file(small))
+    assert service.venue.floor.tables[1].priority == 3
+    assert [(block.table_id, block.reason, block.window.duration) for block in service.blocks] == [
+        ("W2", "maintenance", dt.timedelta(hours=3)),
+        ("W2", None, dt.timedelta(hours=1)),
+    ]
+    assert read_service(day_file(service_document(service))) == service
+
+
 def test_a_null_is_as_good_as_a_missing_key(small, day_file):
     """Optional keys may be null, everywhere."""
     plain = read_service(day_file(small | {"policy": {}, "adjacent": []}))
     small |= {"policy": None, "adjacent": None}
     for table in small["tables"][:2]:
-        table |= {"seating": None, "active": None, "min_party_size": None, "max_party_size": None}
+        table |= {
+            "out_of_service": None,
+            "priority": None,
+            "seating": None,
+            "active": None,
+            "min_party_size": None,
+            "max_party_size": None,
+        }
     small["bookings"][0] |= dict.fromkeys(("end_at", "seating_preference", "zone", "accessible", "status"))
     assert read_service(day_file(small)) == plain
     assert plain.venue.policy == VenuePolicy()
@@ -140,11 +183,34 @@ WRONG = [
     (["tables", 2, "min_party_size"], 5, "tables[2].min_party_size: expected a whole number from 1 to 4, got 5"),
     (["tables", 2, "max_party_size"], 1, "tables[2].max_party_size: expected a whole number from 2 to 4, got 1"),
     (["tables", 2, "capacity"], 501, "tables[2].capacity: expected a whole number from 1 to 500, got 501"),
+    (["tables", 1, "out_of_service"], "tonight", 'tables[1].out_of_service: expected a list, got "tonight"'),
+    (["tables", 1, "out_of_service"], [{}], "tables[1].out_of_service[0].start_at: expected an ISO 8601 time with an"),
+    (
+        ["tables", 1, "out_of_service"],
+        [{"start_at": "2031-05-17T19:00Z", "end_at": "2031-05-17T19:00Z"}],
+        "tables[1].out_of_service[0].end_at: expected a time after the start, 2031-05-17 19:00:00+00:00, got",
+    ),
+    (
+        ["tables", 1, "out_of_service"],
+        [{"start_at": "2031-05-17T19:00Z", "end_at": "2031-05-17T20:00Z", "reason": "It broke"}],
+        'tables[1].out_of_service[0].reason: expected a short code such as maintenance or guest_withdrew, got "It',
+    ),
     (["adjacent", 0, 1], "W9", 'adjacent[0][1]: expected the id of a table, got "W9"'),
     (["adjacent", 0, 1], "W1", 'adjacent[0]: expected two different tables, got ["W1", "W1"]'),
     (["adjacent", 0], ["W1"], 'adjacent[0]: expected two different tables, got ["W1"]'),
     (["adjacent", 0], "W1", 'adjacent[0]: expected a list, got "W1"'),
     (["adjacent"], {"W1": "W2"}, "adjacent: expected a list, got an object"),
+    (["combinations"], "W1", 'combinations: expected a list, got "W1"'),
+    (["combinations"], [{"id": "x", "tables": ["W1", "W9"], "capacity": 3}], "combinations[0].tables[1]: expected the"),
+    (["combinations"], [{"id": "x", "tables": ["W1"], "capacity": 3}], "combinations[0].tables: expected two tables"),
+    (["combinations"], [{"id": "x", "tables": ["W1", "W2"]}], "combinations[0].capacity: expected a whole number from"),
+    (["combinations"], [{"id": "x", "capacity": 3}], "combinations[0].tables: expected two tables or more, each once"),
+    (["combinations"], [{"tables": ["W1", "W2"], "capacity": 3}], "combinations[0].id: expected a non-empty text"),
+    (
+        ["combinations"],
+        [{"id": "x", "tables": ["W1", "W2"], "capacity": 3}, {"id": "y", "tables": ["W2", "W1"], "capacity": 4}],
+        "combinations: expected each set of tables once, got it as 'x' and 'y'",
+    ),
     # The policy.
     (["policy"], [], "policy: expected an object, got []"),
     (["policy", "max_tables"], 9, "policy.max_tables: expected a whole number from 1 to 8, got 9"),
@@ -176,7 +242,7 @@ WRONG = [
     # Keys and shapes.
     (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
     (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),
-    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, adjacent, got an unknown one"),
+    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, adjacent, combinations, got an"),
     (["bookings", 1], "bob", 'bookings[1]: expected an object, got "bob"'),
     (["bookings"], {}, "bookings: expected a list, got an object"),
     (["bookings"], [], "bookings: expected one booking or more, got none"),

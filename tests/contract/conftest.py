@@ -24,11 +24,6 @@ from assignment_pipeline.ports import AssignmentStore, LockManager, Occupied, On
 from assignment_pipeline.testing import FakeClock, StoreHarness
 from assignment_pipeline.testing.contracts.harness import make_venue
 
-BLOCK = """
-INSERT INTO table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, created_at)
-VALUES (hex(randomblob(8)), ?, ?, ?, ?, ?, datetime('now'))
-"""
-
 
 class MemoryHarness(StoreHarness):
     """The reference store's host can do everything."""
@@ -49,9 +44,6 @@ class MemoryHarness(StoreHarness):
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
         self.host.occupy(restaurant_id, occupied)
-
-    def block(self, restaurant_id: str, occupied: Occupied) -> None:
-        self.store.blocks[restaurant_id].append(occupied)
 
     def events(self) -> Sequence[Event]:
         return self.store.events
@@ -100,11 +92,6 @@ class SQLiteHarness(StoreHarness):
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
         self.host.seats.append((restaurant_id, occupied))
 
-    def block(self, restaurant_id: str, occupied: Occupied) -> None:
-        start, end = map(self._text, (occupied.window.start, occupied.window.end))
-        row = (restaurant_id, occupied.table_id, start, end, occupied.reason)
-        self.store.write(lambda connection: connection.execute(BLOCK, row).rowcount)
-
     def events(self) -> Sequence[Event]:
         self.store.flush()
         return [
@@ -148,10 +135,6 @@ class SQLiteHarness(StoreHarness):
             return connection.execute(statement, values).fetchall()
         finally:
             connection.close()
-
-    @staticmethod
-    def _text(moment: dt.datetime) -> str:
-        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
 
     @staticmethod
     def _moment(text: str) -> dt.datetime:

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, AttemptResult, Owner
 from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError
@@ -34,6 +35,7 @@ from assignment_pipeline.testing.contracts.harness import (
     HOUR,
     QUEUE,
     REVIEW,
+    make_block,
     make_booking,
     make_change,
     make_venue,
@@ -80,7 +82,15 @@ WINDOWS = st.builds(
 OCCUPIED = st.builds(
     Occupied, table_id=st.sampled_from(["T1", "T2"]), window=WINDOWS, booking_id=st.sampled_from([None, *IDS])
 )
-BLOCKED = st.builds(Occupied, table_id=st.sampled_from(["T2", "T3"]), window=WINDOWS, reason=st.just("broken"))
+BLOCKS = st.builds(
+    lambda number, table_id, window, where: make_block(
+        f"{where}/{number}", table_id, window=window, restaurant_id=where
+    ),
+    st.integers(1, 3),
+    st.sampled_from(["T2", "T3"]),
+    WINDOWS,
+    st.sampled_from(RESTAURANTS),
+)
 VENUES = st.builds(
     make_venue,
     st.sampled_from(RESTAURANTS),
@@ -90,7 +100,6 @@ VENUES = st.builds(
 HOST_ACTS = st.one_of(
     st.tuples(st.just("put_venue"), VENUES),
     st.tuples(st.just("occupy"), st.just("r-1"), OCCUPIED),
-    st.tuples(st.just("block"), st.just("r-1"), BLOCKED),
     st.tuples(st.just("bump_generation")),
 )
 QUERIES = st.builds(
@@ -289,6 +298,33 @@ class StoreAgreement(RuleBasedStateMachine):
             )
         self.both(lambda store: store.commit(swapped))
         return multiple(*swapped)
+
+    @rule(name=st.sampled_from(IDS), minutes=st.sampled_from([-30, -15, 15, 60]))
+    def stay_for_less_or_more(self, name: str, minutes: int) -> None:
+        record = self.record(name)
+        if record is None or record.allocation is None or record.booking is None:
+            return
+        held, by = record.allocation, dt.timedelta(minutes=minutes)
+        longer = attrs.evolve(held, turn=held.turn.widened(0 * by, by), blocked=held.blocked.widened(0 * by, by))
+        way = [Trigger.MOVE] if record.state in SEATED else []
+        change_id = f"c-{next(self.numbers)}"
+        planned = make_change(record.booking, *way, before=record, allocation=longer, change_id=change_id)
+        self.both(lambda store: store.commit([planned]))
+
+    # -- Tables out of service ------------------------------------------------------------------------------------
+
+    @rule(block=BLOCKS)
+    def block(self, block: TableBlock) -> None:
+        known = {one.id: one for one in self.reference.blocked(block.restaurant_id, DINNER - 9 * HOUR)}
+        again = known.get(block.id, block)
+        self.both(lambda store: store.block(again, ()))
+
+    @rule(restaurant_id=st.sampled_from(RESTAURANTS), since=st.sampled_from(SLOTS), data=st.data())
+    def unblock(self, restaurant_id: str, since: dt.datetime, data: st.DataObject) -> None:
+        known = self.both(lambda store: store.blocked(restaurant_id, since))
+        if known:
+            block = data.draw(st.sampled_from(known), "block")
+            self.both(lambda store: store.unblock(block, ()))
 
     # -- Questions ------------------------------------------------------------------------------------------------
 

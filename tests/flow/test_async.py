@@ -34,6 +34,15 @@ class AsyncStore:
     async def history(self, booking_id):
         return self.store.history(booking_id)
 
+    async def block(self, block, events):
+        return self.store.block(block, events)
+
+    async def unblock(self, block, events):
+        return self.store.unblock(block, events)
+
+    async def blocked(self, restaurant_id, since):
+        return self.store.blocked(restaurant_id, since)
+
     async def due(self, limit):
         return self.store.due(limit)
 
@@ -91,6 +100,30 @@ def test_every_action_works(house, coordinator):
             assert len(await coordinator.history("B4")) == 5
 
     asyncio.run(day())
+
+
+def test_people_and_the_service(house, coordinator):
+    """What people do from the evening's plan to its end."""
+
+    async def evening():
+        async with coordinator:
+            held = (await coordinator.place(house.booking("B1"), ["T1"], actor="anna", pin=False)).record.allocation
+            assert (await coordinator.pin("B1", actor="anna")).record.pinned
+            assert not (await coordinator.unpin("B1", actor="anna")).record.pinned
+            blocked = await coordinator.block("R1", "T1", held.blocked, actor="anna", reason="leak")
+            assert blocked.bookings == ("B1",)
+            assert await coordinator.blocks("R1") == (blocked.block,)
+            assert await coordinator.unblock("R1", blocked.block.id, actor="anna") == blocked.block
+            house.clock.advance(held.turn.start - house.clock.now() + held.turn.duration / 2)
+            assert (await coordinator.seated("B1", actor="ben")).record.pinned
+            until = held.turn.end + held.turn.duration
+            assert (await coordinator.extend("B1", until, actor="ben")).reason is Reason.EXTENDED
+            assert (await coordinator.left("B1", actor="ben")).reason is Reason.LEFT
+            await coordinator.place(house.booking("B2", start_at=held.turn.end), ["T2"], actor="anna")
+            house.clock.advance(held.turn.duration)
+            assert (await coordinator.no_show("B2", actor="ben")).outcome is Outcome.CANCELLED
+
+    asyncio.run(evening())
 
 
 def test_many_tasks_seat_nobody_twice(house, coordinator):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -20,7 +21,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.errors import StoreUnavailableError
-from assignment_pipeline.ports import Wanted
+from assignment_pipeline.ports import LoadQuery, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
@@ -80,6 +81,75 @@ def test_a_person_moves_a_booking(house, coordinator):
     with pytest.raises(StaleRecordError):
         coordinator.place(booking, ["T3"], actor="anna", expect_version=seen - 1)
     assert coordinator.place(booking, ["T3"], actor="anna", expect_version=seen).tables == ("T3",)
+
+
+def test_what_a_person_chose_stays(house, coordinator):
+    """A placed booking is pinned unless told otherwise, and whoever plans sees that it may not be moved."""
+    assert coordinator.place(house.booking(), ["T1"], actor="anna").record.pinned
+    assert not coordinator.place(house.booking("B2"), ["T2"], actor="anna", pin=False).record.pinned
+    taken = house.store.load(LoadQuery(restaurant_id="R1", bookings=(house.booking("B3"),))).taken
+    assert {(one.table_id, one.movable) for one in taken} == {("T1", False), ("T2", True)}
+    assert not coordinator.assign(house.booking("B3", 4)).record.pinned
+
+
+def test_a_person_pins_and_unpins(house, coordinator):
+    """With a version, a row of the history and an event; what is so already is left alone."""
+    coordinator.assign(house.booking())
+    before = house.record()
+    pinned = coordinator.pin("B1", actor="anna")
+    assert (pinned.outcome, pinned.reason, pinned.record.version) == (Outcome.CONFIRMED, Reason.PINNED, 6)
+    assert coordinator.pin("B1", actor="ben").outcome is Outcome.NOOP
+    unpinned = coordinator.unpin("B1", actor="ben")
+    assert unpinned.record == attrs.evolve(before, version=7)
+    assert coordinator.unpin("B1", actor="ben").outcome is Outcome.NOOP
+    steps = [(step.trigger, step.reason, step.actor) for step in coordinator.history("B1")[-2:]]
+    assert steps == [("move", "pinned", "anna"), ("move", "unpinned", "ben")]
+    assert [name for name in house.told() if name.endswith("pinned")] == ["coordinator.pinned", "coordinator.unpinned"]
+
+
+def test_a_hold_is_pinned_as_a_hold(house):
+    """It stays to be confirmed, in the same time."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external"))
+    held = coordinator.assign(house.booking()).record
+    pinned = coordinator.pin("B1", actor="anna")
+    assert pinned.outcome is Outcome.ASSIGNED
+    assert pinned.record == attrs.evolve(held, pinned=True, version=held.version + 1)
+
+
+@pytest.mark.parametrize(
+    "give_up",
+    [
+        lambda coordinator, house: coordinator.cancel("B1"),
+        lambda coordinator, house: coordinator.requeue("B1", actor="anna"),
+        lambda coordinator, house: coordinator.reassign(house.booking(party_size=9), keep=False),
+    ],
+)
+def test_whoever_gives_tables_up_is_not_pinned(house, coordinator, give_up):
+    """What the person chose is gone, and so is that it stays."""
+    coordinator.place(house.booking(), ["T1"], actor="anna")
+    give_up(coordinator, house)
+    assert (house.record().tables, house.record().pinned) == ((), False)
+
+
+def test_an_expired_hold_is_not_pinned(house):
+    """Nor one that a person turned down."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external"))
+    for name in ("B1", "B2"):
+        coordinator.assign(house.booking(name))
+        coordinator.pin(name, actor="anna")
+    coordinator.reject("B2", actor="anna", reason="no_deposit")
+    house.clock.advance(180 * SECOND)
+    coordinator.sweep()
+    assert [house.record(name).pinned for name in ("B1", "B2")] == [False, False]
+
+
+def test_a_changed_booking_stays_pinned_where_it_stays(house, coordinator):
+    """A guest who comes later keeps the table that a person chose; one who needs another has what was found."""
+    coordinator.place(house.booking(), ["T1"], actor="anna")
+    later = house.booking(start_at=house.clock.now().replace(second=0, microsecond=0) + 2 * DAY)
+    assert coordinator.reassign(later).record.pinned
+    moved = coordinator.reassign(house.booking(party_size=4)).record
+    assert (moved.tables, moved.pinned) == (("T3",), False)
 
 
 def test_nobody_may_seat_two_parties_at_one_table(house, coordinator):

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sqlite3
 import stat
 
+import attrs
 import pytest
 
-from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost, check, init, opening
+from assignment_pipeline.adapters.sqlite import (
+    SQLiteLockManager,
+    SQLiteStore,
+    StandaloneHost,
+    check,
+    init,
+    opening,
+    schema,
+)
+from assignment_pipeline.adapters.sqlite.codec import policy_text
+from assignment_pipeline.domain.combination import Combination
+from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.errors import LockManagerUnavailableError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted
 from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, make_booking, make_change, make_venue
@@ -223,11 +236,36 @@ def test_init_may_run_again(path, store):
     assert len(store.records(RecordQuery()).records) == 1
 
 
+def test_an_older_file_is_brought_up_to_date(tmp_path):
+    """What the first version of the tables held is there after init, and what they lacked can be kept from then on."""
+    path = tmp_path / "old.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        for part in (schema.PIPELINE, schema.STANDALONE):
+            for statement in schema.MIGRATIONS[part][0]:
+                connection.execute(statement)
+        connection.execute("CREATE TABLE assignment_schema (part TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL)")
+        connection.execute("INSERT INTO assignment_schema VALUES ('pipeline', 1), ('standalone', 1)")
+        connection.execute("INSERT INTO restaurants VALUES ('r-1', 'UTC', ?, 'v1')", (policy_text(VenuePolicy()),))
+        rows = [("r-1", name, number, 2, 1, 2, None, "indoor", 0, 1, 0, "[]") for number, name in enumerate("AB")]
+        connection.executemany(f"INSERT INTO table_inventory VALUES ({', '.join('?' * 12)})", rows)
+        connection.commit()
+    with pytest.raises(SchemaMismatchError, match="expected version 2 of the standalone schema, found version 1"):
+        check(path, standalone=True)
+    init(path, standalone=True)
+    host = StandaloneHost()
+    with SQLiteStore(path, host=host) as store:
+        old = store.load(LoadQuery(restaurant_id="r-1")).venue
+        assert [table.id for table in old.floor.tables] == ["A", "B"]
+        floor = attrs.evolve(old.floor, combinations=[Combination("pair", ("A", "B"), 5)])
+        store.write(lambda connection: host.put_venue(connection, attrs.evolve(old, floor=floor, version="v2")))
+        assert store.load(LoadQuery(restaurant_id="r-1")).venue.candidates(5)
+
+
 def test_the_standalone_tables_may_come_later(tmp_path):
     """They are a part of their own."""
     path = tmp_path / "x.db"
     init(path)
-    with pytest.raises(SchemaMismatchError, match="version 1 of the standalone schema, found none"):
+    with pytest.raises(SchemaMismatchError, match="version 2 of the standalone schema, found none"):
         check(path, standalone=True)
     init(path, standalone=True)
     check(path, standalone=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assignment_pipeline.adapters.sqlite import StandaloneHost
 from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -89,7 +90,11 @@ def venues(draw):
         retry_cutoff_minutes=draw(st.integers(0, 1440)),
         weights=draw(st.builds(Weights, waste=WEIGHTS, join=WEIGHTS, scarcity=WEIGHTS, gap=WEIGHTS)),
     )
-    floor = FloorPlan([draw(tables(table_id)) for table_id in ids], pairs)
+    named = [
+        Combination(name, draw(st.permutations(ids)), 500, min_party_size=draw(st.none() | st.just(9)), priority=-3)
+        for name in draw(st.sets(NAMES, max_size=1) if ids[1:] else st.just(()))
+    ]
+    floor = FloorPlan([draw(tables(table_id)) for table_id in ids], pairs, named)
     timezone = draw(st.sampled_from(["Europe/London", "Australia/Lord_Howe"]))
     return Venue(draw(st.sampled_from(["r-1", "r-2"])), timezone, floor, policy)
 

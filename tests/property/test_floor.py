@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import attrs
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import MAX_COMBINATIONS, FloorPlan, Table
 from assignment_pipeline.domain.policy import AdjacencyMode, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
@@ -42,7 +44,7 @@ def all_joined(floor: FloorPlan, max_tables: int, mode: AdjacencyMode) -> set[tu
     return {one for one in sets if joined(floor, one, mode)}
 
 
-@given(floor=floors(), max_tables=SIZES, mode=MODES)
+@given(floor=floors(named=0), max_tables=SIZES, mode=MODES)
 def test_the_seatings_are_the_sets_that_may_be_joined(floor, max_tables, mode):
     """Every set of active tables that may be joined is there once, no other is, and they come by capacity."""
     found = floor.seatings(max_tables, mode)
@@ -51,18 +53,38 @@ def test_the_seatings_are_the_sets_that_may_be_joined(floor, max_tables, mode):
 
 
 @given(floor=floors(), max_tables=SIZES, mode=MODES)
+def test_named_combinations_are_seatings_too(floor, max_tables, mode):
+    """Whatever the mode and the limit say, unless a table is out of use, or all their parties need fewer tables."""
+    found = {one.table_ids: one for one in floor.seatings(max_tables, mode)}
+    active = {table.id for table in floor.tables if table.active}
+    named = {one.tables: one for one in floor.combinations if active.issuperset(one.tables)}
+    assert set(found) <= {*all_joined(floor, max_tables, mode), *named}
+    for missing in {*all_joined(floor, max_tables, mode), *named} - set(found):
+        most = named[missing].max_party_size if missing in named else floor.seating(missing).capacity
+        assert any(set(ids) < set(missing) and other.max_party >= most for ids, other in found.items())
+    for ids, seating in found.items():
+        assert seating.combination == named.get(ids)
+        if seating.combination:
+            assert (seating.capacity, seating.max_party) == (named[ids].capacity, named[ids].max_party_size)
+
+
+@given(floor=floors(), max_tables=SIZES, mode=MODES)
 def test_a_combination_has_no_table_to_spare(floor, max_tables, mode):
-    """A party that a combination is for would not fit if any of the tables were left out."""
+    """A party that a combination is for would not fit if any of the tables were left out, unless the floor says so."""
     by_ids = {one.table_ids: one for one in floor.seatings(max_tables, mode)}
     for ids, seating in by_ids.items():
         if len(ids) == 1:
+            continue
+        if seating.combination and seating.combination.min_party_size is not None:
+            assert seating.min_party == seating.combination.min_party_size
             continue
         fewer = [
             by_ids[part] for size in range(1, len(ids)) for part in itertools.combinations(ids, size) if part in by_ids
         ]
         most = max(one.max_party for one in fewer)
         assert seating.min_party == most + 1
-        assert seating.max_party == seating.capacity == sum(table.capacity for table in seating.tables)
+        if seating.combination is None:
+            assert seating.max_party == seating.capacity == sum(table.capacity for table in seating.tables)
 
 
 @given(floor=floors(), max_tables=SIZES, mode=MODES)
@@ -76,13 +98,15 @@ def test_a_combination_is_what_its_tables_are(floor, max_tables, mode):
         assert seating.zone == (tables[0].zone if len(zones) == 1 else None)
         assert seating.seating == (tables[0].seating if len(places) == 1 else None)
         assert seating.accessible == any(table.accessible for table in tables)
-        assert seating.priority == sum(table.priority for table in tables)
+        own = seating.combination.priority if seating.combination else 0
+        assert seating.priority == own + sum(table.priority for table in tables)
 
 
 @given(floor=floors())
 def test_a_table_alone_keeps_its_own_limits(floor):
     """The limits of a single table are its own, whatever it can be joined with."""
-    for seating in floor.seatings(1, AdjacencyMode.CONNECTED):
+    alone = [one for one in floor.seatings(1, AdjacencyMode.CONNECTED) if one.combination is None]
+    for seating in alone:
         (table,) = seating.tables
         assert (seating.min_party, seating.max_party) == (table.min_party_size, table.max_party_size)
 
@@ -132,7 +156,9 @@ def test_any_tables_are_a_seating_for_a_person(floor, data):
     else:
         assert seating is not None
         assert set(seating.table_ids) == set(ids)
-        assert (seating.min_party, seating.max_party) == (1, seating.capacity)
+        named = {one.tables: one for one in floor.combinations}.get(tuple(sorted(ids)))
+        expected = named.max_party_size if named else sum(table.capacity for table in seating.tables)
+        assert (seating.min_party, seating.max_party) == (1, expected)
 
 
 def row(count: int, **fields) -> FloorPlan:
@@ -180,3 +206,92 @@ def test_a_venue_counts_its_seatings_once():
     assert venue.seatings is venue.seatings
     assert venue.candidates(4) is venue.candidates(4)
     assert {one.mask for one in venue.seatings} == set(venue.seatings_by_mask)
+
+
+def named_row(count: int, *combinations: Combination) -> FloorPlan:
+    """Tables of two in a row, with combinations that the floor names."""
+    return attrs.evolve(row(count), combinations=combinations)
+
+
+def test_four_twos_make_a_ten():
+    """A named combination has its own capacity, need not be adjacent, and may be larger than the policy allows."""
+    apart = attrs.evolve(named_row(4, Combination("long table", ("T0", "T1", "T2", "T3"), 10)), adjacent=())
+    venue = Venue("r-1", "UTC", apart, VenuePolicy(max_tables=1))
+    assert [one.table_ids for one in venue.candidates(10)] == [("T0", "T1", "T2", "T3")]
+    assert [one.table_ids for one in venue.candidates(3)] == [("T0", "T1", "T2", "T3")]
+    assert [len(one.table_ids) for one in venue.candidates(2)] == [1] * 4
+    assert venue.candidates(11) == ()
+    assert venue.demand == (1, 1, 1, 1)
+
+
+def test_a_named_combination_stands_for_the_computed_one():
+    """Of one set of tables there is one seating, and larger sets are for the parties that it does not take."""
+    venue = Venue("r-1", "UTC", named_row(3, Combination("corner", ("T1", "T0"), 5)))
+    corner, row_of_three = venue.seatings_by_mask[0b011], venue.seatings_by_mask[0b111]
+    assert (corner.capacity, corner.min_party, corner.max_party) == (5, 3, 5)
+    assert (row_of_three.min_party, row_of_three.max_party) == (6, 6)
+    assert [one.table_ids for one in venue.candidates(4)] == [("T1", "T2"), ("T0", "T1")]
+
+
+def test_fewer_seats_than_the_tables_have():
+    """Joined round a pillar, two twos may seat three; then three tables in a row are for four and more."""
+    venue = Venue(
+        "r-1", "UTC", named_row(3, Combination("pillar", ("T0", "T1"), 3), Combination("end", ("T1", "T2"), 3))
+    )
+    assert [one.table_ids for one in venue.candidates(4)] == [("T0", "T1", "T2")]
+
+
+def test_the_overage_bounds_a_named_combination_too():
+    """Its empty seats are no better than others."""
+    floor = named_row(4, Combination("long table", ("T0", "T1", "T2", "T3"), 10, min_party_size=5))
+    venue = Venue("r-1", "UTC", floor, VenuePolicy(max_tables=1, max_overage=3))
+    assert [len(venue.candidates(size)) for size in (4, 6, 7, 10)] == [0, 0, 1, 1]
+
+
+def test_a_named_combination_with_a_table_out_of_use_is_not_offered():
+    """It comes back with the table."""
+    floor = named_row(2, Combination("pair", ("T0", "T1"), 5))
+    closed = attrs.evolve(floor, tables=(floor.tables[0], attrs.evolve(floor.tables[1], active=False)))
+    assert Venue("r-1", "UTC", closed).candidates(5) == ()
+    assert len(Venue("r-1", "UTC", floor).candidates(5)) == 1
+
+
+@pytest.mark.parametrize(
+    ("combinations", "complaint"),
+    [
+        ([("a", ("T0", "T9"))], "combinations: expected tables of the floor, got 'T9' in 'a'"),
+        ([("a", ("T0", "T1")), ("a", ("T1", "T2"))], "combinations: expected each id once, got 'a' twice"),
+        (
+            [("a", ("T0", "T1")), ("b", ("T1", "T0"))],
+            "combinations: expected each set of tables once, got it as 'a' and 'b'",
+        ),
+    ],
+)
+def test_combinations_are_of_the_floor(combinations, complaint):
+    """Known tables, each id once, each set of tables once; one line says what is wrong."""
+    with pytest.raises(ValueError, match=f"^{complaint}$"):
+        named_row(3, *[Combination(name, tables, 5) for name, tables in combinations])
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"tables": ("T0",)}, "tables: expected two tables or more, each once, got ['T0']"),
+        ({"tables": ("T0", "T0")}, "tables: expected two tables or more, each once, got ['T0', 'T0']"),
+        ({"capacity": 0}, "capacity: expected a whole number from 1 to 500, got 0"),
+        ({"min_party_size": 6}, "min_party_size: expected a whole number from 1 to 5, got 6"),
+        ({"min_party_size": 3, "max_party_size": 2}, "max_party_size: expected a whole number from 3 to 5, got 2"),
+        ({"priority": 1.5}, "priority: expected a whole number from -1000000 to 1000000, got 1.5"),
+        ({"id": ""}, "id: expected a non-empty text of at most 200 printable characters, got ''"),
+    ],
+)
+def test_a_combination_makes_sense(fields, complaint):
+    """Two tables or more, and parties that it can seat."""
+    with pytest.raises(ValueError, match=f"^{re.escape(complaint)}$"):
+        Combination(**{"id": "a", "tables": ("T0", "T1"), "capacity": 5, **fields})
+
+
+def test_a_named_combination_makes_another_venue():
+    """What is planned on a floor with it is not committed on one without."""
+    plain, named = row(2), named_row(2, Combination("pair", ("T0", "T1"), 5))
+    assert Venue("r-1", "UTC", plain).version != Venue("r-1", "UTC", named).version

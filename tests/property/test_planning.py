@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, TimeWindow, Venue, VenuePolicy
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weights
 from assignment_pipeline.domain.result import IMPOSSIBLE
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
@@ -45,7 +46,20 @@ def floors(draw: st.DrawFn) -> FloorPlan:
             )
         )
     pairs = list(itertools.combinations(names, 2))
-    return FloorPlan(tables, draw(st.lists(st.sampled_from(pairs), max_size=8, unique=True)) if pairs else ())
+    if not pairs:
+        return FloorPlan(tables)
+    adjacent = draw(st.lists(st.sampled_from(pairs), max_size=8, unique=True))
+    sets = st.sets(st.sampled_from(names), min_size=2).map(lambda members: tuple(sorted(members)))
+    named = [draw(combinations(members)) for members in draw(st.lists(sets, max_size=2, unique=True))]
+    return FloorPlan(tables, adjacent, named)
+
+
+@st.composite
+def combinations(draw: st.DrawFn, members: tuple[str, ...]) -> Combination:
+    capacity = draw(st.integers(1, 14))
+    least = draw(st.none() | st.integers(1, capacity))
+    most = draw(st.integers(least or 1, capacity))
+    return Combination("+".join(members), members, capacity, min_party_size=least, max_party_size=most)
 
 
 POLICIES = st.builds(
@@ -87,7 +101,7 @@ def free(venue: Venue, request: SeatingRequest, taken: list[Occupied]) -> dict[f
     found = {}
     active = [table for table in venue.floor.tables if table.active]
     busy = {row.table_id for row in taken if row.window.overlaps(request.blocked)}
-    for size in range(1, venue.policy.max_tables + 1):
+    for size in range(1, len(active) + 1):
         for tables in itertools.combinations(active, size):
             names = frozenset(table.id for table in tables)
             if not names & busy and suits(venue, request.booking, tables):
@@ -97,25 +111,45 @@ def free(venue: Venue, request: SeatingRequest, taken: list[Occupied]) -> dict[f
 
 def suits(venue: Venue, booking: Booking, tables: tuple[Table, ...]) -> bool:
     """Whether the tables may be joined, hold the party with none to spare, and are where it wants to sit."""
-    size, capacity = booking.party_size, sum(table.capacity for table in tables)
-    if not joined(venue, tables) or size > capacity:
+    size, combination = booking.party_size, named(venue, tables)
+    if size > most(venue, tables):
         return False
-    if len(tables) == 1 and not tables[0].min_party_size <= size <= tables[0].max_party_size:
+    if len(tables) == 1 and size < tables[0].min_party_size:
         return False
     if len(tables) > 1:
+        capacity = combination.capacity if combination else sum(table.capacity for table in tables)
         overage = venue.policy.max_overage
         if overage is not None and capacity - size > overage:
             return False
-        for left_out in tables:
-            rest = tuple(table for table in tables if table is not left_out)
-            holds = rest[0].max_party_size if len(rest) == 1 else sum(table.capacity for table in rest)
-            if joined(venue, rest) and holds >= size:
+        if combination and combination.min_party_size is not None:
+            if size < combination.min_party_size:
+                return False
+        else:
+            fewer = (part for count in range(1, len(tables)) for part in itertools.combinations(tables, count))
+            if any(size <= most(venue, part) for part in fewer):
                 return False
     return (
         all(booking.seating in ("any", table.seating) for table in tables)
         and all(booking.zone in (None, table.zone) for table in tables)
         and (not booking.accessible or any(table.accessible for table in tables))
     )
+
+
+def named(venue: Venue, tables: tuple[Table, ...]) -> Combination | None:
+    """What the floor says of joining just these tables."""
+    ids = sorted(table.id for table in tables)
+    return next((one for one in venue.floor.combinations if [*one.tables] == ids), None)
+
+
+def most(venue: Venue, tables: tuple[Table, ...]) -> int:
+    """The largest party that sits at the tables, none where they may not be joined."""
+    if combination := named(venue, tables):
+        return combination.max_party_size
+    if len(tables) == 1:
+        return tables[0].max_party_size
+    if len(tables) > venue.policy.max_tables or not joined(venue, tables):
+        return 0
+    return sum(table.capacity for table in tables)
 
 
 def joined(venue: Venue, tables: tuple[Table, ...]) -> bool:
@@ -246,6 +280,35 @@ def test_priority_decides_between_equals_and_then_the_bookings_id():
     twins = [Table(f"T{number}", 2) for number in range(6)]
     chosen = {ask(TableEngine(), attrs.evolve(TWO, id=f"B{n}"), *twins).plan.tables for n in range(40)}
     assert len(chosen) == len(twins)
+
+
+def test_the_priority_of_a_named_combination_is_its_own_and_its_tables():
+    """Among equals, the one that the operator wants joined is joined."""
+    tables = [Table(f"T{number}", 2) for number in range(4)]
+    for wanted in (("T0", "T1"), ("T2", "T3")):
+        combinations = [
+            Combination("left", ("T0", "T1"), 4, priority=2 * (wanted[0] == "T0")),
+            Combination("right", ("T2", "T3"), 4, priority=2 * (wanted[0] == "T2")),
+        ]
+        venue = Venue("R1", "UTC", FloorPlan(tables, combinations=combinations))
+        for number in range(5):
+            booking = attrs.evolve(TWO, id=f"B{number}", party_size=4)
+            decision = TableEngine().plan(SeatingRequest.at(venue, booking), FloorSnapshot.of(venue, ()))
+            assert (decision.plan.tables, decision.plan.strategy) == (wanted, "adjacency")
+
+
+def test_a_person_gets_what_the_floor_names():
+    """Its tables are joinable as they are, for as many as it seats and not for fewer."""
+    tables = [Table(f"T{number}", 2) for number in range(4)]
+    long_table = Combination("long table", ("T0", "T1", "T2", "T3"), 10, min_party_size=6)
+    venue = Venue("R1", "UTC", FloorPlan(tables, combinations=[long_table]), VenuePolicy(max_tables=2))
+    broken = {}
+    for size in (5, 6, 10, 11):
+        request = SeatingRequest.at(venue, attrs.evolve(TWO, party_size=size))
+        found = TableEngine().evaluate(request, long_table.tables, FloorSnapshot.of(venue, ()))
+        assert found.plan.parts["waste"] == 10 - size
+        broken[size] = found.broken
+    assert broken == {5: (Rule.SIZE,), 6: (), 10: (), 11: (Rule.SIZE,)}
 
 
 def test_weights_are_the_policys():

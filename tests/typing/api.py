@@ -28,6 +28,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
 from assignment_pipeline.ports import AssignmentStore, EventSink, FlagResolver, Host, LockManager, RecordPage
 
@@ -86,6 +87,8 @@ def calls(coordinator: Coordinator, booking: Booking) -> None:
     assert_type(coordinator.record("b-1"), AssignmentRecord | None)
     assert_type(coordinator.review_queue("r-1"), RecordPage)
     assert_type(coordinator.sweep(), SweepReport)
+    assert_type(coordinator.pin("b-1", actor="anna"), AssignmentResult)
+    assert_type(coordinator.blocks("r-1"), tuple[TableBlock, ...])
     assert_type(step(AssignmentState.CREATED, Trigger.VERIFY), AssignmentState)
 
 
@@ -93,3 +96,4 @@ async def acalls(coordinator: AsyncCoordinator, booking: Booking) -> None:
     assert_type(await coordinator.assign(booking, legacy=legacy), AssignmentResult)
     assert_type(await coordinator.place(booking, ["T1"], actor="anna"), AssignmentResult)
     assert_type(await coordinator.sweep(limit=5), SweepReport)
+    assert_type(await coordinator.left("b-1", actor="anna"), AssignmentResult)

@@ -74,11 +74,11 @@ def test_what_a_harness_cannot_do_is_skipped_with_its_reason():
     """A host that lacks an ability says why, and its report shows it."""
 
     class Harness(StoreHarness):
-        cannot: ClassVar = {"block": "our staff blocks no tables"}
+        cannot: ClassVar = {"hook": "our store calls nobody"}
 
     need(Harness(), "occupy", "events")
-    with pytest.raises(pytest.skip.Exception, match="cannot block: our staff blocks no tables"):
-        need(Harness(), "occupy", "block")
+    with pytest.raises(pytest.skip.Exception, match="cannot hook: our store calls nobody"):
+        need(Harness(), "occupy", "hook")
 
 
 @pytest.mark.parametrize("package", ["pytest", "hypothesis"])

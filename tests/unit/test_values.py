@@ -30,7 +30,7 @@ from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change, make_venue
+from assignment_pipeline.testing.contracts.harness import CONFIRM, make_block, make_booking, make_change, make_venue
 from assignment_pipeline.testing.strategies import bookings, floors, policies, tables, venues, windows
 
 NOON = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)
@@ -110,6 +110,8 @@ REFUSED = [
     (lambda: Venue("r-1", "London", FloorPlan([table()])), "timezone", "Europe/London", "'London'"),
     (lambda: Venue("r-1", "../etc/passwd", FloorPlan([table()])), "timezone", "IANA", "passwd"),
     (lambda: Venue("r-1", None, FloorPlan([table()])), "timezone", "IANA", "None"),
+    (lambda: make_block(reason="It leaks"), "reason", "short code", "'It leaks'"),
+    (lambda: make_block(table_id=""), "table_id", "text", "''"),
     # Records
     (lambda: seats(tables=()), "tables", "one table or more", "()"),
     (lambda: seats(tables=("T1", "T1")), "tables", "each once", "('T1', 'T1')"),
@@ -295,10 +297,11 @@ def test_a_venues_version_is_a_digest_of_the_rest():
 
 @given(value=venues())
 def test_the_same_venue_has_the_same_version(value):
-    """The order in which tables' tags and adjacent pairs were named does not count."""
+    """The order in which tables' tags, adjacent pairs and combinations were named does not count."""
     floor = FloorPlan(
         [attrs.evolve(one, tags=sorted(one.tags)) for one in value.floor.tables],
         [sorted(pair, reverse=True) for pair in sorted(map(sorted, value.floor.adjacent), reverse=True)],
+        value.floor.combinations[::-1],
     )
     assert Venue(value.id, value.timezone, floor, value.policy).version == value.version
 

@@ -66,6 +66,16 @@ def test_widening_adds_on_both_sides(one, before, after):
     assert wide.duration == one.duration + (before + after) * MINUTE
 
 
+@given(one=SMALL, other=st.none() | SMALL)
+def test_what_lies_outside_is_every_minute_that_the_other_lacks(one, other):
+    """In pieces that share none, each in one go, the earlier first."""
+    pieces = one.without(other)
+    assert [minute for piece in pieces for minute in sorted(minutes(piece))] == sorted(
+        minutes(one) - (minutes(other) if other else set())
+    )
+    assert len(pieces) <= 2
+
+
 @given(one=windows(), by=st.integers(-500, 500))
 def test_shifting_keeps_the_length(one, by):
     """A shifted window is as long, and can be shifted back."""

@@ -12,12 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, flags, review, sweep
+from assignment_pipeline.cli import assign, db, demo, diagram, flags, review, service, sweep, tables
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     IllegalTransitionError,
+    NoTablesError,
+    NotBegunError,
     PlacementRefusedError,
     StaleRecordError,
     TableConflictError,
@@ -28,7 +30,15 @@ NAME = "assignment-pipeline"
 # Typer brings a Click of its own, older ones use the public one: both call this UsageError.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
-_ANSWERS = (RefusedError, PlacementRefusedError, TableConflictError, StaleRecordError, IllegalTransitionError)
+_ANSWERS = (
+    RefusedError,
+    PlacementRefusedError,
+    TableConflictError,
+    StaleRecordError,
+    IllegalTransitionError,
+    NoTablesError,
+    NotBegunError,
+)
 
 app = typer.Typer(
     name=NAME,
@@ -42,6 +52,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("assign")(assign.assign)
 app.add_typer(review.app, name="review")
+app.add_typer(service.app, name="service")
+app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)

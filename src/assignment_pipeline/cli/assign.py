@@ -19,12 +19,13 @@ from assignment_pipeline.cli.day import Day, assign_day, document, look_at
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.json_file import shown
 from assignment_pipeline.cli.output import print_json, progress, stdout
-from assignment_pipeline.cli.service_file import Service, read_service
+from assignment_pipeline.cli.service_file import FROM_FILE, Service, read_service
 from assignment_pipeline.cli.wiring import JsonOption, prepare, standalone
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.flow.settings import Settings
 
 REPLAY = Settings(replay=True)
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def assign(
@@ -95,6 +96,17 @@ def put(store: SQLiteStore, service: Service, source: str) -> None:
             host.put_booking(connection, booking)
 
     store.write(write)
+    _close_tables(store, service)
+
+
+def _close_tables(store: SQLiteStore, service: Service) -> None:
+    """Have those tables out of service that the file says are; what people have blocked is left alone."""
+    wanted = {block.id for block in service.blocks}
+    for block in store.blocked(service.venue.id, EVER):
+        if block.actor == FROM_FILE and block.id not in wanted:
+            store.unblock(block, ())
+    for block in service.blocks:
+        store.block(block, ())
 
 
 def run(coordinator: Coordinator, store: SQLiteStore, service: Service) -> Day:

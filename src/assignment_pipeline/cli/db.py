@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assignment_pipeline.adapters.sqlite import SCHEMA_VERSION
+from assignment_pipeline.adapters.sqlite import SCHEMA_VERSION, STANDALONE_VERSION
 from assignment_pipeline.adapters.sqlite import check as check_schema
 from assignment_pipeline.adapters.sqlite import init as init_schema
 from assignment_pipeline.cli.failures import RefusedError, refuse
@@ -54,4 +54,6 @@ def check(db: DbOption, standalone: StandaloneOption = True) -> None:
 
 
 def _what(*, standalone: bool) -> str:
-    return f"version {SCHEMA_VERSION} of the {'standalone' if standalone else 'embedded'} schema"
+    if standalone:
+        return f"version {STANDALONE_VERSION} of the standalone schema"
+    return f"version {SCHEMA_VERSION} of the embedded schema"

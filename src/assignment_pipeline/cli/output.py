@@ -39,6 +39,7 @@ def result_document(result: AssignmentResult) -> dict[str, Any]:
         "reason": result.reason.value if result.reason else None,
         "tables": list(result.tables),
         "moved": list(result.moved),
+        "displaced": list(result.displaced),
         "version": result.record.version if result.record else None,
     }
 

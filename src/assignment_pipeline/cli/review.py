@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import Annotated, Any
 
 import typer
@@ -11,19 +10,22 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
+from assignment_pipeline.cli.moments import zone_of
 from assignment_pipeline.cli.output import print_json, print_result, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome
-from assignment_pipeline.errors import BookingNotFoundError, VenueNotFoundError
+from assignment_pipeline.errors import BookingNotFoundError
 from assignment_pipeline.flow.review import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
-from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
+from assignment_pipeline.ports import RecordPage, RecordQuery
 
-app = typer.Typer(help="See to the bookings that wait for a person.", no_args_is_help=True)
+app = typer.Typer(
+    help="See to the bookings that wait for a person, and to where people have put them.", no_args_is_help=True
+)
 
 _ALLOWABLE = sorted(rule.value for rule in set(Rule) - NEVER_ALLOWED)
 
@@ -74,7 +76,7 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
     if not page.records:
         console.print("Nothing waits for a person.")
         return
-    zones = {name: _zone(coordinator, name) for name in {record.restaurant_id for record in page.records}}
+    zones = {name: zone_of(coordinator, name) for name in {record.restaurant_id for record in page.records}}
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column("Booking", overflow="fold")
     table.add_column("Party", justify="right")
@@ -99,14 +101,6 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
         console.print(f"\nThere are more: --after {page.next!r} shows them.")
 
 
-def _zone(coordinator: Coordinator, restaurant_id: str) -> dt.tzinfo:
-    try:
-        context = coordinator.store.load(LoadQuery(restaurant_id=restaurant_id))
-    except VenueNotFoundError:
-        return dt.UTC
-    return context.venue.zone if context else zoneinfo.ZoneInfo("UTC")
-
-
 @app.command()
 def place(
     booking: BookingArgument,
@@ -119,6 +113,9 @@ def place(
     expect_version: Annotated[
         int | None, typer.Option("--expect-version", metavar="N", help="Only if its record is still at that version.")
     ] = None,
+    pin: Annotated[
+        bool, typer.Option("--pin/--no-pin", help="Whether it stays there until a person says otherwise.")
+    ] = True,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -134,10 +131,15 @@ def place(
             refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
     with opened(app, db) as coordinator:
         result = coordinator.place(
-            _booking(coordinator, booking), tables, actor=actor, expect_version=expect_version, allow=allow or ()
+            _booking(coordinator, booking),
+            tables,
+            actor=actor,
+            expect_version=expect_version,
+            allow=allow or (),
+            pin=pin,
         )
         if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
-            raise _nothing_done(result)
+            raise nothing_done(result)
         told = f"Booking {booking!r} has {' + '.join(result.tables)} now."
         print_result(result, told, as_json=as_json)
 
@@ -163,16 +165,16 @@ def suggest(
         wanted = _booking(coordinator, booking)
         decision = coordinator.preview(wanted)
         plan = decision.plan or decision.suggestion
-        told = explain(wanted, decision, _zone(coordinator, wanted.restaurant_id))
+        told = explain(wanted, decision, zone_of(coordinator, wanted.restaurant_id))
         if plan is None or not apply or actor is None:
             if as_json:
                 print_json(_suggestion(booking, decision, told))
             else:
                 print(told)
             raise typer.Exit(NO if plan is None else GOOD)
-        result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves)
+        result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves, pin=False)
         if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
-            raise _nothing_done(result)
+            raise nothing_done(result)
         print_result(result, f"Booking {booking!r} has {' + '.join(result.tables)} now. {told}", as_json=as_json)
 
 
@@ -215,7 +217,7 @@ def requeue(
     with opened(app, db) as coordinator:
         result = coordinator.requeue(booking, actor=actor)
         if result.record is None:
-            raise _nothing_done(result)
+            raise nothing_done(result)
         print_result(result, f"Booking {booking!r} waits for the next sweep.", as_json=as_json)
 
 
@@ -237,9 +239,42 @@ def reject(
         except ValueError:
             refuse("--reason", "a short code such as guest_withdrew", repr(reason))
         if result.outcome is not Outcome.FAILED:
-            raise _nothing_done(result)
+            raise nothing_done(result)
         print_result(result, f"Booking {booking!r} is turned down.", as_json=as_json)
 
 
-def _nothing_done(result: AssignmentResult) -> RefusedError:
+@app.command()
+def pin(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a booking stay at its tables: nothing moves it to make room."""
+    with opened(app, db) as coordinator:
+        result = coordinator.pin(booking, actor=actor)
+        if result.record is None or not result.record.pinned:
+            raise nothing_done(result)
+        print_result(result, f"Booking {booking!r} stays at {' + '.join(result.tables)}.", as_json=as_json)
+
+
+@app.command()
+def unpin(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a booking be moved again."""
+    with opened(app, db) as coordinator:
+        result = coordinator.unpin(booking, actor=actor)
+        if result.record is None or result.record.owner is not Owner.PIPELINE:
+            raise nothing_done(result)
+        print_result(result, f"Booking {booking!r} may be moved.", as_json=as_json)
+
+
+def nothing_done(result: AssignmentResult) -> RefusedError:
+    """The answer no, with why."""
     return RefusedError(f"Nothing was changed about booking {result.booking_id!r}: {words.reason(result.reason)}.")

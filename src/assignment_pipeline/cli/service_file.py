@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any, TypeVar
 import attrs
 
 from assignment_pipeline.cli.json_file import ABSENT, Node, read_document, shown
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import PENDING, Booking, SeatingPreference
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -25,6 +28,7 @@ from assignment_pipeline.domain.policy import (
     Weights,
 )
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
 
 # Local times before were not whole minutes off UTC everywhere; behind, planning would look past the calendar's end.
 FIRST_YEAR, LAST_YEAR = 1973, 9998
@@ -33,6 +37,10 @@ _TIME = re.compile(r"[0-9W-]+[T ][0-9:.,]+(Z|[+-][0-9:]+)?", re.ASCII)
 _TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}", re.ASCII)
 
 PAIR = 2
+
+OUT_OF_SERVICE = "out_of_service"
+FROM_FILE = "SERVICE.json"
+"""Who has blocked the tables that the file says are out of service."""
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -46,10 +54,13 @@ class Service:
         venue: The restaurant.
 
         bookings: Its bookings, in the order in which they are to be assigned.
+
+        blocks: Its tables that are out of service for a while.
     """
 
     venue: Venue
     bookings: tuple[Booking, ...]
+    blocks: tuple[TableBlock, ...] = ()
 
 
 def read_service(path: Path) -> Service:
@@ -63,16 +74,24 @@ def read_service(path: Path) -> Service:
 
 
 def _service(root: Node) -> Service:
-    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "adjacent"))
+    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "adjacent", "combinations"))
     restaurant = parts["restaurant"]
     names = _given(restaurant, required=("id", "timezone"))
     policy = _policy(parts["policy"]) if parts["policy"].given else VenuePolicy()
     tables = _tables(_some(parts["tables"], "table"))
-    floor = root.build(FloorPlan, {"tables": tables, "adjacent": _adjacent(parts["adjacent"], tables)})
+    floor = root.build(
+        FloorPlan,
+        {
+            "tables": tables,
+            "adjacent": _adjacent(parts["adjacent"], tables),
+            "combinations": _combinations(parts["combinations"].items(), tables),
+        },
+    )
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
     # Here, so that a floor with too many combinations is refused while nothing is written yet.
     root.child("policy").build(_with_seatings, {"venue": venue})
-    return Service(venue, _bookings(_some(parts["bookings"], "booking"), venue.id))
+    bookings = _bookings(_some(parts["bookings"], "booking"), venue.id)
+    return Service(venue, bookings, _blocks(parts["tables"].items(), venue))
 
 
 def _with_seatings(venue: Venue) -> None:
@@ -165,9 +184,40 @@ def _time(node: Node) -> dt.datetime:
 
 
 def _tables(nodes: list[Node]) -> tuple[Table, ...]:
-    optional = ("min_party_size", "max_party_size", "zone", "seating", "accessible", "active")
+    optional = (
+        "min_party_size",
+        "max_party_size",
+        "zone",
+        "seating",
+        "accessible",
+        "active",
+        "priority",
+        OUT_OF_SERVICE,
+    )
     readers = {"seating": _choice(SeatingPreference, SeatingPreference.ANY)}
-    return _distinct([(node, node.build(Table, _given(node, ("id", "capacity"), optional, readers))) for node in nodes])
+
+    def table(node: Node) -> Table:
+        fields = _given(node, ("id", "capacity"), optional, readers)
+        fields.pop(OUT_OF_SERVICE, None)
+        return node.build(Table, fields)
+
+    return _distinct([(node, table(node)) for node in nodes])
+
+
+def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
+    readers = {"start_at": _time, "end_at": _time}
+    found: dict[str, TableBlock] = {}
+    for table, node in zip(venue.floor.tables, nodes, strict=True):
+        for span in node.child(OUT_OF_SERVICE, node.value.get(OUT_OF_SERVICE, ABSENT)).items():
+            fields = _given(span, ("start_at", "end_at"), ("reason",), readers)
+            times = {"start": fields.pop("start_at"), "end": fields.pop("end_at")}
+            window = span.build(TimeWindow, times, {"start": "start_at", "end": "end_at"})
+            # The same span is the same block, in every run.
+            text = repr((venue.id, table.id, window.start.isoformat(), window.end.isoformat()))
+            block_id = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+            names = {"id": block_id, "restaurant_id": venue.id, "table_id": table.id, "actor": FROM_FILE}
+            found[block_id] = span.build(TableBlock, {**names, "window": window, **fields})
+    return tuple(found.values())
 
 
 def _bookings(nodes: list[Node], restaurant_id: str) -> tuple[Booking, ...]:
@@ -184,7 +234,7 @@ def _bookings(nodes: list[Node], restaurant_id: str) -> tuple[Booking, ...]:
     return _distinct([(node, booking(node)) for node in nodes])
 
 
-Named = TypeVar("Named", Table, Booking)
+Named = TypeVar("Named", Table, Booking, Combination)
 
 
 def _distinct(found: list[tuple[Node, Named]]) -> tuple[Named, ...]:
@@ -210,6 +260,23 @@ def _adjacent(node: Node, tables: tuple[Table, ...]) -> list[list[str]]:
     return pairs
 
 
+def _combinations(nodes: list[Node], tables: tuple[Table, ...]) -> tuple[Combination, ...]:
+    known = {table.id for table in tables}
+    optional = ("min_party_size", "max_party_size", "priority")
+
+    def members(node: Node) -> list[str]:
+        found = node.items()
+        for member in found:
+            if not isinstance(member.value, str) or member.value not in known:
+                member.refuse("the id of a table")
+        return [member.value for member in found]
+
+    def combination(node: Node) -> Combination:
+        return node.build(Combination, _given(node, ("id", "tables", "capacity"), optional, {"tables": members}))
+
+    return _distinct([(node, combination(node)) for node in nodes])
+
+
 # -- Writing ------------------------------------------------------------------------------------------------------
 
 
@@ -219,8 +286,9 @@ def service_document(service: Service) -> dict[str, Any]:
     document = {
         "restaurant": {"id": venue.id, "timezone": venue.timezone},
         "policy": _policy_document(venue.policy),
-        "tables": [_table_document(table) for table in venue.floor.tables],
+        "tables": [_table_document(table, service) for table in venue.floor.tables],
         "adjacent": sorted(sorted(pair, key=venue.floor.positions.__getitem__) for pair in venue.floor.adjacent),
+        "combinations": [_combination_document(one) for one in venue.floor.combinations],
         "bookings": [_booking_document(booking, venue) for booking in service.bookings],
     }
     return {key: value for key, value in document.items() if value or key in {"tables", "bookings"}}
@@ -251,9 +319,24 @@ def _policy_document(policy: VenuePolicy) -> dict[str, Any]:
     return fields
 
 
-def _table_document(table: Table) -> dict[str, Any]:
+def _table_document(table: Table, service: Service) -> dict[str, Any]:
     plain = Table(table.id, table.capacity)
-    return {"id": table.id, "capacity": table.capacity, **_differing(table, plain)}
+    spans = [_span_document(block, service.venue) for block in service.blocks if block.table_id == table.id]
+    blocked = {OUT_OF_SERVICE: spans} if spans else {}
+    return {"id": table.id, "capacity": table.capacity, **_differing(table, plain), **blocked}
+
+
+def _span_document(block: TableBlock, venue: Venue) -> dict[str, Any]:
+    times = (("start_at", block.window.start), ("end_at", block.window.end))
+    span = {name: time.astimezone(venue.zone).isoformat(timespec="minutes") for name, time in times}
+    return span if block.reason is None else {**span, "reason": block.reason}
+
+
+def _combination_document(combination: Combination) -> dict[str, Any]:
+    plain = Combination(combination.id, combination.tables, combination.capacity)
+    limits = _differing(combination, plain)
+    tables = list(combination.tables)
+    return {"id": combination.id, "tables": tables, "capacity": combination.capacity, **limits}
 
 
 def _booking_document(booking: Booking, venue: Venue) -> dict[str, Any]:

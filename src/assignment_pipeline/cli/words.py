@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     Reason.CONFLICT: "others were faster every time",
     Reason.STORE_UNAVAILABLE: "the store could not be reached",
     Reason.BY_REQUEST: "as somebody asked for",
+    Reason.NO_SHOW: "nobody came",
 }
 
 _DAY = 24 * 60

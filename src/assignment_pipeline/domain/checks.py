@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 MAX_ID_LENGTH = 200
 FIRST_YEAR, LAST_YEAR = 1970, 9998
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 Validator = Callable[[Any, Any, Any], None]
 
@@ -24,6 +27,19 @@ def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
     """None, or what `identifier` takes."""
     if value is not None:
         identifier(instance, attribute, value)
+
+
+def code(_: object, attribute: Any, value: Any) -> None:
+    """Small letters, digits and underscores: what holds nobody's name or words."""
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        msg = f"{attribute.name}: expected a short code such as maintenance or guest_withdrew, got {value!r}"
+        raise ValueError(msg)
+
+
+def optional_code(instance: object, attribute: Any, value: Any) -> None:
+    """None, or what `code` takes."""
+    if value is not None:
+        code(instance, attribute, value)
 
 
 def whole(low: int, high: int) -> Validator:

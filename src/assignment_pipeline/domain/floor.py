@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
 from assignment_pipeline.domain.checks import as_frozenset, as_tuple, flag, identifier, optional_identifier, whole
+from assignment_pipeline.domain.combination import PRIORITY, Combination
 from assignment_pipeline.domain.policy import AdjacencyMode
 from assignment_pipeline.domain.windows import TimeWindow
 
@@ -54,7 +55,7 @@ class Table:
     )
     accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
     active: bool = attrs.field(default=True, validator=flag, kw_only=True)
-    priority: int = attrs.field(default=0, validator=whole(-1_000_000, 1_000_000), kw_only=True)
+    priority: int = attrs.field(default=0, validator=PRIORITY, kw_only=True)
     tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
 
     @max_party_size.default
@@ -97,6 +98,8 @@ class Seating:
         seating: Where all its tables stand, or None when they differ.
 
         accessible: Whether one of its tables is accessible.
+
+        combination: What the floor says of joining just these tables, if it does.
     """
 
     tables: tuple[Table, ...]
@@ -107,6 +110,7 @@ class Seating:
     zone: str | None
     seating: SeatingPreference | None
     accessible: bool
+    combination: Combination | None = None
 
     @property
     def table_ids(self) -> tuple[str, ...]:
@@ -115,8 +119,9 @@ class Seating:
 
     @property
     def priority(self) -> int:
-        """The operator's priority, summed over the tables."""
-        return sum(table.priority for table in self.tables)
+        """The operator's priority, summed over the tables, and that of joining them."""
+        own = self.combination.priority if self.combination else 0
+        return own + sum(table.priority for table in self.tables)
 
     def grants(self, booking: Booking) -> bool:
         """Whether it is where the booking wants to sit."""
@@ -171,10 +176,13 @@ class FloorPlan:
         tables: All its tables, each id once.
 
         adjacent: Pairs of ids of tables that can be joined.
+
+        combinations: Those that the restaurant has named, each id and each set of tables once.
     """
 
     tables: tuple[Table, ...] = attrs.field(converter=as_tuple)
     adjacent: frozenset[frozenset[str]] = attrs.field(default=frozenset(), converter=_pairs)
+    combinations: tuple[Combination, ...] = attrs.field(default=(), converter=as_tuple)
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[Table, ...]) -> None:
@@ -193,10 +201,39 @@ class FloorPlan:
                 msg = f"{attribute.name}: expected pairs of two different tables of the floor, got {sorted(pair)!r}"
                 raise ValueError(msg)
 
+    @combinations.validator
+    def _are_of_this_floor(self, attribute: Any, combinations: tuple[Combination, ...]) -> None:
+        known = {table.id for table in self.tables}
+        ids: set[str] = set()
+        sets: dict[tuple[str, ...], str] = {}
+        for combination in combinations:
+            unknown = sorted({*combination.tables} - known)
+            if unknown:
+                got = f"{unknown[0]!r} in {combination.id!r}"
+                msg = f"{attribute.name}: expected tables of the floor, got {got}"
+                raise ValueError(msg)
+            if combination.id in ids:
+                msg = f"{attribute.name}: expected each id once, got {combination.id!r} twice"
+                raise ValueError(msg)
+            if combination.tables in sets:
+                got = f"{sets[combination.tables]!r} and {combination.id!r}"
+                msg = f"{attribute.name}: expected each set of tables once, got it as {got}"
+                raise ValueError(msg)
+            ids.add(combination.id)
+            sets[combination.tables] = combination.id
+
     @cached_property
     def positions(self) -> dict[str, int]:
         """Where each table stands in `tables`, and so which bit of a mask it is."""
         return {table.id: position for position, table in enumerate(self.tables)}
+
+    @cached_property
+    def named(self) -> dict[int, Combination]:
+        """The combinations that the restaurant has named, by their tables as a mask."""
+        return {self._mask(combination.tables): combination for combination in self.combinations}
+
+    def _mask(self, table_ids: Iterable[str]) -> int:
+        return sum(1 << self.positions[table_id] for table_id in table_ids)
 
     @cached_property
     def neighbours(self) -> tuple[int, ...]:
@@ -227,7 +264,7 @@ class FloorPlan:
 
     def seatings(self, max_tables: int, mode: AdjacencyMode) -> tuple[Seating, ...]:
         """
-        Every active table, and every set of up to *max_tables* of them that may be joined, by capacity.
+        Every active table, every set of up to *max_tables* of them that may be joined, and those named, by capacity.
 
         Raises:
             ValueError: There are more than 100,000.
@@ -261,7 +298,20 @@ class FloorPlan:
                 largest[mask] = seating.max_party
                 found.append(seating)
             level = list(grown)
+        found = self._with_named(found, active)
         return tuple(sorted(found, key=lambda seating: (seating.capacity, len(seating.tables), seating.mask)))
+
+    def _with_named(self, found: list[Seating], active: int) -> list[Seating]:
+        """Those that were *found* and those named, each for the parties that fewer of its tables would not do for."""
+        named = [self._joined(mask, 1) for mask in self.named if not mask & ~active]
+        if not named:
+            return found
+        rest = [seating for seating in found if seating.combination is None]
+        all_of_them = [
+            *(_no_table_to_spare(seating, named) for seating in rest),
+            *(_no_table_to_spare(seating, (*rest, *named)) for seating in named),
+        ]
+        return [seating for seating in all_of_them if seating.min_party <= seating.max_party]
 
     def _single(self, position: int) -> Seating:
         table = self.tables[position]
@@ -278,7 +328,8 @@ class FloorPlan:
 
     def _joined(self, mask: int, min_party: int) -> Seating:
         tables = tuple(self.tables[position] for position in _bits(mask))
-        capacity = sum(table.capacity for table in tables)
+        combination = self.named.get(mask)
+        capacity = combination.capacity if combination else sum(table.capacity for table in tables)
         zones = {table.zone for table in tables}
         places = {table.seating for table in tables}
         return Seating(
@@ -286,14 +337,26 @@ class FloorPlan:
             mask=mask,
             capacity=capacity,
             min_party=min_party,
-            max_party=capacity,
+            max_party=combination.max_party_size if combination else capacity,
             zone=zones.pop() if len(zones) == 1 else None,
             seating=places.pop() if len(places) == 1 else None,
             accessible=any(table.accessible for table in tables),
+            combination=combination,
         )
 
     def seating(self, table_ids: tuple[str, ...]) -> Seating | None:
         """Those tables as one place for any party up to their seats, or None if one is unknown or named twice."""
         if not table_ids or len(set(table_ids)) != len(table_ids) or not self.positions.keys() >= set(table_ids):
             return None
-        return self._joined(sum(1 << self.positions[table_id] for table_id in table_ids), 1)
+        return self._joined(self._mask(table_ids), 1)
+
+
+def _no_table_to_spare(seating: Seating, others: Iterable[Seating]) -> Seating:
+    """The same for the parties that none of *others* would do for with some of its tables, unless the floor says."""
+    combination = seating.combination
+    if combination and combination.min_party_size is not None:
+        return attrs.evolve(seating, min_party=combination.min_party_size)
+    mask = seating.mask
+    parts = (other.max_party for other in others if other.mask != mask and not other.mask & ~mask)
+    smallest = 1 + max(parts, default=0)
+    return seating if smallest <= seating.min_party else attrs.evolve(seating, min_party=smallest)

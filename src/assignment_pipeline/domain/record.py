@@ -127,6 +127,21 @@ class AssignmentRecord:
         """The ids of its tables, sorted; none when it holds none."""
         return self.allocation.tables if self.allocation else ()
 
+    def beyond(self, other: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
+        """
+        The tables that it has for a time at which *other* does not, each with such a time.
+
+        What a change takes is the new record's beyond the old one; what it gives up is the old one's beyond the new.
+        """
+        if self.allocation is None:
+            return ()
+        there = other.allocation if other and other.restaurant_id == self.restaurant_id else None
+        return tuple(
+            (table_id, window)
+            for table_id in self.allocation.tables
+            for window in self.allocation.blocked.without(there.blocked if there and table_id in there.tables else None)
+        )
+
 
 @attrs.frozen(kw_only=True)
 class StateChange:

@@ -34,7 +34,7 @@ class Outcome(enum.StrEnum):
     """`cancel` did what it was asked for."""
 
     KEPT = "kept"
-    """`reassign` found nothing, and left the booking where it was."""
+    """`reassign` found nothing, or `extend` found others in the way: the booking was left as it was."""
 
     HOLD_LOST = "hold_lost"
     """`confirm` came when the tables were gone."""
@@ -72,6 +72,12 @@ class Reason(enum.StrEnum):
     BOOKING_GONE = "booking_gone"
 
     BY_REQUEST = "by_request"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    SEATED = "seated"
+    LEFT = "left"
+    NO_SHOW = "no_show"
+    EXTENDED = "extended"
 
 
 IMPOSSIBLE = frozenset(
@@ -208,6 +214,8 @@ class AssignmentResult:
 
         moved: Other bookings that were reseated to make room.
 
+        displaced: Other bookings that are in the way of what was asked for.
+
         retry_after: When to ask again, for the outcome ``retry``.
 
         legacy: What the legacy planner answered, if it was run.
@@ -228,6 +236,7 @@ class AssignmentResult:
     record: AssignmentRecord | None = None
     tables: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
+    displaced: tuple[str, ...] = ()
     retry_after: dt.timedelta | None = None
     legacy: LegacyResult | None = None
     decision: Decision | None = None

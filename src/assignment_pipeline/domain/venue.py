@@ -57,7 +57,8 @@ class Venue:
         pairs = sorted(sorted(pair) for pair in self.floor.adjacent)
         tables = [attrs.evolve(table, tags=frozenset()) for table in self.floor.tables]
         tags = [sorted(table.tags) for table in self.floor.tables]
-        content = repr((self.id, self.timezone, tables, tags, pairs, self.policy))
+        combinations = sorted(self.floor.combinations, key=lambda combination: combination.id)
+        content = repr((self.id, self.timezone, tables, tags, pairs, combinations, self.policy))
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -67,7 +68,7 @@ class Venue:
 
     @cached_property
     def seatings(self) -> tuple[Seating, ...]:
-        """Every table and every combination that the policy allows, by capacity."""
+        """Every table, every combination that the policy allows and every one that the floor names, by capacity."""
         return self.floor.seatings(self.policy.max_tables, self.policy.adjacency)
 
     @cached_property

@@ -46,6 +46,13 @@ class TimeWindow:
         """Whether *other* lies within this window."""
         return self.start <= other.start and other.end <= self.end
 
+    def without(self, other: TimeWindow | None) -> tuple[TimeWindow, ...]:
+        """What of the window lies outside *other*: nothing, one piece or two."""
+        if other is None or not self.overlaps(other):
+            return (self,)
+        ahead = (TimeWindow(self.start, other.start),) if self.start < other.start else ()
+        return (*ahead, TimeWindow(other.end, self.end)) if other.end < self.end else ahead
+
     def widened(self, before: dt.timedelta, after: dt.timedelta) -> TimeWindow:
         """The window with *before* added ahead of it and *after* behind it."""
         return TimeWindow(self.start - before, self.end + after)

@@ -20,6 +20,12 @@ _TOLD = {
     Outcome.HOLD_LOST: (EventType.HOLD_LOST, Severity.WARNING),
 }
 _TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
+    Reason.PINNED: (EventType.PINNED, Severity.INFO),
+    Reason.UNPINNED: (EventType.UNPINNED, Severity.INFO),
+    Reason.SEATED: (EventType.SEATED, Severity.INFO),
+    Reason.LEFT: (EventType.LEFT, Severity.INFO),
+    Reason.NO_SHOW: (EventType.NO_SHOW, Severity.INFO),
+    Reason.EXTENDED: (EventType.EXTENDED, Severity.INFO),
     Reason.LOCK_CONTENTION: (EventType.LOCK_CONTENTION, Severity.INFO),
     Reason.CIRCUIT_OPEN: (EventType.CIRCUIT_OPEN, Severity.WARNING),
     Reason.STORE_UNAVAILABLE: (EventType.ERROR, Severity.ERROR),
@@ -35,9 +41,9 @@ class Call:
     Attributes:
         id: Names the call; the ids of its changes and events begin with it.
 
-        booking_id: The booking it is about.
+        booking_id: The booking it is about; empty where it is about none.
 
-        restaurant_id: The booking's restaurant.
+        restaurant_id: The restaurant.
 
         trigger: What brought it about: ``creation``, ``sweep``, ``queue``, ``manual``, ...
 
@@ -100,7 +106,7 @@ class Call:
             type=kind,
             severity=severity,
             restaurant_id=self.restaurant_id or None,
-            booking_id=self.booking_id,
+            booking_id=self.booking_id or None,
             context={key: value for key, value in facts.items() if value is not None},
         )
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
@@ -146,6 +147,42 @@ class LookUpChange(Effect[bool]):
 
     def ask(self, port: Any) -> Any:
         return port.knows(self.restaurant_id, self.change_id)
+
+
+@attrs.frozen(eq=False)
+class BlockTable(Effect[tuple[str, ...]]):
+    """Keep everybody off a table for a while; the bookings that have it then."""
+
+    port = Port.STORE
+    block: TableBlock
+    events: tuple[Event, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.block(self.block, self.events)
+
+
+@attrs.frozen(eq=False)
+class UnblockTable(Effect[bool]):
+    """End a block; whether there was one."""
+
+    port = Port.STORE
+    block: TableBlock
+    events: tuple[Event, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.unblock(self.block, self.events)
+
+
+@attrs.frozen(eq=False)
+class ReadBlocks(Effect[tuple[TableBlock, ...]]):
+    """A restaurant's blocks that end after a time."""
+
+    port = Port.STORE
+    restaurant_id: str
+    since: dt.datetime
+
+    def ask(self, port: Any) -> Any:
+        return port.blocked(self.restaurant_id, self.since)
 
 
 @attrs.frozen(eq=False)

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
+from assignment_pipeline.errors import BookingNotFoundError, NoTablesError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
 from assignment_pipeline.flow.conduct import Write, guarded, land, landed, later
@@ -51,6 +51,47 @@ def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[Assignm
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 
+AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["Write | AssignmentResult"]]
+"""The same of a record that has tables, with them."""
+
+
+def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[AssignmentResult]:
+    """
+    `amend` a record that has tables which the pipeline answers for.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+    """
+
+    def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = known_record(record, call.booking_id)
+        if known.owner is not Owner.PIPELINE:
+            return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
+        if known.allocation is None:
+            raise NoTablesError(known.booking_id, known.state.value)
+        return (yield from decide(known, known.allocation, now))
+
+    return (yield from amend(call, settings, decide_seated))
+
+
+def known_record(record: AssignmentRecord | None, booking_id: str) -> AssignmentRecord:
+    """
+    The record.
+
+    Raises:
+        BookingNotFoundError: There is none.
+    """
+    if record is None:
+        raise BookingNotFoundError(booking_id)
+    return record
+
+
+def seated_as(record: AssignmentRecord) -> Outcome:
+    """How a call comes out that leaves a record with tables in its state."""
+    return Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
+
+
 def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) -> Flow[AssignmentResult]:
     """
     Confirm tables that are held. A late call confirms too, as long as they are; else the answer is ``hold_lost``.
@@ -61,13 +102,12 @@ def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) ->
     call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
-        if record is None:
-            raise BookingNotFoundError(booking_id)
-        if record.state is AssignmentState.CONFIRMED:
-            return (yield from call.answer(Outcome.CONFIRMED, record=record))
-        if record.state is not AssignmentState.ASSIGNED:
-            return (yield from call.answer(Outcome.HOLD_LOST, record=record))
-        return (yield from write(call, record, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None))
+        known = known_record(record, booking_id)
+        if known.state is AssignmentState.CONFIRMED:
+            return (yield from call.answer(Outcome.CONFIRMED, record=known))
+        if known.state is not AssignmentState.ASSIGNED:
+            return (yield from call.answer(Outcome.HOLD_LOST, record=known))
+        return (yield from write(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None))
 
     return (yield from amend(call, settings, decide))
 
@@ -96,7 +136,7 @@ def cancel(
             return (yield from call.answer(Outcome.CANCELLED, record=record))
         elif record is not None and record.state is AssignmentState.FAILED:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
-        facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
+        facts = {"allocation": None, "next_attempt_at": None}
         return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
 
     return (yield from amend(call, settings, decide, joined=joined))

@@ -69,5 +69,6 @@ def _move(view: View, record: AssignmentRecord, request: SeatingRequest, decisio
     assert decision.plan is not None  # noqa: S101 - the caller looked
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     tables = allocation(request, decision.plan)
-    facts = {"allocation": tables, "strategy": decision.plan.strategy}
+    stays = record.tables == tables.tables
+    facts = {"allocation": tables, "strategy": decision.plan.strategy, "pinned": record.pinned and stays}
     return (yield from write(view, request, decision, (Trigger.MOVE,), outcome, **facts))

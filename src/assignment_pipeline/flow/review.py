@@ -1,17 +1,16 @@
-"""What people do: place a booking by hand, put it back into the queue, turn it down."""
+"""What people do: place a booking by hand, have it stay there, put it back into the queue, turn it down."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Collection, Sequence
 
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple
+from assignment_pipeline.domain.checks import as_tuple, code
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
@@ -27,7 +26,7 @@ from assignment_pipeline.flow.conduct import View, Write, guarded, land, landed,
 from assignment_pipeline.flow.decide import TO_BEGIN
 from assignment_pipeline.flow.decide import write as write_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
-from assignment_pipeline.flow.free import amend, write
+from assignment_pipeline.flow.free import amend, amend_seated, known_record, seated_as, write
 from assignment_pipeline.flow.room import sitting
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
@@ -36,8 +35,6 @@ from assignment_pipeline.ports import LoadQuery
 
 NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
 """Two parties at one table, and a table that is not there: no person may allow these."""
-
-_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
@@ -51,11 +48,18 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = _known(record, booking_id)
+        known = known_record(record, booking_id)
         facts = {"allocation": None, "next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
         return (yield from write(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts))
 
     return (yield from amend(call, settings, decide))
+
+
+@attrs.frozen
+class _Rejection:
+    """Why a person turns a booking down."""
+
+    reason: str = attrs.field(validator=code)
 
 
 def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> Flow[AssignmentResult]:
@@ -70,23 +74,49 @@ def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> F
         IllegalTransitionError: It is confirmed, or has ended already.
         ValueError: *reason* is not a code.
     """
-    if not _CODE.fullmatch(reason):
-        msg = f"reason: expected a short code such as guest_withdrew, got {reason!r}"
-        raise ValueError(msg)
+    _Rejection(reason)
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = _known(record, booking_id)
+        known = known_record(record, booking_id)
         facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
         return (yield from write(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
 
     return (yield from amend(call, settings, decide))
 
 
-def _known(record: AssignmentRecord | None, booking_id: str) -> AssignmentRecord:
-    if record is None:
-        raise BookingNotFoundError(booking_id)
-    return record
+def pin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Have a booking stay at its tables until a person says otherwise.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        NoTablesError: It has no tables.
+    """
+    return (yield from _pin(booking_id, settings, actor, Reason.PINNED))
+
+
+def unpin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Let a booking be moved again.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        NoTablesError: It has no tables.
+    """
+    return (yield from _pin(booking_id, settings, actor, Reason.UNPINNED))
+
+
+def _pin(booking_id: str, settings: Settings, actor: str, why: Reason) -> Flow[AssignmentResult]:
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    pinned = why is Reason.PINNED
+
+    def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record.pinned is pinned:
+            return (yield from call.answer(Outcome.NOOP, record=record))
+        return (yield from write(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned))
+
+    return (yield from amend_seated(call, settings, decide))
 
 
 @attrs.frozen(kw_only=True)
@@ -102,16 +132,25 @@ class Placement:
         allowed: Whatever these rules say.
 
         moves: With these others making room.
+
+        pin: Until a person says otherwise.
     """
 
     table_ids: tuple[str, ...]
-    expect_version: int | None = None
-    allowed: frozenset[Rule] = frozenset()
-    moves: tuple[Move, ...] = ()
+    expect_version: int | None
+    allowed: frozenset[Rule]
+    moves: tuple[Move, ...]
+    pin: bool
 
     @classmethod
     def of(
-        cls, tables: Collection[str], *, expect_version: int | None, allow: Collection[str], moves: Sequence[Move]
+        cls,
+        tables: Collection[str],
+        *,
+        expect_version: int | None,
+        allow: Collection[str],
+        moves: Sequence[Move],
+        pin: bool,
     ) -> Placement:
         """
         The same, as a caller says it.
@@ -132,6 +171,7 @@ class Placement:
             expect_version=expect_version,
             allowed=frozenset(map(Rule, allow)),
             moves=tuple(moves),
+            pin=pin,
         )
 
 
@@ -140,6 +180,7 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
     Give a booking the tables that a person chose: a walk-in, a move, or the end of a review.
 
     Raises:
+        BookingNotFoundError: One that is to move is not known.
         IllegalTransitionError: The assignment has ended.
         PlacementRefusedError: The tables break rules that were not allowed away.
         StaleRecordError: The record is not at the version that was expected, or one that is to move has moved on.
@@ -159,7 +200,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
     for _ in range(settings.tries):
         context = yield from LoadContext(query)
         if context is None:
-            raise BookingNotFoundError(booking.id)
+            raise BookingNotFoundError(" or ".join(movers))
         call.now = context.now
         view = View(call=call, settings=settings, context=context, booking=booking)
         version = view.record.version if view.record else 0
@@ -230,6 +271,7 @@ def _placed(view: View, request: SeatingRequest, found: Evaluation, wanted: Plac
             allocation=allocation(request, plan),
             strategy=plan.strategy,
             owner=Owner.PIPELINE,
+            pinned=wanted.pin,
             next_attempt_at=view.record.next_attempt_at if held and view.record else None,
             reason=None,
         )

@@ -324,6 +324,8 @@ def _is_past(request: SeatingRequest) -> bool:
 
 
 def _joinable(venue: Venue, seating: Seating) -> bool:
+    if seating.combination is not None:
+        return True
     return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(seating.mask, venue.policy.adjacency)
 
 

@@ -13,6 +13,7 @@ except ModuleNotFoundError:
     raise MissingExtraError("testing", "hypothesis") from None
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -91,12 +92,39 @@ def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
 
 
 @st.composite
-def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7) -> FloorPlan:
-    """Floors on which any tables may stand side by side: from none to all of them."""
+def combinations(draw: st.DrawFn, combination_id: str, table_ids: tuple[str, ...]) -> Combination:
+    """Named combinations of those tables, some with limits of their own."""
+    capacity = draw(st.integers(1, 12))
+    smallest = draw(st.sampled_from([None, None, 1, capacity]))
+    return Combination(
+        combination_id,
+        table_ids,
+        capacity,
+        min_party_size=smallest,
+        max_party_size=draw(st.integers(smallest or 1, capacity)),
+        priority=draw(st.integers(-2, 2)),
+    )
+
+
+@st.composite
+def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: int = 2) -> FloorPlan:
+    """
+    Floors on which any tables may stand side by side: from none to all of them.
+
+    Args:
+        min_tables: Tables at least.
+
+        max_tables: Tables at most.
+
+        named: Named combinations at most.
+    """
     ids = [f"T{number}" for number in range(1, draw(st.integers(min_tables, max_tables)) + 1)]
     pairs = list(itertools.combinations(ids, 2))
     adjacent = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=2 * len(ids)) if pairs else st.just([]))
-    return FloorPlan([draw(tables(table_id)) for table_id in ids], adjacent)
+    members = st.lists(st.sampled_from(ids), min_size=2, unique=True).map(lambda some: tuple(sorted(some)))
+    sets = draw(st.lists(members, unique=True, max_size=named)) if pairs and named else []
+    joined = [draw(combinations(f"C{number}", some)) for number, some in enumerate(sets, 1)]
+    return FloorPlan([draw(tables(table_id)) for table_id in ids], adjacent, joined)
 
 
 def wall_times() -> st.SearchStrategy[dt.time]:

@@ -12,6 +12,7 @@ import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
@@ -64,7 +65,7 @@ class MemoryStore:
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
         self.generation = 0
-        self.blocks: defaultdict[str, list[Occupied]] = defaultdict(list)
+        self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
         self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
@@ -108,7 +109,7 @@ class MemoryStore:
             return
         for tables in self._taken[venue.id].values():
             yield from (taken for taken in tables.values() if taken.window.overlaps(window))
-        yield from (block for block in self.blocks[venue.id] if block.window.overlaps(window))
+        yield from (block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window))
         for taken in self.host.occupied(None, venue.id, window):
             yield attrs.evolve(taken, movable=False) if taken.movable else taken
 
@@ -186,6 +187,41 @@ class MemoryStore:
         self._records[booking_id] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=deliveries)
         return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=deliveries)
 
+    # -- Tables out of service ------------------------------------------------------------------------------------
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        with self._lock:
+            known = self.blocks[block.restaurant_id]
+            if all(other.id != block.id for other in known):
+                known.append(block)
+            self.emit(events)
+            ours = self._taken[block.restaurant_id][block.table_id].values()
+            others = self.host.occupied(None, block.restaurant_id, block.window)
+            seats = (seat for seat in (*ours, *others) if seat.table_id == block.table_id)
+            return tuple(
+                sorted({seat.booking_id for seat in seats if seat.booking_id and seat.window.overlaps(block.window)})
+            )
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        with self._lock:
+            known = self.blocks[block.restaurant_id]
+            ended = [other for other in known if other.id == block.id]
+            for other in ended:
+                known.remove(other)
+                self._records |= self._helped({other.restaurant_id: [other.window]})
+                self.emit(events)
+            return bool(ended)
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        with self._lock:
+            found = (block for block in self.blocks[restaurant_id] if block.window.end > since)
+            return tuple(sorted(found, key=lambda block: (block.window.start, block.id)))
+
+    # -- Commits ------------------------------------------------------------------------------------------------------
+
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`."""
         changes = in_order(changes)
@@ -227,17 +263,22 @@ class MemoryStore:
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
         wanted: defaultdict[str, list[Occupied]] = defaultdict(list)
+        new_at: defaultdict[str, list[Occupied]] = defaultdict(list)
         for record in after.values():
+            new_at[record.restaurant_id] += [
+                Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
+                for table_id, window in record.beyond(self._records.get(record.booking_id))
+            ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()
-        for restaurant_id, seats in wanted.items():
-            ours = self._taken[restaurant_id]
-            new = [seat for seat in seats if not _same_seat(seat, ours[seat.table_id].get(seat.booking_id or ""))]
+        for restaurant_id, new in new_at.items():
             if not new:
                 continue
+            ours, seats = self._taken[restaurant_id], wanted[restaurant_id]
             rivals: defaultdict[str, list[Occupied]] = defaultdict(list)
             window = TimeWindow.around(seat.window for seat in new)
-            for other in (*seats, *self.blocks[restaurant_id], *self.host.occupied(None, restaurant_id, window)):
+            blocked = (block.occupied for block in self.blocks[restaurant_id])
+            for other in (*seats, *blocked, *self.host.occupied(None, restaurant_id, window)):
                 rivals[other.table_id].append(other)
             for seat in new:
                 staying = [other for key, other in ours[seat.table_id].items() if key not in after]
@@ -248,17 +289,20 @@ class MemoryStore:
 
     def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
         """The records that wait for tables which *after* gives up, due now."""
-        now = self.clock.now()
         freed: defaultdict[str, list[TimeWindow]] = defaultdict(list)
         for booking_id, record in after.items():
-            given_up = _places(self._records.get(booking_id)) - _places(record)
-            for restaurant_id, _, window in given_up:
-                freed[restaurant_id].append(window)
+            before = self._records.get(booking_id)
+            if before is not None:
+                freed[before.restaurant_id] += [window for _, window in before.beyond(record)]
+        return {key: record for key, record in self._helped(freed).items() if key not in after}
+
+    def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
+        """The records that wait for tables at a restaurant and time at which one came free, due now."""
+        now = self.clock.now()
         return {
             record.booking_id: attrs.evolve(record, next_attempt_at=now)
             for record in self._records.values()
-            if record.restaurant_id in freed
-            and record.booking_id not in after
+            if freed.get(record.restaurant_id)
             and waits(record)
             and self._is_helped(record, freed[record.restaurant_id])
         }
@@ -305,11 +349,3 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
         Occupied(table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable)
         for table_id in record.allocation.tables
     ]
-
-
-def _places(record: AssignmentRecord | None) -> set[tuple[str, str, TimeWindow]]:
-    return {(record.restaurant_id, seat.table_id, seat.window) for seat in _seats(record)} if record else set()
-
-
-def _same_seat(seat: Occupied, other: Occupied | None) -> bool:
-    return other is not None and seat.window == other.window

@@ -2,7 +2,15 @@
 
 from assignment_pipeline.adapters.sqlite.host import StandaloneHost
 from assignment_pipeline.adapters.sqlite.locks import SQLiteLockManager
-from assignment_pipeline.adapters.sqlite.schema import SCHEMA_VERSION, check, init
+from assignment_pipeline.adapters.sqlite.schema import SCHEMA_VERSION, STANDALONE_VERSION, check, init
 from assignment_pipeline.adapters.sqlite.store import SQLiteStore
 
-__all__ = ["SCHEMA_VERSION", "SQLiteLockManager", "SQLiteStore", "StandaloneHost", "check", "init"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "STANDALONE_VERSION",
+    "SQLiteLockManager",
+    "SQLiteStore",
+    "StandaloneHost",
+    "check",
+    "init",
+]

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -113,7 +113,7 @@ RETURNING booking_id, restaurant_id, deliveries
 
 @attrs.frozen
 class _Taken:
-    """The tables that a booking did not have for that time before."""
+    """Tables for a time at which a booking did not have them before."""
 
     booking_id: str
     restaurant_id: str
@@ -142,18 +142,18 @@ class Commits:
         before = find_records(rows, [change.record.booking_id for change in ordered])
         after = self._check(connection, rows, ordered, before)
         now = self.reads.clock.now()
-        taken = [_taken(before.get(booking_id), record) for booking_id, record in after.items()]
+        taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
         # The host is asked before anything is written, for it may leave out what it finds among our seats.
-        contested = self._contested_by_others(connection, rows, filter(None, taken))
+        contested = self._contested_by_others(connection, rows, taken)
         if before:
             rows.execute(GIVE_UP, (json.dumps([*before]),))
         for record in after.values():
             _take(rows, record)
-        contested |= _contested_by_us(rows, filter(None, taken))
+        contested |= _contested_by_us(rows, taken)
         if contested:
             raise TableConflictError(tuple(sorted(contested)))
         self._write(rows, ordered, after, now)
-        self._wake(connection, rows, before, after, now)
+        self.wake(connection, _freed(before, after), now, besides=after)
         self._call_hooks(connection, ordered)
 
     def _check(
@@ -223,23 +223,19 @@ class Commits:
                 rows.execute(WRITE_ATTEMPT, _attempt_row(change))
             rows.executemany(WRITE_EVENT, map(event_row, change.events))
 
-    def _wake(
+    def wake(
         self,
         connection: sqlite3.Connection,
-        rows: sqlite3.Cursor,
-        before: Mapping[str, AssignmentRecord],
-        after: Mapping[str, AssignmentRecord],
+        freed: Mapping[str, set[TimeWindow]],
         now: dt.datetime,
+        *,
+        besides: Collection[str] = (),
     ) -> None:
-        """Make due what waits for tables that were given up."""
-        freed: defaultdict[str, set[TimeWindow]] = defaultdict(set)
-        for booking_id, record in before.items():
-            given_up = _seats(record) - _seats(after[booking_id], record.restaurant_id)
-            if given_up:
-                freed[record.restaurant_id].update(window for _, window in given_up)
+        """Make due what waits, the bookings in *besides* apart, for tables that came free at a restaurant."""
+        rows = cursor_of(connection)
         for restaurant_id, windows in freed.items():
             waiting = self._waiting(connection, rows, restaurant_id, windows)
-            woken = [booking_id for booking_id in waiting if booking_id not in after]
+            woken = [booking_id for booking_id in waiting if booking_id not in besides]
             if woken:
                 rows.execute(WAKE, (text_of(now), json.dumps(woken)))
 
@@ -295,18 +291,20 @@ class Commits:
         return tuple(claimed[booking_id] for booking_id in ready)
 
 
-def _seats(record: AssignmentRecord | None, restaurant_id: str | None = None) -> set[tuple[str, TimeWindow]]:
-    """Which tables a record has for how long; none if it is another restaurant's."""
-    if record is None or record.allocation is None or restaurant_id not in (None, record.restaurant_id):
-        return set()
-    return {(table_id, record.allocation.blocked) for table_id in record.allocation.tables}
+def _freed(before: Mapping[str, AssignmentRecord], after: Mapping[str, AssignmentRecord]) -> dict[str, set[TimeWindow]]:
+    """The times at which tables are given up, by restaurant."""
+    freed: defaultdict[str, set[TimeWindow]] = defaultdict(set)
+    for booking_id, record in before.items():
+        for _, window in record.beyond(after[booking_id]):
+            freed[record.restaurant_id].add(window)
+    return freed
 
 
-def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> _Taken | None:
-    tables = frozenset(table_id for table_id, _ in _seats(after) - _seats(before, after.restaurant_id))
-    if not tables or after.allocation is None:
-        return None
-    return _Taken(after.booking_id, after.restaurant_id, tables, after.allocation.blocked)
+def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> list[_Taken]:
+    new: defaultdict[TimeWindow, set[str]] = defaultdict(set)
+    for table_id, window in after.beyond(before):
+        new[window].add(table_id)
+    return [_Taken(after.booking_id, after.restaurant_id, frozenset(tables), window) for window, tables in new.items()]
 
 
 def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:

@@ -21,6 +21,7 @@ from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
@@ -90,6 +91,19 @@ CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
 
 PUT_ADJACENT = "INSERT INTO table_adjacencies (restaurant_id, table_a, table_b) VALUES (?, ?, ?)"
 
+FIND_COMBINATIONS = """
+SELECT id, tables, capacity, min_party_size, max_party_size, priority
+FROM table_combinations WHERE restaurant_id = ? ORDER BY position
+"""
+
+CLEAR_COMBINATIONS = "DELETE FROM table_combinations WHERE restaurant_id = ?"
+
+PUT_COMBINATION = """
+INSERT INTO table_combinations (
+    restaurant_id, id, position, tables, capacity, min_party_size, max_party_size, priority
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
 
 class StandaloneHost:
     """
@@ -132,7 +146,9 @@ class StandaloneHost:
         timezone, policy, version = rows.execute(FIND_VENUE, (restaurant_id,)).fetchone()
         tables = tuple(map(_table, rows.execute(FIND_TABLES, (restaurant_id,))))
         pairs = frozenset(map(frozenset, rows.execute(FIND_ADJACENT, (restaurant_id,))))
-        return Venue(restaurant_id, timezone, FloorPlan(tables, pairs), policy_of(policy), version=version)
+        combinations = tuple(map(_combination, rows.execute(FIND_COMBINATIONS, (restaurant_id,))))
+        floor = FloorPlan(tables, pairs, combinations)
+        return Venue(restaurant_id, timezone, floor, policy_of(policy), version=version)
 
     def occupied(
         self,
@@ -181,6 +197,11 @@ class StandaloneHost:
         )
         rows.execute(CLEAR_ADJACENT, (venue.id,))
         rows.executemany(PUT_ADJACENT, sorted((venue.id, *sorted(pair)) for pair in venue.floor.adjacent))
+        rows.execute(CLEAR_COMBINATIONS, (venue.id,))
+        rows.executemany(
+            PUT_COMBINATION,
+            [_combination_row(venue.id, position, one) for position, one in enumerate(venue.floor.combinations)],
+        )
 
     def _row(self, booking: Booking) -> dict[str, Any]:
         return {**booking_facts(booking), "created_at": text_of(self._clock.now())}
@@ -231,4 +252,29 @@ def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ..
         table.active,
         table.priority,
         dumps(sorted(table.tags)),
+    )
+
+
+def _combination(row: tuple[Any, ...]) -> Combination:
+    name, tables, capacity, min_party, max_party, priority = row
+    return Combination(
+        name,
+        json.loads(tables),
+        capacity,
+        min_party_size=min_party,
+        max_party_size=max_party,
+        priority=priority,
+    )
+
+
+def _combination_row(restaurant_id: str, position: int, combination: Combination) -> tuple[Any, ...]:
+    return (
+        restaurant_id,
+        combination.id,
+        position,
+        dumps(combination.tables),
+        combination.capacity,
+        combination.min_party_size,
+        combination.max_party_size,
+        combination.priority,
     )

@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.opening import translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.ports import Due
@@ -77,6 +79,14 @@ class JoinedStore(ReadingStore):
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
         """See `AssignmentStore.knows`."""
         return self._read(lambda connection: self._reads.knows(connection, change_id))
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`; it lands with the host's transaction."""
+        return self._write(lambda connection: Blocks(self._commits).block(connection, block, events))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`; it lands with the host's transaction."""
+        return self._write(lambda connection: Blocks(self._commits).unblock(connection, block, events))
 
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""

@@ -24,6 +24,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.venues import Venues
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
@@ -47,6 +48,13 @@ BLOCKED = """
 SELECT table_id, start_at, end_at, reason
 FROM table_blocks INDEXED BY table_blocks_span
 WHERE restaurant_id = ? AND end_at > ? AND start_at < ?
+"""
+
+BLOCKS = """
+SELECT id, restaurant_id, table_id, start_at, end_at, reason, actor
+FROM table_blocks INDEXED BY table_blocks_span
+WHERE restaurant_id = ? AND end_at > ?
+ORDER BY start_at, id
 """
 
 # Who waits has no span of its own yet: only its start is known.
@@ -155,6 +163,10 @@ class Reads:
         more = records[-1].booking_id if records and len(found) > limit else None
         return RecordPage(now=self.clock.now(), records=records, next=more)
 
+    def blocked(self, connection: sqlite3.Connection, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        return tuple(map(_block, cursor_of(connection).execute(BLOCKS, (restaurant_id, text_of(since)))))
+
     def history(self, connection: sqlite3.Connection, booking_id: str) -> tuple[StateChange, ...]:
         """See `AssignmentStore.history`."""
         return tuple(map(state_change_of, cursor_of(connection).execute(HISTORY, (booking_id,))))
@@ -212,6 +224,18 @@ def blocks(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> list
         Occupied(table_id=table_id, window=window_of(start, end), reason=reason)
         for table_id, start, end, reason in rows.execute(BLOCKED, values)
     ]
+
+
+def _block(row: Row) -> TableBlock:
+    block_id, restaurant_id, table_id, start, end, reason, actor = row
+    return TableBlock(
+        id=block_id,
+        restaurant_id=restaurant_id,
+        table_id=table_id,
+        window=window_of(start, end),
+        reason=reason,
+        actor=actor,
+    )
 
 
 def generation(rows: sqlite3.Cursor) -> int:
@@ -276,6 +300,10 @@ class ReadingStore:
     def records(self, query: RecordQuery) -> RecordPage:
         """See `AssignmentStore.records`."""
         return self._read(lambda connection: self._reads.records(connection, query))
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        return self._read(lambda connection: self._reads.blocked(connection, restaurant_id, since))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `AssignmentStore.history`."""

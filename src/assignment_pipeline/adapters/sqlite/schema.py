@@ -224,11 +224,33 @@ _STANDALONE_1 = (
     "CREATE INDEX bookings_created ON bookings (created_at)",
 )
 
-MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {PIPELINE: (_PIPELINE_1,), STANDALONE: (_STANDALONE_1,)}
+_STANDALONE_2 = (
+    """
+    CREATE TABLE table_combinations (
+        restaurant_id TEXT NOT NULL,
+        id TEXT NOT NULL,
+        position INTEGER NOT NULL,  -- the floor's order
+        tables TEXT NOT NULL,  -- JSON
+        capacity INTEGER NOT NULL,
+        min_party_size INTEGER,
+        max_party_size INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        PRIMARY KEY (restaurant_id, id)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
+    PIPELINE: (_PIPELINE_1,),
+    STANDALONE: (_STANDALONE_1, _STANDALONE_2),
+}
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""
 
 SCHEMA_VERSION = len(MIGRATIONS[PIPELINE])
 """The version of the pipeline's own tables that this code works with."""
+
+STANDALONE_VERSION = len(MIGRATIONS[STANDALONE])
+"""The version of the tables of `StandaloneHost`."""
 
 _BUSY = dt.timedelta(seconds=30)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
+from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
@@ -19,6 +20,7 @@ from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
@@ -91,6 +93,7 @@ class SQLiteStore(ReadingStore):
         self._writer = Writer(self._connections, patience=busy_timeout, backlog=BACKLOG)
         self._reads = Reads(host, clock or SystemClock(), Venues(host))
         self._commits = Commits(self._reads, on_commit)
+        self._blocks = Blocks(self._commits)
 
     def _check(self, connection: sqlite3.Connection) -> None:
         check_part(connection, self._where)
@@ -135,6 +138,14 @@ class SQLiteStore(ReadingStore):
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
         """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""
         return self._ask(lambda connection: self._reads.knows(connection, change_id))
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        return self._writer.run(lambda connection: self._blocks.block(connection, block, events))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        return self._writer.run(lambda connection: self._blocks.unblock(connection, block, events))
 
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""

@@ -9,7 +9,10 @@ except ModuleNotFoundError:
 
 # Asserts of imported modules say what they compared only when pytest rewrites them, and it must do so first.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("guards", "harness", "locks", "reads", "records", "sinks", "sweep", "threads"))
+    *(
+        f"{__name__}.{part}"
+        for part in ("blocks", "guards", "harness", "locks", "reads", "records", "sinks", "sweep", "threads")
+    )
 )
 
 from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402 - behind the rewriting

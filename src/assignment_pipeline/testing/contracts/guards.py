@@ -22,6 +22,7 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     StoreHarness,
     StoreSuite,
+    make_block,
     make_booking,
     make_change,
     make_venue,
@@ -205,11 +206,9 @@ class Guards(StoreSuite):
         harness.occupy("r-1", Occupied(table_id="T1", window=window, booking_id="b-1"))
         store.commit([self.seat("b-1", "T1")])
 
-    def test_a_blocked_table_is_taken(self, store: AssignmentStore, harness: StoreHarness) -> None:
+    def test_a_blocked_table_is_taken(self, store: AssignmentStore) -> None:
         """A block keeps everybody off its table for its time, and no longer."""
-        need(harness, "block")
-        window = make_venue().turn(make_booking())
-        harness.block("r-1", Occupied(table_id="T1", window=window, reason="maintenance"))
+        store.block(make_block(), ())
         assert self.refused_tables(store, self.seat("b-1", "T1")) == ("T1",)
         store.commit([self.seat("b-1", "T2"), self.seat("b-2", "T1", at=DINNER + HOUR)])
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.floor import FloorPlan, Table
@@ -26,11 +27,12 @@ from assignment_pipeline.domain.record import (
     StateChange,
 )
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
-Ability = Literal["bump_generation", "occupy", "block", "events", "attempts", "hook"]
+Ability = Literal["bump_generation", "occupy", "events", "attempts", "hook"]
 
 QUEUE = (Trigger.VERIFY, Trigger.ENQUEUE)
 CONFIRM = (*QUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
@@ -71,10 +73,6 @@ class StoreHarness:
         """Take a table by other means than the pipeline's, as legacy or the staff do."""
         raise NotImplementedError
 
-    def block(self, restaurant_id: str, occupied: Occupied) -> None:
-        """Block a table."""
-        raise NotImplementedError
-
     def events(self) -> Sequence[Event]:
         """What the store keeps of the events of its commits, oldest first."""
         raise NotImplementedError
@@ -106,6 +104,19 @@ def make_booking(booking_id: str = "b-1", *, at: dt.datetime = DINNER, **fields:
     """Two guests for an hour."""
     given = {"restaurant_id": "r-1", "party_size": 2, "end_at": at + HOUR, **fields}
     return Booking(id=booking_id, start_at=at, **given)
+
+
+def make_block(
+    block_id: str = "k-1",
+    table_id: str = "T1",
+    *,
+    at: dt.datetime = DINNER,
+    window: TimeWindow | None = None,
+    **fields: Any,
+) -> TableBlock:
+    """A table out of service for an hour, unless a window is given."""
+    given = {"restaurant_id": "r-1", "reason": "maintenance", "actor": "anna", **fields}
+    return TableBlock(id=block_id, table_id=table_id, window=window or TimeWindow(at, at + HOUR), **given)
 
 
 def make_change(

@@ -22,6 +22,7 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     StoreHarness,
     StoreSuite,
+    make_block,
     make_booking,
     make_venue,
     need,
@@ -89,17 +90,18 @@ class Reads(StoreSuite):
 
     def test_all_that_is_taken_is_loaded(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """Ours, blocks and the host's are there, with whom and what for, and the query's own bookings too."""
-        need(harness, "occupy", "block")
+        need(harness, "occupy")
         window = make_venue().turn(make_booking())
         legacy = Occupied(table_id="T1", window=window, booking_id="walk-in")
-        block = Occupied(table_id="T2", window=window, reason="maintenance")
+        block = make_block(table_id="T2", window=window)
         harness.occupy("r-1", legacy)
-        harness.block("r-1", block)
+        store.block(block, ())
         self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T3", "T4"))
         blocked = make_venue().blocked(window)
         ours = {Occupied(table_id=key, window=blocked, booking_id="b-1", movable=True) for key in ("T3", "T4")}
-        assert set(self.load(store, "b-1").taken) == {legacy, block, *ours}
-        assert set(self.load(store, bookings=(make_booking("b-2"),)).taken) == {legacy, block, *ours}
+        taken = {legacy, Occupied(table_id="T2", window=window, reason="maintenance"), *ours}
+        assert set(self.load(store, "b-1").taken) == taken
+        assert set(self.load(store, bookings=(make_booking("b-2"),)).taken) == taken
 
     def test_what_may_be_moved_says_so(self, store: AssignmentStore) -> None:
         """Ours may be moved, held or confirmed, but not what is pinned, nor legacy's."""

@@ -1,0 +1,67 @@
+"""Tables out of service: what the store reads and writes of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import attrs
+
+from assignment_pipeline.adapters.sqlite.codec import event_row, text_of
+from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
+from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.reads import TAKEN, span_of
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.events import Event
+
+# What comes again, because its answer was lost, has the same id.
+WRITE_BLOCK = """
+INSERT INTO table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, actor, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+"""
+
+END_BLOCK = "DELETE FROM table_blocks WHERE id = ? AND restaurant_id = ?"
+
+
+@attrs.frozen(eq=False)
+class Blocks:
+    """
+    The part of the store that takes tables out of service.
+
+    Attributes:
+        commits: The part that writes everything else.
+    """
+
+    commits: Commits
+
+    def block(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        rows = cursor_of(connection)
+        reads, window = self.commits.reads, block.window
+        now = text_of(reads.clock.now())
+        times = (text_of(window.start), text_of(window.end))
+        rows.execute(
+            WRITE_BLOCK, (block.id, block.restaurant_id, block.table_id, *times, block.reason, block.actor, now)
+        )
+        rows.executemany(WRITE_EVENT, map(event_row, events))
+        ours = {
+            booking_id
+            for table_id, _, _, booking_id, _ in rows.execute(TAKEN, span_of(block.restaurant_id, window)).fetchall()
+            if table_id == block.table_id
+        }
+        others = {
+            seat.booking_id
+            for seat in reads.host.occupied(connection, block.restaurant_id, window)
+            if seat.table_id == block.table_id and seat.booking_id and seat.window.overlaps(window)
+        }
+        return tuple(sorted(ours | others))
+
+    def unblock(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        rows = cursor_of(connection)
+        if rows.execute(END_BLOCK, (block.id, block.restaurant_id)).rowcount == 0:
+            return False
+        rows.executemany(WRITE_EVENT, map(event_row, events))
+        self.commits.wake(connection, {block.restaurant_id: {block.window}}, self.commits.reads.clock.now())
+        return True

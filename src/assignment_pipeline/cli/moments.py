@@ -1,0 +1,34 @@
+"""Times as they are typed and shown."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import LoadQuery
+
+
+def read_time(where: str, text: str) -> dt.datetime:
+    """
+    A time that was typed: ISO 8601 with an offset, in whole minutes.
+
+    Raises:
+        BadInputError: It is no such time.
+    """
+    with contextlib.suppress(ValueError):
+        time = dt.datetime.fromisoformat(text.upper())
+        if time.utcoffset() is not None and not time.second and not time.microsecond:
+            return time
+    return refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
+
+
+def zone_of(coordinator: Coordinator, restaurant_id: str) -> dt.tzinfo:
+    """A restaurant's timezone; UTC where the host does not know it any more."""
+    try:
+        context = coordinator.store.load(LoadQuery(restaurant_id=restaurant_id))
+    except VenueNotFoundError:
+        return dt.UTC
+    return context.venue.zone if context else dt.UTC

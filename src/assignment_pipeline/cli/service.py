@@ -1,0 +1,97 @@
+"""``service``: what goes on in the room."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from assignment_pipeline.cli.failures import NO, RefusedError, refuse
+from assignment_pipeline.cli.moments import read_time
+from assignment_pipeline.cli.output import print_json, print_result, result_document
+from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+
+app = typer.Typer(help="Tell what goes on in the room.", no_args_is_help=True)
+
+
+@app.command()
+def seated(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A party has sat down: nothing moves it any more."""
+    with opened(app, db) as coordinator:
+        result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
+        print_result(result, f"Booking {booking!r} sits at {' + '.join(result.tables)}.", as_json=as_json)
+
+
+@app.command()
+def left(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A party has gone: the rest of its time is free."""
+    with opened(app, db) as coordinator:
+        result = coordinator.left(booking, actor=actor)
+        if result.outcome is Outcome.NOOP and result.reason is None:
+            raise RefusedError(f"The time of booking {booking!r} is over already.")
+        print_result(_done(result, Reason.LEFT), f"{' + '.join(result.tables)} is free.", as_json=as_json)
+
+
+@app.command("no-show")
+def no_show(
+    booking: BookingArgument,
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A party never came: its tables are free, for good."""
+    with opened(app, db) as coordinator:
+        result = _done(coordinator.no_show(booking, actor=actor), Reason.NO_SHOW)
+        print_result(result, f"Booking {booking!r} is cancelled: nobody came.", as_json=as_json)
+
+
+@app.command()
+def extend(
+    booking: BookingArgument,
+    until: Annotated[str, typer.Argument(metavar="UNTIL", help="A time such as 2031-05-17T22:30+02:00.")],
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    A party stays on.
+
+    Where somebody else has its tables then, nothing is changed, and it is said who.
+    """
+    end = read_time("UNTIL", until)
+    with opened(app, db) as coordinator:
+        try:
+            result = coordinator.extend(booking, end, actor=actor)
+        except ValueError as error:
+            refuse("UNTIL", str(error).removeprefix("until: expected ").rpartition(", got ")[0], until)
+        if result.outcome is not Outcome.KEPT:
+            sentence = f"Booking {booking!r} has {' + '.join(result.tables)} until {until}."
+            print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
+            return
+        if as_json:
+            print_json(result_document(result))
+            raise typer.Exit(NO)
+        whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
+        raise RefusedError(f"{' + '.join(result.tables)} is taken until then{whose}: nothing was changed.")
+
+
+def _done(result: AssignmentResult, reason: Reason) -> AssignmentResult:
+    if result.reason is not reason:
+        raise nothing_done(result)
+    return result

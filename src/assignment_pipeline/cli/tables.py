@@ -1,0 +1,112 @@
+"""``tables``: tables out of service."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assignment_pipeline.cli import words
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.moments import read_time, zone_of
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.review import ActorOption
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.windows import TimeWindow
+
+app = typer.Typer(help="Take tables out of service, and put them back.", no_args_is_help=True)
+
+RestaurantArgument = Annotated[str, typer.Argument(metavar="RESTAURANT", help="The id of a restaurant.")]
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="CODE", help="A short code such as maintenance; no guest's words.")
+]
+
+
+@app.command("list")
+def show(
+    restaurant: RestaurantArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
+) -> None:
+    """List the tables that are or will be out of service, with why and by whom."""
+    with opened(app, db) as coordinator:
+        blocks = coordinator.blocks(restaurant)
+        if as_json:
+            print_json({"blocks": [_document(block) for block in blocks]})
+            return
+        if not blocks:
+            stdout().print("Every table is in service.")
+            return
+        zone = zone_of(coordinator, restaurant)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+        for heading in ("Table", "From", "Until", "Why", "By", "Block"):
+            table.add_column(heading, overflow="fold")
+        for block in blocks:
+            times = (f"{time.astimezone(zone):%Y-%m-%d %H:%M}" for time in (block.window.start, block.window.end))
+            table.add_row(block.table_id, *times, words.reason(block.reason), block.actor or "", block.id)
+        stdout().print(table)
+
+
+@app.command()
+def block(
+    restaurant: RestaurantArgument,
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="The id of a table.")],
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="A time such as 2031-05-17T17:00+02:00.")],
+    end: Annotated[str, typer.Option("--until", metavar="TIME", help="A time behind it.")],
+    actor: ActorOption,
+    reason: ReasonOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Take a table out of service for a while.
+
+    Bookings that have it then keep it, and are named: move them with review place.
+    """
+    times = (read_time("--from", start), read_time("--until", end))
+    try:
+        window = TimeWindow(*times)
+    except ValueError:
+        refuse("--until", "a time after --from, both in the years 1970 to 9998", repr(end))
+    with opened(app, db) as coordinator:
+        try:
+            result = coordinator.block(restaurant, table, window, actor=actor, reason=reason)
+        except ValueError:
+            refuse("--reason", "a short code such as maintenance", repr(reason))
+        if as_json:
+            print_json({**_document(result.block), "bookings": list(result.bookings)})
+            return
+        print(f"Table {table!r} is out of service: {result.block.id}")
+        if result.bookings:
+            print(f"Still there: {', '.join(result.bookings)}.")
+
+
+@app.command()
+def unblock(
+    restaurant: RestaurantArgument,
+    block: Annotated[str, typer.Argument(metavar="BLOCK", help="The id of a block, as tables list shows it.")],
+    actor: ActorOption,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a table back into service. The next sweep sees to those that wait for it."""
+    with opened(app, db) as coordinator:
+        ended = coordinator.unblock(restaurant, block, actor=actor)
+        if as_json:
+            print_json(_document(ended))
+        else:
+            print(f"Table {ended.table_id!r} is back in service.")
+
+
+def _document(block: TableBlock) -> dict[str, Any]:
+    return {
+        "id": block.id,
+        "restaurant_id": block.restaurant_id,
+        "table_id": block.table_id,
+        "start_at": block.window.start.isoformat(timespec="minutes"),
+        "end_at": block.window.end.isoformat(timespec="minutes"),
+        "reason": block.reason,
+        "actor": block.actor,
+    }

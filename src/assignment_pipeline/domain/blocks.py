@@ -1,0 +1,57 @@
+"""Tables that are out of service for a while."""
+
+from __future__ import annotations
+
+import attrs
+
+from assignment_pipeline.domain.checks import as_tuple, identifier, optional_code
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.windows import TimeWindow
+
+
+@attrs.frozen(kw_only=True)
+class TableBlock:
+    """
+    A table that is out of service for a while.
+
+    Attributes:
+        id: Its id, unique.
+
+        restaurant_id: The restaurant.
+
+        table_id: The table.
+
+        window: For how long nobody is seated there.
+
+        reason: A short code such as ``maintenance``.
+
+        actor: Who blocked it.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    restaurant_id: str = attrs.field(validator=identifier)
+    table_id: str = attrs.field(validator=identifier)
+    window: TimeWindow
+    reason: str | None = attrs.field(default=None, validator=optional_code)
+    actor: str | None = None
+
+    @property
+    def occupied(self) -> Occupied:
+        """The table, taken."""
+        return Occupied(table_id=self.table_id, window=self.window, reason=self.reason)
+
+
+@attrs.frozen(kw_only=True)
+class BlockResult:
+    """
+    What came of blocking a table.
+
+    Attributes:
+        block: The block.
+
+        bookings: The ids of the bookings that have the table for part of its time, sorted. They keep it until somebody
+            moves them.
+    """
+
+    block: TableBlock
+    bookings: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)

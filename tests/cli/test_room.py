@@ -1,0 +1,185 @@
+"""``service`` and ``tables``, ``review pin`` and ``unpin``: what goes on in the room."""
+
+from __future__ import annotations
+
+import pytest
+
+APP = """
+import atexit
+import datetime as dt
+from pathlib import Path
+
+from assignment_pipeline import Coordinator, Mode
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.testing import FakeClock
+
+clock = FakeClock(dt.datetime(2031, 5, 17, 17, 40, tzinfo=dt.UTC))
+store = SQLiteStore(Path(__file__).with_name("day.sqlite3"), host=StandaloneHost(), clock=clock)
+atexit.register(store.close)
+
+
+def coordinator():
+    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=())
+"""
+ANN = ("--actor", "ann")
+
+
+@pytest.fixture
+def db(cli, small, day_file, tmp_path):
+    """The database of a day: ada and dan at the window from seven on, bob at both of its tables from nine on."""
+    path = tmp_path / "day.sqlite3"
+    assert cli("assign", day_file(small), "--db", path).code == 0
+    return path
+
+
+@pytest.fixture
+def at_table(db, cli):
+    """The table of ada's."""
+    (ada,) = cli("service", "seated", "ada", *ANN, "--db", db, "--json").json["tables"]
+    return ada
+
+
+@pytest.fixture
+def evening(shell, db):
+    """Runs a command at twenty to eight."""
+    db.with_name("evening.py").write_text(APP)
+    return lambda *arguments: shell(*arguments, "--app", "evening:coordinator")
+
+
+def test_bookings_are_pinned_and_unpinned(cli, db):
+    """As often as one likes; only what has tables."""
+    for _ in range(2):
+        pinned = cli("review", "pin", "bob", *ANN, "--db", db)
+        assert (pinned.code, pinned.out) == (0, "Booking 'bob' stays at W1 + W2.\n")
+    unpinned = cli("review", "unpin", "bob", *ANN, "--db", db, "--json")
+    assert (unpinned.json["outcome"], unpinned.json["reason"], unpinned.json["version"]) == ("confirmed", "unpinned", 7)
+    refused = cli("review", "unpin", "cat", *ANN, "--db", db)
+    assert (refused.code, refused.complaint) == (1, "Booking 'cat' has no tables: its assignment is manual_review.")
+    placed = cli("review", "place", "bob", "W1", "W2", *ANN, "--no-pin", "--db", db)
+    assert placed.out == "Booking 'bob' has W1 + W2 now.\n"
+    assert cli("review", "unpin", "bob", *ANN, "--db", db, "--json").json["outcome"] == "noop"
+
+
+def test_a_party_sits_down_and_stays_on(cli, db, at_table):
+    """Until somebody else has the table: that is told, with whom, and nothing is changed."""
+    assert cli("service", "seated", "dan", *ANN, "--db", db).out.startswith("Booking 'dan' sits at W")
+    longer = cli("service", "extend", "ada", "2031-05-17T20:45+02:00", *ANN, "--db", db)
+    assert (longer.code, longer.out) == (0, f"Booking 'ada' has {at_table} until 2031-05-17T20:45+02:00.\n")
+    too_long = ("service", "extend", "ada", "2031-05-17T21:30+02:00", *ANN, "--db", db)
+    refused = cli(*too_long)
+    assert refused.code == 1
+    assert refused.complaint == f"{at_table} is taken until then by bob: nothing was changed."
+    told = cli(*too_long, "--json")
+    assert (told.code, told.json["outcome"], told.json["displaced"]) == (1, "kept", ["bob"])
+
+
+@pytest.mark.parametrize(
+    ("until", "expected"),
+    [
+        ("nine", "UNTIL: expected an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00, got 'nine'"),
+        ("2031-05-17T21:30", "UNTIL: expected an ISO 8601 time with an offset"),
+        ("2031-05-17T21:30:30Z", "UNTIL: expected an ISO 8601 time with an offset"),
+        ("2031-05-17T18:30Z", "UNTIL: expected a time after 2031-05-17 18:30:00+00:00, 2031-05-18 17:00:00+00:00 at"),
+    ],
+)
+def test_a_wrong_time_is_one_line(cli, db, until, expected):
+    """It names the place, what was expected, and what was found."""
+    ended = cli("service", "extend", "ada", until, *ANN, "--db", db)
+    assert ended.code == 2
+    assert ended.complaint.startswith(expected)
+
+
+def test_nobody_has_left_before_they_came(cli, db):
+    """The answer is no, in one sentence."""
+    for command in ("left", "no-show"):
+        ended = cli("service", command, "ada", *ANN, "--db", db)
+        assert ended.code == 1
+        assert ended.complaint == "The turn of booking 'ada' begins only at 2031-05-17T17:00:00+00:00."
+
+
+def test_whoever_leaves_and_whoever_never_came(evening):
+    """Their tables are free."""
+    assert evening("service", "left", "ada", *ANN).out in {"W1 is free.\n", "W2 is free.\n"}
+    assert evening("service", "left", "ada", *ANN).complaint == "The time of booking 'ada' is over already."
+    gone = evening("service", "no-show", "dan", *ANN)
+    assert (gone.code, gone.out) == (0, "Booking 'dan' is cancelled: nobody came.\n")
+    assert evening("service", "no-show", "dan", *ANN).complaint.startswith("Booking 'dan' has no tables")
+
+
+def test_tables_go_out_of_service_and_come_back(cli, db, at_table):
+    """Who still has the table is named; the list says until when it is gone, and why."""
+    times = ("--from", "2031-05-17T19:30+02:00", "--until", "2031-05-17T20:00+02:00")
+    block = ("tables", "block", "corner", at_table, *times, *ANN, "--reason", "leak", "--db", db)
+    blocked = cli(*block)
+    assert blocked.code == 0
+    first, second = blocked.out.splitlines()
+    assert first.startswith(f"Table '{at_table}' is out of service: ")
+    assert second == "Still there: ada."
+    block_id = first.rpartition(" ")[2]
+    line = cli("tables", "list", "corner", "--db", db).out.splitlines()[1]
+    assert line.split()[:7] == [at_table, "2031-05-17", "19:30", "2031-05-17", "20:00", "leak", "ann"]
+    assert cli("tables", "list", "corner", "--db", db, "--json").json == {
+        "blocks": [
+            {
+                "id": block_id,
+                "restaurant_id": "corner",
+                "table_id": at_table,
+                "start_at": "2031-05-17T17:30+00:00",
+                "end_at": "2031-05-17T18:00+00:00",
+                "reason": "leak",
+                "actor": "ann",
+            }
+        ]
+    }
+    assert cli(*block, "--json").json["bookings"] == ["ada"]
+    for entry in cli("tables", "list", "corner", "--db", db, "--json").json["blocks"]:
+        ended = cli("tables", "unblock", "corner", entry["id"], *ANN, "--db", db)
+        assert ended.out == f"Table '{at_table}' is back in service.\n"
+    assert cli("tables", "list", "corner", "--db", db).out == "Every table is in service.\n"
+
+
+def test_a_day_closes_its_tables_and_opens_them_again(cli, small, day_file, tmp_path):
+    """The file is the truth about what it has closed; what people have, it leaves alone."""
+    db = tmp_path / "closed.sqlite3"
+    span = {"start_at": "2031-05-17T19:00+02:00", "end_at": "2031-05-17T20:00+02:00"}
+    open_day = day_file(small, "open.json")
+    small["tables"][0]["out_of_service"] = [span]
+    closed_day = day_file(small, "closed.json")
+    for _ in range(2):
+        seats = {
+            one["booking_id"]: one["tables"]
+            for one in cli("assign", closed_day, "--db", db, "--json").json["assignments"]
+        }
+        assert {tuple(seats["ada"]), tuple(seats["dan"])} == {("W2",), ("G1",)}
+        (block,) = cli("tables", "list", "corner", "--db", db, "--json").json["blocks"]
+        assert (block["table_id"], block["actor"]) == ("W1", "SERVICE.json")
+    times = ("--from", span["start_at"], "--until", span["end_at"])
+    assert cli("tables", "block", "corner", "G1", *times, *ANN, "--reason", "rain", "--db", db).code == 0
+    assert cli("assign", open_day, "--db", db).code == 0
+    blocks = cli("tables", "list", "corner", "--db", db, "--json").json["blocks"]
+    assert [(block["table_id"], block["actor"]) for block in blocks] == [("G1", "ann")]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"corner": "nowhere"}, "The host has no venue for restaurant 'nowhere'."),
+        ({"W1": "X9"}, "Restaurant 'corner' has no table 'X9'."),
+        ({"20:00": "19:00"}, "--until: expected a time after --from, both in the years 1970 to 9998, got '2031-"),
+        ({"2031-05-17T19:30+02:00": "now"}, "--from: expected an ISO 8601 time with an offset"),
+        ({"leak": "Guest 12 broke it"}, "--reason: expected a short code such as maintenance, got 'Guest 12 broke it'"),
+    ],
+)
+def test_what_cannot_be_blocked_is_one_line(cli, db, change, expected):
+    """Nothing is written."""
+    words = ["corner", "W1", "--from", "2031-05-17T19:30+02:00", "--until", "2031-05-17T20:00+02:00"]
+    words += [*ANN, "--reason", "leak"]
+    for old, new in change.items():
+        words = [word.replace(old, new) for word in words]
+    ended = cli("tables", "block", *words, "--db", db)
+    assert ended.code == 2
+    assert ended.complaint.startswith(expected)
+    assert cli("tables", "list", "corner", "--db", db, "--json").json == {"blocks": []}
+    missing = cli("tables", "unblock", "corner", "k", *ANN, "--db", db)
+    assert (missing.code, missing.complaint) == (2, "Restaurant 'corner' has no block 'k'.")
