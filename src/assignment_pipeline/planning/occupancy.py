@@ -62,11 +62,11 @@ class Occupancy:
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""
-        return _hit(self.taken, self.minutes(window))
+        return hit(self.taken, self.minutes(window))
 
     def immovable(self, window: TimeWindow) -> int:
         """The same, as far as no reseating could change it."""
-        return _hit(self.fixed, self.minutes(window))
+        return hit(self.fixed, self.minutes(window))
 
     def gaps(self, position: int, window: TimeWindow) -> tuple[int | None, int | None]:
         """
@@ -84,7 +84,8 @@ class Occupancy:
         )
 
 
-def _hit(tables: list[int], minutes: int) -> int:
+def hit(tables: list[int], minutes: int) -> int:
+    """The tables that are taken at some of *minutes*, as a mask."""
     mask = 0
     bit = 1
     for taken in tables:

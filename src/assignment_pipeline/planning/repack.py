@@ -1,0 +1,187 @@
+"""The third tier: room for one more by moving the fewest of the others, or the proof that there is none."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Collection, Sequence
+
+import attrs
+
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.exact import Answer, Model, Verdict
+from assignment_pipeline.planning.options import Arrangement, Option, Options
+from assignment_pipeline.planning.places import Places
+
+REPACK = "repack"
+
+PATIENCE = 3
+"""How often only those join whom the last answer sent away, before everybody does."""
+
+CENT = 0.01
+"""The part of a wasted seat to which costs are compared, where the moves are as many."""
+
+
+@attrs.frozen(eq=False)
+class Repack:
+    """
+    What became of an attempt to make room.
+
+    Attributes:
+        arrangement: Who moves where, or None.
+
+        proved: That none moves fewer parties or, without an arrangement, that there is none. False where the time ran
+            out, or where not everybody who may be moved is known.
+    """
+
+    arrangement: Arrangement | None
+    proved: bool
+
+
+def make_room(request: SeatingRequest, floor: FloorSnapshot, options: Options, seconds: float) -> Repack:
+    """
+    A place for *request* that moves as few of ``floor.sitting`` as possible, and of these arrangements a cheap one.
+
+    A party that sits at another time than the request is first taken to be able to leave without a place to go to:
+    that makes the model small, and what it answers is a bound. Whom the answer sends away takes part in the next
+    model, until nobody leaves without a place.
+
+    Args:
+        request: Who has no table.
+
+        floor: Who sits where.
+
+        options: Where a party may sit.
+
+        seconds: For how long to look.
+
+    Raises:
+        MissingExtraError: The solver is not installed.
+    """
+    deadline = time.monotonic() + seconds
+    places = Places(floor, options)
+    sitting = places.sitting
+    mine = places.open(request)
+    if not mine:
+        return Repack(None, floor.complete)
+    active = {place for place, party in enumerate(sitting) if party.request.blocked.overlaps(request.blocked)}
+    best: _Room | None = None
+    bound = 0.0
+    for round_ in itertools.count():
+        room = _Room(request, mine, places, active)
+        room.solve(deadline)
+        if room.answer.verdict is Verdict.IMPOSSIBLE:
+            return Repack(None, floor.complete)
+        bound = max(bound, room.answer.bound)
+        gone = room.gone
+        if not gone:
+            best = _better(best, room)
+            break
+        if round_ == 0:
+            best = _settle(request, mine, places, active, deadline)
+            if best.answer.verdict is Verdict.IMPOSSIBLE:
+                return Repack(None, floor.complete)
+        if room.answer.verdict is not Verdict.BEST or (best is not None and best.answer.cost <= bound):
+            break
+        active = active | gone if round_ < PATIENCE else set(range(len(sitting)))
+    if best is None or not best.answer.chosen:
+        return Repack(None, proved=False)
+    proved = floor.complete and best.answer.cost <= bound
+    best.cheapen(deadline)
+    return Repack(best.arrangement, proved)
+
+
+def _settle(
+    request: SeatingRequest, mine: Sequence[Option], places: Places, active: Collection[int], deadline: float
+) -> _Room:
+    """Some arrangement, quickly, in which nobody leaves without a place; or the proof that there is none."""
+    # With the others where they are it is quick, and often as good as any.
+    room = _Room(request, mine, places, active, leaving=False)
+    room.solve(deadline)
+    if room.answer.verdict is Verdict.IMPOSSIBLE and len(active) < len(places.sitting):
+        room = _Room(request, mine, places, range(len(places.sitting)))
+        room.solve(deadline, count=False)
+    return room
+
+
+class _Room:
+    """
+    A model of the floor with one party more.
+
+    Attributes:
+        answer: What the solver found.
+    """
+
+    def __init__(
+        self,
+        request: SeatingRequest,
+        mine: Sequence[Option],
+        places: Places,
+        active: Collection[int],
+        *,
+        leaving: bool = True,
+    ) -> None:
+        self.answer = Answer(Verdict.UNKNOWN)
+        self._model = Model()
+        self._sitting = places.sitting
+        # For each binary, whose it is (the request's is None), where it sits then, and what that costs more than now.
+        self._meaning: list[tuple[int | None, Option | None, float]] = [(None, option, option.cost) for option in mine]
+        self._model.party(request.blocked, [(option.seating.mask, 0) for option in mine], seated=False)
+        for place, party in enumerate(places.sitting):
+            present = places.present(party)
+            moves: list[tuple[int, float]] = []
+            self._meaning.append((place, None, 0.0))
+            if place in active:
+                now, others = places.others(party)
+                moves = [(option.seating.mask, 1) for option in others]
+                self._meaning += [(place, option, option.cost - now) for option in others]
+            elif leaving:
+                moves = [(0, 1)]
+                self._meaning.append((place, None, 0.0))
+            self._model.party(party.request.blocked, [(present, 0), *moves], seated=True)
+
+    def solve(self, deadline: float, *, count: bool = True) -> None:
+        """Look for the fewest moves, or any number where they do not *count*, which is found or ruled out sooner."""
+        costs = self._model.costs
+        if not count:
+            self._model.costs = [0] * len(costs)
+        answer = self._model.solve(deadline - time.monotonic())
+        self._model.costs = costs
+        cost = sum(costs[binary] for binary in answer.chosen)
+        self.answer = attrs.evolve(answer, cost=cost) if answer.chosen else answer
+
+    def cheapen(self, deadline: float) -> None:
+        """Look for a lower cost with as many moves as were found, and nobody leaving, for as long as it is easy."""
+        model, fewest = self._model, self.answer
+        leaving = [binary for binary, cost in enumerate(model.costs) if cost and self._meaning[binary][1] is None]
+        model.row(range(len(model.costs)), model.costs, most=fewest.cost)
+        model.row(leaving, most=0)
+        model.costs = [round(cost / CENT) for _, _, cost in self._meaning]
+        cheapest = model.solve(deadline - time.monotonic(), start=sorted(fewest.chosen), nodes=1)
+        if cheapest.chosen:
+            self.answer = cheapest
+
+    @property
+    def gone(self) -> set[int]:
+        """The parties that leave without a place to go to."""
+        costs = self._model.costs
+        return {
+            place
+            for place, option, _ in (self._meaning[binary] for binary in self.answer.chosen if costs[binary])
+            if option is None and place is not None
+        }
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """What was found."""
+        chosen = [self._meaning[binary] for binary in sorted(self.answer.chosen)]
+        [own] = [option for place, option, _ in chosen if place is None and option is not None]
+        moves = [(self._sitting[place], option) for place, option, _ in chosen if place is not None and option]
+        return Arrangement(own, tuple(moves))
+
+
+def _better(one: _Room | None, other: _Room) -> _Room | None:
+    """Whichever found fewer moves."""
+    if not other.answer.chosen:
+        return one
+    return other if one is None or other.answer.cost < one.answer.cost else one
