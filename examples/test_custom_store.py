@@ -13,6 +13,7 @@ from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.ports import OnCommit
 from assignment_pipeline.testing import AssignmentStoreContract, FakeClock, StoreHarness
 from assignment_pipeline.testing.contracts.harness import Ability
+from assignment_pipeline.testing.simulator import simulate
 
 
 class Harness(StoreHarness):
@@ -46,6 +47,19 @@ class Harness(StoreHarness):
     def hook(self, on_commit: OnCommit) -> None:
         """See `StoreHarness.hook`."""
         self.store.on_commit = on_commit
+
+
+def simulated(clock: FakeClock) -> Harness:
+    """What the simulator makes for each of its runs."""
+    host = MemoryHost()
+    return Harness(PlainStore(host, clock=clock), host)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_simulator_breaks_nothing(seed: int) -> None:
+    """Whatever goes wrong around it, in whatever order."""
+    report = simulate(seed, harness=simulated)
+    assert report.failure is None
 
 
 class TestPlainStore(AssignmentStoreContract):

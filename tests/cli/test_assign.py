@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -267,6 +269,20 @@ def test_a_run_that_was_killed_can_be_repeated(start, cli, made_up, day_file, pr
     process.communicate()
     assert process.returncode != 0
     ended = cli("assign", path, "--db", db, "--json")
+    assert (ended.code, problems(document, ended.json)) == (0, [])
+
+
+def test_what_a_killed_run_left_half_written_is_undone(cli, made_up, day_file, problems, tmp_path):
+    """The journal beside the file of one that ended while it was making its tables."""
+    document = made_up(7, 8, 20)
+    making, db = tmp_path / "making.sqlite3", tmp_path / "day.sqlite3"
+    with contextlib.closing(sqlite3.connect(making, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")
+        connection.executescript("BEGIN; CREATE TABLE half (text);")
+        connection.executemany("INSERT INTO half VALUES (?)", [("x" * 4000,)] * 50)
+        for end in ("", "-journal"):
+            shutil.copy(f"{making}{end}", f"{db}{end}")
+    ended = cli("assign", day_file(document), "--db", db, "--json")
     assert (ended.code, problems(document, ended.json)) == (0, [])
 
 

@@ -4,141 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-import json
 import shutil
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
-from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost, init
-from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import AssignmentChange, Attempt
-from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports import AssignmentStore, LockManager, Occupied, OnCommit
+from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, init
+from assignment_pipeline.ports import AssignmentStore, LockManager
 from assignment_pipeline.testing import FakeClock, StoreHarness
 from assignment_pipeline.testing.contracts.harness import make_venue
-
-
-class MemoryHarness(StoreHarness):
-    """The reference store's host can do everything."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        assert isinstance(store.host, MemoryHost)
-        self.store = store
-        self.host = store.host
-
-    def put_booking(self, booking: Booking) -> None:
-        self.host.put_booking(booking)
-
-    def put_venue(self, venue: Venue) -> None:
-        self.host.put_venue(venue)
-
-    def bump_generation(self) -> None:
-        self.store.generation += 1
-
-    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        self.host.occupy(restaurant_id, occupied)
-
-    def events(self) -> Sequence[Event]:
-        return self.store.events
-
-    def attempts(self, booking_id: str) -> Sequence[Attempt]:
-        return self.store.attempts(booking_id)
-
-    def hook(self, on_commit: OnCommit) -> None:
-        self.store.on_commit = on_commit
-
-
-class SharedFloorHost(StandaloneHost):
-    """A standalone host with a staff that seats people, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seats: list[tuple[str, Occupied]] = []
-
-    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        return [seat for where, seat in self.seats if where == restaurant_id and seat.window.overlaps(window)]
-
-
-class SQLiteHarness(StoreHarness):
-    """The embedded store, with a host in the same file."""
-
-    def __init__(self, path: Path, clock: FakeClock) -> None:
-        self.path = path
-        self.host = SharedFloorHost()
-        self.on_commit: OnCommit | None = None
-        self.store = SQLiteStore(path, host=self.host, clock=clock, synchronous="OFF", on_commit=self._call_hook)
-
-    def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
-        if self.on_commit is not None:
-            self.on_commit(connection, changes)
-
-    def put_booking(self, booking: Booking) -> None:
-        self.store.write(lambda connection: self.host.put_booking(connection, booking))
-
-    def put_venue(self, venue: Venue) -> None:
-        self.store.write(lambda connection: self.host.put_venue(connection, venue))
-
-    def bump_generation(self) -> None:
-        statement = "UPDATE assignment_rollout SET generation = generation + 1"
-        self.store.write(lambda connection: connection.execute(statement).rowcount)
-
-    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        self.host.seats.append((restaurant_id, occupied))
-
-    def events(self) -> Sequence[Event]:
-        self.store.flush()
-        return [
-            Event(
-                id=row["id"],
-                created_at=self._moment(row["created_at"]),
-                source=row["source"],
-                type=row["event_type"],
-                severity=row["severity"],
-                restaurant_id=row["restaurant_id"],
-                booking_id=row["booking_id"],
-                context={
-                    key: tuple(value) if isinstance(value, list) else value
-                    for key, value in json.loads(row["context"]).items()
-                },
-            )
-            for row in self._rows("SELECT * FROM observability_events ORDER BY rowid")
-        ]
-
-    def attempts(self, booking_id: str) -> Sequence[Attempt]:
-        statement = "SELECT * FROM booking_assignment_attempts WHERE booking_id = ? ORDER BY attempt_no"
-        return [
-            Attempt(
-                number=row["attempt_no"],
-                result=row["result"],
-                strategy=row["strategy"],
-                reason=row["reason"],
-                metadata=json.loads(row["metadata"]),
-                created_at=self._moment(row["created_at"]),
-            )
-            for row in self._rows(statement, booking_id)
-        ]
-
-    def hook(self, on_commit: OnCommit) -> None:
-        self.on_commit = on_commit
-
-    def _rows(self, statement: str, *values: str) -> list[sqlite3.Row]:
-        connection = sqlite3.connect(self.path)
-        connection.row_factory = sqlite3.Row
-        try:
-            return connection.execute(statement, values).fetchall()
-        finally:
-            connection.close()
-
-    @staticmethod
-    def _moment(text: str) -> dt.datetime:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
 
 class Backend(Protocol):

@@ -113,6 +113,33 @@ def test_tables_freed_while_a_first_refusal_was_made_are_noticed(house):
     assert coordinator.sweep().results == ()
 
 
+def test_a_booking_passed_as_settled_that_waits_again_is_not_forgotten(house, coordinator):
+    """Whoever passes it as it was before a person requeued it leaves it to the sweep."""
+    coordinator.assign(house.booking())
+    passed = house.host.booking(None, "B1")
+    assert passed.status == "confirmed"
+    coordinator.requeue("B1", actor="ann")
+    assert coordinator.assign(passed).reason is Reason.TERMINAL_STATE
+    assert house.record().next_attempt_at is not None
+    assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
+
+
+def test_a_contested_table_that_is_free_again_is_taken(house, coordinator):
+    """Who was faster has cancelled by the time that the floor is read again: nobody is turned away for that."""
+    fill(house, coordinator)
+    coordinator.assign(house.booking())
+    coordinator.cancel("F3")
+
+    def win_and_lose():
+        assert coordinator.assign(house.booking("B2", 4)).outcome is Outcome.CONFIRMED
+
+    house.store.before["commit"] = [win_and_lose]
+    house.store.before["load"] = [lambda: None, lambda: None, lambda: coordinator.cancel("B2")]
+    house.clock.advance(MINUTE)
+    assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
+    assert house.record().tables == ("T3",)
+
+
 def test_what_is_in_the_way_does_not_count_against_a_booking(house):
     """However often a busy restaurant turns the sweep away, no person is bothered."""
     limiter = MemoryLockManager(house.clock)

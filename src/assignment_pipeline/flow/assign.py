@@ -52,8 +52,10 @@ def seek(view: View) -> Flow[Write | AssignmentResult]:
     """The same, at once; where nobody wants tables any more, that is all."""
     booking = view.booking
     if booking is None or not view.is_wanted:
-        if view.record is None:
-            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE))
+        at_host = view.at_host
+        if view.record is None or (at_host is not None and at_host.is_pending):
+            # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
+            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=view.record))
         return (yield from close(view, view.record))
     request = view.request(booking)
     view, decision = yield from find(view, request)

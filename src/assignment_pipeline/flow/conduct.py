@@ -159,9 +159,19 @@ class View:
         taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.context.taken]
         return FloorSnapshot.of(self.context.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
 
-    def plan(self, request: SeatingRequest, floor: FloorSnapshot | None = None) -> Flow[Decision]:
-        """The best tables for the request; strategies that raised are noted."""
-        decision = yield from MakePlan(request, floor or self.floor(request), self.settings.budget(self.deadline))
+    def plan(self, request: SeatingRequest, look: Callable[[View], FloorSnapshot] | None = None) -> Flow[Decision]:
+        """
+        The best tables for the request; strategies that raised are noted.
+
+        Args:
+            look: What of a view is planned on: by default, its floor.
+        """
+        look = look or (lambda view: view.floor(request))
+        budget = self.settings.budget(self.deadline)
+        decision = yield from MakePlan(request, look(self), budget)
+        if decision.plan is None and self.contested:
+            # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
+            decision = yield from MakePlan(request, look(attrs.evolve(self, contested=frozenset())), budget)
         for fault in decision.faults:
             self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
         return decision

@@ -35,7 +35,7 @@ def find(view: View, request: SeatingRequest) -> Flow[tuple[View, Decision]]:
     if decision.refusal is not Reason.NO_FIT or not _may_help(view, request):
         return view, decision
     wider = yield from _widen(view, request)
-    return wider, (yield from wider.plan(request, floor(wider, request)))
+    return wider, (yield from wider.plan(request, lambda seen: floor(seen, request)))
 
 
 def _may_help(view: View, request: SeatingRequest) -> bool:
@@ -68,7 +68,8 @@ def _widen(view: View, request: SeatingRequest) -> Flow[View]:
 
 def floor(view: View, request: SeatingRequest) -> FloorSnapshot:
     """The floor with the parties on it that may be moved for *request*."""
-    records = [record for record in view.context.records.values() if record.booking_id != request.booking.id]
+    found = sorted(view.context.records.values(), key=lambda record: record.booking_id)
+    records = [record for record in found if record.booking_id != request.booking.id]
     parties = [party for record in records if (party := sitting(view, record)) is not None]
     seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
     frozen = {booking_id for booking_id, arrival in seated if _is_frozen(view, arrival)}

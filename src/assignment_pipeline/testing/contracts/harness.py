@@ -53,9 +53,15 @@ class StoreHarness:
 
     Attributes:
         cannot: Why, for each ability that the host does not have.
+
+        store: The store. The simulator asks for it here; the contract has a fixture of its own.
     """
 
     cannot: ClassVar[Mapping[Ability, str]] = {}
+    store: AssignmentStore
+
+    def close(self) -> None:
+        """Let go of what was opened for the store. Nothing, unless overridden."""
 
     def put_booking(self, booking: Booking) -> None:
         """Have the host know the booking, or change it."""

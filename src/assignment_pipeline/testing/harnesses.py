@@ -1,0 +1,196 @@
+"""Harnesses for the stores that come with the library."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, Attempt
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import Clock, Occupied, OnCommit
+from assignment_pipeline.testing.contracts.harness import StoreHarness
+
+
+class MemoryHarness(StoreHarness):
+    """The reference store's host can do everything."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        assert isinstance(store.host, MemoryHost)
+        self.store: MemoryStore = store
+        self.host = store.host
+
+    @classmethod
+    def new(cls, clock: Clock) -> MemoryHarness:
+        """One around a new store that goes by *clock*."""
+        return cls(MemoryStore(MemoryHost(), clock=clock))
+
+    def put_booking(self, booking: Booking) -> None:
+        """See `StoreHarness.put_booking`."""
+        self.host.put_booking(booking)
+
+    def put_venue(self, venue: Venue) -> None:
+        """See `StoreHarness.put_venue`."""
+        self.host.put_venue(venue)
+
+    def bump_generation(self) -> None:
+        """See `StoreHarness.bump_generation`."""
+        self.store.generation += 1
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.occupy`."""
+        self.host.occupy(restaurant_id, occupied)
+
+    def events(self) -> Sequence[Event]:
+        """See `StoreHarness.events`."""
+        return self.store.events
+
+    def attempts(self, booking_id: str) -> Sequence[Attempt]:
+        """See `StoreHarness.attempts`."""
+        return self.store.attempts(booking_id)
+
+    def hook(self, on_commit: OnCommit) -> None:
+        """See `StoreHarness.hook`."""
+        self.store.on_commit = on_commit
+
+
+class SharedFloorHost(StandaloneHost):
+    """A standalone host with a staff that seats people, too."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(clock)
+        self.seats: list[tuple[str, Occupied]] = []
+
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+        """See `Host.occupied`."""
+        return [seat for where, seat in self.seats if where == restaurant_id and seat.window.overlaps(window)]
+
+
+class SQLiteHarness(StoreHarness):
+    """
+    The embedded store, with a host in the same file.
+
+    Args:
+        path: The database file, which `init` has made with ``standalone=True``.
+
+        clock: The store's clock.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.host = SharedFloorHost(clock)
+        self.on_commit: OnCommit | None = None
+        self.store: SQLiteStore = SQLiteStore(
+            path, host=self.host, clock=clock, synchronous="OFF", on_commit=self._call_hook
+        )
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def new(cls, clock: Clock) -> SQLiteHarness:
+        """One around a new file, which is gone when it is closed."""
+        folder = tempfile.TemporaryDirectory()
+        path = Path(shutil.copy(_template() / "empty.db", folder.name))
+        made = cls(path, clock)
+        made._folder = folder
+        return made
+
+    def close(self) -> None:
+        """See `StoreHarness.close`."""
+        self.store.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
+        if self.on_commit is not None:
+            self.on_commit(connection, changes)
+
+    def put_booking(self, booking: Booking) -> None:
+        """See `StoreHarness.put_booking`."""
+        self.store.write(lambda connection: self.host.put_booking(connection, booking))
+
+    def put_venue(self, venue: Venue) -> None:
+        """See `StoreHarness.put_venue`."""
+        self.store.write(lambda connection: self.host.put_venue(connection, venue))
+
+    def bump_generation(self) -> None:
+        """See `StoreHarness.bump_generation`."""
+        statement = "UPDATE assignment_rollout SET generation = generation + 1"
+        self.store.write(lambda connection: connection.execute(statement).rowcount)
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.occupy`."""
+        self.host.seats.append((restaurant_id, occupied))
+
+    def events(self) -> Sequence[Event]:
+        """See `StoreHarness.events`."""
+        self.store.flush()
+        return [
+            Event(
+                id=row["id"],
+                created_at=_moment(row["created_at"]),
+                source=row["source"],
+                type=row["event_type"],
+                severity=row["severity"],
+                restaurant_id=row["restaurant_id"],
+                booking_id=row["booking_id"],
+                context={
+                    key: tuple(value) if isinstance(value, list) else value
+                    for key, value in json.loads(row["context"]).items()
+                },
+            )
+            for row in self._rows("SELECT * FROM observability_events ORDER BY rowid")
+        ]
+
+    def attempts(self, booking_id: str) -> Sequence[Attempt]:
+        """See `StoreHarness.attempts`."""
+        statement = "SELECT * FROM booking_assignment_attempts WHERE booking_id = ? ORDER BY attempt_no"
+        return [
+            Attempt(
+                number=row["attempt_no"],
+                result=row["result"],
+                strategy=row["strategy"],
+                reason=row["reason"],
+                metadata=json.loads(row["metadata"]),
+                created_at=_moment(row["created_at"]),
+            )
+            for row in self._rows(statement, booking_id)
+        ]
+
+    def hook(self, on_commit: OnCommit) -> None:
+        """See `StoreHarness.hook`."""
+        self.on_commit = on_commit
+
+    def _rows(self, statement: str, *values: str) -> list[sqlite3.Row]:
+        connection = sqlite3.connect(self.path)
+        connection.row_factory = sqlite3.Row
+        try:
+            return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+
+@functools.cache
+def _empty() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    init(Path(folder.name, "empty.db"), standalone=True)
+    return folder
+
+
+def _template() -> Path:
+    """The folder of a database in which nothing has happened yet, made once a process."""
+    return Path(_empty().name)
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)

@@ -1,0 +1,164 @@
+"""What happens beside the workers: the host, its staff, the rollout, and time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.result import LegacyResult, Mode
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.testing.contracts.harness import Ability
+from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
+
+if TYPE_CHECKING:
+    from assignment_pipeline.testing.simulator.world import World
+
+SPANS = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 3, 10, 35, 61, 185, 900))
+
+OUTAGES = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 0.2, 20))
+
+
+@attrs.frozen
+class Happening:
+    """
+    Something that happens by itself, and at once.
+
+    Attributes:
+        name: What the trace calls it.
+
+        weight: How often it comes, against the jobs and the others.
+
+        come_about: Has it happen, and says what did.
+
+        needs: What the harness must be able to do.
+
+        fault: The fault that it is part of, or none.
+    """
+
+    name: str
+    weight: int
+    come_about: Callable[[World], str]
+    needs: Ability | None = None
+    fault: str = ""
+
+
+def _time_passes(world: World) -> str:
+    span = world.choices.of(SPANS)
+    world.clock.advance(span)
+    return f"{span.total_seconds():.0f} s pass"
+
+
+def _changes_booking(world: World) -> str:
+    before = world.any_booking()
+    if before.status == CANCELLED:
+        return "nothing"
+    change = world.choices.pick(3)
+    if change == 0:
+        after = attrs.evolve(before, party_size=world.choices.of(PARTIES))
+    elif change == 1:
+        after = attrs.evolve(before, start_at=world.choices.of(ARRIVALS))
+    else:
+        after = attrs.evolve(before, restaurant_id=world.choices.of(tuple(world.ledger.venues)))
+    world.put_booking(after)
+    told = world.choices.of(("reassign", "", "assign"))
+    if told:
+        world.send(told, after.id)
+    return f"{_words(after)}, and the pipeline is {f'told to {told}' if told else 'not told'}"
+
+
+def _cancels(world: World) -> str:
+    booking = attrs.evolve(world.any_booking(), status=CANCELLED)
+    world.put_booking(booking)
+    told = not world.choices.pick(2)
+    if told:
+        world.send("cancel", booking.id)
+    return f"{booking.id} is cancelled, and the pipeline is {'told' if told else 'not told'}"
+
+
+def _seats_somebody(world: World) -> str:
+    row = _free_row(world)
+    if row is None:
+        return "no table is free"
+    venue, seat = row
+    world.take(venue.id, seat)
+    return f"{seat.table_id} from {seat.window.start:%H:%M} to {seat.window.end:%H:%M}"
+
+
+def _blocks(world: World) -> str:
+    row = _free_row(world)
+    if row is None:
+        return "no table is free"
+    venue, seat = row
+    world.block(venue.id, attrs.evolve(seat, reason="maintenance"))
+    return f"{seat.table_id} from {seat.window.start:%H:%M} to {seat.window.end:%H:%M}"
+
+
+def _free_row(world: World) -> tuple[Venue, Occupied] | None:
+    venue = world.choices.of(tuple(world.ledger.venues.values()))
+    start = world.choices.of((DINNER, DINNER + dt.timedelta(hours=1), DINNER - dt.timedelta(hours=2)))
+    table = world.choices.of(venue.floor.tables)
+    seat = Occupied(table_id=table.id, window=TimeWindow(start, start + dt.timedelta(hours=2)))
+    return (venue, seat) if world.is_free(venue.id, seat) else None
+
+
+def _table_goes(world: World) -> str:
+    venue = world.choices.of(tuple(world.ledger.venues.values()))
+    gone = world.choices.of(venue.floor.tables)
+    tables = tuple(attrs.evolve(table, active=table.active and table is not gone) for table in venue.floor.tables)
+    floor = attrs.evolve(venue.floor, tables=tables)
+    world.put_venue(Venue(venue.id, venue.timezone, floor, venue.policy))
+    return gone.id
+
+
+def _rollout_moves(world: World) -> str:
+    restaurant_id = world.choices.of(tuple(world.ledger.venues))
+    is_active = world.rollout.modes[restaurant_id] is Mode.ACTIVE
+    mode = world.choices.of((Mode.OFF, Mode.ACTIVE, Mode.SHADOW, Mode.ACTIVE) if is_active else (Mode.ACTIVE,))
+    world.move_rollout(restaurant_id, mode)
+    return f"{restaurant_id} is {mode}, generation {world.rollout.generation}"
+
+
+def _store_goes_down(world: World) -> str:
+    world.down_until = world.clock.now() + world.choices.of(OUTAGES)
+    return f"until {world.down_until:%H:%M:%S}"
+
+
+def run_legacy(world: World, booking: Booking) -> LegacyResult:
+    """The planner being replaced: the first table that is large enough and free, in a transaction of the host's."""
+    at_host = world.store.booking(booking.id)
+    record = world.store.record(booking.id)
+    venue = world.venue_of(booking)
+    turn = venue.turn(booking)
+    unable = "occupy" in world.harness.cannot
+    if unable or at_host is None or not at_host.is_pending or (record is not None and record.allocation):
+        return LegacyResult()
+    for table in venue.floor.tables:
+        seat = Occupied(table_id=table.id, window=turn, booking_id=booking.id)
+        if table.active and table.capacity >= booking.party_size and world.is_free(venue.id, seat):
+            world.take(venue.id, seat)
+            world.put_booking(attrs.evolve(at_host, status="confirmed"))
+            return LegacyResult((table.id,))
+    return LegacyResult()
+
+
+def _words(booking: Booking) -> str:
+    return f"{booking.id} is for {booking.party_size} at {booking.restaurant_id}, {booking.start_at:%H:%M}"
+
+
+HAPPENINGS: tuple[Happening, ...] = (
+    Happening("time passes", 7, _time_passes),
+    Happening("the host changes a booking", 3, _changes_booking),
+    Happening("the host cancels a booking", 3, _cancels),
+    Happening("the staff seat somebody", 3, _seats_somebody, "occupy"),
+    Happening("a table is blocked", 1, _blocks),
+    Happening("a table goes out of use", 1, _table_goes),
+    Happening("the store goes down", 1, _store_goes_down, None, "store-down"),
+    Happening("the rollout moves", 4, _rollout_moves, "bump_generation", "flags-flip"),
+)
+"""Everything that happens beside the workers."""

@@ -1,0 +1,356 @@
+"""What must hold after every step, whatever went wrong: each is a sentence and a few lines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Outcome, Reason
+from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.flow.conduct import lock_of
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
+from assignment_pipeline.planning.engine import MANUAL
+from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, steps_of
+
+Invariant = Callable[[Ledger], Iterator[str]]
+"""What breaks it, one line each; its docstring is the sentence."""
+
+_PLANNED = WAITS_FOR_TABLES | IMPOSSIBLE
+_COMES_TO = {
+    Outcome.CONFIRMED: {AssignmentState.CONFIRMED},
+    Outcome.ASSIGNED: {AssignmentState.ASSIGNED},
+    Outcome.MANUAL_REVIEW: {AssignmentState.MANUAL_REVIEW},
+    Outcome.FAILED: {AssignmentState.FAILED},
+    Outcome.CANCELLED: {AssignmentState.CANCELLED},
+    Outcome.KEPT: SEATED,
+}
+
+
+def changed(ledger: Ledger) -> Iterator[AssignmentRecord]:
+    """The records that are not as they were."""
+    return (ledger.records[booking_id] for booking_id in ledger.changed if booking_id in ledger.records)
+
+
+def no_table_twice(ledger: Ledger) -> Iterator[str]:
+    """No table is taken twice at one time: ours, what is blocked, and the host's rows together."""
+    for restaurant_id in {record.restaurant_id for record in changed(ledger) if record.allocation}:
+        rows = list(ledger.taken(restaurant_id))
+        for ours in ledger.seats(restaurant_id):
+            for other in rows:
+                same = ours.table_id == other.table_id and ours.window.overlaps(other.window)
+                if same and other.booking_id != ours.booking_id:
+                    yield f"{ours.table_id} has {ours.booking_id} and {other.booking_id or other.reason}"
+
+
+def tables_go_with_the_state(ledger: Ledger) -> Iterator[str]:
+    """Who is assigned or confirmed has tables, and nobody else has."""
+    for record in changed(ledger):
+        if (record.allocation is not None) != (record.state in SEATED):
+            yield f"{record.booking_id} is {record.state} with {record.tables or 'no tables'}"
+
+
+def planning_sees_who_sits_where(ledger: Ledger) -> Iterator[str]:
+    """What planning is shown as taken by bookings is what their records say."""
+    for restaurant_id in {record.restaurant_id for record in changed(ledger)} & ledger.venues.keys():
+        bookings = tuple(
+            record.booking
+            for record in ledger.records.values()
+            if record.restaurant_id == restaurant_id
+            and record.booking is not None
+            and record.booking.restaurant_id == restaurant_id
+        )
+        wrong = ledger.misshown(restaurant_id, bookings) if bookings else ()
+        if wrong:
+            yield f"at {restaurant_id}, of {sorted(str(row[:2]) for row in wrong)}"
+
+
+def versions_are_gapless(ledger: Ledger) -> Iterator[str]:
+    """A record's versions count its transitions from 1, and its history has each of them, for good."""
+    for record in changed(ledger):
+        rows, earlier = ledger.histories[record.booking_id], ledger.earlier[record.booking_id]
+        if [row.version for row in rows] != list(range(1, record.version + 1)):
+            yield f"{record.booking_id} is at version {record.version} with {[row.version for row in rows]}"
+        if rows[: len(earlier)] != earlier:
+            yield f"{record.booking_id} has another past than before"
+
+
+def every_step_is_legal(ledger: Ledger) -> Iterator[str]:
+    """Each transition leaves the state that the one before led to, by a trigger that may, and ends at the record."""
+    for record in changed(ledger):
+        state, tables = AssignmentState.CREATED, tuple[str, ...]()
+        for row in ledger.histories[record.booking_id]:
+            try:
+                legal = row.from_state is state and row.to_state is step(state, row.trigger)
+            except AssignmentPipelineError:
+                legal = False
+            if not legal:
+                yield f"{record.booking_id}, {state}: {row.trigger} from {row.from_state} to {row.to_state}"
+            state, tables = row.to_state, row.tables
+        if record.state is not state or (state in SEATED and record.tables != tables):
+            yield f"{record.booking_id} is {record.state} {record.tables}, its history says {state} {tables}"
+
+
+def attempts_are_counted(ledger: Ledger) -> Iterator[str]:
+    """Attempts are numbered from 1, as many as the record says, and every planning left one."""
+    for record in changed(ledger):
+        planned = [
+            row
+            for row in ledger.histories[record.booking_id]
+            if row.trigger is Trigger.SEAT
+            or (row.trigger in (Trigger.RETRY, Trigger.ESCALATE, Trigger.FAIL) and row.reason in _PLANNED)
+        ]
+        if record.attempts < len(planned):
+            yield f"{record.booking_id} counts {record.attempts} attempts of {len(planned)}"
+        rows = ledger.attempts.get(record.booking_id)
+        if rows is not None and [row.number for row in rows] != list(range(1, record.attempts + 1)):
+            yield f"{record.booking_id} counts {record.attempts}, the store has {[row.number for row in rows]}"
+
+
+def retries_are_bounded(ledger: Ledger) -> Iterator[str]:
+    """Nobody waits for another attempt once the retries are used up."""
+    for record in changed(ledger):
+        waits = record.state is AssignmentState.ASSIGNMENT_PENDING
+        if waits and record.retries > ledger.settings.max_retries:
+            yield f"{record.booking_id} waits for retry {record.retries} of {ledger.settings.max_retries}"
+
+
+def every_transition_is_told_once(ledger: Ledger) -> Iterator[str]:
+    """The store has one event for each row of the history, and none without one."""
+    for row, missing in ledger.untold.items():
+        yield f"{row}: {f'{missing} too few' if missing > 0 else f'{-missing} too many'}"
+
+
+def sinks_hear_what_happened(ledger: Ledger) -> Iterator[str]:
+    """No sink is told of a transition that did not come about."""
+    for told in ledger.told:
+        if told not in steps_of(told[0], ledger.histories.get(told[0], ())):
+            yield f"{told}"
+
+
+def the_tables_fit(ledger: Ledger) -> Iterator[str]:
+    """Tables that nobody chose by hand fit the party and its wishes, for the time that it comes."""
+    for record in changed(ledger):
+        before, seats, booking = ledger.before.get(record.booking_id), record.allocation, record.booking
+        if seats is None or booking is None or record.strategy == MANUAL or (before and before.allocation == seats):
+            continue
+        venue = ledger.venues[record.restaurant_id]
+        seating = venue.floor.seating(seats.tables)
+        who = f"{record.booking_id}, a party of {booking.party_size}, at {', '.join(seats.tables)}"
+        if seating is None or not all(table.active for table in seating.tables):
+            yield f"{who}: not all in use"
+        elif not seating.grants(booking):
+            yield f"{who}: not where it wants to sit"
+        elif venue.seatings_by_mask.get(seating.mask) not in venue.candidates(booking.party_size):
+            yield f"{who}: not for such a party"
+        turn = venue.turn(booking)
+        if seats.turn != turn or seats.blocked != venue.blocked(turn) or not venue.serves(turn):
+            yield f"{who}: from {seats.turn.start} to {seats.turn.end}"
+
+
+def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
+    """What is not settled is due at some time, unless the host has settled it itself."""
+    for record in changed(ledger):
+        if record.owner is not Owner.PIPELINE or record.state in SETTLED or record.next_attempt_at is not None:
+            continue
+        booking = ledger.store.booking(record.booking_id)
+        if record.state in SEATED or booking is None or booking.is_pending or booking.status == CANCELLED:
+            yield f"{record.booking_id} is {record.state} and never due"
+
+
+def nothing_is_due_that_has_ended(ledger: Ledger) -> Iterator[str]:
+    """What has failed or was cancelled is not due again."""
+    for record in changed(ledger):
+        if record.state in FINAL and record.next_attempt_at is not None:
+            yield f"{record.booking_id} is {record.state} and due at {record.next_attempt_at}"
+
+
+def what_has_ended_stays(ledger: Ledger) -> Iterator[str]:
+    """What has failed or was cancelled is never left, and no record goes."""
+    for booking_id in ledger.changed:
+        before, after = ledger.before.get(booking_id), ledger.records.get(booking_id)
+        if before is not None and (after is None or (before.state in FINAL and after.state is not before.state)):
+            yield f"{booking_id} was {before.state} and is {after.state if after else 'gone'}"
+
+
+def cancelled_is_cancelled(ledger: Ledger) -> Iterator[str]:
+    """A cancellation that was answered so has come about, for good."""
+    for booking_id in ledger.cancelled:
+        record = ledger.records.get(booking_id)
+        if record is None or record.state is not AssignmentState.CANCELLED:
+            yield f"{booking_id} is {record.state if record else 'unknown'}"
+
+
+def nothing_lands_on_a_view_that_moved(ledger: Ledger) -> Iterator[str]:
+    """A commit lands only on the versions, bookings, floors, schedules and rollout that it was made for, and once."""
+    for landing in ledger.landings:
+        if landing.repeated:
+            yield f"{landing.changes[0].id} has landed twice"
+        for change in landing.changes:
+            for what, meant, found in _guarded(change, landing):
+                if meant != found:
+                    yield f"{change.id}: the {what} was to be {meant}, and is {found}"
+
+
+def _guarded(change: AssignmentChange, landing: Landing) -> Iterator[tuple[str, object, object]]:
+    """What a commit was made for, and what it met. Said once more than in the domain, so that both can be wrong."""
+    current = landing.records.get(change.record.booking_id)
+    yield "version", change.expected_version, current.version if current else None
+    assumed = change.assumed
+    if assumed is not None:
+        yield "booking", assumed.booking, landing.bookings.get(change.record.booking_id)
+        yield "venue", assumed.venue_version, landing.versions.get(change.record.restaurant_id)
+        yield "schedule", assumed.next_attempt_at, current.next_attempt_at if current else None
+        yield "pinned", assumed.pinned, current.pinned if current else False
+        if assumed.generation is not None:
+            yield "generation", assumed.generation, landing.generation
+
+
+def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, AssignmentRecord | None]]:
+    """What landed of plannings that no person asked for: with the record, and that before."""
+    for landing in ledger.landings:
+        for change in landing.changes:
+            if change.attempt is not None and not any(row.actor for row in change.steps):
+                yield landing, change.record, landing.records.get(change.record.booking_id)
+
+
+def only_who_is_in_charge_plans(ledger: Ledger) -> Iterator[str]:
+    """Nothing is planned by itself where the rollout has the pipeline not in charge, nor by what it said before."""
+    for landing, record, _ in () if ledger.blind else _plannings(ledger):
+        mode = landing.modes.get(record.restaurant_id)
+        if mode is not Mode.ACTIVE:
+            yield f"{record.booking_id} came to {record.state} where {record.restaurant_id} is {mode}"
+
+
+def nobody_is_seated_unasked(ledger: Ledger) -> Iterator[str]:
+    """Nobody is given tables whom the host does not have waiting for them."""
+    for landing, record, before in _plannings(ledger):
+        booking = landing.bookings.get(record.booking_id)
+        seated_before = before is not None and before.state in SEATED
+        if record.allocation and not seated_before and booking is not None and not booking.is_pending:
+            yield f"{record.booking_id} is {booking.status} at the host"
+
+
+def legacy_keeps_what_is_its(ledger: Ledger) -> Iterator[str]:
+    """Nothing is planned by itself for a booking that legacy answers for."""
+    for _, record, before in _plannings(ledger):
+        if before is not None and before.owner is Owner.LEGACY:
+            yield f"{record.booking_id} came to {record.state}"
+
+
+def plannings_are_made_under_a_lock(ledger: Ledger) -> Iterator[str]:
+    """Who plans for a booking has its lock until the commit is answered, or was told that there are none."""
+    for landing, record, before in _plannings(ledger):
+        standing = landing.standing
+        if len(landing.changes) > 1 and before is not None and before.state in SEATED:
+            continue  # Moved to make room for another, whose lock it is.
+        if standing and not standing.unlocked and lock_of(record.booking_id).key not in standing.locks:
+            yield f"{record.booking_id} came to {record.state} without its lock"
+
+
+def a_claim_is_used_by_who_has_it(ledger: Ledger) -> Iterator[str]:
+    """The sweep plans for what it was handed, and not once something else has come of it."""
+    for landing, record, before in _plannings(ledger):
+        if landing.standing is None or landing.standing.claims is None:
+            continue
+        claimed = landing.standing.claims.get(record.booking_id)
+        if claimed is not None and (before is None or before.deliveries != claimed):
+            found = before.deliveries if before else None
+            yield f"{record.booking_id} was handed out as delivery {claimed}, and is at {found}"
+
+
+def holds_last_as_promised(ledger: Ledger) -> Iterator[str]:
+    """No hold ends for want of a confirmation before its time."""
+    for landing in ledger.landings:
+        for change in landing.changes:
+            until = ledger.held_until.get(change.record.booking_id)
+            expired = any(row.reason == Reason.HOLD_EXPIRED for row in change.steps)
+            if expired and until is not None and landing.now < until:
+                yield f"{change.record.booking_id} was held until {until}, and lost that at {landing.now}"
+
+
+def answers_are_true(ledger: Ledger) -> Iterator[str]:
+    """What a call answered did come about: that state, at that version, with those tables."""
+    for name, result in ledger.answers:
+        record = result.record
+        if record is None:
+            continue
+        said = f"{name} answered {result.outcome} with {record.state} {record.tables} at version {record.version}"
+        if result.outcome in _COMES_TO and record.state not in _COMES_TO[result.outcome]:
+            yield said
+        rows = ledger.histories.get(record.booking_id, ())
+        if record.version > len(rows):
+            yield f"{said}, of which there are {len(rows)}"
+        elif record.version:
+            row = rows[record.version - 1]
+            if row.to_state is not record.state or (record.state in SEATED and row.tables != record.tables):
+                yield f"{said}, where the history has {row.to_state} {row.tables}"
+        elif record.state is not AssignmentState.CREATED or record.booking_id not in ledger.records:
+            yield f"{said}, which nothing led to"
+
+
+def the_simulator_saw_nothing_wrong(ledger: Ledger) -> Iterator[str]:
+    """Commits are whole, locks and claims exclude, legacy runs only where it may, calls raise what they say."""
+    return iter(f"{name}: {detail}" for name, detail in ledger.offences)
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    no_table_twice,
+    tables_go_with_the_state,
+    versions_are_gapless,
+    every_step_is_legal,
+    attempts_are_counted,
+    retries_are_bounded,
+    every_transition_is_told_once,
+    sinks_hear_what_happened,
+    the_tables_fit,
+    the_sweep_finds_what_is_open,
+    nothing_is_due_that_has_ended,
+    what_has_ended_stays,
+    cancelled_is_cancelled,
+    nothing_lands_on_a_view_that_moved,
+    only_who_is_in_charge_plans,
+    nobody_is_seated_unasked,
+    legacy_keeps_what_is_its,
+    plannings_are_made_under_a_lock,
+    a_claim_is_used_by_who_has_it,
+    holds_last_as_promised,
+    answers_are_true,
+    planning_sees_who_sits_where,
+    the_simulator_saw_nothing_wrong,
+)
+"""All of them, in the order in which they are looked at."""
+
+
+class BrokenError(Exception):
+    """
+    An invariant does not hold.
+
+    Attributes:
+        invariant: Its name.
+
+        sentence: What should hold.
+
+        details: What does not.
+    """
+
+    def __init__(self, invariant: str, sentence: str, details: tuple[str, ...]) -> None:
+        super().__init__(invariant, sentence, details)
+        self.invariant = invariant
+        self.sentence = sentence
+        self.details = details
+
+
+def check(ledger: Ledger, invariants: tuple[Invariant, ...] = INVARIANTS) -> None:
+    """
+    Look whether all of *invariants* hold.
+
+    Raises:
+        BrokenError: One does not.
+    """
+    for invariant in invariants:
+        details = tuple(itertools.islice(invariant(ledger), 5))
+        if details:
+            sentence = " ".join((invariant.__doc__ or "").split())
+            raise BrokenError(invariant.__name__, sentence, details)

@@ -1,0 +1,146 @@
+"""What workers are given to do: a name in plain words, and the flow that it begins. A flow added later is a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    CommitUnknownError,
+    IllegalTransitionError,
+    PlacementRefusedError,
+    StaleRecordError,
+    StoreUnavailableError,
+    TableConflictError,
+)
+from assignment_pipeline.flow import assign, free, many, queue, reassign, review, sweep
+from assignment_pipeline.flow.conduct import Target
+from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.lifecycle import SEATED, AssignmentState
+from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.testing.simulator.faults import LegacyDownError
+from assignment_pipeline.testing.simulator.scenario import DINNER
+
+if TYPE_CHECKING:
+    from assignment_pipeline.testing.simulator.world import World
+
+STAFF = "staff"
+
+
+@attrs.frozen
+class Job:
+    """
+    Something that workers are given to do.
+
+    Attributes:
+        name: What the trace calls it.
+
+        weight: How often it comes, against the others.
+
+        begin: The flow, for a booking as the host has it; those that are not about one pass it over.
+
+        raises: What it may raise; anything else is a bug.
+
+        suits: The states of bookings that it is about, rather than any.
+    """
+
+    name: str
+    weight: int
+    begin: Callable[[World, Booking], Flow[Any]]
+    raises: tuple[type[Exception], ...] = ()
+    suits: frozenset[AssignmentState] = frozenset()
+
+
+def _assign(world: World, booking: Booking) -> Flow[Any]:
+    return assign.assign(Target.of(booking), world.settings, legacy=world.has_legacy)
+
+
+def _assign_id(world: World, booking: Booking) -> Flow[Any]:
+    target = Target(booking.id, booking.restaurant_id)
+    return assign.assign(target, world.settings, trigger="queue", legacy=world.has_legacy)
+
+
+def _assign_now(world: World, booking: Booking) -> Flow[Any]:
+    return assign.assign(Target.of(booking), world.settings, trigger=assign.MANUAL, legacy=world.has_legacy)
+
+
+def _assign_many(world: World, booking: Booking) -> Flow[Any]:
+    others = [world.any_booking() for _ in range(1 + world.choices.pick(4))]
+    wanted = {found.id: found for found in (booking, *others)}
+    return many.assign_many(tuple(wanted.values()), world.settings, legacy=world.has_legacy)
+
+
+def _reassign(world: World, booking: Booking) -> Flow[Any]:
+    keep = not world.choices.pick(2)
+    change: dict[str, Any] = world.choices.of(({}, {}, {"party_size": 4}, {"start_at": DINNER}, {"party_size": 2}))
+    if change and booking.status != CANCELLED:
+        booking = attrs.evolve(booking, **change)
+        world.put_booking(booking)
+    return reassign.reassign(Target.of(booking), world.settings, keep=keep, legacy=world.has_legacy)
+
+
+def _cancel(world: World, booking: Booking) -> Flow[Any]:
+    restaurant_id = world.choices.of((booking.restaurant_id, None))
+    return free.cancel(booking.id, restaurant_id, world.settings)
+
+
+def _cancel_unknown(world: World, booking: Booking) -> Flow[Any]:
+    restaurant_id = world.choices.of((booking.restaurant_id, None))
+    return free.cancel(f"X{world.choices.pick(3)}", restaurant_id, world.settings)
+
+
+def _place(world: World, booking: Booking) -> Flow[Any]:
+    floor = world.venue_of(booking).floor
+    tables = tuple(dict.fromkeys(world.choices.of(floor.tables).id for _ in range(1 + world.choices.of((0, 0, 1)))))
+    allow = tuple(rule.value for rule in Rule if rule not in review.NEVER_ALLOWED) if world.choices.pick(2) else ()
+    pin = not world.choices.pick(2)
+    wanted = review.Placement.of(tables, expect_version=None, allow=allow, moves=(), pin=pin)
+    return review.place(booking, wanted, world.settings, actor=STAFF)
+
+
+def _sweep(world: World, _: Booking) -> Flow[Any]:
+    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)))
+
+
+_STORE = (StoreUnavailableError, CommitUnknownError)
+_PERSON = (BookingNotFoundError, IllegalTransitionError)
+
+_HELD = frozenset({AssignmentState.ASSIGNED})
+_REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
+
+JOBS: tuple[Job, ...] = (
+    Job("assign", 14, _assign, (LegacyDownError,)),
+    Job("sweep", 8, _sweep, (StoreUnavailableError,)),
+    Job("enqueue", 3, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
+    Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
+    Job("assign at once", 2, _assign_now, (LegacyDownError,)),
+    Job("assign many", 4, _assign_many, (LegacyDownError,)),
+    Job("confirm", 4, lambda world, booking: free.confirm(booking.id, world.settings), (BookingNotFoundError,), _HELD),
+    Job("reassign", 4, _reassign, (LegacyDownError,), SEATED | _REVIEW),
+    Job("cancel", 3, _cancel, (), SEATED),
+    Job("cancel an unknown booking", 1, _cancel_unknown),
+    Job(
+        "requeue",
+        3,
+        lambda world, booking: review.requeue(booking.id, world.settings, actor=STAFF),
+        _PERSON,
+        _REVIEW | {AssignmentState.CONFIRMED},
+    ),
+    Job(
+        "reject",
+        1,
+        lambda world, booking: review.reject(booking.id, world.settings, actor=STAFF, reason="guest_withdrew"),
+        _PERSON,
+        _REVIEW,
+    ),
+    Job("place", 4, _place, (IllegalTransitionError, PlacementRefusedError, StaleRecordError, TableConflictError)),
+    Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),
+    Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
+)
+"""Every job there is; the first is the plainest."""
+
+BY_NAME = {job.name: job for job in JOBS}

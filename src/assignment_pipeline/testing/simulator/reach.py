@@ -1,0 +1,111 @@
+"""The store and the sinks as workers reach them: what arrives there is noticed, and some of it is late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError
+from assignment_pipeline.ports import CLAIM, Due, RecordQuery
+from assignment_pipeline.testing.simulator import words
+from assignment_pipeline.testing.simulator.ledger import Standing
+
+if TYPE_CHECKING:
+    from assignment_pipeline.testing.simulator.world import World
+
+
+class InFlightStore:
+    """
+    The store as the workers reach it: what lands in it is written into the ledger, and some commits are late.
+
+    Attributes:
+        in_flight: Commits whose senders have been told that the answer was lost, oldest first.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.in_flight: list[tuple[AssignmentChange, ...]] = []
+        self._world = world
+        self._store = world.harness.store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        world = self._world
+        world.touched = True
+        handed_out: tuple[Due, ...] = self._store.due(limit)
+        for due in handed_out:
+            record = self.record(due.booking_id)
+            if record is None or record.owner is not Owner.PIPELINE:
+                world.offend("a claim on what is not ours", due.booking_id)
+            elif (record.deliveries, record.next_attempt_at) != (due.deliveries, world.clock.now() + CLAIM):
+                world.offend("a claim that keeps nobody away", due.booking_id)
+        return handed_out
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        self._land(changes, self._world.standing)
+
+    def _land(self, changes: Sequence[AssignmentChange], standing: Standing | None) -> None:
+        self._world.touched = True
+        ledger = self._world.ledger
+        landing = ledger.landing(changes, standing)
+        try:
+            self._store.commit(changes)
+        except Exception as error:
+            written = ledger.landing(changes, standing).records != landing.records
+            if written and not isinstance(error, CommitUnknownError):
+                self._world.offend("half a commit", f"{type(error).__name__}, but some of it was written")
+            raise
+        ledger.landed(landing)
+
+    def send(self, changes: Sequence[AssignmentChange]) -> None:
+        """Have a commit be on its way."""
+        self.in_flight.append(tuple(changes))
+
+    def land(self, position: int) -> str:
+        """Have one of those arrive, and say what came of it."""
+        changes = self.in_flight.pop(position)
+        try:
+            self._land(changes, None)
+        except AssignmentPipelineError as error:
+            return f"{words.changes(changes)}: refused, {type(error).__name__}"
+        return f"{words.changes(changes)}: it landed"
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:
+        """See `AssignmentStore.knows`: it stands in line behind what is in flight for that restaurant."""
+        for changes in list(self.in_flight):
+            if any(restaurant_id in self._restaurants(change) for change in changes):
+                said = self.land(self.in_flight.index(changes))
+                self._world.note("the store", said)
+        return self._store.knows(restaurant_id, change_id)
+
+    def _restaurants(self, change: AssignmentChange) -> set[str]:
+        before = self.record(change.record.booking_id)
+        return {change.record.restaurant_id} | ({before.restaurant_id} if before else set())
+
+    def record(self, booking_id: str) -> AssignmentRecord | None:
+        """A booking's record."""
+        page = self._store.records(RecordQuery(booking_ids=(booking_id,)))
+        return page.records[0] if page.records else None
+
+
+class Sink:
+    """An `EventSink` of whoever listens, which sometimes does not work."""
+
+    inline = True
+
+    def __init__(self, world: World, then: Callable[[Sequence[Event]], None]) -> None:
+        self._world = world
+        self._then = then
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`."""
+        if self._world.strikes("sink-raises"):
+            msg = "simulated"
+            raise ConnectionError(msg)
+        self._world.touched = True
+        self._then(events)

@@ -1,0 +1,141 @@
+"""What a run begins with: restaurants, bookings that want the same tables, settings, and a fleet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.flow.settings import Confirmation, Impossible, Settings
+from assignment_pipeline.testing.clock import START
+from assignment_pipeline.testing.simulator.choices import Choices
+
+DINNER = START + dt.timedelta(hours=10)
+QUARTER = dt.timedelta(minutes=15)
+
+ARRIVALS = (
+    DINNER,
+    DINNER,
+    DINNER + 2 * QUARTER,
+    DINNER,
+    DINNER - 3 * QUARTER,
+    DINNER + 6 * QUARTER,
+    START + 2 * QUARTER,
+)
+"""Close enough for most to want the same tables; the last within a retry's cutoff before long."""
+
+PARTIES = (2, 2, 4, 2, 3, 4, 2, 5)
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """
+    What a run begins with.
+
+    Attributes:
+        venues: The restaurants.
+
+        bookings: Who wants a table.
+
+        walk_ins: Those of them that the host does not know, by id.
+
+        legacys: Those of them that legacy answers for, by id.
+
+        settings: How the flows behave.
+
+        workers: How many there are.
+
+        max_parallel: Assignments at one time at a restaurant, at most.
+
+        blind: Whether the flags come without the rollout's generation, as those of the environment do.
+
+        legacy: Whether there is a legacy planner.
+
+        length: How many jobs and happenings there are.
+    """
+
+    venues: tuple[Venue, ...]
+    bookings: tuple[Booking, ...]
+    walk_ins: frozenset[str]
+    legacys: frozenset[str]
+    settings: Settings
+    workers: int
+    max_parallel: int
+    blind: bool
+    legacy: bool
+    length: int
+
+
+def draw_scenario(choices: Choices) -> Scenario:
+    """A scenario; the plainest is one small restaurant, three parties of two, two workers, and nothing to do."""
+    length = choices.pick(29)
+    workers = 2 + choices.pick(3)
+    venues = tuple(_venue(choices, f"R{number}") for number in range(1, 2 + choices.of((0, 0, 0, 1))))
+    parties = 3 + choices.of((0, 2, 3, 4, 5, 6))
+    bookings = tuple(_booking(choices, f"B{number}", venues) for number in range(1, 1 + parties))
+    walk_ins = [booking.id for booking in bookings if choices.chance(0.08)]
+    return Scenario(
+        venues=venues,
+        bookings=bookings,
+        walk_ins=frozenset(walk_ins),
+        legacys=frozenset(booking.id for booking in bookings if choices.chance(0.05)),
+        settings=_settings(choices),
+        workers=workers,
+        max_parallel=choices.of((3, 3, 2, 1)),
+        blind=choices.chance(0.2),
+        legacy=not choices.chance(0.3),
+        length=length,
+    )
+
+
+def _settings(choices: Choices) -> Settings:
+    return Settings(
+        confirmation=choices.of((Confirmation.IMMEDIATE, Confirmation.EXTERNAL)),
+        impossible=choices.of((Impossible.REVIEW, Impossible.FAIL)),
+        max_retries=choices.of((1, 0, 2)),
+        max_holds=choices.of((1, 2)),
+        tries=choices.of((5, 2, 3)),
+        max_deliveries=choices.of((5, 2)),
+    )
+
+
+def _venue(choices: Choices, venue_id: str) -> Venue:
+    tables = [_table(choices, f"{venue_id}-T{number}") for number in range(1, 4 + choices.of((0, 0, 0, 1, 2, 3)))]
+    side_by_side = [pair for pair in itertools.pairwise(table.id for table in tables) if choices.pick(2)]
+    policy = VenuePolicy(
+        service_periods=() if not choices.chance(0.25) else (ServicePeriod("day", dt.time(9), dt.time(23)),),
+        post_buffer_minutes=choices.of((0, 0, 15)),
+        pre_buffer_minutes=choices.of((0, 0, 0, 5)),
+        max_overage=choices.of((None, None, 1)),
+    )
+    return Venue(venue_id, "Europe/London", FloorPlan(tables, side_by_side), policy)
+
+
+def _table(choices: Choices, table_id: str) -> Table:
+    capacity = choices.of((2, 4, 2, 4, 6))
+    return Table(
+        table_id,
+        capacity,
+        min_party_size=choices.of((1, 1, 1, capacity - 1)),
+        zone=choices.of((None, None, "window")),
+        seating=choices.of((SeatingPreference.INDOOR,) * 4 + (SeatingPreference.OUTDOOR,)),
+        accessible=choices.of((True, True, False)),
+        active=not choices.chance(0.08),
+    )
+
+
+def _booking(choices: Choices, booking_id: str, venues: tuple[Venue, ...]) -> Booking:
+    return Booking(
+        booking_id,
+        choices.of(venues).id,
+        choices.of(PARTIES),
+        choices.of(ARRIVALS),
+        seating=SeatingPreference.OUTDOOR if choices.chance(0.05) else SeatingPreference.ANY,
+        zone="window" if choices.chance(0.05) else None,
+        accessible=choices.chance(0.1),
+    )

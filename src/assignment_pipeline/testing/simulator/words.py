@@ -1,0 +1,137 @@
+"""The trace, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.result import Decision, LegacyResult
+from assignment_pipeline.flow.effects import (
+    Apart,
+    CheckCircuit,
+    ClaimDue,
+    Commit,
+    Draw,
+    Effect,
+    Emit,
+    Evaluate,
+    FindBooking,
+    FindUnassigned,
+    Hold,
+    LoadContext,
+    LookUpChange,
+    MakePlan,
+    Monotonic,
+    NewId,
+    Now,
+    Publish,
+    ReadRecords,
+    ResolveFlags,
+    RunLegacy,
+    TakeSlot,
+)
+from assignment_pipeline.planning.base import Evaluation
+from assignment_pipeline.ports import AssignmentContext, Due, FlagDecision, Leases, RecordPage, Refused
+from assignment_pipeline.testing.simulator.scenario import Scenario
+
+
+def scenario(drawn: Scenario) -> list[str]:
+    """What the run begins with."""
+    lines = []
+    for venue in drawn.venues:
+        tables = ", ".join(
+            f"{table.id} ({table.capacity}{'' if table.active else ', out of use'})" for table in venue.floor.tables
+        )
+        pairs = ", ".join("+".join(sorted(pair)) for pair in sorted(venue.floor.adjacent, key=sorted))
+        lines.append(f"{venue.id}: {tables}{f'; joinable {pairs}' if pairs else ''}")
+    for booking in drawn.bookings:
+        known = ", unknown to the host" if booking.id in drawn.walk_ins else ""
+        known += ", legacy's" if booking.id in drawn.legacys else ""
+        lines.append(f"{booking.id}: {booking.party_size} at {booking.restaurant_id}, {booking.start_at:%H:%M}{known}")
+    settings = drawn.settings
+    lines.append(
+        f"{settings.confirmation} confirmation, impossible is {settings.impossible}, {settings.max_retries} retries,"
+        f" {settings.max_holds} holds, {settings.tries} tries; {drawn.max_parallel} at a time;"
+        f" flags {'without' if drawn.blind else 'with'} a generation; {'a' if drawn.legacy else 'no'} legacy planner"
+    )
+    return lines
+
+
+def changes(made: Sequence[AssignmentChange]) -> str:
+    """What a commit writes."""
+    return "; ".join(map(_change, made))
+
+
+def _change(made: AssignmentChange) -> str:
+    record = made.record
+    way = " > ".join([made.steps[0].from_state, *(step.to_state for step in made.steps)]) if made.steps else "no step"
+    at = f" at {', '.join(record.tables)}" if record.tables else ""
+    due = f", due {record.next_attempt_at:%H:%M:%S}" if record.next_attempt_at else ""
+    return f"{record.booking_id} {way}{at}{due} (v{record.version}, {made.id})"
+
+
+def is_telling(asked: Effect[Any]) -> bool:
+    """Whether an effect is worth a line: what only the worker itself notices is not."""
+    return not isinstance(asked, CheckCircuit | Draw | Monotonic | NewId | Now)
+
+
+def effect(asked: Effect[Any]) -> str:
+    """What a worker asks for."""
+    phrase = _ASKED.get(type(asked))
+    return phrase(asked) if phrase else type(asked).__name__
+
+
+_ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
+    Apart: lambda _: "begins a part",
+    ClaimDue: lambda _: "claims what is due",
+    Commit: lambda asked: f"commits {changes(asked.changes)}",
+    Emit: lambda asked: f"tells {', '.join(event.type for event in asked.events)}",
+    Evaluate: lambda asked: f"weighs {', '.join(asked.table_ids)} for {asked.request.booking.id}",
+    FindBooking: lambda asked: f"asks the host for {asked.booking_id}",
+    FindUnassigned: lambda _: "asks for bookings that nobody enqueued",
+    Hold: lambda asked: f"asks for the lock {', '.join(want.key for want in asked.wanted)}",
+    LoadContext: lambda asked: f"reads {', '.join(asked.query.ids)} and the floor of {asked.query.restaurant_id}",
+    LookUpChange: lambda asked: f"looks whether {asked.change_id} has landed",
+    MakePlan: lambda asked: f"plans for {asked.request.booking.id}",
+    Publish: lambda asked: f"tells the sinks {', '.join(event.type for event in asked.events)}",
+    ReadRecords: lambda asked: f"reads the record of {', '.join(asked.query.booking_ids)}",
+    ResolveFlags: lambda asked: f"asks for the flags of {asked.restaurant_id}",
+    RunLegacy: lambda asked: f"runs legacy for {asked.booking.id}",
+    TakeSlot: lambda asked: f"asks for a slot of {', '.join(want.key for want in asked.wanted)}",
+}
+
+
+def answer(given: Any) -> str:
+    """What it is told."""
+    phrase = next((phrase for kind, phrase in _TOLD.items() if isinstance(given, kind)), None)
+    said = phrase(given) if phrase else "" if given is None else type(given).__name__
+    return f" -> {said}" if said else ""
+
+
+def _records(records: Iterable[AssignmentRecord]) -> str:
+    found = sorted(records, key=lambda record: record.booking_id)
+    return ", ".join(f"{record.booking_id} {record.state} v{record.version}" for record in found) or "no record"
+
+
+def _name(found: Due | Booking) -> str:
+    return found.id if isinstance(found, Booking) else f"{found.booking_id}, delivery {found.deliveries}"
+
+
+_TOLD: dict[type[Any], Callable[[Any], str]] = {
+    AssignmentContext: lambda given: (
+        f"{_records(given.records.values())}, {len(given.taken)} taken, generation {given.generation}"
+    ),
+    RecordPage: lambda given: _records(given.records),
+    FlagDecision: lambda given: f"{given.mode}, generation {given.generation}",
+    Decision: lambda given: ", ".join(given.plan.tables) if given.plan else str(given.refusal),
+    Evaluation: lambda given: ", ".join(given.broken) or "they would do",
+    Leases: lambda _: "granted",
+    Refused: lambda _: "refused",
+    LegacyResult: lambda given: ", ".join(given.tables) or "no tables",
+    Booking: lambda given: given.status,
+    tuple: lambda given: ", ".join(map(_name, given)) or "none",
+    bool: str,
+    str: str,
+}

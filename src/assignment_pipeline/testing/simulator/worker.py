@@ -1,0 +1,191 @@
+"""A worker: flows within flows, one effect answered at a time. The third driver, which may stop at any of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.errors import LockManagerUnavailableError
+from assignment_pipeline.flow.effects import Apart, ClaimDue, Effect, Flow, Hold, Port, ResolveFlags, RunLegacy
+from assignment_pipeline.handlers import Process, Wiring
+from assignment_pipeline.ports import Leases
+from assignment_pipeline.testing.simulator.faults import SHARED, Blow, DiedError
+from assignment_pipeline.testing.simulator.ledger import Standing
+from assignment_pipeline.testing.simulator.rollout import WorkerClock
+
+if TYPE_CHECKING:
+    from assignment_pipeline.testing.simulator.world import World
+
+JITTERS = 16
+
+
+class SimulatedProcess(Process):
+    """A worker's process: its chance and its ids are the simulator's."""
+
+    def __init__(self, world: World, clock: WorkerClock) -> None:
+        super().__init__(clock, (world.sink,), world.store_sink, lambda: world.choices.pick(JITTERS) / JITTERS)
+        self.new_id: Callable[[], str] = world.new_id
+
+
+@attrs.define(eq=False)
+class Frame:
+    """
+    A flow that is under way.
+
+    Attributes:
+        flow: The flow.
+
+        effect: What it waits for.
+
+        held: The locks that it holds, with their manager.
+
+        unlocked: Whether it was told that there is no lock manager.
+
+        mode: What the flags told it last.
+    """
+
+    flow: Flow[Any]
+    effect: Effect[Any] | None = None
+    held: list[tuple[Any, Leases]] = attrs.Factory(list)
+    unlocked: bool = False
+    mode: Mode | None = None
+
+
+class Worker:
+    """
+    One of the fleet.
+
+    Attributes:
+        name: What the trace calls it.
+
+        job: What it is about, or None.
+
+        alive: Whether it has not died.
+
+        wakes_at: Until when it does nothing.
+    """
+
+    def __init__(self, world: World, name: str, offset: dt.timedelta) -> None:
+        self.name = name
+        self.job = ""
+        self.alive = True
+        self.wakes_at = world.clock.now()
+        self._world = world
+        self._frames: list[Frame] = []
+        self._claims: dict[str, int] | None = None
+        self._done: Callable[[Any, Exception | None], None] = lambda _answer, _error: None
+        process = SimulatedProcess(world, WorkerClock(world.clock, offset))
+        self._wiring = Wiring(process, world.ports)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a flow is under way."""
+        return bool(self._frames)
+
+    @property
+    def standing(self) -> Standing:
+        """What it may go by when it commits."""
+        leases = (lease for frame in self._frames for _, held in frame.held for lease in held.leases)
+        return Standing(
+            locks=frozenset(lease.key for lease in leases),
+            unlocked=any(frame.unlocked for frame in self._frames),
+            claims=self._claims,
+        )
+
+    def begin(self, job: str, flow: Flow[Any], done: Callable[[Any, Exception | None], None]) -> None:
+        """Take up a flow; *done* is told what comes of it."""
+        self.job, self._done, self._claims = job, done, None
+        self._frames = []
+        self._enter(flow)
+        self._run_on()
+
+    def step(self) -> None:
+        """Answer the effect that the flow waits for, and those after it that nobody else could notice."""
+        effect = self._frames[-1].effect
+        assert effect is not None
+        fault = self._world.strike(effect)
+        blow = Blow(self._world, self, effect, self._asking(effect))
+        try:
+            self._answer(effect, (lambda: fault.does(blow)) if fault else blow.ask, fault.name if fault else "")
+        except DiedError:
+            self._world.say(self, effect, f"{fault.name}: the worker is gone" if fault else "gone")
+            self.bury()
+        else:
+            self._run_on()
+
+    def bury(self) -> None:
+        """End without a word: what is held stays held until it expires."""
+        self.alive = False
+        while self._frames:
+            self._frames.pop().flow.close()
+
+    def _run_on(self) -> None:
+        while self._frames:
+            effect = self._frames[-1].effect
+            if isinstance(effect, SHARED):
+                return
+            assert effect is not None
+            self._world.steps += 1
+            self._answer(effect, self._asking(effect))
+
+    def _asking(self, effect: Effect[Any]) -> Callable[[], Any]:
+        return lambda: effect.ask(self._wiring.port(effect))
+
+    def _answer(self, effect: Effect[Any], ask: Callable[[], Any], fault: str = "") -> None:
+        """What both drivers of the library do for one effect."""
+        frame = self._frames[-1]
+        if isinstance(effect, Apart):
+            self._enter(effect.flow)
+            return
+        if isinstance(effect, RunLegacy) and frame.mode is Mode.ACTIVE:
+            self._world.offend("legacy ran", f"for {effect.booking.id}, where the pipeline is in charge")
+        try:
+            answer = ask()
+        except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
+            self._wiring.failed(effect, error)
+            frame.unlocked |= effect.port is Port.LOCKS and isinstance(error, LockManagerUnavailableError)
+            self._world.say(self, effect, type(error).__name__, fault)
+            self._advance(frame, None, error)
+            return
+        if isinstance(answer, Leases) and isinstance(effect, Hold):
+            frame.held.append((self._wiring.port(effect), answer))
+        if isinstance(effect, ResolveFlags):
+            frame.mode = answer.mode
+        if isinstance(effect, ClaimDue):
+            self._claims = {due.booking_id: due.deliveries for due in answer}
+        self._wiring.answered(effect)
+        self._world.say(self, effect, answer, fault)
+        self._advance(frame, answer, None)
+
+    def _enter(self, flow: Flow[Any]) -> None:
+        frame = Frame(flow)
+        self._frames.append(frame)
+        self._advance(frame, None, None)
+
+    def _advance(self, frame: Frame, answer: Any, error: Exception | None) -> None:
+        """Give a flow its answer; what it ends with goes to the flow that drives it."""
+        while True:
+            try:
+                frame.effect = frame.flow.send(answer) if error is None else frame.flow.throw(error)
+            except StopIteration as stop:
+                answer, error = stop.value, None
+            except Exception as raised:  # noqa: BLE001 - the flow around it sees to it, or the simulator
+                answer, error = None, raised
+            else:
+                return
+            self._frames.pop()
+            self._release(frame)
+            if not self._frames:
+                self._done(answer, error)
+                return
+            frame = self._frames[-1]
+
+    def _release(self, frame: Frame) -> None:
+        while frame.held:
+            port, leases = frame.held.pop()
+            if not self._world.strikes("release-fails"):
+                port.release(leases)
