@@ -309,7 +309,7 @@ def main() -> None:
         for name in ("anna", "ben"):
             result = coordinator.assign(Booking(name, "chez-nous", 4, at_eight))
             print(f"{name}: {result.outcome}, {' + '.join(result.tables) or result.reason}")
-        assert (result.outcome, result.reason) == (Outcome.RETRY, Reason.NO_FIT)
+        assert (result.outcome, result.reason) == (Outcome.MANUAL_REVIEW, Reason.INFEASIBLE)
 
         coordinator.cancel("anna")
         (result,) = coordinator.sweep().results

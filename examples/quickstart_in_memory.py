@@ -37,7 +37,7 @@ def main() -> None:
 
     assert results["anna"].tables == ("T3",)
     assert {results["ben"].tables, results["carla"].tables} == {("T1",), ("T2",)}
-    assert (results["dora"].outcome, results["dora"].reason) == (Outcome.RETRY, Reason.NO_FIT)
+    assert (results["dora"].outcome, results["dora"].reason) == (Outcome.MANUAL_REVIEW, Reason.INFEASIBLE)
     assert (results["emil"].outcome, results["emil"].reason) == (Outcome.MANUAL_REVIEW, Reason.PARTY_TOO_LARGE)
 
     decision = results["dora"].decision

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -27,7 +27,8 @@ def database(tmp_path_factory):
     path = tmp_path_factory.mktemp("queries") / "bookings.db"
     init(path, standalone=True)
     host = StandaloneHost()
-    venue = Venue("chez-nous", "Europe/Paris", FloorPlan([Table("T1", 4), Table("T2", 4)]))
+    floor, policy = FloorPlan([Table("T1", 4), Table("T2", 4)]), VenuePolicy(reseat="off")
+    venue = Venue("chez-nous", "Europe/Paris", floor, policy)
     start_at = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(second=0, microsecond=0)
     with (
         SQLiteStore(path, host=host) as store,

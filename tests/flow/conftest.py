@@ -86,7 +86,7 @@ class House:
 def house() -> House:
     clock = FakeClock()
     floor = FloorPlan((Table("T1", 2), Table("T2", 2), Table("T3", 4)), [("T1", "T2")])
-    venue = Venue("R1", "Europe/London", floor, VenuePolicy())
+    venue = Venue("R1", "Europe/London", floor, VenuePolicy(reseat="off"))
     host = MemoryHost(venue)
     store = LossyStore(host, clock=clock)
     sink = MemorySink()

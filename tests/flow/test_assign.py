@@ -449,7 +449,7 @@ def test_where_the_schema_does_not_fit_legacy_carries_on(house):
 
 def test_buffers_keep_parties_apart(house):
     """The blocked window counts, not the turn alone."""
-    policy = VenuePolicy(post_buffer_minutes=15)
+    policy = VenuePolicy(post_buffer_minutes=15, reseat="off")
     house.host.put_venue(Venue("R1", "Europe/London", FloorPlan((Table("T1", 2),)), policy))
     coordinator = house.coordinator()
     first = coordinator.assign(house.booking("B1")).record.allocation

@@ -59,7 +59,7 @@ def test_a_booking_that_changes_its_restaurant(house, coordinator, versions):
     assert coordinator.assign(house.booking("B2")).outcome is Outcome.CONFIRMED
     rival = attrs.evolve(moved, id="B3")
     house.host.put_booking(rival)
-    assert coordinator.assign(rival).outcome is Outcome.RETRY
+    assert coordinator.assign(rival).reason is Reason.INFEASIBLE
     assert coordinator.assign_id("B1", "R1").reason is Reason.BOOKING_CHANGED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import itertools
 from typing import Any
@@ -17,7 +18,7 @@ from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weig
 from assignment_pipeline.domain.result import IMPOSSIBLE
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.planning.occupancy import Occupancy
+from assignment_pipeline.planning.occupancy import Occupancy, minute
 from assignment_pipeline.planning.strategies import ZoneBalance, ZonePreference
 
 EVENING = dt.datetime(2031, 5, 2, 17, 0, tzinfo=dt.UTC)
@@ -259,18 +260,62 @@ def test_a_gap_too_short_to_sell_is_avoided():
     plan = TableEngine().plan(SeatingRequest.at(venue, TWO), floor).plan
     assert plan.tables == ("T2",)
     worse = TableEngine().evaluate(SeatingRequest.at(venue, TWO), ["T1"], floor).plan
-    assert worse.parts["gap"] == pytest.approx(0.03 * 2 * 12)
+    assert worse.parts["gap"] == pytest.approx(0.1 * 2 * (12 - 4))
+
+
+def test_a_party_that_follows_at_once_costs_least():
+    """Rather than break into a table's free evening; an hour and a half, which sells, is as good as that."""
+    venue = Venue("R1", "UTC", FloorPlan((Table("T1", 2), Table("T2", 2, priority=1), Table("T3", 2, priority=1))))
+    ends = {"T1": EVENING, "T3": EVENING - dt.timedelta(minutes=90)}
+    hour = dt.timedelta(hours=1)
+    rows = [Occupied(table_id=table, window=TimeWindow(end - hour, end)) for table, end in ends.items()]
+    decision = TableEngine().plan(SeatingRequest.at(venue, TWO), FloorSnapshot.of(venue, rows))
+    plans = [decision.plan, *decision.runners_up]
+    costs = {plan.tables[0]: plan.parts["gap"] for plan in plans}
+    assert costs == {"T1": pytest.approx(-0.1 * 2 * 4), "T2": 0.0, "T3": 0.0}
+    assert decision.plan.tables == ("T1",)
 
 
 def test_a_gap_is_measured_to_whoever_comes_next():
-    """However long before anyone else on the floor the party sits."""
+    """However long before anyone else on the floor the party sits; what is longer than it matters is left out."""
     window = TimeWindow(EVENING + dt.timedelta(hours=3), EVENING + dt.timedelta(hours=5))
     occupancy = Occupancy({"T1": 0}, [Occupied(table_id="T1", window=window)])
+    evening = minute(EVENING)
     for minutes in (30, 90, 179, 180):
-        party = TimeWindow(EVENING, EVENING + dt.timedelta(minutes=minutes))
-        assert occupancy.gaps(0, party) == (None, 180 - minutes)
-    late = TimeWindow(window.end + dt.timedelta(minutes=40), window.end + dt.timedelta(minutes=90))
-    assert occupancy.gaps(0, late) == (40, None)
+        assert occupancy.before(evening, 500) == []
+        assert occupancy.after(evening + minutes, 500) == [(180 - minutes, 1)]
+        assert occupancy.after(evening + minutes, 180 - minutes) == []
+    assert occupancy.before(evening + 340, 500) == [(40, 1)]
+    assert occupancy.after(evening + 340, 500) == []
+
+
+@given(evenings(), MINUTES, st.integers(1, 240))
+def test_the_timeline_says_what_the_rows_do(evening, late, stay):
+    """Which tables are taken, which for good, and since when and until when the others are free."""
+    venue, _, taken = evening
+    positions, occupancy = venue.floor.positions, Occupancy(venue.floor.positions, taken)
+    window = TimeWindow(EVENING + late, EVENING + late + dt.timedelta(minutes=stay))
+    over = [row for row in taken if row.window.overlaps(window)]
+    assert occupancy.busy(window) == sum({1 << positions[row.table_id] for row in over})
+    assert occupancy.immovable(window) == sum({1 << positions[row.table_id] for row in over if not row.movable})
+    ended, begin = collections.defaultdict(list), collections.defaultdict(list)
+    for row in taken:
+        if row.table_id not in {other.table_id for other in over}:
+            (ended if row.window.end <= window.start else begin)[row.table_id].append(row.window)
+    free = {
+        table_id: (
+            min((window.start - span.end for span in ended[table_id]), default=None),
+            min((span.start - window.end for span in begin[table_id]), default=None),
+        )
+        for table_id in positions
+        if table_id not in {row.table_id for row in over}
+    }
+    before = occupancy.before(minute(window.start), 10_000)
+    after = occupancy.after(minute(window.end), 10_000)
+    for table_id, spans in free.items():
+        for side, span in zip((before, after), spans, strict=True):
+            found = [minutes for minutes, tables in side if tables >> positions[table_id] & 1]
+            assert found == ([] if span is None else [span // dt.timedelta(minutes=1)])
 
 
 def test_priority_decides_between_equals_and_then_the_bookings_id():

@@ -31,7 +31,7 @@ def options_on(floor):
 
     def options(request):
         booking = request.booking
-        fixed = floor.occupancy.immovable(request.blocked)
+        fixed = floor.held.busy(request.blocked)
         found = [
             Option(seating, seating.capacity - booking.party_size + 0.5 * (len(seating.tables) - 1))
             for seating in floor.venue.candidates(booking.party_size)

@@ -110,13 +110,13 @@ class Weights:
 
         scarcity: For every combination that needs the table, of which it counts at most 20.
 
-        gap: For every seat and 5-minute slot left in a gap that is too short to sell.
+        gap: For every seat and 5-minute slot beyond four that is left in a gap too short to sell.
     """
 
     waste: float = attrs.field(default=1.0, validator=number(0, 1000))
-    join: float = attrs.field(default=0.5, validator=number(0, 1000))
-    scarcity: float = attrs.field(default=0.05, validator=number(0, 1000))
-    gap: float = attrs.field(default=0.03, validator=number(0, 1000))
+    join: float = attrs.field(default=1.0, validator=number(0, 1000))
+    scarcity: float = attrs.field(default=0.1, validator=number(0, 1000))
+    gap: float = attrs.field(default=0.1, validator=number(0, 1000))
 
 
 def _turn_bands(_: object, attribute: Any, bands: tuple[TurnBand, ...]) -> None:

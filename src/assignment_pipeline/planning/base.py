@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
@@ -121,16 +122,45 @@ class FloorSnapshot:
         without: Collection[str] = (),
         sitting: Iterable[Sitting] = (),
     ) -> FloorSnapshot:
-        """The floor of *venue* with what is *taken*, but for the bookings in *without*."""
+        """
+        The floor of *venue* with what is *taken*, but for the bookings in *without*.
+
+        Parties that hold anything else than their tables for their time are not among those that may be moved.
+        """
         rows = [row for row in taken if row.booking_id is None or row.booking_id not in without]
-        parties = tuple(party for party in sitting if party.request.booking.id not in without)
+        parties = _as_they_sit((party for party in sitting if party.request.booking.id not in without), rows)
         known = {party.request.booking.id for party in parties}
         complete = all(row.booking_id in known for row in rows if row.movable)
         return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete)
 
+    @functools.cached_property
+    def held(self) -> Occupancy:
+        """What is taken by others than those who may be moved."""
+        parties = {party.request.booking.id for party in self.sitting}
+        rows = [row for row in self.occupancy.rows if not (row.movable and row.booking_id in parties)]
+        return Occupancy(self.venue.floor.positions, rows)
+
     def seating(self, *table_ids: str) -> Seating | None:
         """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""
         return self.venue.floor.seating(table_ids)
+
+
+def _as_they_sit(sitting: Iterable[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:
+    parties = tuple(sitting)
+    if not parties:
+        return ()
+    held: dict[str | None, list[Occupied]] = {}
+    for row in rows:
+        held.setdefault(row.booking_id, []).append(row)
+    return tuple(party for party in parties if _holds(party, held.get(party.request.booking.id, [])))
+
+
+def _holds(party: Sitting, rows: list[Occupied]) -> bool:
+    """Whether the *rows*, which are all of the party's, are those of its tables for its time."""
+    window = party.request.blocked
+    return len(rows) == len(party.tables) and all(
+        row.table_id in party.tables and row.movable and (row.window is window or row.window == window) for row in rows
+    )
 
 
 class Strategy(Protocol):

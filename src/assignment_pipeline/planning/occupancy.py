@@ -1,7 +1,8 @@
-"""Who sits where when, as bit sets: a minute is a bit, so that a conflict is one AND."""
+"""Who sits where when, as bit sets: between two changes the same tables are taken, so that a conflict is one AND."""
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
@@ -9,87 +10,108 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.windows import TimeWindow
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_NEVER = 2**62
-"""The origin of a floor on which nothing is taken: all time lies before it, and is cut off."""
 
 
-def _minute(instant: dt.datetime) -> int:
+def minute(instant: dt.datetime) -> int:
+    """The minutes since 1970."""
     span = instant - _EPOCH
     return span.days * 1440 + span.seconds // 60
 
 
 class Occupancy:
     """
-    The minutes for which each table of a floor is taken. Rows for tables that it does not have are passed over.
+    The tables of a floor that are taken, and when. Rows for tables that it does not have are passed over.
 
     Attributes:
-        taken: For each table, by position, the minutes since `origin` at which it is taken.
-
-        fixed: The same, as far as no reseating could change it.
-
-        origin: The first minute, counted from 1970.
+        rows: What it was made from.
     """
 
-    __slots__ = ("fixed", "origin", "taken")
+    __slots__ = ("_edges", "_fixed", "_taken", "rows")
 
     def __init__(self, positions: Mapping[str, int], rows: Sequence[Occupied]) -> None:
-        self.origin = _minute(min(row.window.start for row in rows)) if rows else _NEVER
-        self.taken = [0] * len(positions)
-        self.fixed = [0] * len(positions)
+        self.rows = rows
         # Parties arrive on the quarter of an hour and stay for a band: few windows, many rows.
-        known: dict[tuple[dt.datetime, dt.datetime], int] = {}
+        fixed: dict[tuple[dt.datetime, dt.datetime], int] = {}
+        taken: dict[tuple[dt.datetime, dt.datetime], int] = {}
         for row in rows:
             position = positions.get(row.table_id)
             if position is not None:
-                window = row.window
-                minutes = known.get((window.start, window.end))
-                if minutes is None:
-                    minutes = known[window.start, window.end] = self.minutes(window)
-                self.taken[position] |= minutes
+                span = (row.window.start, row.window.end)
+                taken[span] = taken.get(span, 0) | 1 << position
                 if not row.movable:
-                    self.fixed[position] |= minutes
-
-    def span(self, window: TimeWindow) -> tuple[int, int]:
-        """The first minute of *window*, and the first past it; what lies before the origin is cut off."""
-        start = _minute(window.start) - self.origin
-        end = _minute(window.end) - self.origin
-        return max(start, 0), max(end, 0)
-
-    def minutes(self, window: TimeWindow) -> int:
-        """The minutes of *window*, as bits."""
-        start, end = self.span(window)
-        return (1 << end) - (1 << start)
+                    fixed[span] = fixed.get(span, 0) | 1 << position
+        edges = sorted({instant for span in taken for instant in span})
+        places = {instant: place for place, instant in enumerate(edges)}
+        # The minutes at which something changes; between one and the next the same tables are taken.
+        self._edges = [minute(instant) for instant in edges]
+        self._taken = _timeline(taken, places)
+        self._fixed = _timeline(fixed, places)
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""
-        return hit(self.taken, self.minutes(window))
+        return self.taken(minute(window.start), minute(window.end))
 
     def immovable(self, window: TimeWindow) -> int:
         """The same, as far as no reseating could change it."""
-        return hit(self.fixed, self.minutes(window))
+        return self._hit(self._fixed, minute(window.start), minute(window.end))
 
-    def gaps(self, position: int, window: TimeWindow) -> tuple[int | None, int | None]:
+    def taken(self, start: int, end: int) -> int:
+        """The tables that are taken at some minute from *start* up to *end*, counted from 1970, as a mask."""
+        return self._hit(self._taken, start, end)
+
+    def before(self, start: int, reach: int) -> list[tuple[int, int]]:
         """
-        How many minutes the table would stay free right before and right after *window*.
+        For how long tables that are free at *start* have been so.
 
-        None where it stays free as far as is known.
+        Args:
+            start: A minute, counted from 1970.
+
+            reach: Minutes; who has been free for as long is left out.
+
+        Returns:
+            Minutes, ascending, and the tables of which it is true, as a mask.
         """
-        start, end = self.span(window)
-        taken = self.taken[position]
-        before, after = taken & ((1 << start) - 1), taken >> end
-        cut_off = end - (_minute(window.end) - self.origin)  # What of the gap lies before the origin.
-        return (
-            start - before.bit_length() if before else None,
-            cut_off + (after & -after).bit_length() - 1 if after else None,
-        )
+        edges, taken = self._edges, self._taken
+        found = []
+        seen = 0
+        for place in range(bisect.bisect_left(edges, start) - 1, -1, -1):
+            minutes = start - edges[place + 1] if place + 1 < len(edges) and edges[place + 1] < start else 0
+            if minutes >= reach:
+                break
+            new = taken[place] & ~seen
+            if new:
+                found.append((minutes, new))
+                seen |= new
+        return found
+
+    def after(self, end: int, reach: int) -> list[tuple[int, int]]:
+        """The same for how long tables stay free from the minute *end*."""
+        edges, taken = self._edges, self._taken
+        found = []
+        seen = 0
+        for place in range(max(bisect.bisect_right(edges, end) - 1, 0), len(edges)):
+            minutes = max(edges[place] - end, 0)
+            if minutes >= reach:
+                break
+            new = taken[place] & ~seen
+            if new:
+                found.append((minutes, new))
+                seen |= new
+        return found
+
+    def _hit(self, timeline: list[int], start: int, end: int) -> int:
+        edges = self._edges
+        mask = 0
+        first = bisect.bisect_right(edges, start) - 1
+        for tables in timeline[max(first, 0) : bisect.bisect_left(edges, end)]:
+            mask |= tables
+        return mask
 
 
-def hit(tables: list[int], minutes: int) -> int:
-    """The tables that are taken at some of *minutes*, as a mask."""
-    mask = 0
-    bit = 1
-    for taken in tables:
-        if taken & minutes:
-            mask |= bit
-        bit <<= 1
-    return mask
+def _timeline(spans: Mapping[tuple[dt.datetime, dt.datetime], int], places: Mapping[dt.datetime, int]) -> list[int]:
+    """From each change to the next, the tables that are taken; from the last on, none."""
+    timeline = [0] * len(places)
+    for (start, end), tables in spans.items():
+        for place in range(places[start], places[end]):
+            timeline[place] |= tables
+    return timeline

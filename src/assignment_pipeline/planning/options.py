@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -30,6 +31,7 @@ Options = Callable[[SeatingRequest], Sequence[Option]]
 Where a party may sit: the cheapest first.
 
 Size, wishes, rules and strategies allow it there, and nobody who cannot be moved has one of the tables at the time.
+Parties of one kind may be handed the same sequence; it stays as it is.
 """
 
 
@@ -46,3 +48,9 @@ class Arrangement:
 
     option: Option
     moves: tuple[tuple[Sitting, Option], ...]
+
+
+class Impossible(enum.Enum):
+    """That whoever moved would make no room."""
+
+    PROVED = "proved"

@@ -108,7 +108,7 @@ def _unsettled(world: World) -> Iterator[str]:
 def _waiting(world: World) -> Iterator[str]:
     """Those for whom the engine finds tables after all, though they wait for want of any."""
     for record in _pipelines(world):
-        booking = world.harness.store.booking(record.booking_id) or record.booking
+        booking = world.harness.store.booking(record.booking_id)  # Whom the host does not know wants no tables.
         waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
         if not waits or booking is None or not booking.is_pending:
             continue

@@ -1,0 +1,140 @@
+"""What a seating costs: what is known of it for good, the gaps that it leaves, and what the host's strategies add."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import MINUTE
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
+from assignment_pipeline.planning.occupancy import minute
+
+SLOT_MINUTES = 5
+FAIR_SLOTS = 4
+"""What is lost on average where nobody is near: less than an awkward gap, more than none."""
+
+MOST_DEMAND = 20
+
+
+class StrategyFaultError(Exception):
+    """A strategy raised, or answered what is no cost."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        super().__init__(strategy.name)
+        self.strategy = strategy
+
+
+def lasting_parts(venue: Venue, seating: Seating, party_size: int) -> dict[str, float]:
+    """The parts of the cost that do not depend on the time, by their names."""
+    weights, positions = venue.policy.weights, venue.floor.positions
+    demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
+    return {
+        "waste": weights.waste * (seating.capacity - party_size),
+        "join": weights.join * (len(seating.tables) - 1),
+        "scarcity": weights.scarcity * demand,
+    }
+
+
+class Gaps:
+    """
+    What the time costs that is left beside a party, before and after it.
+
+    At each of its tables, and on both sides, the slots of five minutes until the neighbour in time are lost if they
+    are too few to seat a party that fills the table. Four are no loss: as many are lost where the next party is far
+    or not there yet. So they are deducted, and a party that follows on the heels of another costs less than nothing.
+    Each slot counts for the seats of the table, times the weight.
+
+    Args:
+        request: The party.
+
+        floor: Who sits beside it.
+
+        reach: Minutes from which on no gap is too short, for any table.
+    """
+
+    __slots__ = ("_after", "_before", "_weight")
+
+    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
+        blocked = request.blocked
+        self._weight = floor.venue.policy.weights.gap
+        self._before = floor.occupancy.before(minute(blocked.start), reach)
+        self._after = floor.occupancy.after(minute(blocked.end), reach)
+
+    def cost(self, places: Iterable[tuple[int, int, int]]) -> float:
+        """
+        What it costs.
+
+        Args:
+            places: For each table its bit, its seats, and the minutes for which it can be sold to as many guests.
+        """
+        lost = 0
+        for bit, seats, shortest in places:
+            slots = 0
+            for side in (self._before, self._after):
+                for minutes, tables in side:
+                    if tables & bit:
+                        if minutes < shortest:
+                            slots += minutes // SLOT_MINUTES - FAIR_SLOTS
+                        break
+            lost += seats * slots
+        return self._weight * lost
+
+
+def least_gap(venue: Venue, seating: Seating) -> float:
+    """The least that gaps can cost at a seating: with a neighbour on both sides, and no time between."""
+    return -2 * FAIR_SLOTS * venue.policy.weights.gap * sum(table.capacity for table in seating.tables)
+
+
+def sale_minutes(policy: VenuePolicy, party_size: int) -> int:
+    """How long a table has to be free to seat a party of that size, with its buffers."""
+    return (policy.pre_buffer + policy.turn(party_size) + policy.post_buffer) // MINUTE
+
+
+def places(venue: Venue, seating: Seating) -> tuple[tuple[int, int, int], ...]:
+    """The tables of a seating in the form that `Gaps` wants."""
+    positions, policy = venue.floor.positions, venue.policy
+    return tuple(
+        (1 << positions[table.id], table.capacity, sale_minutes(policy, table.capacity)) for table in seating.tables
+    )
+
+
+def weigh(strategy: Strategy, request: SeatingRequest, seating: Seating, floor: FloorSnapshot) -> float | None:
+    """
+    What the strategy adds to the cost of *seating*, or None if it forbids it.
+
+    Raises:
+        StrategyFaultError: It raised, or answered anything else.
+    """
+    try:
+        extra = strategy.weigh(request, seating, floor)
+        if extra is None or math.isfinite(extra):
+            return extra
+    except Exception as error:
+        raise StrategyFaultError(strategy) from error
+    raise StrategyFaultError(strategy)
+
+
+def proposals(
+    request: SeatingRequest, floor: FloorSnapshot, strategies: Iterable[Strategy]
+) -> Iterator[tuple[Strategy, Seating]]:
+    """
+    The seatings that strategies propose, each with who does.
+
+    Raises:
+        StrategyFaultError: One of them raised, or proposed anything else.
+    """
+    for strategy in strategies:
+        propose = getattr(strategy, "propose", None)
+        if propose is None:
+            continue
+        try:
+            seatings = list(propose(request, floor))
+        except Exception as error:
+            raise StrategyFaultError(strategy) from error
+        for seating in seatings:
+            if not isinstance(seating, Seating):
+                raise StrategyFaultError(strategy)
+            yield strategy, seating

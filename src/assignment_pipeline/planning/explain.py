@@ -1,0 +1,98 @@
+"""Why there is no table: rules that turned tables away, and times at which it would fit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from assignment_pipeline.domain.result import Reason
+from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
+from assignment_pipeline.domain.windows import MINUTE
+from assignment_pipeline.planning.base import Rule, SeatingRequest
+from assignment_pipeline.planning.occupancy import minute
+from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.shelf import Choice, Shelf
+
+NEAREST_STEP = dt.timedelta(minutes=15)
+NEAREST_TIMES = 4
+
+
+def is_past(request: SeatingRequest) -> bool:
+    """Whether it is too late to seat the party."""
+    return request.not_before is not None and request.turn.start < request.not_before
+
+
+def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason | None:
+    """Why the party could never be seated as it asks, or None if it could."""
+    if is_past(request):
+        return Reason.IN_PAST
+    if not venue.serves(request.turn):
+        return Reason.OUTSIDE_SERVICE
+    if choice:
+        return None
+    party_size = request.booking.party_size
+    if venue.candidates(party_size):
+        return Reason.NO_SUCH_SEATING
+    largest = max((seating.max_party for seating in venue.seatings), default=0)
+    return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
+
+
+def turned_away(question: Question, shelf: Shelf, last: Rule | None = None) -> dict[str, int]:
+    """How many tables each rule turned away; each counts for the first that did, what is left for the *last*."""
+    booking, choice = question.request.booking, question.choice
+    free = ~question.floor.occupancy.busy(question.request.blocked)
+    rules = [
+        *shelf.wishes(booking),
+        (Rule.ACCESSIBLE, choice.wanted | shelf.accessible if booking.accessible else -1),
+        (Rule.SIZE, choice.wanted),
+        (Rule.TAKEN, free),
+        (Rule.PARTNER_TAKEN, choice.reachable(~free, choice.wanted & free)),
+    ]
+    if last is not None:
+        rules.append((last, 0))
+    left = shelf.everything
+    counts = {}
+    for rule, allowed in rules:
+        if left & ~allowed:
+            counts[rule.value] = (left & ~allowed).bit_count()
+        left &= allowed
+    return counts
+
+
+def nearest(question: Question) -> tuple[dt.datetime, ...]:
+    """
+    The nearest times at which the party would fit as the floor stands, nearest first.
+
+    Raises:
+        StrategyFaultError: A strategy raised, or answered what is no cost.
+    """
+    request, venue = question.request, question.floor.venue
+    around = request.turn.widened(NEAREST_RANGE, NEAREST_RANGE)
+    services = [(span.start, span.end) for span in venue.services(around)] if venue.policy.service_periods else None
+    start, end = request.turn.start, request.turn.end
+    found: list[dt.datetime] = []
+    for by in _shifts():
+        if request.not_before is not None and start + by < request.not_before:
+            continue
+        serves = services is None or any(opens <= start + by and end + by <= closes for opens, closes in services)
+        if serves and _fits(question, by):
+            found.append(start + by)
+            if len(found) == NEAREST_TIMES:
+                break
+    return tuple(found)
+
+
+def _fits(question: Question, by: dt.timedelta) -> bool:
+    blocked, minutes = question.request.blocked, by // MINUTE
+    busy = question.floor.occupancy.taken(minute(blocked.start) + minutes, minute(blocked.end) + minutes)
+    if not question.choice.fits(busy):
+        return False
+    return not question.strategies or bool(question.shifted(question.request.shifted(by)).best(1))
+
+
+def _shifts() -> Iterator[dt.timedelta]:
+    step = NEAREST_STEP
+    while step <= NEAREST_RANGE:
+        yield -step
+        yield step
+        step += NEAREST_STEP

@@ -1,0 +1,63 @@
+"""Where a party may sit, as tiers 2 and 3 ask: whoever of those that can be moved sits there now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
+from assignment_pipeline.planning.costs import weigh
+from assignment_pipeline.planning.options import Option
+from assignment_pipeline.planning.shelf import Shelf
+
+
+class Offers:
+    """
+    The places on one floor, as `Options`.
+
+    Args:
+        shelf: What is known of the venue.
+
+        floor: Who sits where.
+
+        strategies: The host's; what they forbid is no option, and what they add is in the cost.
+    """
+
+    def __init__(self, shelf: Shelf, floor: FloorSnapshot, strategies: tuple[Strategy, ...]) -> None:
+        self._shelf = shelf
+        self._floor = floor
+        self._strategies = strategies
+        self._known: dict[object, Sequence[Option]] = {}
+
+    def __call__(self, request: SeatingRequest) -> Sequence[Option]:
+        """
+        Where the party may sit, the cheapest first.
+
+        Raises:
+            StrategyFaultError: A strategy raised, or answered what is no cost.
+        """
+        held = self._floor.held.busy(request.blocked)
+        # What strategies say may depend on all of the request; the rest does on who may sit where, and what is held.
+        choice = self._shelf.choice(request.booking)
+        key = request.booking.id if self._strategies else (id(choice), held)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = (
+                self._weighed(request, held)
+                if self._strategies
+                else [option for option in choice.options if not option.seating.mask & held]
+            )
+        return known
+
+    def _weighed(self, request: SeatingRequest, held: int) -> list[Option]:
+        found = []
+        for candidate in self._shelf.gather(request, self._floor, self._strategies).candidates:
+            if not candidate.mask & held:
+                cost = candidate.cost
+                for strategy in self._strategies:
+                    extra = weigh(strategy, request, candidate.seating, self._floor)
+                    if extra is None:
+                        break
+                    cost += extra
+                else:
+                    found.append(Option(candidate.seating, cost))
+        return sorted(found, key=lambda option: option.cost)

@@ -1,0 +1,223 @@
+"""What is computed once a venue: where each kind of party could sit, the cheapest first."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
+from assignment_pipeline.planning.costs import lasting_parts, least_gap, places, proposals, sale_minutes
+from assignment_pipeline.planning.options import Option
+
+OPTIMAL_FIT = "optimal_fit"
+ADJACENCY = "adjacency"
+
+_KNOWN_VENUES = 1_024
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Candidate(Option):
+    """
+    A seating with the part of its cost that does not depend on the time.
+
+    Attributes:
+        bound: What it costs at least, with the best of neighbours.
+
+        mask: Its tables.
+
+        tables: Their ids.
+
+        priority: The operator's.
+
+        parts: What the cost is made of.
+
+        places: Its tables, as the cost of gaps wants them.
+
+        strategy: What a plan with it is called.
+
+        salt: A number that decides between equals.
+    """
+
+    bound: float
+    mask: int
+    tables: tuple[str, ...]
+    priority: int
+    parts: dict[str, float]
+    places: tuple[tuple[int, int, int], ...]
+    strategy: str
+    salt: int
+
+    @classmethod
+    def of(cls, venue: Venue, seating: Seating, party_size: int, strategy: str | None = None) -> Candidate:
+        """The seating, for a party of that size."""
+        parts = lasting_parts(venue, seating, party_size)
+        return cls(
+            seating=seating,
+            cost=sum(parts.values()),
+            bound=sum(parts.values()) + least_gap(venue, seating),
+            mask=seating.mask,
+            tables=seating.table_ids,
+            priority=seating.priority,
+            parts=parts,
+            places=places(venue, seating),
+            strategy=strategy or (OPTIMAL_FIT if len(seating.tables) == 1 else ADJACENCY),
+            salt=digest(",".join(seating.table_ids)),
+        )
+
+
+class Choice:
+    """
+    Where one kind of party could sit in an empty house.
+
+    Attributes:
+        candidates: By their bounds; those that a strategy proposed come last.
+
+        options: The same, the cheapest first.
+
+        masks: The tables of the candidates.
+
+        single: The tables that are candidates by themselves.
+
+        wanted: All tables of theirs.
+    """
+
+    __slots__ = ("candidates", "masks", "options", "single", "wanted")
+
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self.candidates = tuple(candidates)
+        self.options = sorted(candidates, key=lambda candidate: candidate.cost)
+        self.masks = [candidate.mask for candidate in candidates]
+        self.single = self.wanted = 0
+        for mask in self.masks:
+            self.wanted |= mask
+            if not mask & (mask - 1):
+                self.single |= mask
+
+    def __bool__(self) -> bool:
+        return bool(self.candidates)
+
+    def fits(self, busy: int) -> bool:
+        """Whether one of them is free."""
+        return bool(self.single & ~busy) or any(not mask & busy for mask in self.masks)
+
+    def reachable(self, busy: int, wanted: int) -> int:
+        """The tables of those that are free, as far as that matters to *wanted*, as a mask."""
+        found = self.single & ~busy
+        if wanted & ~found:
+            for mask in self.masks:
+                if not mask & busy:
+                    found |= mask
+        return found
+
+
+class Shelf:
+    """What is known of a venue."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self._choices: dict[tuple[object, ...], Choice] = {}
+        self._wishes: dict[tuple[object, ...], tuple[tuple[Rule, int], ...]] = {}
+
+    def wishes(self, booking: Booking) -> tuple[tuple[Rule, int], ...]:
+        """The tables that each wish of the guest's leaves, as masks; those in use first."""
+        key = (booking.zone, booking.seating)
+        known = self._wishes.get(key)
+        if known is None:
+            tables = self.venue.floor.tables
+            known = self._wishes[key] = (
+                (Rule.INACTIVE, _mask(table.active for table in tables)),
+                (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
+                (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
+            )
+        return known
+
+    @functools.cached_property
+    def accessible(self) -> int:
+        """The accessible tables, as a mask."""
+        return _mask(table.accessible for table in self.venue.floor.tables)
+
+    @functools.cached_property
+    def reach(self) -> int:
+        """The minutes for which the largest table has to be free to be sold to as many guests."""
+        return max(sale_minutes(self.venue.policy, table.capacity) for table in self.venue.floor.tables)
+
+    @functools.cached_property
+    def everything(self) -> int:
+        """All tables, as a mask."""
+        return (1 << len(self.venue.floor.tables)) - 1
+
+    def choice(self, booking: Booking) -> Choice:
+        """Where a party like that could sit, for all that the floor and its policy say."""
+        key = (booking.party_size, booking.zone, booking.seating, booking.accessible)
+        known = self._choices.get(key)
+        if known is None:
+            fitting = (seating for seating in self.venue.candidates(booking.party_size) if seating.grants(booking))
+            found = (Candidate.of(self.venue, seating, booking.party_size) for seating in fitting)
+            known = self._choices[key] = Choice(sorted(found, key=lambda candidate: candidate.bound))
+        return known
+
+    def gather(self, request: SeatingRequest, floor: FloorSnapshot, strategies: Iterable[Strategy]) -> Choice:
+        """
+        The same, with what strategies propose.
+
+        Raises:
+            StrategyFaultError: A strategy raised, or proposed what is no seating.
+        """
+        booking = request.booking
+        choice = self.choice(booking)
+        if not strategies:
+            return choice
+        known = set(choice.masks)
+        proposed = []
+        for strategy, seating in proposals(request, floor, strategies):
+            usable = (
+                seating.mask not in known
+                and seating.capacity >= booking.party_size
+                and seating.grants(booking)
+                and all(table.active for table in seating.tables)
+                and joinable(self.venue, seating)
+            )
+            if usable:
+                known.add(seating.mask)
+                proposed.append(Candidate.of(self.venue, seating, booking.party_size, strategy.name))
+        return Choice((*choice.candidates, *proposed)) if proposed else choice
+
+
+class Shelves:
+    """One for each venue that was planned at lately."""
+
+    def __init__(self) -> None:
+        self._known: collections.OrderedDict[int, Shelf] = collections.OrderedDict()
+
+    def of(self, venue: Venue) -> Shelf:
+        """What is known of *venue*."""
+        # By identity: the store hands out the same venue until its version changes, and hashing a floor is slow.
+        shelf = self._known.get(id(venue))
+        if shelf is None or shelf.venue is not venue:
+            shelf = self._known[id(venue)] = Shelf(venue)
+            while len(self._known) > _KNOWN_VENUES:
+                self._known.popitem(last=False)
+        return shelf
+
+
+def digest(text: str) -> int:
+    """A number that depends on all of *text*, the same everywhere."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
+
+
+def joinable(venue: Venue, seating: Seating) -> bool:
+    """Whether the floor names them together, or the policy lets them stand together."""
+    if seating.combination is not None:
+        return True
+    return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(seating.mask, venue.policy.adjacency)
+
+
+def _mask(flags: Iterable[bool]) -> int:
+    return sum(1 << position for position, flag in enumerate(flags) if flag)
