@@ -14,7 +14,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 VALUES = {"domain", "errors", "lifecycle"}
 HEART = VALUES | {"flow", "planning", "ports"}
 WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout"}
-LIBRARY = WIRING | {"__init__", "coordinator"}
+LIBRARY = WIRING | {"__init__", "coordinator", "wired"}
 MAY_IMPORT = {
     "errors": set(),
     "lifecycle": {"errors"},
@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "rollout": HEART | {"clock"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
     "people": HEART,
-    "coordinator": WIRING,
+    "wired": WIRING,
+    "coordinator": WIRING | {"wired"},
     "__init__": LIBRARY,
     "testing": LIBRARY,
     "cli": LIBRARY,

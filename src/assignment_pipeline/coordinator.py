@@ -6,13 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, Self, TypeVar
 
-from assignment_pipeline.adapters.logging import LoggingSink
-from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
-from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode
-from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.result import AssignmentResult, Decision
 from assignment_pipeline.flow import assign, free, many, queue
 from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import arun, run
@@ -20,92 +16,19 @@ from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport, sweep
-from assignment_pipeline.handlers import AsyncHandler, Process, SyncHandler, Wiring
+from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
 from assignment_pipeline.people import AsyncPeople, People
-from assignment_pipeline.planning.base import Engine, Strategy
-from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
     AssignmentStore,
-    AsyncAssignmentStore,
     AsyncLegacyPlanner,
-    AsyncLockManager,
-    Clock,
-    EventSink,
-    FlagResolver,
     LegacyPlanner,
-    LockManager,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.wired import Wired
 
 T = TypeVar("T")
 
 
-class _Base:
-    """What both coordinators are wired of."""
-
-    def __init__(
-        self,
-        store: AssignmentStore | AsyncAssignmentStore,
-        *,
-        flags: FlagResolver | None = None,
-        locks: LockManager | AsyncLockManager | None = None,
-        limiter: LockManager | AsyncLockManager | None = None,
-        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
-        sinks: Sequence[EventSink] | None = None,
-        strategies: Sequence[Strategy] = (),
-        engine: Engine | None = None,
-        settings: Settings | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        clock = clock or SystemClock()
-        self.store = store
-        self.settings = settings or Settings()
-        self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
-        self._ports: dict[Port, Any] = {
-            Port.STORE: store,
-            Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
-            Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
-            Port.LEGACY: legacy,
-            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
-            Port.FLAGS: EnvFlags() if flags is None else flags,
-        }
-
-    @classmethod
-    def in_memory(cls, *venues: Venue, **options: Any) -> Self:
-        """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
-        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
-        clock = options.get("clock") or SystemClock()
-        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
-
-    def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
-        ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
-        return Wiring(self._process, ports)
-
-    def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
-        return legacy is not None or self._legacy is not None
-
-    def flush(self, timeout: float | None = None) -> bool:
-        """Wait until the sinks have every event, at most *timeout* seconds; whether they have."""
-        return self._process.flush(timeout)
-
-    @property
-    def dropped_events(self) -> int:
-        """Events that no sink was given, because it was too slow."""
-        return self._process.outbox.dropped
-
-    @property
-    def failed_events(self) -> int:
-        """Events on which a sink raised."""
-        return self._process.outbox.failed
-
-    @property
-    def lost_releases(self) -> int:
-        """Locks that could not be let go of, and ended by themselves."""
-        return self._process.lost_releases
-
-
-class Coordinator(_Base, People):
+class Coordinator(Wired, People):
     """
     Assigns tables to bookings.
 
@@ -334,7 +257,7 @@ class Joined:
         return run(flow, SyncHandler(self._wiring))
 
 
-class AsyncCoordinator(_Base, AsyncPeople):
+class AsyncCoordinator(Wired, AsyncPeople):
     """
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
 

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Move
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow import blocks, review, service
 from assignment_pipeline.flow.effects import Flow, ReadRecords
+from assignment_pipeline.flow.reoptimize import Reoptimization, reoptimize
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordPage, RecordQuery
@@ -88,6 +89,29 @@ class People:
         wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
         flow = review.place(booking, wanted, self.settings, actor=actor)
         return self._run(flow)
+
+    def reoptimize(
+        self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
+    ) -> Reoptimization:
+        """
+        Plan a restaurant's day anew: seat who waits, move who stands on tables that are not to be had.
+
+        Nobody moves for nothing, nor does who is pinned, has arrived or is about to.
+
+        Args:
+            service_date: The day, as the restaurant counts it.
+
+            apply: Do it, all in one commit, unless there is nothing to gain.
+
+            actor: Who does it, as the audit is to name them.
+
+        Raises:
+            CommitUnknownError: Whether it was done could not be found out.
+            MissingExtraError: The extra ``optimize`` is not installed.
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
     def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
@@ -257,6 +281,12 @@ class AsyncPeople:
         wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
         flow = review.place(booking, wanted, self.settings, actor=actor)
         return await self._run(flow)
+
+    async def reoptimize(
+        self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
+    ) -> Reoptimization:
+        """See `Coordinator.reoptimize`."""
+        return await self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
     async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """See `Coordinator.requeue`."""

@@ -23,7 +23,7 @@ SOURCE = HERE.parents[1] / "src"
 
 SMALL = {
     "restaurant": {"id": "corner", "timezone": "Europe/Berlin"},
-    "policy": {"post_buffer_minutes": 15, "max_tables": 2},
+    "policy": {"post_buffer_minutes": 15, "max_tables": 2, "reseat": "off"},
     "tables": [
         {"id": "W1", "capacity": 2, "zone": "Window", "accessible": True},
         {"id": "W2", "capacity": 2, "zone": "Window"},

@@ -120,6 +120,42 @@ def test_rejecting_is_final(cli, db):
     assert [entry["booking_id"] for entry in waiting] == ["fay"]
 
 
+@pytest.fixture
+def suggesting(cli, small, day_file, tmp_path):
+    """The database of a day on which fay could be seated if somebody agreed to move whoever has W1."""
+    fay = {"id": "fay", "party_size": 2, "start_at": "2031-05-17T19:00+02:00", "zone": "Window", "accessible": True}
+    small["bookings"].append(fay)
+    small["policy"]["reseat"] = "suggest"
+    path = tmp_path / "day.sqlite3"
+    rows = cli("assign", day_file(small), "--db", path, "--json").json["assignments"]
+    (there,) = (row["booking_id"] for row in rows if row["tables"] == ["W1"])
+    return path, there
+
+
+def test_what_would_do_is_suggested(cli, suggesting):
+    """In a sentence, and as data."""
+    path, there = suggesting
+    ended = cli("review", "suggest", "fay", "--db", path)
+    assert ended.code == 0
+    assert ended.out.startswith("2 guests at 19:00: no free tables were found (")
+    assert f"They would fit at table W1, once {there} moves from W1 to G1." in ended.out
+    found = cli("review", "suggest", "fay", "--db", path, "--json").json
+    assert found["moves"] == [{"booking_id": there, "from": ["W1"], "to": ["G1"]}]
+    assert (found["tables"], found["strategy"], found["refusal"]) == (["W1"], "reseating", "no_fit")
+    assert found["sentence"] == ended.out.strip()
+
+
+def test_what_is_suggested_is_done_by_somebody(cli, suggesting):
+    """The tables and the moves in one; without a name it is a slip."""
+    path, there = suggesting
+    assert cli("review", "suggest", "fay", "--apply", "--db", path).code == 2
+    done = cli("review", "suggest", "fay", "--apply", "--actor", "ann", "--db", path, "--json").json
+    assert (done["outcome"], done["tables"], done["moved"]) == ("confirmed", ["W1"], [there])
+    ended = cli("review", "suggest", "cat", "--db", path)
+    assert (ended.code, ended.out.split(":")[1]) == (1, "00")
+    assert "too large" in ended.out
+
+
 # -- The host's own wiring ----------------------------------------------------------------------------------------
 
 

@@ -64,6 +64,7 @@ def test_everything_in_it_is_read(small, day_file):
         adjacency=AdjacencyMode.PAIRWISE,
         retry_cutoff_minutes=0,
         weights=Weights(waste=2, gap=0.5),
+        reseat="off",
     )
     window, _, garden = service.venue.floor.tables
     assert (window.capacity, window.zone, window.accessible, window.seating) == (2, "Window", True, "indoor")

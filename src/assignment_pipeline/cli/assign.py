@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
+import attrs
 import typer
 
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
@@ -23,8 +24,13 @@ from assignment_pipeline.cli.service_file import FROM_FILE, Service, read_servic
 from assignment_pipeline.cli.wiring import JsonOption, prepare, standalone
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.exact import EXTRA, PACKAGE, available
 
-REPLAY = Settings(replay=True)
+EXACT = Settings(replay=True, max_retries=0)
+"""Nothing comes free between two attempts, so one is enough."""
+
+REPLAY = attrs.evolve(EXACT, repack_budget=EXACT.reseat_budget)
+"""A few moves at most: a full day has hundreds of refusals, and proving each takes its time."""
 EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -37,6 +43,9 @@ def assign(
         typer.Option("--db", metavar="PATH", help="The SQLite database to keep it in; made if it is missing."),
     ] = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Show who sits where over time, too.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="With the extra optimize: seat whoever can be, whoever has to move.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -48,9 +57,11 @@ def assign(
 
     Exits with 0 when every booking is settled, be it for a person to see to.
     """
+    if exact and not available():
+        refuse("--exact", f"the extra {EXTRA}", f"{PACKAGE} is not installed")
     service = read_service(service_file)
     started = time.monotonic()
-    with workplace(db) as (coordinator, store):
+    with workplace(db, EXACT if exact else REPLAY) as (coordinator, store):
         put(store, service, str(service_file))
         day = run(coordinator, store, service)
         took = dt.timedelta(seconds=time.monotonic() - started)
@@ -62,17 +73,17 @@ def assign(
 
 
 @contextlib.contextmanager
-def workplace(db: Path | None) -> Iterator[tuple[Coordinator, SQLiteStore]]:
+def workplace(db: Path | None, settings: Settings = REPLAY) -> Iterator[tuple[Coordinator, SQLiteStore]]:
     """A coordinator on the database that was named, or on one for the length of the block, and its store."""
     if db is not None:
         prepare(db)
-        with standalone(db, REPLAY) as wired:
+        with standalone(db, settings) as wired:
             yield wired
     else:
         with tempfile.TemporaryDirectory(prefix="assignment-pipeline-") as folder:
             path = Path(folder, "day.sqlite3")
             prepare(path)
-            with standalone(path, REPLAY, synchronous="OFF") as wired:
+            with standalone(path, settings, synchronous="OFF") as wired:
                 yield wired
 
 

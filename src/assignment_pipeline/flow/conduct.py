@@ -12,6 +12,7 @@ from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Outcome, Reason
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     CommitUnknownError,
@@ -114,6 +115,11 @@ class View:
     deadline: dt.timedelta | None = None
 
     @property
+    def venue(self) -> Venue:
+        """The restaurant."""
+        return self.context.venue
+
+    @property
     def now(self) -> dt.datetime:
         """The store's time."""
         return self.context.now
@@ -142,22 +148,26 @@ class View:
     def request(self, booking: Booking) -> SeatingRequest:
         """What the booking asks of the venue. Who arrives within this minute is in time."""
         this_minute = self.now.replace(second=0, microsecond=0)
-        return SeatingRequest.at(self.context.venue, booking, None if self.settings.replay else this_minute)
+        return SeatingRequest.at(self.venue, booking, None if self.settings.replay else this_minute)
 
     def floor(
-        self, request: SeatingRequest, sitting: Iterable[Sitting] = (), frozen: Collection[str] = ()
+        self, request: SeatingRequest | None, sitting: Iterable[Sitting] = (), frozen: Collection[str] = ()
     ) -> FloorSnapshot:
         """
         The floor as loaded, with the tables that others took meanwhile, without what the booking has itself.
 
         Args:
+            request: What the booking asks for, or None to look at the floor as it is.
+
             sitting: The parties that may be moved.
 
             frozen: The bookings that may not, whatever the store says.
         """
-        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
         taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.context.taken]
-        return FloorSnapshot.of(self.context.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
+        if request is None:
+            return FloorSnapshot.of(self.venue, taken, sitting=sitting)
+        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
+        return FloorSnapshot.of(self.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
 
     def plan(self, request: SeatingRequest, look: Callable[[View], FloorSnapshot] | None = None) -> Flow[Decision]:
         """

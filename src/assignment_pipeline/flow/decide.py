@@ -148,5 +148,5 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
 
 def _is_for_people(view: View, request: SeatingRequest, decision: Decision) -> bool:
     """Whether a person has to see to it: to agree to moves, or because no time is left for another attempt."""
-    arrives_soon = request.turn.start - view.now <= view.context.venue.policy.retry_cutoff
+    arrives_soon = request.turn.start - view.now <= view.venue.policy.retry_cutoff
     return decision.suggestion is not None or (arrives_soon and not view.settings.replay)

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import (
     AssignmentContext,
     Due,
@@ -257,6 +258,24 @@ class MakePlan(Effect[Decision]):
 
     def ask(self, port: Any) -> Any:
         return port.plan(self.request, self.floor, self.budget)
+
+
+@attrs.frozen(eq=False)
+class Rearrange(Effect[Rearrangement]):
+    """A better day for everybody on the floor, and for those who wait."""
+
+    port = Port.ENGINE
+    floor: FloorSnapshot
+    waiting: tuple[SeatingRequest, ...]
+    budget: dt.timedelta
+
+    @property
+    def takes_long(self) -> bool:
+        """It is the whole day's plan."""
+        return True
+
+    def ask(self, port: Any) -> Any:
+        return port.rearrange(self.floor, self.waiting, self.budget)
 
 
 @attrs.frozen(eq=False)

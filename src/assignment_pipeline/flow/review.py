@@ -220,7 +220,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
 
 def _with_room(view: View, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
     """The floor once everybody has made room, each of whom must be able to."""
-    venue, without = view.context.venue, {request.booking.id}
+    venue, without = view.venue, {request.booking.id}
     movers = {move.booking_id for move in wanted.moves}
     taken = [row for row in view.context.taken if row.booking_id not in movers]
     for move in wanted.moves:

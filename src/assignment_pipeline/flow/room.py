@@ -35,12 +35,12 @@ def find(view: View, request: SeatingRequest) -> Flow[tuple[View, Decision]]:
     if decision.refusal is not Reason.NO_FIT or not _may_help(view, request):
         return view, decision
     wider = yield from _widen(view, request)
-    return wider, (yield from wider.plan(request, lambda seen: floor(seen, request)))
+    return wider, (yield from wider.plan(request, lambda seen: snapshot(seen, request)))
 
 
 def _may_help(view: View, request: SeatingRequest) -> bool:
     """Whether anybody who is in the way could be moved, as far as the rows tell."""
-    policy = view.context.venue.policy
+    policy = view.venue.policy
     if policy.reseat is Reseat.OFF or view.provisional:
         return False
     in_the_way = (row.window for row in view.context.taken if row.movable and row.window.overlaps(request.blocked))
@@ -49,7 +49,7 @@ def _may_help(view: View, request: SeatingRequest) -> bool:
 
 def _widen(view: View, request: SeatingRequest) -> Flow[View]:
     """The same view, with everybody who sits on the day of *request*."""
-    booking, venue = request.booking, view.context.venue
+    booking, venue = request.booking, view.venue
     day = venue.service_day(venue.service_date(request.turn.start))
     context = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=(booking,), day=day))
     if context is None or context.generation != view.context.generation:
@@ -66,10 +66,9 @@ def _widen(view: View, request: SeatingRequest) -> Flow[View]:
     return wider
 
 
-def floor(view: View, request: SeatingRequest) -> FloorSnapshot:
-    """The floor with the parties on it that may be moved for *request*."""
-    found = sorted(view.context.records.values(), key=lambda record: record.booking_id)
-    records = [record for record in found if record.booking_id != request.booking.id]
+def snapshot(view: View, request: SeatingRequest | None = None) -> FloorSnapshot:
+    """The floor with the parties on it that may be moved, for *request* if there is one."""
+    records = sorted(view.context.records.values(), key=lambda record: record.booking_id)
     parties = [party for record in records if (party := sitting(view, record)) is not None]
     seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
     frozen = {booking_id for booking_id, arrival in seated if _is_frozen(view, arrival)}
@@ -92,31 +91,31 @@ def sitting(view: View, record: AssignmentRecord) -> Sitting | None:
 
 def _is_frozen(view: View, arrival: dt.datetime) -> bool:
     """Whether who arrives then is here, or as good as."""
-    return not view.settings.replay and arrival - view.now <= view.context.venue.policy.freeze
+    return not view.settings.replay and arrival - view.now <= view.venue.policy.freeze
 
 
-def moves(view: View, planned: Sequence[Move], strategy: str) -> tuple[AssignmentChange, ...]:
-    """What is written of those who make room, each guarded like any other change."""
-    return tuple(_move(view, move, view.context.records[move.booking_id], strategy) for move in planned)
+def moves(view: View, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM) -> tuple[AssignmentChange, ...]:
+    """What is written of those who move, each guarded like any other change."""
+    return tuple(_move(view, move, view.context.records[move.booking_id], strategy, why) for move in planned)
 
 
-def _move(view: View, move: Move, record: AssignmentRecord, strategy: str) -> AssignmentChange:
+def _move(view: View, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
     assert record.allocation is not None  # noqa: S101 - only who has tables is moved
     call = view.call.about(record)
     event = call.event(
         Source.COORDINATOR,
         EventType.RESEATED,
         trigger=call.trigger,
-        reason=MADE_ROOM,
-        room_for=view.call.booking_id,
-        origin=",".join(move.origin),
-        tables=",".join(move.tables),
+        reason=why,
+        room_for=view.call.booking_id or None,
+        origin=move.origin,
+        tables=move.tables,
     )
     return change(
         call,
         record,
         (Trigger.MOVE,),
-        why=MADE_ROOM,
+        why=why,
         told=(event,),
         assumed=assumed(view.context, record.booking_id, view.generation),
         allocation=attrs.evolve(record.allocation, tables=move.tables),

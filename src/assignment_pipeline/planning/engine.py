@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -17,6 +18,7 @@ from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
 from assignment_pipeline.planning.explain import impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.rearrange import Rearrangement, rearrange
 from assignment_pipeline.planning.shelf import Candidate, Shelves, joinable
 from assignment_pipeline.planning.tiers import make_room
 
@@ -91,6 +93,21 @@ class TableEngine:
         }
         plan = Plan(seating.table_ids, round(sum(parts.values()), 9), parts, MANUAL)
         return Evaluation(plan, tuple(rule for rule, breaks in broken.items() if breaks))
+
+    def rearrange(self, floor: FloorSnapshot, waiting: Sequence[SeatingRequest], budget: dt.timedelta) -> Rearrangement:
+        """
+        A better day for everybody on the floor, and for those *waiting*. Strategies that raise are passed over.
+
+        Raises:
+            MissingExtraError: The extra ``optimize`` is not installed.
+        """
+        strategies = self._strategies
+        while True:
+            offers = Offers(self._shelves.of(floor.venue), floor, strategies)
+            try:
+                return rearrange(floor, waiting, offers, seconds=budget.total_seconds())
+            except StrategyFaultError as fault:
+                strategies = tuple(strategy for strategy in strategies if strategy is not fault.strategy)
 
     def _plan(
         self,

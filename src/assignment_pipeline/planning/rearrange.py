@@ -62,6 +62,11 @@ class Rearrangement:
     proved: bool
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing would change."""
+        return not self.moves and not self.seated
+
+    @property
     def gap(self) -> float:
         """The share of the bound that the plan may fall short of the best one: nothing where it is proved to be it."""
         return (self.bound - self.covers_after) / self.bound if self.bound else 0.0

@@ -47,7 +47,7 @@ def make_room(
     request, floor = question.request, question.floor
     if floor.venue.policy.reseat is Reseat.OFF or not floor.sitting:
         return Room()
-    exactly = exact.available()
+    exactly = budget.total > budget.reseating and exact.available()
     total = budget.total.total_seconds()
     seconds = SHARE * min(budget.reseating.total_seconds(), total / 2 if exactly else total)
     few = reseating.make_room(request, floor, options, began + seconds, monotonic)

@@ -144,6 +144,8 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
             yield f"{who}: not where it wants to sit"
         elif venue.seatings_by_mask.get(seating.mask) not in venue.candidates(booking.party_size):
             yield f"{who}: not for such a party"
+        if before and before.allocation and before.allocation.turn == seats.turn:
+            continue  # Who is given other tables keeps the time, whoever agreed to it.
         turn = venue.turn(booking)
         if seats.turn != turn or seats.blocked != venue.blocked(turn) or not venue.serves(turn):
             yield f"{who}: from {seats.turn.start} to {seats.turn.end}"

@@ -1,0 +1,451 @@
+"""The library broken on purpose, one promise at a time: the simulator has to find each of these."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+import attrs
+
+from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.memory import store as memory_store
+from assignment_pipeline.domain.record import AssignmentChange, Owner
+from assignment_pipeline.domain.result import Outcome, Reason
+from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
+from assignment_pipeline.flow import (
+    assign,
+    changes,
+    conduct,
+    decide,
+    effects,
+    free,
+    many,
+    queue,
+    reassign,
+    review,
+    sweep,
+)
+from assignment_pipeline.handlers import Wiring
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
+from assignment_pipeline.testing.simulator.worker import Worker
+
+Patches = list[tuple[object, str, object]]
+
+
+@attrs.frozen
+class Mutant:
+    """
+    One way to be wrong.
+
+    Attributes:
+        name: What the command line calls it.
+
+        patches: What is replaced where, made anew each time.
+
+        sentence: What is broken.
+
+        faults: Which faults strike meanwhile.
+    """
+
+    name: str
+    patches: Callable[[], Patches]
+    sentence: str
+    faults: str | tuple[str, ...]
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """The library is broken for as long as the block lasts."""
+        with contextlib.ExitStack() as stack:
+            for target, name, broken in self.patches():
+                stack.enter_context(mock.patch.object(target, name, broken))
+            yield
+
+
+MUTANTS: list[Mutant] = []
+
+
+def mutant(*faults: str) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
+    """Enlist a mutant, by its name and its sentence, with all faults unless some are named."""
+
+    def enlist(patches: Callable[[], Patches]) -> Callable[[], Patches]:
+        sentence = " ".join((patches.__doc__ or "").split())
+        MUTANTS.append(Mutant(patches.__name__, patches, sentence, faults or "all"))
+        return patches
+
+    return enlist
+
+
+def _everywhere(name: str, broken: object) -> Patches:
+    return [(module, name, broken) for module in (conduct, free, many, queue, review) if hasattr(module, name)]
+
+
+# -- What the commit compares -------------------------------------------------------------------------------------
+
+
+@mutant()
+def no_version_check() -> Patches:
+    """A commit does not compare the record's version."""
+    return [(AssignmentChange, "check_version", lambda *_: None)]
+
+
+def _assumed_but(**forgiven: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any, Any]]) -> Patches:
+    ((_, forgive),) = forgiven.items()
+    sound = AssignmentChange.check_assumed
+
+    def check(self: Any, current: Any, booking: Any, version: Any, generation: Any) -> None:
+        if self.assumed is not None:
+            current, booking, version, generation = forgive(self.assumed, current, booking, (version, generation))
+        sound(self, current, booking, version, generation)
+
+    return [(AssignmentChange, "check_assumed", check)]
+
+
+@mutant()
+def no_generation_check() -> Patches:
+    """A commit does not compare the rollout's generation."""
+    return _assumed_but(
+        generation=lambda meant, now, booking, rest: (
+            now,
+            booking,
+            rest[0],
+            rest[1] if meant.generation is None else meant.generation,
+        )
+    )
+
+
+@mutant()
+def no_booking_check() -> Patches:
+    """A commit does not compare the host's booking with the one that was planned for."""
+    return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
+
+
+@mutant()
+def no_venue_check() -> Patches:
+    """A commit does not compare the version of the floor."""
+    return _assumed_but(venue=lambda meant, now, booking, rest: (now, booking, meant.venue_version, rest[1]))
+
+
+@mutant()
+def no_schedule_check() -> Patches:
+    """A commit does not compare when the record was due."""
+    return _assumed_but(
+        schedule=lambda meant, now, booking, rest: (
+            now and attrs.evolve(now, next_attempt_at=meant.next_attempt_at),
+            booking,
+            *rest,
+        )
+    )
+
+
+@mutant()
+def nothing_is_assumed() -> Patches:
+    """The flows do not say what their plans took for granted."""
+    return [(module, "assumed", lambda *_: None) for module in (decide, sweep)]
+
+
+@mutant()
+def no_overlap_check() -> Patches:
+    """A commit does not look whether somebody has the tables."""
+    return [(MemoryStore, "_contested", lambda *_: set())]
+
+
+@mutant()
+def no_look_at_the_hosts_rows() -> Patches:
+    """A commit does not look at who sits where by the host."""
+    sound = MemoryStore._contested
+
+    def contested(self: MemoryStore, *args: Any) -> Any:
+        with mock.patch.object(self.host, "occupied", return_value=()):
+            return sound(self, *args)
+
+    return [(MemoryStore, "_contested", contested)]
+
+
+@mutant("commit-sent-twice")
+def a_change_lands_twice() -> Patches:
+    """A commit does not look whether it has landed before."""
+    sound = MemoryStore._check
+
+    def check(self: MemoryStore, change: Any) -> None:
+        self._changes.discard(change.id)
+        sound(self, change)
+
+    return [(MemoryStore, "_check", check)]
+
+
+# -- What a commit does -------------------------------------------------------------------------------------------
+
+
+@mutant()
+def commits_are_torn() -> Patches:
+    """Several changes are several transactions."""
+    sound = MemoryStore.commit
+
+    def commit(self: MemoryStore, several: Any) -> None:
+        for one in several:
+            sound(self, [one])
+
+    return [(MemoryStore, "commit", commit)]
+
+
+@mutant()
+def events_outside_the_commit() -> Patches:
+    """Events are told once the commit has been answered, and not written by it."""
+    sound = MemoryStore.commit
+
+    def commit(self: MemoryStore, several: Any) -> None:
+        sound(self, [attrs.evolve(change, events=()) for change in several])
+
+    def answered(self: Wiring, effect: Any) -> None:
+        if isinstance(effect, effects.Commit):
+            self.process.emit([event for change in effect.changes for event in change.events])
+
+    return [(MemoryStore, "commit", commit), (Wiring, "answered", answered)]
+
+
+@mutant()
+def tables_are_kept() -> Patches:
+    """Tables that are given up stay taken."""
+
+    def seat(self: MemoryStore, record: Any) -> None:
+        for row in memory_store._seats(record):
+            self._taken[record.restaurant_id][row.table_id][record.booking_id] = row
+
+    return [(MemoryStore, "_seat", seat)]
+
+
+@mutant()
+def nobody_is_woken() -> Patches:
+    """Tables that are given up are no news to who waits for them."""
+    return [(MemoryStore, "_woken", lambda *_: {})]
+
+
+# -- What becomes of a lost answer --------------------------------------------------------------------------------
+
+
+def _landing(found: Callable[[Any, Any], Any]) -> Patches:
+    def land(restaurant_id: str, *several: Any) -> Any:
+        try:
+            yield from effects.Commit(several)
+        except StaleRecordError:
+            return False
+        except CommitUnknownError as error:
+            try:
+                return (yield from found(restaurant_id, several))
+            except StoreUnavailableError:
+                raise error from None
+        return True
+
+    return _everywhere("land", land)
+
+
+@mutant()
+def a_lost_answer_by_version() -> Patches:
+    """A commit whose answer was lost counts as landed once the version is there, whoever wrote it."""
+
+    def found(_: str, several: Any) -> Any:
+        wanted = several[0].record
+        page = yield from effects.ReadRecords(RecordQuery(booking_ids=(wanted.booking_id,)))
+        return bool(page.records) and page.records[0].version >= wanted.version
+
+    return _landing(found)
+
+
+@mutant()
+def a_lost_answer_is_a_yes() -> Patches:
+    """A commit whose answer was lost counts as landed."""
+
+    def found(*_: Any) -> Any:
+        return True
+        yield
+
+    return _landing(found)
+
+
+# -- Whose turn it is ---------------------------------------------------------------------------------------------
+
+
+@mutant()
+def no_lock() -> Patches:
+    """Nobody waits for anybody."""
+
+    def wait(*_: Any) -> Any:
+        return None
+        yield
+
+    return [(conduct, "_wait_for_no_one", wait)]
+
+
+@mutant()
+def locks_for_everybody() -> Patches:
+    """The lock manager grants whatever is asked for."""
+
+    def acquire(self: MemoryLockManager, wanted: Any, *, ttl: Any) -> Leases:
+        until = self.clock.now() + ttl
+        return Leases(tuple(Lease(one.key, "anybody", f"{id(one)}", until) for one in wanted))
+
+    return [(MemoryLockManager, "acquire", acquire)]
+
+
+@mutant()
+def released_before_the_commit() -> Patches:
+    """Locks are let go of right before the commit that they are for."""
+    sound = Worker._answer
+
+    def answer(self: Worker, effect: Any, *args: Any) -> Any:
+        if isinstance(effect, effects.Commit):
+            for frame in self._frames:
+                self._release(frame)
+        return sound(self, effect, *args)
+
+    return [(Worker, "_answer", answer)]
+
+
+@mutant()
+def no_owner_check() -> Patches:
+    """Bookings that legacy answers for are planned for."""
+    sound = assign.settled
+
+    def settled(view: Any) -> Any:
+        record = view.record
+        if record is None or record.owner is Owner.PIPELINE:
+            return sound(view)
+        ours = {**view.context.records, record.booking_id: attrs.evolve(record, owner=Owner.PIPELINE)}
+        return sound(attrs.evolve(view, context=attrs.evolve(view.context, records=ours)))
+
+    return [(assign, "settled", settled), (reassign, "settled", settled)]
+
+
+@mutant()
+def legacy_at_the_same_time() -> Patches:
+    """Legacy is called where the pipeline is in charge."""
+    sound = conduct._until_landed
+
+    def until_landed(call: Any, target: Any, *args: Any) -> Any:
+        if target.booking is not None:
+            yield from effects.RunLegacy(target.booking)
+        return (yield from sound(call, target, *args))
+
+    return [(conduct, "_until_landed", until_landed)]
+
+
+# -- What the flows do --------------------------------------------------------------------------------------------
+
+
+@mutant()
+def the_hosts_word_is_not_heard() -> Patches:
+    """A booking that the host has settled is still planned for."""
+    wanted = property(lambda self: self.booking is not None and self.booking.is_pending)
+    return [(conduct.View, "is_wanted", wanted)]
+
+
+@mutant()
+def a_retry_without_an_attempt() -> Patches:
+    """A planning that found nothing leaves no attempt."""
+    sound = decide.write
+
+    def write(view: Any, request: Any, decision: Any, triggers: Any, outcome: Any, **facts: Any) -> Any:
+        made = yield from sound(view, request, decision, triggers, outcome, **facts)
+        if outcome is not Outcome.RETRY:
+            return made
+        record = attrs.evolve(made.change.record, attempts=made.change.record.attempts - 1)
+        return attrs.evolve(made, change=attrs.evolve(made.change, attempt=None, record=record))
+
+    return [(decide, "write", write)]
+
+
+@mutant()
+def retries_without_end() -> Patches:
+    """Nobody is ever asked to see to a booking that finds no tables."""
+    sound = decide.seat
+
+    def seat(view: Any, *args: Any) -> Any:
+        return (yield from sound(attrs.evolve(view, settings=attrs.evolve(view.settings, max_retries=100)), *args))
+
+    return [(module, "seat", seat) for module in (assign, reassign, sweep)]
+
+
+@mutant()
+def an_unknown_cancellation_is_forgotten() -> Patches:
+    """Cancelling a booking that nobody knows leaves nothing behind."""
+
+    def cancel(booking_id: str, restaurant_id: Any, settings: Any, **_: Any) -> Any:
+        call = yield from free.Call.begin((booking_id, restaurant_id or ""), "cancel")
+
+        def ending(record: Any, _: Any) -> Any:
+            if record is None or record.state is AssignmentState.CANCELLED:
+                return (yield from call.answer(Outcome.CANCELLED, record=record))
+            if record.state is AssignmentState.FAILED:
+                return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+            facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
+            return (yield from free.write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+
+        return (yield from free.amend(call, settings, ending))
+
+    return [(free, "cancel", cancel)]
+
+
+# -- The sweep ----------------------------------------------------------------------------------------------------
+
+
+@mutant()
+def the_claim_is_ignored() -> Patches:
+    """The sweep goes on with what it was handed, whatever has come of it since."""
+    sound = sweep._decide
+
+    def decided(view: Any, *, due: Any) -> Any:
+        deliveries = view.record.deliveries if view.record else 0
+        return (yield from sound(view, due=attrs.evolve(due, deliveries=deliveries)))
+
+    return [(sweep, "_decide", decided)]
+
+
+@mutant()
+def claims_are_not_claimed() -> Patches:
+    """What is due is handed to whoever asks."""
+
+    def claim(self: MemoryStore, booking_id: str, _: Any) -> Due:
+        record = self._records[booking_id]
+        return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=record.deliveries)
+
+    return [(MemoryStore, "_claim", claim)]
+
+
+@mutant()
+def holds_do_not_expire() -> Patches:
+    """A hold that nobody confirms is held for good."""
+
+    def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
+        return conduct.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        yield
+
+    return [(sweep, "expire", expire)]
+
+
+@mutant()
+def orphans_are_left_alone() -> Patches:
+    """The sweep does not look for bookings that nobody enqueued."""
+
+    def enqueue(*_: Any) -> Any:
+        return ()
+        yield
+
+    return [(sweep, "_enqueue_orphans", enqueue)]
+
+
+@mutant("dies-before")
+def no_second_look() -> Patches:
+    """A first refusal is not looked at again, though tables came free while it was made."""
+    sound = decide.seat
+
+    def seat(*args: Any) -> Any:
+        made = yield from sound(*args)
+        if made.outcome is not Outcome.MANUAL_REVIEW:
+            return made
+        record = attrs.evolve(made.change.record, next_attempt_at=None)
+        return attrs.evolve(made, change=attrs.evolve(made.change, record=record))
+
+    return [(module, "seat", seat) for module in (assign, reassign, sweep)]
