@@ -133,7 +133,7 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
     """Tables that nobody chose by hand fit the party and its wishes, for the time that it comes."""
     for record in changed(ledger):
         before, seats, booking = ledger.before.get(record.booking_id), record.allocation, record.booking
-        if seats is None or booking is None or record.strategy == MANUAL or (before and before.allocation == seats):
+        if seats is None or booking is None or record.strategy == MANUAL or (before and before.tables == seats.tables):
             continue
         venue = ledger.venues[record.restaurant_id]
         seating = venue.floor.seating(seats.tables)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +13,19 @@ from assignment_pipeline.errors import (
     BookingNotFoundError,
     CommitUnknownError,
     IllegalTransitionError,
+    NoTablesError,
+    NotBegunError,
     PlacementRefusedError,
     StaleRecordError,
     StoreUnavailableError,
     TableConflictError,
 )
-from assignment_pipeline.flow import assign, free, many, queue, reassign, review, sweep
+from assignment_pipeline.flow import assign, free, many, queue, reassign, reoptimize, review, service, sweep
 from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.planning.exact import available
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.testing.simulator.world import World
 
 STAFF = "staff"
+STAYS = (dt.timedelta(minutes=30), dt.timedelta(hours=2), dt.timedelta())
 
 
 @attrs.frozen
@@ -102,12 +107,26 @@ def _place(world: World, booking: Booking) -> Flow[Any]:
     return review.place(booking, wanted, world.settings, actor=STAFF)
 
 
+def _extend(world: World, booking: Booking) -> Flow[Any]:
+    until = world.venue_of(booking).turn(booking).end + world.choices.of(STAYS)
+    return service.extend(booking.id, until, world.settings, actor=STAFF)
+
+
+def _reoptimize(world: World, booking: Booking) -> Flow[Any]:
+    day = world.venue_of(booking).service_date(booking.start_at)
+    apply = not world.choices.pick(2)
+    return reoptimize.reoptimize(booking.restaurant_id, day, world.settings, apply=apply, actor=STAFF)
+
+
 def _sweep(world: World, _: Booking) -> Flow[Any]:
     return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)))
 
 
 _STORE = (StoreUnavailableError, CommitUnknownError)
 _PERSON = (BookingNotFoundError, IllegalTransitionError)
+
+_SEATED_ONLY = (BookingNotFoundError, NoTablesError)
+_SERVICE = (*_SEATED_ONLY, IllegalTransitionError, NotBegunError)
 
 _HELD = frozenset({AssignmentState.ASSIGNED})
 _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
@@ -138,6 +157,13 @@ JOBS: tuple[Job, ...] = (
         _REVIEW,
     ),
     Job("place", 4, _place, (IllegalTransitionError, PlacementRefusedError, StaleRecordError, TableConflictError)),
+    Job("pin", 1, lambda world, booking: review.pin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
+    Job("unpin", 1, lambda world, booking: review.unpin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
+    Job("seat", 1, lambda world, booking: service.seated(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
+    Job("see off", 1, lambda world, booking: service.left(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
+    Job("miss", 1, lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
+    Job("stay longer", 2, _extend, (*_SERVICE, ValueError), SEATED),
+    *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
     Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),
     Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
 )
