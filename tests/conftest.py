@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("default", max_examples=60, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
+
+
+@pytest.fixture(scope="session")
+def postgres_database():
+    """A database on a real PostgreSQL server, gone when the tests are over."""
+    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    with ExitStack() as stack:
+        try:
+            at = stack.enter_context(postgres.server())
+        except LookupError as error:
+            pytest.skip(str(error))
+        yield stack.enter_context(postgres.database(at))

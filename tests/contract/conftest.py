@@ -93,10 +93,41 @@ def memory_backend() -> MemoryBackend:
     return MemoryBackend()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_families(postgres_database: str) -> Iterator[dict[str, Any]]:
+    """Makers of the adapters for PostgreSQL: for threads and asyncio, with a host that is asked and with our own."""
+    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+
+    families = {
+        "postgres": PostgresBackend(postgres_database),
+        "postgres-alone": PostgresBackend(postgres_database, alone=True),
+        "postgres-async": PostgresBackend(postgres_database, asynchronous=True),
+        "postgres-async-alone": PostgresBackend(postgres_database, alone=True, asynchronous=True),
+    }
+    yield families
+    for family in families.values():
+        family.close()
+
+
+@pytest.fixture
+def postgres_backend(
+    postgres_families: dict[str, Any],
+) -> Iterator[Callable[[str], Any]]:
+    """One of those makers, by its name."""
+    yield postgres_families.__getitem__
+    for family in postgres_families.values():
+        family.reset()
+
+
+FAMILIES = ("memory", "sqlite", "postgres", "postgres-alone", "postgres-async", "postgres-async-alone")
+
+
+@pytest.fixture(params=FAMILIES)
 def backend(request: pytest.FixtureRequest) -> Backend:
     """Each family of adapters in turn."""
-    return request.getfixturevalue(f"{request.param}_backend")
+    family, _, _ = request.param.partition("-")
+    backend = request.getfixturevalue(f"{family}_backend")
+    return backend(request.param) if family == "postgres" else backend
 
 
 @pytest.fixture

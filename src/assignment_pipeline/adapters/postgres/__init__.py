@@ -1,0 +1,32 @@
+"""
+The adapters for PostgreSQL 14 or newer: store, lock manager and a host of its own, for threads and for asyncio.
+
+Come with the extra ``postgres``. Everything works behind pgbouncer in transaction mode: nothing is kept in a session.
+"""
+
+from assignment_pipeline.errors import MissingExtraError
+
+try:
+    import psycopg  # noqa: F401 - whether they are there
+    import psycopg_pool  # noqa: F401
+except ModuleNotFoundError as error:
+    raise MissingExtraError("postgres", error.name or "psycopg") from None
+
+from assignment_pipeline.adapters.postgres.aio import AsyncPostgresStore
+from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
+from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
+from assignment_pipeline.adapters.postgres.schema import SCHEMA_VERSION, STANDALONE_VERSION, check, init
+from assignment_pipeline.adapters.postgres.store import PostgresStore
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "STANDALONE_VERSION",
+    "AsyncPostgresLockManager",
+    "AsyncPostgresStore",
+    "AsyncStandaloneHost",
+    "PostgresLockManager",
+    "PostgresStore",
+    "StandaloneHost",
+    "check",
+    "init",
+]

@@ -1,0 +1,126 @@
+"""The store, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypeVar
+
+import psycopg
+
+from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
+from assignment_pipeline.adapters.postgres.schema import SCHEMA
+from assignment_pipeline.adapters.postgres.store import StoreWork, calling
+from assignment_pipeline.adapters.postgres.work import in_transaction
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Clock,
+    Due,
+    LoadQuery,
+    RecordPage,
+    RecordQuery,
+)
+
+T = TypeVar("T")
+
+
+class AsyncPostgresStore:
+    """
+    `PostgresStore`, for asyncio: the same promises, and the same arguments.
+
+    The methods of its host, and ``on_commit``, may be coroutines: they get a `psycopg.AsyncConnection`.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        host: Any,
+        clock: Clock | None = None,
+        schema: str = SCHEMA,
+        on_commit: Callable[[Any, Sequence[AssignmentChange]], Awaitable[None] | None] | None = None,
+        pool_size: int = SIZE,
+        patience: dt.timedelta = PATIENCE,
+    ) -> None:
+        self._work = StoreWork(host, clock, on_commit, schema)  # type: ignore[arg-type]
+        self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
+        # Sinks are fed from a thread, which has no business with the event loop's connections.
+        self._telling = Pool(conninfo, size=1, patience=patience)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections. Calls that come later raise."""
+        await self._pool.close()
+        await asyncio.to_thread(self._telling.close)
+
+    # -- Reading --------------------------------------------------------------------------------------------------
+
+    async def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
+
+    async def knows(self, restaurant_id: str, change_id: str) -> bool:
+        """See `AssignmentStore.knows`."""
+        return await self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
+
+    async def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return await self._pool.run(lambda: self._work.reads.records(query))
+
+    async def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return await self._pool.run(lambda: self._work.reads.history(booking_id))
+
+    async def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
+
+    async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit)))
+
+    async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        return await self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
+
+    async def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`."""
+        await self._pool.run(lambda: self._work.check(self._pool.where))
+
+    # -- Writing --------------------------------------------------------------------------------------------------
+
+    async def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        await self._pool.run(lambda: self._work.commit(changes))
+
+    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        return await self._pool.run(lambda: self._work.block(block, events))
+
+    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        return await self._pool.run(lambda: self._work.unblock(block, events))
+
+    async def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        return await self._pool.run(lambda: self._work.commits.due(limit))
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`: for a thread, through a connection of its own. They are written when it returns."""
+        if events:
+            self._telling.run(lambda: self._work.commits.tell(events))
+
+    async def write(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """See `PostgresStore.write`; *work* is a coroutine function."""
+        answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
+        return answer

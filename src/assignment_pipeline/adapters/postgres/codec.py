@@ -1,0 +1,338 @@
+"""Values to documents, and back. Times are ISO 8601; the database says them in whatever offset its session has."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from assignment_pipeline.adapters.sqlite.codec import dumps, policy_of
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.combination import Combination
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, Owner, StateChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import Occupied
+
+CACHED = 16_384
+
+LONGEST_BLOCKED = dt.timedelta(hours=36)
+"""A turn of 24 hours between two buffers of 6: as far ahead of a window as overlaps are looked for."""
+
+Facts = dict[str, Any]
+
+
+# -- Times --------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(CACHED)
+def text_of(moment: dt.datetime) -> str:
+    """A time as text."""
+    return moment.isoformat()
+
+
+def optional_text_of(moment: dt.datetime | None) -> str | None:
+    """The same, or None."""
+    return None if moment is None else text_of(moment)
+
+
+@lru_cache(CACHED)
+def moment_of(text: str) -> dt.datetime:
+    """The time that *text* says, in UTC."""
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+
+
+def optional_moment_of(text: str | None) -> dt.datetime | None:
+    """The same, or None."""
+    return None if text is None else moment_of(text)
+
+
+@lru_cache(CACHED)
+def window_of(start: str, end: str) -> TimeWindow:
+    """A window, from the text of its ends."""
+    return TimeWindow(moment_of(start), moment_of(end))
+
+
+# -- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def document(value: Any) -> str:
+    """JSON that PostgreSQL reads: it has no zero character."""
+    text = dumps(value)
+    return dumps(_without_zeros(value)) if "\\u0000" in text else text
+
+
+def _without_zeros(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, Mapping):
+        return {_without_zeros(key): _without_zeros(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_zeros(item) for item in value]
+    return value
+
+
+# -- Bookings and venues ------------------------------------------------------------------------------------------
+
+
+def booking_facts(booking: Booking) -> Facts:
+    """A booking without its attributes."""
+    return {
+        "id": booking.id,
+        "restaurant_id": booking.restaurant_id,
+        "party_size": booking.party_size,
+        "start_at": text_of(booking.start_at),
+        "end_at": optional_text_of(booking.end_at),
+        "seating": booking.seating.value,
+        "zone": booking.zone,
+        "accessible": booking.accessible,
+        "status": booking.status,
+    }
+
+
+def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
+    """What `booking_facts` made *facts* of."""
+    if facts is None:
+        return None
+    times = {"start_at": moment_of(facts["start_at"]), "end_at": optional_moment_of(facts["end_at"])}
+    return Booking(**{**facts, **times})
+
+
+def venue_of(facts: Mapping[str, Any]) -> Venue:
+    """A venue, from the view ``venue_documents``."""
+    floor = FloorPlan(
+        tuple(_table(table) for table in facts["tables"]),
+        frozenset(map(frozenset, facts["adjacent"] or ())),
+        tuple(_combination(one) for one in facts["combinations"] or ()),
+    )
+    policy = policy_of(json.dumps(facts["policy"]))
+    return Venue(facts["id"], facts["timezone"], floor, policy, version=facts["version"])
+
+
+def _table(facts: Mapping[str, Any]) -> Table:
+    known = {key: value for key, value in facts.items() if key not in {"restaurant_id", "position"}}
+    return Table(**{**known, "tags": frozenset(facts["tags"])})
+
+
+def _combination(facts: Mapping[str, Any]) -> Combination:
+    return Combination(**{key: value for key, value in facts.items() if key not in {"restaurant_id", "position"}})
+
+
+# -- Records ------------------------------------------------------------------------------------------------------
+
+
+def record_facts(record: AssignmentRecord) -> Facts:
+    """The columns of a record, its allocation excepted."""
+    return {
+        "booking_id": record.booking_id,
+        "restaurant_id": record.restaurant_id,
+        "owner": record.owner.value,
+        "state": record.state.value,
+        "version": record.version,
+        "strategy": record.strategy,
+        "attempts": record.attempts,
+        "retries": record.retries,
+        "deliveries": record.deliveries,
+        "holds": record.holds,
+        "next_attempt_at": optional_text_of(record.next_attempt_at),
+        "pinned": record.pinned,
+        "reason": record.reason,
+        "booking": None if record.booking is None else booking_facts(record.booking),
+        "start_at": text_of(record.booking.start_at) if record.booking else None,
+    }
+
+
+def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
+    """A record, from the view ``record_documents``."""
+    known = dict(facts)
+    seats = known.pop("seats")
+    known["next_attempt_at"] = optional_moment_of(known["next_attempt_at"])
+    known["booking"] = booking_of(known["booking"])
+    return AssignmentRecord(**known, allocation=_allocation(seats) if seats else None)
+
+
+def _allocation(seats: Sequence[Sequence[str]]) -> Allocation:
+    _, start, end, turn_start, turn_end = seats[0]
+    return Allocation(
+        tables=tuple(seat[0] for seat in seats), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+    )
+
+
+def seat_facts(record: AssignmentRecord) -> list[Facts]:
+    """
+    The rows of a record's allocation.
+
+    Raises:
+        ValueError: It blocks its tables for longer than overlaps are looked for.
+    """
+    if record.allocation is None:
+        return []
+    turn, blocked = record.allocation.turn, record.allocation.blocked
+    if blocked.duration > LONGEST_BLOCKED:
+        msg = f"blocked: expected at most {LONGEST_BLOCKED}, which is how far overlaps are looked for, got {blocked}"
+        raise ValueError(msg)
+    shared = {
+        "booking_id": record.booking_id,
+        "restaurant_id": record.restaurant_id,
+        "start_at": text_of(blocked.start),
+        "end_at": text_of(blocked.end),
+        "turn_start_at": text_of(turn.start),
+        "turn_end_at": text_of(turn.end),
+        "movable": record.owner is Owner.PIPELINE and not record.pinned,
+    }
+    return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
+
+
+def state_change_of(facts: Mapping[str, Any]) -> StateChange:
+    """A transition, from its row as JSON."""
+    return StateChange(**{**facts, "created_at": moment_of(facts["created_at"])})
+
+
+@lru_cache(CACHED)
+def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: bool) -> Occupied:  # noqa: FBT001
+    """A seat of ours. Most of a floor is as it was at the last look."""
+    return Occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=movable)
+
+
+def rival_facts(restaurant_id: str, taken: Iterable[Occupied]) -> list[Facts]:
+    """What others have taken, for a commit to compare with."""
+    return [
+        {
+            "booking_id": one.booking_id,
+            "table_id": one.table_id,
+            "restaurant_id": restaurant_id,
+            "start_at": text_of(one.window.start),
+            "end_at": text_of(one.window.end),
+        }
+        for one in taken
+    ]
+
+
+# -- Blocks and events --------------------------------------------------------------------------------------------
+
+
+def block_facts(block: TableBlock) -> Facts:
+    """The columns of a block."""
+    return {
+        "id": block.id,
+        "restaurant_id": block.restaurant_id,
+        "table_id": block.table_id,
+        "start_at": text_of(block.window.start),
+        "end_at": text_of(block.window.end),
+        "reason": block.reason,
+        "actor": block.actor,
+    }
+
+
+def block_of(facts: Mapping[str, Any]) -> TableBlock:
+    """What `block_facts` made *facts* of."""
+    known = {key: facts[key] for key in ("id", "restaurant_id", "table_id", "reason", "actor")}
+    return TableBlock(**known, window=window_of(facts["start_at"], facts["end_at"]))
+
+
+def event_facts(event: Event) -> Facts:
+    """The columns of an event."""
+    return {
+        "id": event.id,
+        "created_at": text_of(event.created_at),
+        "source": event.source.value,
+        "event_type": event.type.value,
+        "severity": event.severity.value,
+        "restaurant_id": event.restaurant_id,
+        "booking_id": event.booking_id,
+        "context": _finite(event.context),
+    }
+
+
+def _finite(context: Mapping[str, Any]) -> Any:
+    return json.loads(dumps(context)) if any(type(value) is float for value in context.values()) else context
+
+
+# -- Changes ------------------------------------------------------------------------------------------------------
+
+
+def change_facts(change: AssignmentChange) -> Facts:
+    """What a change expects to find."""
+    assumed = change.assumed
+    facts: Facts = {
+        "booking_id": change.record.booking_id,
+        "restaurant_id": change.record.restaurant_id,
+        "expected_version": change.expected_version,
+        "stepless": None if change.steps else change.id,
+        "planned": assumed is not None,
+    }
+    if assumed is not None:
+        facts["generation"] = assumed.generation
+        facts["venue_version"] = assumed.venue_version
+        facts["next_attempt_at"] = optional_text_of(assumed.next_attempt_at)
+        facts["pinned"] = assumed.pinned
+        if assumed.booking is not None:
+            booking = booking_facts(assumed.booking)
+            del booking["id"]
+            booking["restaurant"] = booking.pop("restaurant_id")
+            facts.update(booking)
+    return facts
+
+
+def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
+    """All that a commit compares and writes. What there is nothing of is left out."""
+    records = [change.record for change in changes]
+    facts: Facts = {
+        "ids": [record.booking_id for record in records],
+        "restaurants": sorted({record.restaurant_id for record in records}),
+        "changes": [change_facts(change) for change in changes],
+        "records": [record_facts(record) for record in records],
+    }
+    parts: dict[str, list[Facts]] = {
+        "seats": [seat for record in records for seat in seat_facts(record)],
+        "steps": [step for change in changes for step in _step_facts(change)],
+        "stepless": [
+            {"change_id": change.id, "booking_id": change.record.booking_id} for change in changes if not change.steps
+        ],
+        "attempts": [_attempt_facts(change) for change in changes if change.attempt is not None],
+        "events": [event_facts(event) for change in changes for event in change.events],
+    }
+    facts.update((name, rows) for name, rows in parts.items() if rows)
+    return facts
+
+
+def _step_facts(change: AssignmentChange) -> list[Facts]:
+    shared = {
+        "booking_id": change.record.booking_id,
+        "restaurant_id": change.record.restaurant_id,
+        "change_id": change.id,
+    }
+    return [
+        {
+            **shared,
+            "version": step.version,
+            "from_state": step.from_state.value,
+            "to_state": step.to_state.value,
+            "trigger": step.trigger.value,
+            "reason": step.reason,
+            "actor": step.actor,
+            "tables": step.tables,
+            "created_at": text_of(step.created_at),
+        }
+        for step in change.steps
+    ]
+
+
+def _attempt_facts(change: AssignmentChange) -> Facts:
+    attempt = change.attempt
+    assert attempt is not None  # noqa: S101 - the caller looked
+    return {
+        "booking_id": change.record.booking_id,
+        "attempt_no": attempt.number,
+        "restaurant_id": change.record.restaurant_id,
+        "strategy": attempt.strategy,
+        "result": attempt.result.value,
+        "reason": attempt.reason,
+        "metadata": _finite(attempt.metadata),
+        "created_at": text_of(attempt.created_at),
+    }

@@ -1,0 +1,185 @@
+"""What the store writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.adapters.postgres.codec import block_facts, commit_facts, document, event_facts, rival_facts
+from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.work import Call, Work
+from assignment_pipeline.adapters.sqlite.codec import policy_text
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, in_order
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import (
+    StaleRecordError,
+    StaleRolloutError,
+    TableConflictError,
+    VenueNotFoundError,
+)
+from assignment_pipeline.ports import CLAIM, Due, OnCommit
+
+COMMIT = "SELECT assignment_pipeline.commit(%s)"
+
+BEGIN_COMMIT = "SELECT assignment_pipeline.begin_commit(%s, %s)"
+
+DUE = "SELECT assignment_pipeline.due(%s, %s, %s)"
+
+TELL = "SELECT assignment_pipeline.tell(%s)"
+
+BLOCK = "SELECT assignment_pipeline.block(%s)"
+
+UNBLOCK = "SELECT assignment_pipeline.unblock(%s)"
+
+
+@attrs.frozen(eq=False)
+class Commits:
+    """
+    The writing half of the store.
+
+    Attributes:
+        reads: The reading half.
+
+        on_commit: The host's code inside each commit.
+    """
+
+    reads: Reads
+    on_commit: OnCommit | None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a commit runs code of the host's, and needs a transaction around it."""
+        return not self.reads.standalone or self.on_commit is not None
+
+    def commit(self, changes: Sequence[AssignmentChange], *, lands: bool) -> Work[None]:
+        """
+        See `AssignmentStore.commit`.
+
+        Args:
+            changes: What to commit.
+
+            lands: Whether there is no transaction around it.
+        """
+        ordered = in_order(changes)
+        facts = commit_facts(ordered)
+        facts["now"] = self.reads.now()
+        facts["standalone"] = self.reads.standalone
+        statuses = {change.record.booking_id: change.guest_status for change in ordered}
+        facts["guest_status"] = {key: status for key, status in statuses.items() if status is not None}
+        # Of several changes, each is compared with the others; what the host has given away is added.
+        facts["rivals"] = facts.get("seats", []) if len(ordered) > 1 else []
+        if not self.reads.standalone:
+            facts.update((yield from self._ask_host(ordered, facts)))
+        [(answer,)] = yield self.reads.ask(COMMIT, document(facts), commits=lands)
+        if answer is not None:
+            raise _refusal(json.loads(answer))
+        hooks = [self.on_commit]
+        if not self.reads.standalone:
+            hooks.insert(0, getattr(self.reads.host, "on_commit", None))
+        for hook in filter(None, hooks):
+            yield Call(hook, (ordered,))
+
+    def _ask_host(self, changes: Sequence[AssignmentChange], facts: dict[str, Any]) -> Work[dict[str, Any]]:
+        """How the host's rows stand, behind the lock and before anything is written."""
+        [(answer,)] = yield self.reads.ask(BEGIN_COMMIT, document(facts["restaurants"]), document(facts["ids"]))
+        policies: dict[str, Any] = {}
+        versions: dict[str, str] = {}
+        rivals = list(facts["rivals"])
+        for restaurant_id in json.loads(answer or "[]"):
+            try:
+                venue = yield from self.reads.venue(restaurant_id)
+            except VenueNotFoundError:
+                continue
+            policies[restaurant_id] = json.loads(policy_text(venue.policy))
+            versions[restaurant_id] = venue.version
+        for restaurant_id in facts["restaurants"]:
+            rivals += yield from self._rivals(restaurant_id, changes)
+        moved_bookings, moved_venues = [], []
+        for change in changes:
+            if change.assumed is not None:
+                booking_id = change.record.booking_id
+                booking = yield Call(self.reads.host.booking, (booking_id,))
+                if booking != change.assumed.booking:
+                    moved_bookings.append(booking_id)
+                if versions.get(change.record.restaurant_id) != change.assumed.venue_version:
+                    moved_venues.append(booking_id)
+        return {
+            "policies": policies,
+            "rivals": rivals,
+            "moved_bookings": moved_bookings,
+            "moved_venues": moved_venues,
+        }
+
+    def _rivals(self, restaurant_id: str, changes: Sequence[AssignmentChange]) -> Work[list[dict[str, Any]]]:
+        windows = [
+            change.record.allocation.blocked
+            for change in changes
+            if change.record.allocation is not None and change.record.restaurant_id == restaurant_id
+        ]
+        if not windows:
+            return []
+        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)))
+        return rival_facts(restaurant_id, found)
+
+    # -- Tables out of service ------------------------------------------------------------------------------------
+
+    def block(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[tuple[str, ...]]:
+        """See `AssignmentStore.block`."""
+        facts = {"block": block_facts(block), "events": list(map(event_facts, events)), "now": self.reads.now()}
+        [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
+        bookings = set(json.loads(answer or "[]"))
+        if not self.reads.standalone:
+            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window))
+            bookings |= {
+                seat.booking_id
+                for seat in others
+                if seat.booking_id and seat.table_id == block.table_id and seat.window.overlaps(block.window)
+            }
+        return tuple(sorted(bookings))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[bool]:
+        """See `AssignmentStore.unblock`."""
+        facts: dict[str, Any] = {
+            "id": block.id,
+            "restaurant_id": block.restaurant_id,
+            "events": list(map(event_facts, events)),
+            "now": self.reads.now(),
+            "standalone": self.reads.standalone,
+        }
+        if not self.reads.standalone:
+            try:
+                venue = yield from self.reads.venue(block.restaurant_id)
+                facts["policies"] = {venue.id: json.loads(policy_text(venue.policy))}
+            except VenueNotFoundError:
+                pass  # Whoever waits there is woken: a needless attempt is the least of it.
+        [(ended,)] = yield self.reads.ask(UNBLOCK, document(facts), commits=lands)
+        return bool(ended)
+
+    # -- The rest -------------------------------------------------------------------------------------------------
+
+    def tell(self, events: Sequence[Event]) -> Work[None]:
+        """Write events that no commit carries."""
+        yield self.reads.ask(TELL, document(list(map(event_facts, events))))
+
+    def due(self, limit: int) -> Work[tuple[Due, ...]]:
+        """See `AssignmentStore.due`."""
+        claim: dt.timedelta = CLAIM
+        [(answer,)] = yield self.reads.ask(DUE, self.reads.now(), claim, max(limit, 0))
+        return tuple(
+            Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
+            for booking_id, restaurant_id, deliveries in json.loads(answer or "[]")
+        )
+
+
+def _refusal(found: dict[str, Any]) -> Exception:
+    if "contested" in found:
+        return TableConflictError(tuple(found["contested"]))
+    if "generation" in found:
+        return StaleRolloutError(found["expected"], found["generation"])
+    return StaleRecordError(found["stale"], found["what"])

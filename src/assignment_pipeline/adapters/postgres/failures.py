@@ -1,0 +1,92 @@
+"""What the driver's errors mean."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import conninfo as conninfos
+from psycopg import errors
+
+from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
+
+_COLLIDED = frozenset({"40001", "40P01"})  # Serialization failures and deadlocks.
+_CONTENDED = _COLLIDED | frozenset(
+    {
+        "23505",  # unique_violation: someone else, at another restaurant, was first with that booking
+        "23P01",  # exclusion_violation: someone took a table without the restaurant's lock
+    }
+)
+_LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})  # The server ends the session.
+_GONE = ("08", "40003")  # The connection is, or the answer.
+_MISSING = frozenset({"42P01", "42703", "42883", "3F000"})  # Tables, columns, functions, schemas.
+_UNAVAILABLE = ("53", "57", "58", "25006", "42501", "55P03", "XX")
+_ISOLATION = "AP001"
+
+
+class AgainError(Exception):
+    """
+    Nothing was written, and the same may be tried again from its beginning.
+
+    Attributes:
+        error: What the caller is told if that is no use either.
+
+        lost: Whether the connection is gone.
+    """
+
+    def __init__(self, error: Exception, *, lost: bool) -> None:
+        super().__init__(error)
+        self.error = error
+        self.lost = lost
+
+
+def place_of(conninfo: str) -> str:
+    """The database that *conninfo* names, without a password, for people to read."""
+    facts = conninfos.conninfo_to_dict(conninfo)
+    host = facts.get("host") or facts.get("hostaddr") or "localhost"
+    port = f":{facts['port']}" if facts.get("port") else ""
+    return f"postgresql://{host}{port}/{facts.get('dbname') or ''}"
+
+
+def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool) -> Exception:
+    """
+    What our own statement in *where* met.
+
+    Everything that is not about the state of the database is a programming error, and comes back as it is.
+
+    Args:
+        error: What the driver raised.
+
+        where: The database.
+
+        closed: Whether the connection is closed since.
+
+        commits: Whether the statement lands by itself, so that with its answer it is lost whether it has.
+    """
+    state = error.sqlstate or ""
+    detail = (str(error) or type(error).__name__).strip().splitlines()[0]
+    found: Exception = error
+    if closed or state in _LOST or state.startswith(_GONE):
+        unavailable = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=True)
+        found = CommitUnknownError(f"{where}: {detail}") if commits else unavailable
+    elif state in _CONTENDED:
+        found = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=False)
+    elif state in _MISSING:
+        found = SchemaMismatchError(where, "all tables and functions of the schema", detail)
+    elif state == _ISOLATION:
+        found = ValueError(f"connection: expected transactions at READ COMMITTED, got {error.diag.message_detail}")
+    elif state.startswith(_UNAVAILABLE) or (not state and isinstance(error, errors.OperationalError)):
+        found = StoreUnavailableError(f"{where}: {detail}")
+    if found is not error:
+        found.__cause__ = error
+    return found
+
+
+def translate_from_host(error: psycopg.Error, where: str, *, closed: bool) -> Exception:
+    """
+    What host code met inside our transaction: that is the host's to raise.
+
+    Unless the connection went away under it, or the whole transaction has to be tried again.
+    """
+    state = error.sqlstate or ""
+    if closed or state in _LOST:
+        return translate(error, where, closed=True, commits=False)
+    return AgainError(error, lost=False) if state in _COLLIDED else error

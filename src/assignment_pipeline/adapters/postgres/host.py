@@ -1,0 +1,282 @@
+"""A host that keeps its bookings and venues in tables of ours."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+
+from assignment_pipeline.adapters.postgres.codec import (
+    booking_facts,
+    booking_of,
+    document,
+    text_of,
+    venue_of,
+)
+from assignment_pipeline.adapters.postgres.schema import SCHEMA, named
+from assignment_pipeline.adapters.postgres.work import Statement, Work, arun, run
+from assignment_pipeline.adapters.sqlite.codec import policy_text
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import Clock, Occupied
+
+T = TypeVar("T")
+
+FIND_BOOKING = "SELECT to_json(d)::text FROM assignment_pipeline.booking_documents d WHERE id = %s"
+
+# Whoever was enqueued has a state; the store leaves out any others that have a record.
+UNASSIGNED = """
+SELECT to_json(d)::text FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
+WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
+ORDER BY b.start_at, b.id LIMIT %s
+"""
+
+# A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
+PUT_BOOKING = """
+INSERT INTO assignment_pipeline.bookings AS b
+    (id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status, created_at)
+SELECT id, restaurant_id, party_size, start_at, end_at, seating, zone, accessible, status, %s
+FROM jsonb_to_record(%s) AS n(
+    id text, restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
+    zone text, accessible boolean, status text
+)
+ON CONFLICT (id) DO UPDATE SET
+    restaurant_id = excluded.restaurant_id, party_size = excluded.party_size, start_at = excluded.start_at,
+    end_at = excluded.end_at, seating_preference = excluded.seating_preference, zone = excluded.zone,
+    accessible = excluded.accessible,
+    status = CASE
+        WHEN excluded.status = 'pending'
+            AND EXISTS (SELECT FROM assignment_pipeline.assignment_records r WHERE r.booking_id = excluded.id)
+        THEN b.status ELSE excluded.status END
+"""
+
+TELL_BOOKING = """
+UPDATE assignment_pipeline.bookings SET assignment_state = %s, assignment_state_version = %s, assignment_strategy = %s,
+    status = coalesce(%s, status)
+WHERE id = %s RETURNING id
+"""
+
+FIND_VERSION = "SELECT version FROM assignment_pipeline.restaurants WHERE id = %s"
+
+FIND_VENUE = "SELECT to_json(v)::text FROM assignment_pipeline.venue_documents v WHERE id = %s"
+
+PUT_VENUE = """
+INSERT INTO assignment_pipeline.restaurants (id, timezone, policy, version) VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET
+    timezone = excluded.timezone, policy = excluded.policy, version = excluded.version
+"""
+
+CLEAR_FLOOR = (
+    "DELETE FROM assignment_pipeline.table_inventory WHERE restaurant_id = %s",
+    "DELETE FROM assignment_pipeline.table_adjacencies WHERE restaurant_id = %s",
+    "DELETE FROM assignment_pipeline.table_combinations WHERE restaurant_id = %s",
+)
+
+# Each table's rows as one JSON document: one statement, however many there are.
+PUT_FLOOR = tuple(
+    f"INSERT INTO assignment_pipeline.{table}"  # noqa: S608 - the names are ours
+    f" SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.{table}, %s)"
+    for table in ("table_inventory", "table_adjacencies", "table_combinations")
+)
+
+
+class _Standalone:
+    """What both hosts are made of."""
+
+    def __init__(self, clock: Clock | None = None, *, schema: str = SCHEMA) -> None:
+        self._clock = clock or SystemClock()
+        self._schema = schema
+
+    def _ask(self, text: str, *values: Any) -> Statement:
+        return Statement(named(text, self._schema), values)
+
+    def _booking(self, booking_id: str) -> Work[Booking | None]:
+        rows = yield self._ask(FIND_BOOKING, booking_id)
+        return booking_of(json.loads(rows[0][0])) if rows else None
+
+    def _venue(self, restaurant_id: str, known_version: str | None) -> Work[Venue | None]:
+        rows = yield self._ask(FIND_VERSION, restaurant_id)
+        if not rows:
+            raise VenueNotFoundError(restaurant_id)
+        if rows[0][0] == known_version:
+            return None
+        [(answer,)] = yield self._ask(FIND_VENUE, restaurant_id)
+        return venue_of(json.loads(answer))
+
+    def _unassigned(self, since: dt.datetime, limit: int) -> Work[list[Booking]]:
+        rows = yield self._ask(UNASSIGNED, text_of(since), limit)
+        return [booking for (row,) in rows if (booking := booking_of(json.loads(row)))]
+
+    def _reflect(self, changes: Sequence[AssignmentChange]) -> Work[None]:
+        for change in changes:
+            record = change.record
+            facts = (record.state.value, record.version, record.strategy, change.guest_status, record.booking_id)
+            if not (yield self._ask(TELL_BOOKING, *facts)) and record.booking is not None:
+                yield from self._put_booking(record.booking)
+                yield self._ask(TELL_BOOKING, *facts)
+
+    def _put_booking(self, booking: Booking) -> Work[None]:
+        created_at = text_of(self._clock.now())
+        yield self._ask(PUT_BOOKING, created_at, document(booking_facts(booking)))
+
+    def _put_venue(self, venue: Venue) -> Work[None]:
+        yield self._ask(PUT_VENUE, venue.id, venue.timezone, policy_text(venue.policy), venue.version)
+        for statement in CLEAR_FLOOR:
+            yield self._ask(statement, venue.id)
+        for statement, rows in zip(PUT_FLOOR, _floor_rows(venue), strict=True):
+            if rows:
+                yield self._ask(statement, document(rows))
+
+
+class StandaloneHost(_Standalone):
+    """
+    A `Host` over the tables that ``init(conninfo, standalone=True)`` makes.
+
+    Every commit of the store is reflected in ``bookings``: the assignment's state, and what
+    that means to the guest. Nobody but the pipeline seats anyone here. The store reads and writes these tables in its
+    own statements, which costs no round trip; a subclass is asked as any host is.
+
+    Args:
+        clock: What bookings say they were created by.
+
+        schema: The schema that the tables are in.
+    """
+
+    def booking(self, connection: psycopg.Connection[Any], booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        return _do(self._booking(booking_id), connection)
+
+    def venue(self, connection: psycopg.Connection[Any], restaurant_id: str, known_version: str | None) -> Venue | None:
+        """See `Host.venue`."""
+        return _do(self._venue(restaurant_id, known_version), connection)
+
+    def occupied(
+        self,
+        connection: psycopg.Connection[Any],  # noqa: ARG002
+        restaurant_id: str,  # noqa: ARG002
+        window: TimeWindow,  # noqa: ARG002
+    ) -> Iterable[Occupied]:
+        """See `Host.occupied`: there is nothing that the store does not know itself."""
+        return ()
+
+    def unassigned(self, connection: psycopg.Connection[Any], since: dt.datetime, limit: int) -> Iterable[Booking]:
+        """See `Host.unassigned`."""
+        return _do(self._unassigned(since, limit), connection)
+
+    def on_commit(self, connection: psycopg.Connection[Any], changes: Sequence[AssignmentChange]) -> None:
+        """Have bookings that were passed in, and reflect how all of them stand."""
+        _do(self._reflect(changes), connection)
+
+    def put_booking(self, connection: psycopg.Connection[Any], booking: Booking) -> None:
+        """
+        Have a booking, or change it. Use it in a transaction: `PostgresStore.write` gives you one.
+
+        A booking that the pipeline has a record of keeps its status when it comes again as pending.
+        """
+        _do(self._put_booking(booking), connection)
+
+    def put_venue(self, connection: psycopg.Connection[Any], venue: Venue) -> None:
+        """
+        Have a restaurant, or change it: afterwards it has exactly the tables of *venue*.
+
+        Use it in a transaction: `PostgresStore.write` gives you one.
+        """
+        _do(self._put_venue(venue), connection)
+
+
+class AsyncStandaloneHost(_Standalone):
+    """`StandaloneHost`, for `AsyncPostgresStore`."""
+
+    async def booking(self, connection: psycopg.AsyncConnection[Any], booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        return await _ado(self._booking(booking_id), connection)
+
+    async def venue(
+        self, connection: psycopg.AsyncConnection[Any], restaurant_id: str, known_version: str | None
+    ) -> Venue | None:
+        """See `Host.venue`."""
+        return await _ado(self._venue(restaurant_id, known_version), connection)
+
+    async def occupied(
+        self,
+        connection: psycopg.AsyncConnection[Any],  # noqa: ARG002
+        restaurant_id: str,  # noqa: ARG002
+        window: TimeWindow,  # noqa: ARG002
+    ) -> Iterable[Occupied]:
+        """See `StandaloneHost.occupied`."""
+        return ()
+
+    async def unassigned(
+        self, connection: psycopg.AsyncConnection[Any], since: dt.datetime, limit: int
+    ) -> Iterable[Booking]:
+        """See `Host.unassigned`."""
+        return await _ado(self._unassigned(since, limit), connection)
+
+    async def on_commit(self, connection: psycopg.AsyncConnection[Any], changes: Sequence[AssignmentChange]) -> None:
+        """See `StandaloneHost.on_commit`."""
+        await _ado(self._reflect(changes), connection)
+
+    async def put_booking(self, connection: psycopg.AsyncConnection[Any], booking: Booking) -> None:
+        """See `StandaloneHost.put_booking`."""
+        await _ado(self._put_booking(booking), connection)
+
+    async def put_venue(self, connection: psycopg.AsyncConnection[Any], venue: Venue) -> None:
+        """See `StandaloneHost.put_venue`."""
+        await _ado(self._put_venue(venue), connection)
+
+
+def is_ours(host: object) -> bool:
+    """Whether our own functions can see to all that *host* does."""
+    return type(host) in {StandaloneHost, AsyncStandaloneHost}
+
+
+def _do(work: Work[T], connection: psycopg.Connection[Any]) -> T:
+    return run(work, connection, None)
+
+
+async def _ado(work: Work[T], connection: psycopg.AsyncConnection[Any]) -> T:
+    return await arun(work, connection, None)
+
+
+def _floor_rows(venue: Venue) -> tuple[list[dict[str, Any]], ...]:
+    floor = venue.floor
+    tables = [
+        {
+            "restaurant_id": venue.id,
+            "id": table.id,
+            "position": position,
+            "capacity": table.capacity,
+            "min_party_size": table.min_party_size,
+            "max_party_size": table.max_party_size,
+            "zone": table.zone,
+            "seating": table.seating.value,
+            "accessible": table.accessible,
+            "active": table.active,
+            "priority": table.priority,
+            "tags": sorted(table.tags),
+        }
+        for position, table in enumerate(floor.tables)
+    ]
+    pairs = sorted(sorted(pair) for pair in floor.adjacent)
+    adjacent = [{"restaurant_id": venue.id, "table_a": one, "table_b": other} for one, other in pairs]
+    combinations = [
+        {
+            "restaurant_id": venue.id,
+            "id": one.id,
+            "position": position,
+            "tables": one.tables,
+            "capacity": one.capacity,
+            "min_party_size": one.min_party_size,
+            "max_party_size": one.max_party_size,
+            "priority": one.priority,
+        }
+        for position, one in enumerate(floor.combinations)
+    ]
+    return tables, adjacent, combinations

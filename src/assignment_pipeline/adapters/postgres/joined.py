@@ -1,0 +1,118 @@
+"""The store inside a transaction of the host's."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from assignment_pipeline.adapters.postgres.failures import AgainError
+from assignment_pipeline.adapters.postgres.work import Work, in_savepoint, run
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.ports import AssignmentContext, Due, LoadQuery, RecordPage, RecordQuery
+
+if TYPE_CHECKING:
+    from assignment_pipeline.adapters.postgres.store import StoreWork
+
+T = TypeVar("T")
+
+TRIES = 3
+
+
+class JoinedStore:
+    """
+    An `AssignmentStore` on a connection whose transaction is the host's. Made by `PostgresStore.joined`.
+
+    What it writes lands when the host commits. A call that raises leaves nothing of itself behind, and
+    the host's transaction as it was.
+    """
+
+    inline = True
+
+    def __init__(self, connection: psycopg.Connection[Any], work: StoreWork, where: str) -> None:
+        self._connection = connection
+        self._work = work
+        self._where = where
+
+    def _read(self, work: Work[T]) -> T:
+        _require_transaction(self._connection)
+        try:
+            return run(work, self._connection, self._where)
+        except AgainError as again:
+            raise again.error from again.__cause__
+
+    def _write(self, begin: Callable[[], Work[T]]) -> T:
+        _require_transaction(self._connection)
+        for tried in itertools.count(1):
+            try:
+                return run(in_savepoint(begin()), self._connection, self._where)
+            except AgainError as again:
+                if again.lost or tried == TRIES:
+                    raise again.error from again.__cause__
+        raise AssertionError  # pragma: no cover - it counts for ever
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._read(self._work.reads.load(query))
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:
+        """See `AssignmentStore.knows`."""
+        return self._read(self._work.reads.knows(restaurant_id, change_id))
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return self._read(self._work.reads.records(query))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self._read(self._work.reads.history(booking_id))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self._read(self._work.reads.booking(booking_id))
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return self._read(self._work.reads.unassigned(since, limit))
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        return self._read(self._work.reads.blocked(restaurant_id, since))
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`."""
+        self._write(lambda: self._work.check(self._where))
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`; it lands with the host's transaction."""
+        self._write(lambda: self._work.commits.commit(changes, lands=False))
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`; it lands with the host's transaction."""
+        return self._write(lambda: self._work.commits.block(block, events, lands=False))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`; it lands with the host's transaction."""
+        return self._write(lambda: self._work.commits.unblock(block, events, lands=False))
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        return self._write(lambda: self._work.commits.due(limit))
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`; they land with the host's transaction."""
+        self._write(lambda: self._work.commits.tell(events))
+
+
+def _require_transaction(connection: psycopg.Connection[Any]) -> None:
+    # psycopg begins a transaction by itself with the first statement, unless it is told not to.
+    if connection.info.transaction_status is TransactionStatus.IDLE and connection.autocommit:
+        msg = "connection: expected one with a transaction open, such as after BEGIN, got one in autocommit mode"
+        raise ValueError(msg)

@@ -1,0 +1,289 @@
+"""What the store reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.adapters.postgres.codec import (
+    block_of,
+    booking_of,
+    document,
+    moment_of,
+    occupied_of,
+    optional_text_of,
+    record_of,
+    state_change_of,
+    text_of,
+    venue_of,
+    window_of,
+)
+from assignment_pipeline.adapters.postgres.host import FIND_BOOKING
+from assignment_pipeline.adapters.postgres.schema import named
+from assignment_pipeline.adapters.postgres.venues import Venues
+from assignment_pipeline.adapters.postgres.work import Call, Statement, Work
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import AssignmentContext, Clock, Host, LoadQuery, Occupied, RecordPage, RecordQuery
+
+LOAD = "SELECT assignment_pipeline.load(%s)"
+
+TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
+
+KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
+
+PAGE = "SELECT assignment_pipeline.page(%s)"
+
+HISTORY = """
+SELECT json_agg(steps)::text FROM (
+    SELECT version, from_state, to_state, "trigger", reason, actor, tables, created_at
+    FROM assignment_pipeline.booking_assignment_state_history WHERE booking_id = %s ORDER BY version
+) AS steps
+"""
+
+BLOCKS = """
+SELECT json_agg(blocks)::text FROM (
+    SELECT * FROM assignment_pipeline.table_blocks
+    WHERE restaurant_id = %s AND end_at > %s ORDER BY start_at, id
+) AS blocks
+"""
+
+UNASSIGNED = """
+SELECT json_agg(pending)::text FROM (
+    SELECT d.* FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
+    WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
+        AND NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records r WHERE r.booking_id = b.id)
+    ORDER BY b.start_at, b.id LIMIT %s
+) AS pending
+"""
+
+WITHOUT_RECORD = """
+SELECT value FROM jsonb_array_elements_text(%s) AS value
+WHERE NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records WHERE booking_id = value)
+"""
+
+_REACH_MINUTES = NEAREST_RANGE // dt.timedelta(minutes=1)
+
+
+@attrs.frozen(eq=False)
+class Reads:
+    """
+    The reading half of the store.
+
+    Attributes:
+        host: The host's side.
+
+        standalone: Whether that is our own, whose rows our functions read themselves.
+
+        clock: The store's clock; None for the server's.
+
+        schema: The schema that everything is in.
+
+        venues: The venues that were asked for last.
+    """
+
+    host: Host | Any
+    standalone: bool
+    clock: Clock | None
+    schema: str
+    venues: Venues = attrs.field(factory=Venues)
+
+    def ask(self, text: str, *values: Any, commits: bool = False) -> Statement:
+        """A statement with the names of our schema."""
+        return Statement(named(text, self.schema), values, commits)
+
+    def now(self) -> str | None:
+        """The time that the database is to go by; None for its own."""
+        return None if self.clock is None else text_of(self.clock.now())
+
+    # -- Planning -------------------------------------------------------------------------------------------------
+
+    def load(self, query: LoadQuery) -> Work[AssignmentContext | None]:
+        """See `AssignmentStore.load`."""
+        venue = None if self.standalone else (yield from self.venue(query.restaurant_id))
+        known = self.venues.known(query.restaurant_id)
+        [(answer,)] = yield self.ask(LOAD, document(self._question(query, known)))
+        found = json.loads(answer)
+        if venue is None:
+            venue = self._venue(query.restaurant_id, known, found["venue"])
+        records = self._records(query, venue, found["records"] or ())
+        bookings = yield from self._bookings(query, records, found)
+        if any(key not in records and key not in bookings for key in query.booking_ids):
+            return None
+        taken = yield from self._taken(query, venue, records, bookings, found)
+        return AssignmentContext(
+            now=moment_of(found["now"]),
+            generation=found["generation"],
+            venue=venue,
+            records=records,
+            bookings=bookings,
+            taken=tuple(taken),
+        )
+
+    def _question(self, query: LoadQuery, known: Venue | None) -> dict[str, Any]:
+        given = {booking.id for booking in query.bookings}
+        return {
+            "restaurant_id": query.restaurant_id,
+            "standalone": self.standalone,
+            "now": self.now(),
+            "known_version": known.version if known else None,
+            "ids": query.ids,
+            "given": [
+                {
+                    "start_at": text_of(booking.start_at),
+                    "end_at": optional_text_of(booking.end_at),
+                    "party_size": booking.party_size,
+                }
+                for booking in query.bookings
+            ],
+            "named": [key for key in query.booking_ids if key not in given],
+            "day_start": text_of(query.day.start) if query.day else None,
+            "day_end": text_of(query.day.end) if query.day else None,
+            "reach_minutes": _REACH_MINUTES,
+        }
+
+    def _venue(self, restaurant_id: str, known: Venue | None, found: Any) -> Venue:
+        if found is None:
+            raise VenueNotFoundError(restaurant_id)
+        if known is not None and found == known.version:
+            return known
+        venue = venue_of(found)
+        self.venues.keep(venue)
+        return venue
+
+    @staticmethod
+    def _records(query: LoadQuery, venue: Venue, rows: Iterable[Any]) -> dict[str, AssignmentRecord]:
+        ids = set(query.ids)
+        records = {row["booking_id"]: record_of(row) for row in rows}
+        return {key: record for key, record in records.items() if key in ids or query.is_of_day(venue, record)}
+
+    def _bookings(self, query: LoadQuery, records: dict[str, AssignmentRecord], found: Any) -> Work[dict[str, Booking]]:
+        bookings: dict[str, Booking] = {}
+        wanted = {*query.ids, *records}
+        if self.standalone:
+            for row in found["bookings"] or ():
+                if row["id"] in wanted:
+                    bookings[row["id"]] = booking_of(row)  # type: ignore[assignment]
+        else:
+            for key in sorted(wanted):
+                booking = yield Call(self.host.booking, (key,))
+                if booking is not None:
+                    bookings[key] = booking
+        return bookings
+
+    def _taken(
+        self,
+        query: LoadQuery,
+        venue: Venue,
+        records: dict[str, AssignmentRecord],
+        bookings: dict[str, Booking],
+        found: Any,
+    ) -> Work[list[Occupied]]:
+        window = query.window(venue, records, bookings)
+        if window is None:
+            return []
+        if self.standalone:
+            return list(_seats_and_blocks(found["taken"]))
+        times = (text_of(window.start), text_of(window.end))
+        [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
+        others = yield Call(self.host.occupied, (venue.id, window))
+        unmovable = (attrs.evolve(one, movable=False) if one.movable else one for one in others)
+        return [*_seats_and_blocks(json.loads(answer)), *unmovable]
+
+    def venue(self, restaurant_id: str) -> Work[Venue]:
+        """
+        The host's venue, as the transaction sees it.
+
+        Raises:
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        known = self.venues.known(restaurant_id)
+        venue = (yield Call(self.host.venue, (restaurant_id, known.version if known else None))) or known
+        if venue is None:  # Only a host that takes None for a version would say so.
+            raise VenueNotFoundError(restaurant_id)
+        found: Venue = venue
+        self.venues.keep(found)
+        return found
+
+    # -- Looking up -----------------------------------------------------------------------------------------------
+
+    def knows(self, restaurant_id: str, change_id: str) -> Work[bool]:
+        """See `AssignmentStore.knows`."""
+        [(landed,)] = yield self.ask(KNOWS, restaurant_id, change_id)
+        return bool(landed)
+
+    def records(self, query: RecordQuery) -> Work[RecordPage]:
+        """See `AssignmentStore.records`."""
+        limit = max(query.limit, 0)
+        facts = {
+            "now": self.now(),
+            "restaurant_id": query.restaurant_id,
+            "states": [state.value for state in query.states],
+            "booking_ids": query.booking_ids,
+            "after": query.after,
+            "limit": limit + 1,
+        }
+        [(answer,)] = yield self.ask(PAGE, document(facts))
+        now, rows = json.loads(answer)
+        found = [record_of(row) for row in rows or ()]
+        page = tuple(found[:limit])
+        more = page[-1].booking_id if page and len(found) > limit else None
+        return RecordPage(now=moment_of(now), records=page, next=more)
+
+    def history(self, booking_id: str) -> Work[tuple[StateChange, ...]]:
+        """See `AssignmentStore.history`."""
+        [(answer,)] = yield self.ask(HISTORY, booking_id)
+        return tuple(map(state_change_of, json.loads(answer or "[]")))
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> Work[tuple[TableBlock, ...]]:
+        """See `AssignmentStore.blocked`."""
+        [(answer,)] = yield self.ask(BLOCKS, restaurant_id, text_of(since))
+        return tuple(map(block_of, json.loads(answer or "[]")))
+
+    def booking(self, booking_id: str) -> Work[Booking | None]:
+        """See `AssignmentStore.booking`."""
+        if not self.standalone:
+            found: Booking | None = yield Call(self.host.booking, (booking_id,))
+            return found
+        rows = yield self.ask(FIND_BOOKING, booking_id)
+        return booking_of(json.loads(rows[0][0])) if rows else None
+
+    def unassigned(self, since: dt.datetime, limit: int) -> Work[tuple[Booking, ...]]:
+        """
+        See `AssignmentStore.unassigned`.
+
+        A host may not know which bookings have a record: it is asked for ever more until
+        enough of them have none, or it has no more.
+        """
+        if self.standalone:
+            [(answer,)] = yield self.ask(UNASSIGNED, text_of(since), max(limit, 0))
+            return tuple(map(booking_of, json.loads(answer or "[]")))  # type: ignore[arg-type]
+        asked = limit
+        seen = -1
+        while limit > 0:
+            pending = list((yield Call(self.host.unassigned, (since, asked))))
+            ids = document([booking.id for booking in pending])
+            without = {row[0] for row in (yield self.ask(WITHOUT_RECORD, ids))}
+            found = [booking for booking in pending if booking.id in without]
+            if len(found) >= limit or len(pending) < asked or len(pending) <= seen:
+                return tuple(found[:limit])
+            seen = len(pending)
+            asked *= 2
+        return ()
+
+
+def _seats_and_blocks(taken: Any) -> Iterator[Occupied]:
+    if taken is None:
+        return
+    seats, blocks = taken
+    for seat in seats or ():
+        yield occupied_of(*seat)
+    for table_id, start, end, reason in blocks or ():
+        yield Occupied(table_id=table_id, window=window_of(start, end), reason=reason)

@@ -1,0 +1,370 @@
+-- What the store writes. A function that is not STABLE sees, in each of its statements, what had landed by then:
+-- what is read behind a lock is not older than the lock.
+
+-- Wait for whatever commit of these restaurants is in flight, and keep others waiting until this transaction ends.
+-- They are taken in one order, so that no two commits wait for each other. A change of the rollout takes the lock
+-- exclusively that all commits share: once it has it, none that began under the former generation can land.
+-- The two numbers are "assi" and "pipe" as text; they keep off locks of the host's own.
+CREATE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'isolation' USING ERRCODE = 'AP001', DETAIL = current_setting('transaction_isolation');
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(1634956137, 1885958245);
+    PERFORM pg_advisory_xact_lock(id)
+    FROM (SELECT DISTINCT hashtextextended(value, 1634956137) AS id FROM jsonb_array_elements_text(restaurants) ORDER BY 1) AS keys;
+END
+$$;
+
+-- The same for a commit that asks a host: lock, and name the restaurants that the changes take from or give to.
+CREATE FUNCTION assignment_pipeline.begin_commit(restaurants jsonb, ids jsonb) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+BEGIN
+    PERFORM assignment_pipeline.lock_restaurants(restaurants);
+    RETURN (
+        SELECT json_agg(restaurant_id) FROM (
+            SELECT jsonb_array_elements_text(restaurants) AS restaurant_id
+            UNION
+            SELECT restaurant_id FROM assignment_pipeline.assignment_records
+            WHERE booking_id IN (SELECT jsonb_array_elements_text(ids))
+        ) AS concerned
+    );
+END
+$$;
+
+-- For how long a booking keeps its tables from others; always, where no policy says.
+CREATE FUNCTION assignment_pipeline.blocked_span(booking jsonb, policy jsonb) RETURNS tstzrange
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    start_at timestamptz := booking->>'start_at';
+    end_at timestamptz := booking->>'end_at';
+BEGIN
+    IF policy IS NULL THEN
+        RETURN '(,)';
+    END IF;
+    IF end_at IS NULL THEN
+        end_at := start_at
+            + make_interval(mins => assignment_pipeline.turn_minutes(policy, (booking->>'party_size')::integer));
+    END IF;
+    RETURN tstzrange(
+        start_at - make_interval(mins => (policy->>'pre_buffer_minutes')::integer),
+        end_at + make_interval(mins => (policy->>'post_buffer_minutes')::integer)
+    );
+END
+$$;
+
+-- Make due at once what waits, the bookings in *besides* apart, for tables that came *freed*: restaurant, start, end.
+-- The waiting are found by their start, within the longest turn and buffers of what was freed.
+CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    place record;
+BEGIN
+    FOR place IN
+        SELECT restaurant_id, min(start_at) AS earliest, max(end_at) AS latest,
+            array_agg(tstzrange(start_at, end_at)) AS spans
+        FROM jsonb_to_recordset(freed) AS f(restaurant_id text, start_at timestamptz, end_at timestamptz)
+        GROUP BY restaurant_id
+    LOOP
+        UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = moment
+        WHERE restaurant_id = place.restaurant_id
+            AND start_at > place.earliest - interval '30 hours' AND start_at < place.latest + interval '6 hours'
+            AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
+            AND (state = 'assignment_pending' OR reason IN ('infeasible', 'no_fit'))
+            AND booking_id <> ALL (besides)
+            AND assignment_pipeline.blocked_span(booking, policies->place.restaurant_id) && ANY (place.spans);
+    END LOOP;
+END
+$$;
+
+-- Events that are told; one may come twice, its id is the same then.
+CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO assignment_pipeline.observability_events
+        (id, created_at, source, event_type, severity, restaurant_id, booking_id, context)
+    SELECT * FROM jsonb_to_recordset(events) AS e(
+        id text, created_at timestamptz, source text, event_type text, severity text, restaurant_id text,
+        booking_id text, context jsonb
+    )
+    ON CONFLICT (id) DO NOTHING;
+END
+$$;
+
+-- All of the changes, or none. The answer is null, or what stood against it; nothing has been written then:
+-- {"stale": booking, "what": ...}, {"generation": found, "expected": ...} or {"contested": [tables]}.
+CREATE FUNCTION assignment_pipeline.commit(doc jsonb) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+DECLARE
+    moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
+    standalone boolean := (doc->>'standalone')::boolean;
+    ids text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'ids'));
+    in_force bigint;
+    existing text[];
+    booked text[];
+    moved_bookings text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_bookings'));
+    moved_venues text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
+    policies jsonb := doc->'policies';
+    stale record;
+    contested json;
+    freed jsonb;
+BEGIN
+    PERFORM assignment_pipeline.lock_restaurants(doc->'restaurants');
+
+    existing := ARRAY(
+        SELECT booking_id FROM assignment_pipeline.assignment_records
+        WHERE booking_id = ANY (ids) ORDER BY booking_id FOR UPDATE
+    );
+    IF standalone THEN
+        booked := ARRAY(
+            SELECT id FROM assignment_pipeline.bookings WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
+        );
+        SELECT
+            array_agg(c.booking_id) FILTER (WHERE
+                (b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating_preference, b.zone, b.accessible, b.status)
+                IS DISTINCT FROM
+                (c.restaurant, c.party_size, c.start_at, c.end_at, c.seating, c.zone, c.accessible, c.status)
+            ),
+            array_agg(c.booking_id) FILTER (WHERE v.version IS DISTINCT FROM c.venue_version)
+        INTO moved_bookings, moved_venues
+        FROM jsonb_to_recordset(doc->'changes') AS c(
+            booking_id text, restaurant_id text, planned boolean, venue_version text, restaurant text,
+            party_size integer, start_at timestamptz, end_at timestamptz, seating text, zone text, accessible boolean,
+            status text
+        )
+        LEFT JOIN assignment_pipeline.bookings b ON b.id = c.booking_id AND b.id = ANY (booked)
+        LEFT JOIN assignment_pipeline.restaurants v ON v.id = c.restaurant_id
+        WHERE c.planned;
+    END IF;
+
+    SELECT r.generation INTO in_force FROM assignment_pipeline.assignment_rollout r WHERE r.id = 1;
+    SELECT * INTO stale FROM (
+        SELECT c.booking_id, c.generation, CASE
+            WHEN r.version IS DISTINCT FROM c.expected_version THEN 'version'
+            WHEN c.stepless IS NOT NULL AND EXISTS (
+                SELECT FROM assignment_pipeline.assignment_stepless_changes s WHERE s.change_id = c.stepless
+            ) THEN 'version'
+            WHEN NOT c.planned THEN NULL
+            WHEN c.generation <> in_force THEN 'generation'
+            WHEN c.booking_id = ANY (moved_bookings) THEN 'booking'
+            WHEN c.booking_id = ANY (moved_venues) THEN 'venue'
+            WHEN r.next_attempt_at IS DISTINCT FROM c.next_attempt_at THEN 'schedule'
+            WHEN coalesce(r.pinned, false) <> c.pinned THEN 'pinned'
+        END AS what
+        FROM jsonb_to_recordset(doc->'changes') AS c(
+            booking_id text, expected_version bigint, stepless text, planned boolean, generation bigint,
+            next_attempt_at timestamptz, pinned boolean
+        )
+        LEFT JOIN assignment_pipeline.assignment_records r ON r.booking_id = c.booking_id AND r.booking_id = ANY (existing)
+    ) AS c
+    WHERE what IS NOT NULL ORDER BY c.booking_id COLLATE "C" LIMIT 1;
+    IF stale.what = 'generation' THEN
+        RETURN json_build_object('generation', in_force, 'expected', stale.generation);
+    ELSIF stale.what IS NOT NULL THEN
+        RETURN json_build_object('stale', stale.booking_id, 'what', stale.what);
+    END IF;
+
+    -- What a booking has already it does not take: only the rest of its time is looked at.
+    IF doc ? 'seats' THEN
+        SELECT json_agg(table_id ORDER BY table_id) INTO contested FROM (
+            SELECT DISTINCT n.table_id COLLATE "C" AS table_id
+            FROM (
+                SELECT s.booking_id, s.table_id, s.restaurant_id, unnest(
+                    tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id
+                        THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
+                ) AS span
+                FROM jsonb_to_recordset(doc->'seats')
+                    AS s(booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz)
+                LEFT JOIN assignment_pipeline.booking_table_assignments a
+                    ON a.booking_id = s.booking_id AND a.table_id = s.table_id
+            ) AS n
+            WHERE EXISTS (
+                SELECT FROM assignment_pipeline.booking_table_assignments a
+                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id
+                    AND a.start_at > lower(n.span) - interval '36 hours' AND a.start_at < upper(n.span)
+                    AND tstzrange(a.start_at, a.end_at) && n.span AND a.booking_id <> ALL (ids)
+            ) OR EXISTS (
+                SELECT FROM assignment_pipeline.table_blocks b
+                WHERE b.restaurant_id = n.restaurant_id AND b.end_at > lower(n.span)
+                    AND b.start_at < upper(n.span) AND b.table_id = n.table_id
+            ) OR EXISTS (
+                SELECT FROM jsonb_to_recordset(doc->'rivals') AS o(
+                    booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz
+                )
+                WHERE o.restaurant_id = n.restaurant_id AND o.table_id = n.table_id
+                    AND tstzrange(o.start_at, o.end_at) && n.span AND o.booking_id IS DISTINCT FROM n.booking_id
+            )
+        ) AS tables;
+        IF contested IS NOT NULL THEN
+            RETURN json_build_object('contested', contested);
+        END IF;
+    END IF;
+
+    -- All that is given up is free before anything is taken. A new record is inserted, and an old one is updated: who
+    -- was faster at another restaurant, where no lock of this one helps, makes this fail, and it is tried again.
+    IF existing <> '{}' THEN
+        SELECT jsonb_agg(jsonb_build_object('restaurant_id', restaurant_id, 'start_at', lower(span), 'end_at', upper(span)))
+        INTO freed
+        FROM (
+            SELECT a.restaurant_id, unnest(
+                tstzmultirange(tstzrange(a.start_at, a.end_at)) - CASE WHEN s.booking_id IS NULL
+                    THEN '{}' ELSE tstzmultirange(tstzrange(s.start_at, s.end_at)) END
+            ) AS span
+            FROM assignment_pipeline.booking_table_assignments a
+            LEFT JOIN jsonb_to_recordset(doc->'seats')
+                AS s(booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz)
+                ON a.booking_id = s.booking_id AND a.table_id = s.table_id AND a.restaurant_id = s.restaurant_id
+            WHERE a.booking_id = ANY (existing)
+        ) AS given_up;
+        DELETE FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (existing);
+        UPDATE assignment_pipeline.assignment_records r SET
+            restaurant_id = n.restaurant_id, owner = n.owner, state = n.state, version = n.version,
+            strategy = n.strategy, attempts = n.attempts, retries = n.retries, deliveries = n.deliveries,
+            holds = n.holds, next_attempt_at = n.next_attempt_at, pinned = n.pinned, reason = n.reason,
+            booking = n.booking, start_at = n.start_at, updated_at = moment
+        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+        WHERE r.booking_id = n.booking_id AND r.booking_id = ANY (existing);
+    END IF;
+    IF cardinality(existing) < cardinality(ids) THEN
+        INSERT INTO assignment_pipeline.assignment_records (
+            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
+            next_attempt_at, pinned, reason, booking, start_at, created_at, updated_at
+        )
+        SELECT
+            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
+            next_attempt_at, pinned, reason, booking, start_at, moment, moment
+        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records')
+        WHERE booking_id <> ALL (existing);
+    END IF;
+    IF doc ? 'seats' THEN
+        INSERT INTO assignment_pipeline.booking_table_assignments
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats')
+        ORDER BY table_id, start_at;
+    END IF;
+    IF doc ? 'steps' THEN
+        INSERT INTO assignment_pipeline.booking_assignment_state_history
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_state_history, doc->'steps');
+    END IF;
+    IF doc ? 'stepless' THEN
+        INSERT INTO assignment_pipeline.assignment_stepless_changes (change_id, booking_id, created_at)
+        SELECT change_id, booking_id, moment
+        FROM jsonb_to_recordset(doc->'stepless') AS s(change_id text, booking_id text);
+    END IF;
+    IF doc ? 'attempts' THEN
+        INSERT INTO assignment_pipeline.booking_assignment_attempts
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts');
+    END IF;
+    IF doc ? 'events' THEN
+        PERFORM assignment_pipeline.tell(doc->'events');
+    END IF;
+
+    IF freed IS NOT NULL THEN
+        IF standalone THEN
+            policies := (
+                SELECT jsonb_object_agg(id, policy) FROM assignment_pipeline.restaurants
+                WHERE id IN (SELECT place->>'restaurant_id' FROM jsonb_array_elements(freed) AS place)
+            );
+        END IF;
+        PERFORM assignment_pipeline.wake(freed, ids, policies, moment);
+    END IF;
+
+    -- Our own bookings reflect how they stand; those that were only passed in are there from now on.
+    IF standalone THEN
+        IF booked <> '{}' THEN
+            UPDATE assignment_pipeline.bookings b SET
+                assignment_state = n.state, assignment_state_version = n.version, assignment_strategy = n.strategy,
+                status = coalesce(doc->'guest_status'->>n.booking_id, b.status)
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            WHERE b.id = n.booking_id AND b.id = ANY (booked);
+        END IF;
+        IF cardinality(booked) < cardinality(ids) THEN
+            INSERT INTO assignment_pipeline.bookings (
+                id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status,
+                assignment_state, assignment_state_version, assignment_strategy, created_at
+            )
+            SELECT
+                n.booking_id, b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating, b.zone, b.accessible,
+                coalesce(doc->'guest_status'->>n.booking_id, b.status), n.state, n.version, n.strategy, moment
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            CROSS JOIN jsonb_to_record(n.booking) AS b(
+                restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
+                zone text, accessible boolean, status text
+            )
+            WHERE n.booking IS NOT NULL AND n.booking_id <> ALL (booked);
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Claim what has been due for longest. Rows that another sweeper is claiming are skipped, not waited for.
+CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    moment timestamptz := coalesce(told, now());
+    answer text;
+BEGIN
+    WITH ready AS (
+        SELECT booking_id, next_attempt_at FROM assignment_pipeline.assignment_records
+        WHERE owner = 'pipeline' AND next_attempt_at <= moment
+        ORDER BY next_attempt_at, booking_id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE assignment_pipeline.assignment_records r
+        SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
+        FROM ready WHERE r.booking_id = ready.booking_id
+        RETURNING r.booking_id, r.restaurant_id, r.deliveries, ready.next_attempt_at AS was_due
+    )
+    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY was_due, booking_id) INTO answer
+    FROM claimed;
+    RETURN answer;
+END
+$$;
+
+-- Take a table out of service, once an id; the answer is who sits there for part of that time.
+CREATE FUNCTION assignment_pipeline.block(doc jsonb) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+DECLARE
+    one record;
+BEGIN
+    SELECT * INTO one FROM jsonb_populate_record(NULL::assignment_pipeline.table_blocks, doc->'block');
+    PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(one.restaurant_id));
+    INSERT INTO assignment_pipeline.table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, actor, created_at)
+    VALUES (
+        one.id, one.restaurant_id, one.table_id, one.start_at, one.end_at, one.reason, one.actor,
+        coalesce((doc->>'now')::timestamptz, now())
+    )
+    ON CONFLICT (id) DO NOTHING;
+    PERFORM assignment_pipeline.tell(doc->'events');
+    RETURN (
+        SELECT json_agg(booking_id) FROM assignment_pipeline.booking_table_assignments
+        WHERE restaurant_id = one.restaurant_id AND table_id = one.table_id
+            AND start_at > one.start_at - interval '36 hours' AND start_at < one.end_at AND end_at > one.start_at
+    );
+END
+$$;
+
+-- Put it back into service, and wake whom that helps; whether there was such a block.
+CREATE FUNCTION assignment_pipeline.unblock(doc jsonb) RETURNS boolean
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+DECLARE
+    moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
+    restaurant text := doc->>'restaurant_id';
+    policies jsonb := doc->'policies';
+    freed jsonb;
+BEGIN
+    PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(restaurant));
+    WITH ended AS (
+        DELETE FROM assignment_pipeline.table_blocks WHERE id = doc->>'id' AND restaurant_id = restaurant RETURNING *
+    )
+    SELECT jsonb_agg(ended) INTO freed FROM ended;
+    IF freed IS NULL THEN
+        RETURN false;
+    END IF;
+    IF (doc->>'standalone')::boolean THEN
+        policies := (SELECT jsonb_object_agg(id, policy) FROM assignment_pipeline.restaurants WHERE id = restaurant);
+    END IF;
+    PERFORM assignment_pipeline.tell(doc->'events');
+    PERFORM assignment_pipeline.wake(freed, '{}', policies, moment);
+    RETURN true;
+END
+$$;

@@ -1,0 +1,182 @@
+-- What the store reads, in one snapshot: a function that is STABLE sees what its caller's statement sees.
+-- Sequential scans are off in them, so that no statistics, or none yet, can talk the planner into reading the past.
+
+-- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, then blocks. What a booking
+-- blocks is at most a turn of 24 hours between two buffers of 6: the span index is entered 36 hours ahead.
+CREATE FUNCTION assignment_pipeline.taken(restaurant text, span_start timestamptz, span_end timestamptz)
+RETURNS json LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+BEGIN
+    RETURN json_build_array(
+        (
+            SELECT json_agg(json_build_array(table_id, start_at, end_at, booking_id, movable))
+            FROM assignment_pipeline.booking_table_assignments
+            WHERE restaurant_id = restaurant AND start_at > span_start - interval '36 hours'
+                AND start_at < span_end AND end_at > span_start
+        ),
+        (
+            SELECT json_agg(json_build_array(table_id, start_at, end_at, reason))
+            FROM assignment_pipeline.table_blocks
+            WHERE restaurant_id = restaurant AND end_at > span_start AND start_at < span_end
+        )
+    );
+END
+$$;
+
+-- What the policy makes of a booking without an end: minutes that a party of that size sits.
+CREATE FUNCTION assignment_pipeline.turn_minutes(policy jsonb, party integer) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    band jsonb;
+BEGIN
+    FOR band IN SELECT value FROM jsonb_array_elements(policy->'turn_bands') LOOP
+        EXIT WHEN party <= (band->>'up_to')::integer;
+    END LOOP;
+    RETURN (band->>'minutes')::integer;
+END
+$$;
+
+-- All that planning looks at. The answer has the time, the rollout's generation, and the records of the bookings in
+-- *ids* and of those that sit, or may wait for tables, in the time of the day; who reads it leaves out those that do
+-- not. Where the host is ours, also the venue unless it is known, bookings, and what is taken in the time to look at.
+CREATE FUNCTION assignment_pipeline.load(query jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    restaurant text := query->>'restaurant_id';
+    ids text[] := ARRAY(SELECT jsonb_array_elements_text(query->'ids'));
+    day_start timestamptz := query->>'day_start';
+    day_end timestamptz := query->>'day_end';
+    span_start timestamptz := day_start;
+    span_end timestamptz := day_end;
+    asked_start timestamptz;
+    asked_end timestamptz;
+    venue record;
+    before interval;
+    behind interval;
+    answer jsonb;
+BEGIN
+    IF (query->>'standalone')::boolean THEN
+        SELECT version, policy INTO venue FROM assignment_pipeline.restaurants WHERE id = restaurant;
+        IF NOT FOUND THEN
+            RETURN '{"venue": null}';
+        END IF;
+    END IF;
+    IF day_start IS NOT NULL THEN
+        -- Who waits has no span of its own yet: only its start is known.
+        ids := ARRAY(
+            SELECT unnest(ids)
+            UNION
+            SELECT booking_id FROM assignment_pipeline.booking_table_assignments
+            WHERE restaurant_id = restaurant AND start_at > day_start - interval '36 hours'
+                AND start_at < day_end AND end_at > day_start
+            UNION
+            SELECT booking_id FROM assignment_pipeline.assignment_records
+            WHERE restaurant_id = restaurant AND start_at >= day_start - interval '24 hours' AND start_at < day_end
+                AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
+        );
+        SELECT least(day_start, min(start_at)), greatest(day_end, max(end_at)) INTO span_start, span_end
+        FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (ids);
+    END IF;
+    IF NOT (query->>'standalone')::boolean THEN
+        RETURN json_build_object(
+            'now', coalesce((query->>'now')::timestamptz, now()),
+            'generation', (SELECT generation FROM assignment_pipeline.assignment_rollout WHERE id = 1),
+            'records', (
+                SELECT json_agg(d) FROM assignment_pipeline.record_documents d WHERE d.booking_id = ANY (ids)
+            )
+        );
+    END IF;
+    before := make_interval(mins => (venue.policy->>'pre_buffer_minutes')::integer);
+    behind := make_interval(mins => (venue.policy->>'post_buffer_minutes')::integer);
+    SELECT min(start_at), max(
+        coalesce(
+            end_at,
+            start_at + make_interval(mins => assignment_pipeline.turn_minutes(venue.policy, party_size))
+        )
+    )
+    INTO asked_start, asked_end
+    FROM (
+        SELECT * FROM jsonb_to_recordset(query->'given') AS g(start_at timestamptz, end_at timestamptz, party_size integer)
+        UNION ALL
+        SELECT start_at, end_at, party_size FROM assignment_pipeline.bookings
+        WHERE id IN (SELECT jsonb_array_elements_text(query->'named'))
+        UNION ALL
+        SELECT f.* FROM assignment_pipeline.assignment_records r
+        CROSS JOIN jsonb_to_record(r.booking) AS f(start_at timestamptz, end_at timestamptz, party_size integer)
+        WHERE r.booking_id IN (SELECT jsonb_array_elements_text(query->'named')) AND r.booking IS NOT NULL
+            AND NOT EXISTS (SELECT FROM assignment_pipeline.bookings b WHERE b.id = r.booking_id)
+    ) AS asked;
+    IF asked_start IS NOT NULL THEN
+        -- As Venue.planning_window has it: the blocked window, and as much again as a neighbour may need.
+        asked_start := asked_start - before - make_interval(mins => (query->>'reach_minutes')::integer)
+            - before - behind - make_interval(mins => (
+                SELECT max((band->>'minutes')::integer) FROM jsonb_array_elements(venue.policy->'turn_bands') AS band
+            ));
+        asked_end := asked_end + behind + make_interval(mins => (query->>'reach_minutes')::integer)
+            + before + behind + make_interval(mins => (
+                SELECT max((band->>'minutes')::integer) FROM jsonb_array_elements(venue.policy->'turn_bands') AS band
+            ));
+        span_start := least(span_start, asked_start);
+        span_end := greatest(span_end, asked_end);
+    END IF;
+    RETURN json_build_object(
+        'now', coalesce((query->>'now')::timestamptz, now()),
+        'generation', (SELECT generation FROM assignment_pipeline.assignment_rollout WHERE id = 1),
+        'venue', CASE WHEN venue.version = query->>'known_version' THEN to_json(venue.version) ELSE (
+            SELECT to_json(v) FROM assignment_pipeline.venue_documents v WHERE v.id = restaurant
+        ) END,
+        'records', (
+            SELECT json_agg(d) FROM assignment_pipeline.record_documents d WHERE d.booking_id = ANY (ids)
+        ),
+        'bookings', (SELECT json_agg(b) FROM assignment_pipeline.booking_documents b WHERE b.id = ANY (ids)),
+        'taken', CASE WHEN span_start IS NOT NULL
+            THEN assignment_pipeline.taken(restaurant, span_start, span_end)
+        END
+    );
+END
+$$;
+
+-- A page of records by booking id, with the time: by the index that fits what is asked for.
+CREATE FUNCTION assignment_pipeline.page(query jsonb) RETURNS text
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    restaurant text := query->>'restaurant_id';
+    ids text[] := ARRAY(SELECT jsonb_array_elements_text(query->'booking_ids'));
+    wanted text[] := ARRAY(SELECT jsonb_array_elements_text(query->'states'));
+    behind text := coalesce(query->>'after', '');
+    most integer := query->>'limit';
+    answer json;
+BEGIN
+    IF ids <> '{}' THEN
+        SELECT json_agg(d) INTO answer FROM (
+            SELECT * FROM assignment_pipeline.record_documents
+            WHERE booking_id = ANY (ids) AND booking_id > behind
+                AND (restaurant IS NULL OR restaurant_id = restaurant) AND (wanted = '{}' OR state = ANY (wanted))
+            ORDER BY booking_id LIMIT most
+        ) AS d;
+    ELSIF restaurant IS NOT NULL AND wanted <> '{}' THEN
+        SELECT json_agg(d) INTO answer FROM (
+            SELECT * FROM assignment_pipeline.record_documents
+            WHERE restaurant_id = restaurant AND state = ANY (wanted) AND booking_id > behind
+            ORDER BY booking_id LIMIT most
+        ) AS d;
+    ELSE
+        SELECT json_agg(d) INTO answer FROM (
+            SELECT * FROM assignment_pipeline.record_documents
+            WHERE booking_id > behind
+                AND (restaurant IS NULL OR restaurant_id = restaurant) AND (wanted = '{}' OR state = ANY (wanted))
+            ORDER BY booking_id LIMIT most
+        ) AS d;
+    END IF;
+    RETURN json_build_array(coalesce((query->>'now')::timestamptz, now()), answer);
+END
+$$;
+
+-- Whether a change has landed, asked behind whatever commit of that restaurant is still in flight.
+CREATE FUNCTION assignment_pipeline.knows(restaurant text, change text) RETURNS boolean
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+BEGIN
+    PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(restaurant));
+    RETURN EXISTS (SELECT FROM assignment_pipeline.booking_assignment_state_history WHERE change_id = change)
+        OR EXISTS (SELECT FROM assignment_pipeline.assignment_stepless_changes WHERE change_id = change);
+END
+$$;

@@ -1,0 +1,224 @@
+"""The store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import psycopg
+
+from assignment_pipeline.adapters.postgres.commits import Commits
+from assignment_pipeline.adapters.postgres.host import is_ours
+from assignment_pipeline.adapters.postgres.joined import JoinedStore
+from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
+from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
+from assignment_pipeline.adapters.postgres.unwrapping import unwrap
+from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Clock,
+    Due,
+    Host,
+    LoadQuery,
+    OnCommit,
+    RecordPage,
+    RecordQuery,
+)
+
+T = TypeVar("T")
+
+
+class StoreWork:
+    """
+    What the store does, as work that somebody else does on a connection: see `work`.
+
+    Args:
+        host: The host's side.
+
+        clock: The store's clock; None for the server's.
+
+        on_commit: The host's code inside each commit.
+
+        schema: The schema that everything is in.
+    """
+
+    def __init__(self, host: Any, clock: Clock | None, on_commit: OnCommit | None, schema: str) -> None:
+        self.reads = Reads(host, is_ours(host), clock, schema)
+        self.commits = Commits(self.reads, on_commit)
+        self._parts = (PIPELINE, STANDALONE) if self.reads.standalone else (PIPELINE,)
+
+    def check(self, where: str) -> Work[None]:
+        """See `AssignmentStore.check_schema`."""
+        return checked(self._parts, self.reads.schema, where)
+
+    def reading(self, work: Work[T]) -> Work[T]:
+        """*work*, which asks the host if that is not ours: then it takes a transaction to see one snapshot."""
+        return work if self.reads.standalone else in_snapshot(work)
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> Work[None]:
+        """A commit: one statement, unless host code has a part in it."""
+        work = self.commits.commit(changes, lands=not self.commits.asks)
+        return in_transaction(work) if self.commits.asks else work
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> Work[tuple[str, ...]]:
+        """The same, for a block."""
+        work = self.commits.block(block, events, lands=self.reads.standalone)
+        return work if self.reads.standalone else in_transaction(work)
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> Work[bool]:
+        """The same, for the end of one."""
+        work = self.commits.unblock(block, events, lands=self.reads.standalone)
+        return work if self.reads.standalone else in_transaction(work)
+
+
+class PostgresStore:
+    """
+    An `AssignmentStore` and `EventSink` in PostgreSQL, for any number of threads, processes and machines.
+
+    With a `StandaloneHost` and no ``on_commit``, a load is one statement, and so is a commit: one round trip each, and
+    one flush. Where the host has rows of its own, or code to run in a commit, that runs on the same connection, inside
+    the transaction: with a round trip for each of its questions, and three more for the transaction.
+
+    Nothing is opened before it is needed, and forked processes open their own. Close it, or use it as a context
+    manager.
+
+    Args:
+        conninfo: The database, as a URL or in libpq's ``key=value`` form. `init` has made the tables there.
+
+        host: The host's side. Its methods get a connection that is in a transaction. Where it has an
+            ``on_commit(connection, changes)`` of its own, that is called in every commit, too.
+
+        clock: The store's clock; the server's unless told otherwise, as a test may.
+
+        schema: The schema that the tables are in.
+
+        on_commit: Host code to run inside each commit.
+
+        pool_size: Connections of a process at most.
+
+        patience: How long a call waits for a connection.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        host: Host,
+        clock: Clock | None = None,
+        schema: str = SCHEMA,
+        on_commit: OnCommit | None = None,
+        pool_size: int = SIZE,
+        patience: dt.timedelta = PATIENCE,
+    ) -> None:
+        self._work = StoreWork(host, clock, on_commit, schema)
+        self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Calls that come later raise."""
+        self._pool.close()
+
+    # -- Reading --------------------------------------------------------------------------------------------------
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
+
+    def knows(self, restaurant_id: str, change_id: str) -> bool:
+        """See `AssignmentStore.knows`: it waits for the restaurant's commit lock."""
+        return self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """See `AssignmentStore.records`."""
+        return self._pool.run(lambda: self._work.reads.records(query))
+
+    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `AssignmentStore.history`."""
+        return self._pool.run(lambda: self._work.reads.history(booking_id))
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """See `AssignmentStore.booking`."""
+        return self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
+
+    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        return self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit)))
+
+    def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `AssignmentStore.blocked`."""
+        return self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
+
+    def check_schema(self) -> None:
+        """See `AssignmentStore.check_schema`."""
+        self._pool.run(lambda: self._work.check(self._pool.where))
+
+    # -- Writing --------------------------------------------------------------------------------------------------
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        self._pool.run(lambda: self._work.commit(changes))
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        return self._pool.run(lambda: self._work.block(block, events))
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        return self._pool.run(lambda: self._work.unblock(block, events))
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        """See `AssignmentStore.due`."""
+        return self._pool.run(lambda: self._work.commits.due(limit))
+
+    def emit(self, events: Sequence[Event]) -> None:
+        """See `EventSink.emit`: they are written when it returns."""
+        if events:
+            self._pool.run(lambda: self._work.commits.tell(events))
+
+    def write(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """
+        Run *work* in a transaction of its own, which it must not end; what it raises undoes it.
+
+        It is how a standalone host's own rows are written: ``store.write(lambda connection:
+        host.put_booking(connection, booking))``. It may run more than once.
+
+        Raises:
+            CommitUnknownError: The answer was lost.
+        """
+        answer: T = self._pool.run(lambda: in_transaction(calling(work)))
+        return answer
+
+    def joined(self, connection: Any) -> JoinedStore:
+        """
+        The same store inside a transaction that the host has open on *connection*.
+
+        It is for this thread, and until that transaction ends, which the host's other commits at the same restaurants
+        wait for. It never begins, commits or rolls it back.
+
+        Args:
+            connection: A psycopg connection, or what SQLAlchemy or Django wrap around one: a Session, a Connection, or
+                ``django.db.connection``. At READ COMMITTED, PostgreSQL's default.
+
+        Raises:
+            TypeError: There is no psycopg connection in it.
+        """
+        return JoinedStore(unwrap(connection, psycopg.Connection), self._work, self._pool.where)
+
+
+def calling(work: Callable[..., Any]) -> Work[Any]:
+    """The work that is one call."""
+    return (yield Call(work))

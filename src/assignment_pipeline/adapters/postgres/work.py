@@ -1,0 +1,189 @@
+"""
+What is done on a connection, written once for threads and for asyncio.
+
+A piece of work is a generator: it yields statements and calls of the host's code, and gets back what they answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from assignment_pipeline.adapters.postgres.failures import AgainError, translate, translate_from_host
+from assignment_pipeline.errors import StoreUnavailableError
+
+T = TypeVar("T")
+
+# Host code may keep our transaction waiting for so long, and no longer. LOCAL: nothing of it stays with the session.
+_BOUNDS = "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
+BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDS}"
+BEGIN_READING = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_BOUNDS}"
+
+PAUSES = (0.002, 0.01, 0.05, 0.1, 0.2)
+"""Seconds to wait, about, before the same is tried again."""
+
+
+@attrs.frozen
+class Statement:
+    """
+    One statement; its answer is all its rows.
+
+    Attributes:
+        text: The statement.
+
+        values: What its placeholders stand for.
+
+        commits: Whether it lands by itself.
+    """
+
+    text: str
+    values: Sequence[Any] = ()
+    commits: bool = False
+
+
+@attrs.frozen
+class Call:
+    """
+    A call of the host's code; its answer is what that returns.
+
+    Attributes:
+        function: It gets the connection first.
+
+        arguments: What else it gets.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+Work = Generator[Statement | Call, Any, T]
+
+
+def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -> T:
+    """
+    Do *work*, in the caller's thread.
+
+    Args:
+        work: What to do.
+
+        connection: Where to do it.
+
+        where: The database, for people to read; None leaves the driver's errors as they are.
+
+    Raises:
+        AgainError: Nothing was written, and it may be tried again.
+    """
+    cursor = connection.cursor(row_factory=tuple_row)
+    try:
+        step = next(work)
+        while True:
+            try:
+                if isinstance(step, Call):
+                    answer = step.function(connection, *step.arguments)
+                else:
+                    cursor.execute(step.text, step.values or None, prepare=False)
+                    answer = cursor.fetchall() if cursor.description else []
+            except BaseException as error:  # noqa: BLE001 - the work is told, and what it does not catch is raised
+                step = work.throw(_told(step, error, where, closed=connection.closed))
+            else:
+                step = work.send(answer)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: str | None) -> T:
+    """`run`, for asyncio: the host's code may be coroutines."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    try:
+        step = next(work)
+        while True:
+            try:
+                if isinstance(step, Call):
+                    answer = step.function(connection, *step.arguments)
+                    if inspect.isawaitable(answer):
+                        answer = await answer
+                else:
+                    await cursor.execute(step.text, step.values or None, prepare=False)
+                    answer = await cursor.fetchall() if cursor.description else []
+            except BaseException as error:  # noqa: BLE001 - as above
+                step = work.throw(_told(step, error, where, closed=connection.closed))
+            else:
+                step = work.send(answer)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+
+
+def _told(step: Statement | Call, error: BaseException, where: str | None, *, closed: bool) -> BaseException:
+    if where is None or not isinstance(error, psycopg.Error):
+        return error
+    if isinstance(step, Statement):
+        return translate(error, where, closed=closed, commits=step.commits)
+    return translate_from_host(error, where, closed=closed)
+
+
+def pauses() -> Iterator[float]:
+    """How long to wait before each of the times that something is tried again."""
+    for pause in PAUSES:
+        yield pause * random.uniform(0.5, 1.5)  # noqa: S311 - so that those who met do not meet again
+
+
+# -- Transactions -------------------------------------------------------------------------------------------------
+
+
+def in_snapshot(work: Work[T]) -> Work[T]:
+    """*work* in a transaction that only reads, and sees the database as it is at its beginning."""
+    yield Statement(BEGIN_READING)
+    answer = yield from work
+    yield Statement("COMMIT")
+    return answer
+
+
+def in_transaction(work: Work[T]) -> Work[T]:
+    """*work* in a transaction of its own."""
+    yield Statement(BEGIN)
+    answer = yield from work
+    yield Call(still_open)
+    yield Statement("COMMIT", commits=True)
+    return answer
+
+
+def in_savepoint(work: Work[T]) -> Work[T]:
+    """*work* in a transaction that somebody else has opened; if it raises, nothing of it stays."""
+    yield Statement("SAVEPOINT assignment_pipeline")
+    try:
+        answer = yield from work
+        yield Call(still_open)
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        if not (isinstance(error, AgainError) and error.lost):
+            yield Call(_undo)
+        raise
+    yield Statement("RELEASE SAVEPOINT assignment_pipeline")
+    return answer
+
+
+def still_open(connection: Any) -> None:
+    """Make sure that no host code has ended the transaction."""
+    if connection.info.transaction_status not in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        if connection.closed:
+            raise AgainError(StoreUnavailableError("the connection was closed"), lost=True)
+        msg = "code inside a transaction must not commit it or roll it back"
+        raise RuntimeError(msg)
+
+
+def _undo(connection: Any) -> Any:
+    if connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        return connection.execute(
+            "ROLLBACK TO SAVEPOINT assignment_pipeline; RELEASE SAVEPOINT assignment_pipeline", prepare=False
+        )
+    return None

