@@ -434,18 +434,3 @@ def orphans_are_left_alone() -> Patches:
         yield
 
     return [(sweep, "_enqueue_orphans", enqueue)]
-
-
-@mutant("dies-before")
-def no_second_look() -> Patches:
-    """A first refusal is not looked at again, though tables came free while it was made."""
-    sound = decide.seat
-
-    def seat(*args: Any) -> Any:
-        made = yield from sound(*args)
-        if made.outcome is not Outcome.MANUAL_REVIEW:
-            return made
-        record = attrs.evolve(made.change.record, next_attempt_at=None)
-        return attrs.evolve(made, change=attrs.evolve(made.change, record=record))
-
-    return [(module, "seat", seat) for module in (assign, reassign, sweep)]
