@@ -76,7 +76,7 @@ def test_a_full_disk_is_one_line(env, tmp_path):
 
 def test_control_c_ends_it_without_a_traceback(start, cli, made_up, day_file, problems, tmp_path):
     """With 130, and the day can go on later."""
-    document = made_up(8, 24, 200)
+    document = made_up(8, 60, 400)
     path, db = day_file(document), tmp_path / "day.sqlite3"
     process = start("assign", path, "--db", db, "--json")
     give_up = time.monotonic() + 30

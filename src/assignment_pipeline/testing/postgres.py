@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime as dt
+import functools
 import getpass
 import os
 import secrets
@@ -321,3 +323,23 @@ class PostgresBackend:
         self.reset()
         for harness in self._all:
             harness.close()
+
+
+# -- The simulator ------------------------------------------------------------------------------------------------
+
+
+def simulated(clock: Clock) -> PostgresHarness:
+    """What the simulator makes for each of its runs: ``--store assignment_pipeline.testing.postgres:simulated``."""
+    conninfo, schema = _for_this_process(), f"run_{secrets.token_hex(4)}"
+    init(conninfo, standalone=True, schema=schema)
+    made = PostgresHarness(conninfo, schema, alone=False, asynchronous=False)
+    made.begin(clock)
+    return made
+
+
+@functools.cache
+def _for_this_process() -> str:
+    """A database that goes when the process ends."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(database(stack.enter_context(server())))
