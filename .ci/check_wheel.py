@@ -10,7 +10,12 @@ from pathlib import Path
 import assignment_pipeline
 
 EXPECTED = {"assignment-pipeline", "attrs", "six", "transitions"}
-OPTIONAL = ("assignment_pipeline.cli.", "assignment_pipeline.testing", "assignment_pipeline.__main__")
+OPTIONAL = (
+    "assignment_pipeline.adapters.postgres",
+    "assignment_pipeline.cli.",
+    "assignment_pipeline.testing",
+    "assignment_pipeline.__main__",
+)
 
 installed = {distribution.name for distribution in importlib.metadata.distributions()}
 if installed != EXPECTED:
