@@ -107,7 +107,7 @@ class World:
         )
         self._know_rollout()
         self.locks: WatchedLocks = WatchedLocks(self.clock, self.offend)
-        self.engine = TableEngine(strategies)
+        self.engine = TableEngine(strategies, self.clock.monotonic)
         self.ports: dict[Port, Any] = {
             Port.STORE: self.store,
             Port.LOCKS: self.locks,
