@@ -53,6 +53,23 @@ class EventType(enum.StrEnum):
 
     RESEATED = "booking.reseated"
 
+    SHADOW_MATCH = "shadow.match"
+    SHADOW_EQUIVALENT = "shadow.equivalent"
+    SHADOW_MISMATCH = "shadow.mismatch"
+    SHADOW_LEGACY_ERROR = "shadow.legacy_error"
+    SHADOW_PIPELINE_ERROR = "shadow.pipeline_error"
+    SHADOW_BOTH_ERROR = "shadow.both_error"
+    SHADOW_TIMEOUT = "shadow.timeout"
+    SHADOW_DROPPED = "shadow.dropped"
+    SHADOW_INCOMPARABLE = "shadow.incomparable"
+
+    PHASE_CHANGED = "rollout.phase_changed"
+    GATE = "rollout.gate"
+    ALERT_FIRING = "rollout.alert_firing"
+    ALERT_RESOLVED = "rollout.alert_resolved"
+    ROLLED_BACK = "rollout.rolled_back"
+    FLAG_ERROR = "rollout.flag_error"
+
     LEGACY_SUMMARY = "auto_assign.summary"
 
 

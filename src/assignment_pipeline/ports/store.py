@@ -1,10 +1,10 @@
-"""What the pipeline needs from the outside world. Adapters implement these protocols; hosts may bring their own."""
+"""The pipeline's own records, and the transactions that guard them."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import attrs
 
@@ -13,94 +13,13 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, StateChange
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES, LegacyResult, Mode
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 
-__all__ = [
-    "CLAIM",
-    "AssignmentContext",
-    "AssignmentStore",
-    "AsyncAssignmentStore",
-    "AsyncLegacyPlanner",
-    "AsyncLockManager",
-    "Clock",
-    "Due",
-    "EventSink",
-    "FlagDecision",
-    "FlagResolver",
-    "Host",
-    "Lease",
-    "Leases",
-    "LegacyPlanner",
-    "LoadQuery",
-    "LockManager",
-    "Occupied",
-    "OnCommit",
-    "RecordPage",
-    "RecordQuery",
-    "Refused",
-    "TableBlock",
-    "Wanted",
-    "waits",
-]
-
-# -- Time ---------------------------------------------------------------------------------------------------------
-
-
-class Clock(Protocol):
-    """Where the time comes from."""
-
-    def now(self) -> dt.datetime:
-        """The time of day. Timezone-aware."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        ...
-
-
-# -- The host -----------------------------------------------------------------------------------------------------
-
-
-class Host(Protocol):
-    """
-    The application's side, read only.
-
-    Its store calls it inside its own transactions: *connection* is the store's
-    connection, so that a commit sees the host's rows as they are at that moment.
-    The in-memory store has none and hands over None. Methods must not commit, roll
-    back or wait for anything else.
-    """
-
-    def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """The booking as it stands, or None if there is none."""
-        ...
-
-    def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:
-        """
-        The restaurant's venue, or None if its version is still *known_version*.
-
-        Raises:
-            VenueNotFoundError: There is no such restaurant.
-        """
-        ...
-
-    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """What the pipeline did not write (legacy's seats, the staff's) and that overlaps *window*."""
-        ...
-
-    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:
-        """Pending bookings that start after *since* and were never enqueued, at most *limit*, soonest first."""
-        ...
-
-
 CLAIM = dt.timedelta(minutes=1)
 """For how long whoever claims a booking has it to itself: see `AssignmentStore.due`."""
-
-
-# -- The store ----------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -414,175 +333,3 @@ class AsyncAssignmentStore(Protocol):
     async def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`."""
         ...
-
-
-# -- Locks --------------------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Wanted:
-    """
-    A key to be locked.
-
-    Attributes:
-        key: Its name.
-
-        slots: How many may hold it at a time: a lock has one.
-    """
-
-    key: str
-    slots: int = attrs.field(default=1, validator=attrs.validators.ge(1))
-
-
-@attrs.frozen
-class Lease:
-    """
-    A lock held until a time.
-
-    Attributes:
-        key: What is locked.
-
-        owner: Who holds it, for people to read.
-
-        nonce: Random; what release compares, so that only the holder lets go.
-
-        expires_at: When it ends by itself, by the lock server's clock where there is one.
-    """
-
-    key: str
-    owner: str = attrs.field(eq=False)
-    nonce: str = attrs.field(eq=False, repr=False)
-    expires_at: dt.datetime = attrs.field(eq=False)
-
-
-@attrs.frozen
-class Leases:
-    """
-    All the keys that were wanted.
-
-    Attributes:
-        leases: One a key, in the order in which they were wanted.
-    """
-
-    leases: tuple[Lease, ...]
-
-
-@attrs.frozen
-class Refused:
-    """
-    None of the keys that were wanted.
-
-    Attributes:
-        key: The first that had no free slot.
-    """
-
-    key: str
-
-
-class LockManager(Protocol):
-    """
-    Exclusion between workers.
-
-    Advisory: it saves double work, it does not guard data. Implementations
-    pass `assignment_pipeline.testing.LockManagerContract`.
-    """
-
-    def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """
-        Take every key in *wanted* for *ttl* from now, or none of them. Never waits.
-
-        Returns:
-            The leases, or `Refused` with the first key that had no free slot.
-
-        Raises:
-            LockManagerUnavailableError: The lock server cannot be reached.
-        """
-        ...
-
-    def release(self, leases: Leases) -> None:
-        """
-        Let go of what is still held of *leases*; what was lost meanwhile is left alone.
-
-        Raises:
-            LockManagerUnavailableError: The lock server cannot be reached.
-        """
-        ...
-
-
-class AsyncLockManager(Protocol):
-    """`LockManager`, for asyncio: the same promises."""
-
-    async def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
-        ...
-
-    async def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
-        ...
-
-
-# -- Events, flags, legacy ----------------------------------------------------------------------------------------
-
-
-@runtime_checkable
-class EventSink(Protocol):
-    """
-    Whoever is told what happened.
-
-    A sink may raise or block: it is called behind a bounded queue, off the caller's
-    path, unless it has an attribute ``inline`` that is true because it never blocks.
-    """
-
-    def emit(self, events: Sequence[Event]) -> None:
-        """Take note of *events*, in their order. An event may come twice; its id is the same then."""
-        ...
-
-
-@attrs.frozen(kw_only=True)
-class FlagDecision:
-    """
-    What the flags say about a restaurant.
-
-    Attributes:
-        mode: What the pipeline does there.
-
-        max_parallel: Assignments at one time there, at most.
-
-        reason: The rule that decided: ``disabled``, ``excluded``, ``listed``, ``percent``, ...
-
-        source: Where the flags came from, such as ``environment``.
-
-        bucket: Where the restaurant stands in the cohorts, from 0 to 9,999; None where that did not matter.
-
-        generation: The rollout's generation that this was read under; None where no store was asked.
-    """
-
-    mode: Mode
-    max_parallel: int
-    reason: str
-    source: str
-    bucket: int | None = None
-    generation: int | None = None
-
-
-class FlagResolver(Protocol):
-    """What decides whether the pipeline is in charge of a restaurant. Never blocks, does no I/O."""
-
-    def resolve(self, restaurant_id: str) -> FlagDecision:
-        """What the flags say about that restaurant, now."""
-        ...
-
-
-LegacyPlanner = Callable[[Booking], LegacyResult]
-"""The planner being replaced. What it answers or raises passes through untouched."""
-
-AsyncLegacyPlanner = Callable[[Booking], Awaitable[LegacyResult]]
-"""The same, for asyncio."""
-
-OnCommit = Callable[[Any, Sequence[AssignmentChange]], None]
-"""
-Host code inside the store's transaction: gets its connection and what is being committed.
-
-What it raises rolls the commit back and reaches the caller. It may run more than once for one
-commit, so it has no effects outside the transaction; it must not commit or roll back.
-"""

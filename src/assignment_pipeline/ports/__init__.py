@@ -1,0 +1,50 @@
+"""What the pipeline needs from the outside world. Adapters implement these protocols; hosts may bring their own."""
+
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.ports.clock import Clock
+from assignment_pipeline.ports.events import EventSink
+from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
+from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
+from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
+from assignment_pipeline.ports.rollout import RolloutStore
+from assignment_pipeline.ports.store import (
+    CLAIM,
+    AssignmentContext,
+    AssignmentStore,
+    AsyncAssignmentStore,
+    Due,
+    LoadQuery,
+    RecordPage,
+    RecordQuery,
+    waits,
+)
+
+__all__ = [
+    "CLAIM",
+    "AssignmentContext",
+    "AssignmentStore",
+    "AsyncAssignmentStore",
+    "AsyncLegacyPlanner",
+    "AsyncLockManager",
+    "Clock",
+    "Due",
+    "EventSink",
+    "FlagDecision",
+    "FlagResolver",
+    "Host",
+    "Lease",
+    "Leases",
+    "LegacyPlanner",
+    "LoadQuery",
+    "LockManager",
+    "Occupied",
+    "OnCommit",
+    "RecordPage",
+    "RecordQuery",
+    "Refused",
+    "RolloutStore",
+    "TableBlock",
+    "Wanted",
+    "waits",
+]

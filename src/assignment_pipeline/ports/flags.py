@@ -1,0 +1,44 @@
+"""What decides whether the pipeline is in charge of a restaurant."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from assignment_pipeline.domain.result import Mode
+
+
+@attrs.frozen(kw_only=True)
+class FlagDecision:
+    """
+    What the flags say about a restaurant.
+
+    Attributes:
+        mode: What the pipeline does there.
+
+        max_parallel: Assignments at one time there, at most.
+
+        reason: The rule that decided: ``disabled``, ``excluded``, ``listed``, ``percent``, ...
+
+        source: Where the flags came from, such as ``environment``.
+
+        bucket: Where the restaurant stands in the cohorts, from 0 to 9,999; None where that did not matter.
+
+        generation: The rollout's generation that this was read under; None where no store was asked.
+    """
+
+    mode: Mode
+    max_parallel: int
+    reason: str
+    source: str
+    bucket: int | None = None
+    generation: int | None = None
+
+
+class FlagResolver(Protocol):
+    """What decides whether the pipeline is in charge of a restaurant. Never blocks, does no I/O."""
+
+    def resolve(self, restaurant_id: str) -> FlagDecision:
+        """What the flags say about that restaurant, now."""
+        ...
