@@ -26,7 +26,8 @@ from assignment_pipeline.ports import (
     LegacyPlanner,
     LockManager,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
 
 
 class Wired:
