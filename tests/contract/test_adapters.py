@@ -13,6 +13,7 @@ from assignment_pipeline.testing import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -53,4 +54,13 @@ class TestStoresAsSinks(EventSinkContract):
     @pytest.fixture
     def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
         """What has arrived."""
+        return harness.events
+
+
+class TestShadows(ShadowStoreContract):
+    """Each store keeps what shadow runs leave."""
+
+    @pytest.fixture
+    def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
+        """What it was told of."""
         return harness.events

@@ -9,6 +9,7 @@ from assignment_pipeline.testing.contracts import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "EventSinkContract",
     "FakeClock",
     "LockManagerContract",
+    "ShadowStoreContract",
     "StoreHarness",
 ]

@@ -50,6 +50,8 @@ _TABLES = (
     "observability_events",
     "table_blocks",
     "assignment_leases",
+    "assignment_shadow_bundles",
+    "assignment_shadow_cases",
     "restaurants",
     "table_inventory",
     "table_adjacencies",
