@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import importlib.metadata
+import itertools
 import json
 import platform
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, StoredCase
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
@@ -24,6 +26,9 @@ from assignment_pipeline.rollout.verdicts import Judgement, judge
 
 FORMAT = 1
 MOST_RUNNERS_UP = 3
+MOST_ITEMS = 50
+"""How much is kept of anything that the candidate makes up itself."""
+
 _PARTS = ("case", "settings", "contexts")
 
 
@@ -108,13 +113,23 @@ def _candidate(trial: Trial) -> dict[str, Any]:
         "outcome": document(result.outcome) if result else None,
         "reason": document(result.reason) if result else None,
         "error": trial.error,
-        "tables": list(trial.tables),
-        "plan": document(plan),
-        "runners_up": document(decision.runners_up[:MOST_RUNNERS_UP]) if decision else [],
-        "turned_away": document(decision.turned_away) if decision else {},
-        "faults": list(decision.faults) if decision else [],
+        "tables": list(trial.tables[:MOST_ITEMS]),
+        "plan": _plan(plan) if plan else None,
+        "runners_up": [_plan(one) for one in decision.runners_up[:MOST_RUNNERS_UP]] if decision else [],
+        "turned_away": document(_few(decision.turned_away)) if decision else {},
+        "faults": list(decision.faults[:MOST_ITEMS]) if decision else [],
         "duration_ms": round(trial.took.total_seconds() * 1000, 3),
     }
+
+
+def _plan(plan: Plan) -> Any:
+    """A plan, cut down to what any sound one has."""
+    cut = {"tables": plan.tables[:MOST_ITEMS], "parts": _few(plan.parts), "moves": plan.moves[:MOST_ITEMS]}
+    return document(attrs.evolve(plan, **cut))
+
+
+def _few(items: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(itertools.islice(items.items(), MOST_ITEMS))
 
 
 def _context_document(context: AssignmentContext, booking_id: str) -> dict[str, Any]:

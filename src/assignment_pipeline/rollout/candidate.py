@@ -164,10 +164,8 @@ def rehearse(
     result, error = None, None
     try:
         result = run(assign(Target.of(booking), settings, trigger=trigger), stage)
-        if result.reason in _SPENT:
-            error = str(result.reason)
-        else:
-            error = flaw(stage.changes, stage.contexts)
+        spent = result.reason is not None and result.reason in _SPENT
+        error = str(result.reason) if spent else flaw(stage.changes, stage.contexts)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a candidate raises is its verdict
         error = type(raised).__name__
     return Trial(

@@ -7,38 +7,39 @@ import datetime as dt
 import enum
 import functools
 import math
-import types
 import typing
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
-T = TypeVar("T")
-
 NOTHING = type(None)
 _SEVERAL = (tuple, frozenset, collections.abc.Sequence)
+_MAPPINGS = (dict, Mapping, collections.abc.Mapping)
+LONGEST_REPR = 200
+
+
+def _of_attrs(value: Any) -> dict[str, Any]:
+    return {field.name: document(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
+
+
+_WRITERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (enum.Enum, lambda value: value.value),
+    ((dt.datetime, dt.time), lambda value: value.isoformat()),
+    (Mapping, lambda value: {str(key): document(item) for key, item in value.items()}),
+    (frozenset, lambda value: sorted(map(document, value))),
+    ((list, tuple), lambda value: [document(item) for item in value]),
+    (float, lambda value: value if math.isfinite(value) else str(value)),
+    ((str, int, NOTHING), lambda value: value),
+    (object, lambda value: repr(value)[:LONGEST_REPR]),
+)
 
 
 def document(value: Any) -> Any:
     """*value* as JSON knows it. Numbers that JSON does not have become text."""
     if attrs.has(type(value)):
-        return {field.name: document(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, dt.datetime | dt.time):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): document(item) for key, item in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(map(document, value))
-    if isinstance(value, list | tuple):
-        return [document(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    return repr(value)[:200]
+        return _of_attrs(value)
+    return next(write for kind, write in _WRITERS if isinstance(value, kind))(value)
 
 
 def value_of(kind: Any, found: Any) -> Any:
@@ -54,27 +55,26 @@ def value_of(kind: Any, found: Any) -> Any:
         ValueError, TypeError, KeyError: It is none.
     """
     origin = typing.get_origin(kind)
-    if origin in (types.UnionType, typing.Union):
-        wanted = [one for one in typing.get_args(kind) if one is not NOTHING]
-        if found is None:
-            return None
-        return value_of(wanted[0], found) if len(wanted) == 1 else found
+    if origin is not None:
+        return _of_generic(origin, typing.get_args(kind), found)
+    if not isinstance(kind, type):
+        return found
+    if attrs.has(kind):
+        known = {name: of for name, of in _fields(kind).items() if name in found}
+        return kind(**{name: value_of(of, found[name]) for name, of in known.items()})
+    if issubclass(kind, dt.datetime | dt.time):
+        return kind.fromisoformat(found)
+    return kind(found) if issubclass(kind, enum.Enum) else found
+
+
+def _of_generic(origin: Any, of: tuple[Any, ...], found: Any) -> Any:
     if origin in _SEVERAL:
-        item = typing.get_args(kind)[0]
         made = frozenset if origin is frozenset else tuple
-        return made(value_of(item, one) for one in found)
-    if origin in (dict, Mapping, collections.abc.Mapping):
-        item = typing.get_args(kind)[1]
-        return {key: value_of(item, one) for key, one in found.items()}
-    if isinstance(kind, type):
-        if attrs.has(kind):
-            known = {name: of for name, of in _fields(kind).items() if name in found}
-            return kind(**{name: value_of(of, found[name]) for name, of in known.items()})
-        if issubclass(kind, dt.datetime | dt.time):
-            return kind.fromisoformat(found)
-        if issubclass(kind, enum.Enum):
-            return kind(found)
-    return found
+        return made(value_of(of[0], one) for one in found)
+    if origin in _MAPPINGS:
+        return {key: value_of(of[1], one) for key, one in found.items()}
+    wanted = [one for one in of if one is not NOTHING]
+    return value_of(wanted[0], found) if found is not None and len(wanted) == 1 else found
 
 
 @functools.cache

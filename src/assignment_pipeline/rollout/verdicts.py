@@ -50,9 +50,7 @@ class Judgement:
         return round(self.cost - self.legacy_cost, 9)
 
 
-def judge(
-    case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, later: Collection[str] = ()
-) -> Judgement:
+def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, later: Collection[str] = ()) -> Judgement:
     """
     Hold what the candidate did against what legacy did.
 
