@@ -324,7 +324,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
         actual, coordinator = played(beside, Mode.SHADOW, engine, shadow, clock=clock)
         assert actual == expected
         assert any(isinstance(one[0], type) for one in actual), "legacy never raised: the example shows too little"
-        coordinator.shadow.flush(3 if name == "hangs" else 30)
+        assert coordinator.shadow.flush(30)
         assert beside.rows() == alone.rows()
     finally:
         Hangs.over.set()
@@ -459,9 +459,8 @@ def test_an_async_store_is_read_on_a_loop_of_its_own(postgres_database, clock):
                 counts = coordinator.shadow.counts
                 assert sum(counts.verdicts.values()) == 2
                 assert counts.lost == 0
-                assert counts.verdicts["mismatch"] == 1
-                [bundle] = await asyncio.to_thread(store.bundles)
-                assert bundle.kind == "pipeline_only"
+                kinds = {bundle.kind for bundle in await asyncio.to_thread(store.bundles)}
+                assert kinds == {"tables", "pipeline_only"}
 
     asyncio.run(main())
 
@@ -475,11 +474,13 @@ def test_a_full_queue_drops_and_tells(sites, clock):
         began = time.monotonic()
         _, coordinator = played(site, Mode.SHADOW, Hangs(), shadow=shadow, clock=clock)
         assert time.monotonic() - began < 5
+        assert coordinator.shadow.flush(10)
+        counts = coordinator.shadow.counts
+        assert (counts.timeouts, counts.dropped) == (1, len(bookings()) - 1)
         deadline = time.monotonic() + 10
-        while not (dropped := told(site, "shadow.dropped")) and time.monotonic() < deadline:
+        while sum(one["count"] for one in told(site, "shadow.dropped")) < counts.dropped:
+            assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert coordinator.shadow.counts.dropped == len(bookings()) - 3
-        assert sum(one["count"] for one in dropped) == len(bookings()) - 3
         assert len(told(site, "shadow.timeout")) == 1
     finally:
         Hangs.over.set()

@@ -311,10 +311,21 @@ class ShadowRunner(processes.Watched):
                 with self._lock:
                     self._fill()
                 self._time_out(late)
+        if not any(not lane.given_up for lane in list(self._lanes)):
+            self._drop_all()
         if self._dropped:
             with self._lock:
                 dropped, self._dropped = self._dropped, Counter()
             self._tell(per_restaurant(dropped, self._now(), self._new_id))
+
+    def _drop_all(self) -> None:
+        """Nobody is left to see to what waits."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                item = self._queue.get_nowait()
+                if item is not _STOP:
+                    self._drop(item.case)
+                self._queue.task_done()
 
     def _time_out(self, late: list[_Item]) -> None:
         try:
