@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "adapters": VALUES | {"clock", "ports", "processes"},
     "circuit": VALUES | {"ports", "processes"},
     "outbox": VALUES | {"ports", "processes"},
-    "rollout": HEART | {"clock"},
+    "rollout": HEART | {"clock", "processes"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
     "people": HEART,
     "wired": WIRING,
