@@ -113,18 +113,22 @@ async def in_psycopg(database):
 async def in_sqlalchemy(database):
     asyncio_ = pytest.importorskip("sqlalchemy.ext.asyncio")
     engine = asyncio_.create_async_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
-    async with engine.begin() as connection:
-        yield connection
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
 
 
 @contextlib.asynccontextmanager
 async def in_a_session(database):
     asyncio_ = pytest.importorskip("sqlalchemy.ext.asyncio")
     engine = asyncio_.create_async_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
-    async with asyncio_.AsyncSession(engine) as session, session.begin():
-        yield session
-    await engine.dispose()
+    try:
+        async with asyncio_.AsyncSession(engine) as session, session.begin():
+            yield session
+    finally:
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("transaction", [in_psycopg, in_sqlalchemy, in_a_session])
