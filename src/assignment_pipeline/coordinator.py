@@ -17,7 +17,7 @@ from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
-from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
+from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring, is_async
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import (
     AssignmentStore,
@@ -245,12 +245,7 @@ class Coordinator(Wired, People):
         Raises:
             TypeError: The store has no connections.
         """
-        join = getattr(self.store, "joined", None)
-        if join is None:
-            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
-            raise TypeError(msg)
-        ports = {**self._ports, Port.STORE: join(connection)}
-        return Joined(Wiring(self._process, ports, publishes=False), self.settings)
+        return Joined(self._joined(connection), self.settings)
 
 
 class Joined:
@@ -373,3 +368,35 @@ class AsyncCoordinator(Wired, AsyncPeople):
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
         return await self._run(sweep(self.settings, limit))
+
+    def joined(self, connection: Any) -> AsyncJoined:
+        """
+        See `Coordinator.joined`.
+
+        Raises:
+            TypeError: The store has no connections for asyncio.
+        """
+        wiring = self._joined(connection)
+        if not is_async(wiring.ports[Port.STORE]):
+            msg = f"joined: expected a store for asyncio, such as AsyncPostgresStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return AsyncJoined(wiring, self.settings)
+
+
+class AsyncJoined:
+    """`Joined`, for asyncio. Made by `AsyncCoordinator.joined`."""
+
+    def __init__(self, wiring: Wiring, settings: Settings) -> None:
+        self._wiring = wiring
+        self._settings = settings
+
+    async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """See `Joined.enqueue`."""
+        return await arun(queue.enqueue(booking, self._settings), AsyncHandler(self._wiring))
+
+    async def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """See `Joined.cancel`."""
+        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
+        return await arun(flow, AsyncHandler(self._wiring))

@@ -98,6 +98,13 @@ class Wired:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)
 
+    def _joined(self, connection: Any) -> Wiring:
+        join = getattr(self.store, "joined", None)
+        if join is None:
+            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return Wiring(self._process, {**self._ports, Port.STORE: join(connection)}, publishes=False)
+
     def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
         return legacy is not None or self._legacy is not None
 
