@@ -56,6 +56,8 @@ class Coordinator(Wired, People):
         settings: How the flows behave.
 
         clock: This machine's time, for what does not decide anything; what does is decided by the store's.
+
+        observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
     store: AssignmentStore
@@ -71,7 +73,8 @@ class Coordinator(Wired, People):
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        return run(flow, SyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
         self,
@@ -242,7 +245,7 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+        return self._run(queue.enqueue(booking, self._settings))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -253,8 +256,10 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return run(flow, SyncHandler(self._wiring))
+        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
 
 class AsyncCoordinator(Wired, AsyncPeople):
@@ -277,7 +282,8 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
         self,
