@@ -41,7 +41,7 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"psycopg", "psycopg_pool", "redis"},
+    "adapters": {"celery", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "cli": {"rich", "typer"},

@@ -60,6 +60,8 @@ class Coordinator(Wired, People):
 
         shadow: How the pipeline runs beside legacy where the flags say shadow: in a ``thread``, in a ``worker``
             process, as a `Shadow` says, or not at all.
+
+        observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
     store: AssignmentStore
@@ -77,7 +79,8 @@ class Coordinator(Wired, People):
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        return run(flow, SyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
         self,
@@ -257,7 +260,7 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+        return self._run(queue.enqueue(booking, self._settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
@@ -272,8 +275,10 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return run(flow, SyncHandler(self._wiring))
+        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
 
 class AsyncCoordinator(Wired, AsyncPeople):
@@ -298,7 +303,8 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
         self,

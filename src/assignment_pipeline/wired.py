@@ -25,6 +25,7 @@ from assignment_pipeline.ports import (
     FlagResolver,
     LegacyPlanner,
     LockManager,
+    Observer,
 )
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 from assignment_pipeline.rollout.runner import ShadowRunner
@@ -57,12 +58,13 @@ class Wired:
         settings: Settings | None = None,
         clock: Clock | None = None,
         shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
         self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
+        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
