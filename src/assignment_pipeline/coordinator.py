@@ -264,7 +264,7 @@ class Joined:
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
-        return run(observe(booking, legacy), SyncHandler(self._wiring))
+        return self._run(observe(booking, legacy))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
