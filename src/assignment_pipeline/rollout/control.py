@@ -13,11 +13,11 @@ from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
 from assignment_pipeline.ports import Clock, EventSink, RolloutStore
-from assignment_pipeline.rollout.documents import read_settings, settings_document
 from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
 from assignment_pipeline.rollout.flags import FlagSettings
 from assignment_pipeline.rollout.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.phases import ROLLBACK, Phase
+from assignment_pipeline.rollout.settings import read_settings, settings_document
 from assignment_pipeline.rollout.standing import Standing, judge
 from assignment_pipeline.rollout.telling import change_event, gate_events
 from assignment_pipeline.rollout.verdicts import Gates, Verdict, unmeasured

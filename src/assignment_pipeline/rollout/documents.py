@@ -1,105 +1,83 @@
-"""Flags as JSON, in the database: written by the rollout's control, and read strictly, for people write them too."""
+"""Values of the domain as JSON, and back, by what their fields say that they are."""
 
 from __future__ import annotations
 
-import json
+import collections.abc
+import datetime as dt
+import enum
+import functools
+import math
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assignment_pipeline.errors import FlagError
-from assignment_pipeline.rollout.cohorts import basis_points, percentage
-from assignment_pipeline.rollout.flags import MAX_PARALLEL, FlagSettings
+import attrs
 
-PLACE = "settings"
-
-_SWITCH = "true or false"
-_PARALLEL = f"a whole number from 1 to {MAX_PARALLEL}"
-_PERCENTAGE = "a percentage from 0 to 100 with at most two decimals"
-_IDS = "a list of ids of restaurants"
+NOTHING = type(None)
+_SEVERAL = (tuple, frozenset, collections.abc.Sequence)
+_MAPPINGS = (dict, Mapping, collections.abc.Mapping)
+LONGEST_REPR = 200
 
 
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(value)
-    return value
+def _of_attrs(value: Any) -> dict[str, Any]:
+    return {field.name: document(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
 
 
-def _parallel(value: Any) -> int:
-    if type(value) is not int or not 1 <= value <= MAX_PARALLEL:
-        raise ValueError(value)
-    return value
+_WRITERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (enum.Enum, lambda value: value.value),
+    ((dt.datetime, dt.time), lambda value: value.isoformat()),
+    (Mapping, lambda value: {str(key): document(item) for key, item in value.items()}),
+    (frozenset, lambda value: sorted(map(document, value))),
+    ((list, tuple), lambda value: [document(item) for item in value]),
+    (float, lambda value: value if math.isfinite(value) else str(value)),
+    ((str, int, NOTHING), lambda value: value),
+    (object, lambda value: repr(value)[:LONGEST_REPR]),
+)
 
 
-def _points(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(value)
-    return basis_points(repr(value))
+def document(value: Any) -> Any:
+    """*value* as JSON knows it. Numbers that JSON does not have become text."""
+    if attrs.has(type(value)):
+        return _of_attrs(value)
+    return next(write for kind, write in _WRITERS if isinstance(value, kind))(value)
 
 
-def _ids(value: Any) -> frozenset[str]:
-    if not isinstance(value, list) or not all(map(_is_id, value)):
-        raise ValueError(value)
-    return frozenset(value)
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable() and value.strip() == value != ""
-
-
-_FIELDS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
-    "enabled": (_switch, _SWITCH),
-    "shadow": (_switch, _SWITCH),
-    "max_parallel": (_parallel, _PARALLEL),
-    "percent": (_points, _PERCENTAGE),
-    "restaurants": (_ids, _IDS),
-    "exclude": (_ids, _IDS),
-    "shadow_percent": (_points, _PERCENTAGE),
-    "shadow_restaurants": (_ids, _IDS),
-}
-
-
-def settings_document(settings: FlagSettings) -> dict[str, Any]:
+def value_of(kind: Any, found: Any) -> Any:
     """
-    Those flags as a JSON object: percentages as numbers, lists sorted.
+    The value that `document` made *found* of.
 
-    What `read_settings` makes of it is the same again.
-    """
-    document: dict[str, Any] = {
-        "enabled": settings.enabled,
-        "shadow": settings.shadow,
-        "max_parallel": settings.max_parallel,
-        "percent": _number(settings.percent),
-        "shadow_percent": _number(settings.shadow_percent),
-    }
-    for name in ("restaurants", "exclude", "shadow_restaurants"):
-        if getattr(settings, name):
-            document[name] = sorted(getattr(settings, name))
-    return document
+    Args:
+        kind: What it is: an attrs class, or the type of a field.
 
-
-def read_settings(document: Mapping[str, Any]) -> FlagSettings:
-    """
-    The flags that a JSON object says; what it leaves out is as nothing set: off, three at a time, 100 %.
+        found: What JSON has.
 
     Raises:
-        FlagError: A key or a value is none of those that there are; it names the place.
+        ValueError, TypeError, KeyError: It is none.
     """
-    values = {}
-    for key, value in document.items():
-        if key not in _FIELDS:
-            raise FlagError(f"{PLACE}.{key}", _text(value), f"no such key; there are {', '.join(_FIELDS)}")
-        read, takes = _FIELDS[key]
-        try:
-            values[key] = read(value)
-        except ValueError:
-            raise FlagError(f"{PLACE}.{key}", _text(value), takes) from None
-    return FlagSettings(**values)
+    origin = typing.get_origin(kind)
+    if origin is not None:
+        return _of_generic(origin, typing.get_args(kind), found)
+    if not isinstance(kind, type):
+        return found
+    if attrs.has(kind):
+        known = {name: of for name, of in _fields(kind).items() if name in found}
+        return kind(**{name: value_of(of, found[name]) for name, of in known.items()})
+    if issubclass(kind, dt.datetime | dt.time):
+        return kind.fromisoformat(found)
+    return kind(found) if issubclass(kind, enum.Enum) else found
 
 
-def _number(points: int) -> float:
-    value = float(percentage(points))
-    return int(value) if value.is_integer() else value
+def _of_generic(origin: Any, of: tuple[Any, ...], found: Any) -> Any:
+    if origin in _SEVERAL:
+        made = frozenset if origin is frozenset else tuple
+        return made(value_of(of[0], one) for one in found)
+    if origin in _MAPPINGS:
+        return {key: value_of(of[1], one) for key, one in found.items()}
+    wanted = [one for one in of if one is not NOTHING]
+    return value_of(wanted[0], found) if found is not None and len(wanted) == 1 else found
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, default=str)
+@functools.cache
+def _fields(kind: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: hints[field.name] for field in attrs.fields(kind) if field.init}

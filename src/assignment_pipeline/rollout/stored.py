@@ -16,8 +16,8 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RolloutStore
 from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.documents import read_settings
 from assignment_pipeline.rollout.flags import DEFAULT_SALT, Deciding, Explanation, FlagSettings
+from assignment_pipeline.rollout.settings import read_settings
 
 log = logging.getLogger(__name__)
 
