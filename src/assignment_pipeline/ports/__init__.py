@@ -17,6 +17,7 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -46,5 +47,6 @@ __all__ = [
     "RolloutStore",
     "TableBlock",
     "Wanted",
+    "may_be_due",
     "waits",
 ]

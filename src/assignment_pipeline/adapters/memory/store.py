@@ -37,6 +37,7 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -175,7 +176,7 @@ class MemoryStore:
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if record.owner is Owner.PIPELINE
+                if may_be_due(record)
                 and record.next_attempt_at is not None
                 and record.next_attempt_at <= now
             )
@@ -267,7 +268,7 @@ class MemoryStore:
         for record in after.values():
             new_at[record.restaurant_id] += [
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.beyond(self._records.get(record.booking_id))
+                for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()
