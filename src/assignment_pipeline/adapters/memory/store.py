@@ -176,9 +176,7 @@ class MemoryStore:
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if may_be_due(record)
-                and record.next_attempt_at is not None
-                and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
             return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
 
