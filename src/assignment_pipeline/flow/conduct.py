@@ -11,6 +11,7 @@ from assignment_pipeline.flow.handover import stand_aside
 from assignment_pipeline.flow.landing import guarded, later, until_landed
 from assignment_pipeline.flow.legacy import leave_to_legacy
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.shadow import shadowed
 from assignment_pipeline.flow.turns import wait_for_no_one
 from assignment_pipeline.flow.view import Decide, Passed, Target
 
@@ -35,7 +36,7 @@ def conduct(
                 if isinstance(aside, AssignmentResult):
                     return aside
                 if aside is Owner.LEGACY:
-                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else Reason.SHADOW_UNAVAILABLE
+                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
                     return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
             if not in_turn:
                 answered = yield from wait_for_no_one(call, target, settings, flags)

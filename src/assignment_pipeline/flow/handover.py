@@ -153,7 +153,7 @@ def handed_over(view: View, record: AssignmentRecord, **facts: Any) -> Flow[Writ
 def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, settings: Settings) -> Flow[AssignmentResult]:
     """Call legacy for what it was handed, and write down what comes of it."""
     try:
-        answer: Any = yield from run_legacy(call, booking)
+        answer: Any = yield from run_legacy(call, booking, Reason.HANDED_OVER)
     except Exception:
         yield from noted(call, handed, settings, booking, None)
         raise
