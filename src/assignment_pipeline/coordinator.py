@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.flow import assign, free, many, queue
-from assignment_pipeline.flow.adopt import AdoptReport, LegacySeat, adopt
+from assignment_pipeline.flow.adopt import adopt
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
