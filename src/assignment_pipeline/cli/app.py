@@ -12,7 +12,21 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, flags, reoptimize, review, service, sweep, tables
+from assignment_pipeline.cli import (
+    assign,
+    backtest,
+    db,
+    demo,
+    diagram,
+    flags,
+    reoptimize,
+    replay,
+    review,
+    service,
+    shadow,
+    sweep,
+    tables,
+)
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
@@ -59,6 +73,9 @@ app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

@@ -38,8 +38,8 @@ from assignment_pipeline.flow.effects import (
     TakeSlot,
 )
 from assignment_pipeline.flow.legacy import leave_to_legacy
-from assignment_pipeline.flow.shadow import shadowed
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.shadow import shadowed
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused, Wanted
