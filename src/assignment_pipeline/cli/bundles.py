@@ -11,6 +11,12 @@ from assignment_pipeline.cli.json_file import read_document
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.ports import ShadowStore
 
+MOST = 10_000
+"""Bundles that are looked through for one whose id begins so."""
+
+SHORT = 10
+"""How much of an id is shown in a list: enough to find it by."""
+
 KINDS = {
     "tables": "other tables",
     "pipeline_only": "only the pipeline finds tables",
@@ -33,12 +39,18 @@ def kept_by(coordinator: Coordinator) -> ShadowStore:
 
 def found_in(coordinator: Coordinator, bundle_id: str) -> Mapping[str, Any]:
     """
-    The document of a bundle.
+    The document of a bundle, by its id or by how that begins.
 
     Raises:
-        RefusedError: There is no such bundle.
+        RefusedError: There is no such bundle, or more than one.
     """
-    bundle = kept_by(coordinator).bundle(bundle_id)
+    store = kept_by(coordinator)
+    bundle = store.bundle(bundle_id)
+    if bundle is None:
+        alike = [one.id for one in store.bundles(limit=MOST) if bundle_id and one.id.startswith(bundle_id)]
+        if len(alike) > 1:
+            raise RefusedError(f"There are {len(alike)} bundles whose ids begin with {bundle_id!r}.")
+        bundle = store.bundle(alike[0]) if alike else None
     if bundle is None:
         raise RefusedError(f"There is no bundle {bundle_id!r}, or not any more.")
     return bundle.document

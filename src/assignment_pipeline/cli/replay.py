@@ -38,7 +38,10 @@ def test_{name}():
 def replay(
     bundle: Annotated[
         str,
-        typer.Argument(metavar="BUNDLE", help="A file, as shadow show --json prints it; with --db or --app, an id."),
+        typer.Argument(
+            metavar="BUNDLE",
+            help="A file, as shadow show --json prints it; with --db or --app, an id, or how it begins.",
+        ),
     ],
     as_test: Annotated[bool, typer.Option("--as-test", help="Print a test for pytest that says the same.")] = False,
     file: Annotated[bool, typer.Option("--file", help="With --app: BUNDLE is a file all the same.")] = False,

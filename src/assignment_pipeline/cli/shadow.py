@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from assignment_pipeline.cli.bundles import difference, found_in, kept_by, tables
+from assignment_pipeline.cli.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import zone_of
 from assignment_pipeline.cli.output import print_json, stdout
@@ -20,7 +20,7 @@ app = typer.Typer(help="See where the pipeline and the legacy planner differ.", 
 
 _VERDICTS = sorted(verdict.value for verdict in KEPT_VERDICTS)
 
-BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle.")]
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or how it begins.")]
 
 
 @app.command("list")
@@ -72,7 +72,7 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
     table.add_column("What is different", ratio=1)
     for bundle in found:
         table.add_row(
-            bundle.id,
+            bundle.id[:SHORT],
             f"{bundle.captured_at.astimezone(zones[bundle.restaurant_id]):%Y-%m-%d %H:%M}",
             bundle.booking_id,
             bundle.verdict.value,
