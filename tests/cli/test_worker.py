@@ -25,8 +25,10 @@ TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, se
 
 # What a host would have as a module of its own.
 BACKEND = '''
+import multiprocessing
 import os
 import pathlib
+import sys
 import time
 
 from assignment_pipeline import Coordinator, Mode
@@ -75,6 +77,12 @@ class WithShadow(Coordinator):
 
 def with_shadow():
     return coordinator(WithShadow)
+
+
+def dying():
+    if multiprocessing.parent_process() is not None:
+        sys.exit(3)
+    return coordinator()
 '''
 
 
@@ -272,6 +280,42 @@ def test_children_do_not_outlive_their_parent(backend):
         return False
 
     until(gone)
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """Starts a worker whose database is not there; what it says, line by line."""
+    (tmp_path / "backend.py").write_text(BACKEND)
+
+    @contextlib.contextmanager
+    def start(factory, **environment):
+        command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", f"backend:{factory}"]
+        given = os.environ | environment
+        with subprocess.Popen(command, cwd=tmp_path, env=given, stderr=subprocess.PIPE, text=True) as worker:
+            yield iter(worker.stderr.readline, "")
+            worker.terminate()
+            ended(worker)
+
+    return start
+
+
+def test_a_process_that_keeps_dying_is_given_time(alone):
+    """It is not started over and over at full speed."""
+    with alone("dying") as said:
+        for _ in range(3):
+            assert next(said).endswith(" started\n")
+            assert next(said).endswith(" has ended (exit code 3): starting another\n")
+        began = time.monotonic()
+        assert next(said).endswith(" started\n")
+        assert time.monotonic() - began > 0.9
+
+
+def test_a_database_that_is_away_is_waited_for(alone):
+    """The processes say so, and stay."""
+    pytest.importorskip("psycopg")
+    with alone("coordinator", DSN="host=127.0.0.1 port=1 connect_timeout=1") as said:
+        assert next(said).endswith(" started\n")
+        assert any("The assignment store is unavailable" in line for line in said)
 
 
 def test_once_ends_when_nothing_is_due(backend):
