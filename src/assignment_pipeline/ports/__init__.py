@@ -9,6 +9,7 @@ from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlann
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
 from assignment_pipeline.ports.observer import Observer, Watch
 from assignment_pipeline.ports.rollout import RolloutStore
+from assignment_pipeline.ports.shadow import ShadowStore
 from assignment_pipeline.ports.store import (
     CLAIM,
     AssignmentContext,
@@ -46,6 +47,7 @@ __all__ = [
     "RecordQuery",
     "Refused",
     "RolloutStore",
+    "ShadowStore",
     "TableBlock",
     "Wanted",
     "Watch",
