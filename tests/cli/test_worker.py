@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from assignment_pipeline import Coordinator, Mode, Settings
+from assignment_pipeline import Coordinator, LegacyResult, Mode, Settings
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -60,23 +60,12 @@ def store():
     return SQLiteStore(HERE / "assignments.db", host=StandaloneHost(), synchronous="OFF")
 
 
-def coordinator(kind=Coordinator):
-    return kind(store(), flags=FixedFlags(Mode.ACTIVE), strategies=[Hesitant()], sinks=())
-
-
-class WithShadow(Coordinator):
-    cases = 5
-
-    def take_shadow_cases(self, *, limit):
-        taken = min(self.cases, limit)
-        self.cases -= taken
-        with open(HERE / "shadow", "a") as file:
-            print(taken, file=file)
-        return taken
+def coordinator(mode=Mode.ACTIVE, **how):
+    return Coordinator(store(), flags=FixedFlags(mode), strategies=[Hesitant()], sinks=(), **how)
 
 
 def with_shadow():
-    return coordinator(WithShadow)
+    return coordinator(Mode.SHADOW, shadow="worker", legacy=lambda booking: None)
 
 
 def dying():
@@ -329,16 +318,27 @@ def test_once_ends_when_nothing_is_due(backend):
 
 
 def test_it_takes_the_shadows_cases(backend):
-    """As many as there are, where the coordinator has put some by."""
+    """Those that coordinators have put by for it; what it finds is in the database."""
+    how = {"flags": FixedFlags(Mode.SHADOW), "shadow": "worker", "legacy": lambda booking: LegacyResult(("T1",))}
+    with Coordinator(backend.store, **how, sinks=()) as coordinator:
+        for number in range(6):
+            coordinator.assign(make_booking(f"b-{number}", at=TOMORROW, party_size=4))
     ended(backend.work("--app", "backend:with_shadow", "--once", "--limit", "4"))
-    assert (backend.folder / "shadow").read_text().split() == ["4", "1", "0"]
+    schema = "assignment_pipeline." if backend.environment else ""
+    query = f"SELECT event_type FROM {schema}observability_events WHERE source = 'assignment.shadow'"
+    told = backend.store.write(lambda connection: connection.execute(query).fetchall())
+    assert [row[0].partition(".")[0] for row in told] == ["shadow"] * 6
+    assert backend.confirmed() == []
 
 
-def test_a_database_of_ours_will_do(cli, tmp_path):
-    """Without a line of Python."""
-    ended_well = cli("db", "init", "--db", tmp_path / "day.db")
-    assert ended_well.code == 0
-    assert cli("worker", "--once", "--db", tmp_path / "day.db").out == ""
+def test_a_database_of_ours_will_do(backend):
+    """Without a line of Python, and with no password on any screen."""
+    backend.book(4)
+    worker = backend.work("--db", backend.environment.get("DSN", "assignments.db"), "--interval", "0.05")
+    until(lambda: len(backend.confirmed()) == 4)
+    worker.terminate()
+    ended(worker)
+    everyone_is_seated(backend, 4)
 
 
 @pytest.mark.parametrize(

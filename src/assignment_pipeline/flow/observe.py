@@ -36,6 +36,7 @@ CALLS = frozenset(
         "extend",
         "left",
         "no_show",
+        "observe",
         "pin",
         "place",
         "preview",
