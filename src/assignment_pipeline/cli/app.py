@@ -24,6 +24,7 @@ from assignment_pipeline.cli import (
     service,
     sweep,
     tables,
+    worker,
 )
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
@@ -67,6 +68,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
+app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
