@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+DJANGO = (EXAMPLES.parent / "docs/how-to/django.md").read_text(encoding="utf-8")
 FLAG = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 
 
@@ -76,6 +77,8 @@ def test_the_django_backend_works(project):
     project.run("python manage.py makemigrations --check --dry-run")
     assert project.run(review)[0] == "Nothing waits for a person.\n"
     assert project.run("python manage.py sweep", **{FLAG: "true"})[0] == ""
+    worker = re.search(r"^python (-m assignment_pipeline worker --app \S+)", DJANGO, re.MULTILINE)[1]
+    project.run(f"DJANGO_SETTINGS_MODULE=project.settings python {worker}", "--once")
 
 
 @pytest.mark.parametrize("project", ["fastapi"], indirect=True)
