@@ -174,3 +174,18 @@ class LegacyTests(PipelineTestCase):
         pipeline.close()
         assert self.book(3).tables == ("T2",)
         assert self.book(3).status == "pending"
+
+    def test_the_shadow_runs_beside_it(self) -> None:
+        """The old planner's answer stands; the pipeline writes nothing but whether it would have done the same."""
+        with mock.patch.dict(os.environ, {f"{FLAG}_SHADOW": "true"}):
+            row = self.book(2)
+            assert [seat.by for seat in row.seats.all()] == ["legacy"]
+            pipeline.coordinator().close()  # It waits for the shadow.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT event_type FROM assignment_pipeline.observability_events WHERE booking_id = %s"
+                " AND source = 'assignment.shadow'",
+                [str(row.id)],
+            )
+            assert cursor.fetchall() == [("shadow.match",)]
+        assert pipeline.coordinator().record(str(row.id)) is None
