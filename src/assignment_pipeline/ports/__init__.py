@@ -19,6 +19,7 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "TableBlock",
     "Wanted",
     "Watch",
+    "may_be_due",
     "waits",
 ]

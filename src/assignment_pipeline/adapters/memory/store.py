@@ -40,6 +40,7 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -163,6 +164,12 @@ class MemoryStore(Revisions, MemoryShadow):
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
+
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""
 
@@ -181,9 +188,7 @@ class MemoryStore(Revisions, MemoryShadow):
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if record.owner is Owner.PIPELINE
-                and record.next_attempt_at is not None
-                and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
             return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
 
@@ -273,7 +278,7 @@ class MemoryStore(Revisions, MemoryShadow):
         for record in after.values():
             new_at[record.restaurant_id] += [
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.beyond(self._records.get(record.booking_id))
+                for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()
