@@ -145,7 +145,7 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
         connection.read_only = True
         statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
         names = {name for (name,) in connection.execute(statement, (f'"{schema}"',))}
-        yield (lambda query: _rows(connection.execute(query))), names  # type: ignore[call-overload]
+        yield (lambda query: _rows(connection.execute(query))), names
 
 
 @contextlib.contextmanager

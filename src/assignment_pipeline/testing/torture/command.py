@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _options(told)
     except ValueError as error:
         parser.error(f"--faults: {error}")
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Lost connections are what it is about.
     try:
         report = Run(options, say=lambda line: print(line, file=sys.stderr, flush=True))()
     except LookupError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import random
 import secrets
@@ -15,6 +16,7 @@ import attrs
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import BlockNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.ports import FlagDecision
@@ -77,7 +79,10 @@ class Driver:
         self._staff = Staff(place, self._store, self._venues)
         self._blocks: list[tuple[str, str]] = []
         for venue in self._venues.values():
-            self._write(lambda connection, venue=venue: self._host.put_venue(connection, venue))
+            self._write(functools.partial(self._have, venue))
+
+    def _have(self, venue: Venue, connection: Any) -> None:
+        self._host.put_venue(connection, venue)
 
     def close(self) -> None:
         """Close the connections."""
@@ -150,7 +155,7 @@ class Driver:
     def cancel_again(self) -> None:
         """Tell the pipeline of all that were cancelled: a message that was lost is the host's to repeat."""
         for booking_id in sorted(self.ledger.cancelled):
-            self._surely(lambda booking_id=booking_id: self._told(booking_id))  # type: ignore[misc]
+            self._surely(functools.partial(self._told, booking_id))
 
     def _told(self, booking_id: str) -> None:
         result = self._coordinator.cancel(booking_id, actor="guest")

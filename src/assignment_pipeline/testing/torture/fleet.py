@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -14,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.testing.torture.place import WORKERS
 from assignment_pipeline.testing.torture.worker import Orders, main
 
 GRACE = 30.0
@@ -26,6 +28,8 @@ class Member:
     One worker process.
 
     Attributes:
+        number: Which of all it is.
+
         process: The process.
 
         inbox: The end of a pipe that messages are written to.
@@ -35,6 +39,7 @@ class Member:
         stopped: Whether it has been stopped.
     """
 
+    number: int
     process: Any
     inbox: Connection
     handle: int | None
@@ -69,6 +74,8 @@ class Fleet:
     They are forked from a process that has imported everything and opened nothing, so that one can be replaced in
     milliseconds.
 
+    Usable from any thread.
+
     Args:
         orders: What to start the worker of a number with.
 
@@ -80,6 +87,7 @@ class Fleet:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([main.__module__])
         self._started = 0
+        self._lock = threading.RLock()
         self.lost_messages = 0
         self.members: list[Member] = []
         for _ in range(size):
@@ -91,14 +99,18 @@ class Fleet:
         reader, writer = self._context.Pipe(duplex=False)
         os.set_blocking(writer.fileno(), False)
         arguments = (self._orders(self._started), reader)
-        process = self._context.Process(target=main, args=arguments, daemon=True)  # type: ignore[attr-defined]
+        process = self._context.Process(target=main, args=arguments, daemon=True)
         process.start()
         reader.close()
         handle = None
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(ProcessLookupError):
-                handle = os.pidfd_open(process.pid)
-        self.members.append(Member(process, writer, handle))
+                handle = os.pidfd_open(process.pid or 0)
+        self.members.append(Member(self._started, process, writer, handle))
+
+    def called(self, session: str) -> Member | None:
+        """The worker that a session of that name belongs to, if it is there."""
+        return next((member for member in self.members if session == f"{WORKERS}-{member.number}"), None)
 
     def send(self, member: Member, **message: Any) -> None:
         """Send a message, which is lost where the worker is gone or has not read for long."""
@@ -109,9 +121,10 @@ class Fleet:
 
     def kill(self, member: Member) -> bool:
         """End a worker as nothing else does, and start another in its place; whether it was there."""
-        was_there = member.signal(signal.SIGKILL)
-        self.members.remove(member)
-        member.forget()
+        with self._lock:
+            was_there = member.signal(signal.SIGKILL)
+            self.members.remove(member)
+            member.forget()
         self.add()
         return was_there
 
@@ -122,9 +135,10 @@ class Fleet:
 
     def resume(self, member: Member) -> None:
         """Have it go on."""
-        if member in self.members and member.stopped:
-            member.signal(signal.SIGCONT)
-            member.stopped = False
+        with self._lock:
+            if member in self.members and member.stopped:
+                member.signal(signal.SIGCONT)
+                member.stopped = False
 
     def dead(self) -> list[str]:
         """What became of workers that have ended by themselves; others take their places."""
@@ -156,7 +170,8 @@ class Fleet:
 
     def close(self) -> None:
         """End all workers at once."""
-        for member in self.members:
-            member.signal(signal.SIGKILL)
-            member.forget()
-        self.members.clear()
+        with self._lock:
+            for member in self.members:
+                member.signal(signal.SIGKILL)
+                member.forget()
+            self.members.clear()

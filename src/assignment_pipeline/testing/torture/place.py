@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.adapters import postgres, sqlite
 from assignment_pipeline.adapters.sqlite.codec import text_of
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Occupied
 
 PATIENCE = dt.timedelta(seconds=2)
@@ -29,6 +30,8 @@ TAKEN = "SELECT restaurant_id, table_id, start_at, end_at, booking_id FROM tortu
 
 OVERLAPPING = "SELECT table_id, start_at, end_at, booking_id FROM torture_seats"
 OVERLAPS = " WHERE restaurant_id = %s AND start_at < %s AND end_at > %s"
+
+LOCK = "SELECT assignment_pipeline.lock_restaurants(jsonb_build_array(%s::text))"
 
 # All commits share this lock; who changes the rollout takes it alone, as the schema says beside `lock_restaurants`.
 STOP_COMMITS = "SELECT pg_advisory_xact_lock(1634956137, 1885958245)"
@@ -84,8 +87,8 @@ class Place:
     def open_store(self, who: str) -> Any:
         """A store, whose sessions are called *who*."""
         if self.is_postgres:
-            conninfo, sizes = self.named(who), {"pool_size": CONNECTIONS, "patience": PATIENCE}
-            return postgres.PostgresStore(conninfo, host=self.host(), **sizes)
+            conninfo = self.named(who)
+            return postgres.PostgresStore(conninfo, host=self.host(), pool_size=CONNECTIONS, patience=PATIENCE)
         return sqlite.SQLiteStore(self.at, host=self.host())
 
     def open_locks(self, who: str) -> Any:
@@ -99,9 +102,20 @@ class Place:
         return sqlite.SQLiteLockManager(self.at)
 
     def lock(self, connection: Any, restaurant_id: str) -> None:
-        """Keep commits at a restaurant away until the transaction ends, as a host has to that seats people itself."""
-        if self.is_postgres:  # A writer in SQLite is alone anyhow.
-            self.ask(connection, "SELECT assignment_pipeline.lock_restaurants(jsonb_build_array(%s::text))", restaurant_id)
+        """
+        Keep commits at a restaurant away until the transaction ends, as a host has to that seats people itself.
+
+        Raises:
+            StoreUnavailableError: They kept it waiting for too long.
+        """
+        if not self.is_postgres:
+            return  # A writer in SQLite is alone anyhow.
+        import psycopg  # noqa: PLC0415 - not for SQLite
+
+        try:
+            self.ask(connection, LOCK, restaurant_id)
+        except psycopg.errors.LockNotAvailable as error:
+            raise StoreUnavailableError(str(error)) from error
 
     def ask(self, connection: Any, statement: str, *values: Any) -> Any:
         """What a statement answers; times may be among its values."""

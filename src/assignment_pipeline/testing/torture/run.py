@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
+import functools
 import heapq
 import itertools
 import random
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -46,18 +47,19 @@ CANCELLED, CHANGED = 0.12, 0.15
 OFTEN = 12
 """Checks in a run, besides the last."""
 
+LOOKS = 40
+"""How often it is looked for somebody who is in the middle of a commit."""
+
 SETTLING = 60.0
 """Seconds in which everything has to come to rest."""
 
 # A session that is inside a commit of a worker's: in its one statement, or between those of a host that is asked.
-END_A_COMMIT = """
-SELECT pg_terminate_backend(pid) FROM (
-    SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE %s AND (
-        state = 'idle in transaction'
-        OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
-    ) ORDER BY random() LIMIT 1
-) AS found
+COMMITTING = """
+SELECT pid, application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE %s AND (
+    state = 'idle in transaction'
+    OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
+) ORDER BY random() LIMIT 1
 """
 MODE_EVENTS = """
 SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events
@@ -108,7 +110,7 @@ class Run:
         self._report = Report()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._recent: list[Booking] = []
+        self._timers: list[threading.Timer] = []
         self._came = 0
 
     def __call__(self) -> Report:
@@ -176,6 +178,13 @@ class Run:
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (time.monotonic() + seconds, next(self._order), action))
 
+    def _apart(self, seconds: float, action: Callable[[], None]) -> None:
+        """The same, whatever the agenda waits for: it may be for that."""
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
     def _often(self, every: float, action: Callable[[], None]) -> None:
         def again() -> None:
             action()
@@ -224,9 +233,9 @@ class Run:
             self._came += 1
             self._send("assign", booking)
             if "change" in options.faults and self._chance.random() < CHANGED:
-                self._later(self._chance.uniform(0, 3), lambda booking=booking: self._change(booking))  # type: ignore[misc]
+                self._later(self._chance.uniform(0, 3), functools.partial(self._change, booking))
             if "cancel" in options.faults and self._chance.random() < CANCELLED:
-                self._later(self._chance.uniform(0, 5), lambda booking=booking: self._cancel(booking))  # type: ignore[misc]
+                self._later(self._chance.uniform(0, 5), functools.partial(self._cancel, booking))
 
     def _send(self, kind: str, booking: Booking) -> None:
         holds = booking.restaurant_id == "r-1"
@@ -250,34 +259,55 @@ class Run:
         if not self._driver.cancel(booking.id, booking.restaurant_id):
             self._send("cancel", booking)
 
-    def _anyone(self) -> Member:
-        return self._chance.choice(self._fleet.members)
+    def _someone(self) -> Member:
+        """Any worker; half of the time one that is committing just now."""
+        found = None
+        if self._place.is_postgres and self._chance.random() < 0.5:
+            with self._committing() as (_, session):
+                found = session and self._fleet.called(session[1])
+        return found or self._chance.choice(self._fleet.members)
 
     def _kill(self) -> None:
-        self._report.counts["kills"] += self._fleet.kill(self._anyone())
+        self._report.counts["kills"] += self._fleet.kill(self._someone())
 
     def _stop(self) -> None:
-        member = self._anyone()
+        member = self._someone()
         if not member.stopped and self._fleet.stop(member):
             self._report.counts["stops"] += 1
-            self._later(LOCK_TTL.total_seconds() * self._chance.uniform(1.2, 2.5), lambda: self._fleet.resume(member))
+            span = LOCK_TTL.total_seconds() * self._chance.uniform(1.2, 2.5)
+            self._apart(span, functools.partial(self._fleet.resume, member))
 
     def _look_after_workers(self) -> None:
         self._report.add("workers_end_when_they_are_told", self._fleet.dead())
 
-    def _terminate(self) -> None:
-        """End a session in the middle of a commit, once there is one."""
+    @contextlib.contextmanager
+    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
+        """A connection, and a session of a worker's that is in the middle of a commit, if there is one soon."""
         import psycopg  # noqa: PLC0415 - not for SQLite
 
         with contextlib.suppress(psycopg.Error), psycopg.connect(self._place.at, autocommit=True) as connection:
-            for _ in range(100):
-                if connection.execute(END_A_COMMIT, (f"{WORKERS}%",)).fetchall():
-                    self._report.counts["terminations"] += 1
-                    return
-                time.sleep(0.002)
+            found = None
+            for _ in range(LOOKS):
+                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
+                if found is not None:
+                    break
+                time.sleep(0.001)
+            yield connection, found
+            return
+        yield None, None
+
+    def _terminate(self) -> None:
+        """End a session in the middle of a commit."""
+        with self._committing() as (connection, session):
+            if session is not None:
+                connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
+                self._report.counts["terminations"] += 1
 
     def _restart(self) -> None:
-        self._postgres.restart(self._chance.choice(("fast", "immediate")))
+        """Have PostgreSQL crash or shut down; it is away for longer than calls wait, or for as long as it takes."""
+        self._postgres.stop(self._chance.choice(("fast", "immediate")))
+        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, 4))))
+        self._postgres.start()
         self._report.counts["restarts"] += 1
 
     def _flush(self) -> None:
@@ -293,7 +323,7 @@ class Run:
                 client.execute_command("CLIENT", "PAUSE", 800, "ALL")
         else:
             self._redis.pause()
-            self._later(self._chance.uniform(0.3, 1.0), self._redis.resume)
+            self._apart(self._chance.uniform(0.3, 1.0), self._redis.resume)
 
     def _restart_redis(self) -> None:
         self._redis.kill()
@@ -324,6 +354,8 @@ class Run:
 
     def _come_to_rest(self) -> None:
         """No more faults: what the workers were sent they do, and the sweep does the rest."""
+        for timer in self._timers:
+            timer.join()
         if self._options.has_redis:
             self._redis.resume()
         if "flags" in self._options.faults:

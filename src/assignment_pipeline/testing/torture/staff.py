@@ -18,9 +18,7 @@ TAKEN_TABLES = " UNION ALL ".join(
     for table in ("assignment_pipeline.booking_table_assignments", "assignment_pipeline.table_blocks", "torture_seats")
 )
 HAS_TABLES = "SELECT table_id FROM assignment_pipeline.booking_table_assignments WHERE booking_id = %s"
-SEAT = (
-    "INSERT INTO torture_seats (restaurant_id, table_id, start_at, end_at, booking_id) VALUES (%s, %s, %s, %s, %s)"
-)
+SEAT = "INSERT INTO torture_seats (restaurant_id, table_id, start_at, end_at, booking_id) VALUES (%s, %s, %s, %s, %s)"
 IS_OURS = "SELECT table_id FROM torture_seats WHERE booking_id = %s"
 GET_UP = "DELETE FROM torture_seats WHERE booking_id = %s"
 

@@ -14,8 +14,8 @@ from assignment_pipeline.domain.venue import Venue
 
 CAPACITIES = (2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 8)
 PARTIES = (1, 2, 2, 2, 2, 3, 3, 4, 4, 4, 5, 6, 7, 8, 10)
-AN_EVENING = 42
-"""Bookings for an evening at a restaurant: about a third more than it has room for."""
+AN_EVENING = 30
+"""Bookings for an evening at a restaurant: more than it has room for at the times that most want."""
 
 
 def venues(count: int) -> tuple[Venue, ...]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
+import logging
 import os
 import queue
 import random
@@ -36,14 +38,17 @@ UNCONFIRMED = 0.15
 
 def settings(**how: Any) -> Settings:
     """Patience in seconds where a restaurant's is in minutes, so that there is time for everything to happen."""
-    seconds = {"backoff": 0.2, "max_backoff": 1, "rate_retry": 0.2, "outage_retry": 0.5, "hold_ttl": 3}
-    spans = {name: dt.timedelta(seconds=span) for name, span in seconds.items()}
+    second = dt.timedelta(seconds=1)
     return Settings(
         lock_ttl=LOCK_TTL,
-        orphan_after=dt.timedelta(seconds=2),
-        repack_budget=dt.timedelta(seconds=0.05),
+        backoff=second / 5,
+        max_backoff=second,
+        rate_retry=second / 5,
+        outage_retry=second / 2,
+        hold_ttl=3 * second,
+        orphan_after=2 * second,
+        repack_budget=second / 20,
         max_retries=3,
-        **spans,
         **how,
     )
 
@@ -179,7 +184,7 @@ class Worker:
 
     def _work(self) -> None:
         while (message := self._messages.get()) is not None:
-            self._guarded(message["kind"], lambda message=message: self._do(message))  # type: ignore[misc]
+            self._guarded(message["kind"], functools.partial(self._do, message))
 
     def _sweep(self) -> None:
         time.sleep(self._chance.uniform(0, SWEEP_EVERY))
@@ -234,4 +239,5 @@ class Worker:
 def main(orders: Orders, inbox: Connection) -> None:
     """Be a worker. What a terminal's Ctrl-C means is the driver's to say."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.disable()  # What the pool has to say of lost connections is no news.
     Worker(orders).run(inbox.fileno())
