@@ -95,12 +95,13 @@ class Tables:
     combinations: list[Row] | None = None
 
 
-def read(place: str | Path, *, schema: str = SCHEMA, taken: str | None = None) -> Tables:
+def read(place: Any, *, schema: str = SCHEMA, taken: str | None = None) -> Tables:
     """
     The tables in *place*, in one snapshot; nothing is written.
 
     Args:
-        place: A database of PostgreSQL, as a URL or in libpq's ``key=value`` form, or a file of SQLite.
+        place: A database of PostgreSQL, as a URL or in libpq's ``key=value`` form, or a connection of psycopg in a
+            transaction; or a file of SQLite.
 
         schema: The schema that they are in, in PostgreSQL.
 
@@ -112,10 +113,13 @@ def read(place: str | Path, *, schema: str = SCHEMA, taken: str | None = None) -
         ValueError: The place cannot be read.
     """
     text = str(place)
-    postgres = "://" in text or ("=" in text and not Path(text).exists())
-    snapshot = _postgres(text, schema) if postgres else _sqlite(text)
+    if hasattr(place, "execute"):
+        snapshot, here, order = _connected(place, schema), f'"{schema}".', "position"
+    elif "://" in text or ("=" in text and not Path(text).exists()):
+        snapshot, here, order = _postgres(text, schema), f'"{schema}".', "position"
+    else:
+        snapshot, here, order = _sqlite(text), "", "rowid"
     with snapshot as (ask, names):
-        here, order = (f'"{schema}".', "position") if postgres else ("", "rowid")
         missing = {"assignment_records", "observability_events"} - names
         if missing:
             msg = f"{text.rpartition('@')[2]}: expected the tables of a store, found no {', '.join(sorted(missing))}"
@@ -143,9 +147,15 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
-        names = {name for (name,) in connection.execute(statement, (f'"{schema}"',))}
-        yield (lambda query: _rows(connection.execute(query))), names
+        with _connected(connection, schema) as snapshot:
+            yield snapshot
+
+
+@contextlib.contextmanager
+def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
+    statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
+    names = {name for (name,) in connection.execute(statement, (f'"{schema}"',))}
+    yield (lambda query: _rows(connection.execute(query))), names
 
 
 @contextlib.contextmanager
