@@ -9,6 +9,7 @@ from assignment_pipeline.testing.contracts import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    RolloutStoreContract,
     StoreHarness,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "EventSinkContract",
     "FakeClock",
     "LockManagerContract",
+    "RolloutStoreContract",
     "StoreHarness",
 ]

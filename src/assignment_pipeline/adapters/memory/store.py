@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -23,6 +24,7 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -41,9 +43,9 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore:
+class MemoryStore(Revisions):
     """
-    An `AssignmentStore` and `EventSink` in memory.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
     Args:
         host: The host's side.
@@ -53,8 +55,6 @@ class MemoryStore:
         on_commit: Called inside each commit, with None for the connection.
 
     Attributes:
-        generation: The rollout's generation, to be set at will.
-
         blocks: What is blocked, by restaurant.
     """
 
@@ -64,7 +64,6 @@ class MemoryStore:
         self.host = host
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
-        self.generation = 0
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
@@ -72,6 +71,7 @@ class MemoryStore:
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
+        self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
 

@@ -21,7 +21,7 @@ SCHEMA = "assignment_pipeline"
 """The schema that everything is in unless told otherwise, and its name in our own SQL."""
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),),
+    PIPELINE: (("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"), ("pipeline_rollout",)),
     STANDALONE: (("standalone_1",),),
 }
 """The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
