@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, optional_identifier, to_utc
+from assignment_pipeline.domain.checks import as_dict, aware, optional_identifier, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.lifecycle import AssignmentState
+
+T = TypeVar("T")
 
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
@@ -22,9 +25,9 @@ WITHDRAWN = frozenset({Reason.HOLD_EXPIRED, Reason.BOOKING_GONE})
 """The reasons for which a booking fails through no fault of an assignment."""
 
 OUTCOMES = frozenset(
-    {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW, AssignmentState.FAILED, AssignmentState.CANCELLED}
+    {AssignmentState.ASSIGNED, AssignmentState.MANUAL_REVIEW, AssignmentState.FAILED, AssignmentState.CANCELLED}
 )
-"""The states that are an outcome."""
+"""The states that are an outcome, or, with `assigned`, lead to one: nobody is confirmed who was not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -280,7 +283,7 @@ class Metrics:
 
         calls: What calls came to, by the same.
 
-        latency: How long they took, by mode.
+        latency: How long they took, by the same.
 
         agreement: The shadow's verdicts.
 
@@ -304,7 +307,7 @@ class Metrics:
     restaurant_id: str | None = None
     outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=as_dict, hash=False)
     calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    latency: Mapping[Mode, Latency] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=as_dict, hash=False)
     agreement: Agreement = attrs.field(factory=Agreement)
     volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=as_dict, hash=False)
     attempts: int = 0
@@ -380,6 +383,8 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _sum[T](one: T, other: T) -> T:
-    names = [field.name for field in attrs.fields(type(one))]
-    return type(one)(**{name: getattr(one, name) + getattr(other, name) for name in names})
+def _sum(one: T, other: T) -> T:
+    kind: Any = type(one)
+    names = [field.name for field in attrs.fields(kind)]
+    total: T = kind(**{name: getattr(one, name) + getattr(other, name) for name in names})
+    return total
