@@ -14,6 +14,7 @@ from assignment_pipeline.testing import (
     EventSinkContract,
     LockManagerContract,
     RolloutStoreContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -59,4 +60,13 @@ class TestStoresAsSinks(EventSinkContract):
     @pytest.fixture
     def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
         """What has arrived."""
+        return harness.events
+
+
+class TestShadows(ShadowStoreContract):
+    """Each store keeps what shadow runs leave."""
+
+    @pytest.fixture
+    def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
+        """What it was told of."""
         return harness.events

@@ -191,9 +191,12 @@ def test_what_legacy_raises_reaches_the_caller(house):
 
 
 def test_shadow_is_legacy_alone_and_says_so(house):
-    """Until a shadow can be run, asking for one runs legacy, and the reason does not pretend otherwise."""
-    result = house.coordinator(flags=FixedFlags(Mode.SHADOW)).assign(house.booking())
-    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE)
+    """The pipeline writes no record; without a shadow to run, the reason does not pretend that there was one."""
+    flags = FixedFlags(Mode.SHADOW)
+    result = house.coordinator(flags=flags).assign(house.booking())
+    assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.SHADOW, False)
+    result = house.coordinator(flags=flags, shadow=None).assign(house.booking(), legacy=lambda _: LegacyResult(("T1",)))
+    assert (result.outcome, result.reason, result.tables) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE, ("T1",))
     assert house.record() is None
 
 

@@ -12,7 +12,20 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, flags, reoptimize, review, service, sweep, tables
+from assignment_pipeline.cli import (
+    assign,
+    dashboard,
+    db,
+    demo,
+    diagram,
+    flags,
+    reoptimize,
+    review,
+    service,
+    sweep,
+    tables,
+    worker,
+)
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
@@ -55,10 +68,12 @@ app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
+app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(dashboard.app, name="dashboard")
 
 
 def _print_version(wanted: bool) -> None:

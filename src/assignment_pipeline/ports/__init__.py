@@ -7,7 +7,9 @@ from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
+from assignment_pipeline.ports.observer import Observer, Watch
 from assignment_pipeline.ports.rollout import RolloutStore
+from assignment_pipeline.ports.shadow import ShadowStore
 from assignment_pipeline.ports.store import (
     CLAIM,
     AssignmentContext,
@@ -38,13 +40,16 @@ __all__ = [
     "LegacyPlanner",
     "LoadQuery",
     "LockManager",
+    "Observer",
     "Occupied",
     "OnCommit",
     "RecordPage",
     "RecordQuery",
     "Refused",
     "RolloutStore",
+    "ShadowStore",
     "TableBlock",
     "Wanted",
+    "Watch",
     "waits",
 ]

@@ -10,6 +10,7 @@ from assignment_pipeline.testing.contracts import (
     EventSinkContract,
     LockManagerContract,
     RolloutStoreContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "FakeClock",
     "LockManagerContract",
     "RolloutStoreContract",
+    "ShadowStoreContract",
     "StoreHarness",
 ]

@@ -51,6 +51,8 @@ _TABLES = (
     "table_blocks",
     "assignment_leases",
     "assignment_rollout_history",
+    "assignment_shadow_bundles",
+    "assignment_shadow_cases",
     "restaurants",
     "table_inventory",
     "table_adjacencies",

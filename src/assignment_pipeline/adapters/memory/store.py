@@ -12,6 +12,7 @@ import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
 from assignment_pipeline.adapters.memory.rollout import Revisions
+from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -43,7 +44,7 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore(Revisions):
+class MemoryStore(Revisions, MemoryShadow):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
@@ -61,6 +62,7 @@ class MemoryStore(Revisions):
     inline = True
 
     def __init__(self, host: Host, *, clock: Clock | None = None, on_commit: OnCommit | None = None) -> None:
+        super().__init__()
         self.host = host
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
@@ -74,6 +76,10 @@ class MemoryStore(Revisions):
         self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+
+    def apart(self) -> MemoryStore:
+        """The same store for the shadow: nobody waits for a connection here."""
+        return self
 
     # -- Reading --------------------------------------------------------------------------------------------------
 

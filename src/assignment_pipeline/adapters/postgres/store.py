@@ -16,6 +16,7 @@ from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
+from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
 from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
 from assignment_pipeline.domain.blocks import TableBlock
@@ -79,7 +80,7 @@ class StoreWork:
         return work if self.reads.standalone else in_transaction(work)
 
 
-class PostgresStore(Revisions):
+class PostgresStore(Revisions, Shadows):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
 
@@ -121,6 +122,14 @@ class PostgresStore(Revisions):
         self._work = StoreWork(host, clock, on_commit, schema)
         self._reads = self._work.reads
         self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+
+    def apart(self) -> PostgresStore:
+        """The same store over one connection of its own, for the shadow. To be closed by itself."""
+        return PostgresStore(self._pool.conninfo, **self._options, pool_size=1)
+
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        return self._pool.run(begin)
 
     def __enter__(self) -> Self:
         return self

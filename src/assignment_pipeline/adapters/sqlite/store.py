@@ -18,6 +18,7 @@ from assignment_pipeline.adapters.sqlite.opening import locate, translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
+from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.clock import SystemClock
@@ -42,7 +43,7 @@ BACKLOG = 10_000
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteStore(Revisions, ReadingStore):
+class SQLiteStore(Revisions, ReadingStore, Shadows):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in a SQLite file, for any number of processes on one machine.
 
@@ -114,6 +115,10 @@ class SQLiteStore(Revisions, ReadingStore):
         """Write the events that are waiting, and close the file. Calls that come later raise."""
         self._writer.close()
         self._connections.close()
+
+    def apart(self) -> SQLiteStore:
+        """The same store for the shadow: connections are opened as they are needed, so that nobody waits for one."""
+        return self
 
     # -- Reading --------------------------------------------------------------------------------------------------
 
