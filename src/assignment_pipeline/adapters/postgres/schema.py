@@ -28,6 +28,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_rollout",),
         ("pipeline_shadow",),
         ("pipeline_enqueue", "pipeline_keys"),
+        ("pipeline_metrics",),
     ),
     STANDALONE: (("standalone_1",),),
 }

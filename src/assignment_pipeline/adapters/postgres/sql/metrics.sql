@@ -240,7 +240,7 @@ GROUP BY source, event_type, mode ORDER BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.
-SELECT id, created_at, event_type, restaurant_id, context
+SELECT id, created_at, event_type, severity, restaurant_id, booking_id, context
 FROM assignment_pipeline.observability_events
 WHERE source = 'assignment.rollout' AND event_type IN ('rollout.alert_firing', 'rollout.alert_resolved')
 ORDER BY created_at DESC, id DESC LIMIT 1000;
