@@ -164,6 +164,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
+
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""
 
