@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.metrics import Measures
 from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
@@ -45,7 +46,7 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore(Revisions, MemoryShadow):
+class MemoryStore(Revisions, MemoryShadow, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
