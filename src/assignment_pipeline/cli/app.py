@@ -14,6 +14,7 @@ import typer
 
 from assignment_pipeline.cli import (
     assign,
+    backtest,
     dashboard,
     db,
     demo,
@@ -21,9 +22,11 @@ from assignment_pipeline.cli import (
     env,
     flags,
     reoptimize,
+    replay,
     review,
     rollout,
     service,
+    shadow,
     sweep,
     tables,
     worker,
@@ -82,6 +85,9 @@ app.add_typer(flags.app, name="flags")
 app.add_typer(rollout.app, name="rollout")
 app.command("env")(env.env)
 app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:
