@@ -19,10 +19,12 @@ from assignment_pipeline.cli import (
     db,
     demo,
     diagram,
+    env,
     flags,
     reoptimize,
     replay,
     review,
+    rollout,
     service,
     shadow,
     sweep,
@@ -37,7 +39,9 @@ from assignment_pipeline.errors import (
     NoTablesError,
     NotBegunError,
     PlacementRefusedError,
+    RolloutRefusedError,
     StaleRecordError,
+    StaleRolloutError,
     TableConflictError,
 )
 
@@ -49,6 +53,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 _ANSWERS = (
     RefusedError,
     PlacementRefusedError,
+    RolloutRefusedError,
+    StaleRolloutError,
     TableConflictError,
     StaleRecordError,
     IllegalTransitionError,
@@ -76,6 +82,8 @@ app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(rollout.app, name="rollout")
+app.command("env")(env.env)
 app.add_typer(dashboard.app, name="dashboard")
 app.add_typer(shadow.app, name="shadow")
 app.command("replay")(replay.replay)
