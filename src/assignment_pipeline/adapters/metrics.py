@@ -139,8 +139,8 @@ def series_of(rows: Rows, query: MetricsQuery, now: dt.datetime, width: dt.timed
 
 
 def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None]) -> Iterator[Seen]:
-    """The rows of ``seen``."""
-    for source, kind, mode, count, last in rows:
+    """The rows of ``seen``, in an order that no database's language has a say in."""
+    for source, kind, mode, count, last in sorted(rows, key=lambda row: (row[0], row[1], row[2] or "")):
         moment = moment_of(last)
         assert moment is not None  # noqa: S101 - every event has a time
         yield Seen(source=source, type=kind, mode=mode, count=count, last=moment)

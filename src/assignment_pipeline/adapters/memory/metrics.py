@@ -39,6 +39,10 @@ class Measures:
     _attempts: Mapping[str, list[Attempt]]
     _events: dict[str, Event]
 
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        return self.clock.now()
+
     def measure(self, query: MetricsQuery) -> Metrics:
         """See `MetricsStore.measure`."""
         with self._lock:
@@ -240,8 +244,7 @@ class _Window:
         found: collections.defaultdict[tuple[Any, ...], list[dt.datetime]] = collections.defaultdict(list)
         for event in self._told(self._since, self._until):
             found[event.source.value, event.type.value, event.context.get("mode")].append(event.created_at)
-        ordered = sorted(found, key=lambda key: (*key[:2], key[2] is not None, key[2] or ""))
-        return [(*key, len(found[key]), max(found[key])) for key in ordered]
+        return [(*key, len(moments), max(moments)) for key, moments in found.items()]
 
 
 def _is_automatic(step: StateChange) -> bool:

@@ -71,6 +71,7 @@ class MetricsStoreContract(StoreSuite):
     def test_nothing_is_counted_where_nothing_was(self, store: Any, clock: FakeClock) -> None:
         """An empty store has no rates at all; none is not the same as 0."""
         found = store.measure(MetricsQuery(since=HOUR_BEFORE))
+        assert store.now() == clock.now()
         assert (found.until, found.outcomes, found.calls, found.latency, found.volume) == (clock.now(), {}, {}, {}, {})
         assert (found.pipeline.confirmation_rate, found.agreement.rate, found.attempts_per_booking) == (None,) * 3
         assert (found.attempts, found.backlog.review, found.backlog.overdue, found.lost) == (0, 0, 0, 0)

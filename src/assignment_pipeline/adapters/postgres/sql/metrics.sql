@@ -236,7 +236,7 @@ SELECT
 SELECT source, event_type, context->>'mode' AS mode, count(*), max(created_at)
 FROM assignment_pipeline.observability_events
 WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
-GROUP BY source, event_type, mode ORDER BY source, event_type, mode;
+GROUP BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.

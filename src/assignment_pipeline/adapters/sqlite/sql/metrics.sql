@@ -236,7 +236,7 @@ SELECT
 SELECT source, event_type, json_extract(context, '$.mode') AS mode, count(*), max(created_at)
 FROM observability_events INDEXED BY observability_events_created
 WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
-GROUP BY source, event_type, mode ORDER BY source, event_type, mode;
+GROUP BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.
