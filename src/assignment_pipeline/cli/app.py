@@ -18,9 +18,11 @@ from assignment_pipeline.cli import (
     db,
     demo,
     diagram,
+    env,
     flags,
     reoptimize,
     review,
+    rollout,
     service,
     sweep,
     tables,
@@ -34,7 +36,9 @@ from assignment_pipeline.errors import (
     NoTablesError,
     NotBegunError,
     PlacementRefusedError,
+    RolloutRefusedError,
     StaleRecordError,
+    StaleRolloutError,
     TableConflictError,
 )
 
@@ -46,6 +50,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 _ANSWERS = (
     RefusedError,
     PlacementRefusedError,
+    RolloutRefusedError,
+    StaleRolloutError,
     TableConflictError,
     StaleRecordError,
     IllegalTransitionError,
@@ -73,6 +79,8 @@ app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(rollout.app, name="rollout")
+app.command("env")(env.env)
 app.add_typer(dashboard.app, name="dashboard")
 
 
