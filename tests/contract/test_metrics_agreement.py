@@ -18,7 +18,15 @@ from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.clock import START
-from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, QUEUE, REVIEW, make_booking, make_change, make_venue
+from assignment_pipeline.testing.contracts.harness import (
+    CONFIRM,
+    DINNER,
+    QUEUE,
+    REVIEW,
+    make_booking,
+    make_change,
+    make_venue,
+)
 from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
 MINUTE = dt.timedelta(minutes=1)
@@ -61,7 +69,11 @@ gaps = st.sampled_from([0, 0, 1, 60, 299, 300, 301, 600]).map(lambda seconds: dt
     dt.timedelta(microseconds=1)
 )
 tellings = st.tuples(
-    st.just("tell"), gaps, st.sampled_from([None, *BOOKINGS]), st.sampled_from(sorted(SOURCES) + [EventType.LEGACY_SUMMARY] * 30), contexts
+    st.just("tell"),
+    gaps,
+    st.sampled_from([None, *BOOKINGS]),
+    st.sampled_from(sorted(SOURCES) + [EventType.LEGACY_SUMMARY] * 30),
+    contexts,
 )
 changes = st.tuples(
     st.just("change"),
@@ -74,6 +86,7 @@ changes = st.tuples(
             "actor": st.sampled_from([None, None, None, "anna"]),
             "owner": st.sampled_from([Owner.PIPELINE] * 3 + [Owner.LEGACY]),
             "next_attempt_at": st.sampled_from([None, START, START + 10 * MINUTE]),
+            "deliveries": st.sampled_from([0, 0, 2, 3]),
             "attempt": st.sampled_from([None, *AttemptResult]),
         }
     ),
@@ -124,11 +137,19 @@ def happen(stores: list[Any], clock: FakeClock, number: int, act: tuple[Any, ...
         return
     way, fields = rest
     [*before] = stores[0].records(RecordQuery(booking_ids=(booking_id,))).records
-    booking = make_booking(booking_id, restaurant_id=RESTAURANT[booking_id], at=DINNER + 5 * int(booking_id[2:]) * 60 * MINUTE)
+    booking = make_booking(
+        booking_id, restaurant_id=RESTAURANT[booking_id], at=DINNER + 5 * int(booking_id[2:]) * 60 * MINUTE
+    )
     tables = ("T1",) if Trigger.SEAT in way else ()
     try:
         change = make_change(
-            booking, *way, before=before[0] if before else None, tables=tables, now=clock.now(), change_id=f"c-{number}", **fields
+            booking,
+            *way,
+            before=before[0] if before else None,
+            tables=tables,
+            now=clock.now(),
+            change_id=f"c-{number}",
+            **fields,
         )
     except Exception:  # noqa: BLE001 - not everything can happen next
         return
@@ -163,4 +184,6 @@ def test_the_numbers_are_the_same(subject: Callable[[FakeClock], Any], acts: lis
     whole = MetricsQuery(since=query.since.replace(microsecond=0), until=until, restaurant_id=query.restaurant_id)
     width = data.draw(st.sampled_from([MINUTE, 5 * MINUTE]))
     expected_series, actual_series = (store.series(whole, width) for store in stores)
-    assert [(b.start, b.outcomes, b.calls) for b in expected_series] == [(b.start, b.outcomes, b.calls) for b in actual_series]
+    assert [(b.start, b.outcomes, b.calls) for b in expected_series] == [
+        (b.start, b.outcomes, b.calls) for b in actual_series
+    ]

@@ -105,7 +105,7 @@ def metrics_of(
     outcomes, calls = groups.get(0, ({}, {}))
     [(attempts, attempted)] = rows["attempts"]
     [(review,)] = rows["review"]
-    [(overdue, overdue_since)] = rows["overdue"]
+    [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
     verdicts = {kind.removeprefix("shadow."): int(number) for kind, number in rows["agreement"]}
     return Metrics(
@@ -124,7 +124,7 @@ def metrics_of(
         attempted=attempted,
         strategies=dict(map(tuple, rows["strategies"])),
         reasons=dict(map(tuple, rows["reasons"])),
-        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since)),
+        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since), stuck=stuck),
         lost=max(0, known - told),
     )
 

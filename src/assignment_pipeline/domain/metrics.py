@@ -18,8 +18,11 @@ T = TypeVar("T")
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
 
+STUCK = 3
+"""How often a booking is handed out without anything coming of it before it counts as stuck."""
+
 OVERDUE = dt.timedelta(minutes=5)
-"""How long after it was due a booking counts as stuck."""
+"""How long after it was due a booking counts as overdue."""
 
 WITHDRAWN = frozenset({Reason.HOLD_EXPIRED, Reason.BOOKING_GONE})
 """The reasons for which a booking fails through no fault of an assignment."""
@@ -253,11 +256,14 @@ class Backlog:
         overdue: Bookings that the sweep should have taken up five minutes ago.
 
         overdue_since: When the first of these was due.
+
+        stuck: Unsettled bookings that were handed out three times and more, and of which nothing came.
     """
 
     review: int = 0
     overdue: int = 0
     overdue_since: dt.datetime | None = None
+    stuck: int = 0
 
 
 Group = tuple[Owner, Mode | None]

@@ -258,9 +258,7 @@ class Alerts:
         restaurant_id: Of that restaurant only; None for all.
     """
 
-    def __init__(
-        self, store: MetricsStore, *, rules: Iterable[Rule] = RULES, restaurant_id: str | None = None
-    ) -> None:
+    def __init__(self, store: MetricsStore, *, rules: Iterable[Rule] = RULES, restaurant_id: str | None = None) -> None:
         self._store = store
         self._rules = tuple(rules)
         self._restaurant_id = restaurant_id
@@ -284,9 +282,7 @@ class Alerts:
                 begin = max(begin, _ceiling(since + SETTLING) if rule.metric != ERROR_RATE else _ceiling(since))
             query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
             buckets = self._store.series(query, STEP) if begin < at else ()
-            alerts.append(
-                evaluate(rule, buckets, at, restaurant_id=self._restaurant_id, announced=told.get(rule.name))
-            )
+            alerts.append(evaluate(rule, buckets, at, restaurant_id=self._restaurant_id, announced=told.get(rule.name)))
         return tuple(alerts)
 
     def _announced(self) -> Mapping[str, Event]:

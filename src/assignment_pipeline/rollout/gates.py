@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from assignment_pipeline.domain.metrics import PIPELINE, SETTLING, Calls, Metrics, MetricsQuery, Volume
+from assignment_pipeline.domain.metrics import SETTLING, Calls, Metrics, MetricsQuery, Volume
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
@@ -23,8 +23,6 @@ from assignment_pipeline.rollout.phases import (
     Phase,
 )
 from assignment_pipeline.rollout.verdicts import Answer, Verdict
-
-Numbers = Mapping[str, float | None]
 
 
 @attrs.frozen(kw_only=True)
@@ -93,27 +91,34 @@ def count(criterion: Criterion, metrics: Metrics, mode: Mode) -> Counted | None:
 
         mode: What the phase has the pipeline do: errors and volume are of that.
     """
-    own = metrics.pipeline
-    if criterion.metric == CONFIRMATION_RATE:
-        return Counted(part=own.confirmed, whole=own.sample)
-    if criterion.metric == REVIEW_RATE:
-        return Counted(part=own.review, whole=own.sample)
-    if criterion.metric == ERROR_RATE:
-        group = PIPELINE if mode is Mode.ACTIVE else (Owner.PIPELINE, mode)
-        calls = metrics.calls.get(group, Calls())
-        return Counted(part=calls.failing, whole=calls.bookings)
-    if criterion.metric == EVENT_VOLUME:
-        volume = metrics.volume.get(mode, Volume())
-        return Counted(part=volume.told, whole=volume.bookings)
-    if criterion.metric == LEGACY_AGREEMENT:
-        return Counted(part=metrics.agreement.agreeing, whole=metrics.agreement.comparable)
-    if criterion.metric == RELATIVE_CONFIRMATION:
-        # Legacy cannot prove that nothing could be done: those bookings count on both sides, or on none.
-        legacy = metrics.legacy
-        return Counted(
-            part=own.confirmed, whole=own.asked, other_part=legacy.confirmed, other_whole=legacy.asked
-        )
-    return None
+    counts = _COUNTS.get(criterion.metric)
+    return None if counts is None else counts(metrics, mode)
+
+
+def _errors(metrics: Metrics, mode: Mode) -> Counted:
+    calls = metrics.calls.get((Owner.PIPELINE, mode), Calls())
+    return Counted(part=calls.failing, whole=calls.bookings)
+
+
+def _volume(metrics: Metrics, mode: Mode) -> Counted:
+    volume = metrics.volume.get(mode, Volume())
+    return Counted(part=volume.told, whole=volume.bookings)
+
+
+def _relative(metrics: Metrics, _: Mode) -> Counted:
+    # Legacy cannot prove that nothing could be done: such bookings count on both sides.
+    own, legacy = metrics.pipeline, metrics.legacy
+    return Counted(part=own.confirmed, whole=own.asked, other_part=legacy.confirmed, other_whole=legacy.asked)
+
+
+_COUNTS: Mapping[str, Callable[[Metrics, Mode], Counted]] = {
+    CONFIRMATION_RATE: lambda metrics, _: Counted(part=metrics.pipeline.confirmed, whole=metrics.pipeline.sample),
+    REVIEW_RATE: lambda metrics, _: Counted(part=metrics.pipeline.review, whole=metrics.pipeline.sample),
+    ERROR_RATE: _errors,
+    EVENT_VOLUME: _volume,
+    LEGACY_AGREEMENT: lambda metrics, _: Counted(part=metrics.agreement.agreeing, whole=metrics.agreement.comparable),
+    RELATIVE_CONFIRMATION: _relative,
+}
 
 
 def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = None) -> Verdict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import logging
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -31,6 +30,16 @@ class Demote(enum.StrEnum):
     STEP = "step"
     OFF = "off"
     NO = "no"
+
+
+class Stopping(Protocol):
+    """Whether something is to end."""
+
+    def __bool__(self) -> bool: ...
+
+    def wait(self, seconds: float) -> object:
+        """Wait, for no longer than until it is to."""
+        ...
 
 
 class WatchedStore(MetricsStore, RolloutStore, EventSink, Protocol):
@@ -138,9 +147,9 @@ class Watcher:
     def run(
         self,
         interval: dt.timedelta,
-        stop: threading.Event,
-        seen: Callable[[Look], None] = lambda look: None,
-        failed: Callable[[Exception], None] = lambda error: None,
+        stop: Stopping,
+        seen: Callable[[Look], object],
+        failed: Callable[[Exception], object],
     ) -> None:
         """
         Look, again and again, until *stop* is set; a look that fails is told of, and there is another.
@@ -148,13 +157,13 @@ class Watcher:
         Args:
             interval: How long to wait in between.
 
-            stop: Ends it, also while it waits.
+            stop: Is true once it is to end; a wait of its own ends then, too.
 
             seen: Gets each look.
 
             failed: Gets what one has failed by.
         """
-        while not stop.is_set():
+        while not stop:
             try:
                 seen(self.look())
             except AssignmentPipelineError as error:

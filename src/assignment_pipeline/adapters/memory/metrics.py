@@ -10,7 +10,17 @@ from typing import Any
 
 from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
 from assignment_pipeline.domain.events import Event, EventType, Source
-from assignment_pipeline.domain.metrics import OUTCOMES, SETTLING, WITHDRAWN, Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import (
+    OUTCOMES,
+    OVERDUE,
+    SETTLING,
+    STUCK,
+    WITHDRAWN,
+    Metrics,
+    MetricsQuery,
+    Seen,
+    Series,
+)
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.lifecycle import AssignmentState
@@ -85,13 +95,13 @@ class _Window:
         attempts = self._attempts()
         successes = [row for _, row in attempts if row.result is AttemptResult.SUCCESS and row.strategy is not None]
         waiting = [record for record in self._store._records.values() if self._is_asked(record.restaurant_id)]  # noqa: SLF001 - a part of it
-        overdue = [
-            record.next_attempt_at
+        unsettled = [
+            (record.next_attempt_at, record.deliveries)
             for record in waiting
-            if record.owner is Owner.PIPELINE
-            and record.next_attempt_at is not None
-            and record.next_attempt_at < self._now - SETTLING
+            if record.owner is Owner.PIPELINE and record.next_attempt_at is not None
         ]
+        overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
+        stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)
         return {
             "outcomes": self.outcomes(),
             "calls": self.calls(),
@@ -102,7 +112,7 @@ class _Window:
             "strategies": list(collections.Counter(row.strategy for row in successes).items()),
             "reasons": self._reasons(),
             "review": [(sum(record.state is AssignmentState.MANUAL_REVIEW for record in waiting),)],
-            "overdue": [(len(overdue), min(overdue, default=None))],
+            "overdue": [(len(overdue), min(overdue, default=None), stuck)],
             "lost": [self._lost()],
         }
 
@@ -182,7 +192,9 @@ class _Window:
             timed = event.source is not Source.COORDINATOR or event.context.get("outcome") in PLANNED
             if owner is not None and duration is not None and timed:
                 found[owner, event.context.get("mode")].append(duration)
-        return [(*group, len(took), *(_nearest(sorted(took), of) for of in (50, 95, 99))) for group, took in found.items()]
+        return [
+            (*group, len(took), *(_nearest(sorted(took), of) for of in (50, 95, 99))) for group, took in found.items()
+        ]
 
     def _agreement(self) -> Rows:
         counts: collections.Counter[str] = collections.Counter()
@@ -297,5 +309,3 @@ def _nearest(ordered: Sequence[Any], of_a_hundred: int) -> Any:
 
 def _same(moment: dt.datetime | None) -> dt.datetime | None:
     return moment
-
-

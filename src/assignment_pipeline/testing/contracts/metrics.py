@@ -42,7 +42,9 @@ def told(
 ) -> Event:
     """An event about a booking of the restaurant, with that context."""
     severity = Severity.ERROR if kind is EventType.ERROR else Severity.INFO
-    return Event(event_id, at, source, kind, severity=severity, restaurant_id=restaurant, booking_id=booking, context=context)
+    return Event(
+        event_id, at, source, kind, severity=severity, restaurant_id=restaurant, booking_id=booking, context=context
+    )
 
 
 def answered(event_id: str, result: str, *, mode: str = "off", **fields: Any) -> Event:
@@ -118,7 +120,9 @@ class MetricsStoreContract(StoreSuite):
     def test_what_people_do_is_not_the_pipelines(self, store: Any, clock: FakeClock) -> None:
         """Neither a review that somebody resolves at once nor a walk-in is an assignment that came out well."""
         self.commit(store, make_booking("b-1"), *REVIEW, reason="no_fit")
-        self.commit(store, make_booking("b-1"), Trigger.SEAT, Trigger.CONFIRM, tables=("T1",), reason=None, actor="anna")
+        self.commit(
+            store, make_booking("b-1"), Trigger.SEAT, Trigger.CONFIRM, tables=("T1",), reason=None, actor="anna"
+        )
         self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T2",), actor="anna")
         clock.advance(SETTLED)
         assert self.outcomes(store) == {PIPELINE: Outcomes(review=1)}
@@ -219,7 +223,9 @@ class MetricsStoreContract(StoreSuite):
             *(told(f"e-{ms}", EventType.CONFIRMED, booking=f"b-{ms}", duration_ms=ms, **facts) for ms in times),
         )
         clock.advance(MINUTE)
-        assert store.measure(MetricsQuery(since=START)).latency[PIPELINE] == Latency(calls=200, p50=100, p95=190, p99=198)
+        assert store.measure(MetricsQuery(since=START)).latency[PIPELINE] == Latency(
+            calls=200, p50=100, p95=190, p99=198
+        )
 
     # -- Shadow ---------------------------------------------------------------------------------------------------
 
@@ -289,10 +295,10 @@ class MetricsStoreContract(StoreSuite):
     def test_what_is_overdue(self, store: Any, clock: FakeClock) -> None:
         """For more than five minutes, and pipeline's."""
         self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=START)
-        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=START + MINUTE)
+        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=START + MINUTE, deliveries=3)
         clock.advance(SETTLED)
         backlog = store.measure(MetricsQuery(since=START)).backlog
-        assert (backlog.overdue, backlog.overdue_since) == (1, START)
+        assert (backlog.overdue, backlog.overdue_since, backlog.stuck) == (1, START, 1)
 
     def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """All of them, also where nothing was; together they are the whole."""
@@ -326,7 +332,9 @@ class MetricsStoreContract(StoreSuite):
     def test_what_was_told_of_at_all(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """By source, type and mode, with when that was last."""
         later = START + MINUTE
-        self.told(harness, store, answered("e-1", "error"), answered("e-2", "error", at=later), told("e-3", EventType.NOOP))
+        self.told(
+            harness, store, answered("e-1", "error"), answered("e-2", "error", at=later), told("e-3", EventType.NOOP)
+        )
         clock.advance(2 * MINUTE)
         found = store.seen(MetricsQuery(since=START))
         facts = [(seen.source, seen.type, seen.mode, seen.count, seen.last) for seen in found]
