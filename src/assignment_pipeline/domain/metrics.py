@@ -8,12 +8,17 @@ from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, aware, optional_identifier, to_utc
+from assignment_pipeline.domain.checks import aware, optional_identifier, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.lifecycle import AssignmentState
 
 T = TypeVar("T")
+
+
+def _copied(items: Mapping[Any, Any]) -> dict[Any, Any]:
+    return dict(items)
+
 
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
@@ -311,15 +316,15 @@ class Metrics:
     since: dt.datetime
     until: dt.datetime
     restaurant_id: str | None = None
-    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=_copied, hash=False)
+    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
+    latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=_copied, hash=False)
     agreement: Agreement = attrs.field(factory=Agreement)
-    volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=_copied, hash=False)
     attempts: int = 0
     attempted: int = 0
-    strategies: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    reasons: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    strategies: Mapping[str, int] = attrs.field(factory=dict, converter=_copied, hash=False)
+    reasons: Mapping[str, int] = attrs.field(factory=dict, converter=_copied, hash=False)
     backlog: Backlog = attrs.field(factory=Backlog)
     lost: int = 0
 
@@ -354,8 +359,8 @@ class Bucket:
     """
 
     start: dt.datetime
-    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=_copied, hash=False)
+    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 What an operator is woken for, by what the store has: nothing is kept between two looks.
 
 A look goes back over the last hours in stretches of five minutes, and finds out by itself since when it has been bad.
-What was said before stands in the store's events: so a watcher that starts anew says nothing twice, and forgets nothing.
+What was said before stands in the store's events: a watcher that starts anew says nothing twice, and forgets nothing.
 """
 
 from __future__ import annotations

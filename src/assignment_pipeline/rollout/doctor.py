@@ -189,7 +189,7 @@ def _schema(store: Any) -> Finding:
         return _wrong(
             "schema",
             str(error),
-            "this version of the library was started before the database was brought up to date, or the other way round",
+            "the database was not brought up to date before this version was started, or is already ahead of it",
             "run `assignment-pipeline db init` with the version that the workers run",
         )
     except StoreUnavailableError as error:
@@ -247,21 +247,25 @@ def _two_sources(facts: Facts) -> Finding:
             "somebody has changed the row by hand",
             "enter a phase again: `assignment-pipeline rollout enter PHASE`",
         )
+    said = {name: facts.environ[name] for name in names if name in facts.environ}
+    if not said:
+        return _good(check, "the environment says nothing: the database decides")
     try:
         environment = EnvFlags(facts.environ)
     except FlagError:
         return Finding(check=check, health=Health.NOTE, evidence="the environment cannot be read")
-    said = {name: facts.environ[name] for name in names if name in facts.environ}
-    if not said:
-        return _good(check, "the environment says nothing: the database decides")
     evidence = f"the environment says {', '.join(f'{name}={value}' for name, value in said.items())}"
-    evidence += f"; the database is in phase {facts.revision.phase}"
+    return _hold_against(stored, environment, f"{evidence}; the database is in phase {facts.revision.phase}")
+
+
+def _hold_against(stored: FlagSettings, environment: EnvFlags, evidence: str) -> Finding:
+    check = "flags-agree"
     if environment.is_rollback and (stored.enabled or stored.shadow):
         return _wrong(
             check,
             evidence,
             "the environment rolls back whatever the database says",
-            f"unset {names[0]} or {names[1]} and start the workers anew, or roll back in the database, too",
+            "unset one of the two and start the workers anew, or roll back in the database, too",
         )
     own = environment.settings
     if (own.enabled, own.shadow) != (stored.enabled, stored.shadow) or (own.enabled and own.percent != stored.percent):
@@ -369,7 +373,7 @@ def _contention(day: Metrics) -> Finding:
         "contention",
         evidence,
         "several workers get the same bookings, or a worker that was killed keeps them for up to 30 seconds",
-        "hand each booking to one queue; `assignment-pipeline sql lock-contention` names them. Nothing is double-booked",
+        "hand each booking to one queue; `sql lock-contention` names them. Nothing is double-booked by it",
     )
 
 

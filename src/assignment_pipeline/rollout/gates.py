@@ -177,7 +177,7 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     """
     bound = {verdict.direction: verdict.threshold}
     try:
-        counted = Counted(**dict(verdict.numbers))  # type: ignore[arg-type]
+        counted = Counted(**dict(verdict.numbers))
         criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)  # type: ignore[arg-type]
     except TypeError as error:
         raise ValueError(str(error)) from error

@@ -125,7 +125,8 @@ class _Window:
                 yield event
 
     def _bucket(self, moment: dt.datetime) -> int:
-        return int(moment.timestamp() // 1 - self._start) // self._width
+        bucket: int = (int(moment.timestamp() // 1) - self._start) // self._width
+        return bucket
 
     # -- Outcomes -------------------------------------------------------------------------------------------------
 

@@ -187,7 +187,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_calls_and_their_errors(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """By booking; what has no outcome is no call, but may be an error."""
-        active = {"mode": "active"}
+        active: dict[str, Any] = {"mode": "active"}
         self.told(
             harness,
             store,
@@ -215,7 +215,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_percentiles_are_durations_of_calls(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """The smallest that so many of a hundred do not exceed."""
-        facts = {"mode": "active", "outcome": "confirmed"}
+        facts: dict[str, Any] = {"mode": "active", "outcome": "confirmed"}
         times = [*range(1, 201)]
         self.told(
             harness,
@@ -255,7 +255,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """In shadow by a transition or a verdict, within five minutes; what was assigned just now is not asked for."""
-        step = {"to": "confirmed"}
+        step: dict[str, Any] = {"to": "confirmed"}
         self.told(
             harness,
             store,
