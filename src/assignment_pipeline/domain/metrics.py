@@ -336,8 +336,13 @@ class Metrics:
     @property
     def legacy(self) -> Outcomes:
         """The outcomes of legacy's, whatever the flags said."""
-        own = (outcomes for (owner, _), outcomes in self.outcomes.items() if owner is Owner.LEGACY)
-        return sum(own, Outcomes())
+        return _legacy(self.outcomes)
+
+    @property
+    def relative_confirmation(self) -> float | None:
+        """How far the pipeline's share of those seated, of all who asked, lies above legacy's; None of none."""
+        own, legacy = self.pipeline.seated_rate, self.legacy.seated_rate
+        return None if own is None or legacy is None else own - legacy
 
     @property
     def attempts_per_booking(self) -> float | None:
@@ -361,6 +366,11 @@ class Bucket:
     start: dt.datetime
     outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=_copied, hash=False)
     calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
+
+    @property
+    def legacy(self) -> Outcomes:
+        """The outcomes of legacy's, whatever the flags said."""
+        return _legacy(self.outcomes)
 
 
 @attrs.frozen(kw_only=True)
@@ -388,6 +398,10 @@ class Seen:
 
 
 Series = tuple[Bucket, ...]
+
+
+def _legacy(outcomes: Mapping[Group, Outcomes]) -> Outcomes:
+    return sum((found for (owner, _), found in outcomes.items() if owner is Owner.LEGACY), Outcomes())
 
 
 def _share(part: int, whole: int) -> float | None:

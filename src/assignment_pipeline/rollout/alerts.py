@@ -17,8 +17,8 @@ import attrs
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import PIPELINE, SETTLING, Bucket, Calls, MetricsQuery, Outcomes
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.intervals import wilson
-from assignment_pipeline.rollout.phases import CONFIRMATION_RATE, ERROR_RATE, REVIEW_RATE, SAMPLE
+from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.phases import CONFIRMATION_RATE, ERROR_RATE, RELATIVE_CONFIRMATION, REVIEW_RATE, SAMPLE
 
 STEP = dt.timedelta(minutes=5)
 """How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""
@@ -34,6 +34,52 @@ class AlertState(enum.StrEnum):
     PENDING = "pending"
     FIRING = "firing"
     RESOLVED = "resolved"
+
+
+@attrs.frozen
+class Count:
+    """
+    What a rule is held against.
+
+    Attributes:
+        part: How many of them.
+
+        whole: Of how many.
+
+        other_part: How many of legacy's, where it is compared with.
+
+        other_whole: Of how many.
+    """
+
+    part: int = 0
+    whole: int = 0
+    other_part: int | None = None
+    other_whole: int | None = None
+
+    @property
+    def sample(self) -> int:
+        """How many were counted; the smaller number where two are compared."""
+        return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
+
+    @property
+    def value(self) -> float | None:
+        """The share, or the difference of the two; None of nothing."""
+        if self.other_part is None or self.other_whole is None:
+            return self.part / self.whole if self.whole else None
+        return difference(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where the true value lies with 95 % confidence."""
+        if self.other_part is None or self.other_whole is None:
+            return wilson(self.part, self.whole)
+        return newcombe(self.part, self.whole, self.other_part, self.other_whole)
+
+    def __add__(self, other: Count) -> Count:
+        if other.other_part is None or other.other_whole is None:
+            return Count(self.part + other.part, self.whole + other.whole)
+        theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
+        return Count(self.part + other.part, self.whole + other.whole, *theirs)
 
 
 @attrs.frozen(kw_only=True)
@@ -80,26 +126,30 @@ class Rule:
         assert bound is not None  # noqa: S101 - one of them is given
         return bound
 
-    def part_of(self, bucket: Bucket) -> tuple[int, int]:
-        """How many in a stretch, and of how many."""
+    def count(self, bucket: Bucket) -> Count:
+        """What there is of it in a stretch."""
         outcomes = bucket.outcomes.get(PIPELINE, Outcomes())
         if self.metric == CONFIRMATION_RATE:
-            return outcomes.confirmed, outcomes.sample
+            return Count(outcomes.confirmed, outcomes.sample)
         if self.metric == REVIEW_RATE:
-            return outcomes.review, outcomes.sample
-        calls = bucket.calls.get(PIPELINE, Calls())
-        return calls.failing, calls.bookings
+            return Count(outcomes.review, outcomes.sample)
+        if self.metric == ERROR_RATE:
+            calls = bucket.calls.get(PIPELINE, Calls())
+            return Count(calls.failing, calls.bookings)
+        legacy = bucket.legacy
+        return Count(outcomes.confirmed, outcomes.asked, legacy.confirmed, legacy.asked)
 
-    def is_bad(self, part: int, whole: int) -> bool:
+    def is_bad(self, count: Count) -> bool:
         """
         Whether those numbers are bad.
 
         Of 200 and more the rate itself decides; of fewer, down to 10, the rate and that 95 % confidence rules the
         bound out: three failures of twenty may be chance where one in twenty fails.
         """
-        if whole < FEW:
+        value = count.value
+        if value is None or count.sample < FEW:
             return False
-        low, high = wilson(part, whole) if whole < SAMPLE else (part / whole,) * 2
+        low, high = count.bounds if count.sample < SAMPLE else (value, value)
         return high < self.threshold if self.below is not None else low > self.threshold
 
 
@@ -125,8 +175,15 @@ RULES: Sequence[Rule] = (
         above=0.05,
         says="More than 5 % of the bookings that were called for met an error.",
     ),
+    # What refuses everybody calls it proved, and then none of the rates above has anything to be of.
+    Rule(
+        name="far_worse_than_legacy",
+        metric=RELATIVE_CONFIRMATION,
+        below=-0.25,
+        says="The pipeline seats far fewer of those who ask than legacy does at the other restaurants.",
+    ),
 )
-"""The guide's alerts."""
+"""The guide's alerts, and one for what refuses everybody."""
 
 
 @attrs.frozen(kw_only=True)
@@ -211,14 +268,14 @@ def evaluate(
     as much of the time before as it takes, `Rule.within` at most. It fires once it has been bad at every one of them
     for `Rule.hold`, the first and the last included.
     """
-    counts = [rule.part_of(bucket) for bucket in buckets]
+    counts = [rule.count(bucket) for bucket in buckets]
     bad_since: dt.datetime | None = None
     for place in range(len(counts), -1, -1):
-        if not rule.is_bad(*_look_back(rule, counts[:place])):
+        if not rule.is_bad(_look_back(rule, counts[:place])):
             break
         bad_since = at - (len(counts) - place) * STEP
-    part, whole = _look_back(rule, counts)
-    low, high = wilson(part, whole)
+    found = _look_back(rule, counts)
+    low, high = found.bounds
     if bad_since is None:
         state = AlertState.INACTIVE if announced is None else AlertState.RESOLVED
     else:
@@ -229,21 +286,21 @@ def evaluate(
         restaurant_id=restaurant_id,
         since=bad_since,
         at=at,
-        value=part / whole if whole >= FEW else None,
-        sample=whole,
+        value=found.value if found.sample >= FEW else None,
+        sample=found.sample,
         low=low,
         high=high,
         announced=announced,
     )
 
 
-def _look_back(rule: Rule, counts: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    part = whole = 0
-    for steps, (some, of) in enumerate(reversed(counts)):
-        if (steps >= rule.over // STEP and whole >= FEW) or steps >= rule.within // STEP:
+def _look_back(rule: Rule, counts: Sequence[Count]) -> Count:
+    found = Count()
+    for steps, count in enumerate(reversed(counts)):
+        if (steps >= rule.over // STEP and found.sample >= FEW) or steps >= rule.within // STEP:
             break
-        part, whole = part + some, whole + of
-    return part, whole
+        found += count
+    return found
 
 
 class Alerts:

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.metrics import Group, Metrics
+from assignment_pipeline.domain.metrics import PIPELINE, Group, Metrics
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.alerts import FEW, RULES, Rule
-from assignment_pipeline.rollout.phases import ERROR_RATE
+from assignment_pipeline.rollout.phases import ERROR_RATE, RELATIVE_CONFIRMATION
 from assignment_pipeline.rollout.queries import SCHEMA
 
 PREFIX = "assignment_pipeline"
@@ -81,6 +81,10 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     rate = agreement.rate
     yield Gauge("legacy_agreement", "Verdicts as good as legacy.", [] if rate is None else [({}, rate)])
     yield Gauge("legacy_comparable", "Verdicts that can be compared.", [({}, agreement.comparable)])
+    relative, compared = metrics.relative_confirmation, min(metrics.pipeline.asked, metrics.legacy.asked)
+    own = _who(PIPELINE)
+    yield Gauge("relative_confirmation", "Seated, less legacy.", [] if relative is None else [(own, relative)])
+    yield Gauge("relative_sample", "The smaller number of the two.", [(own, compared)])
     yield _volumes(metrics)
     yield Gauge("strategy", "What found tables.", [({"strategy": n}, k) for n, k in metrics.strategies.items()])
     per_booking = metrics.attempts_per_booking
@@ -195,7 +199,7 @@ def _expression(rule: Rule) -> str:
 
 
 def _sample(rule: Rule) -> str:
-    return "bookings" if rule.metric == ERROR_RATE else "sample"
+    return {ERROR_RATE: "bookings", RELATIVE_CONFIRMATION: "relative_sample"}.get(rule.metric, "sample")
 
 
 def _minutes(span: dt.timedelta) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -11,7 +12,7 @@ from assignment_pipeline.domain.metrics import SETTLING, Calls, Metrics, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.intervals import newcombe, wilson
+from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
 from assignment_pipeline.rollout.phases import (
     CONFIRMATION_RATE,
     ERROR_RATE,
@@ -58,7 +59,7 @@ class Counted:
             return None
         if self.other_part is None or self.other_whole is None:
             return self.part / self.whole
-        return self.part / self.whole - self.other_part / self.other_whole if self.other_whole else None
+        return difference(self.part, self.whole, self.other_part, self.other_whole)
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -175,10 +176,11 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     Raises:
         ValueError: They are not those of a gate.
     """
-    bound = {verdict.direction: verdict.threshold}
+    bound: Any = {verdict.direction: verdict.threshold}
+    numbers: Any = dict(verdict.numbers)
     try:
-        counted = Counted(**dict(verdict.numbers))
-        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)  # type: ignore[arg-type]
+        counted = Counted(**numbers)
+        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)
     except TypeError as error:
         raise ValueError(str(error)) from error
     return decide(criterion, counted).answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 Z = 1.959963984540054
 """The standard normal's 97.5th percentile: what 95 % confidence on both sides comes to."""
@@ -32,6 +33,17 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
     low = 0.0 if part == 0 else max(0.0, middle - spread)
     high = 1.0 if part == whole else min(1.0, middle + spread)
     return low, high
+
+
+def difference(part: int, whole: int, other_part: int, other_whole: int) -> float | None:
+    """
+    The first share less the other; None where one of them is of nothing.
+
+    As near to the true one as a float is: a point is a point, however it came about.
+    """
+    if not whole or not other_whole:
+        return None
+    return float(Fraction(part, whole) - Fraction(other_part, other_whole))
 
 
 def newcombe(part: int, whole: int, other_part: int, other_whole: int) -> tuple[float, float]:
