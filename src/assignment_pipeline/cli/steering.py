@@ -14,6 +14,7 @@ from assignment_pipeline.cli.wiring import from_app
 from assignment_pipeline.ports import FlagResolver, RolloutStore
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.gates import StoreGates
 from assignment_pipeline.rollout.layered import LayeredFlags
 from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.rollout.verdicts import Gates, unmeasured
@@ -37,9 +38,9 @@ class Steering:
     followed: bool
 
 
-def gates_of(store: Any) -> Gates:  # noqa: ARG001 - what measures asks it
+def gates_of(store: Any) -> Gates:
     """What measures the criteria there."""
-    return unmeasured
+    return StoreGates(store) if hasattr(store, "measure") else unmeasured
 
 
 @contextlib.contextmanager
