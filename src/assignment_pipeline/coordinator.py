@@ -17,7 +17,7 @@ from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
-from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
+from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring, is_async
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import (
     AssignmentStore,
@@ -60,6 +60,8 @@ class Coordinator(Wired, People):
 
         shadow: How the pipeline runs beside legacy where the flags say shadow: in a ``thread``, in a ``worker``
             process, as a `Shadow` says, or not at all.
+
+        observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
     store: AssignmentStore
@@ -77,7 +79,8 @@ class Coordinator(Wired, People):
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        return run(flow, SyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
         self,
@@ -245,12 +248,7 @@ class Coordinator(Wired, People):
         Raises:
             TypeError: The store has no connections.
         """
-        join = getattr(self.store, "joined", None)
-        if join is None:
-            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
-            raise TypeError(msg)
-        ports = {**self._ports, Port.STORE: join(connection)}
-        return Joined(Wiring(self._process, ports, publishes=False), self.settings)
+        return Joined(self._joined(connection), self.settings)
 
 
 class Joined:
@@ -262,11 +260,11 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+        return self._run(queue.enqueue(booking, self._settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
-        return run(observe(booking, legacy), SyncHandler(self._wiring))
+        return self._run(observe(booking, legacy))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -277,8 +275,10 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return run(flow, SyncHandler(self._wiring))
+        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
 
 class AsyncCoordinator(Wired, AsyncPeople):
@@ -303,7 +303,8 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
         self,
@@ -373,3 +374,35 @@ class AsyncCoordinator(Wired, AsyncPeople):
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
         return await self._run(sweep(self.settings, limit))
+
+    def joined(self, connection: Any) -> AsyncJoined:
+        """
+        See `Coordinator.joined`.
+
+        Raises:
+            TypeError: The store has no connections for asyncio.
+        """
+        wiring = self._joined(connection)
+        if not is_async(wiring.ports[Port.STORE]):
+            msg = f"joined: expected a store for asyncio, such as AsyncPostgresStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return AsyncJoined(wiring, self.settings)
+
+
+class AsyncJoined:
+    """`Joined`, for asyncio. Made by `AsyncCoordinator.joined`."""
+
+    def __init__(self, wiring: Wiring, settings: Settings) -> None:
+        self._wiring = wiring
+        self._settings = settings
+
+    async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """See `Joined.enqueue`."""
+        return await arun(queue.enqueue(booking, self._settings), AsyncHandler(self._wiring))
+
+    async def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """See `Joined.cancel`."""
+        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
+        return await arun(flow, AsyncHandler(self._wiring))

@@ -25,8 +25,10 @@ from assignment_pipeline.ports import (
     FlagResolver,
     LegacyPlanner,
     LockManager,
+    Observer,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.runner import ShadowRunner
 from assignment_pipeline.rollout.shadow import Shadow
 
@@ -59,13 +61,14 @@ class Wired:
         settings: Settings | None = None,
         clock: Clock | None = None,
         shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
+        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
@@ -100,6 +103,13 @@ class Wired:
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)
+
+    def _joined(self, connection: Any) -> Wiring:
+        join = getattr(self.store, "joined", None)
+        if join is None:
+            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return Wiring(self._process, {**self._ports, Port.STORE: join(connection)}, publishes=False)
 
     def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
         return legacy is not None or self._legacy is not None

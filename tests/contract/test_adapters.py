@@ -13,6 +13,7 @@ from assignment_pipeline.testing import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    RolloutStoreContract,
     ShadowStoreContract,
     StoreHarness,
 )
@@ -24,6 +25,11 @@ class TestStores(AssignmentStoreContract):
 
 class TestLocks(LockManagerContract):
     """Each lock manager."""
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
+class TestRollouts(RolloutStoreContract):
+    """Each store for threads: hosts with asyncio ask one of those."""
 
 
 class TestMemorySink(EventSinkContract):

@@ -24,6 +24,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import (
     CommitUnknownError,
     LockManagerUnavailableError,
@@ -308,7 +309,7 @@ def test_a_rollout_that_moves_on_is_asked_again(house):
             return FixedFlags(modes[-1]).resolve(restaurant_id)
 
     def move_on():
-        house.store.generation += 1
+        house.store.revise(RolloutRevision(generation=1))
         modes.append(Mode.OFF)
 
     house.store.behind["load"] = [move_on]

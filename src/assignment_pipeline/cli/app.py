@@ -15,6 +15,7 @@ import typer
 from assignment_pipeline.cli import (
     assign,
     backtest,
+    dashboard,
     db,
     demo,
     diagram,
@@ -26,6 +27,7 @@ from assignment_pipeline.cli import (
     shadow,
     sweep,
     tables,
+    worker,
 )
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
@@ -69,6 +71,7 @@ app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
+app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
@@ -76,6 +79,7 @@ app.add_typer(flags.app, name="flags")
 app.add_typer(shadow.app, name="shadow")
 app.command("replay")(replay.replay)
 app.command("backtest")(backtest.backtest)
+app.add_typer(dashboard.app, name="dashboard")
 
 
 def _print_version(wanted: bool) -> None:

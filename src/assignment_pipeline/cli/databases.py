@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -270,6 +270,24 @@ class PostgresDatabase:
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
+
+    def bookings_view(self, table: str, columns: Mapping[str, str], *, apply: bool) -> str:
+        """
+        The SQL of the view ``bookings`` over that table, and whether to run it.
+
+        Raises:
+            BadInputError: There is no such table or column, or something else has that name.
+        """
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            return postgres.bookings_view(self.conninfo, table, columns, schema=self.schema, apply=apply)
+        except SchemaMismatchError as error:
+            refuse(str(self), error.expected, error.found)
+        except ValueError as error:
+            where, _, what = str(error).partition(": expected ")
+            expected, _, got = what.partition(", got ")
+            refuse(f"--host-bookings, {where}", expected, got)
 
     def prepare(self) -> None:
         """See `Database.prepare`."""

@@ -7,6 +7,7 @@ from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
+from assignment_pipeline.ports.observer import Observer, Watch
 from assignment_pipeline.ports.rollout import RolloutStore
 from assignment_pipeline.ports.shadow import ShadowStore
 from assignment_pipeline.ports.store import (
@@ -39,6 +40,7 @@ __all__ = [
     "LegacyPlanner",
     "LoadQuery",
     "LockManager",
+    "Observer",
     "Occupied",
     "OnCommit",
     "RecordPage",
@@ -48,5 +50,6 @@ __all__ = [
     "ShadowStore",
     "TableBlock",
     "Wanted",
+    "Watch",
     "waits",
 ]

@@ -22,7 +22,7 @@ from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 from assignment_pipeline.rollout.candidate import Trial, rehearse
 from assignment_pipeline.rollout.documents import document, value_of
-from assignment_pipeline.rollout.verdicts import Judgement, judge
+from assignment_pipeline.rollout.judging import Judgement, judge
 
 FORMAT = 1
 MOST_RUNNERS_UP = 3

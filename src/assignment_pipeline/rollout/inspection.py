@@ -19,8 +19,8 @@ from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
 from assignment_pipeline.rollout.bundles import bundle_document, bundle_of, fitted
 from assignment_pipeline.rollout.candidate import Trial, rehearse
+from assignment_pipeline.rollout.judging import Judgement, judge
 from assignment_pipeline.rollout.shadow import Shadow
-from assignment_pipeline.rollout.verdicts import Judgement, judge
 
 MOST_TABLES = 20
 IGNORED = "ignored"

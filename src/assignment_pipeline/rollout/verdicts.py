@@ -1,145 +1,110 @@
-"""The pipeline's answer against legacy's. Pure: a case and a trial in, a judgement out."""
+"""What a gate says, with the numbers that it says it on."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection
+import datetime as dt
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.domain.shadow import Difference, ShadowCase, Verdict
-from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.planning.base import Engine, Evaluation, FloorSnapshot, Rule, SeatingRequest
-from assignment_pipeline.ports import AssignmentContext
-from assignment_pipeline.rollout.candidate import Trial, rewound
+from assignment_pipeline.domain.checks import as_dict, aware, identifier, number, to_utc, whole
+from assignment_pipeline.rollout.phases import Criterion, Phase
 
-CLOSE = 1e-6
-"""Costs that differ by less are the same."""
+_FINITE = 1e300
+
+
+class Answer(enum.StrEnum):
+    """Whether a criterion lets the rollout go on."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    HOLD = "hold"
+    FAIL = "fail"
+
+
+_optional_number = attrs.validators.optional(number(-_FINITE, _FINITE))
 
 
 @attrs.frozen(kw_only=True)
-class Judgement:
+class Verdict:
     """
-    How a case came out.
+    What one criterion of a phase says.
 
     Attributes:
-        verdict: The verdict.
+        metric: What was measured: the criterion's metric, `TIME_IN_PHASE`, or ``sign_off:ROLE``.
 
-        kind: What the difference is about, or what went wrong.
+        answer: Whether the rollout may go on, is to wait, or must not.
 
-        cost: What the pipeline's tables cost, or None.
+        value: What was found; None where there was nothing to measure.
 
-        legacy_cost: What legacy's cost on the same floor, or None.
+        sample: How many were measured; None where nothing was counted.
 
-        legacy_broken: The rules that legacy's tables break there.
+        low: Where the true value lies above, with 95 % confidence; None where that means nothing.
+
+        high: Where it lies below, likewise.
+
+        threshold: What the value was compared with.
+
+        direction: ``at_least`` or ``at_most``: how.
+
+        missing: What it waits for or fails for, in words; None when it passes.
+
+        passes_at: When it can pass at the earliest; None where nothing tells.
+
+        numbers: What was counted: all that the rest can be computed from again.
     """
 
-    verdict: Verdict
-    kind: str | None = None
-    cost: float | None = None
-    legacy_cost: float | None = None
-    legacy_broken: tuple[str, ...] = ()
+    metric: str = attrs.field(validator=identifier)
+    answer: Answer = attrs.field(converter=Answer)
+    value: float | None = attrs.field(default=None, validator=_optional_number)
+    sample: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(0, 2**53)))
+    low: float | None = attrs.field(default=None, validator=_optional_number)
+    high: float | None = attrs.field(default=None, validator=_optional_number)
+    threshold: float | None = attrs.field(default=None, validator=_optional_number)
+    direction: str = attrs.field(default="at_least", validator=attrs.validators.in_(("at_least", "at_most")))
+    missing: str | None = None
+    passes_at: dt.datetime | None = attrs.field(
+        default=None, converter=attrs.converters.optional(to_utc), validator=attrs.validators.optional(aware)
+    )
+    numbers: Mapping[str, float | None] = attrs.field(factory=dict, converter=as_dict, hash=False)
 
-    @property
-    def cost_difference(self) -> float | None:
-        """The pipeline's cost less legacy's; below zero, the pipeline's tables are better."""
-        if self.cost is None or self.legacy_cost is None:
-            return None
-        return round(self.cost - self.legacy_cost, 9)
+    @classmethod
+    def of(cls, criterion: Criterion, answer: Answer, **fields: Any) -> Verdict:
+        """What that criterion says: its metric, threshold and direction, and the rest as given."""
+        given = {"threshold": criterion.threshold, "direction": criterion.direction, **fields}
+        return cls(metric=criterion.metric, answer=answer, **given)
 
+    def document(self) -> dict[str, Any]:
+        """The same as JSON: what a revision keeps as its evidence."""
+        facts = attrs.asdict(self)
+        facts["answer"] = self.answer.value
+        facts["passes_at"] = self.passes_at.isoformat() if self.passes_at else None
+        return facts
 
-def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, later: Collection[str] = ()) -> Judgement:
-    """
-    Hold what the candidate did against what legacy did.
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> Verdict:
+        """
+        What `document` made *facts* of.
 
-    Args:
-        case: What legacy did.
-
-        trial: What the candidate did.
-
-        engine: What legacy's tables are scored by.
-
-        settings: How the flow behaved.
-
-        later: Other bookings of the restaurant that legacy has seen to since.
-    """
-    if trial.error is not None:
-        return Judgement(verdict=Verdict.BOTH_ERROR if case.error else Verdict.PIPELINE_ERROR, kind=trial.error)
-    if case.error is not None:
-        return Judgement(verdict=Verdict.LEGACY_ERROR, kind=case.error)
-    if case.legacy is None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind="unreadable_answer")
-    context = trial.contexts[-1] if trial.contexts else None
-    result = trial.result
-    if context is None or result is None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind="nothing_loaded")
-    moved = _moved_on(case, context, later)
-    if moved is None and result.outcome is Outcome.NOOP:
-        moved = str(result.reason or Reason.TERMINAL_STATE)
-    if moved is not None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind=moved)
-    return _compared(case, trial, engine, settings, context)
+        Raises:
+            ValueError: It did not make them.
+        """
+        moment = facts.get("passes_at")
+        try:
+            return cls(**{**facts, "passes_at": dt.datetime.fromisoformat(moment) if moment else None})
+        except TypeError as error:
+            raise ValueError(str(error)) from error
 
 
-def _moved_on(case: ShadowCase, context: AssignmentContext, later: Collection[str]) -> str | None:
-    """Why the floor is not the one that legacy has seen, as far as can be told."""
-    at_host = context.bookings.get(case.booking.id)
-    if at_host is not None and (not at_host.same_request(case.booking) or _cancelled_since(at_host.status, case)):
-        return "booking_changed"
-    if later:
-        # Only those count that sit within the time that planning looks at.
-        here = {row.booking_id for row in context.taken}
-        if here & set(later) - {case.booking.id}:
-            return "floor_changed"
-    return None
+Gates = Callable[[Phase, dt.datetime, dt.datetime], Sequence[Verdict]]
+"""
+What measures a phase's criteria: given the phase, since when the rollout has been in it, and the time now.
+
+It answers with one verdict for each of `Phase.criteria`. The time in the phase and the sign-offs are not its business.
+"""
 
 
-def _cancelled_since(status: str, case: ShadowCase) -> bool:
-    return status == CANCELLED and case.booking.status != CANCELLED
-
-
-def _compared(
-    case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, context: AssignmentContext
-) -> Judgement:
-    assert case.legacy is not None  # noqa: S101 - `judge` has looked
-    ours, theirs = tuple(sorted(trial.tables)), tuple(sorted(case.legacy.tables))
-    scored = score(case, engine, settings, context, theirs) if theirs else Evaluation(None, ())
-    broken = tuple(rule.value for rule in scored.broken)
-    plan = trial.result.decision.plan if trial.result is not None and trial.result.decision is not None else None
-    facts = {
-        "cost": _finite(plan.cost) if plan is not None and ours else None,
-        "legacy_cost": _finite(scored.plan.cost) if scored.plan is not None else None,
-        "legacy_broken": broken,
-    }
-    judgement = Judgement(verdict=Verdict.MATCH, **facts)  # type: ignore[arg-type]
-    if ours == theirs:
-        return judgement
-    if Rule.TAKEN in scored.broken:
-        # Somebody else has come since, or legacy has given a table away twice: that cannot be told apart from here.
-        return attrs.evolve(judgement, verdict=Verdict.INCOMPARABLE, kind="legacy_tables_taken")
-    if not ours or not theirs:
-        kind = Difference.PIPELINE_ONLY if ours else Difference.LEGACY_ONLY
-        return attrs.evolve(judgement, verdict=Verdict.MISMATCH, kind=kind.value)
-    difference = judgement.cost_difference
-    if not broken and difference is not None and abs(difference) < CLOSE:
-        return attrs.evolve(judgement, verdict=Verdict.EQUIVALENT)
-    return attrs.evolve(judgement, verdict=Verdict.MISMATCH, kind=Difference.TABLES.value)
-
-
-def score(
-    case: ShadowCase, engine: Engine, settings: Settings, context: AssignmentContext, tables: tuple[str, ...]
-) -> Evaluation:
-    """What given tables are worth to the booking of a case, on the floor without it."""
-    now = context.now.replace(second=0, microsecond=0)
-    request = SeatingRequest.at(context.venue, case.booking, None if settings.replay else now)
-    floor = FloorSnapshot.of(context.venue, rewound(context, case.booking).taken)
-    try:
-        return engine.evaluate(request, tables, floor)
-    except Exception:  # noqa: BLE001 - a candidate that cannot score is no worse for it
-        return Evaluation(None, ())
-
-
-def _finite(cost: object) -> float | None:
-    return float(cost) if isinstance(cost, int | float) and math.isfinite(cost) else None
+def unmeasured(phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:  # noqa: ARG001 - nobody looks
+    """The gates where nothing measures: no data never promotes."""
+    return tuple(Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here") for criterion in phase.criteria)

@@ -9,6 +9,7 @@ from assignment_pipeline.testing.contracts import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    RolloutStoreContract,
     ShadowStoreContract,
     StoreHarness,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "EventSinkContract",
     "FakeClock",
     "LockManagerContract",
+    "RolloutStoreContract",
     "ShadowStoreContract",
     "StoreHarness",
 ]

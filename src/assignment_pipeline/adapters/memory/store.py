@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
@@ -24,6 +25,7 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -42,9 +44,9 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore(MemoryShadow):
+class MemoryStore(Revisions, MemoryShadow):
     """
-    An `AssignmentStore` and `EventSink` in memory.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
     Args:
         host: The host's side.
@@ -54,8 +56,6 @@ class MemoryStore(MemoryShadow):
         on_commit: Called inside each commit, with None for the connection.
 
     Attributes:
-        generation: The rollout's generation, to be set at will.
-
         blocks: What is blocked, by restaurant.
     """
 
@@ -66,7 +66,6 @@ class MemoryStore(MemoryShadow):
         self.host = host
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
-        self.generation = 0
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
@@ -74,6 +73,7 @@ class MemoryStore(MemoryShadow):
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
+        self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
 
@@ -162,6 +162,12 @@ class MemoryStore(MemoryShadow):
             # The host may not know which have a record: with so many to spare, enough are left without those.
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
+
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
@@ -133,3 +134,13 @@ class AsyncPostgresStore(Shadows):
         """See `PostgresStore.write`; *work* is a coroutine function."""
         answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
         return answer
+
+    def joined(self, connection: Any) -> AsyncJoinedStore:
+        """
+        See `PostgresStore.joined`.
+
+        Args:
+            connection: A `psycopg.AsyncConnection`, or what SQLAlchemy wraps around one: an AsyncSession or an
+                AsyncConnection. Its methods raise `TypeError` where there is none in it.
+        """
+        return AsyncJoinedStore(connection, self._work, self._pool.where)

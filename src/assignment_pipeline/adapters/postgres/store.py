@@ -14,6 +14,7 @@ from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
@@ -79,9 +80,9 @@ class StoreWork:
         return work if self.reads.standalone else in_transaction(work)
 
 
-class PostgresStore(Shadows):
+class PostgresStore(Revisions, Shadows):
     """
-    An `AssignmentStore` and `EventSink` in PostgreSQL, for any number of threads, processes and machines.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
 
     With a `StandaloneHost` and no ``on_commit``, a load is one statement, and so is a commit: one round trip each, and
     one flush. Where the host has rows of its own, or code to run in a commit, that runs on the same connection, inside
@@ -119,6 +120,7 @@ class PostgresStore(Shadows):
         patience: dt.timedelta = PATIENCE,
     ) -> None:
         self._work = StoreWork(host, clock, on_commit, schema)
+        self._reads = self._work.reads
         self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
         self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
 

@@ -16,6 +16,7 @@ from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
 from assignment_pipeline.adapters.sqlite.opening import locate, translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
+from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.venues import Venues
@@ -42,9 +43,9 @@ BACKLOG = 10_000
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteStore(ReadingStore, Shadows):
+class SQLiteStore(Revisions, ReadingStore, Shadows):
     """
-    An `AssignmentStore` and `EventSink` in a SQLite file, for any number of threads and processes on one machine.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in a SQLite file, for any number of processes on one machine.
 
     Reads run beside each other and beside writes, each in one snapshot. All writes of a process go through
     one thread, which commits what is waiting together; between processes they take turns. It
