@@ -562,3 +562,45 @@ def test_cases_come_one_after_another_without_losing_count():
     assert coordinator.shadow.counts.offered == 201
     assert sum(counts.verdicts.values()) + counts.dropped == 201
     coordinator.close()
+
+
+def test_what_legacy_does_in_a_transaction_is_observed(sites, clock):
+    """Inside the host's own, and before it is committed; a rolled back one leaves no row but the events."""
+    site = sites()
+    before = site.rows()
+    coordinator = Coordinator(site.store, flags=FixedFlags(Mode.SHADOW), sinks=(), clock=clock)
+    off = Coordinator(site.store, flags=FixedFlags(Mode.OFF), sinks=(), clock=clock)
+    site.connection.execute("BEGIN")
+    assert coordinator.joined(site.connection).observe(bookings()[1], LegacyResult(("T0",)))
+    assert not off.joined(site.connection).observe(bookings()[1], LegacyResult(("T0",)))
+    assert coordinator.joined(site.connection).observe(bookings()[2], LegacyDownError())
+    site.connection.execute("ROLLBACK")
+    assert coordinator.shadow.flush(20)
+    assert dict(coordinator.shadow.counts.verdicts) == {"mismatch": 1, "legacy_error": 1}
+    assert off.shadow.counts.offered == 0
+    assert site.rows() == before
+    assert {one["result"] for one in told(site, "auto_assign.summary")} == {"succeeded", "error"}
+    coordinator.close()
+
+
+def test_a_worker_that_dies_leaves_its_cases_to_the_next(sites, clock):
+    """A case that was taken and not seen to is handed out again, three times at most."""
+    site = sites()
+    coordinator = Coordinator(
+        site.store,
+        flags=FixedFlags(Mode.SHADOW),
+        legacy=lambda booking: LegacyResult(("T0",)),
+        sinks=(),
+        clock=clock,
+        shadow="worker",
+    )
+    coordinator.assign(bookings()[0])
+    assert coordinator.shadow.flush(20)
+    for _ in range(3):
+        [case] = site.store.claim_cases(10, for_=dt.timedelta(minutes=1))
+        clock.advance(dt.timedelta(minutes=1))
+    assert case.deliveries == 3
+    assert coordinator.shadow.work() == 1
+    assert len(told(site, "shadow.timeout")) == 1
+    assert site.store.claim_cases(10, for_=dt.timedelta(minutes=1)) == ()
+    coordinator.close()
