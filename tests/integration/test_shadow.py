@@ -204,6 +204,15 @@ class Hangs:
         raise ZeroDivisionError
 
 
+class Spins(Hangs):
+    """The same, and computes all the while."""
+
+    def plan(self, *_: Any) -> Any:
+        while not self.over.is_set():
+            pass
+        raise ZeroDivisionError
+
+
 class Invents(TableEngine):
     """Tables that are nowhere."""
 
@@ -262,20 +271,11 @@ class Writes(TableEngine):
         return super().plan(request, floor)
 
 
-class Overrules:
-    """A strategy that raises, and then would move the floor under everybody."""
-
-    name = "overrules"
-
-    def weigh(self, request, seating, floor):
-        floor.venue.policy.__dict__.clear() if hasattr(floor.venue.policy, "__dict__") else None
-        raise RuntimeError
-
-
 CANDIDATES: dict[str, Callable[[], Any]] = {
     "raises": Raises,
     "exits": Exits,
     "hangs": Hangs,
+    "spins": Spins,
     "invents": Invents,
     "overlaps": Overlaps,
     "hoards": Hoards,
@@ -320,7 +320,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
     Hangs.over = threading.Event()
     Hoards.grown = 0
     try:
-        shadow = SHORT if name == "hangs" else PATIENT
+        shadow = SHORT if name in ("hangs", "spins") else PATIENT
         actual, coordinator = played(beside, Mode.SHADOW, engine, shadow, clock=clock)
         assert actual == expected
         assert any(isinstance(one[0], type) for one in actual), "legacy never raised: the example shows too little"
@@ -330,7 +330,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
         Hangs.over.set()
     counts = coordinator.shadow.counts
     assert counts.offered == len(bookings())
-    if name == "hangs":
+    if name in ("hangs", "spins"):
         assert counts.timeouts == 1 + SHORT.spares
         assert counts.abandoned <= 1 + SHORT.spares
     else:

@@ -29,8 +29,18 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, M
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
-from assignment_pipeline.ports import AssignmentStore, EventSink, FlagResolver, Host, LockManager, RecordPage
+from assignment_pipeline.ports import (
+    AssignmentStore,
+    EventSink,
+    FlagResolver,
+    Host,
+    LockManager,
+    RecordPage,
+    ShadowStore,
+)
+from assignment_pipeline.rollout.shadow import Shadow
 
 
 class OwnHost:
@@ -74,6 +84,10 @@ def adapters(path: str, venue: Venue, flags: FlagResolver) -> None:
     stores: list[AssignmentStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1], clock=SystemClock())]
     locks: list[LockManager] = [SQLiteLockManager(path), MemoryLockManager(SystemClock())]
     sinks: list[EventSink] = [Sink()]
+    shadows: list[ShadowStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1])]
+    assert_type(shadows[0].bundle("b-1"), ShadowBundle | None)
+    Coordinator(stores[0], shadow=Shadow(runs="worker", ignore=lambda bundle: bundle["kind"] == "tables"))
+    Coordinator(stores[0], shadow="thread")
     Coordinator(
         stores[0], flags=flags, locks=locks[0], legacy=legacy, sinks=sinks, strategies=[Regulars()], settings=Settings()
     )
@@ -88,6 +102,7 @@ def calls(coordinator: Coordinator, booking: Booking) -> None:
     assert_type(coordinator.review_queue("r-1"), RecordPage)
     assert_type(coordinator.sweep(), SweepReport)
     assert_type(coordinator.pin("b-1", actor="anna"), AssignmentResult)
+    assert_type(coordinator.observe(booking, LegacyResult()), bool)
     assert_type(coordinator.blocks("r-1"), tuple[TableBlock, ...])
     assert_type(step(AssignmentState.CREATED, Trigger.VERIFY), AssignmentState)
 
