@@ -27,6 +27,7 @@ from assignment_pipeline.rollout.shadow import Runs, Shadow
 _LOG = logging.getLogger("assignment_pipeline")
 
 EXIT_TIMEOUT = 2.0
+A_MINUTE = dt.timedelta(minutes=1)
 BATCH = 100
 REMEMBERED = 1_000
 """Cases last handed over of which it is remembered when, to know what came later."""
@@ -278,7 +279,9 @@ class ShadowRunner(processes.Watched):
             if keeps is None:
                 msg = f"store: expected one that keeps cases, such as SQLiteStore, got {type(self._store).__name__}"
                 raise TypeError(msg)
-            claimed = keeps.claim_cases(min(limit, self.settings.capacity), for_=4 * self.settings.deadline * limit)
+            claimed = keeps.claim_cases(
+                min(limit, self.settings.capacity), for_=A_MINUTE + limit * self.settings.deadline
+            )
             broken = []
             for stored in claimed:
                 try:
