@@ -76,10 +76,10 @@ app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(dashboard.app, name="dashboard")
 app.add_typer(shadow.app, name="shadow")
 app.command("replay")(replay.replay)
 app.command("backtest")(backtest.backtest)
-app.add_typer(dashboard.app, name="dashboard")
 
 
 def _print_version(wanted: bool) -> None:

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 CALLS = frozenset(
     {
+        "adopt",
         "assign",
         "assign_day",
         "assign_many",
@@ -34,8 +35,10 @@ CALLS = frozenset(
         "confirm",
         "enqueue",
         "extend",
+        "hand_over",
         "left",
         "no_show",
+        "observe",
         "pin",
         "place",
         "preview",
@@ -46,6 +49,7 @@ CALLS = frozenset(
         "seated",
         "sweep",
         "take_up",
+        "takeover",
         "unblock",
         "unpin",
     }

@@ -17,7 +17,6 @@ from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, R
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.assign import assign
-from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import run
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
@@ -38,6 +37,7 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
 )
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, Leases, LoadQuery
 
