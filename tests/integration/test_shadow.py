@@ -350,6 +350,38 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
     assert beside.rows() == alone.rows()
 
 
+@pytest.mark.parametrize("name", ["raises", "hangs", "invents", "writes"])
+def test_asyncio_callers_are_as_with_legacy_alone(sites, name, clock):
+    """The same for coroutines, over a store that is called in threads."""
+
+    async def day(site, mode, engine, shadow):
+        answers = []
+        flags = FixedFlags(mode)
+        options = {"flags": flags, "legacy": site.legacy, "engine": engine, "shadow": shadow, "sinks": ()}
+        async with AsyncCoordinator(site.store, clock=clock, **options) as coordinator:
+            for booking in bookings():
+                site.put(booking)
+                try:
+                    result = await coordinator.assign(booking)
+                except LegacyDownError as error:
+                    answers.append(error.args)
+                else:
+                    answers.append((result.outcome, result.tables, result.legacy, result.handled, result.record))
+            assert await asyncio.to_thread(coordinator.shadow.flush, 30)
+            assert coordinator.shadow.counts.offered == (len(bookings()) if mode is Mode.SHADOW else 0)
+        return answers
+
+    alone, beside = sites(), sites()
+    Hangs.over = threading.Event()
+    shadow = SHORT if name == "hangs" else PATIENT
+    try:
+        expected = asyncio.run(day(alone, Mode.OFF, None, shadow))
+        assert asyncio.run(day(beside, Mode.SHADOW, CANDIDATES[name](), shadow)) == expected
+        assert beside.rows() == alone.rows()
+    finally:
+        Hangs.over.set()
+
+
 def test_shadow_events_are_found_by_the_guides_query(sites, clock):
     """As many bookings as legacy was run for, each with its transitions, in shadow mode."""
     site = sites()
