@@ -37,6 +37,7 @@ from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, 
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
 from assignment_pipeline.ports import (
     AssignmentStore,
@@ -48,9 +49,11 @@ from assignment_pipeline.ports import (
     Observer,
     RecordPage,
     RolloutStore,
+    ShadowStore,
 )
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.layered import LayeredFlags
+from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.rollout.verdicts import Verdict
 
@@ -96,6 +99,10 @@ def adapters(path: str, venue: Venue, flags: FlagResolver) -> None:
     stores: list[AssignmentStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1], clock=SystemClock())]
     locks: list[LockManager] = [SQLiteLockManager(path), MemoryLockManager(SystemClock())]
     sinks: list[EventSink] = [Sink()]
+    shadows: list[ShadowStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1])]
+    assert_type(shadows[0].bundle("b-1"), ShadowBundle | None)
+    Coordinator(stores[0], shadow=Shadow(runs="worker", ignore=lambda bundle: bundle["kind"] == "tables"))
+    Coordinator(stores[0], shadow="thread")
     Coordinator(
         stores[0], flags=flags, locks=locks[0], legacy=legacy, sinks=sinks, strategies=[Regulars()], settings=Settings()
     )
@@ -118,6 +125,7 @@ def calls(coordinator: Coordinator, booking: Booking) -> None:
     assert_type(coordinator.review_queue("r-1"), RecordPage)
     assert_type(coordinator.sweep(), SweepReport)
     assert_type(coordinator.pin("b-1", actor="anna"), AssignmentResult)
+    assert_type(coordinator.observe(booking, LegacyResult()), bool)
     assert_type(coordinator.blocks("r-1"), tuple[TableBlock, ...])
     assert_type(step(AssignmentState.CREATED, Trigger.VERIFY), AssignmentState)
 
