@@ -10,7 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.result import LegacyResult, Mode
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.testing.contracts.harness import Ability
@@ -127,24 +127,6 @@ def _rollout_moves(world: World) -> str:
 def _store_goes_down(world: World) -> str:
     world.down_until = world.clock.now() + world.choices.of(OUTAGES)
     return f"until {world.down_until:%H:%M:%S}"
-
-
-def run_legacy(world: World, booking: Booking) -> LegacyResult:
-    """The planner being replaced: the first table that is large enough and free, in a transaction of the host's."""
-    at_host = world.store.booking(booking.id)
-    record = world.store.record(booking.id)
-    venue = world.venue_of(booking)
-    turn = venue.turn(booking)
-    unable = "occupy" in world.harness.cannot
-    if unable or at_host is None or not at_host.is_pending or (record is not None and record.allocation):
-        return LegacyResult()
-    for table in venue.floor.tables:
-        seat = Occupied(table_id=table.id, window=turn, booking_id=booking.id)
-        if table.active and table.capacity >= booking.party_size and world.is_free(venue.id, seat):
-            world.take(venue.id, seat)
-            world.put_booking(attrs.evolve(at_host, status="confirmed"))
-            return LegacyResult((table.id,))
-    return LegacyResult()
 
 
 def _words(booking: Booking) -> str:

@@ -11,7 +11,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.flow.settings import Confirmation, Impossible, Settings
+from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings
 from assignment_pipeline.testing.clock import START
 from assignment_pipeline.testing.simulator.choices import Choices
 
@@ -101,6 +101,7 @@ def _settings(choices: Choices) -> Settings:
         max_holds=choices.of((1, 2)),
         tries=choices.of((5, 2, 3)),
         max_deliveries=choices.of((5, 2)),
+        in_flight=choices.of((InFlight.HANDOVER, InFlight.HANDOVER, InFlight.DRAIN)),
     )
 
 

@@ -21,7 +21,7 @@ from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import EventSink, LoadQuery
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
-from assignment_pipeline.testing.simulator import happenings, invariants, jobs, words
+from assignment_pipeline.testing.simulator import happenings, invariants, jobs, legacy, words
 from assignment_pipeline.testing.simulator.choices import Choices
 from assignment_pipeline.testing.simulator.faults import OUTAGE, Fault
 from assignment_pipeline.testing.simulator.ledger import Ledger, Standing, steps_told
@@ -112,7 +112,7 @@ class World:
             Port.STORE: self.store,
             Port.LOCKS: self.locks,
             Port.LIMITER: self.locks,
-            Port.LEGACY: lambda booking: happenings.run_legacy(self, booking),
+            Port.LEGACY: lambda booking: legacy.plan(self, booking),
             Port.ENGINE: self.engine,
             Port.FLAGS: self.rollout,
         }
@@ -257,7 +257,7 @@ class World:
 
     def block(self, restaurant_id: str, seat: Occupied) -> None:
         """Have a table be blocked."""
-        number = 1 + len(self.ledger.rows[restaurant_id])
+        number = 1 + len(self.ledger.blocks)
         block = TableBlock(
             id=f"block-{restaurant_id}-{number}",
             restaurant_id=restaurant_id,
@@ -265,7 +265,6 @@ class World:
             window=seat.window,
         )
         self.harness.store.block(block, ())
-        self.ledger.rows[restaurant_id].append(seat)
 
     def move_rollout(self, restaurant_id: str, mode: Mode) -> None:
         """Have the rollout move on, in the store and for whoever asks."""
