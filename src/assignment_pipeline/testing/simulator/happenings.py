@@ -13,6 +13,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.flow.handover import is_in_flight
 from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
 
@@ -121,7 +122,18 @@ def _rollout_moves(world: World) -> str:
     is_active = world.rollout.modes[restaurant_id] is Mode.ACTIVE
     mode = world.choices.of((Mode.OFF, Mode.ACTIVE, Mode.SHADOW, Mode.ACTIVE) if is_active else (Mode.ACTIVE,))
     world.move_rollout(restaurant_id, mode)
+    if mode is not Mode.ACTIVE:
+        _come_back(world, restaurant_id)
     return f"{restaurant_id} is {mode}, generation {world.rollout.generation}"
+
+
+def _come_back(world: World, restaurant_id: str) -> None:
+    """Have those who wait be asked about, as queues and sweeps do it."""
+    for booking_id, record in sorted(world.ledger.records.items()):
+        if record.restaurant_id == restaurant_id and is_in_flight(record) and booking_id in world.bookings:
+            told = world.choices.of(("assign by id", "", "sweep", "assign"))
+            if told:
+                world.send(told, booking_id)
 
 
 def _store_goes_down(world: World) -> str:
@@ -141,6 +153,6 @@ HAPPENINGS: tuple[Happening, ...] = (
     Happening("a table is blocked", 1, _blocks),
     Happening("a table goes out of use", 1, _table_goes),
     Happening("the store goes down", 1, _store_goes_down, None, "store-down"),
-    Happening("the rollout moves", 4, _rollout_moves, "bump_generation", "flags-flip"),
+    Happening("the rollout moves", 6, _rollout_moves, "bump_generation", "flags-flip"),
 )
 """Everything that happens beside the workers."""

@@ -180,7 +180,7 @@ _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
 JOBS: tuple[Job, ...] = (
     Job("assign", 14, _assign, (LegacyDownError,)),
     Job("sweep", 8, _sweep, (StoreUnavailableError,)),
-    Job("enqueue", 3, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
+    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
     Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
     Job("assign at once", 2, _assign_now, (LegacyDownError,)),
     Job("assign many", 4, _assign_many, (LegacyDownError,)),

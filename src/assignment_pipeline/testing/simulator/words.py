@@ -53,6 +53,7 @@ def scenario(drawn: Scenario) -> list[str]:
     for booking in drawn.bookings:
         known = ", unknown to the host" if booking.id in drawn.walk_ins else ""
         known += ", legacy's" if booking.id in drawn.legacys else ""
+        known += ", enqueued" if booking.id in drawn.enqueued else ""
         lines.append(f"{booking.id}: {booking.party_size} at {booking.restaurant_id}, {booking.start_at:%H:%M}{known}")
     settings = drawn.settings
     lines.append(

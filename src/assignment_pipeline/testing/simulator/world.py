@@ -99,7 +99,9 @@ class World:
         for booking in scenario.bookings:
             self.put_booking(booking)
         for booking_id in sorted(scenario.legacys):
-            self._leave_to_legacy(self.bookings[booking_id])
+            self._note(self.bookings[booking_id], Owner.LEGACY)
+        for booking_id in sorted(scenario.enqueued):
+            self._note(self.bookings[booking_id], Owner.PIPELINE)
         first = self.harness.store.load(LoadQuery(restaurant_id="R1", bookings=scenario.bookings[:1]))
         generation = first.generation if first else 0
         self.rollout: Rollout = Rollout(
@@ -224,16 +226,16 @@ class World:
         if booking.id not in self.walk_ins:
             self.harness.put_booking(booking)
 
-    def _leave_to_legacy(self, booking: Booking) -> None:
-        """Have legacy answer for a booking: it is not to be planned for, even where it is due."""
+    def _note(self, booking: Booking, owner: Owner) -> None:
+        """Have somebody answer for a booking, due now: what is legacy's is not to be planned for all the same."""
         record = AssignmentRecord(
             booking_id=booking.id,
             restaurant_id=booking.restaurant_id,
-            owner=Owner.LEGACY,
+            owner=owner,
             booking=booking,
             next_attempt_at=self.clock.now(),
         )
-        self.store.commit((AssignmentChange(id=f"legacy-{booking.id}", record=record, expected_version=None),))
+        self.store.commit((AssignmentChange(id=f"first-{booking.id}", record=record, expected_version=None),))
 
     def venue_of(self, booking: Booking) -> Venue:
         """A booking's restaurant."""
