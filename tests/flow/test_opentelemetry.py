@@ -247,8 +247,19 @@ def test_tasks_do_not_mix_their_spans(sdk):
 
 def test_every_call_that_writes_is_watched():
     """By the name of the coordinator's method; so that a new one is not forgotten."""
-    reads = {"blocks", "close", "flush", "history", "in_memory", "joined", "record", "review_queue", "suggest"}
-    inner = {"assign_day", "take_up"}
+    reads = {
+        "blocks",
+        "close",
+        "flush",
+        "history",
+        "in_memory",
+        "joined",
+        "observe",
+        "record",
+        "review_queue",
+        "suggest",
+    }
+    inner = {"assign_day", "hand_over", "take_up"}
     for kinds in ((Coordinator, People), (AsyncCoordinator, AsyncPeople)):
         methods = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}
         assert methods - reads - {"assign_id"} == observe.CALLS - inner

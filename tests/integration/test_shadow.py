@@ -510,7 +510,7 @@ tomorrow = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) + dt.timedel
 coordinator.assign(Booking("B1", "R1", 2, tomorrow))
 assert coordinator.shadow.flush(10)
 coordinator.shadow._lock.acquire()
-coordinator.shadow._queue.mutex.acquire()
+coordinator.shadow._wake._cond.acquire()
 if os.fork() == 0:
     coordinator.assign(Booking("B2", "R1", 2, tomorrow))
     done = coordinator.shadow.flush(10) and coordinator.shadow.counts.verdicts == {"mismatch": 1}
@@ -556,4 +556,9 @@ def test_cases_come_one_after_another_without_losing_count():
     counts = coordinator.shadow.counts
     assert counts.offered == 200
     assert sum(counts.verdicts.values()) + counts.dropped == 200
+    coordinator.close()
+    coordinator.assign(Booking("N-late", "R1", 2, NOON + dt.timedelta(hours=8)))
+    assert coordinator.shadow.flush(10)
+    assert coordinator.shadow.counts.offered == 201
+    assert sum(counts.verdicts.values()) + counts.dropped == 201
     coordinator.close()

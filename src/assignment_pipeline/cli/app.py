@@ -14,14 +14,17 @@ import typer
 
 from assignment_pipeline.cli import (
     assign,
+    backtest,
     dashboard,
     db,
     demo,
     diagram,
     flags,
     reoptimize,
+    replay,
     review,
     service,
+    shadow,
     sweep,
     tables,
     worker,
@@ -74,6 +77,9 @@ app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
 app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

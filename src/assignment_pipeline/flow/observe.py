@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 CALLS = frozenset(
     {
+        "adopt",
         "assign",
         "assign_day",
         "assign_many",
@@ -34,6 +35,7 @@ CALLS = frozenset(
         "confirm",
         "enqueue",
         "extend",
+        "hand_over",
         "left",
         "no_show",
         "observe",
@@ -47,6 +49,7 @@ CALLS = frozenset(
         "seated",
         "sweep",
         "take_up",
+        "takeover",
         "unblock",
         "unpin",
     }

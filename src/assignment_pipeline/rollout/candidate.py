@@ -14,9 +14,9 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.assign import assign
-from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import run
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
@@ -36,6 +36,7 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
 )
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, Leases, LoadQuery
 
@@ -155,15 +156,27 @@ def rewound(context: AssignmentContext, booking: Booking) -> AssignmentContext:
     )
 
 
-def rehearse(
-    name: str, booking: Booking, load: Load, engine: Engine, settings: Settings, now: dt.datetime, *, trigger: str
-) -> Trial:
-    """Have the pipeline assign *booking* with nothing to write with. Never raises an `Exception`."""
-    stage = Stage(name, booking, load, engine, now)
+def rehearse(case: ShadowCase, load: Load, engine: Engine, settings: Settings, now: dt.datetime) -> Trial:
+    """
+    Have the pipeline assign the booking of *case* with nothing to write with. Whatever it raises is in the trial.
+
+    Args:
+        case: What it is about.
+
+        load: Reads a floor.
+
+        engine: The candidate's.
+
+        settings: How the flow behaves.
+
+        now: The time, for what decides nothing.
+    """
+    booking = case.booking
+    stage = Stage(case.id, booking, load, engine, now)
     began = time.monotonic()
     result, error = None, None
     try:
-        result = run(assign(Target.of(booking), settings, trigger=trigger), stage)
+        result = run(assign(Target.of(booking), settings, trigger=case.trigger), stage)
         spent = result.reason is not None and result.reason in _SPENT
         error = str(result.reason) if spent else flaw(stage.changes, stage.contexts)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a candidate raises is its verdict

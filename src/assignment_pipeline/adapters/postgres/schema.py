@@ -28,6 +28,8 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_rollout",),
         ("pipeline_shadow",),
         ("pipeline_enqueue", "pipeline_keys"),
+        ("pipeline_handover", "pipeline_handover_commit"),
+        ("pipeline_metrics",),
     ),
     STANDALONE: (("standalone_1",),),
 }

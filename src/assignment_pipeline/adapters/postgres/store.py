@@ -12,6 +12,7 @@ import psycopg
 from assignment_pipeline.adapters.postgres.commits import Commits
 from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
+from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.rollout import Revisions
@@ -80,7 +81,7 @@ class StoreWork:
         return work if self.reads.standalone else in_transaction(work)
 
 
-class PostgresStore(Revisions, Shadows):
+class PostgresStore(Revisions, Shadows, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
 

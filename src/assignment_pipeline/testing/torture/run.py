@@ -1,0 +1,416 @@
+"""A run: bookings come, things go wrong, and in the end everything has to be right."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import heapq
+import itertools
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.testing.checker import Tables, check, read
+from assignment_pipeline.testing.torture.driver import Driver
+from assignment_pipeline.testing.torture.fleet import Fleet, Member
+from assignment_pipeline.testing.torture.leaks import leaks
+from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Answers, out_of_turn
+from assignment_pipeline.testing.torture.options import Options
+from assignment_pipeline.testing.torture.place import TAKEN, WORKERS, Place
+from assignment_pipeline.testing.torture.worker import LOCK_TTL, Orders
+
+EVERY = {
+    "kill": 1.0,
+    "stop": 3.0,
+    "terminate": 1.2,
+    "restart": 25.0,
+    "flush": 3.0,
+    "pause": 11.0,
+    "redis": 17.0,
+    "flags": 4.0,
+    "blocks": 1.5,
+    "staff": 1.0,
+}
+"""Seconds from one to the next, on average."""
+
+CANCELLED, CHANGED = 0.12, 0.15
+"""How many of the bookings are cancelled, and changed."""
+
+OFTEN = 12
+"""Checks in a run, besides the last."""
+
+LOOKS = 40
+"""How often it is looked for somebody who is in the middle of a commit."""
+
+SETTLING = 60.0
+"""Seconds in which everything has to come to rest."""
+
+# A session that is inside a commit of a worker's: in its one statement, or between those of a host that is asked.
+COMMITTING = """
+SELECT pid, application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE %s AND (
+    state = 'idle in transaction'
+    OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
+) ORDER BY random() LIMIT 1
+"""
+MODE_EVENTS = """
+SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events
+WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY position
+"""
+
+
+@attrs.define
+class Report:
+    """
+    What a run came to.
+
+    Attributes:
+        counts: How often everything happened.
+
+        broken: What does not hold, by its name; each with what breaks it.
+
+        answers: What the workers have said.
+
+        seconds: How long it took in all.
+    """
+
+    counts: Counter[str] = attrs.Factory(Counter)
+    broken: dict[str, list[str]] = attrs.Factory(dict)
+    answers: Answers = attrs.Factory(Answers)
+    seconds: float = 0.0
+
+    def add(self, name: str, lines: list[str]) -> None:
+        """Take down what breaks something."""
+        if lines:
+            self.broken.setdefault(name, []).extend(lines)
+
+
+class Run:
+    """
+    One run.
+
+    Args:
+        options: What it is told.
+
+        say: What is called with a line now and then.
+    """
+
+    def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
+        self._options = options
+        self._say = say
+        self._chance = random.Random(options.seed)  # noqa: S311 - what a test draws is no secret
+        self._report = Report()
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._timers: list[threading.Timer] = []
+        self._came = 0
+
+    def __call__(self) -> Report:
+        """
+        Run, and leave nothing behind.
+
+        Raises:
+            LookupError: A server or a package is missing.
+        """
+        started = time.monotonic()
+        with contextlib.ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
+            self._place = self._settle_in(stack, folder)
+            self._place.prepare()
+            self._driver = Driver(self._place, self._options.restaurants, self._options.bookings, self._chance)
+            stack.callback(self._driver.close)
+            if "flags" in self._options.faults:
+                self._driver.move_rollout({})
+            self._log = folder / "answers"
+            self._fleet = Fleet(self._orders, self._options.workers)
+            stack.callback(self._fleet.close)
+            self._plan()
+            self._go_on()
+            self._come_to_rest()
+            self._judge()
+        self._report.seconds = time.monotonic() - started
+        return self._report
+
+    # -- The place ------------------------------------------------------------------------------------------------
+
+    def _settle_in(self, stack: contextlib.ExitStack, folder: Path) -> Place:
+        options, redis = self._options, None
+        if options.store == "sqlite":
+            return Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
+        from assignment_pipeline.testing import postgres  # noqa: PLC0415 - not for SQLite
+        from assignment_pipeline.testing.torture.servers import own_postgres  # noqa: PLC0415 - the same
+
+        if "restart" in options.faults:
+            self._postgres = stack.enter_context(own_postgres())
+            at = self._postgres.url
+        else:
+            at = stack.enter_context(postgres.database(stack.enter_context(postgres.server())))
+        if options.has_redis:
+            from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
+
+            self._redis = stack.enter_context(OwnServer())
+            redis = self._redis.url
+        return Place(store="postgres", at=at, redis=redis, staff=options.has_staff)
+
+    def _orders(self, number: int) -> Orders:
+        options = self._options
+        return Orders(
+            number=number,
+            place=self._place,
+            restaurants=options.restaurants,
+            threads=options.threads,
+            ahead=self._chance.uniform(-300, 300) if "clocks" in options.faults else 0.0,
+            flags="flags" in options.faults,
+            seed=self._chance.randrange(2**32),
+            log=str(self._log),
+        )
+
+    # -- The agenda -----------------------------------------------------------------------------------------------
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (time.monotonic() + seconds, next(self._order), action))
+
+    def _apart(self, seconds: float, action: Callable[[], None]) -> None:
+        """The same, whatever the agenda waits for: it may be for that."""
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+    def _often(self, every: float, action: Callable[[], None]) -> None:
+        def again() -> None:
+            action()
+            self._later(self._chance.uniform(0.5, 1.5) * every, again)
+
+        self._later(self._chance.uniform(0.5, 1.5) * every, again)
+
+    def _plan(self) -> None:
+        options = self._options
+        self._ends_at = time.monotonic() + options.seconds
+        self._begins_at = time.monotonic()
+        self._often(min(0.2, options.seconds / 20), self._take)
+        self._often(max(2.0, options.seconds / OFTEN), self._check)
+        self._often(1.0, self._look_after_workers)
+        actions = {
+            "kill": self._kill,
+            "stop": self._stop,
+            "terminate": self._terminate,
+            "restart": self._restart,
+            "flush": self._flush,
+            "pause": self._pause,
+            "redis": self._restart_redis,
+            "flags": self._flip,
+            "blocks": self._block,
+            "staff": self._walk_in,
+        }
+        for name, action in actions.items():
+            if name in options.faults:
+                self._often(min(EVERY[name], options.seconds / 4), action)
+
+    def _go_on(self) -> None:
+        while time.monotonic() < self._ends_at:
+            due, _, action = heapq.heappop(self._agenda)
+            time.sleep(max(0.0, min(due, self._ends_at) - time.monotonic()))
+            action()
+
+    # -- What happens ---------------------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        """As many bookings as should have come by now."""
+        options, passed = self._options, time.monotonic() - self._begins_at
+        while self._came < min(options.bookings, options.bookings * passed / (options.seconds * 0.95)):
+            if time.monotonic() > self._ends_at:
+                break
+            booking = self._driver.take()
+            self._came += 1
+            self._send("assign", booking)
+            if "change" in options.faults and self._chance.random() < CHANGED:
+                self._later(self._chance.uniform(0, 3), functools.partial(self._change, booking))
+            if "cancel" in options.faults and self._chance.random() < CANCELLED:
+                self._later(self._chance.uniform(0, 5), functools.partial(self._cancel, booking))
+
+    def _send(self, kind: str, booking: Booking) -> None:
+        holds = booking.restaurant_id == "r-1"
+        message: dict[str, Any] = {"kind": kind, "booking": booking.id, "restaurant": booking.restaurant_id}
+
+        def deliver() -> None:
+            self._report.counts["deliveries"] += 1
+            self._fleet.send(self._chance.choice(self._fleet.members), **message, holds=holds)
+
+        deliver()
+        if "twice" in self._options.faults:
+            self._later(self._chance.choice((0.0, self._chance.uniform(0, 2))), deliver)
+
+    def _change(self, booking: Booking) -> None:
+        if self._driver.change(booking.id):
+            self._report.counts["changes"] += 1
+            self._send("reassign", booking)
+
+    def _cancel(self, booking: Booking) -> None:
+        self._report.counts["cancellations"] += 1
+        if not self._driver.cancel(booking.id, booking.restaurant_id):
+            self._send("cancel", booking)
+
+    def _someone(self) -> Member:
+        """Any worker; half of the time one that is committing just now."""
+        found = None
+        if self._place.is_postgres and self._chance.random() < 0.5:
+            with self._committing() as (_, session):
+                found = session and self._fleet.called(session[1])
+        return found or self._chance.choice(self._fleet.members)
+
+    def _kill(self) -> None:
+        self._report.counts["kills"] += self._fleet.kill(self._someone())
+
+    def _stop(self) -> None:
+        member = self._someone()
+        if not member.stopped and self._fleet.stop(member):
+            self._report.counts["stops"] += 1
+            span = LOCK_TTL.total_seconds() * self._chance.uniform(1.2, 2.5)
+            self._apart(span, functools.partial(self._fleet.resume, member))
+
+    def _look_after_workers(self) -> None:
+        self._report.add("workers_end_when_they_are_told", self._fleet.dead())
+
+    @contextlib.contextmanager
+    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
+        """A connection, and a session of a worker's that is in the middle of a commit, if there is one soon."""
+        import psycopg  # noqa: PLC0415 - not for SQLite
+
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self._place.at, autocommit=True) as connection:
+            found = None
+            for _ in range(LOOKS):
+                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
+                if found is not None:
+                    break
+                time.sleep(0.001)
+            yield connection, found
+            return
+        yield None, None
+
+    def _terminate(self) -> None:
+        """End a session in the middle of a commit."""
+        with self._committing() as (connection, session):
+            if session is not None:
+                connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
+                self._report.counts["terminations"] += 1
+
+    def _restart(self) -> None:
+        """Have PostgreSQL crash or shut down; it is away for longer than calls wait, or for as long as it takes."""
+        self._postgres.stop(self._chance.choice(("fast", "immediate")))
+        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, 4))))
+        self._postgres.start()
+        self._report.counts["restarts"] += 1
+
+    def _flush(self) -> None:
+        with self._asking_redis() as client:
+            client.flushall()
+            self._report.counts["flushes"] += 1
+
+    def _pause(self) -> None:
+        """Have Redis answer late: those who write to it, or all."""
+        self._report.counts["pauses"] += 1
+        if self._chance.random() < 0.5:
+            with self._asking_redis() as client:
+                client.execute_command("CLIENT", "PAUSE", 800, "ALL")
+        else:
+            self._redis.pause()
+            self._apart(self._chance.uniform(0.3, 1.0), self._redis.resume)
+
+    def _restart_redis(self) -> None:
+        self._redis.kill()
+        self._redis.start()
+        self._report.counts["restarts of Redis"] += 1
+
+    @contextlib.contextmanager
+    def _asking_redis(self) -> Iterator[Any]:
+        import redis  # noqa: PLC0415 - an extra
+
+        client = redis.Redis.from_url(self._redis.url, socket_timeout=0.5)
+        with contextlib.suppress(redis.RedisError), client:
+            yield client
+
+    def _flip(self) -> None:
+        self._driver.move_rollout(self._driver.some_modes())
+        self._report.counts["flips"] += 1
+
+    def _block(self) -> None:
+        self._driver.block()
+        self._report.counts["blocks"] += 1
+        self._later(self._chance.uniform(2, 8), self._driver.unblock)
+
+    def _walk_in(self) -> None:
+        self._report.counts["walk-ins"] += self._driver.walk_in()
+
+    # -- The end --------------------------------------------------------------------------------------------------
+
+    def _come_to_rest(self) -> None:
+        """No more faults: what the workers were sent they do, and the sweep does the rest."""
+        for timer in self._timers:
+            timer.join()
+        if self._options.has_redis:
+            self._redis.resume()
+        if "flags" in self._options.faults:
+            self._driver.move_rollout({})
+        self._report.add("workers_end_when_they_are_asked", self._fleet.dismiss())
+        self._driver.cancel_again()
+        self._report.add("sweeps_raise_nothing", self._driver.sweep())
+        self._check()
+        deadline = time.monotonic() + SETTLING
+        while waiting := self._driver.hurry():
+            if time.monotonic() > deadline:
+                self._report.add("everything_comes_to_rest", [f"{waiting} bookings have not"])
+                break
+            self._report.add("sweeps_raise_nothing", self._driver.sweep())
+
+    def _look(self) -> Tables:
+        return read(self._place.at, taken=TAKEN)
+
+    def _check(self) -> None:
+        """Look at the tables as they are."""
+        with contextlib.suppress(ValueError):  # The server is away.
+            tables = self._look()
+            for name, lines in check(tables).items():
+                self._report.add(name, lines)
+            self._report.counts["checks"] += 1
+            passed = time.monotonic() - self._begins_at
+            self._say(f"{passed:5.0f} s: {len(tables.records):,} records, {sum(self._report.broken.values(), [])[:3]}")
+
+    def _judge(self) -> None:
+        """Look at everything, once it is at rest."""
+        report, ledger = self._report, self._driver.ledger
+        self._check()
+        tables = self._look()
+        report.answers = Answers.read(self._log)
+        report.add("no_booking_is_lost", list(ledger.lost(tables)))
+        report.add("who_is_cancelled_stays_so", list(ledger.revived(tables)))
+        report.add("answers_are_true", list(report.answers.untrue(tables)))
+        report.add("nothing_unexpected_is_raised", report.answers.surprises)
+        report.add("nothing_is_leaked", leaks(self._place))
+        if "flags" in self._options.faults:
+            report.add("only_who_is_in_charge_seats", list(out_of_turn(self._mode_events())))
+        self._count(tables)
+
+    def _mode_events(self) -> list[dict[str, Any]]:
+        import psycopg  # noqa: PLC0415 - not for SQLite
+        from psycopg.rows import dict_row  # noqa: PLC0415 - the same
+
+        with psycopg.connect(self._place.at, row_factory=dict_row) as connection:
+            return connection.execute(MODE_EVENTS, (MODE_EVENT,)).fetchall()
+
+    def _count(self, tables: Tables) -> None:
+        counts = self._report.counts
+        counts["bookings"] = len(self._driver.ledger.submitted)
+        states = Counter(record["state"] for record in tables.records)
+        counts.update({state: states[state] for state in ("confirmed", "manual_review", "cancelled", "failed")})
+        counts["legacy"] = len({row["booking_id"] for row in tables.taken if row["booking_id"]})
+        counts["commits"] = len({row["change_id"] for row in tables.history})
+        counts["messages lost"] = self._fleet.lost_messages
