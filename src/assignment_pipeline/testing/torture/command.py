@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from assignment_pipeline.testing.torture.options import FAULTS, Options, select
 from assignment_pipeline.testing.torture.run import Report, Run
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=NAME, description="Real processes on real servers, while both go down.")
+    parser = _OneLine(prog=NAME, description="Real processes on real servers, while both go down.")
     add, usual = parser.add_argument, Options()
     add("--minutes", type=_minutes, default=1.0, metavar="M", help="for how long bookings come (default: 1)")
     add("--bookings", type=_number(1, 1_000_000), default=None, metavar="N", help="default: 12 a second")
@@ -49,6 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=_number(0, 2**63), default=usual.seed, metavar="N", help="default: 0")
     add("--json", action="store_true", help="print one object")
     return parser
+
+
+class _OneLine(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
 def _options(told: argparse.Namespace) -> Options:

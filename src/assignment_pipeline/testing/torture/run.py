@@ -88,9 +88,11 @@ class Report:
     seconds: float = 0.0
 
     def add(self, name: str, lines: list[str]) -> None:
-        """Take down what breaks something."""
-        if lines:
-            self.broken.setdefault(name, []).extend(lines)
+        """Take down what breaks something, once."""
+        for line in lines:
+            known = self.broken.setdefault(name, [])
+            if line not in known:
+                known.append(line)
 
 
 class Run:
@@ -196,7 +198,7 @@ class Run:
         options = self._options
         self._ends_at = time.monotonic() + options.seconds
         self._begins_at = time.monotonic()
-        self._often(min(0.2, options.seconds / 20), self._take)
+        self._often(min(1.0, options.seconds / 10), self._take)
         self._often(max(2.0, options.seconds / OFTEN), self._check)
         self._often(1.0, self._look_after_workers)
         actions = {
@@ -224,13 +226,14 @@ class Run:
     # -- What happens ---------------------------------------------------------------------------------------------
 
     def _take(self) -> None:
-        """As many bookings as should have come by now."""
-        options, passed = self._options, time.monotonic() - self._begins_at
+        """As many bookings as should have come by now, which then all want their tables at once."""
+        options, passed, came = self._options, time.monotonic() - self._begins_at, []
         while self._came < min(options.bookings, options.bookings * passed / (options.seconds * 0.95)):
             if time.monotonic() > self._ends_at:
                 break
-            booking = self._driver.take()
+            came.append(self._driver.take())
             self._came += 1
+        for booking in came:
             self._send("assign", booking)
             if "change" in options.faults and self._chance.random() < CHANGED:
                 self._later(self._chance.uniform(0, 3), functools.partial(self._change, booking))
@@ -366,6 +369,7 @@ class Run:
         self._check()
         deadline = time.monotonic() + SETTLING
         while waiting := self._driver.hurry():
+            self._say(f"waiting {waiting}")
             if time.monotonic() > deadline:
                 self._report.add("everything_comes_to_rest", [f"{waiting} bookings have not"])
                 break

@@ -32,6 +32,9 @@ LOCK_TTL = dt.timedelta(seconds=1)
 PARALLEL = 4
 SWEEP_EVERY = 0.5
 SWEEP_MOST = 25
+UNAVAILABLE = (StoreUnavailableError.__name__, CommitUnknownError.__name__)
+"""What a store may raise while it is away."""
+
 UNCONFIRMED = 0.15
 """How many of the holds nobody confirms."""
 
@@ -196,7 +199,10 @@ class Worker:
         for result in report.results:
             self._answered(result)
         for booking_id, error in report.errors:
-            self._say(surprise=f"sweep of {booking_id}: {error}")
+            if error.startswith(UNAVAILABLE):
+                self._say(missed="sweep of one", why=error.partition(":")[0])
+            else:
+                self._say(surprise=f"sweep of {booking_id}: {error}")
 
     def _guarded(self, kind: str, call: Any) -> None:
         try:
