@@ -25,12 +25,24 @@ from assignment_pipeline import (
     Venue,
     step,
 )
+from assignment_pipeline.adapters.celery import Tasks, register
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
+from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
-from assignment_pipeline.ports import AssignmentStore, EventSink, FlagResolver, Host, LockManager, RecordPage
+from assignment_pipeline.ports import (
+    AssignmentStore,
+    AsyncLockManager,
+    EventSink,
+    FlagResolver,
+    Host,
+    LockManager,
+    Observer,
+    RecordPage,
+)
 
 
 class OwnHost:
@@ -77,6 +89,14 @@ def adapters(path: str, venue: Venue, flags: FlagResolver) -> None:
     Coordinator(
         stores[0], flags=flags, locks=locks[0], legacy=legacy, sinks=sinks, strategies=[Regulars()], settings=Settings()
     )
+
+
+def extras(store: AssignmentStore, locks: AsyncLockManager) -> None:
+    shared: LockManager = RedisLockManager("redis://localhost", pool_size=4)
+    locks = AsyncRedisLockManager("redis://localhost")
+    observer: Observer = OpenTelemetry()
+    AsyncCoordinator(store, locks=locks, limiter=shared, observer=observer)
+    assert_type(register(None, lambda: Coordinator(store, locks=shared)), Tasks)
 
 
 def calls(coordinator: Coordinator, booking: Booking) -> None:

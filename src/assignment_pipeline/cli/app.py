@@ -12,7 +12,23 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, flags, reoptimize, review, service, sweep, tables
+from assignment_pipeline.cli import (
+    assign,
+    backtest,
+    dashboard,
+    db,
+    demo,
+    diagram,
+    flags,
+    reoptimize,
+    replay,
+    review,
+    service,
+    shadow,
+    sweep,
+    tables,
+    worker,
+)
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
@@ -55,10 +71,15 @@ app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
+app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from assignment_pipeline.adapters.sqlite import SCHEMA_VERSION, STANDALONE_VERSION
-from assignment_pipeline.adapters.sqlite import check as check_schema
-from assignment_pipeline.adapters.sqlite import init as init_schema
+from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
 from assignment_pipeline.cli.failures import RefusedError, refuse
 from assignment_pipeline.cli.output import stdout
-from assignment_pipeline.cli.wiring import require_sqlite
 from assignment_pipeline.errors import SchemaMismatchError
 
 app = typer.Typer(help="Make and check the database's tables.", no_args_is_help=True)
 
-DbOption = Annotated[Path, typer.Option("--db", metavar="PATH", help="The SQLite database.")]
+DbOption = Annotated[
+    Database,
+    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="A SQLite file, or a PostgreSQL address."),
+]
 StandaloneOption = Annotated[
     bool,
     typer.Option(
@@ -28,32 +28,71 @@ StandaloneOption = Annotated[
 
 
 @app.command()
-def init(db: DbOption, standalone: StandaloneOption = True) -> None:
+def init(
+    db: DbOption,
+    standalone: StandaloneOption = True,
+    host_bookings: Annotated[
+        str | None,
+        typer.Option(
+            "--host-bookings",
+            metavar="TABLE",
+            help="Make bookings a view over this table of the application's, too; in PostgreSQL, and embedded.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=COLUMN", help="What the application calls a column; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the view's SQL, to be changed and run by hand.")
+    ] = False,
+) -> None:
     """
     Make the tables, or bring them up to date. Safe to repeat.
 
     The database may be the application's own, with --embedded.
     """
-    require_sqlite(db, may_be_missing=True)
-    try:
-        init_schema(db, standalone=standalone)
-    except SchemaMismatchError as error:
-        refuse(str(db), error.expected, error.found)
-    stdout().print(f"{db}: {_what(standalone=standalone)}.", soft_wrap=True)
+    if host_bookings is None:
+        if columns or dry_run:
+            refuse("--column and --dry-run", "--host-bookings beside them", "none")
+        db.init(standalone=standalone)
+        stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
+        return
+    if not isinstance(db, PostgresDatabase):
+        refuse("--host-bookings", "a PostgreSQL address for --db", str(db))
+    names = _named(columns or ())
+    if not dry_run:
+        db.init(standalone=False)
+    text = db.bookings_view(host_bookings, names, apply=not dry_run)
+    if dry_run:
+        print(text)
+    else:
+        what = _what(db, standalone=False)
+        stdout().print(f"{db}: {what}, and bookings as a view over {host_bookings}.", soft_wrap=True)
+
+
+def _named(columns: Sequence[str]) -> dict[str, str]:
+    pairs = dict[str, str]()
+    for given in columns:
+        name, equals, column = given.partition("=")
+        if not (name and equals and column):
+            refuse("--column", "NAME=COLUMN, such as party_size=covers", repr(given))
+        pairs[name] = column
+    return pairs
 
 
 @app.command()
 def check(db: DbOption, standalone: StandaloneOption = True) -> None:
     """Say whether the tables are there and of this version: exits with 0 if so, 1 if not."""
-    require_sqlite(db)
     try:
-        check_schema(db, standalone=standalone)
+        db.check(standalone=standalone)
     except SchemaMismatchError as error:
         raise RefusedError(str(error)) from None
-    stdout().print(f"{db}: {_what(standalone=standalone)}.", soft_wrap=True)
+    stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
 
 
-def _what(*, standalone: bool) -> str:
+def _what(db: Database, *, standalone: bool) -> str:
+    pipeline, ours = db.versions
     if standalone:
-        return f"version {STANDALONE_VERSION} of the standalone schema"
-    return f"version {SCHEMA_VERSION} of the embedded schema"
+        return f"version {ours} of the standalone schema"
+    return f"version {pipeline} of the embedded schema"

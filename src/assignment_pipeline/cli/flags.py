@@ -8,7 +8,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.output import print_json
-from assignment_pipeline.rollout.flags import EnvFlags
+from assignment_pipeline.rollout.environment import EnvFlags
 
 app = typer.Typer(help="Explain the feature flags.", no_args_is_help=True)
 

@@ -13,13 +13,27 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("postgres", error.name or "psycopg") from None
 
 from assignment_pipeline.adapters.postgres.aio import AsyncPostgresStore
+from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
-from assignment_pipeline.adapters.postgres.schema import SCHEMA_VERSION, STANDALONE_VERSION, check, init
+from assignment_pipeline.adapters.postgres.schema import (
+    PIPELINE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    STANDALONE,
+    STANDALONE_VERSION,
+    check,
+    init,
+    place,
+    versions,
+)
 from assignment_pipeline.adapters.postgres.store import PostgresStore
 
 __all__ = [
+    "PIPELINE",
+    "SCHEMA",
     "SCHEMA_VERSION",
+    "STANDALONE",
     "STANDALONE_VERSION",
     "AsyncPostgresLockManager",
     "AsyncPostgresStore",
@@ -27,6 +41,9 @@ __all__ = [
     "PostgresLockManager",
     "PostgresStore",
     "StandaloneHost",
+    "bookings_view",
     "check",
     "init",
+    "place",
+    "versions",
 ]

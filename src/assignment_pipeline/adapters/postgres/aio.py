@@ -9,10 +9,12 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
+from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store import StoreWork, calling
-from assignment_pipeline.adapters.postgres.work import in_transaction
+from assignment_pipeline.adapters.postgres.work import Work, in_transaction
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -29,7 +31,7 @@ from assignment_pipeline.ports import (
 T = TypeVar("T")
 
 
-class AsyncPostgresStore:
+class AsyncPostgresStore(Shadows):
     """
     `PostgresStore`, for asyncio: the same promises, and the same arguments.
 
@@ -51,6 +53,14 @@ class AsyncPostgresStore:
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
         # Sinks are fed from a thread, which has no business with the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+
+    def apart(self) -> AsyncPostgresStore:
+        """The same store over connections of its own, for the shadow. To be closed by itself."""
+        return AsyncPostgresStore(self._pool.conninfo, **self._options, pool_size=1)
+
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        return self._telling.run(begin)
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,3 +134,13 @@ class AsyncPostgresStore:
         """See `PostgresStore.write`; *work* is a coroutine function."""
         answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
         return answer
+
+    def joined(self, connection: Any) -> AsyncJoinedStore:
+        """
+        See `PostgresStore.joined`.
+
+        Args:
+            connection: A `psycopg.AsyncConnection`, or what SQLAlchemy wraps around one: an AsyncSession or an
+                AsyncConnection. Its methods raise `TypeError` where there is none in it.
+        """
+        return AsyncJoinedStore(connection, self._work, self._pool.where)

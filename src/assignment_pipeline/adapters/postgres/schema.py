@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -14,6 +14,8 @@ from assignment_pipeline.adapters.postgres.failures import AgainError, place_of,
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
+T = TypeVar("T")
+
 PIPELINE = "pipeline"
 STANDALONE = "standalone"
 
@@ -21,7 +23,14 @@ SCHEMA = "assignment_pipeline"
 """The schema that everything is in unless told otherwise, and its name in our own SQL."""
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),),
+    PIPELINE: (
+        ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
+        ("pipeline_rollout",),
+        ("pipeline_shadow",),
+        ("pipeline_enqueue", "pipeline_keys"),
+        ("pipeline_handover", "pipeline_handover_commit"),
+        ("pipeline_metrics",),
+    ),
     STANDALONE: (("standalone_1",),),
 }
 """The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
@@ -75,7 +84,7 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
             was made by a newer version of this library.
         StoreUnavailableError: The database cannot be reached or written.
     """
-    _once(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place_of(conninfo))))
+    on_connection(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
 
 
 def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> None:
@@ -86,7 +95,28 @@ def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> N
         SchemaMismatchError: They are not.
         StoreUnavailableError: The database cannot be reached.
     """
-    _once(conninfo, checked(_parts(standalone=standalone), schema, place_of(conninfo)))
+    on_connection(conninfo, checked(_parts(standalone=standalone), schema, place(conninfo, schema)))
+
+
+def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
+    """
+    The versions of the parts that are there, `PIPELINE` and `STANDALONE`. Changes nothing.
+
+    Raises:
+        StoreUnavailableError: The database cannot be reached.
+    """
+    return on_connection(conninfo, _versions(schema))
+
+
+def place(conninfo: str, schema: str) -> str:
+    """
+    What people call that schema there, without a password.
+
+    Raises:
+        ValueError: See `place_of`.
+    """
+    found = place_of(conninfo)
+    return found if schema == SCHEMA else f"{found}?schema={schema}"
 
 
 @functools.cache
@@ -105,10 +135,7 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     Raises:
         SchemaMismatchError: They are not.
     """
-    try:
-        found = dict((yield Statement(named(FIND_VERSIONS, schema))))
-    except SchemaMismatchError:
-        found = {}
+    found = yield from _versions(schema)
     for part in parts:
         wanted = len(MIGRATIONS[part])
         if found.get(part) != wanted:
@@ -116,18 +143,31 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
             raise SchemaMismatchError(where, f"version {wanted} of the {part} schema", got)
 
 
+def _versions(schema: str) -> Work[dict[str, int]]:
+    try:
+        return dict((yield Statement(named(FIND_VERSIONS, schema))))
+    except SchemaMismatchError:
+        return {}
+
+
 def _parts(*, standalone: bool) -> tuple[str, ...]:
     return (PIPELINE, STANDALONE) if standalone else (PIPELINE,)
 
 
-def _once(conninfo: str, work: Work[None]) -> None:
+def on_connection(conninfo: str, work: Work[T]) -> T:
+    """
+    Do *work* on a connection of its own.
+
+    Raises:
+        StoreUnavailableError: The database cannot be reached or written.
+    """
     where = place_of(conninfo)
     try:
         connection: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
         raise translate(error, where, closed=False, commits=False) from error
     try:
-        run(work, connection, where)
+        return run(work, connection, where)
     except AgainError as again:
         raise again.error from again.__cause__
     except CommitUnknownError as error:  # Whoever tries again finds out.

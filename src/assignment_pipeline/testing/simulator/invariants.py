@@ -9,7 +9,7 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError
-from assignment_pipeline.flow.conduct import lock_of
+from assignment_pipeline.flow.turns import lock_of
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, steps_of

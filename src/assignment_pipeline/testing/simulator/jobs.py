@@ -21,8 +21,8 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow import assign, free, many, queue, reassign, reoptimize, review, service, sweep
-from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available

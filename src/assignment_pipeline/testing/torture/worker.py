@@ -169,7 +169,7 @@ class Worker:
         """Work until the inbox is closed and empty."""
         for thread in self._threads:
             thread.start()
-        with open(inbox, encoding="utf-8", closefd=False) as lines:  # noqa: PTH123 - a pipe has no path
+        with open(inbox, encoding="utf-8", closefd=False) as lines:
             for line in lines:
                 self._messages.put(json.loads(line))
         self._stopping.set()
