@@ -168,7 +168,9 @@ def test_a_seat_where_the_pipeline_is_not_in_charge():
         facts = {"event_type": "x", "restaurant_id": "r-1", "booking_id": booking}
         return {**facts, "context": {"trigger": "seat", **context}}
 
-    events = [seat("b-1"), mode("off"), seat("b-2"), seat("b-3", actor="anna"), mode("active"), seat("b-4")]
+    by_it = {"mode": "active"}
+    events = [seat("b-1", **by_it), mode("off"), seat("b-2", **by_it), seat("b-3", actor="anna"), mode("active")]
+    events.append(seat("b-4", **by_it))
     assert list(out_of_turn(events)) == ["b-2 at r-1, which was off"]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import heapq
 import itertools
+import json
 import random
 import tempfile
 import threading
@@ -61,10 +62,10 @@ WHERE datname = current_database() AND application_name LIKE %s AND (
     OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
 ) ORDER BY random() LIMIT 1
 """
-MODE_EVENTS = """
-SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events
-WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY position
-"""
+MODE_EVENTS = (
+    "SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events"
+    " WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY "
+)
 
 
 @attrs.define
@@ -386,7 +387,7 @@ class Run:
                 self._report.add(name, lines)
             self._report.counts["checks"] += 1
             passed = time.monotonic() - self._begins_at
-            self._say(f"{passed:5.0f} s: {len(tables.records):,} records, {sum(self._report.broken.values(), [])[:3]}")
+            self._say(f"{passed:5.0f} s: {len(tables.records):,} records, {len(self._report.broken)} broken")
 
     def _judge(self) -> None:
         """Look at everything, once it is at rest."""
@@ -404,11 +405,14 @@ class Run:
         self._count(tables)
 
     def _mode_events(self) -> list[dict[str, Any]]:
-        import psycopg  # noqa: PLC0415 - not for SQLite
-        from psycopg.rows import dict_row  # noqa: PLC0415 - the same
-
-        with psycopg.connect(self._place.at, row_factory=dict_row) as connection:
-            return connection.execute(MODE_EVENTS, (MODE_EVENT,)).fetchall()
+        order = "position" if self._place.is_postgres else "rowid"
+        names = ("event_type", "restaurant_id", "booking_id", "context")
+        rows = self._driver.rows(MODE_EVENTS + order, MODE_EVENT)
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for event in found:
+            if isinstance(event["context"], str):
+                event["context"] = json.loads(event["context"])
+        return found
 
     def _count(self, tables: Tables) -> None:
         counts = self._report.counts
