@@ -78,8 +78,7 @@ def copied(evening, tmp_path):
 
             yield str(path), run
         return
-    import psycopg
-
+    psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(evening.at) as database:
         yield database, database.execute
         database.rollback()

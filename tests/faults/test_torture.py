@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing can be stopped here")
@@ -190,8 +191,7 @@ def test_a_lease_that_is_left(copied_place):
 @pytest.mark.parametrize("evening", ["postgres"], indirect=True)
 def test_a_session_that_is_left(evening):
     """A session that is called as a worker's is found."""
-    import psycopg
-
+    psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(evening.named("torture-worker-7")):
         [found] = leaks(evening, patience=0)
     assert found.startswith("a session: torture-worker-7, ")
@@ -200,8 +200,6 @@ def test_a_session_that_is_left(evening):
 def test_a_key_that_is_left(evening):
     """A key in Redis is found."""
     redis = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
-    import attrs
-
     try:
         server = redis.OwnServer()
     except LookupError as error:

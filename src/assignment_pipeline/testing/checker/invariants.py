@@ -152,6 +152,15 @@ class _Floor:
         if len(known) < len(found):
             yield "there is no such table"
             return
+        yield from self._too_small(restaurant, party, known)
+        if booking["seating"] != "any" and {table["seating"] for table in known} != {booking["seating"]}:
+            yield f"not {booking['seating']}"
+        if booking["zone"] is not None and {table["zone"] for table in known} != {booking["zone"]}:
+            yield f"not in {booking['zone']}"
+        if booking["accessible"] and not any(table["accessible"] for table in known):
+            yield "not accessible"
+
+    def _too_small(self, restaurant: str, party: int, known: Sequence[Row]) -> Iterator[str]:
         ids = frozenset(table["id"] for table in known)
         named = self._named.get((restaurant, ids))
         if len(known) == 1:
@@ -165,12 +174,6 @@ class _Floor:
                 yield f"they have no seats for {party}"
             if not self._joins(restaurant, ids):
                 yield "they cannot be joined"
-        if booking["seating"] != "any" and {table["seating"] for table in known} != {booking["seating"]}:
-            yield f"not {booking['seating']}"
-        if booking["zone"] is not None and {table["zone"] for table in known} != {booking["zone"]}:
-            yield f"not in {booking['zone']}"
-        if booking["accessible"] and not any(table["accessible"] for table in known):
-            yield "not accessible"
 
     def _joins(self, restaurant: str, ids: frozenset[str]) -> bool:
         policy = self._policies[restaurant]

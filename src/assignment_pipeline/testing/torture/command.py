@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(f"--faults: {error}")
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Lost connections are what it is about.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Whoever ends it wants nothing left behind.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         report = Run(options, say=lambda line: print(line, file=sys.stderr, flush=True))()
     except LookupError as error:
