@@ -235,12 +235,13 @@ class Run:
                 break
             came.append(self._driver.take())
             self._came += 1
+        soon = min(5.0, options.seconds / 4)
         for booking in came:
             self._send("assign", booking)
             if "change" in options.faults and self._chance.random() < CHANGED:
-                self._later(self._chance.uniform(0, 3), functools.partial(self._change, booking))
+                self._later(self._chance.uniform(0, soon), functools.partial(self._change, booking))
             if "cancel" in options.faults and self._chance.random() < CANCELLED:
-                self._later(self._chance.uniform(0, 5), functools.partial(self._cancel, booking))
+                self._later(self._chance.uniform(0, soon), functools.partial(self._cancel, booking))
 
     def _send(self, kind: str, booking: Booking) -> None:
         holds = booking.restaurant_id == "r-1"
