@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
-import heapq
-import itertools
 import json
 import random
 import sys
@@ -21,6 +20,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.testing.checker import Tables, check, read
+from assignment_pipeline.testing.torture.agenda import Agenda
 from assignment_pipeline.testing.torture.driver import Driver
 from assignment_pipeline.testing.torture.fleet import Fleet, Member
 from assignment_pipeline.testing.torture.leaks import leaks
@@ -112,8 +112,6 @@ class Run:
         self._say = say
         self._chance = random.Random(options.seed)  # noqa: S311 - what a test draws is no secret
         self._report = Report()
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         self._timers: list[threading.Timer] = []
         self._came = 0
 
@@ -177,53 +175,52 @@ class Run:
             log=str(self._log),
         )
 
-    # -- The agenda -----------------------------------------------------------------------------------------------
+    # -- The agendas ----------------------------------------------------------------------------------------------
 
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (time.monotonic() + seconds, next(self._order), action))
+    def _plan(self) -> None:
+        """Who waits for a commit of somebody who is stopped must not keep others from being killed: three agendas."""
+        options = self._options
+        self._guests, self._demons, self._outages = (
+            Agenda(random.Random(self._chance.random()))  # noqa: S311 - as above
+            for _ in range(3)
+        )
+        self._guests.often(min(1.0, options.seconds / 10), self._take)
+        self._guests.often(max(2.0, options.seconds / OFTEN), self._check)
+        self._demons.often(1.0, self._look_after_workers)
+        actions = {
+            self._guests: {"flags": self._flip, "blocks": self._block, "staff": self._walk_in},
+            self._demons: {"kill": self._kill, "stop": self._stop, "terminate": self._terminate},
+            self._outages: {
+                "restart": self._restart,
+                "flush": self._flush,
+                "pause": self._pause,
+                "redis": self._restart_redis,
+            },
+        }
+        for agenda, named in actions.items():
+            for name in named.keys() & options.faults:
+                agenda.often(min(EVERY[name], options.seconds / 4), named[name])
+
+    def _go_on(self) -> None:
+        """Do all of it, until it is time."""
+        self._begins_at = time.monotonic()
+        self._ends_at = self._begins_at + self._options.seconds
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            others = [pool.submit(agenda.run, self._ends_at) for agenda in (self._demons, self._outages)]
+            try:
+                self._guests.run(self._ends_at)
+            finally:
+                self._demons.stop()
+                self._outages.stop()
+            for other in others:
+                other.result()
 
     def _apart(self, seconds: float, action: Callable[[], None]) -> None:
-        """The same, whatever the agenda waits for: it may be for that."""
+        """Do something later, whatever the agendas wait for: it may be for that."""
         timer = threading.Timer(seconds, action)
         timer.daemon = True
         timer.start()
         self._timers.append(timer)
-
-    def _often(self, every: float, action: Callable[[], None]) -> None:
-        def again() -> None:
-            action()
-            self._later(self._chance.uniform(0.5, 1.5) * every, again)
-
-        self._later(self._chance.uniform(0.5, 1.5) * every, again)
-
-    def _plan(self) -> None:
-        options = self._options
-        self._ends_at = time.monotonic() + options.seconds
-        self._begins_at = time.monotonic()
-        self._often(min(1.0, options.seconds / 10), self._take)
-        self._often(max(2.0, options.seconds / OFTEN), self._check)
-        self._often(1.0, self._look_after_workers)
-        actions = {
-            "kill": self._kill,
-            "stop": self._stop,
-            "terminate": self._terminate,
-            "restart": self._restart,
-            "flush": self._flush,
-            "pause": self._pause,
-            "redis": self._restart_redis,
-            "flags": self._flip,
-            "blocks": self._block,
-            "staff": self._walk_in,
-        }
-        for name, action in actions.items():
-            if name in options.faults:
-                self._often(min(EVERY[name], options.seconds / 4), action)
-
-    def _go_on(self) -> None:
-        while time.monotonic() < self._ends_at:
-            due, _, action = heapq.heappop(self._agenda)
-            time.sleep(max(0.0, min(due, self._ends_at) - time.monotonic()))
-            action()
 
     # -- What happens ---------------------------------------------------------------------------------------------
 
@@ -239,9 +236,9 @@ class Run:
         for booking in came:
             self._send("assign", booking)
             if "change" in options.faults and self._chance.random() < CHANGED:
-                self._later(self._chance.uniform(0, soon), functools.partial(self._change, booking))
+                self._guests.later(self._chance.uniform(0, soon), functools.partial(self._change, booking))
             if "cancel" in options.faults and self._chance.random() < CANCELLED:
-                self._later(self._chance.uniform(0, soon), functools.partial(self._cancel, booking))
+                self._guests.later(self._chance.uniform(0, soon), functools.partial(self._cancel, booking))
 
     def _send(self, kind: str, booking: Booking) -> None:
         holds = booking.restaurant_id == "r-1"
@@ -249,11 +246,11 @@ class Run:
 
         def deliver() -> None:
             self._report.counts["deliveries"] += 1
-            self._fleet.send(self._chance.choice(self._fleet.members), **message, holds=holds)
+            self._fleet.send(self._fleet.anyone(self._chance), **message, holds=holds)
 
         deliver()
         if "twice" in self._options.faults:
-            self._later(self._chance.choice((0.0, self._chance.uniform(0, 2))), deliver)
+            self._guests.later(self._chance.choice((0.0, self._chance.uniform(0, 2))), deliver)
 
     def _change(self, booking: Booking) -> None:
         if self._driver.change(booking.id):
@@ -271,7 +268,7 @@ class Run:
         if self._place.is_postgres and self._chance.random() < 0.5:
             with self._committing() as (_, session):
                 found = session and self._fleet.called(session[1])
-        return found or self._chance.choice(self._fleet.members)
+        return found or self._fleet.anyone(self._chance)
 
     def _kill(self) -> None:
         self._report.counts["kills"] += self._fleet.kill(self._someone())
@@ -351,7 +348,7 @@ class Run:
     def _block(self) -> None:
         self._driver.block()
         self._report.counts["blocks"] += 1
-        self._later(self._chance.uniform(2, 8), self._driver.unblock)
+        self._guests.later(self._chance.uniform(2, 8), self._driver.unblock)
 
     def _walk_in(self) -> None:
         self._report.counts["walk-ins"] += self._driver.walk_in()
