@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from assignment_pipeline.testing.torture.options import FAULTS, Options, select
-from assignment_pipeline.testing.torture.run import Report, Run
+from assignment_pipeline.testing.torture.report import Report
+from assignment_pipeline.testing.torture.run import Run
 
 NAME = "python -m assignment_pipeline.testing.torture"
 GOOD, BROKEN, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -12,11 +12,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.testing.checker import Tables, check, read
@@ -26,7 +24,9 @@ from assignment_pipeline.testing.torture.fleet import Fleet, Member
 from assignment_pipeline.testing.torture.leaks import leaks
 from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Answers, out_of_turn
 from assignment_pipeline.testing.torture.options import Options
-from assignment_pipeline.testing.torture.place import TAKEN, WORKERS, Place
+from assignment_pipeline.testing.torture.outages import Outages
+from assignment_pipeline.testing.torture.place import TAKEN
+from assignment_pipeline.testing.torture.report import Report
 from assignment_pipeline.testing.torture.worker import LOCK_TTL, Orders
 
 EVERY = {
@@ -49,52 +49,13 @@ CANCELLED, CHANGED = 0.12, 0.15
 OFTEN = 12
 """Checks in a run, besides the last."""
 
-LOOKS = 40
-"""How often it is looked for somebody who is in the middle of a commit."""
-
 SETTLING = 60.0
 """Seconds in which fewer bookings have to be waiting than before, until none is."""
 
-# A session that is inside a commit of a worker's: in its one statement, or between those of a host that is asked.
-COMMITTING = """
-SELECT pid, application_name FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE %s AND (
-    state = 'idle in transaction'
-    OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
-) ORDER BY random() LIMIT 1
-"""
 MODE_EVENTS = (
     "SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events"
     " WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY "
 )
-
-
-@attrs.define
-class Report:
-    """
-    What a run came to.
-
-    Attributes:
-        counts: How often everything happened.
-
-        broken: What does not hold, by its name; each with what breaks it.
-
-        answers: What the workers have said.
-
-        seconds: How long it took in all.
-    """
-
-    counts: Counter[str] = attrs.Factory(Counter)
-    broken: dict[str, list[str]] = attrs.Factory(dict)
-    answers: Answers = attrs.Factory(Answers)
-    seconds: float = 0.0
-
-    def add(self, name: str, lines: list[str]) -> None:
-        """Take down what breaks something, once."""
-        for line in lines:
-            known = self.broken.setdefault(name, [])
-            if line not in known:
-                known.append(line)
 
 
 class Run:
@@ -125,7 +86,8 @@ class Run:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
-            self._place = self._settle_in(stack, folder)
+            self._servers = Outages(self._options, stack, folder, self._chance, self._report.counts)
+            self._place = self._servers.place
             self._place.prepare()
             self._driver = Driver(self._place, self._options.restaurants, self._options.bookings, self._chance)
             stack.callback(self._driver.close)
@@ -140,27 +102,6 @@ class Run:
             self._judge()
         self._report.seconds = time.monotonic() - started
         return self._report
-
-    # -- The place ------------------------------------------------------------------------------------------------
-
-    def _settle_in(self, stack: contextlib.ExitStack, folder: Path) -> Place:
-        options, redis = self._options, None
-        if options.store == "sqlite":
-            return Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
-        from assignment_pipeline.testing import postgres  # noqa: PLC0415 - not for SQLite
-        from assignment_pipeline.testing.torture.servers import own_postgres  # noqa: PLC0415 - the same
-
-        if "restart" in options.faults:
-            self._postgres = stack.enter_context(own_postgres())
-            at = self._postgres.url
-        else:
-            at = stack.enter_context(postgres.database(stack.enter_context(postgres.server())))
-        if options.has_redis:
-            from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
-
-            self._redis = stack.enter_context(OwnServer())
-            redis = self._redis.url
-        return Place(store="postgres", at=at, redis=redis, staff=options.has_staff)
 
     def _orders(self, number: int) -> Orders:
         options = self._options
@@ -189,12 +130,12 @@ class Run:
         self._demons.often(1.0, self._look_after_workers)
         actions = {
             self._guests: {"flags": self._flip, "blocks": self._block, "staff": self._walk_in},
-            self._demons: {"kill": self._kill, "stop": self._stop, "terminate": self._terminate},
+            self._demons: {"kill": self._kill, "stop": self._stop, "terminate": self._servers.terminate},
             self._outages: {
-                "restart": self._restart,
-                "flush": self._flush,
-                "pause": self._pause,
-                "redis": self._restart_redis,
+                "restart": self._servers.restart,
+                "flush": self._servers.flush,
+                "pause": self._servers.pause,
+                "redis": self._servers.restart_redis,
             },
         }
         for agenda, named in actions.items():
@@ -214,13 +155,6 @@ class Run:
                 self._outages.stop()
             for other in others:
                 other.result()
-
-    def _apart(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do something later, whatever the agendas wait for: it may be for that."""
-        timer = threading.Timer(seconds, action)
-        timer.daemon = True
-        timer.start()
-        self._timers.append(timer)
 
     # -- What happens ---------------------------------------------------------------------------------------------
 
@@ -264,10 +198,8 @@ class Run:
 
     def _someone(self) -> Member:
         """Any worker; half of the time one that is committing just now."""
-        found = None
-        if self._place.is_postgres and self._chance.random() < 0.5:
-            with self._committing() as (_, session):
-                found = session and self._fleet.called(session[1])
+        session = self._servers.who_commits() if self._chance.random() < 0.5 else None
+        found = self._fleet.called(session) if session is not None else None
         return found or self._fleet.anyone(self._chance)
 
     def _kill(self) -> None:
@@ -278,68 +210,12 @@ class Run:
         if not member.stopped and self._fleet.stop(member):
             self._report.counts["stops"] += 1
             span = LOCK_TTL.total_seconds() * self._chance.uniform(1.2, 2.5)
-            self._apart(span, functools.partial(self._fleet.resume, member))
+            timer = threading.Timer(span, functools.partial(self._fleet.resume, member))
+            timer.start()  # Whatever the agendas wait for: it may be for that.
+            self._timers.append(timer)
 
     def _look_after_workers(self) -> None:
         self._report.add("workers_end_when_they_are_told", self._fleet.dead())
-
-    @contextlib.contextmanager
-    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
-        """A connection, and a session of a worker's that is in the middle of a commit, if there is one soon."""
-        import psycopg  # noqa: PLC0415 - not for SQLite
-
-        with contextlib.suppress(psycopg.Error), psycopg.connect(self._place.at, autocommit=True) as connection:
-            found = None
-            for _ in range(LOOKS):
-                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
-                if found is not None:
-                    break
-                time.sleep(0.001)
-            yield connection, found
-            return
-        yield None, None
-
-    def _terminate(self) -> None:
-        """End a session in the middle of a commit."""
-        with self._committing() as (connection, session):
-            if session is not None:
-                connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
-                self._report.counts["terminations"] += 1
-
-    def _restart(self) -> None:
-        """Have PostgreSQL crash or shut down; it is away for longer than calls wait, or for as long as it takes."""
-        self._postgres.stop(self._chance.choice(("fast", "immediate")))
-        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, 4))))
-        self._postgres.start()
-        self._report.counts["restarts"] += 1
-
-    def _flush(self) -> None:
-        with self._asking_redis() as client:
-            client.flushall()
-            self._report.counts["flushes"] += 1
-
-    def _pause(self) -> None:
-        """Have Redis answer late: those who write to it, or all."""
-        self._report.counts["pauses"] += 1
-        if self._chance.random() < 0.5:
-            with self._asking_redis() as client:
-                client.execute_command("CLIENT", "PAUSE", 800, "ALL")
-        else:
-            self._redis.pause()
-            self._apart(self._chance.uniform(0.3, 1.0), self._redis.resume)
-
-    def _restart_redis(self) -> None:
-        self._redis.kill()
-        self._redis.start()
-        self._report.counts["restarts of Redis"] += 1
-
-    @contextlib.contextmanager
-    def _asking_redis(self) -> Iterator[Any]:
-        import redis  # noqa: PLC0415 - an extra
-
-        client = redis.Redis.from_url(self._redis.url, socket_timeout=0.5)
-        with contextlib.suppress(redis.RedisError), client:
-            yield client
 
     def _flip(self) -> None:
         self._driver.move_rollout(self._driver.some_modes())
@@ -359,8 +235,7 @@ class Run:
         """No more faults: what the workers were sent they do, and the sweep does the rest."""
         for timer in self._timers:
             timer.join()
-        if self._options.has_redis:
-            self._redis.resume()
+        self._servers.end()
         if "flags" in self._options.faults:
             self._driver.move_rollout({})
         self._report.add("workers_end_when_they_are_asked", self._fleet.dismiss())
