@@ -25,7 +25,7 @@ SCHEMA = "assignment_pipeline"
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
     PIPELINE: (
         ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
-        ("pipeline_enqueue", "pipeline_keys"),
+        ("pipeline_enqueue", "pipeline_keys", "pipeline_look"),
     ),
     STANDALONE: (("standalone_1",),),
 }
