@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from assignment_pipeline.adapters.sqlite.codec import dumps, policy_of
+from assignment_pipeline.adapters.as_json import dumps, policy_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
