@@ -65,7 +65,7 @@ def celery(redis: str, tasks: int = 2_000) -> float:
 
     app = Celery("benchmarks.peers", broker=redis, backend=redis)
     noop = app.signature("benchmarks.peers.noop", ignore_result=False)
-    words = "-m celery -A benchmarks.peers worker -P prefork -c 4 -l error --without-mingle --without-gossip".split()
+    words = ["-m", "celery", "-A", "benchmarks.peers", "worker", "-c", "4", "-l", "error"]
     environment = {**os.environ, "PEERS_REDIS": redis}
     worker = subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
     try:
