@@ -38,7 +38,7 @@ from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.record import AssignmentChange, in_order
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.postgres import database, server
+from assignment_pipeline.testing.postgres import EMBEDDED, database, embedded, server
 
 FLOOR, PIPELINE = "floor", "pipeline"
 COMMIT = "SELECT assignment_pipeline.commit(%s)"
@@ -228,6 +228,8 @@ def take(conninfo: str, number: int, *, slots: int, barrier: Any, results: Any) 
 def somewhere(given: str | None) -> Iterator[str]:
     """A new database, on the server that was named or on any, whose commits are flushed."""
     with contextlib.ExitStack() as stack:
+        if given == EMBEDDED:
+            given = stack.enter_context(embedded(fsync="on", shared_buffers="256MB"))
         at = given or stack.enter_context(server())
         conninfo = stack.enter_context(database(at))
         with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -239,7 +241,7 @@ def somewhere(given: str | None) -> Iterator[str]:
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.postgres", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--db", help="a server, as libpq takes it")
+    parser.add_argument("--db", help="a server, as libpq takes it; or embedded, for one of its own")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each slice")
