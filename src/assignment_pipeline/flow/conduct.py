@@ -27,8 +27,11 @@ def conduct(
         VenueNotFoundError: The host has no such restaurant.
     """
     in_turn, passed = False, Passed()
+    outdated: int | None = None
     for _ in range(settings.tries):
         flags = yield from ResolveFlags(target.restaurant_id)
+        if outdated is not None and flags.generation == outdated:
+            break  # They have not been read since: what they say would only be refused again.
         call.mode = flags.mode
         try:
             if flags.mode is not Mode.ACTIVE:
@@ -46,7 +49,7 @@ def conduct(
             steps = until_landed(call, target, settings, flags, decide, passed=passed)
             return (yield from guarded(call, settings, steps))
         except StaleRolloutError:
-            continue
+            outdated = flags.generation
         except SchemaMismatchError as error:
             reason = Reason.RUNTIME_DISABLED
             return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))
