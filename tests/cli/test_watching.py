@@ -21,10 +21,13 @@ from assignment_pipeline.rollout.phases import PHASES
 
 
 class Earlier:
-    """The time, half an hour ago."""
+    """The time, so many minutes ago."""
+
+    def __init__(self, minutes):
+        self.ago = dt.timedelta(minutes=minutes)
 
     def now(self):
-        return dt.datetime.now(dt.UTC) - dt.timedelta(minutes=30)
+        return dt.datetime.now(dt.UTC) - self.ago
 
     def monotonic(self):
         return 0.0
@@ -33,13 +36,14 @@ class Earlier:
 def live(path, size, *, phase="production-10"):
     """Thirty bookings of that size, half an hour ago, in a phase that began before."""
     init(path, standalone=True)
-    clock = Earlier()
+    with SQLiteStore(path, host=StandaloneHost(), clock=Earlier(60)) as store:
+        Rollout(store, clock=Earlier(60)).enter(phase, actor="anna", reason="a test", force=True)
+    clock = Earlier(30)
     host = StandaloneHost(clock)
     floor = FloorPlan([Table(f"T{number}", 4) for number in range(30)])
     with SQLiteStore(path, host=host, clock=clock) as store:
         venue = Venue("r-1", "Europe/Paris", floor, VenuePolicy(reseat="off"))
         store.write(lambda connection: host.put_venue(connection, venue))
-        Rollout(store, clock=clock).enter(phase, actor="anna", reason="a test", force=True)
         start = clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
         with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
             for number in range(30):
@@ -82,9 +86,10 @@ def test_alerts_check(well, ill, said):
     assert said("alerts", "check", "--db", ill, "--restaurant", "r-2")[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("demote", "phase"), [("step", "production-shadow"), ("off", "rollback"), ("no", "production-10")]
-)
+LED_BACK = [("step", "production-shadow"), ("off", "rollback"), ("no", "production-10")]
+
+
+@pytest.mark.parametrize(("demote", "phase"), LED_BACK)
 def test_a_look_leads_back(ill, said, demote, phase):
     """As far as it is told to; the revision says why, with the numbers."""
     code, out = said("rollout", "watch", "--once", "--demote", demote, "--db", ill, "--json")
