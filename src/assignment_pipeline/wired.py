@@ -42,6 +42,8 @@ class Wired:
 
         settings: How the flows behave.
 
+        engine: What finds tables.
+
         shadow: What runs beside legacy, with its counts; None where there is none.
     """
 
@@ -64,6 +66,7 @@ class Wired:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
+        self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
         self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
@@ -71,7 +74,7 @@ class Wired:
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
             Port.LEGACY: legacy,
-            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
+            Port.ENGINE: self.engine,
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
         self.shadow = self._cast(Shadow.of(shadow))
@@ -83,7 +86,7 @@ class Wired:
         return ShadowRunner(
             shadow,
             self.store,
-            self._ports[Port.ENGINE],
+            self.engine,
             self.settings,
             now=self._process.now,
             new_id=self._process.new_id,

@@ -15,6 +15,7 @@ import typer
 from assignment_pipeline.cli import (
     alerts,
     assign,
+    backtest,
     dashboard,
     db,
     demo,
@@ -23,9 +24,11 @@ from assignment_pipeline.cli import (
     env,
     flags,
     reoptimize,
+    replay,
     review,
     rollout,
     service,
+    shadow,
     sql,
     sweep,
     tables,
@@ -91,6 +94,9 @@ app.command("sql")(sql.sql)
 app.command("doctor")(doctor.doctor)
 app.command("env")(env.env)
 app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

@@ -104,7 +104,7 @@ def k8s(phase: Phase) -> list[str]:
         "metadata:",
         "  name: assignment-pipeline",
         "data:",
-        *(f"  {name}: {json.dumps(value)}" for name, value in phase.variables.items()),
+        *(f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in phase.variables.items()),
     ]
 
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 CALLS = frozenset(
     {
+        "adopt",
         "assign",
         "assign_day",
         "assign_many",
@@ -34,6 +35,7 @@ CALLS = frozenset(
         "confirm",
         "enqueue",
         "extend",
+        "hand_over",
         "left",
         "no_show",
         "pin",
@@ -46,6 +48,7 @@ CALLS = frozenset(
         "seated",
         "sweep",
         "take_up",
+        "takeover",
         "unblock",
         "unpin",
     }

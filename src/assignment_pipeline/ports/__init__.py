@@ -20,6 +20,7 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -53,5 +54,6 @@ __all__ = [
     "TableBlock",
     "Wanted",
     "Watch",
+    "may_be_due",
     "waits",
 ]

@@ -41,6 +41,7 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -188,9 +189,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if record.owner is Owner.PIPELINE
-                and record.next_attempt_at is not None
-                and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
             return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
 
@@ -280,7 +279,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         for record in after.values():
             new_at[record.restaurant_id] += [
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.beyond(self._records.get(record.booking_id))
+                for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()

@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
             "blocks",
             "guards",
             "harness",
+            "legacys",
             "locks",
             "metrics",
             "reads",
