@@ -104,7 +104,7 @@ def test_alarms_ring(database, rows):
         )
         connection.execute(
             "INSERT INTO booking_table_assignments SELECT 'b-9', table_id, restaurant_id, start_at, end_at,"
-            " turn_start_at, turn_end_at, movable FROM booking_table_assignments WHERE booking_id = 'b-1'"
+            " turn_start_at, turn_end_at, movable, conflicted FROM booking_table_assignments WHERE booking_id = 'b-1'"
         )
         connection.commit()
     (overdue,) = rows(QUERIES["-- overdue"])
