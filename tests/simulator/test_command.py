@@ -96,6 +96,15 @@ def test_wrong_input_is_one_line(capsys, arguments, said):
     assert told.count("\n") == 1
 
 
+def test_who_has_read_enough_may_go():
+    """As ``head`` does: the exit code is the verdict all the same, and nobody complains."""
+    command = [sys.executable, "-m", "assignment_pipeline.testing.simulator", "--seeds", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.close()
+        assert running.stderr.read() == ""
+    assert running.returncode == 0
+
+
 def test_it_is_a_command():
     """Its exit code is the answer."""
     command = [sys.executable, "-m", "assignment_pipeline.testing.simulator", "--seeds", "3"]
