@@ -27,7 +27,8 @@ from assignment_pipeline.ports import (
     LockManager,
     Observer,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.runner import ShadowRunner
 from assignment_pipeline.rollout.shadow import Shadow
 
@@ -40,6 +41,8 @@ class Wired:
         store: The pipeline's records.
 
         settings: How the flows behave.
+
+        engine: What finds tables.
 
         shadow: What runs beside legacy, with its counts; None where there is none.
     """
@@ -63,6 +66,7 @@ class Wired:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
+        self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
         self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
@@ -70,7 +74,7 @@ class Wired:
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
             Port.LEGACY: legacy,
-            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
+            Port.ENGINE: self.engine,
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
         self.shadow = self._cast(Shadow.of(shadow))
@@ -82,7 +86,7 @@ class Wired:
         return ShadowRunner(
             shadow,
             self.store,
-            self._ports[Port.ENGINE],
+            self.engine,
             self.settings,
             now=self._process.now,
             new_id=self._process.new_id,
@@ -95,6 +99,12 @@ class Wired:
         options.setdefault("flags", FixedFlags(Mode.ACTIVE))
         clock = options.get("clock") or SystemClock()
         return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+
+    @property
+    def flags(self) -> FlagResolver:
+        """Where the pipeline is in charge."""
+        flags: FlagResolver = self._ports[Port.FLAGS]
+        return flags
 
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from assignment_pipeline import Coordinator, Mode, Settings
+from assignment_pipeline import Coordinator, LegacyResult, Mode, Settings
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -25,8 +25,10 @@ TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, se
 
 # What a host would have as a module of its own.
 BACKEND = '''
+import multiprocessing
 import os
 import pathlib
+import sys
 import time
 
 from assignment_pipeline import Coordinator, Mode
@@ -58,23 +60,29 @@ def store():
     return SQLiteStore(HERE / "assignments.db", host=StandaloneHost(), synchronous="OFF")
 
 
-def coordinator(kind=Coordinator):
-    return kind(store(), flags=FixedFlags(Mode.ACTIVE), strategies=[Hesitant()], sinks=())
-
-
-class WithShadow(Coordinator):
-    cases = 5
-
-    def take_shadow_cases(self, *, limit):
-        taken = min(self.cases, limit)
-        self.cases -= taken
-        with open(HERE / "shadow", "a") as file:
-            print(taken, file=file)
-        return taken
+def coordinator(mode=Mode.ACTIVE, **how):
+    return Coordinator(store(), flags=FixedFlags(mode), strategies=[Hesitant()], sinks=(), **how)
 
 
 def with_shadow():
-    return coordinator(WithShadow)
+    return coordinator(Mode.SHADOW, shadow="worker", legacy=lambda booking: None)
+
+
+class Counting(Coordinator):
+    def sweep(self, *, limit=100):
+        print("swept", file=sys.stderr, flush=True)
+        time.sleep(0.001)
+        return super().sweep(limit=limit)
+
+
+def counting():
+    return Counting.in_memory(sinks=())
+
+
+def dying():
+    if multiprocessing.parent_process() is not None:
+        sys.exit(3)
+    return coordinator()
 '''
 
 
@@ -246,7 +254,7 @@ def test_asked_twice_it_does_not(backend):
     """Ctrl-C, Ctrl-C: what it was at is undone, and due again in a minute."""
     backend.book(1)
     (backend.folder / "hesitate").touch()
-    worker = backend.work()
+    worker = backend.work("--grace", "3600")
     [child] = until(backend.at_work)
     os.kill(worker.pid, signal.SIGINT)
     time.sleep(0.3)
@@ -258,9 +266,10 @@ def test_asked_twice_it_does_not(backend):
 
 def test_children_do_not_outlive_their_parent(backend):
     """A worker that is killed itself leaves nothing running."""
-    worker = backend.work("--interval", "0.05")
     backend.book(1)
+    worker = backend.work("--interval", "3600")
     [child] = until(backend.at_work)
+    until(backend.confirmed)
     worker.kill()
     worker.wait()
 
@@ -274,6 +283,52 @@ def test_children_do_not_outlive_their_parent(backend):
     until(gone)
 
 
+@pytest.fixture
+def alone(tmp_path):
+    """Starts a worker whose database is not there; what it says, line by line."""
+    (tmp_path / "backend.py").write_text(BACKEND)
+
+    @contextlib.contextmanager
+    def start(factory, *options, **environment):
+        command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", f"backend:{factory}", *options]
+        given = os.environ | environment
+        with subprocess.Popen(command, cwd=tmp_path, env=given, stderr=subprocess.PIPE, text=True) as worker:
+            yield iter(worker.stderr.readline, "")
+            worker.terminate()
+            ended(worker)
+
+    return start
+
+
+def test_a_process_that_keeps_dying_is_given_time(alone):
+    """It is not started over and over at full speed."""
+    with alone("dying") as said:
+        for _ in range(3):
+            assert next(said).endswith(" started\n")
+            assert next(said).endswith(" has ended (exit code 3): starting another\n")
+        began = time.monotonic()
+        assert next(said).endswith(" started\n")
+        assert time.monotonic() - began > 0.9
+
+
+def test_a_database_that_is_away_is_waited_for(alone):
+    """The processes say so, and stay."""
+    pytest.importorskip("psycopg")
+    with alone("coordinator", DSN="host=127.0.0.1 port=1 connect_timeout=1") as said:
+        assert next(said).endswith(" started\n")
+        assert any("The assignment store is unavailable" in line for line in said)
+
+
+def test_it_waits_where_nothing_is_due(alone):
+    """Between two looks, for as long as it was told."""
+    with alone("counting", "--interval", "0.2") as said:
+        assert next(said).endswith(" started\n")
+        assert next(said) == "swept\n"
+        began = time.monotonic()
+        assert [next(said) for _ in range(4)] == ["swept\n"] * 4
+        assert time.monotonic() - began >= 0.75
+
+
 def test_once_ends_when_nothing_is_due(backend):
     """In this very process, for a cron job or a test."""
     backend.book(8)
@@ -285,16 +340,27 @@ def test_once_ends_when_nothing_is_due(backend):
 
 
 def test_it_takes_the_shadows_cases(backend):
-    """As many as there are, where the coordinator has put some by."""
+    """Those that coordinators have put by for it; what it finds is in the database."""
+    how = {"flags": FixedFlags(Mode.SHADOW), "shadow": "worker", "legacy": lambda booking: LegacyResult(("T1",))}
+    with Coordinator(backend.store, **how, sinks=()) as coordinator:
+        for number in range(6):
+            coordinator.assign(make_booking(f"b-{number}", at=TOMORROW, party_size=4))
     ended(backend.work("--app", "backend:with_shadow", "--once", "--limit", "4"))
-    assert (backend.folder / "shadow").read_text().split() == ["4", "1", "0"]
+    schema = "assignment_pipeline." if backend.environment else ""
+    query = f"SELECT event_type FROM {schema}observability_events WHERE source = 'assignment.shadow'"
+    told = backend.store.write(lambda connection: connection.execute(query).fetchall())
+    assert [row[0].partition(".")[0] for row in told] == ["shadow"] * 6
+    assert backend.confirmed() == []
 
 
-def test_a_database_of_ours_will_do(cli, tmp_path):
-    """Without a line of Python."""
-    ended_well = cli("db", "init", "--db", tmp_path / "day.db")
-    assert ended_well.code == 0
-    assert cli("worker", "--once", "--db", tmp_path / "day.db").out == ""
+def test_a_database_of_ours_will_do(backend):
+    """Without a line of Python, and with no password on any screen."""
+    backend.book(4)
+    worker = backend.work("--db", backend.environment.get("DSN", "assignments.db"), "--interval", "0.05")
+    until(lambda: len(backend.confirmed()) == 4)
+    worker.terminate()
+    ended(worker)
+    everyone_is_seated(backend, 4)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.coordinator import AsyncJoined, Joined
 from assignment_pipeline.flow import observe
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -206,6 +207,21 @@ def test_each_booking_of_a_day_is_counted(call, sdk):
     assert [point.value for point, _ in sdk.points("assignment_pipeline.outcomes")] == [2]
 
 
+def test_what_is_joined_is_watched_too(sdk):
+    """In a transaction of the host's, for threads and for asyncio."""
+    how = {"flags": FixedFlags(Mode.ACTIVE), "observer": sdk.observer, "sinks": ()}
+    store = MemoryStore(MemoryHost(make_venue()), clock=SystemClock())
+    coordinator, asynchronous = Coordinator(store, **how), AsyncCoordinator(store, **how)
+    joined = Joined(coordinator._wiring(), coordinator.settings)
+    ajoined = AsyncJoined(asynchronous._wiring(), asynchronous.settings)
+    joined.enqueue(BOOKING)
+    joined.cancel("b-1")
+    asyncio.run(ajoined.enqueue(make_booking("b-2", at=TOMORROW)))
+    asyncio.run(ajoined.cancel("b-2"))
+    calls = [span.name for span in sdk.spans() if span.parent is None]
+    assert calls == ["assignment_pipeline.enqueue", "assignment_pipeline.cancel"] * 2
+
+
 def test_a_cancelled_task_ends_its_spans(sdk):
     """With what ended them, and with nothing left current."""
 
@@ -247,7 +263,18 @@ def test_tasks_do_not_mix_their_spans(sdk):
 
 def test_every_call_that_writes_is_watched():
     """By the name of the coordinator's method; so that a new one is not forgotten."""
-    reads = {"blocks", "close", "flush", "history", "in_memory", "joined", "record", "review_queue", "suggest"}
+    reads = {
+        "blocks",
+        "close",
+        "flush",
+        "history",
+        "in_memory",
+        "joined",
+        "observe",
+        "record",
+        "review_queue",
+        "suggest",
+    }
     inner = {"assign_day", "hand_over", "take_up"}
     for kinds in ((Coordinator, People), (AsyncCoordinator, AsyncPeople)):
         methods = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}

@@ -247,7 +247,8 @@ def test_no_cast_costs_an_index(host, postgres_database, name):
 def test_the_command_makes_it(host, house, postgres_database, capsys):
     """From the names of columns; or it prints what it would do."""
     address = psycopg.conninfo.conninfo_to_dict(postgres_database)
-    db = f"postgresql://{address.get('user', '')}@{address['host']}:{address.get('port', 5432)}/{address['dbname']}"
+    login = f"{address.get('user', '')}:{address.get('password', '')}"
+    db = f"postgresql://{login}@{address['host']}:{address.get('port', 5432)}/{address['dbname']}"
     columns = [word for name, column in COLUMNS.items() for word in ("--column", f"{name}={column}")]
     command = ["db", "init", "--db", f"{db}?schema={SCHEMA}", "--embedded", "--host-bookings"]
     assert run([*command, f"{THEIRS}.reservations", *columns, "--dry-run"]) == 0

@@ -34,6 +34,7 @@ from assignment_pipeline.flow import (
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
+from assignment_pipeline.rollout import candidate
 from assignment_pipeline.testing.simulator.worker import Worker
 
 Patches = list[tuple[object, str, object]]
@@ -510,3 +511,12 @@ def orphans_are_left_alone() -> Patches:
         yield
 
     return [(sweep, "_enqueue_orphans", enqueue)]
+
+
+# -- The shadow ---------------------------------------------------------------------------------------------------
+
+
+@mutant()
+def the_shadow_commits() -> Patches:
+    """What the candidate would commit is passed on to the store."""
+    return [(candidate, "LoadContext", (effects.LoadContext, effects.Commit))]

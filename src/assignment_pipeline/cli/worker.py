@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import GOOD, NO
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.supervisor import Stop, Supervisor
@@ -15,6 +16,7 @@ from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.rollout.shadow import Runs
 
 
 def worker(
@@ -44,7 +46,7 @@ def worker(
     raise typer.Exit(GOOD if supervisor.run(processes) else NO)
 
 
-def _work(app: str | None, db: Any, interval: float, limit: int, as_json: bool) -> None:
+def _work(app: str | None, db: Database | None, interval: float, limit: int, as_json: bool) -> None:
     """One of the processes."""
     stop = Stop()
     with opened(app, db) as coordinator:
@@ -79,9 +81,9 @@ def _look(coordinator: Coordinator, limit: int, *, as_json: bool) -> tuple[bool,
 
 
 def _compare(coordinator: Coordinator, limit: int) -> int:
-    """Compare at most *limit* cases that a coordinator with a shadow has put by for a worker; how many there were."""
-    take: Any = getattr(coordinator, "take_shadow_cases", None)
-    return take(limit=limit) if take is not None else 0
+    """See to at most *limit* of the shadow's cases, where they wait for a worker; how many there were."""
+    shadow = coordinator.shadow
+    return shadow.work(limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
 
 
 def _say(line: str) -> None:

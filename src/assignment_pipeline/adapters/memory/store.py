@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.metrics import Measures
 from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
@@ -45,7 +46,7 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore(Revisions, MemoryShadow):
+class MemoryStore(Revisions, MemoryShadow, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
@@ -163,6 +164,12 @@ class MemoryStore(Revisions, MemoryShadow):
             # The host may not know which have a record: with so many to spare, enough are left without those.
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
+
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""

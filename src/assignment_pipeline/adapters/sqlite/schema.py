@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from assignment_pipeline.adapters.sqlite import shadow
+from assignment_pipeline.adapters.sqlite import metrics, shadow
 from assignment_pipeline.adapters.sqlite.opening import connect, cursor_of, ensure_wal, locate, translated
 from assignment_pipeline.errors import SchemaMismatchError
 
@@ -259,7 +259,7 @@ _STANDALONE_2 = (
 )
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION, _PIPELINE_HANDOVER),
+    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION, _PIPELINE_HANDOVER, metrics.MIGRATION),
     STANDALONE: (_STANDALONE_1, _STANDALONE_2),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""

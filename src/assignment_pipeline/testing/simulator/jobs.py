@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,8 @@ import attrs
 from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import LegacyResult
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
     BlockNotFoundError,
@@ -38,11 +41,14 @@ from assignment_pipeline.flow import (
     sweep,
     takeover,
 )
-from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.effects import Emit, Flow, LoadContext, Port
 from assignment_pipeline.flow.view import Target
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
+from assignment_pipeline.rollout.candidate import Trial, rehearsal
+from assignment_pipeline.rollout.inspection import verdict_event
+from assignment_pipeline.rollout.judging import judge
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
 
@@ -142,6 +148,34 @@ def _reoptimize(world: World, booking: Booking) -> Flow[Any]:
     return reoptimize.reoptimize(booking.restaurant_id, day, world.settings, apply=apply, actor=STAFF)
 
 
+def _shadow(world: World, booking: Booking) -> Flow[Any]:
+    """The candidate beside everybody else: it may read, and what it would have done is told."""
+    now = world.clock.now()
+    case = ShadowCase(id=world.new_id(), captured_at=now, booking=booking, legacy=LegacyResult())
+    flow = rehearsal(case, world.ports[Port.ENGINE], world.settings, now)
+    trial = yield from _reading(world, flow)
+    verdict = judge(case, trial, world.ports[Port.ENGINE], world.settings).verdict
+    yield from Emit((*trial.transitions, verdict_event(case, verdict, now)))
+
+
+def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
+    effect = next(flow)
+    while True:
+        if not isinstance(effect, LoadContext):
+            world.offend("a shadow did more than read", type(effect).__name__)
+        try:
+            answer = yield effect
+        except Exception as error:  # noqa: BLE001 - it is the candidate's to deal with
+            step = partial(flow.throw, error)
+        else:
+            step = partial(flow.send, answer)
+        try:
+            effect = step()
+        except StopIteration as stop:
+            trial: Trial = stop.value
+            return trial
+
+
 def _sweep(world: World, _: Booking) -> Flow[Any]:
     return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)), legacy=world.has_legacy)
 
@@ -220,6 +254,7 @@ JOBS: tuple[Job, ...] = (
     Job("block", 1, _block, _STORE),
     Job("unblock", 1, _unblock, (BlockNotFoundError, *_STORE)),
     *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
+    Job("shadow", 2, _shadow),
     Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),
     Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
 )

@@ -267,9 +267,9 @@ def _seat(row: Occupied) -> Seat:
 
 
 def steps_told(events: Sequence[Event]) -> Iterator[Step]:
-    """The transitions that events tell of."""
+    """The transitions that events tell of, but for those that a shadow would have made."""
     for event in events:
-        if event.type is EventType.STATE_TRANSITION:
+        if event.type is EventType.STATE_TRANSITION and event.context.get("mode") != Mode.SHADOW:
             facts = event.context
             version = facts.get("version")
             texts = str(facts.get("from")), str(facts.get("to")), str(facts.get("trigger"))
