@@ -42,12 +42,13 @@ found AS (
         END AS outcome
     FROM firsts AS f
     JOIN assignment_pipeline.assignment_records AS r ON r.booking_id = f.booking_id
-    JOIN assignment_pipeline.booking_assignment_state_history AS last ON last.booking_id = f.booking_id AND last.version = (
-        SELECT max(n.version) FROM assignment_pipeline.booking_assignment_state_history AS n
+    CROSS JOIN LATERAL (
+        SELECT n.to_state, n.reason FROM assignment_pipeline.booking_assignment_state_history AS n
         WHERE n.booking_id = f.booking_id AND n.created_at <= f.settled_at
             AND n.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
             AND (n.actor IS NULL OR n.to_state = 'cancelled')
-    )
+        ORDER BY n.version DESC LIMIT 1
+    ) AS last
     WHERE r.owner = 'pipeline' OR NOT EXISTS (
         SELECT FROM assignment_pipeline.observability_events AS e
         WHERE e.event_type = 'auto_assign.summary' AND e.booking_id = f.booking_id
