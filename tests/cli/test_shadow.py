@@ -73,6 +73,7 @@ def test_a_bundle_is_shown(cli, day, bundle):
     assert shown.code == 0
     assert "Pipeline" in shown.out
     assert "zoe at corner, a party of 2" in shown.out
+    assert "2031-05-17 21:00" in shown.out
     assert cli("shadow", "show", bundle, "--db", day, "--json").json["verdict"] == "mismatch"
     missing = cli("shadow", "show", "nobody", "--db", day)
     assert (missing.code, missing.complaint) == (1, "There is no bundle 'nobody', or not any more.")

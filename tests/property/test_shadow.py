@@ -34,8 +34,8 @@ from assignment_pipeline.ports import AssignmentContext, RecordQuery
 from assignment_pipeline.rollout.bundles import BundleError, bundle_document, case_document, case_of, rerun
 from assignment_pipeline.rollout.candidate import flaw, rehearse
 from assignment_pipeline.rollout.documents import document, value_of
+from assignment_pipeline.rollout.judging import judge
 from assignment_pipeline.rollout.shadow import Shadow
-from assignment_pipeline.rollout.verdicts import judge
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing import strategies as made
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Annotated, Any
 
@@ -99,7 +100,7 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
         facts = {
             "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
             "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
-            "At": booking["start_at"],
+            "At": _local(booking["start_at"], zone_of(coordinator, booking["restaurant_id"])),
             "Legacy": case["error"] or tables(legacy.get("tables")),
             "which costs": _cost(found["legacy_cost"]),
             "and breaks": ", ".join(found["legacy_broken"]),
@@ -113,6 +114,10 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
         for name, said in facts.items():
             if said:
                 print(f"{name:<{width}}  {said}")
+
+
+def _local(moment: str, zone: dt.tzinfo) -> str:
+    return f"{dt.datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _cost(cost: float | None) -> str:

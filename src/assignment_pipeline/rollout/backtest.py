@@ -21,6 +21,8 @@ from assignment_pipeline.rollout.candidate import rehearse
 from assignment_pipeline.rollout.judging import Judgement, judge
 
 A_DAY = dt.timedelta(days=1)
+REACH = 2 * A_DAY
+"""A turn of 24 hours between two buffers of 6: how far ahead of a time whoever has a table then may have come."""
 
 AGREED = (Verdict.MATCH, Verdict.EQUIVALENT)
 COMPARED = (*AGREED, Verdict.MISMATCH, Verdict.PIPELINE_ERROR)
@@ -142,7 +144,7 @@ def backtest(
         tell: Called with each booking when it is done.
     """
     replayed = attrs.evolve(settings, replay=True)
-    taken = [block.occupied for block in blocks]
+    floor = _Floor(venue, blocks)
     days: dict[dt.date, PastDay] = {}
     for number, one in enumerate(past):
         case = ShadowCase(
@@ -151,10 +153,9 @@ def backtest(
             booking=attrs.evolve(one.booking, status=PENDING),
             legacy=one.legacy,
         )
-        judgement = _judged(case, venue, taken, engine, replayed)
-        seats = _seats(venue, one)
-        taken += seats
-        sits = Side(seated=1, covers=one.booking.party_size) if seats else Side()
+        judgement = _judged(case, floor, engine, replayed)
+        floor.seat(one)
+        sits = Side(seated=1, covers=one.booking.party_size) if one.legacy.tables else Side()
         day = PastDay(
             date=one.date,
             bookings=1,
@@ -167,18 +168,33 @@ def backtest(
     return tuple(days[date] for date in sorted(days))
 
 
-def _judged(case: ShadowCase, venue: Venue, taken: Sequence[Occupied], engine: Engine, settings: Settings) -> Judgement:
+class _Floor:
+    """A restaurant as legacy has it so far; what is far in time is not looked at."""
+
+    def __init__(self, venue: Venue, blocks: Iterable[TableBlock]) -> None:
+        self._venue = venue
+        self._blocked = [block.occupied for block in blocks]
+        self._seats: collections.defaultdict[dt.date, list[Occupied]] = collections.defaultdict(list)
+
+    def seat(self, one: Past) -> None:
+        """Have the booking's tables taken."""
+        window = self._venue.blocked(self._venue.turn(one.booking))
+        for name in one.legacy.tables:
+            self._seats[window.start.date()].append(Occupied(table_id=name, window=window, booking_id=one.booking.id))
+
+    def context(self, query: LoadQuery, now: dt.datetime) -> AssignmentContext:
+        """What planning would look at."""
+        window = query.window(self._venue, {}, {})
+        assert window is not None  # noqa: S101 - the booking is at hand
+        date, near = window.start.date() - REACH, list(self._blocked)
+        while date <= window.end.date():
+            near += self._seats.get(date, ())
+            date += A_DAY
+        taken = tuple(row for row in near if row.window.overlaps(window))
+        return AssignmentContext(now=now, generation=0, venue=self._venue, records={}, bookings={}, taken=taken)
+
+
+def _judged(case: ShadowCase, floor: _Floor, engine: Engine, settings: Settings) -> Judgement:
     now = case.captured_at
-
-    def load(query: LoadQuery) -> AssignmentContext:
-        window = query.window(venue, {}, {})
-        seen = tuple(row for row in taken if window is not None and row.window.overlaps(window))
-        return AssignmentContext(now=now, generation=0, venue=venue, records={}, bookings={}, taken=seen)
-
-    trial = rehearse(case, load, engine, settings, now)
+    trial = rehearse(case, lambda query: floor.context(query, now), engine, settings, now)
     return judge(case, trial, engine, settings)
-
-
-def _seats(venue: Venue, one: Past) -> list[Occupied]:
-    window = venue.blocked(venue.turn(one.booking))
-    return [Occupied(table_id=name, window=window, booking_id=one.booking.id) for name in one.legacy.tables]

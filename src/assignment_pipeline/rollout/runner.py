@@ -27,12 +27,16 @@ from assignment_pipeline.rollout.shadow import Runs, Shadow
 _LOG = logging.getLogger("assignment_pipeline")
 
 EXIT_TIMEOUT = 2.0
+A_MINUTE = dt.timedelta(minutes=1)
 BATCH = 100
 REMEMBERED = 1_000
 """Cases last handed over of which it is remembered when, to know what came later."""
 
 MOST_DELIVERIES = 3
 """How often a case is handed out from the store before it is given up: one that kills its workers."""
+
+TELLING = 30.0
+"""Seconds for which a store may take to write a verdict down, or some cases."""
 
 LOOK = 0.02
 """
@@ -100,10 +104,11 @@ class _Item:
 class _Lane:
     """A thread, and what it is about."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
         self._lock = threading.Lock()
         self._items: list[_Item] = []
-        self._since = 0.0
+        self._deadline = deadline
+        self._until = 0.0
         self.given_up = False
         self.ended = False
 
@@ -116,8 +121,8 @@ class _Lane:
     def take(self, cases: deque[_Item], judged: Callable[[_Item], bool]) -> list[_Item]:
         """What it is about from now on: the next case that is to be judged, or several that are only written down."""
         with self._lock, contextlib.suppress(IndexError):
-            self._since = time.monotonic()
             self._items = [cases.popleft()]
+            self._until = time.monotonic() + self._deadline
             while not judged(self._items[0]) and len(self._items) < BATCH and not judged(cases[0]):
                 self._items.append(cases.popleft())
         return self._items
@@ -128,10 +133,15 @@ class _Lane:
             self._items = []
             return not self.given_up
 
-    def give_up(self, deadline: float) -> list[_Item]:
+    def extend(self, seconds: float) -> None:
+        """The candidate has answered: what is left may take that long."""
+        with self._lock:
+            self._until = time.monotonic() + seconds
+
+    def give_up(self) -> list[_Item]:
         """What it has been about for too long; nobody waits for it any more."""
         with self._lock:
-            if self.given_up or not self._items or time.monotonic() - self._since < deadline:
+            if self.given_up or not self._items or time.monotonic() < self._until:
                 return []
             self.given_up = True
             return self._items
@@ -269,7 +279,9 @@ class ShadowRunner(processes.Watched):
             if keeps is None:
                 msg = f"store: expected one that keeps cases, such as SQLiteStore, got {type(self._store).__name__}"
                 raise TypeError(msg)
-            claimed = keeps.claim_cases(min(limit, self.settings.capacity), for_=4 * self.settings.deadline * limit)
+            claimed = keeps.claim_cases(
+                min(limit, self.settings.capacity), for_=A_MINUTE + limit * self.settings.deadline
+            )
             broken = []
             for stored in claimed:
                 try:
@@ -311,7 +323,7 @@ class ShadowRunner(processes.Watched):
         self.counts.abandoned = stuck
         wanted = min(self.settings.shadow_workers, self.settings.shadow_workers + self.settings.spares - stuck)
         for _ in range(wanted - len(alive)):
-            lane = _Lane()
+            lane = _Lane(self._deadline)
             threading.Thread(
                 target=self._serve, args=(lane, self._cases, self._wake), name="shadow", daemon=True
             ).start()
@@ -337,7 +349,7 @@ class ShadowRunner(processes.Watched):
         for lane in list(self._lanes):
             self._telling += 1  # Before nobody waits for it: whoever flushes waits for the telling, too.
             try:
-                late = lane.give_up(self._deadline)
+                late = lane.give_up()
                 if late:
                     with self._lock:
                         self._fill()
@@ -395,6 +407,7 @@ class ShadowRunner(processes.Watched):
                     if self._is_judged(items[0]):
                         self._see_to(inspector, lane, items[0])
                     else:
+                        lane.extend(TELLING)
                         self._write_down(inspector, items)
                 except BaseException:  # noqa: BLE001 - the next case may fare better
                     self.counts.lost += 1
@@ -427,6 +440,7 @@ class ShadowRunner(processes.Watched):
 
     def _see_to(self, inspector: Inspector, lane: _Lane, item: _Item) -> None:
         found = inspector.inspect(item.case, self._later(item))
+        lane.extend(TELLING)
         if lane.given_up:
             return
         self.counts.verdicts[found.judgement.verdict.value] += 1

@@ -53,7 +53,8 @@ class AsyncPostgresStore(Shadows):
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
         # Sinks are fed from a thread, which has no business with the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
-        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "on_commit": on_commit}
+        self._options["patience"] = patience
 
     def apart(self) -> AsyncPostgresStore:
         """The same store over connections of its own, for the shadow. To be closed by itself."""
