@@ -24,6 +24,17 @@ def postgres_database():
 
 
 @pytest.fixture(scope="session")
+def redis_url():
+    """A Redis server, which others may use, too."""
+    servers = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(servers.server())
+        except LookupError as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def pgbouncer_database(postgres_database):
     """The same database through a real pgbouncer in transaction mode, with fewer sessions than clients."""
     pgbouncer = pytest.importorskip("assignment_pipeline.testing.pgbouncer", exc_type=ImportError)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import AssignmentResult, Decision
+from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.flow import assign, free, many, queue
-from assignment_pipeline.flow.conduct import Target
+from assignment_pipeline.flow.adopt import adopt
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring, is_async
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import (
@@ -56,6 +59,11 @@ class Coordinator(Wired, People):
         settings: How the flows behave.
 
         clock: This machine's time, for what does not decide anything; what does is decided by the store's.
+
+        shadow: How the pipeline runs beside legacy where the flags say shadow: in a ``thread``, in a ``worker``
+            process, as a `Shadow` says, or not at all.
+
+        observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
     store: AssignmentStore
@@ -67,11 +75,14 @@ class Coordinator(Wired, People):
         self.close()
 
     def close(self) -> None:
-        """Wait until the sinks have every event."""
+        """Wait until the sinks have every event, and the shadow has seen to its cases."""
+        if self.shadow is not None:
+            self.shadow.close()
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        return run(flow, SyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
         self,
@@ -154,6 +165,34 @@ class Coordinator(Wired, People):
         """
         return self._run(queue.enqueue(booking, self.settings))
 
+    def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """
+        Take over what legacy has already seated, so that the pipeline plans around it. Nothing of it is moved.
+
+        Before a restaurant turns active, where the host's ``occupied`` does not show it; and again whenever legacy
+        has seated somebody since: what is known is left as it is. It also tells what legacy made of a booking that
+        was handed over, where the host ran it itself.
+
+        Raises:
+            CommitUnknownError: The store does not say whether it was done. Do it again.
+            StoreUnavailableError: The store could not be asked. What was adopted before that stays so.
+        """
+        return self._run(adopt(seats, self.settings))
+
+    def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """
+        Tell of what a legacy planner did that runs elsewhere, for the shadow to hold the pipeline against it.
+
+        Args:
+            booking: The booking as legacy was given it.
+
+            legacy: What it answered or raised.
+
+        Returns:
+            Whether the shadow was told: the restaurant is in shadow mode, and there is a shadow.
+        """
+        return self._run(observe(booking, legacy))
+
     def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
         """
         Confirm tables that are held. A late call confirms too, as long as they are; else the outcome is `hold_lost`.
@@ -209,16 +248,19 @@ class Coordinator(Wired, People):
         """
         See to at most *limit* bookings whose time has come, and to those that nobody enqueued.
 
+        Where the pipeline was switched off, those that wait are handed over to the legacy planner that is wired, or
+        to a person where none is; or the pipeline finishes them: see `Settings.in_flight`.
+
         Call it every few seconds, from as many workers as you like.
 
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
         """
-        return self._run(sweep(self.settings, limit))
+        return self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
 
     def joined(self, connection: Any) -> Joined:
         """
-        `enqueue` and `cancel` inside a transaction that the host has open on *connection*.
+        `enqueue`, `cancel`, `observe` and `adopt` inside a transaction that the host has open on *connection*.
 
         Assigning happens after the host's commit: enqueue inside, assign after.
 
@@ -237,7 +279,15 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+        return self._run(queue.enqueue(booking, self._settings))
+
+    def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
+        return self._run(observe(booking, legacy))
+
+    def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Coordinator.adopt`; where it raises, the transaction must not be committed."""
+        return self._run(adopt(seats, self._settings))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -248,8 +298,10 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return run(flow, SyncHandler(self._wiring))
+        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
 
 class AsyncCoordinator(Wired, AsyncPeople):
@@ -266,13 +318,16 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await self.close()
 
     async def close(self) -> None:
-        """Wait until the sinks have every event."""
+        """Wait until the sinks have every event, and the shadow has seen to its cases."""
         import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
+        if self.shadow is not None:
+            await asyncio.to_thread(self.shadow.close)
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
         self,
@@ -313,6 +368,14 @@ class AsyncCoordinator(Wired, AsyncPeople):
         """See `Coordinator.enqueue`."""
         return await self._run(queue.enqueue(booking, self.settings))
 
+    async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Coordinator.adopt`."""
+        return await self._run(adopt(seats, self.settings))
+
+    async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """See `Coordinator.observe`."""
+        return await self._run(observe(booking, legacy))
+
     async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
         """See `Coordinator.confirm`."""
         return await self._run(free.confirm(booking_id, self.settings, actor=actor))
@@ -337,7 +400,7 @@ class AsyncCoordinator(Wired, AsyncPeople):
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
-        return await self._run(sweep(self.settings, limit))
+        return await self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
 
     def joined(self, connection: Any) -> AsyncJoined:
         """
@@ -362,11 +425,17 @@ class AsyncJoined:
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Joined.enqueue`."""
-        return await arun(queue.enqueue(booking, self._settings), AsyncHandler(self._wiring))
+        return await self._run(queue.enqueue(booking, self._settings))
+
+    async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Joined.adopt`."""
+        return await self._run(adopt(seats, self._settings))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """See `Joined.cancel`."""
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return await arun(flow, AsyncHandler(self._wiring))
+        return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))

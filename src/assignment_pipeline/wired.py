@@ -12,7 +12,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.handlers import Process, Wiring
+from assignment_pipeline.handlers import Process, Wiring, is_async
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
@@ -25,12 +25,27 @@ from assignment_pipeline.ports import (
     FlagResolver,
     LegacyPlanner,
     LockManager,
+    Observer,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.runner import ShadowRunner
+from assignment_pipeline.rollout.shadow import Shadow
 
 
 class Wired:
-    """The ports of a coordinator, and what it can tell of its own doings."""
+    """
+    The ports of a coordinator, and what it can tell of its own doings.
+
+    Attributes:
+        store: The pipeline's records.
+
+        settings: How the flows behave.
+
+        engine: What finds tables.
+
+        shadow: What runs beside legacy, with its counts; None where there is none.
+    """
 
     def __init__(
         self,
@@ -45,20 +60,38 @@ class Wired:
         engine: Engine | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
+        shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
+        self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
+        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
             Port.LEGACY: legacy,
-            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
+            Port.ENGINE: self.engine,
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
+        self.shadow = self._cast(Shadow.of(shadow))
+        self._process.shadow = self.shadow
+
+    def _cast(self, shadow: Shadow | None) -> ShadowRunner | None:
+        if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
+            return None  # A loop's connections are of no use to a thread.
+        return ShadowRunner(
+            shadow,
+            self.store,
+            self.engine,
+            self.settings,
+            now=self._process.now,
+            new_id=self._process.new_id,
+            publish=self._process.outbox.publish,
+        )
 
     @classmethod
     def in_memory(cls, *venues: Venue, **options: Any) -> Self:
@@ -66,6 +99,12 @@ class Wired:
         options.setdefault("flags", FixedFlags(Mode.ACTIVE))
         clock = options.get("clock") or SystemClock()
         return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+
+    @property
+    def flags(self) -> FlagResolver:
+        """Where the pipeline is in charge."""
+        flags: FlagResolver = self._ports[Port.FLAGS]
+        return flags
 
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}

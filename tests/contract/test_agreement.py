@@ -252,6 +252,8 @@ class StoreAgreement(RuleBasedStateMachine):
             "owner": data.draw(st.sampled_from([Owner.PIPELINE] * 4 + [Owner.LEGACY]), "owner"),
             "deliveries": data.draw(st.integers(0, 2), "deliveries"),
         }
+        if fields["owner"] is Owner.LEGACY:
+            fields["conflicted"] = data.draw(st.booleans(), "conflicted")
         seated = ends in SEATED and (moves or before is None or before.allocation is None)
         change_id = f"c-{next(self.numbers)}"
         self.change_ids.append(change_id)
@@ -445,4 +447,12 @@ def test_postgres_locks_agree(memory_backend: Any, postgres_backend: Any) -> Non
     run_state_machine_as_test(
         lambda: LockAgreement(memory_backend.locks, backend.locks),
         settings=settings(max_examples=settings().max_examples // 3),
+    )
+
+
+def test_redis_locks_agree(memory_backend: Any, redis_backend: Any) -> None:
+    """Nor are those in Redis."""
+    run_state_machine_as_test(
+        lambda: LockAgreement(memory_backend.locks, redis_backend.locks),
+        settings=settings(max_examples=settings().max_examples // 2),
     )

@@ -24,6 +24,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import (
     CommitUnknownError,
     LockManagerUnavailableError,
@@ -150,7 +151,7 @@ def test_what_can_never_be_is_said_so(house, facts, reason, impossible):
     assert house.record().version == 1
 
 
-def test_off_runs_legacy_and_leaves_the_store_alone(house):
+def test_off_runs_legacy_whatever_ails_the_store(house):
     """A broken store cannot break the off path, and what legacy did is in the result."""
     house.store.before = {name: [StoreUnavailableError("gone")] * 9 for name in ("load", "commit", "records")}
     legacy = []
@@ -165,8 +166,8 @@ def test_off_runs_legacy_and_leaves_the_store_alone(house):
     assert result.legacy == LegacyResult(("T9",))
     assert result.handled
     assert legacy == ["B1"]
-    assert house.store.asked == []
-    assert house.told() == ["auto_assign.summary", "coordinator.noop"]
+    assert house.store.asked == ["records"]
+    assert house.told() == ["auto_assign.summary", "coordinator.error", "coordinator.noop"]
 
 
 def test_off_without_legacy_hands_back(house):
@@ -190,9 +191,12 @@ def test_what_legacy_raises_reaches_the_caller(house):
 
 
 def test_shadow_is_legacy_alone_and_says_so(house):
-    """Until a shadow can be run, asking for one runs legacy, and the reason does not pretend otherwise."""
-    result = house.coordinator(flags=FixedFlags(Mode.SHADOW)).assign(house.booking())
-    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE)
+    """The pipeline writes no record; without a shadow to run, the reason does not pretend that there was one."""
+    flags = FixedFlags(Mode.SHADOW)
+    result = house.coordinator(flags=flags).assign(house.booking())
+    assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.SHADOW, False)
+    result = house.coordinator(flags=flags, shadow=None).assign(house.booking(), legacy=lambda _: LegacyResult(("T1",)))
+    assert (result.outcome, result.reason, result.tables) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE, ("T1",))
     assert house.record() is None
 
 
@@ -305,7 +309,7 @@ def test_a_rollout_that_moves_on_is_asked_again(house):
             return FixedFlags(modes[-1]).resolve(restaurant_id)
 
     def move_on():
-        house.store.generation += 1
+        house.store.revise(RolloutRevision(generation=1))
         modes.append(Mode.OFF)
 
     house.store.behind["load"] = [move_on]

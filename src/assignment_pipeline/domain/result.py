@@ -44,6 +44,7 @@ class Reason(enum.StrEnum):
     """Why a call came out as it did."""
 
     PIPELINE_DISABLED = "pipeline_disabled"
+    SHADOW = "shadow"
     SHADOW_UNAVAILABLE = "shadow_unavailable"
     RUNTIME_DISABLED = "runtime_disabled"
 
@@ -78,6 +79,13 @@ class Reason(enum.StrEnum):
     LEFT = "left"
     NO_SHOW = "no_show"
     EXTENDED = "extended"
+
+    HANDED_OVER = "handed_over"
+    TAKEN_OVER = "taken_over"
+    ADOPTED = "adopted"
+    LEGACY_EXHAUSTED = "legacy_exhausted"
+    LEGACY_ERROR = "legacy_error"
+    HANDOVER_TIMEOUT = "handover_timeout"
 
 
 IMPOSSIBLE = frozenset(

@@ -9,6 +9,9 @@ from assignment_pipeline.testing.contracts import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    MetricsStoreContract,
+    RolloutStoreContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -17,5 +20,8 @@ __all__ = [
     "EventSinkContract",
     "FakeClock",
     "LockManagerContract",
+    "MetricsStoreContract",
+    "RolloutStoreContract",
+    "ShadowStoreContract",
     "StoreHarness",
 ]

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.metrics import Measures
+from assignment_pipeline.adapters.memory.rollout import Revisions
+from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -23,6 +26,7 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -37,13 +41,14 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
 
-class MemoryStore:
+class MemoryStore(Revisions, MemoryShadow, Measures):
     """
-    An `AssignmentStore` and `EventSink` in memory.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
     Args:
         host: The host's side.
@@ -53,18 +58,16 @@ class MemoryStore:
         on_commit: Called inside each commit, with None for the connection.
 
     Attributes:
-        generation: The rollout's generation, to be set at will.
-
         blocks: What is blocked, by restaurant.
     """
 
     inline = True
 
     def __init__(self, host: Host, *, clock: Clock | None = None, on_commit: OnCommit | None = None) -> None:
+        super().__init__()
         self.host = host
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
-        self.generation = 0
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
@@ -72,8 +75,13 @@ class MemoryStore:
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
+        self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+
+    def apart(self) -> MemoryStore:
+        """The same store for the shadow: nobody waits for a connection here."""
+        return self
 
     # -- Reading --------------------------------------------------------------------------------------------------
 
@@ -157,6 +165,12 @@ class MemoryStore:
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
+
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""
 
@@ -175,9 +189,7 @@ class MemoryStore:
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if record.owner is Owner.PIPELINE
-                and record.next_attempt_at is not None
-                and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
             return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
 
@@ -267,7 +279,7 @@ class MemoryStore:
         for record in after.values():
             new_at[record.restaurant_id] += [
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.beyond(self._records.get(record.booking_id))
+                for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()

@@ -162,10 +162,13 @@ def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
     return AssignmentRecord(**known, allocation=_allocation(seats) if seats else None)
 
 
-def _allocation(seats: Sequence[Sequence[str]]) -> Allocation:
-    _, start, end, turn_start, turn_end = seats[0]
+def _allocation(seats: Sequence[Sequence[Any]]) -> Allocation:
+    _, start, end, turn_start, turn_end, conflicted = seats[0]
     return Allocation(
-        tables=tuple(seat[0] for seat in seats), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+        tables=tuple(seat[0] for seat in seats),
+        turn=window_of(turn_start, turn_end),
+        blocked=window_of(start, end),
+        conflicted=conflicted,
     )
 
 
@@ -190,6 +193,7 @@ def seat_facts(record: AssignmentRecord) -> list[Facts]:
         "turn_start_at": text_of(turn.start),
         "turn_end_at": text_of(turn.end),
         "movable": record.owner is Owner.PIPELINE and not record.pinned,
+        "conflicted": record.allocation.conflicted,
     }
     return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
 

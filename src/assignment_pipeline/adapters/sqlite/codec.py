@@ -140,9 +140,12 @@ def record_of(row: Row, allocation: Allocation | None) -> AssignmentRecord:
 
 def allocation_of(rows: Sequence[Row]) -> Allocation:
     """An allocation, from its rows of table, blocked window and turn."""
-    _, start, end, turn_start, turn_end = rows[0]
+    _, start, end, turn_start, turn_end, conflicted = rows[0]
     return Allocation(
-        tables=tuple(row[0] for row in rows), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+        tables=tuple(row[0] for row in rows),
+        turn=window_of(turn_start, turn_end),
+        blocked=window_of(start, end),
+        conflicted=bool(conflicted),
     )
 
 
