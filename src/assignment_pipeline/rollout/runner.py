@@ -101,6 +101,7 @@ class ShadowRunner(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to see to."""
         self._lock = threading.Lock()
+        self._at_it = threading.Lock()  # Held while what was dropped is told.
         self._cases: deque[Item] = deque()
         self._wake = threading.Event()
         self._telling = 0
@@ -263,10 +264,11 @@ class ShadowRunner(processes.Watched):
         self._tell_dropped()
 
     def _tell_dropped(self) -> None:
-        if self._dropped:
+        with self._at_it:
             with self._lock:
                 dropped, self._dropped = self._dropped, Counter()
-            self._tell(per_restaurant(dropped, self._now(), self._new_id))
+            if dropped:
+                self._tell(per_restaurant(dropped, self._now(), self._new_id))
 
     def _drop_all(self) -> None:
         """Nobody is left to see to what waits."""
