@@ -12,6 +12,7 @@ import assignment_pipeline
 EXPECTED = {"assignment-pipeline", "attrs", "six", "transitions"}
 OPTIONAL = (
     "assignment_pipeline.adapters.celery",
+    "assignment_pipeline.adapters.openfeature",
     "assignment_pipeline.adapters.opentelemetry",
     "assignment_pipeline.adapters.postgres",
     "assignment_pipeline.adapters.redis",

@@ -3,6 +3,7 @@ Assignments per second on PostgreSQL, next to the bare floor: the same commit fu
 
     python -m benchmarks.postgres --workers 1 4 16
     python -m benchmarks.postgres --db postgresql://... --rounds 10
+    python -m benchmarks.postgres --fight 100
 
 The floor plans nothing, loads nothing and decides nothing: it is what an assignment costs if all that the library does
 is left out. Both write the same rows, at restaurants and in bookings of their own, in slices of the same run that take
@@ -37,7 +38,7 @@ from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.record import AssignmentChange, in_order
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.postgres import database, server
+from assignment_pipeline.testing.postgres import EMBEDDED, database, embedded, server
 
 FLOOR, PIPELINE = "floor", "pipeline"
 COMMIT = "SELECT assignment_pipeline.commit(%s)"
@@ -108,9 +109,10 @@ def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: An
         PostgresStore(conninfo, host=StandaloneHost(), pool_size=1) as store,
         Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
     ):
+        cursor = connection.cursor()
 
         def commit() -> None:
-            answer = connection.execute(COMMIT, (next(documents),)).fetchone()
+            answer = cursor.execute(COMMIT, (next(documents),)).fetchone()
             assert answer == (None,), answer
 
         def assign() -> None:
@@ -174,10 +176,60 @@ def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> None:
     )
 
 
+def fight(conninfo: str, fighters: int, slots: int) -> None:
+    """So many processes at once for one table, again and again, and how long they wait."""
+    init(conninfo, standalone=True)
+    host = StandaloneHost()
+    one = Venue("one", "Europe/Lisbon", FloorPlan((Table("T1", 4),), frozenset()), VenuePolicy())
+    with PostgresStore(conninfo, host=host) as store:
+        store.write(lambda connection: host.put_venue(connection, one))
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(fighters), context.Queue()
+    shared = {"slots": slots, "barrier": barrier, "results": results}
+    started = [context.Process(target=take, args=(conninfo, number), kwargs=shared) for number in range(fighters)]
+    for process in started:
+        process.start()
+    found = [results.get(timeout=300) for _ in started]
+    for process in started:
+        process.join()
+        assert process.exitcode == 0
+    times = sorted(took for spent, _ in found for took in spent)
+    outcomes = sum((collections.Counter(told) for _, told in found), collections.Counter())
+    assert outcomes[Outcome.CONFIRMED] == slots, outcomes
+    with psycopg.connect(conninfo) as connection:
+        statement = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        deadlocks = connection.execute(statement).fetchone()
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    print(
+        f"{fighters} processes for one table, {slots} times: {told}; {deadlocks[0] if deadlocks else '?'} deadlocks;"
+        f" median {statistics.median(times) * 1e3:.1f} ms, p99 {times[int(len(times) * 0.99)] * 1e3:.1f} ms"
+    )
+
+
+def take(conninfo: str, number: int, *, slots: int, barrier: Any, results: Any) -> None:
+    """One of those."""
+    start = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=2)
+    times, told = [], []
+    with (
+        PostgresStore(conninfo, host=StandaloneHost(), pool_size=1) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE, max_parallel=20), sinks=()) as coordinator,
+    ):
+        coordinator.preview(Booking(f"look-{number}", "one", 2, start))
+        for slot in range(slots):
+            booking = Booking(f"{slot}-{number}", "one", 2, start + slot * dt.timedelta(hours=12))
+            barrier.wait()
+            began = time.perf_counter()
+            told.append(coordinator.assign(booking).outcome)
+            times.append(time.perf_counter() - began)
+    results.put((times, told))
+
+
 @contextlib.contextmanager
 def somewhere(given: str | None) -> Iterator[str]:
     """A new database, on the server that was named or on any, whose commits are flushed."""
     with contextlib.ExitStack() as stack:
+        if given == EMBEDDED:
+            given = stack.enter_context(embedded(fsync="on", shared_buffers="256MB"))
         at = given or stack.enter_context(server())
         conninfo = stack.enter_context(database(at))
         with psycopg.connect(conninfo, autocommit=True) as connection:
@@ -189,11 +241,16 @@ def somewhere(given: str | None) -> Iterator[str]:
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.postgres", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--db", help="a server, as libpq takes it")
+    parser.add_argument("--db", help="a server, as libpq takes it; or embedded, for one of its own")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each slice")
+    parser.add_argument("--fight", type=int, metavar="SLOTS", help="eight processes for one table, so many times")
     arguments = parser.parse_args()
+    if arguments.fight:
+        with somewhere(arguments.db) as conninfo:
+            fight(conninfo, 8, arguments.fight)
+        return
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; workers are processes with a connection each")
     print("workers       floor     pipeline   ratio   worst..best  p99 floor p99 pipeline  seated")
     for workers in arguments.workers:

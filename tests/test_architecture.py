@@ -41,7 +41,7 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"celery", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
+    "adapters": {"celery", "openfeature", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "rollout": {"grafana_foundation_sdk"},

@@ -16,10 +16,10 @@ import sys
 from pathlib import Path
 
 import psycopg
-from host import ReservationHost
 from tasca import DATABASE_URL, coordinator, tasks
 
 from assignment_pipeline.adapters.postgres import init
+from host import ReservationHost
 
 
 def make_database() -> None:

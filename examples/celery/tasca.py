@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from host import ReservationHost
 
 from assignment_pipeline import Coordinator, Mode
 from assignment_pipeline.adapters.celery import register
 from assignment_pipeline.adapters.postgres import PostgresLockManager, PostgresStore
 from assignment_pipeline.rollout.flags import FixedFlags
+from host import ReservationHost
 
 DATABASE_URL = os.environ["DATABASE_URL"]
 BROKER_URL = os.environ["BROKER_URL"]

@@ -20,7 +20,7 @@ from assignment_pipeline import (
     VenueNotFoundError,
     VenuePolicy,
 )
-from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.record import AssignmentChange, Owner
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -94,13 +94,14 @@ class BookingHost:
         """
         Write down how a booking stands and where it sits, in the transaction in which that comes true.
 
-        The seats are copied for the old planner's sake: should it take over again, it sees what is taken.
+        The seats are copied for the old planner's sake: should it take over again, it sees what is taken. Those of
+        bookings that were handed over to it, it has written itself.
         """
         for change in changes:
             record = change.record
             key = uuid.UUID(record.booking_id)
             await connection.execute("DELETE FROM seats WHERE booking_id = %s AND given_by = 'pipeline'", (key,))
-            if record.allocation is not None:
+            if record.owner is Owner.PIPELINE and record.allocation is not None:
                 await connection.execute(
                     "INSERT INTO seats SELECT %s, unnest(%s::text[]), %s, %s, %s, 'pipeline'",
                     (

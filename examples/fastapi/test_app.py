@@ -231,6 +231,25 @@ async def test_the_old_planner_runs_where_the_pipeline_is_off(guest, environment
     assert (await guest.book(4))["tables"] == ["T3"]
 
 
+async def test_what_waits_is_handed_over(guest, environment):
+    """Switched off under a booking that has no tables yet, the pipeline takes it to the old planner, with a sweep."""
+    with environment.context() as patched:
+        patched.setattr(type(app.state.services.coordinator), "assign", lambda *_: asyncio.sleep(0))
+        booking = await guest.book(2)
+    environment.setenv(FLAG, "false")
+    await asyncio.sleep(1.1)
+    guest.rows("UPDATE assignment_pipeline.assignment_records SET next_attempt_at = now()")
+
+    async def seated():
+        return guest.rows("SELECT owner, state FROM assignment_pipeline.assignment_records") == [
+            ("legacy", "confirmed")
+        ]
+
+    await until(seated)
+    assert await guest.look(booking) == ("confirmed", ["T1"])
+    assert guest.rows("SELECT given_by FROM seats") == [("legacy",)]
+
+
 async def test_the_shadow_runs_beside_the_old_planner(guest, environment):
     """It writes nothing but its verdict."""
     environment.setenv(FLAG, "false")

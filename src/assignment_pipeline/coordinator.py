@@ -425,15 +425,17 @@ class AsyncJoined:
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Joined.enqueue`."""
-        return await arun(queue.enqueue(booking, self._settings), AsyncHandler(self._wiring))
+        return await self._run(queue.enqueue(booking, self._settings))
 
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """See `Joined.adopt`."""
-        return await arun(adopt(seats, self._settings), AsyncHandler(self._wiring))
+        return await self._run(adopt(seats, self._settings))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """See `Joined.cancel`."""
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return await arun(flow, AsyncHandler(self._wiring))
+        return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))

@@ -100,6 +100,12 @@ class Wired:
         clock = options.get("clock") or SystemClock()
         return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
 
+    @property
+    def flags(self) -> FlagResolver:
+        """Where the pipeline is in charge."""
+        flags: FlagResolver = self._ports[Port.FLAGS]
+        return flags
+
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)

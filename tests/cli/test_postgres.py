@@ -13,7 +13,7 @@ import pytest
 psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
 
-from assignment_pipeline.adapters.postgres import init  # noqa: E402
+from assignment_pipeline.adapters.postgres import SCHEMA_VERSION, init  # noqa: E402
 
 ANN = ("--actor", "ann")
 MISSING = """
@@ -74,7 +74,7 @@ def test_the_schema_is_made_and_checked(cli, address):
     made = address()
     missing = cli("db", "check", "--db", made)
     assert missing.code == 1
-    assert missing.complaint.endswith("expected version 1 of the pipeline schema, found none.")
+    assert missing.complaint.endswith(f"expected version {SCHEMA_VERSION} of the pipeline schema, found none.")
     for _ in range(2):
         assert cli("db", "init", "--db", made, "--embedded").code == 0
     assert cli("db", "check", "--db", made, "--embedded").code == 0

@@ -68,6 +68,17 @@ def with_shadow():
     return coordinator(Mode.SHADOW, shadow="worker", legacy=lambda booking: None)
 
 
+class Counting(Coordinator):
+    def sweep(self, *, limit=100):
+        print("swept", file=sys.stderr, flush=True)
+        time.sleep(0.001)
+        return super().sweep(limit=limit)
+
+
+def counting():
+    return Counting.in_memory(sinks=())
+
+
 def dying():
     if multiprocessing.parent_process() is not None:
         sys.exit(3)
@@ -243,7 +254,7 @@ def test_asked_twice_it_does_not(backend):
     """Ctrl-C, Ctrl-C: what it was at is undone, and due again in a minute."""
     backend.book(1)
     (backend.folder / "hesitate").touch()
-    worker = backend.work()
+    worker = backend.work("--grace", "3600")
     [child] = until(backend.at_work)
     os.kill(worker.pid, signal.SIGINT)
     time.sleep(0.3)
@@ -255,9 +266,10 @@ def test_asked_twice_it_does_not(backend):
 
 def test_children_do_not_outlive_their_parent(backend):
     """A worker that is killed itself leaves nothing running."""
-    worker = backend.work("--interval", "0.05")
     backend.book(1)
+    worker = backend.work("--interval", "3600")
     [child] = until(backend.at_work)
+    until(backend.confirmed)
     worker.kill()
     worker.wait()
 
@@ -277,8 +289,8 @@ def alone(tmp_path):
     (tmp_path / "backend.py").write_text(BACKEND)
 
     @contextlib.contextmanager
-    def start(factory, **environment):
-        command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", f"backend:{factory}"]
+    def start(factory, *options, **environment):
+        command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", f"backend:{factory}", *options]
         given = os.environ | environment
         with subprocess.Popen(command, cwd=tmp_path, env=given, stderr=subprocess.PIPE, text=True) as worker:
             yield iter(worker.stderr.readline, "")
@@ -305,6 +317,16 @@ def test_a_database_that_is_away_is_waited_for(alone):
     with alone("coordinator", DSN="host=127.0.0.1 port=1 connect_timeout=1") as said:
         assert next(said).endswith(" started\n")
         assert any("The assignment store is unavailable" in line for line in said)
+
+
+def test_it_waits_where_nothing_is_due(alone):
+    """Between two looks, for as long as it was told."""
+    with alone("counting", "--interval", "0.2") as said:
+        assert next(said).endswith(" started\n")
+        assert next(said) == "swept\n"
+        began = time.monotonic()
+        assert [next(said) for _ in range(4)] == ["swept\n"] * 4
+        assert time.monotonic() - began >= 0.75
 
 
 def test_once_ends_when_nothing_is_due(backend):

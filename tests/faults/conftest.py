@@ -7,6 +7,7 @@ import datetime as dt
 import shutil
 import sqlite3
 
+import attrs
 import pytest
 
 from assignment_pipeline.coordinator import Coordinator
@@ -77,8 +78,17 @@ def copied(evening, tmp_path):
 
             yield str(path), run
         return
-    import psycopg
-
+    psycopg = pytest.importorskip("psycopg")
     with psycopg.connect(evening.at) as database:
         yield database, database.execute
         database.rollback()
+
+
+@pytest.fixture
+def copied_place(evening, tmp_path):
+    """A place, and a way to run statements there that others see."""
+    at = evening
+    if not evening.is_postgres:
+        at = attrs.evolve(evening, at=str(shutil.copy(evening.at, tmp_path / "place.db")))
+    with at.open_store("torture-test") as store:
+        yield at, lambda statement: store.write(lambda connection: at.ask(connection, statement))

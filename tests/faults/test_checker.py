@@ -19,6 +19,7 @@ A = "assignment_pipeline."
 SEATS, RECORDS = f"{A}booking_table_assignments", f"{A}assignment_records"
 HISTORY, EVENTS = f"{A}booking_assignment_state_history", f"{A}observability_events"
 
+TABLE_OF_1 = f"SELECT min(table_id) FROM {SEATS} WHERE booking_id = 'b-1'"
 HOST_SITS_THERE = f"""
 INSERT INTO torture_seats (restaurant_id, table_id, start_at, end_at, booking_id)
 SELECT restaurant_id, table_id, start_at, end_at, 'walk-in' FROM {SEATS} WHERE booking_id = 'b-1'
@@ -31,7 +32,7 @@ SELECT 'k-9', restaurant_id, table_id, start_at, end_at, start_at FROM {SEATS} W
 BROKEN = {
     "a table of two bookings": (
         "no_table_twice",
-        f"UPDATE {SEATS} SET table_id = (SELECT table_id FROM {SEATS} WHERE booking_id = 'b-1') WHERE booking_id = 'b-6'",
+        f"UPDATE {SEATS} SET table_id = ({TABLE_OF_1}) WHERE booking_id = 'b-6'",
     ),
     "a table of a booking and the staff": ("no_table_twice", HOST_SITS_THERE),
     "a table that was blocked first": (
@@ -52,8 +53,7 @@ BROKEN = {
     "a table too small": ("everybody_fits", f"UPDATE {A}table_inventory SET max_party_size = 1 WHERE capacity = 2"),
     "joined tables too small": (
         "everybody_fits",
-        f"DELETE FROM {SEATS} WHERE booking_id = 'b-2' AND table_id ="
-        f" (SELECT min(table_id) FROM {SEATS} WHERE booking_id = 'b-2')",
+        f"DELETE FROM {SEATS} WHERE booking_id = 'b-2' AND table_id = ({TABLE_OF_1.replace('b-1', 'b-2')})",
     ),
     "tables that stand apart": (
         "everybody_fits",
@@ -61,7 +61,7 @@ BROKEN = {
     ),
     "a table that is not there": (
         "everybody_fits",
-        f"DELETE FROM {A}table_inventory WHERE id = (SELECT table_id FROM {SEATS} WHERE booking_id = 'b-1')",
+        f"DELETE FROM {A}table_inventory WHERE id = ({TABLE_OF_1})",
     ),
     "another time": ("everybody_fits", f"UPDATE {SEATS} SET turn_start_at = turn_end_at WHERE booking_id = 'b-1'"),
     "less than its turn": (

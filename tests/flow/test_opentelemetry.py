@@ -33,6 +33,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.coordinator import AsyncJoined, Joined
 from assignment_pipeline.flow import observe
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -204,6 +205,21 @@ def test_each_booking_of_a_day_is_counted(call, sdk):
     """Though the day is one call."""
     call("assign_many", [make_booking(f"b-{n}", at=TOMORROW) for n in range(2)])
     assert [point.value for point, _ in sdk.points("assignment_pipeline.outcomes")] == [2]
+
+
+def test_what_is_joined_is_watched_too(sdk):
+    """In a transaction of the host's, for threads and for asyncio."""
+    how = {"flags": FixedFlags(Mode.ACTIVE), "observer": sdk.observer, "sinks": ()}
+    store = MemoryStore(MemoryHost(make_venue()), clock=SystemClock())
+    coordinator, asynchronous = Coordinator(store, **how), AsyncCoordinator(store, **how)
+    joined = Joined(coordinator._wiring(), coordinator.settings)
+    ajoined = AsyncJoined(asynchronous._wiring(), asynchronous.settings)
+    joined.enqueue(BOOKING)
+    joined.cancel("b-1")
+    asyncio.run(ajoined.enqueue(make_booking("b-2", at=TOMORROW)))
+    asyncio.run(ajoined.cancel("b-2"))
+    calls = [span.name for span in sdk.spans() if span.parent is None]
+    assert calls == ["assignment_pipeline.enqueue", "assignment_pipeline.cancel"] * 2
 
 
 def test_a_cancelled_task_ends_its_spans(sdk):

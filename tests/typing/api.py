@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import assert_type
 
+from openfeature.client import OpenFeatureClient
+
 from assignment_pipeline import (
     AssignmentRecord,
     AssignmentResult,
@@ -15,6 +17,7 @@ from assignment_pipeline import (
     Booking,
     Coordinator,
     Decision,
+    EnvFlags,
     Event,
     LegacyResult,
     Occupied,
@@ -27,11 +30,13 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.celery import Tasks, register
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.openfeature import AssignmentPipelineProvider, OpenFeatureFlags
 from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
 from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
 from assignment_pipeline.ports import (
@@ -43,9 +48,14 @@ from assignment_pipeline.ports import (
     LockManager,
     Observer,
     RecordPage,
+    RolloutStore,
     ShadowStore,
 )
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.layered import LayeredFlags
 from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.verdicts import Verdict
 
 
 class OwnHost:
@@ -125,3 +135,14 @@ async def acalls(coordinator: AsyncCoordinator, booking: Booking) -> None:
     assert_type(await coordinator.place(booking, ["T1"], actor="anna"), AssignmentResult)
     assert_type(await coordinator.sweep(limit=5), SweepReport)
     assert_type(await coordinator.left("b-1", actor="anna"), AssignmentResult)
+
+
+def rollout(store: AssignmentStore, path: str, client: OpenFeatureClient) -> None:
+    steering: list[RolloutStore] = [MemoryStore(MemoryHost()), SQLiteStore(path, host=StandaloneHost())]
+    layered = LayeredFlags(EnvFlags(), StoreFlags(steering[0]))
+    resolvers: list[FlagResolver] = [EnvFlags(), layered, OpenFeatureFlags(client)]
+    Coordinator(store, flags=resolvers[1])
+    AssignmentPipelineProvider(layered)
+    control = Rollout(steering[1], environment=layered.environment)
+    assert_type(control.status().verdicts, tuple[Verdict, ...])
+    assert_type(control.advance(actor="dana"), RolloutRevision)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ pytest.importorskip("celery")
 from celery import Celery
 from celery.exceptions import Retry
 
-from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordinator
+from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordinator, Settings
 from assignment_pipeline.adapters.celery import HINTS, queue_of, register
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
@@ -108,10 +111,41 @@ def test_a_factory_of_something_else_is_turned_down(app, made):
 
 
 def test_the_sweep_goes_on_while_there_is_more(app, coordinator):
-    """What nobody enqueued is, and is seen to when it is due."""
+    """One message sees to all that is due, a few at a time."""
+    coordinator.settings = Settings(orphan_after=dt.timedelta(microseconds=1))
     tasks = register(app, lambda: coordinator, sweep_limit=1)
     assert tasks.sweep.run() == {"results": 0, "enqueued": 1, "errors": 0}
-    assert tasks.sweep.run()["enqueued"] == 1
+    assert tasks.sweep.run() == {"results": 2, "enqueued": 1, "errors": 0}
+
+
+FORKS = """
+import os
+from celery import Celery
+from assignment_pipeline import Coordinator
+from assignment_pipeline.adapters.celery import register
+
+made = []
+
+def factory():
+    made.append(os.getpid())
+    return Coordinator.in_memory(sinks=())
+
+tasks = register(Celery(broker="memory://"), factory)
+for _ in range(2):
+    tasks.sweep.run()
+child = os.fork()
+if child == 0:
+    tasks.sweep.run()
+    os._exit(made != [os.getppid(), os.getpid()])
+assert os.waitpid(child, 0)[1] == 0
+assert made == [os.getpid()]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_makes_its_own():
+    """Also where the parent had one already."""
+    subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=60)
 
 
 def test_beat_has_its_entries(app, coordinator):

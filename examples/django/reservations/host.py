@@ -20,7 +20,7 @@ from assignment_pipeline import (
     VenueNotFoundError,
     VenuePolicy,
 )
-from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.record import AssignmentChange, Owner
 
 POLICY = VenuePolicy(post_buffer_minutes=15)
 
@@ -91,13 +91,14 @@ class ReservationHost:
         """
         Write down how a booking stands and where it sits, in the transaction in which that comes true.
 
-        The seats are copied for the old planner's sake: should it take over again, it sees what is taken.
+        The seats are copied for the old planner's sake: should it take over again, it sees what is taken. Those of
+        bookings that were handed over to it, it has written itself.
         """
         for change in changes:
             record = change.record
             key = uuid.UUID(record.booking_id)
             connection.execute("DELETE FROM reservations_seat WHERE booking_id = %s AND by = 'pipeline'", (key,))
-            if record.allocation is not None:
+            if record.owner is Owner.PIPELINE and record.allocation is not None:
                 connection.execute(
                     """
                     INSERT INTO reservations_seat (booking_id, table_id, start_at, end_at, by)

@@ -105,7 +105,7 @@ def metrics_of(
     outcomes, calls = groups.get(0, ({}, {}))
     [(attempts, attempted)] = rows["attempts"]
     [(review,)] = rows["review"]
-    [(overdue, overdue_since)] = rows["overdue"]
+    [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
     verdicts = {kind.removeprefix("shadow."): int(number) for kind, number in rows["agreement"]}
     return Metrics(
@@ -124,7 +124,7 @@ def metrics_of(
         attempted=attempted,
         strategies=dict(map(tuple, rows["strategies"])),
         reasons=dict(map(tuple, rows["reasons"])),
-        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since)),
+        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since), stuck=stuck),
         lost=max(0, known - told),
     )
 
@@ -139,8 +139,8 @@ def series_of(rows: Rows, query: MetricsQuery, now: dt.datetime, width: dt.timed
 
 
 def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None]) -> Iterator[Seen]:
-    """The rows of ``seen``."""
-    for source, kind, mode, count, last in rows:
+    """The rows of ``seen``, in an order that no database's language has a say in."""
+    for source, kind, mode, count, last in sorted(rows, key=lambda row: (row[0], row[1], row[2] or "")):
         moment = moment_of(last)
         assert moment is not None  # noqa: S101 - every event has a time
         yield Seen(source=source, type=kind, mode=mode, count=count, last=moment)

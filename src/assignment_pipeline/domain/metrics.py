@@ -8,18 +8,26 @@ from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, aware, optional_identifier, to_utc
+from assignment_pipeline.domain.checks import aware, optional_identifier, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.lifecycle import AssignmentState
 
 T = TypeVar("T")
 
+
+def _copied(items: Mapping[Any, Any]) -> dict[Any, Any]:
+    return dict(items)
+
+
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
 
+STUCK = 3
+"""How often a booking is handed out without anything coming of it before it counts as stuck."""
+
 OVERDUE = dt.timedelta(minutes=5)
-"""How long after it was due a booking counts as stuck."""
+"""How long after it was due a booking counts as overdue."""
 
 WITHDRAWN = frozenset({Reason.HOLD_EXPIRED, Reason.BOOKING_GONE})
 """The reasons for which a booking fails through no fault of an assignment."""
@@ -253,11 +261,14 @@ class Backlog:
         overdue: Bookings that the sweep should have taken up five minutes ago.
 
         overdue_since: When the first of these was due.
+
+        stuck: Unsettled bookings that were handed out three times and more, and of which nothing came.
     """
 
     review: int = 0
     overdue: int = 0
     overdue_since: dt.datetime | None = None
+    stuck: int = 0
 
 
 Group = tuple[Owner, Mode | None]
@@ -305,15 +316,15 @@ class Metrics:
     since: dt.datetime
     until: dt.datetime
     restaurant_id: str | None = None
-    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=_copied, hash=False)
+    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
+    latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=_copied, hash=False)
     agreement: Agreement = attrs.field(factory=Agreement)
-    volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=_copied, hash=False)
     attempts: int = 0
     attempted: int = 0
-    strategies: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    reasons: Mapping[str, int] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    strategies: Mapping[str, int] = attrs.field(factory=dict, converter=_copied, hash=False)
+    reasons: Mapping[str, int] = attrs.field(factory=dict, converter=_copied, hash=False)
     backlog: Backlog = attrs.field(factory=Backlog)
     lost: int = 0
 
@@ -325,8 +336,13 @@ class Metrics:
     @property
     def legacy(self) -> Outcomes:
         """The outcomes of legacy's, whatever the flags said."""
-        own = (outcomes for (owner, _), outcomes in self.outcomes.items() if owner is Owner.LEGACY)
-        return sum(own, Outcomes())
+        return _legacy(self.outcomes)
+
+    @property
+    def relative_confirmation(self) -> float | None:
+        """How far the pipeline's share of those seated, of all who asked, lies above legacy's; None of none."""
+        own, legacy = self.pipeline.seated_rate, self.legacy.seated_rate
+        return None if own is None or legacy is None else own - legacy
 
     @property
     def attempts_per_booking(self) -> float | None:
@@ -348,8 +364,13 @@ class Bucket:
     """
 
     start: dt.datetime
-    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=as_dict, hash=False)
-    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    outcomes: Mapping[Group, Outcomes] = attrs.field(factory=dict, converter=_copied, hash=False)
+    calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
+
+    @property
+    def legacy(self) -> Outcomes:
+        """The outcomes of legacy's, whatever the flags said."""
+        return _legacy(self.outcomes)
 
 
 @attrs.frozen(kw_only=True)
@@ -377,6 +398,10 @@ class Seen:
 
 
 Series = tuple[Bucket, ...]
+
+
+def _legacy(outcomes: Mapping[Group, Outcomes]) -> Outcomes:
+    return sum((found for (owner, _), found in outcomes.items() if owner is Owner.LEGACY), Outcomes())
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -38,7 +38,6 @@ CALLS = frozenset(
         "hand_over",
         "left",
         "no_show",
-        "observe",
         "pin",
         "place",
         "preview",

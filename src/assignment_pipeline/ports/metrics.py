@@ -18,6 +18,10 @@ class MetricsStore(Protocol):
     Implementations pass `assignment_pipeline.testing.MetricsStoreContract`.
     """
 
+    def now(self) -> dt.datetime:
+        """The store's time, in UTC."""
+        ...
+
     def measure(self, query: MetricsQuery) -> Metrics:
         """Everything, over a window; until now, by the store's clock, where the query does not say."""
         ...

@@ -2,7 +2,7 @@
 A dashboard for Grafana over the tables in PostgreSQL, built with Grafana's own SDK: the extra ``grafana``.
 
 Each panel's query is a file, ``queries/postgres/panel_*.sql``, and the comment at its head is what the panel says of
-itself.
+itself. What gates and alerts go by is counted as they count it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import attrs
 
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
+from assignment_pipeline.rollout.queries.panels import panel as query
+from assignment_pipeline.rollout.queries.panels import said
 
 try:
     from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
@@ -192,11 +194,11 @@ class _Query(Builder[Dataquery]):
 
 
 def _panel(shown: Shown, schema: str) -> Any:
-    text = postgres(f"panel_{shown.query}", schema=schema)
+    text = query(shown.query, schema=schema)
     panel = (
         shown.kind()
         .title(shown.title)
-        .description(_said(text))
+        .description(said(text))
         .datasource(DATASOURCE)
         .with_target(_Query(text, "time_series" if shown.kind is _lines else "table"))
         .unit(shown.unit)
@@ -206,17 +208,13 @@ def _panel(shown: Shown, schema: str) -> Any:
     )
     if shown.highest is not None:
         panel = panel.max(shown.highest)
+    if shown.kind is _lines:
+        panel = panel.interval("5m")  # No stretch is shorter: a rate of three bookings says nothing.
     if shown.kind is _lines and len(shown.limits) > 1:
         panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED))
     if shown.query == "review_queue":
         panel = panel.override_by_name("share", _share((None, GREEN), (10, AMBER), (20, RED)))
     return panel
-
-
-def _said(text: str) -> str:
-    """The comment at a query's head."""
-    lines = [line.removeprefix("-- ") for line in text.splitlines() if line.startswith("-- ")]
-    return " ".join(lines)
 
 
 def _thresholds(limits: Limits) -> builders.ThresholdsConfig:

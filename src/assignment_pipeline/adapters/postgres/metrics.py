@@ -36,6 +36,11 @@ class Measures:
     _pool: Pool
     _work: Any  # What has `Reads`.
 
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        now, _ = self._find((), None)
+        return now
+
     def measure(self, query: MetricsQuery) -> Metrics:
         """See `MetricsStore.measure`."""
         now, rows = self._find(MEASURES, query)

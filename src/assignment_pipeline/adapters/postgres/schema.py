@@ -27,7 +27,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
         ("pipeline_rollout",),
         ("pipeline_shadow",),
-        ("pipeline_enqueue", "pipeline_keys"),
+        ("pipeline_enqueue", "pipeline_keys", "pipeline_look"),
         ("pipeline_handover", "pipeline_handover_commit"),
         ("pipeline_metrics",),
     ),

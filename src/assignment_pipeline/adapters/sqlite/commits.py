@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
-from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, dumps, event_row, record_row, text_of
+from assignment_pipeline.adapters.as_json import dumps
+from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, event_row, record_row, text_of
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     LONGEST_BLOCKED,

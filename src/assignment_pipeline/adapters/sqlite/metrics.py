@@ -66,6 +66,10 @@ class Measures:
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         raise NotImplementedError
 
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        return self._reads.clock.now()
+
     def measure(self, query: MetricsQuery) -> Metrics:
         """See `MetricsStore.measure`."""
         now = self._reads.clock.now()

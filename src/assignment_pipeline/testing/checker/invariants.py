@@ -17,6 +17,7 @@ _OPEN = ("created", "capacity_verified", "assignment_pending", "assignment_in_pr
 _WITH_TABLES = {"assigned", "confirmed"}
 _AT_REST = {"confirmed", "manual_review", "failed", "cancelled"}
 _FINAL = {"failed", "cancelled"}
+_BY_OTHERS = {"manual", "legacy"}
 
 # A copy, on purpose: what is wrong with the library's own table shows.
 LEGAL = {
@@ -61,7 +62,8 @@ def no_table_twice(tables: Tables) -> Iterator[str]:
 
 def nobody_is_put_at_a_blocked_table(tables: Tables) -> Iterator[str]:
     """Who has a table while it is out of service had it before it was blocked."""
-    order = {_event_key(event): place for place, event in enumerate(tables.events)}
+    events = sorted(enumerate(tables.events), key=lambda one: not _is_of_a_shadow(one[1]))
+    order = {_event_key(event): place for place, event in events}
     steps = _by_booking(tables.history)
     blocks = defaultdict(list)
     for block in tables.blocks:
@@ -126,7 +128,7 @@ def everybody_fits(tables: Tables) -> Iterator[str]:
             yield f"{name} comes at {booking['start_at']}, and its tables are for another time"
         if any(row["turn_start_at"] < row["start_at"] or row["end_at"] < row["turn_end_at"] for row in rows):
             yield f"{name} has a table for less than its turn"
-        if tables.inventory is not None and record["strategy"] != "manual":
+        if tables.inventory is not None and record["strategy"] not in _BY_OTHERS:
             yield from (f"{name}, {_names(rows)}: {wrong}" for wrong in floor.wrong(booking, rows))
 
 
@@ -150,6 +152,15 @@ class _Floor:
         if len(known) < len(found):
             yield "there is no such table"
             return
+        yield from self._too_small(restaurant, party, known)
+        if booking["seating"] != "any" and {table["seating"] for table in known} != {booking["seating"]}:
+            yield f"not {booking['seating']}"
+        if booking["zone"] is not None and {table["zone"] for table in known} != {booking["zone"]}:
+            yield f"not in {booking['zone']}"
+        if booking["accessible"] and not any(table["accessible"] for table in known):
+            yield "not accessible"
+
+    def _too_small(self, restaurant: str, party: int, known: Sequence[Row]) -> Iterator[str]:
         ids = frozenset(table["id"] for table in known)
         named = self._named.get((restaurant, ids))
         if len(known) == 1:
@@ -163,12 +174,6 @@ class _Floor:
                 yield f"they have no seats for {party}"
             if not self._joins(restaurant, ids):
                 yield "they cannot be joined"
-        if booking["seating"] != "any" and {table["seating"] for table in known} != {booking["seating"]}:
-            yield f"not {booking['seating']}"
-        if booking["zone"] is not None and {table["zone"] for table in known} != {booking["zone"]}:
-            yield f"not in {booking['zone']}"
-        if booking["accessible"] and not any(table["accessible"] for table in known):
-            yield "not accessible"
 
     def _joins(self, restaurant: str, ids: frozenset[str]) -> bool:
         policy = self._policies[restaurant]
@@ -226,17 +231,29 @@ def history_ends_at_the_record(tables: Tables) -> Iterator[str]:
 
 
 def every_step_is_told_once(tables: Tables) -> Iterator[str]:
-    """Each step of a history has one event, which says the same, and no other event tells of a step."""
+    """Each step of a history has one event, which says the same, and no other event tells of a step; shadows apart."""
     told: Counter[tuple[Any, ...]] = Counter()
+    in_shadow = set()  # What only would have been done is told of, too, and what is done while in shadow.
     for event in tables.events:
-        if event["event_type"] != "coordinator.blocked":
-            facts = event["context"]
-            told[event["booking_id"], facts["version"], facts["from"], facts["trigger"], facts["to"]] += 1
-            if (facts["from"], facts["trigger"], facts["to"]) not in LEGAL:
-                yield f"an event of {event['booking_id']} tells {facts['from']} {facts['trigger']} {facts['to']}"
+        if event["event_type"] == "coordinator.blocked":
+            continue
+        facts = event["context"]
+        key = (event["booking_id"], facts["version"], facts["from"], facts["trigger"], facts["to"])
+        if _is_of_a_shadow(event):
+            in_shadow.add(key)
+        else:
+            told[key] += 1
+        if (facts["from"], facts["trigger"], facts["to"]) not in LEGAL:
+            yield f"an event of {event['booking_id']} tells {facts['from']} {facts['trigger']} {facts['to']}"
     happened = {tuple(row[name] for name in _STEP) for row in tables.history}
-    yield from (f"{key[0]}, version {key[1]}: told {told[key]} times" for key in happened if told[key] != 1)
+    for key in happened:
+        if told[key] > 1 or (told[key] == 0 and key not in in_shadow):
+            yield f"{key[0]}, version {key[1]}: told {told[key]} times"
     yield from (f"{key[0]}, version {key[1]}: told, and not in its history" for key in told.keys() - happened)
+
+
+def _is_of_a_shadow(event: Row) -> bool:
+    return bool(event["context"].get("mode") == "shadow")
 
 
 _STEP = ("booking_id", "version", "from_state", "trigger", "to_state")

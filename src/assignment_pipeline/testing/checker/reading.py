@@ -16,16 +16,14 @@ Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
 
-_RECORDS = (
-    "booking_id, restaurant_id, owner, state, version, strategy, attempts, next_attempt_at, pinned, reason, booking"
-)
 _TIMES = ("start_at", "end_at", "turn_start_at", "turn_end_at", "next_attempt_at", "created_at")
 _DOCUMENTS = ("booking", "context", "policy", "tables")
 
 # What is looked at of each table. {0} stands for the schema, with its dot; {1} for the column that events are in the
 # order of, which is the order of the commits as far as one restaurant goes.
 _OURS = {
-    "records": f"SELECT {_RECORDS} FROM {{0}}assignment_records",
+    "records": "SELECT booking_id, restaurant_id, owner, state, version, strategy, attempts, next_attempt_at, booking"
+    " FROM {0}assignment_records",
     "seats": "SELECT booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at"
     " FROM {0}booking_table_assignments",
     "history": 'SELECT booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", actor, tables,'

@@ -19,7 +19,6 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     StoreSuite,
     make_booking,
-    make_change,
 )
 
 LEGACY = Owner.LEGACY
@@ -29,16 +28,9 @@ MINUTE = dt.timedelta(minutes=1)
 class Legacys(StoreSuite):
     """Handovers, and tables that are conflicted."""
 
-    def give_away(
-        self, store: AssignmentStore, booking_id: str, *tables: str, at: dt.datetime = DINNER
-    ) -> AssignmentRecord:
+    def give_away(self, store: AssignmentStore, booking_id: str, *tables: str) -> AssignmentRecord:
         """Have legacy answer for a booking at tables that others may have."""
-        change = make_change(make_booking(booking_id, at=at), *CONFIRM, tables=tables, owner=LEGACY)
-        assert change.record.allocation is not None
-        seats = attrs.evolve(change.record.allocation, conflicted=True)
-        change = attrs.evolve(change, record=attrs.evolve(change.record, allocation=seats))
-        store.commit([change])
-        return change.record
+        return self.commit(store, make_booking(booking_id), *CONFIRM, tables=tables, owner=LEGACY, conflicted=True)
 
     def test_what_legacy_was_handed_is_due(self, store: AssignmentStore, clock: FakeClock) -> None:
         """In progress and not answered in time, it is claimed as any is; and not once that is over."""

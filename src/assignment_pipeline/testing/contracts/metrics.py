@@ -73,6 +73,7 @@ class MetricsStoreContract(StoreSuite):
     def test_nothing_is_counted_where_nothing_was(self, store: Any, clock: FakeClock) -> None:
         """An empty store has no rates at all; none is not the same as 0."""
         found = store.measure(MetricsQuery(since=HOUR_BEFORE))
+        assert store.now() == clock.now()
         assert (found.until, found.outcomes, found.calls, found.latency, found.volume) == (clock.now(), {}, {}, {}, {})
         assert (found.pipeline.confirmation_rate, found.agreement.rate, found.attempts_per_booking) == (None,) * 3
         assert (found.attempts, found.backlog.review, found.backlog.overdue, found.lost) == (0, 0, 0, 0)
@@ -186,7 +187,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_calls_and_their_errors(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """By booking; what has no outcome is no call, but may be an error."""
-        active = {"mode": "active"}
+        active: dict[str, Any] = {"mode": "active"}
         self.told(
             harness,
             store,
@@ -214,7 +215,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_percentiles_are_durations_of_calls(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """The smallest that so many of a hundred do not exceed."""
-        facts = {"mode": "active", "outcome": "confirmed"}
+        facts: dict[str, Any] = {"mode": "active", "outcome": "confirmed"}
         times = [*range(1, 201)]
         self.told(
             harness,
@@ -254,7 +255,7 @@ class MetricsStoreContract(StoreSuite):
 
     def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """In shadow by a transition or a verdict, within five minutes; what was assigned just now is not asked for."""
-        step = {"to": "confirmed"}
+        step: dict[str, Any] = {"to": "confirmed"}
         self.told(
             harness,
             store,
@@ -294,10 +295,10 @@ class MetricsStoreContract(StoreSuite):
     def test_what_is_overdue(self, store: Any, clock: FakeClock) -> None:
         """For more than five minutes, and pipeline's."""
         self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=START)
-        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=START + MINUTE)
+        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=START + MINUTE, deliveries=3)
         clock.advance(SETTLED)
         backlog = store.measure(MetricsQuery(since=START)).backlog
-        assert (backlog.overdue, backlog.overdue_since) == (1, START)
+        assert (backlog.overdue, backlog.overdue_since, backlog.stuck) == (1, START, 1)
 
     def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """All of them, also where nothing was; together they are the whole."""

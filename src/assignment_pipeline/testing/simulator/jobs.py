@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyResult
 from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
+    BlockNotFoundError,
     BookingNotFoundError,
     CommitUnknownError,
     IllegalTransitionError,
@@ -23,7 +27,20 @@ from assignment_pipeline.errors import (
     StoreUnavailableError,
     TableConflictError,
 )
-from assignment_pipeline.flow import assign, free, many, queue, reassign, reoptimize, review, service, sweep
+from assignment_pipeline.flow import (
+    adopt,
+    assign,
+    blocks,
+    free,
+    many,
+    queue,
+    reassign,
+    reoptimize,
+    review,
+    service,
+    sweep,
+    takeover,
+)
 from assignment_pipeline.flow.effects import Emit, Flow, LoadContext, Port
 from assignment_pipeline.flow.view import Target
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
@@ -57,6 +74,8 @@ class Job:
         raises: What it may raise; anything else is a bug.
 
         suits: The states of bookings that it is about, rather than any.
+
+        owners: Who answers for bookings that it is about, rather than any.
     """
 
     name: str
@@ -64,6 +83,11 @@ class Job:
     begin: Callable[[World, Booking], Flow[Any]]
     raises: tuple[type[Exception], ...] = ()
     suits: frozenset[AssignmentState] = frozenset()
+    owners: frozenset[Owner] = frozenset()
+
+    def is_about(self, record: AssignmentRecord) -> bool:
+        """Whether the booking of a record is one that it is about."""
+        return record.state in (self.suits or (record.state,)) and record.owner in (self.owners or (record.owner,))
 
 
 def _assign(world: World, booking: Booking) -> Flow[Any]:
@@ -153,7 +177,29 @@ def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
 
 
 def _sweep(world: World, _: Booking) -> Flow[Any]:
-    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)))
+    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)), legacy=world.has_legacy)
+
+
+def _adopt(world: World, booking: Booking) -> Flow[Any]:
+    """Tell of what legacy has seated, whether or not the table was free."""
+    record = world.store.record(booking.id)
+    if booking.is_pending and (record is None or not record.allocation):
+        booking = attrs.evolve(booking, status="confirmed")
+        world.put_booking(booking)
+    table = world.choices.of(world.venue_of(booking).floor.tables)
+    return adopt.adopt((LegacySeat(booking, (table.id,)),), world.settings)
+
+
+def _block(world: World, booking: Booking) -> Flow[Any]:
+    venue = world.venue_of(booking)
+    window = TimeWindow(DINNER, DINNER + world.choices.of((dt.timedelta(hours=1), dt.timedelta(hours=4))))
+    table = world.choices.of(venue.floor.tables)
+    return blocks.block(venue.id, table.id, window, actor=STAFF, reason="maintenance")
+
+
+def _unblock(world: World, booking: Booking) -> Flow[Any]:
+    known = sorted(block.id for block in world.ledger.blocks if block.restaurant_id == booking.restaurant_id)
+    return blocks.unblock(booking.restaurant_id, world.choices.of((*known, "none")), actor=STAFF)
 
 
 _STORE = (StoreUnavailableError, CommitUnknownError)
@@ -168,7 +214,7 @@ _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
 JOBS: tuple[Job, ...] = (
     Job("assign", 14, _assign, (LegacyDownError,)),
     Job("sweep", 8, _sweep, (StoreUnavailableError,)),
-    Job("enqueue", 3, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
+    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
     Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
     Job("assign at once", 2, _assign_now, (LegacyDownError,)),
     Job("assign many", 4, _assign_many, (LegacyDownError,)),
@@ -197,6 +243,16 @@ JOBS: tuple[Job, ...] = (
     Job("see off", 1, lambda world, booking: service.left(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
     Job("miss", 1, lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
     Job("stay longer", 2, _extend, (*_SERVICE, ValueError), SEATED),
+    Job(
+        "take over",
+        3,
+        lambda world, booking: takeover.takeover(booking.id, world.settings, actor=STAFF),
+        (BookingNotFoundError, TableConflictError),
+        owners=frozenset({Owner.LEGACY}),
+    ),
+    Job("adopt", 3, _adopt, _STORE),
+    Job("block", 1, _block, _STORE),
+    Job("unblock", 1, _unblock, (BlockNotFoundError, *_STORE)),
     *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
     Job("shadow", 2, _shadow),
     Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from assignment_pipeline.testing.torture.options import FAULTS, Options, select
-from assignment_pipeline.testing.torture.run import Report, Run
+from assignment_pipeline.testing.torture.report import Report
+from assignment_pipeline.testing.torture.run import Run
 
 NAME = "python -m assignment_pipeline.testing.torture"
 GOOD, BROKEN, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -25,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(f"--faults: {error}")
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Lost connections are what it is about.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # Whoever ends it wants nothing left behind.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         report = Run(options, say=lambda line: print(line, file=sys.stderr, flush=True))()
     except LookupError as error:
@@ -37,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=NAME, description="Real processes on real servers, while both go down.")
+    parser = _OneLine(prog=NAME, description="Real processes on real servers, while both go down.")
     add, usual = parser.add_argument, Options()
     add("--minutes", type=_minutes, default=1.0, metavar="M", help="for how long bookings come (default: 1)")
     add("--bookings", type=_number(1, 1_000_000), default=None, metavar="N", help="default: 12 a second")
@@ -49,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--seed", type=_number(0, 2**63), default=usual.seed, metavar="N", help="default: 0")
     add("--json", action="store_true", help="print one object")
     return parser
+
+
+class _OneLine(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
 
 
 def _options(told: argparse.Namespace) -> Options:

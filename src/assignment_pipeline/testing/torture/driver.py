@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import json
@@ -16,12 +17,13 @@ import attrs
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import BlockNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Ledger
-from assignment_pipeline.testing.torture.place import STOP_COMMITS, Place
+from assignment_pipeline.testing.torture.place import Place
 from assignment_pipeline.testing.torture.staff import GET_UP, IS_OURS, Staff
 from assignment_pipeline.testing.torture.town import Guests, venues
 from assignment_pipeline.testing.torture.worker import PARALLEL, settings
@@ -31,13 +33,11 @@ T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for which the host tries to write what it has to."""
 
-MOVE_ROLLOUT = """
-UPDATE assignment_pipeline.assignment_rollout SET generation = generation + 1, settings = %s::jsonb, updated_at = now()
-"""
-TELL_MODE = """
-INSERT INTO assignment_pipeline.observability_events (id, created_at, source, event_type, severity, restaurant_id, context)
-VALUES (%s, now(), 'torture', %s, 'info', %s, jsonb_build_object('mode', %s::text)) ON CONFLICT (id) DO NOTHING
-"""
+TELL_MODE = (
+    "INSERT INTO assignment_pipeline.observability_events"
+    " (id, created_at, source, event_type, severity, restaurant_id, context)"
+    " VALUES (%s, %s, 'torture', %s, 'info', %s, %s) ON CONFLICT (id) DO NOTHING"
+)
 
 
 class Modes:
@@ -183,26 +183,58 @@ class Driver:
         """Put one back that is out of service, if there is one."""
         if self._blocks:
             restaurant, block_id = self._blocks.pop(self._chance.randrange(len(self._blocks)))
-            try:
+            with contextlib.suppress(BlockNotFoundError):  # It was done, and the answer was lost.
                 self._surely(lambda: self._coordinator.unblock(restaurant, block_id, actor="staff"))
-            except BlockNotFoundError:
-                pass  # It was done, and the answer was lost.
 
     # -- Rollout --------------------------------------------------------------------------------------------------
 
     def move_rollout(self, modes: dict[str, Mode]) -> None:
-        """Have the flags say *modes*; once it returns, nothing lands that was planned before."""
+        """
+        Have the flags say *modes*; once it returns, nothing lands that was planned before.
+
+        A restaurant counts as active from before it may be, and as not active from when no commit can land any more.
+        """
         after = {restaurant: modes.get(restaurant, Mode.ACTIVE) for restaurant in self._venues}
-        ids = {restaurant: f"mode-{secrets.token_hex(8)}" for restaurant in after}
+        self._tell({restaurant: mode for restaurant, mode in after.items() if mode is Mode.ACTIVE})
+        self._flags.modes = after
+        if self._revise(after):
+            self._tell({restaurant: mode for restaurant, mode in after.items() if mode is not Mode.ACTIVE})
+
+    def _revise(self, modes: dict[str, Mode]) -> bool:
+        """Put a revision in force; whether all commits that were in flight are known to have ended."""
+        settings: dict[str, Any] = {"enabled": True, "percent": 0, "shadow": True, "shadow_percent": 0}
+        settings["max_parallel"] = PARALLEL
+        settings["restaurants"] = sorted(name for name, mode in modes.items() if mode is Mode.ACTIVE)
+        settings["shadow_restaurants"] = sorted(name for name, mode in modes.items() if mode is Mode.SHADOW)
+        generation = self._surely(self._store.rollout).generation + 1
+        revision = RolloutRevision(generation=generation, settings=settings, actor="torture", reason="it may")
+        while True:
+            try:
+                self._surely_once(lambda: self._store.revise(revision))
+            except CommitUnknownError:
+                if self._surely(self._store.rollout).generation == generation:
+                    return False
+            else:
+                return True
+
+    def _surely_once(self, call: Callable[[], T]) -> T:
+        """Call again where nothing was written."""
+        while True:
+            try:
+                return call()
+            except StoreUnavailableError:
+                self._surely(self._store.rollout)
+
+    def _tell(self, modes: dict[str, Mode]) -> None:
+        """Leave a mark among the events."""
+        now = dt.datetime.now(dt.UTC)
+        rows = [(f"mode-{secrets.token_hex(8)}", now, MODE_EVENT, name, _context(mode)) for name, mode in modes.items()]
 
         def work(connection: Any) -> None:
-            self.place.ask(connection, STOP_COMMITS)
-            self.place.ask(connection, MOVE_ROLLOUT, json.dumps(after))
-            for restaurant, mode in after.items():
-                self.place.ask(connection, TELL_MODE, ids[restaurant], MODE_EVENT, restaurant, mode)
+            for row in rows:
+                self.place.ask(connection, TELL_MODE, *row)
 
         self._write(work)
-        self._flags.modes = after
 
     def some_modes(self) -> dict[str, Mode]:
         """Modes that most restaurants are active in."""
@@ -220,7 +252,7 @@ class Driver:
 
     def hurry(self) -> int:
         """Make all due that will be, as if a minute had passed; how many that are not at rest."""
-        waiting = " WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL"
+        waiting = " WHERE next_attempt_at IS NOT NULL"
         now = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
         statement = f"UPDATE assignment_pipeline.assignment_records SET next_attempt_at = %s{waiting}"  # noqa: S608
         rows = "SELECT count(*) FROM assignment_pipeline.assignment_records"
@@ -231,3 +263,11 @@ class Driver:
             return int(count)
 
         return self._write(work)
+
+    def rows(self, statement: str, *values: Any) -> list[Any]:
+        """What a statement answers."""
+        return self._write(lambda connection: list(self.place.ask(connection, statement, *values).fetchall()))
+
+
+def _context(mode: Mode) -> str:
+    return json.dumps({"mode": mode})

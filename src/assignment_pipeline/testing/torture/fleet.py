@@ -6,6 +6,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import threading
 import time
@@ -112,26 +113,32 @@ class Fleet:
         """The worker that a session of that name belongs to, if it is there."""
         return next((member for member in self.members if session == f"{WORKERS}-{member.number}"), None)
 
+    def anyone(self, chance: random.Random) -> Member:
+        """Any of them."""
+        with self._lock:
+            return chance.choice(self.members)
+
     def send(self, member: Member, **message: Any) -> None:
         """Send a message, which is lost where the worker is gone or has not read for long."""
         try:
             os.write(member.inbox.fileno(), (json.dumps(message) + "\n").encode())
-        except (BlockingIOError, BrokenPipeError):
+        except OSError:  # The pipe is full, or broken, or closed since.
             self.lost_messages += 1
 
     def kill(self, member: Member) -> bool:
         """End a worker as nothing else does, and start another in its place; whether it was there."""
         with self._lock:
             was_there = member.signal(signal.SIGKILL)
-            self.members.remove(member)
             member.forget()
-        self.add()
+            self.members.remove(member)
+            self.add()
         return was_there
 
     def stop(self, member: Member) -> bool:
         """Have a worker stand still; whether it does."""
-        member.stopped = member.signal(signal.SIGSTOP)
-        return member.stopped
+        with self._lock:
+            member.stopped = member in self.members and member.signal(signal.SIGSTOP)
+            return member.stopped
 
     def resume(self, member: Member) -> None:
         """Have it go on."""

@@ -116,5 +116,5 @@ def out_of_turn(events: list[dict[str, Any]]) -> Iterator[str]:
         facts = event["context"]
         if event["event_type"] == MODE_EVENT:
             modes[event["restaurant_id"]] = facts["mode"]
-        elif facts["trigger"] == "seat" and "actor" not in facts and modes[event["restaurant_id"]] != "active":
+        elif facts["trigger"] == "seat" and facts.get("mode") == "active" and modes[event["restaurant_id"]] != "active":
             yield f"{event['booking_id']} at {event['restaurant_id']}, which was {modes[event['restaurant_id']]}"

@@ -10,8 +10,6 @@ ON_POSTGRES = {
     "flush": "Redis forgets everything",
     "pause": "Redis takes connections and does not answer",
     "redis": "Redis crashes, and starts again",
-    "flags": "restaurants go from active to shadow, to off, and back",
-    "staff": "the host's staff seat people without telling anybody",
 }
 EVERYWHERE = {
     "kill": "workers are killed, and replaced",
@@ -21,6 +19,8 @@ EVERYWHERE = {
     "cancel": "bookings are cancelled while they are under way",
     "change": "bookings change their time and party while they are under way",
     "blocks": "tables are taken out of service and put back",
+    "flags": "restaurants go from active to shadow, to off, and back",
+    "staff": "the host's staff seat people without telling anybody",
 }
 FAULTS = EVERYWHERE | ON_POSTGRES
 """What goes wrong, by the name that it is asked for."""

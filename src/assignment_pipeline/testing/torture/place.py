@@ -33,9 +33,6 @@ OVERLAPS = " WHERE restaurant_id = %s AND start_at < %s AND end_at > %s"
 
 LOCK = "SELECT assignment_pipeline.lock_restaurants(jsonb_build_array(%s::text))"
 
-# All commits share this lock; who changes the rollout takes it alone, as the schema says beside `lock_restaurants`.
-STOP_COMMITS = "SELECT pg_advisory_xact_lock(1634956137, 1885958245)"
-
 
 @attrs.frozen(kw_only=True)
 class Place:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import functools
-import heapq
-import itertools
+import json
 import random
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.testing.checker import Tables, check, read
+from assignment_pipeline.testing.torture.agenda import Agenda
 from assignment_pipeline.testing.torture.driver import Driver
 from assignment_pipeline.testing.torture.fleet import Fleet, Member
 from assignment_pipeline.testing.torture.leaks import leaks
 from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Answers, out_of_turn
 from assignment_pipeline.testing.torture.options import Options
-from assignment_pipeline.testing.torture.place import TAKEN, WORKERS, Place
+from assignment_pipeline.testing.torture.outages import Outages
+from assignment_pipeline.testing.torture.place import TAKEN
+from assignment_pipeline.testing.torture.report import Report
 from assignment_pipeline.testing.torture.worker import LOCK_TTL, Orders
 
 EVERY = {
@@ -47,50 +49,13 @@ CANCELLED, CHANGED = 0.12, 0.15
 OFTEN = 12
 """Checks in a run, besides the last."""
 
-LOOKS = 40
-"""How often it is looked for somebody who is in the middle of a commit."""
-
 SETTLING = 60.0
-"""Seconds in which everything has to come to rest."""
+"""Seconds in which fewer bookings have to be waiting than before, until none is."""
 
-# A session that is inside a commit of a worker's: in its one statement, or between those of a host that is asked.
-COMMITTING = """
-SELECT pid, application_name FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE %s AND (
-    state = 'idle in transaction'
-    OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
-) ORDER BY random() LIMIT 1
-"""
-MODE_EVENTS = """
-SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events
-WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY position
-"""
-
-
-@attrs.define
-class Report:
-    """
-    What a run came to.
-
-    Attributes:
-        counts: How often everything happened.
-
-        broken: What does not hold, by its name; each with what breaks it.
-
-        answers: What the workers have said.
-
-        seconds: How long it took in all.
-    """
-
-    counts: Counter[str] = attrs.Factory(Counter)
-    broken: dict[str, list[str]] = attrs.Factory(dict)
-    answers: Answers = attrs.Factory(Answers)
-    seconds: float = 0.0
-
-    def add(self, name: str, lines: list[str]) -> None:
-        """Take down what breaks something."""
-        if lines:
-            self.broken.setdefault(name, []).extend(lines)
+MODE_EVENTS = (
+    "SELECT event_type, restaurant_id, booking_id, context FROM assignment_pipeline.observability_events"
+    " WHERE event_type IN (%s, 'booking.assignment_state_transition') ORDER BY "
+)
 
 
 class Run:
@@ -108,8 +73,6 @@ class Run:
         self._say = say
         self._chance = random.Random(options.seed)  # noqa: S311 - what a test draws is no secret
         self._report = Report()
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         self._timers: list[threading.Timer] = []
         self._came = 0
 
@@ -123,7 +86,8 @@ class Run:
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-")))
-            self._place = self._settle_in(stack, folder)
+            self._servers = Outages(self._options, stack, folder, self._chance, self._report.counts)
+            self._place = self._servers.place
             self._place.prepare()
             self._driver = Driver(self._place, self._options.restaurants, self._options.bookings, self._chance)
             stack.callback(self._driver.close)
@@ -139,27 +103,6 @@ class Run:
         self._report.seconds = time.monotonic() - started
         return self._report
 
-    # -- The place ------------------------------------------------------------------------------------------------
-
-    def _settle_in(self, stack: contextlib.ExitStack, folder: Path) -> Place:
-        options, redis = self._options, None
-        if options.store == "sqlite":
-            return Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
-        from assignment_pipeline.testing import postgres  # noqa: PLC0415 - not for SQLite
-        from assignment_pipeline.testing.torture.servers import own_postgres  # noqa: PLC0415 - the same
-
-        if "restart" in options.faults:
-            self._postgres = stack.enter_context(own_postgres())
-            at = self._postgres.url
-        else:
-            at = stack.enter_context(postgres.database(stack.enter_context(postgres.server())))
-        if options.has_redis:
-            from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
-
-            self._redis = stack.enter_context(OwnServer())
-            redis = self._redis.url
-        return Place(store="postgres", at=at, redis=redis, staff=options.has_staff)
-
     def _orders(self, number: int) -> Orders:
         options = self._options
         return Orders(
@@ -173,69 +116,63 @@ class Run:
             log=str(self._log),
         )
 
-    # -- The agenda -----------------------------------------------------------------------------------------------
-
-    def _later(self, seconds: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._agenda, (time.monotonic() + seconds, next(self._order), action))
-
-    def _apart(self, seconds: float, action: Callable[[], None]) -> None:
-        """The same, whatever the agenda waits for: it may be for that."""
-        timer = threading.Timer(seconds, action)
-        timer.daemon = True
-        timer.start()
-        self._timers.append(timer)
-
-    def _often(self, every: float, action: Callable[[], None]) -> None:
-        def again() -> None:
-            action()
-            self._later(self._chance.uniform(0.5, 1.5) * every, again)
-
-        self._later(self._chance.uniform(0.5, 1.5) * every, again)
+    # -- The agendas ----------------------------------------------------------------------------------------------
 
     def _plan(self) -> None:
+        """Who waits for a commit of somebody who is stopped must not keep others from being killed: three agendas."""
         options = self._options
-        self._ends_at = time.monotonic() + options.seconds
-        self._begins_at = time.monotonic()
-        self._often(min(0.2, options.seconds / 20), self._take)
-        self._often(max(2.0, options.seconds / OFTEN), self._check)
-        self._often(1.0, self._look_after_workers)
+        self._guests, self._demons, self._outages = (
+            Agenda(random.Random(self._chance.random()))  # noqa: S311 - as above
+            for _ in range(3)
+        )
+        self._guests.often(min(1.0, options.seconds / 10), self._take)
+        self._guests.often(max(2.0, options.seconds / OFTEN), self._check)
+        self._demons.often(1.0, self._look_after_workers)
         actions = {
-            "kill": self._kill,
-            "stop": self._stop,
-            "terminate": self._terminate,
-            "restart": self._restart,
-            "flush": self._flush,
-            "pause": self._pause,
-            "redis": self._restart_redis,
-            "flags": self._flip,
-            "blocks": self._block,
-            "staff": self._walk_in,
+            self._guests: {"flags": self._flip, "blocks": self._block, "staff": self._walk_in},
+            self._demons: {"kill": self._kill, "stop": self._stop, "terminate": self._servers.terminate},
+            self._outages: {
+                "restart": self._servers.restart,
+                "flush": self._servers.flush,
+                "pause": self._servers.pause,
+                "redis": self._servers.restart_redis,
+            },
         }
-        for name, action in actions.items():
-            if name in options.faults:
-                self._often(min(EVERY[name], options.seconds / 4), action)
+        for agenda, named in actions.items():
+            for name in named.keys() & options.faults:
+                agenda.often(min(EVERY[name], options.seconds / 4), named[name])
 
     def _go_on(self) -> None:
-        while time.monotonic() < self._ends_at:
-            due, _, action = heapq.heappop(self._agenda)
-            time.sleep(max(0.0, min(due, self._ends_at) - time.monotonic()))
-            action()
+        """Do all of it, until it is time."""
+        self._begins_at = time.monotonic()
+        self._ends_at = self._begins_at + self._options.seconds
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            others = [pool.submit(agenda.run, self._ends_at) for agenda in (self._demons, self._outages)]
+            try:
+                self._guests.run(self._ends_at)
+            finally:
+                self._demons.stop()
+                self._outages.stop()
+            for other in others:
+                other.result()
 
     # -- What happens ---------------------------------------------------------------------------------------------
 
     def _take(self) -> None:
-        """As many bookings as should have come by now."""
-        options, passed = self._options, time.monotonic() - self._begins_at
+        """As many bookings as should have come by now, which then all want their tables at once."""
+        options, passed, came = self._options, time.monotonic() - self._begins_at, []
         while self._came < min(options.bookings, options.bookings * passed / (options.seconds * 0.95)):
             if time.monotonic() > self._ends_at:
                 break
-            booking = self._driver.take()
+            came.append(self._driver.take())
             self._came += 1
+        soon = min(5.0, options.seconds / 4)
+        for booking in came:
             self._send("assign", booking)
             if "change" in options.faults and self._chance.random() < CHANGED:
-                self._later(self._chance.uniform(0, 3), functools.partial(self._change, booking))
+                self._guests.later(self._chance.uniform(0, soon), functools.partial(self._change, booking))
             if "cancel" in options.faults and self._chance.random() < CANCELLED:
-                self._later(self._chance.uniform(0, 5), functools.partial(self._cancel, booking))
+                self._guests.later(self._chance.uniform(0, soon), functools.partial(self._cancel, booking))
 
     def _send(self, kind: str, booking: Booking) -> None:
         holds = booking.restaurant_id == "r-1"
@@ -243,11 +180,11 @@ class Run:
 
         def deliver() -> None:
             self._report.counts["deliveries"] += 1
-            self._fleet.send(self._chance.choice(self._fleet.members), **message, holds=holds)
+            self._fleet.send(self._fleet.anyone(self._chance), **message, holds=holds)
 
         deliver()
         if "twice" in self._options.faults:
-            self._later(self._chance.choice((0.0, self._chance.uniform(0, 2))), deliver)
+            self._guests.later(self._chance.choice((0.0, self._chance.uniform(0, 2))), deliver)
 
     def _change(self, booking: Booking) -> None:
         if self._driver.change(booking.id):
@@ -261,11 +198,9 @@ class Run:
 
     def _someone(self) -> Member:
         """Any worker; half of the time one that is committing just now."""
-        found = None
-        if self._place.is_postgres and self._chance.random() < 0.5:
-            with self._committing() as (_, session):
-                found = session and self._fleet.called(session[1])
-        return found or self._chance.choice(self._fleet.members)
+        session = self._servers.who_commits() if self._chance.random() < 0.5 else None
+        found = self._fleet.called(session) if session is not None else None
+        return found or self._fleet.anyone(self._chance)
 
     def _kill(self) -> None:
         self._report.counts["kills"] += self._fleet.kill(self._someone())
@@ -275,68 +210,12 @@ class Run:
         if not member.stopped and self._fleet.stop(member):
             self._report.counts["stops"] += 1
             span = LOCK_TTL.total_seconds() * self._chance.uniform(1.2, 2.5)
-            self._apart(span, functools.partial(self._fleet.resume, member))
+            timer = threading.Timer(span, functools.partial(self._fleet.resume, member))
+            timer.start()  # Whatever the agendas wait for: it may be for that.
+            self._timers.append(timer)
 
     def _look_after_workers(self) -> None:
         self._report.add("workers_end_when_they_are_told", self._fleet.dead())
-
-    @contextlib.contextmanager
-    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
-        """A connection, and a session of a worker's that is in the middle of a commit, if there is one soon."""
-        import psycopg  # noqa: PLC0415 - not for SQLite
-
-        with contextlib.suppress(psycopg.Error), psycopg.connect(self._place.at, autocommit=True) as connection:
-            found = None
-            for _ in range(LOOKS):
-                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
-                if found is not None:
-                    break
-                time.sleep(0.001)
-            yield connection, found
-            return
-        yield None, None
-
-    def _terminate(self) -> None:
-        """End a session in the middle of a commit."""
-        with self._committing() as (connection, session):
-            if session is not None:
-                connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
-                self._report.counts["terminations"] += 1
-
-    def _restart(self) -> None:
-        """Have PostgreSQL crash or shut down; it is away for longer than calls wait, or for as long as it takes."""
-        self._postgres.stop(self._chance.choice(("fast", "immediate")))
-        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, 4))))
-        self._postgres.start()
-        self._report.counts["restarts"] += 1
-
-    def _flush(self) -> None:
-        with self._asking_redis() as client:
-            client.flushall()
-            self._report.counts["flushes"] += 1
-
-    def _pause(self) -> None:
-        """Have Redis answer late: those who write to it, or all."""
-        self._report.counts["pauses"] += 1
-        if self._chance.random() < 0.5:
-            with self._asking_redis() as client:
-                client.execute_command("CLIENT", "PAUSE", 800, "ALL")
-        else:
-            self._redis.pause()
-            self._apart(self._chance.uniform(0.3, 1.0), self._redis.resume)
-
-    def _restart_redis(self) -> None:
-        self._redis.kill()
-        self._redis.start()
-        self._report.counts["restarts of Redis"] += 1
-
-    @contextlib.contextmanager
-    def _asking_redis(self) -> Iterator[Any]:
-        import redis  # noqa: PLC0415 - an extra
-
-        client = redis.Redis.from_url(self._redis.url, socket_timeout=0.5)
-        with contextlib.suppress(redis.RedisError), client:
-            yield client
 
     def _flip(self) -> None:
         self._driver.move_rollout(self._driver.some_modes())
@@ -345,7 +224,7 @@ class Run:
     def _block(self) -> None:
         self._driver.block()
         self._report.counts["blocks"] += 1
-        self._later(self._chance.uniform(2, 8), self._driver.unblock)
+        self._guests.later(self._chance.uniform(2, 8), self._driver.unblock)
 
     def _walk_in(self) -> None:
         self._report.counts["walk-ins"] += self._driver.walk_in()
@@ -356,19 +235,25 @@ class Run:
         """No more faults: what the workers were sent they do, and the sweep does the rest."""
         for timer in self._timers:
             timer.join()
-        if self._options.has_redis:
-            self._redis.resume()
+        self._servers.end()
         if "flags" in self._options.faults:
             self._driver.move_rollout({})
         self._report.add("workers_end_when_they_are_asked", self._fleet.dismiss())
         self._driver.cancel_again()
         self._report.add("sweeps_raise_nothing", self._driver.sweep())
         self._check()
-        deadline = time.monotonic() + SETTLING
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let minutes pass, and sweep, until nothing is due any more; it has to get on with that."""
+        fewest, deadline = sys.maxsize, time.monotonic() + SETTLING
         while waiting := self._driver.hurry():
+            self._say(f"       {waiting:,} bookings are not at rest")
+            if waiting < fewest:
+                fewest, deadline = waiting, time.monotonic() + SETTLING
             if time.monotonic() > deadline:
-                self._report.add("everything_comes_to_rest", [f"{waiting} bookings have not"])
-                break
+                self._report.add("everything_comes_to_rest", [f"{waiting} bookings do not"])
+                return
             self._report.add("sweeps_raise_nothing", self._driver.sweep())
 
     def _look(self) -> Tables:
@@ -382,7 +267,7 @@ class Run:
                 self._report.add(name, lines)
             self._report.counts["checks"] += 1
             passed = time.monotonic() - self._begins_at
-            self._say(f"{passed:5.0f} s: {len(tables.records):,} records, {sum(self._report.broken.values(), [])[:3]}")
+            self._say(f"{passed:5.0f} s: {len(tables.records):,} records, {len(self._report.broken)} broken")
 
     def _judge(self) -> None:
         """Look at everything, once it is at rest."""
@@ -400,11 +285,14 @@ class Run:
         self._count(tables)
 
     def _mode_events(self) -> list[dict[str, Any]]:
-        import psycopg  # noqa: PLC0415 - not for SQLite
-        from psycopg.rows import dict_row  # noqa: PLC0415 - the same
-
-        with psycopg.connect(self._place.at, row_factory=dict_row) as connection:
-            return connection.execute(MODE_EVENTS, (MODE_EVENT,)).fetchall()
+        order = "position" if self._place.is_postgres else "rowid"
+        names = ("event_type", "restaurant_id", "booking_id", "context")
+        rows = self._driver.rows(MODE_EVENTS + order, MODE_EVENT)
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        for event in found:
+            if isinstance(event["context"], str):
+                event["context"] = json.loads(event["context"])
+        return found
 
     def _count(self, tables: Tables) -> None:
         counts = self._report.counts

@@ -22,16 +22,20 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.errors import BookingNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.settings import Confirmation, Settings
-from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.testing.torture.place import WORKERS, Place
 from assignment_pipeline.testing.torture.staff import Staff
 from assignment_pipeline.testing.torture.town import venues
 
 LOCK_TTL = dt.timedelta(seconds=1)
 PARALLEL = 4
+REFRESH = 0.3
 SWEEP_EVERY = 0.5
 SWEEP_MOST = 25
+UNAVAILABLE = (StoreUnavailableError.__name__, CommitUnknownError.__name__)
+"""What a store may raise while it is away."""
+
 UNCONFIRMED = 0.15
 """How many of the holds nobody confirms."""
 
@@ -46,6 +50,7 @@ def settings(**how: Any) -> Settings:
         rate_retry=second / 5,
         outage_retry=second / 2,
         hold_ttl=3 * second,
+        handover_timeout=5 * second,
         orphan_after=2 * second,
         repack_budget=second / 20,
         max_retries=3,
@@ -101,37 +106,6 @@ class AheadClock:
         return time.monotonic()
 
 
-class RolloutRow:
-    """The modes in the row of the rollout, looked at by a thread; off until it has been seen."""
-
-    def __init__(self, place: Place, who: str) -> None:
-        self._place = place
-        self._who = who
-        self._generation = -1
-        self._modes: dict[str, str] = {}
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        import psycopg  # noqa: PLC0415 - not for SQLite
-
-        while True:
-            try:
-                with psycopg.connect(self._place.named(self._who), autocommit=True) as connection:
-                    while True:
-                        statement = "SELECT generation, settings FROM assignment_pipeline.assignment_rollout"
-                        found = connection.execute(statement).fetchone()
-                        self._generation, self._modes = found or (-1, {})
-                        time.sleep(0.3)
-            except psycopg.Error:
-                time.sleep(0.1)
-
-    def resolve(self, restaurant_id: str) -> FlagDecision:
-        """See `FlagResolver.resolve`."""
-        mode = Mode(self._modes.get(restaurant_id, Mode.OFF))
-        facts: dict[str, Any] = {"reason": "listed", "source": "torture", "generation": self._generation}
-        return FlagDecision(mode=mode, max_parallel=PARALLEL, **facts)
-
-
 class Worker:
     """
     What a worker process does.
@@ -147,9 +121,10 @@ class Worker:
         who = f"{WORKERS}-{orders.number}"
         self._store = orders.place.open_store(who)
         self._locks = orders.place.open_locks(who)
+        self._flags = StoreFlags(self._store, refresh=REFRESH) if orders.flags else None
         known = {venue.id: venue for venue in venues(orders.restaurants)}
         ports: dict[str, Any] = {
-            "flags": RolloutRow(orders.place, who) if orders.flags else FixedFlags(Mode.ACTIVE, max_parallel=PARALLEL),
+            "flags": self._flags or FixedFlags(Mode.ACTIVE, max_parallel=PARALLEL),
             "locks": self._locks,
             "limiter": self._locks,
             "sinks": (self._store,),
@@ -174,6 +149,8 @@ class Worker:
             self._messages.put(None)
         for thread in self._threads:
             thread.join()
+        if self._flags is not None:
+            self._flags.close()
         self._at_once.close()
         self._holding.close()
         self._locks.close()
@@ -196,7 +173,10 @@ class Worker:
         for result in report.results:
             self._answered(result)
         for booking_id, error in report.errors:
-            self._say(surprise=f"sweep of {booking_id}: {error}")
+            if error.startswith(UNAVAILABLE):
+                self._say(missed="sweep of one", why=error.partition(":")[0])
+            else:
+                self._say(surprise=f"sweep of {booking_id}: {error}")
 
     def _guarded(self, kind: str, call: Any) -> None:
         try:

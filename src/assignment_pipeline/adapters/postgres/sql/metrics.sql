@@ -210,9 +210,13 @@ SELECT count(*) FROM assignment_pipeline.assignment_records
 WHERE state = 'manual_review' AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
 
 -- name: overdue
--- What the sweep should have taken up.
-SELECT count(*), min(next_attempt_at) FROM assignment_pipeline.assignment_records
-WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL AND next_attempt_at < %(overdue)s::timestamptz
+-- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.
+SELECT
+    count(*) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
+    min(next_attempt_at) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
+    count(*) FILTER (WHERE deliveries >= 3)
+FROM assignment_pipeline.assignment_records
+WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL
     AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
 
 -- name: lost
@@ -236,7 +240,7 @@ SELECT
 SELECT source, event_type, context->>'mode' AS mode, count(*), max(created_at)
 FROM assignment_pipeline.observability_events
 WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
-GROUP BY source, event_type, mode ORDER BY source, event_type, mode;
+GROUP BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.

@@ -210,9 +210,12 @@ SELECT count(*) FROM assignment_records INDEXED BY assignment_records_reviews
 WHERE state = 'manual_review' AND (:restaurant IS NULL OR restaurant_id = :restaurant);
 
 -- name: overdue
--- What the sweep should have taken up.
-SELECT count(*), min(next_attempt_at) FROM assignment_records
-WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL AND next_attempt_at < :overdue
+-- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.
+SELECT
+    count(*) FILTER (WHERE next_attempt_at < :overdue), min(next_attempt_at) FILTER (WHERE next_attempt_at < :overdue),
+    count(*) FILTER (WHERE deliveries >= 3)
+FROM assignment_records
+WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL
     AND (:restaurant IS NULL OR restaurant_id = :restaurant);
 
 -- name: lost
@@ -236,7 +239,7 @@ SELECT
 SELECT source, event_type, json_extract(context, '$.mode') AS mode, count(*), max(created_at)
 FROM observability_events INDEXED BY observability_events_created
 WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
-GROUP BY source, event_type, mode ORDER BY source, event_type, mode;
+GROUP BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.

@@ -1,15 +1,11 @@
--- Of the calls, how many per cent ended in an error: a store that could not be reached, a commit whose answer was lost,
--- a schema that does not fit; for the legacy planner, that it raised. A store that is down cannot count its own.
+-- Of the bookings that were called for, how many per cent met an error: a store that could not be reached, a commit
+-- whose answer was lost, a shadow or a legacy planner that raised. A store that is down cannot count its own. An alert
+-- fires above 5 %.
 SELECT
-    $__timeGroupAlias(created_at, $__interval),
-    CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS metric,
-    100.0 * avg((event_type LIKE '%error%' OR coalesce(context->>'result' = 'error', false))::integer) AS "errors"
-FROM assignment_pipeline.observability_events
-WHERE $__timeFilter(created_at)
-    AND restaurant_id IN (${restaurant:sqlstring})
-    AND (
-        source = 'auto_assign'
-        OR (source = 'assignment.coordinator' AND context->>'outcome' IS NOT NULL AND context->>'mode' <> 'off')
-    )
+    {time},
+    CASE WHEN owner = 'legacy' THEN 'legacy' WHEN mode = 'shadow' THEN 'shadow' ELSE 'pipeline' END AS metric,
+    100.0 * sum(failing) / sum(bookings) AS "errors"
+FROM {calls}
+WHERE bookings > 0
 GROUP BY 1, 2
 ORDER BY 1, 2

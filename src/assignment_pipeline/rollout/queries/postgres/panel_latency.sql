@@ -2,9 +2,9 @@
 -- in a hundred exceeded.
 SELECT
     $__timeGroupAlias(created_at, $__interval),
-    percentile_cont(0.50) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p50",
-    percentile_cont(0.95) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p95",
-    percentile_cont(0.99) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p99"
+    percentile_disc(0.50) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p50",
+    percentile_disc(0.95) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p95",
+    percentile_disc(0.99) WITHIN GROUP (ORDER BY (context->>'duration_ms')::double precision) AS "p99"
 FROM assignment_pipeline.observability_events
 WHERE $__timeFilter(created_at)
     AND restaurant_id IN (${restaurant:sqlstring})

@@ -1,8 +1,7 @@
--- The bookings that came in and wait for a person now, and how many per cent of all that came in they are.
+-- The bookings that wait for a person now; and of those that were assigned, how many per cent went to one. An alert
+-- fires above 20 %.
 SELECT
-    count(*) FILTER (WHERE state = 'manual_review') AS "waiting",
-    100.0 * count(*) FILTER (WHERE state = 'manual_review') / nullif(count(*), 0) AS "share"
-FROM assignment_pipeline.assignment_records
-WHERE $__timeFilter(created_at)
-    AND restaurant_id IN (${restaurant:sqlstring})
-    AND owner = 'pipeline'
+    (SELECT waiting FROM {review}) AS "waiting",
+    100.0 * sum(review) / nullif(sum(confirmed + review + failed), 0) AS "share"
+FROM {outcomes}
+WHERE owner = 'pipeline'

@@ -2,7 +2,7 @@
 SELECT
     $__timeGroupAlias(created_at, $__interval),
     replace(event_type, 'shadow.', '') AS metric,
-    count(*) AS "bookings"
+    sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce((context->>'count')::bigint, 1) ELSE 1 END) AS "bookings"
 FROM assignment_pipeline.observability_events
 WHERE $__timeFilter(created_at)
     AND restaurant_id IN (${restaurant:sqlstring})
