@@ -397,10 +397,8 @@ def test_shadow_events_are_found_by_the_guides_query(sites, clock):
     [(kind, count, distinct)] = rows
     assert kind == "booking.assignment_state_transition"
     assert count >= distinct == len(bookings())
-    contexts = site.connection.execute(
-        "SELECT context FROM observability_events WHERE source = 'assignment.state_machine'"
-    ).fetchall()
-    assert all('"mode": "shadow"' in str(one).replace("'", '"').replace('":"', '": "') for one in contexts)
+    contexts = told(site, "booking.assignment_state_transition")
+    assert {(one["mode"], one["rehearsed"]) for one in contexts} == {("shadow", True)}
     verdicts = site.connection.execute(
         "SELECT COUNT(*) FROM observability_events WHERE source = 'assignment.shadow'"
     ).fetchone()
