@@ -12,6 +12,7 @@ import assignment_pipeline
 EXPECTED = {"assignment-pipeline", "attrs", "six", "transitions"}
 OPTIONAL = (
     "assignment_pipeline.adapters.postgres",
+    "assignment_pipeline.adapters.redis",
     "assignment_pipeline.cli.",
     "assignment_pipeline.testing",
     "assignment_pipeline.__main__",

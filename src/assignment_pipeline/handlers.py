@@ -7,12 +7,13 @@ import operator
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 
 from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.drive import arun, run, settle
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Port
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
     import datetime as dt
 
 T = TypeVar("T")
+
+
+class TakesCases(Protocol):
+    """What cases for the shadow are handed to."""
+
+    def offer(self, case: ShadowCase) -> None:
+        """Take *case*, or count it as dropped. Never raises, never waits."""
+        ...
+
 
 _ANSWERED_AT_ONCE = frozenset({Port.FLAGS, Port.ENGINE, Port.PROCESS})
 
@@ -37,7 +47,11 @@ class Process:
         outbox: The way to the sinks.
 
         lost_releases: Locks that could not be let go of, and end by themselves.
+
+        shadow: What cases for the shadow are handed to, or None.
     """
+
+    shadow: TakesCases | None = None
 
     def __init__(
         self, clock: Clock, sinks: Sequence[EventSink], store: object, draw: Callable[[], float] = random.random
@@ -63,6 +77,15 @@ class Process:
         """Tell of what no commit carries."""
         self._records.publish(events)
         self.outbox.publish(events)
+
+    def has_shadow(self) -> bool:
+        """Whether there is a shadow."""
+        return self.shadow is not None
+
+    def hand_over(self, case: ShadowCase) -> None:
+        """Hand a case to the shadow."""
+        if self.shadow is not None:
+            self.shadow.offer(case)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the sinks have everything; whether they have."""

@@ -12,7 +12,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.handlers import Process, Wiring
+from assignment_pipeline.handlers import Process, Wiring, is_async
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
@@ -27,10 +27,21 @@ from assignment_pipeline.ports import (
     LockManager,
 )
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.runner import ShadowRunner
+from assignment_pipeline.rollout.shadow import Shadow
 
 
 class Wired:
-    """The ports of a coordinator, and what it can tell of its own doings."""
+    """
+    The ports of a coordinator, and what it can tell of its own doings.
+
+    Attributes:
+        store: The pipeline's records.
+
+        settings: How the flows behave.
+
+        shadow: What runs beside legacy, with its counts; None where there is none.
+    """
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Wired:
         engine: Engine | None = None,
         settings: Settings | None = None,
         clock: Clock | None = None,
+        shadow: Shadow | str | None = "thread",
     ) -> None:
         clock = clock or SystemClock()
         self.store = store
@@ -59,6 +71,21 @@ class Wired:
             Port.ENGINE: TableEngine(strategies) if engine is None else engine,
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
+        self.shadow = self._cast(Shadow.of(shadow))
+        self._process.shadow = self.shadow
+
+    def _cast(self, shadow: Shadow | None) -> ShadowRunner | None:
+        if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
+            return None  # A loop's connections are of no use to a thread.
+        return ShadowRunner(
+            shadow,
+            self.store,
+            self._ports[Port.ENGINE],
+            self.settings,
+            now=self._process.now,
+            new_id=self._process.new_id,
+            publish=self._process.outbox.publish,
+        )
 
     @classmethod
     def in_memory(cls, *venues: Venue, **options: Any) -> Self:

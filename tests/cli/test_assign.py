@@ -206,12 +206,14 @@ def test_a_folder_that_is_missing_is_named(cli, small, day_file, tmp_path):
     assert ended.complaint.endswith(f"expected a SQLite database, got no folder {tmp_path / 'no'}")
 
 
-@pytest.mark.parametrize("db", ["postgresql://ann:secret@localhost/tables", "file:day.sqlite3", ":memory:"])
-def test_only_files_are_taken(cli, small, day_file, db):
+@pytest.mark.parametrize("db", ["mysql://ann:secret@localhost/tables", "file:day.sqlite3", ":memory:"])
+def test_other_addresses_are_refused(cli, small, day_file, db):
     """A database's address is not mistaken for a path, nor repeated with what is secret in it."""
     ended = cli("assign", day_file(small), "--db", db)
     assert ended.code == 2
-    assert ended.complaint == f"--db: expected the path of a SQLite file, got an address, {db.partition(':')[0]}:..."
+    scheme = db.partition(":")[0]
+    expected = "the path of a SQLite file, or a PostgreSQL address, postgresql://..."
+    assert ended.complaint == f"--db: expected {expected}, got an address, {scheme}:..."
 
 
 def test_an_empty_file_will_do(cli, small, day_file, tmp_path):

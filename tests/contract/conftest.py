@@ -119,6 +119,16 @@ def postgres_backend(
         family.reset()
 
 
+@pytest.fixture(params=["threads", "asyncio"])
+def redis_backend(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Makes lock managers in Redis: for threads, and for asyncio."""
+    from assignment_pipeline.testing.redis import RedisBackend  # noqa: PLC0415 - its packages may be missing
+
+    made = RedisBackend(redis_url, asynchronous=request.param == "asyncio")
+    yield made
+    made.close()
+
+
 FAMILIES = ("memory", "sqlite", "postgres", "postgres-alone", "postgres-async", "postgres-async-alone")
 
 

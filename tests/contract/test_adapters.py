@@ -13,6 +13,8 @@ from assignment_pipeline.testing import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    RolloutStoreContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -23,6 +25,11 @@ class TestStores(AssignmentStoreContract):
 
 class TestLocks(LockManagerContract):
     """Each lock manager."""
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
+class TestRollouts(RolloutStoreContract):
+    """Each store for threads: hosts with asyncio ask one of those."""
 
 
 class TestMemorySink(EventSinkContract):
@@ -53,4 +60,13 @@ class TestStoresAsSinks(EventSinkContract):
     @pytest.fixture
     def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
         """What has arrived."""
+        return harness.events
+
+
+class TestShadows(ShadowStoreContract):
+    """Each store keeps what shadow runs leave."""
+
+    @pytest.fixture
+    def recorded(self, harness: StoreHarness) -> Callable[[], Sequence[Event]]:
+        """What it was told of."""
         return harness.events

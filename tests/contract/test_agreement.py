@@ -446,3 +446,11 @@ def test_postgres_locks_agree(memory_backend: Any, postgres_backend: Any) -> Non
         lambda: LockAgreement(memory_backend.locks, backend.locks),
         settings=settings(max_examples=settings().max_examples // 3),
     )
+
+
+def test_redis_locks_agree(memory_backend: Any, redis_backend: Any) -> None:
+    """Nor are those in Redis."""
+    run_state_machine_as_test(
+        lambda: LockAgreement(memory_backend.locks, redis_backend.locks),
+        settings=settings(max_examples=settings().max_examples // 2),
+    )

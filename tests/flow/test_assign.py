@@ -24,6 +24,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import (
     CommitUnknownError,
     LockManagerUnavailableError,
@@ -190,9 +191,12 @@ def test_what_legacy_raises_reaches_the_caller(house):
 
 
 def test_shadow_is_legacy_alone_and_says_so(house):
-    """Until a shadow can be run, asking for one runs legacy, and the reason does not pretend otherwise."""
-    result = house.coordinator(flags=FixedFlags(Mode.SHADOW)).assign(house.booking())
-    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE)
+    """The pipeline writes no record; without a shadow to run, the reason does not pretend that there was one."""
+    flags = FixedFlags(Mode.SHADOW)
+    result = house.coordinator(flags=flags).assign(house.booking())
+    assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.SHADOW, False)
+    result = house.coordinator(flags=flags, shadow=None).assign(house.booking(), legacy=lambda _: LegacyResult(("T1",)))
+    assert (result.outcome, result.reason, result.tables) == (Outcome.NOOP, Reason.SHADOW_UNAVAILABLE, ("T1",))
     assert house.record() is None
 
 
@@ -305,7 +309,7 @@ def test_a_rollout_that_moves_on_is_asked_again(house):
             return FixedFlags(modes[-1]).resolve(restaurant_id)
 
     def move_on():
-        house.store.generation += 1
+        house.store.revise(RolloutRevision(generation=1))
         modes.append(Mode.OFF)
 
     house.store.behind["load"] = [move_on]

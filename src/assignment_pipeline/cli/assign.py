@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import attrs
 import typer
 
-from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.cli import report
+from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, SQLiteFile
 from assignment_pipeline.cli.day import Day, assign_day, document, look_at
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.json_file import shown
 from assignment_pipeline.cli.output import print_json, progress, stdout
 from assignment_pipeline.cli.service_file import FROM_FILE, Service, read_service
-from assignment_pipeline.cli.wiring import JsonOption, prepare, standalone
+from assignment_pipeline.cli.wiring import JsonOption, KeepingOption, Workplace, standalone
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.exact import EXTRA, PACKAGE, available
@@ -38,10 +37,7 @@ def assign(
     service_file: Annotated[
         Path, typer.Argument(metavar="SERVICE.json", help="A restaurant, its tables and a day's bookings.")
     ],
-    db: Annotated[
-        Path | None,
-        typer.Option("--db", metavar="PATH", help="The SQLite database to keep it in; made if it is missing."),
-    ] = None,
+    db: KeepingOption = None,
     timeline: Annotated[bool, typer.Option("--timeline", help="Show who sits where over time, too.")] = False,
     exact: Annotated[
         bool, typer.Option("--exact", help="With the extra optimize: seat whoever can be, whoever has to move.")
@@ -61,8 +57,8 @@ def assign(
         refuse("--exact", f"the extra {EXTRA}", f"{PACKAGE} is not installed")
     service = read_service(service_file)
     started = time.monotonic()
-    with workplace(db, EXACT if exact else REPLAY) as (coordinator, store):
-        put(store, service, str(service_file))
+    with workplace(db, EXACT if exact else REPLAY) as (coordinator, store, host):
+        put(store, host, service, str(service_file))
         day = run(coordinator, store, service)
         took = dt.timedelta(seconds=time.monotonic() - started)
         if as_json:
@@ -73,30 +69,29 @@ def assign(
 
 
 @contextlib.contextmanager
-def workplace(db: Path | None, settings: Settings = REPLAY) -> Iterator[tuple[Coordinator, SQLiteStore]]:
-    """A coordinator on the database that was named, or on one for the length of the block, and its store."""
+def workplace(db: Database | None, settings: Settings = REPLAY) -> Iterator[Workplace]:
+    """A coordinator on the database that was named, or on one for the length of the block."""
     if db is not None:
-        prepare(db)
+        db.prepare()
         with standalone(db, settings) as wired:
             yield wired
     else:
         with tempfile.TemporaryDirectory(prefix="assignment-pipeline-") as folder:
-            path = Path(folder, "day.sqlite3")
-            prepare(path)
-            with standalone(path, settings, synchronous="OFF") as wired:
+            day = SQLiteFile(Path(folder, "day.sqlite3"))
+            day.prepare()
+            with standalone(day, settings, synchronous="OFF") as wired:
                 yield wired
 
 
-def put(store: SQLiteStore, service: Service, source: str) -> None:
+def put(store: OwnStore, host: OwnHost, service: Service, source: str) -> None:
     """
-    Have the store's host know the day, in one transaction. How bookings stand that it knows already is left alone.
+    Have the host know the day, in one transaction. How bookings stand that it knows already is left alone.
 
     Raises:
         BadInputError: A booking's id belongs to another restaurant there.
     """
-    host = StandaloneHost()
 
-    def write(connection: sqlite3.Connection) -> None:
+    def write(connection: Any) -> None:
         host.put_venue(connection, service.venue)
         for index, booking in enumerate(service.bookings):
             known = host.booking(connection, booking.id)
@@ -110,7 +105,7 @@ def put(store: SQLiteStore, service: Service, source: str) -> None:
     _close_tables(store, service)
 
 
-def _close_tables(store: SQLiteStore, service: Service) -> None:
+def _close_tables(store: OwnStore, service: Service) -> None:
     """Have those tables out of service that the file says are; what people have blocked is left alone."""
     wanted = {block.id for block in service.blocks}
     for block in store.blocked(service.venue.id, EVER):
@@ -120,7 +115,7 @@ def _close_tables(store: SQLiteStore, service: Service) -> None:
         store.block(block, ())
 
 
-def run(coordinator: Coordinator, store: SQLiteStore, service: Service) -> Day:
+def run(coordinator: Coordinator, store: OwnStore, service: Service) -> Day:
     """Assign a day that the store knows, with a progress bar, and look at it."""
     with progress(len(service.bookings)) as advance:
         assign_day(coordinator, store, service, tell=lambda _: advance())

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from assignment_pipeline.adapters.sqlite import SCHEMA_VERSION, STANDALONE_VERSION
-from assignment_pipeline.adapters.sqlite import check as check_schema
-from assignment_pipeline.adapters.sqlite import init as init_schema
-from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.databases import Database, database
+from assignment_pipeline.cli.failures import RefusedError
 from assignment_pipeline.cli.output import stdout
-from assignment_pipeline.cli.wiring import require_sqlite
 from assignment_pipeline.errors import SchemaMismatchError
 
 app = typer.Typer(help="Make and check the database's tables.", no_args_is_help=True)
 
-DbOption = Annotated[Path, typer.Option("--db", metavar="PATH", help="The SQLite database.")]
+DbOption = Annotated[
+    Database,
+    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="A SQLite file, or a PostgreSQL address."),
+]
 StandaloneOption = Annotated[
     bool,
     typer.Option(
@@ -34,26 +33,22 @@ def init(db: DbOption, standalone: StandaloneOption = True) -> None:
 
     The database may be the application's own, with --embedded.
     """
-    require_sqlite(db, may_be_missing=True)
-    try:
-        init_schema(db, standalone=standalone)
-    except SchemaMismatchError as error:
-        refuse(str(db), error.expected, error.found)
-    stdout().print(f"{db}: {_what(standalone=standalone)}.", soft_wrap=True)
+    db.init(standalone=standalone)
+    stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
 
 
 @app.command()
 def check(db: DbOption, standalone: StandaloneOption = True) -> None:
     """Say whether the tables are there and of this version: exits with 0 if so, 1 if not."""
-    require_sqlite(db)
     try:
-        check_schema(db, standalone=standalone)
+        db.check(standalone=standalone)
     except SchemaMismatchError as error:
         raise RefusedError(str(error)) from None
-    stdout().print(f"{db}: {_what(standalone=standalone)}.", soft_wrap=True)
+    stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
 
 
-def _what(*, standalone: bool) -> str:
+def _what(db: Database, *, standalone: bool) -> str:
+    pipeline, ours = db.versions
     if standalone:
-        return f"version {STANDALONE_VERSION} of the standalone schema"
-    return f"version {SCHEMA_VERSION} of the embedded schema"
+        return f"version {ours} of the standalone schema"
+    return f"version {pipeline} of the embedded schema"

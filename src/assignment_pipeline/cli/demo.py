@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,15 +15,13 @@ from assignment_pipeline.cli.evening import BOOKINGS, evening, upcoming_saturday
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.service_file import service_document
+from assignment_pipeline.cli.wiring import KeepingOption
 
 FIRST_YEAR, LAST_YEAR = 1973, 9997
 
 
 def demo(
-    db: Annotated[
-        Path | None,
-        typer.Option("--db", metavar="PATH", help="The SQLite database to keep it in; made if it is missing."),
-    ] = None,
+    db: KeepingOption = None,
     seed: Annotated[int, typer.Option("--seed", help="What the guests are made up from.")] = 1,
     bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="How many bookings.")] = BOOKINGS,
     date: Annotated[
@@ -49,8 +46,8 @@ def demo(
         print(json.dumps(service_document(service), indent=2))
         return
     started = time.monotonic()
-    with workplace(db) as (coordinator, store):
-        put(store, service, "demo")
+    with workplace(db) as (coordinator, store, host):
+        put(store, host, service, "demo")
         day = run(coordinator, store, service)
         took = dt.timedelta(seconds=time.monotonic() - started)
         report.show_day(stdout(), coordinator, day, took, timeline=True)

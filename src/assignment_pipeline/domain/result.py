@@ -44,6 +44,7 @@ class Reason(enum.StrEnum):
     """Why a call came out as it did."""
 
     PIPELINE_DISABLED = "pipeline_disabled"
+    SHADOW = "shadow"
     SHADOW_UNAVAILABLE = "shadow_unavailable"
     RUNTIME_DISABLED = "runtime_disabled"
 

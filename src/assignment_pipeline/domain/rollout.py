@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, aware, flag, optional_identifier, to_utc, whole
+from assignment_pipeline.domain.checks import aware, flag, optional_identifier, to_utc, whole
+from assignment_pipeline.errors import StaleRolloutError
+
+LONGEST_REASON = 1000
+
+
+def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of its own that every store gives back as it got it: lists for tuples, and nothing but JSON."""
+    try:
+        text = json.dumps({**value}, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"expected what JSON can say, got {value!r}: {error}"
+        raise ValueError(msg) from error
+    if "\\u0000" in text.replace("\\\\", ""):
+        msg = f"expected texts without a zero character, got {value!r}"
+        raise ValueError(msg)
+    copied: dict[str, Any] = json.loads(text, parse_float=_number)
+    return copied
+
+
+def _number(text: str) -> float:
+    """Whole ones as such: databases write them out, and 1e300 would come back as another number."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+def _optional_sentence(_: object, attribute: Any, value: Any) -> None:
+    if value is not None and (
+        not isinstance(value, str) or not value.strip() or len(value) > LONGEST_REASON or "\0" in value
+    ):
+        msg = f"{attribute.name}: expected a text of at most {LONGEST_REASON} characters, got {value!r}"
+        raise ValueError(msg)
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +57,7 @@ class RolloutRevision:
 
         actor: Who changed it; a person, or what watches the gates.
 
-        reason: Why, in a sentence.
+        reason: Why, in a sentence of at most 1,000 characters.
 
         forced: Whether it went past a gate that had not passed.
 
@@ -36,11 +68,25 @@ class RolloutRevision:
 
     generation: int = attrs.field(default=0, validator=whole(0, 2**53))
     phase: str | None = attrs.field(default=None, validator=optional_identifier)
-    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    settings: Mapping[str, Any] = attrs.field(factory=dict, converter=_as_json, hash=False)
     actor: str | None = attrs.field(default=None, validator=optional_identifier)
-    reason: str | None = None
+    reason: str | None = attrs.field(default=None, validator=_optional_sentence)
     forced: bool = attrs.field(default=False, validator=flag)
-    evidence: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    evidence: Mapping[str, Any] = attrs.field(factory=dict, converter=_as_json, hash=False)
     created_at: dt.datetime | None = attrs.field(
         default=None, converter=attrs.converters.optional(to_utc), validator=attrs.validators.optional(aware)
     )
+
+    def is_same_change(self, other: RolloutRevision) -> bool:
+        """Whether *other* is the same change, whenever it was written: a change that comes twice is made once."""
+        return attrs.evolve(self, created_at=None) == attrs.evolve(other, created_at=None)
+
+    def check_follows(self, current: RolloutRevision) -> None:
+        """
+        Make sure that this one can be put in force after *current*.
+
+        Raises:
+            StaleRolloutError: Another generation is in force than that before this one.
+        """
+        if self.generation != current.generation + 1:
+            raise StaleRolloutError(self.generation - 1, current.generation)

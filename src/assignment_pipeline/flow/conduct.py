@@ -39,6 +39,7 @@ from assignment_pipeline.flow.effects import (
 )
 from assignment_pipeline.flow.legacy import leave_to_legacy
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.shadow import shadowed
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused, Wanted
@@ -235,7 +236,7 @@ def conduct(
         flags = yield from ResolveFlags(target.restaurant_id)
         call.mode = flags.mode
         if flags.mode is not Mode.ACTIVE:
-            reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else Reason.SHADOW_UNAVAILABLE
+            reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
             return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
         if not in_turn:
             answered = yield from _wait_for_no_one(call, target, settings, flags)

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import (
@@ -300,6 +301,27 @@ class RunLegacy(Effect[LegacyResult]):
 
     def ask(self, port: Any) -> Any:
         return port(self.booking)
+
+
+@attrs.frozen(eq=False)
+class HasShadow(Effect[bool]):
+    """Whether there is a shadow to hand cases to."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.has_shadow()
+
+
+@attrs.frozen(eq=False)
+class HandOver(Effect[None]):
+    """Hand a case to the shadow. Never raises, never waits."""
+
+    port = Port.PROCESS
+    case: ShadowCase
+
+    def ask(self, port: Any) -> Any:
+        return port.hand_over(self.case)
 
 
 @attrs.frozen(eq=False)

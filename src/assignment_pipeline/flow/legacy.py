@@ -10,6 +10,7 @@ from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Ou
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
+from assignment_pipeline.flow.shadow import hand_over
 
 
 def leave_to_legacy(
@@ -37,10 +38,12 @@ def leave_to_legacy(
         answer: Any = yield from RunLegacy(booking)
     except Exception as raised:
         yield from _summarise(call, started, "error", raised)
+        yield from hand_over(call, booking, reason, raised, started)
         raise
     # Whatever it answers passes through; only a `LegacyResult` can be read.
     known = answer if isinstance(answer, LegacyResult) else None
     yield from _summarise(call, started, known.outcome if known else "unknown")
+    yield from hand_over(call, booking, reason, answer, started)
     tables = known.tables if known else ()
     return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables, error=error))
 

@@ -8,6 +8,7 @@ from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
 from assignment_pipeline.ports.rollout import RolloutStore
+from assignment_pipeline.ports.shadow import ShadowStore
 from assignment_pipeline.ports.store import (
     CLAIM,
     AssignmentContext,
@@ -44,6 +45,7 @@ __all__ = [
     "RecordQuery",
     "Refused",
     "RolloutStore",
+    "ShadowStore",
     "TableBlock",
     "Wanted",
     "waits",

@@ -26,7 +26,8 @@ class RolloutStore(Protocol):
         """
         Put *revision* in force, and tell *events* of it in the same transaction.
 
-        Once it has returned, no commit lands that was planned under a generation before it.
+        Once it has returned, no commit lands that was planned under a generation before it. A change that is in force
+        already, because the answer to it was lost, is not made again: then it only sees to that.
 
         Args:
             revision: Its generation is one more than that in force; `created_at` is set by the store.
@@ -38,7 +39,8 @@ class RolloutStore(Protocol):
 
         Raises:
             StaleRolloutError: Another generation is in force: somebody else was faster.
-            CommitUnknownError: The answer was lost; `rollout` tells whether it landed.
+            CommitUnknownError: The answer was lost, or it is in force and a commit that was in flight has not ended;
+                `rollout` tells, and the same may be asked again.
         """
         ...
 

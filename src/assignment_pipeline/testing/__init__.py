@@ -9,6 +9,8 @@ from assignment_pipeline.testing.contracts import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    RolloutStoreContract,
+    ShadowStoreContract,
     StoreHarness,
 )
 
@@ -17,5 +19,7 @@ __all__ = [
     "EventSinkContract",
     "FakeClock",
     "LockManagerContract",
+    "RolloutStoreContract",
+    "ShadowStoreContract",
     "StoreHarness",
 ]

@@ -17,6 +17,7 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, ini
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, Attempt
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Clock, Occupied, OnCommit
@@ -46,7 +47,7 @@ class MemoryHarness(StoreHarness):
 
     def bump_generation(self) -> None:
         """See `StoreHarness.bump_generation`."""
-        self.store.generation += 1
+        self.store.revise(RolloutRevision(generation=self.store.generation + 1))
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
         """See `StoreHarness.occupy`."""
@@ -125,8 +126,7 @@ class SQLiteHarness(StoreHarness):
 
     def bump_generation(self) -> None:
         """See `StoreHarness.bump_generation`."""
-        statement = "UPDATE assignment_rollout SET generation = generation + 1"
-        self.store.write(lambda connection: connection.execute(statement).rowcount)
+        self.store.revise(RolloutRevision(generation=self.store.rollout().generation + 1))
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
         """See `StoreHarness.occupy`."""

@@ -50,12 +50,17 @@ _TABLES = (
     "observability_events",
     "table_blocks",
     "assignment_leases",
+    "assignment_rollout_history",
+    "assignment_shadow_bundles",
+    "assignment_shadow_cases",
     "restaurants",
     "table_inventory",
     "table_adjacencies",
     "table_combinations",
     "bookings",
 )
+
+_NO_ROLLOUT = "UPDATE {}.assignment_rollout SET generation = 0, phase = NULL, settings = '{{}}', updated_at = NULL"
 
 
 # -- Servers ------------------------------------------------------------------------------------------------------
@@ -198,7 +203,7 @@ class PostgresHarness(StoreHarness):
         self.on_commit = None
         schema = sql.Identifier(self.schema)
         statements = [sql.SQL("DELETE FROM {}.{}").format(schema, sql.Identifier(table)) for table in _TABLES]
-        statements.append(sql.SQL("UPDATE {}.assignment_rollout SET generation = 0").format(schema))
+        statements.append(sql.SQL(_NO_ROLLOUT).format(schema))
         self.connection.execute(sql.SQL("; ").join(statements))
 
     def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.rollout import Revisions
+from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -23,6 +25,7 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -41,9 +44,9 @@ from assignment_pipeline.ports import (
 )
 
 
-class MemoryStore:
+class MemoryStore(Revisions, MemoryShadow):
     """
-    An `AssignmentStore` and `EventSink` in memory.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
     Args:
         host: The host's side.
@@ -53,18 +56,16 @@ class MemoryStore:
         on_commit: Called inside each commit, with None for the connection.
 
     Attributes:
-        generation: The rollout's generation, to be set at will.
-
         blocks: What is blocked, by restaurant.
     """
 
     inline = True
 
     def __init__(self, host: Host, *, clock: Clock | None = None, on_commit: OnCommit | None = None) -> None:
+        super().__init__()
         self.host = host
         self.clock = clock or SystemClock()
         self.on_commit = on_commit
-        self.generation = 0
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
@@ -72,8 +73,13 @@ class MemoryStore:
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
+        self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+
+    def apart(self) -> MemoryStore:
+        """The same store for the shadow: nobody waits for a connection here."""
+        return self
 
     # -- Reading --------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,24 @@ except ModuleNotFoundError as error:
 from assignment_pipeline.adapters.postgres.aio import AsyncPostgresStore
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
-from assignment_pipeline.adapters.postgres.schema import SCHEMA_VERSION, STANDALONE_VERSION, check, init
+from assignment_pipeline.adapters.postgres.schema import (
+    PIPELINE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    STANDALONE,
+    STANDALONE_VERSION,
+    check,
+    init,
+    place,
+    versions,
+)
 from assignment_pipeline.adapters.postgres.store import PostgresStore
 
 __all__ = [
+    "PIPELINE",
+    "SCHEMA",
     "SCHEMA_VERSION",
+    "STANDALONE",
     "STANDALONE_VERSION",
     "AsyncPostgresLockManager",
     "AsyncPostgresStore",
@@ -29,4 +42,6 @@ __all__ = [
     "StandaloneHost",
     "check",
     "init",
+    "place",
+    "versions",
 ]

@@ -11,8 +11,9 @@ import psycopg
 
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
+from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store import StoreWork, calling
-from assignment_pipeline.adapters.postgres.work import in_transaction
+from assignment_pipeline.adapters.postgres.work import Work, in_transaction
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -29,7 +30,7 @@ from assignment_pipeline.ports import (
 T = TypeVar("T")
 
 
-class AsyncPostgresStore:
+class AsyncPostgresStore(Shadows):
     """
     `PostgresStore`, for asyncio: the same promises, and the same arguments.
 
@@ -51,6 +52,14 @@ class AsyncPostgresStore:
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
         # Sinks are fed from a thread, which has no business with the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+
+    def apart(self) -> AsyncPostgresStore:
+        """The same store over connections of its own, for the shadow. To be closed by itself."""
+        return AsyncPostgresStore(self._pool.conninfo, **self._options, pool_size=1)
+
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        return self._telling.run(begin)
 
     async def __aenter__(self) -> Self:
         return self

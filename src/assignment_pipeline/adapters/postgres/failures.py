@@ -39,11 +39,23 @@ class AgainError(Exception):
 
 
 def place_of(conninfo: str) -> str:
-    """The database that *conninfo* names, without a password, for people to read."""
-    facts = conninfos.conninfo_to_dict(conninfo)
-    host = facts.get("host") or facts.get("hostaddr") or "localhost"
-    port = f":{facts['port']}" if facts.get("port") else ""
-    return f"postgresql://{host}{port}/{facts.get('dbname') or ''}"
+    """
+    The database that *conninfo* names, without a password, for people to read.
+
+    Raises:
+        ValueError: It cannot be read; or not as it was meant, so that a part of a password would be shown.
+    """
+    try:
+        facts = conninfos.conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        msg = "postgresql://user@host:port/database, or words such as host=... dbname=..."
+        raise ValueError(msg) from None
+    host = str(facts.get("host") or facts.get("hostaddr") or "localhost")
+    port, name = str(facts.get("port") or ""), str(facts.get("dbname") or "")
+    if "@" in host + name or not set(port) <= set("0123456789,"):
+        msg = "special characters in a password as %40 and the like"
+        raise ValueError(msg)
+    return f"postgresql://{host}{f':{port}' if port else ''}/{name}"
 
 
 def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool) -> Exception:

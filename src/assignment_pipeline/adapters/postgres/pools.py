@@ -50,7 +50,7 @@ class _Pool(processes.Watched):
     def __init__(
         self, conninfo: str, check: Check | None = None, *, size: int = SIZE, patience: dt.timedelta = PATIENCE
     ) -> None:
-        self._conninfo = conninfo
+        self.conninfo = conninfo
         self._check = check
         self._checked = check is None
         self._size = size
@@ -151,7 +151,7 @@ class Pool(_Pool):
         with self._lock:
             self._refuse_closed()
             if self._pool is None:
-                pool = psycopg_pool.ConnectionPool(self._conninfo, kwargs=_OPTIONS, **self._sizes)
+                pool = psycopg_pool.ConnectionPool(self.conninfo, kwargs=_OPTIONS, **self._sizes)
                 pool.open()
                 self._pool = pool
             return self._pool
@@ -215,7 +215,7 @@ class AsyncPool(_Pool):
         loop = asyncio.get_running_loop()
         if self._pool is None or self._loop is not loop:
             self._loop = loop
-            self._pool = psycopg_pool.AsyncConnectionPool(self._conninfo, kwargs=_OPTIONS, **self._sizes)
+            self._pool = psycopg_pool.AsyncConnectionPool(self.conninfo, kwargs=_OPTIONS, **self._sizes)
         await self._pool.open()  # At once, if it is open.
         return self._pool
 

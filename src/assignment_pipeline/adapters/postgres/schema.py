@@ -21,7 +21,11 @@ SCHEMA = "assignment_pipeline"
 """The schema that everything is in unless told otherwise, and its name in our own SQL."""
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),),
+    PIPELINE: (
+        ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
+        ("pipeline_rollout",),
+        ("pipeline_shadow",),
+    ),
     STANDALONE: (("standalone_1",),),
 }
 """The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
@@ -75,7 +79,7 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
             was made by a newer version of this library.
         StoreUnavailableError: The database cannot be reached or written.
     """
-    _once(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place_of(conninfo))))
+    _once(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
 
 
 def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> None:
@@ -86,7 +90,34 @@ def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> N
         SchemaMismatchError: They are not.
         StoreUnavailableError: The database cannot be reached.
     """
-    _once(conninfo, checked(_parts(standalone=standalone), schema, place_of(conninfo)))
+    _once(conninfo, checked(_parts(standalone=standalone), schema, place(conninfo, schema)))
+
+
+def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
+    """
+    The versions of the parts that are there, `PIPELINE` and `STANDALONE`. Changes nothing.
+
+    Raises:
+        StoreUnavailableError: The database cannot be reached.
+    """
+    found: dict[str, int] = {}
+
+    def find() -> Work[None]:
+        found.update((yield from _versions(schema)))
+
+    _once(conninfo, find())
+    return found
+
+
+def place(conninfo: str, schema: str) -> str:
+    """
+    What people call that schema there, without a password.
+
+    Raises:
+        ValueError: See `place_of`.
+    """
+    found = place_of(conninfo)
+    return found if schema == SCHEMA else f"{found}?schema={schema}"
 
 
 @functools.cache
@@ -105,15 +136,19 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     Raises:
         SchemaMismatchError: They are not.
     """
-    try:
-        found = dict((yield Statement(named(FIND_VERSIONS, schema))))
-    except SchemaMismatchError:
-        found = {}
+    found = yield from _versions(schema)
     for part in parts:
         wanted = len(MIGRATIONS[part])
         if found.get(part) != wanted:
             got = f"version {found[part]}" if part in found else "none"
             raise SchemaMismatchError(where, f"version {wanted} of the {part} schema", got)
+
+
+def _versions(schema: str) -> Work[dict[str, int]]:
+    try:
+        return dict((yield Statement(named(FIND_VERSIONS, schema))))
+    except SchemaMismatchError:
+        return {}
 
 
 def _parts(*, standalone: bool) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
+from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
 from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
 from assignment_pipeline.domain.blocks import TableBlock
@@ -78,9 +80,9 @@ class StoreWork:
         return work if self.reads.standalone else in_transaction(work)
 
 
-class PostgresStore:
+class PostgresStore(Revisions, Shadows):
     """
-    An `AssignmentStore` and `EventSink` in PostgreSQL, for any number of threads, processes and machines.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
 
     With a `StandaloneHost` and no ``on_commit``, a load is one statement, and so is a commit: one round trip each, and
     one flush. Where the host has rows of its own, or code to run in a commit, that runs on the same connection, inside
@@ -118,7 +120,16 @@ class PostgresStore:
         patience: dt.timedelta = PATIENCE,
     ) -> None:
         self._work = StoreWork(host, clock, on_commit, schema)
+        self._reads = self._work.reads
         self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+
+    def apart(self) -> PostgresStore:
+        """The same store over one connection of its own, for the shadow. To be closed by itself."""
+        return PostgresStore(self._pool.conninfo, **self._options, pool_size=1)
+
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        return self._pool.run(begin)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from assignment_pipeline.adapters.sqlite import shadow
 from assignment_pipeline.adapters.sqlite.opening import connect, cursor_of, ensure_wal, locate, translated
 from assignment_pipeline.errors import SchemaMismatchError
 
@@ -166,6 +167,13 @@ _PIPELINE_1 = (
     """,
 )
 
+_PIPELINE_ROLLOUT = (
+    "ALTER TABLE assignment_rollout ADD COLUMN phase TEXT",
+    "ALTER TABLE assignment_rollout_history ADD COLUMN phase TEXT",
+    # Whether it went past a gate that had not passed.
+    "ALTER TABLE assignment_rollout_history ADD COLUMN forced INTEGER NOT NULL DEFAULT 0",
+)
+
 _STANDALONE_1 = (
     """
     CREATE TABLE restaurants (
@@ -241,7 +249,7 @@ _STANDALONE_2 = (
 )
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (_PIPELINE_1,),
+    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION),
     STANDALONE: (_STANDALONE_1, _STANDALONE_2),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""

@@ -16,7 +16,9 @@ from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
 from assignment_pipeline.adapters.sqlite.opening import locate, translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
+from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
+from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.clock import SystemClock
@@ -41,9 +43,9 @@ BACKLOG = 10_000
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteStore(ReadingStore):
+class SQLiteStore(Revisions, ReadingStore, Shadows):
     """
-    An `AssignmentStore` and `EventSink` in a SQLite file, for any number of threads and processes on one machine.
+    An `AssignmentStore`, `RolloutStore` and `EventSink` in a SQLite file, for any number of processes on one machine.
 
     Reads run beside each other and beside writes, each in one snapshot. All writes of a process go through
     one thread, which commits what is waiting together; between processes they take turns. It
@@ -113,6 +115,10 @@ class SQLiteStore(ReadingStore):
         """Write the events that are waiting, and close the file. Calls that come later raise."""
         self._writer.close()
         self._connections.close()
+
+    def apart(self) -> SQLiteStore:
+        """The same store for the shadow: connections are opened as they are needed, so that nobody waits for one."""
+        return self
 
     # -- Reading --------------------------------------------------------------------------------------------------
 

@@ -11,13 +11,34 @@ except ModuleNotFoundError:
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
-        for part in ("blocks", "guards", "harness", "locks", "reads", "records", "sinks", "sweep", "threads")
+        for part in (
+            "blocks",
+            "guards",
+            "harness",
+            "locks",
+            "reads",
+            "records",
+            "rollout",
+            "shadow",
+            "sinks",
+            "sweep",
+            "threads",
+        )
     )
 )
 
 from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402 - behind the rewriting
 from assignment_pipeline.testing.contracts.locks import LockManagerContract  # noqa: E402
+from assignment_pipeline.testing.contracts.rollout import RolloutStoreContract  # noqa: E402
+from assignment_pipeline.testing.contracts.shadow import ShadowStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.sinks import EventSinkContract  # noqa: E402
 from assignment_pipeline.testing.contracts.store import AssignmentStoreContract  # noqa: E402
 
-__all__ = ["AssignmentStoreContract", "EventSinkContract", "LockManagerContract", "StoreHarness"]
+__all__ = [
+    "AssignmentStoreContract",
+    "EventSinkContract",
+    "LockManagerContract",
+    "RolloutStoreContract",
+    "ShadowStoreContract",
+    "StoreHarness",
+]

@@ -1,0 +1,119 @@
+"""The rollout's revisions: what the store reads and writes of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+
+from assignment_pipeline.adapters.postgres.codec import document, event_facts, optional_moment_of
+from assignment_pipeline.adapters.postgres.pools import Pool
+from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.work import Work
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
+
+IN_FORCE = "SELECT row_to_json(r)::text FROM assignment_pipeline.rollout_in_force r"
+
+NEWEST = """
+SELECT json_agg(revisions)::text FROM (
+    SELECT * FROM assignment_pipeline.assignment_rollout_history ORDER BY generation DESC LIMIT %s
+) AS revisions
+"""
+
+REVISE = "SELECT assignment_pipeline.revise(%s)"
+
+AWAIT_COMMITS = "SELECT assignment_pipeline.await_commits()"
+
+PATIENCE = 10.0
+"""Seconds for which commits that were in flight are waited for."""
+
+_PAUSE = (0.01, 0.05)  # Seconds in which other commits get through, between two times of waiting.
+_LOCK_TIMEOUT = "55P03"
+
+
+class Revisions:
+    """The part of the store that is a `RolloutStore`."""
+
+    _pool: Pool
+    _reads: Reads
+
+    def rollout(self) -> RolloutRevision:
+        """See `RolloutStore.rollout`."""
+        return self._pool.run(lambda: _in_force(self._reads))
+
+    def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
+        """
+        See `RolloutStore.revise`: in force at once for every commit that begins, whatever is still in flight.
+
+        What is in flight is then waited for, for 10 s at most, without keeping other commits waiting for long.
+        """
+        written = self._pool.run(lambda: _revise(self._reads, revision, events))
+        self._await_commits()
+        return written
+
+    def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
+        """See `RolloutStore.revisions`."""
+        return self._pool.run(lambda: _newest(self._reads, limit))
+
+    def _await_commits(self) -> None:
+        give_up_at = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._pool.run(lambda: _await_commits(self._reads))
+            except StoreUnavailableError as error:
+                if not _is_timeout(error) or time.monotonic() > give_up_at:
+                    msg = f"the change is in force, but commits that were in flight may not have ended: {error.detail}"
+                    raise CommitUnknownError(msg) from error
+            else:
+                return
+            time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - not a secret
+
+
+def _is_timeout(error: StoreUnavailableError) -> bool:
+    return isinstance(error.__cause__, psycopg.Error) and error.__cause__.sqlstate == _LOCK_TIMEOUT
+
+
+def _in_force(reads: Reads) -> Work[RolloutRevision]:
+    [(answer,)] = yield reads.ask(IN_FORCE)
+    return _revision(json.loads(answer))
+
+
+def _newest(reads: Reads, limit: int) -> Work[tuple[RolloutRevision, ...]]:
+    [(answer,)] = yield reads.ask(NEWEST, max(limit, 0))
+    return tuple(map(_revision, json.loads(answer or "[]")))
+
+
+def _revise(reads: Reads, revision: RolloutRevision, events: Sequence[Event]) -> Work[RolloutRevision]:
+    facts = {
+        "revision": {
+            "generation": revision.generation,
+            "phase": revision.phase,
+            "settings": revision.settings,
+            "actor": revision.actor,
+            "reason": revision.reason,
+            "forced": revision.forced,
+            "evidence": revision.evidence,
+        },
+        "events": [event_facts(event) for event in events],
+        "now": reads.now(),
+    }
+    [(answer,)] = yield reads.ask(REVISE, document(facts), commits=True)
+    found = _revision(json.loads(answer))
+    if not revision.is_same_change(found) or found.created_at is None:
+        raise StaleRolloutError(revision.generation - 1, found.generation)
+    return found
+
+
+def _await_commits(reads: Reads) -> Work[None]:
+    yield reads.ask(AWAIT_COMMITS)
+
+
+def _revision(facts: Mapping[str, Any]) -> RolloutRevision:
+    known = {key: value for key, value in facts.items() if key != "created_at"}
+    return RolloutRevision(**known, created_at=optional_moment_of(facts["created_at"]))

@@ -1,0 +1,47 @@
+-- The rollout's revisions.
+
+ALTER TABLE assignment_pipeline.assignment_rollout ADD COLUMN phase text;
+
+ALTER TABLE assignment_pipeline.assignment_rollout_history
+    ADD COLUMN phase text,
+    ADD COLUMN forced boolean NOT NULL DEFAULT false;  -- whether it went past a gate that had not passed
+
+-- The row in force is what commits compare; who made it so, and why, stands in the history.
+CREATE VIEW assignment_pipeline.rollout_in_force AS
+SELECT
+    r.generation, r.phase, r.settings, h.actor, h.reason, coalesce(h.forced, false) AS forced,
+    coalesce(h.evidence, '{}') AS evidence, r.updated_at AS created_at
+FROM assignment_pipeline.assignment_rollout r
+LEFT JOIN assignment_pipeline.assignment_rollout_history h ON h.generation = r.generation
+WHERE r.id = 1;
+
+-- Put a revision in force where the one before it is; the answer is what is in force then.
+-- Commits that begin from now on find it. Those that began before hold the lock that `await_commits` waits for.
+CREATE FUNCTION assignment_pipeline.revise(doc jsonb) RETURNS text
+LANGUAGE plpgsql SET lock_timeout = '10s' AS $$
+DECLARE
+    moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
+    one record;
+BEGIN
+    SELECT * INTO one FROM jsonb_populate_record(NULL::assignment_pipeline.assignment_rollout_history, doc->'revision');
+    UPDATE assignment_pipeline.assignment_rollout
+    SET generation = one.generation, phase = one.phase, settings = one.settings, updated_at = moment
+    WHERE id = 1 AND generation = one.generation - 1;
+    IF FOUND THEN
+        INSERT INTO assignment_pipeline.assignment_rollout_history
+            (generation, phase, settings, actor, reason, forced, evidence, created_at)
+        VALUES (one.generation, one.phase, one.settings, one.actor, one.reason, one.forced, one.evidence, moment);
+        PERFORM assignment_pipeline.tell(doc->'events');
+    END IF;
+    RETURN (SELECT row_to_json(r) FROM assignment_pipeline.rollout_in_force r);
+END
+$$;
+
+-- Wait until every commit that is in flight has ended: it shares the lock that this takes. Not for long, since
+-- commits that begin now wait behind whoever waits here.
+CREATE FUNCTION assignment_pipeline.await_commits() RETURNS void
+LANGUAGE plpgsql SET lock_timeout = '250ms' AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1634956137, 1885958245);
+END
+$$;

@@ -1,0 +1,192 @@
+"""What shadow runs leave: bundles, and cases that wait for a worker."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from assignment_pipeline.adapters.sqlite.codec import moment_of, text_of
+from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+
+if TYPE_CHECKING:
+    from assignment_pipeline.adapters.sqlite.reads import Reads
+
+T = TypeVar("T")
+
+MIGRATION = (
+    """
+    CREATE TABLE assignment_shadow_bundles (
+        id TEXT PRIMARY KEY NOT NULL,
+        captured_at TEXT NOT NULL,
+        restaurant_id TEXT NOT NULL,
+        booking_id TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        kind TEXT,
+        cost_difference REAL,
+        document TEXT NOT NULL  -- JSON
+    )
+    """,
+    "CREATE INDEX assignment_shadow_bundles_captured ON assignment_shadow_bundles (captured_at DESC, id)",
+    """
+    CREATE TABLE assignment_shadow_cases (
+        id TEXT PRIMARY KEY NOT NULL,
+        captured_at TEXT NOT NULL,
+        restaurant_id TEXT NOT NULL,
+        booking_id TEXT NOT NULL,
+        document TEXT NOT NULL,  -- JSON
+        deliveries INTEGER NOT NULL DEFAULT 0,
+        claimed_until TEXT  -- none until a worker has taken it
+    )
+    """,
+    "CREATE INDEX assignment_shadow_cases_captured ON assignment_shadow_cases (captured_at, id)",
+)
+
+KEEP = "INSERT OR REPLACE INTO assignment_shadow_bundles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+FORGET_OLD = "DELETE FROM assignment_shadow_bundles WHERE captured_at < ?"
+
+# By the index, whose last rows are the first to go.
+FORGET_MANY = """
+DELETE FROM assignment_shadow_bundles
+WHERE id IN (SELECT id FROM assignment_shadow_bundles ORDER BY captured_at DESC, id LIMIT -1 OFFSET ?)
+"""
+
+LATEST = """
+SELECT id, captured_at, restaurant_id, booking_id, verdict, kind, cost_difference, '{}'
+FROM assignment_shadow_bundles
+WHERE (:restaurant IS NULL OR restaurant_id = :restaurant) AND (:verdict IS NULL OR verdict = :verdict)
+ORDER BY captured_at DESC, id LIMIT :limit
+"""
+
+FIND = "SELECT * FROM assignment_shadow_bundles WHERE id = ?"
+
+WAITING = "SELECT count(*) FROM assignment_shadow_cases"
+
+KNOWN = "SELECT id FROM assignment_shadow_cases WHERE id IN (SELECT value FROM json_each(?))"
+
+PUT = """
+INSERT INTO assignment_shadow_cases (id, captured_at, restaurant_id, booking_id, document) VALUES (?, ?, ?, ?, ?)
+"""
+
+CLAIM = """
+UPDATE assignment_shadow_cases SET deliveries = deliveries + 1, claimed_until = :until
+WHERE id IN (
+    SELECT id FROM assignment_shadow_cases WHERE claimed_until IS NULL OR claimed_until <= :now
+    ORDER BY captured_at, id LIMIT :limit
+)
+RETURNING id, captured_at, restaurant_id, booking_id, document, deliveries
+"""
+
+DROP = "DELETE FROM assignment_shadow_cases WHERE id IN (SELECT value FROM json_each(?))"
+
+ANSWERED = """
+SELECT DISTINCT booking_id FROM observability_events
+WHERE created_at >= ? AND source = 'auto_assign' AND event_type = 'auto_assign.summary'
+    AND restaurant_id = ? AND booking_id IS NOT NULL
+"""
+
+
+class Shadows:
+    """The part of the embedded store that is a `ShadowStore`."""
+
+    if TYPE_CHECKING:
+        _reads: Reads
+
+    @abstractmethod
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
+
+    @abstractmethod
+    def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
+
+    def keep_bundle(self, bundle: ShadowBundle, *, most: int, since: dt.datetime) -> None:
+        """See `ShadowStore.keep_bundle`."""
+        facts = (bundle.id, text_of(bundle.captured_at), bundle.restaurant_id, bundle.booking_id, bundle.verdict.value)
+        row = (*facts, bundle.kind, bundle.cost_difference, json.dumps(bundle.document))
+
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute(KEEP, row)
+            connection.execute(FORGET_OLD, (text_of(since),))
+            connection.execute(FORGET_MANY, (max(most, 0),))
+
+        self._ask(keep)
+
+    def bundles(
+        self, *, restaurant_id: str | None = None, verdict: Verdict | None = None, limit: int = 100
+    ) -> tuple[ShadowBundle, ...]:
+        """See `ShadowStore.bundles`."""
+        wanted = {"restaurant": restaurant_id, "verdict": verdict and Verdict(verdict).value, "limit": max(limit, 0)}
+        rows = self._read(lambda connection: cursor_of(connection).execute(LATEST, wanted).fetchall())
+        return tuple(map(_bundle, rows))
+
+    def bundle(self, bundle_id: str) -> ShadowBundle | None:
+        """See `ShadowStore.bundle`."""
+        row = self._read(lambda connection: cursor_of(connection).execute(FIND, (bundle_id,)).fetchone())
+        return _bundle(row) if row else None
+
+    def put_cases(self, cases: Sequence[StoredCase], *, most: int) -> int:
+        """See `ShadowStore.put_cases`."""
+        given = {case.id: case for case in cases}
+
+        def put(connection: sqlite3.Connection) -> int:
+            rows = cursor_of(connection)
+            known = {row[0] for row in rows.execute(KNOWN, (json.dumps([*given]),))}
+            new = [case for key, case in given.items() if key not in known]
+            room = max(most - int(rows.execute(WAITING).fetchone()[0]), 0)
+            rows.executemany(PUT, map(_case_row, new[:room]))
+            return len(new[room:])
+
+        return self._ask(put)
+
+    def claim_cases(self, limit: int, *, for_: dt.timedelta) -> tuple[StoredCase, ...]:
+        """See `ShadowStore.claim_cases`."""
+
+        def claim(connection: sqlite3.Connection) -> list[Any]:
+            now = self._reads.clock.now()
+            wanted = {"now": text_of(now), "until": text_of(now + for_), "limit": max(limit, 0)}
+            return cursor_of(connection).execute(CLAIM, wanted).fetchall()
+
+        return tuple(sorted(map(_case, self._ask(claim)), key=lambda case: (case.captured_at, case.id)))
+
+    def drop_cases(self, case_ids: Sequence[str]) -> None:
+        """See `ShadowStore.drop_cases`."""
+        if case_ids:
+            self._ask(lambda connection: connection.execute(DROP, (json.dumps([*case_ids]),)).rowcount)
+
+    def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:
+        """See `ShadowStore.answered_since`."""
+        wanted = (text_of(since), restaurant_id)
+        rows = self._read(lambda connection: cursor_of(connection).execute(ANSWERED, wanted).fetchall())
+        return frozenset(row[0] for row in rows)
+
+
+def _bundle(row: Sequence[Any]) -> ShadowBundle:
+    return ShadowBundle(
+        id=row[0],
+        captured_at=moment_of(row[1]),
+        restaurant_id=row[2],
+        booking_id=row[3],
+        verdict=row[4],
+        kind=row[5],
+        cost_difference=row[6],
+        document=json.loads(row[7]),
+    )
+
+
+def _case_row(case: StoredCase) -> tuple[Any, ...]:
+    return (case.id, text_of(case.captured_at), case.restaurant_id, case.booking_id, json.dumps(case.document))
+
+
+def _case(row: Sequence[Any]) -> StoredCase:
+    return StoredCase(
+        id=row[0],
+        captured_at=moment_of(row[1]),
+        restaurant_id=row[2],
+        booking_id=row[3],
+        document=json.loads(row[4]),
+        deliveries=row[5],
+    )

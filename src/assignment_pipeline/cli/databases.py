@@ -1,0 +1,308 @@
+"""The databases that ``--db`` names: a SQLite file, or one in PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.errors import SchemaMismatchError
+from assignment_pipeline.ports import AssignmentStore
+
+READING_PATIENCE_MS = 10_000
+
+_POSTGRES_URL = re.compile(r"postgres(ql)?://", re.IGNORECASE)
+_POSTGRES_WORDS = re.compile(r"\s*(dbname|host|hostaddr|password|port|service|user)\s*=")
+_EXPECTED = "the path of a SQLite file, or a PostgreSQL address, postgresql://..."
+
+
+class OwnStore(AssignmentStore, Protocol):
+    """A store whose host keeps its bookings in the same database."""
+
+    def write(self, work: Callable[[Any], Any]) -> Any:
+        """Run *work* in a transaction of its own."""
+        ...
+
+
+class OwnHost(Protocol):
+    """That host."""
+
+    def booking(self, connection: Any, booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        ...
+
+    def put_booking(self, connection: Any, booking: Booking) -> None:
+        """Have a booking, or change it."""
+        ...
+
+    def put_venue(self, connection: Any, venue: Venue) -> None:
+        """Have a restaurant, or change it."""
+        ...
+
+
+class Database(Protocol):
+    """A database; its text is what people call it, and has no password."""
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """The versions that this library works with: of the pipeline's tables, and of a standalone host's."""
+        ...
+
+    def init(self, *, standalone: bool) -> None:
+        """
+        Make the tables, or bring them up to date.
+
+        Raises:
+            BadInputError: There is something else in their place.
+        """
+        ...
+
+    def check(self, *, standalone: bool) -> None:
+        """
+        Make sure that the tables are there and of this version.
+
+        Raises:
+            SchemaMismatchError: They are not.
+            BadInputError: There is no such database.
+        """
+        ...
+
+    def prepare(self) -> None:
+        """
+        Have a database of our own: make it if there is none, and bring it up to date.
+
+        Raises:
+            BadInputError: There is something else in its place.
+        """
+        ...
+
+    def host(self) -> OwnHost:
+        """The host that keeps its bookings there."""
+        ...
+
+    def open(self, *, synchronous: str = "FULL") -> AbstractContextManager[OwnStore]:
+        """The store on it; *synchronous* is for a SQLite file that goes soon."""
+        ...
+
+
+def database(given: str) -> Database:
+    """
+    The database that ``--db`` names. Nothing is opened.
+
+    Raises:
+        BadInputError: It is neither of the two kinds.
+        MissingExtraError: It is in PostgreSQL, and the driver is not installed.
+    """
+    if _POSTGRES_URL.match(given) or _POSTGRES_WORDS.match(given):
+        return PostgresDatabase.of(given)
+    scheme, colon, rest = given.partition(":")
+    if colon and (scheme in {"", "file"} or rest.startswith("/")):
+        refuse("--db", _EXPECTED, f"an address, {scheme}:...")  # It may hold a password.
+    return SQLiteFile(Path(given))
+
+
+def _refused(name: object, error: SchemaMismatchError) -> None:
+    refuse(str(name), error.expected, error.found)
+
+
+# -- SQLite -------------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class SQLiteFile:
+    """
+    A SQLite file.
+
+    Attributes:
+        path: Where it is, or is to be.
+    """
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """See `Database.versions`."""
+        return sqlite.SCHEMA_VERSION, sqlite.STANDALONE_VERSION
+
+    def init(self, *, standalone: bool) -> None:
+        """See `Database.init`."""
+        require_sqlite(self.path, may_be_missing=True)
+        try:
+            sqlite.init(self.path, standalone=standalone)
+        except SchemaMismatchError as error:
+            _refused(self, error)
+
+    def check(self, *, standalone: bool) -> None:
+        """See `Database.check`."""
+        require_sqlite(self.path)
+        sqlite.check(self.path, standalone=standalone)
+
+    def prepare(self) -> None:
+        """See `Database.prepare`."""
+        tables = require_sqlite(self.path, may_be_missing=True)
+        if tables and not {"assignment_schema", "restaurants"} <= tables:
+            refuse(str(self), "a database of this command, or no file yet", "a database that is not ours")
+        self.init(standalone=True)
+
+    def host(self) -> OwnHost:
+        """See `Database.host`."""
+        return sqlite.StandaloneHost()
+
+    def open(self, *, synchronous: str = "FULL") -> AbstractContextManager[OwnStore]:
+        """See `Database.open`."""
+        return sqlite.SQLiteStore(self.path, host=sqlite.StandaloneHost(), synchronous=synchronous)
+
+
+def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
+    """
+    Make sure that a path is that of a SQLite database, without changing anything.
+
+    Returns:
+        The names of its tables.
+
+    Raises:
+        BadInputError: It is not.
+    """
+    try:
+        there = db.exists()
+    except OSError as error:
+        refuse(str(db), "a SQLite database", f"one that cannot be reached ({error.strerror})")
+    if not there:
+        folder = db.absolute().parent
+        if may_be_missing and folder.is_dir():
+            if not os.access(folder, os.W_OK):
+                refuse(str(db), "a folder that can be written to", "one that cannot")
+            return frozenset()
+        got = "nothing there" if db.absolute().parent.is_dir() else f"no folder {db.absolute().parent}"
+        refuse(str(db), "a SQLite database", got)
+    if not db.is_file():
+        refuse(str(db), "a SQLite database", "a directory" if db.is_dir() else "no regular file")
+    # Before it is opened, which leaves files beside it. The bits, because the superuser may write regardless.
+    if not db.stat().st_mode & 0o222 or not os.access(db, os.W_OK) or not os.access(db.absolute().parent, os.W_OK):
+        refuse(str(db), "a SQLite database that can be written to, in a folder that can", "a read-only one")
+    try:
+        # For writing: what a process that was killed left half done is undone by whoever opens the file next.
+        with contextlib.closing(sqlite3.connect(f"{db.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {READING_PATIENCE_MS}")
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.OperationalError as error:
+        refuse(str(db), "a SQLite database", f"one that cannot be read ({error})")
+    except sqlite3.DatabaseError as error:
+        refuse(str(db), "a SQLite database", f"another kind of file ({error})")
+    return frozenset(name for (name,) in rows)
+
+
+# -- PostgreSQL ---------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class PostgresDatabase:
+    """
+    A schema in PostgreSQL.
+
+    Attributes:
+        conninfo: The database, as libpq takes it.
+
+        place: The same for people, without a password.
+
+        schema: The schema that everything is in.
+    """
+
+    conninfo: str = attrs.field(repr=False)
+    place: str
+    schema: str
+
+    @classmethod
+    def of(cls, given: str) -> PostgresDatabase:
+        """
+        The database that *given* names, in libpq's words, and with ``?schema=`` in an address.
+
+        Raises:
+            BadInputError: It names none.
+            MissingExtraError: The driver is not installed.
+        """
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - it is an extra
+
+        conninfo, named = _without_schema(given)
+        schema = named or postgres.SCHEMA
+        try:
+            place = postgres.place(conninfo, schema)
+        except ValueError as error:
+            refuse("--db", str(error), "something else, which is not shown: it may hold a password")
+        return cls(conninfo, place, schema)
+
+    def __str__(self) -> str:
+        return self.place
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """See `Database.versions`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        return postgres.SCHEMA_VERSION, postgres.STANDALONE_VERSION
+
+    def init(self, *, standalone: bool) -> None:
+        """See `Database.init`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            postgres.init(self.conninfo, standalone=standalone, schema=self.schema)
+        except SchemaMismatchError as error:
+            _refused(self, error)
+
+    def check(self, *, standalone: bool) -> None:
+        """See `Database.check`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
+
+    def prepare(self) -> None:
+        """See `Database.prepare`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        found = postgres.versions(self.conninfo, schema=self.schema)
+        if postgres.PIPELINE in found and postgres.STANDALONE not in found:
+            refuse(str(self), "a database of this command, or a schema of its own", "the schema of an application")
+        self.init(standalone=True)
+
+    def host(self) -> OwnHost:
+        """See `Database.host`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        return postgres.StandaloneHost(schema=self.schema)
+
+    @contextlib.contextmanager
+    def open(self, *, synchronous: str = "FULL") -> Iterator[OwnStore]:  # noqa: ARG002 - it stays
+        """See `Database.open`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        host = postgres.StandaloneHost(schema=self.schema)
+        with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema) as store:
+            yield store
+
+
+def _without_schema(given: str) -> tuple[str, str | None]:
+    """The driver takes no word that it does not know, such as ``schema``."""
+    if not _POSTGRES_URL.match(given) or "?" not in given:
+        return given, None
+    address, _, query = given.partition("?")
+    words = urllib.parse.parse_qsl(query, keep_blank_values=True)
+    schemas = [value for key, value in words if key == "schema" and value]
+    kept = [word for word in words if word[0] != "schema"]
+    rest = urllib.parse.urlencode(kept, quote_via=urllib.parse.quote)
+    return (f"{address}?{rest}" if rest else address), (schemas[-1] if schemas else None)

@@ -1,0 +1,149 @@
+"""What a shadow run is about, and what came of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import as_dict, aware, identifier, optional_identifier, to_utc
+from assignment_pipeline.domain.result import LegacyResult
+
+
+class Verdict(enum.StrEnum):
+    """How the pipeline's answer compares with legacy's."""
+
+    MATCH = "match"
+    """The same tables, or none on both sides."""
+
+    EQUIVALENT = "equivalent"
+    """Other tables that cost the same."""
+
+    MISMATCH = "mismatch"
+    """Anything else; see `Difference`."""
+
+    LEGACY_ERROR = "legacy_error"
+    """The legacy planner raised."""
+
+    PIPELINE_ERROR = "pipeline_error"
+    """The pipeline raised, could not read its store, or planned what cannot be."""
+
+    BOTH_ERROR = "both_error"
+
+    TIMEOUT = "timeout"
+    """The pipeline did not answer within the deadline."""
+
+    DROPPED = "dropped"
+    """It was never asked: too many were waiting."""
+
+    INCOMPARABLE = "incomparable"
+    """The two have not seen the same floor, or there is nothing to compare. Outside the gates."""
+
+
+class Difference(enum.StrEnum):
+    """What a mismatch is about."""
+
+    TABLES = "tables"
+    PIPELINE_ONLY = "pipeline_only"
+    LEGACY_ONLY = "legacy_only"
+
+
+KEPT_VERDICTS = frozenset(
+    {Verdict.MISMATCH, Verdict.LEGACY_ERROR, Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR, Verdict.TIMEOUT}
+)
+"""The verdicts of which a bundle is kept."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ShadowCase:
+    """
+    One call of the legacy planner, to be held against what the pipeline would have done.
+
+    Attributes:
+        id: Names the case, its events and its bundle.
+
+        captured_at: When the call began.
+
+        booking: The booking as it was given. Where the case is written down, without its attributes.
+
+        legacy: What the legacy planner answered; None if it raised, or answered what cannot be read.
+
+        error: The class of what it raised, or None.
+
+        legacy_ms: How long it took, in milliseconds; None where that was not measured.
+
+        trigger: What brought the call about.
+    """
+
+    id: str
+    captured_at: dt.datetime
+    booking: Booking
+    legacy: LegacyResult | None = None
+    error: str | None = None
+    legacy_ms: float | None = None
+    trigger: str = "creation"
+
+
+@attrs.frozen(kw_only=True)
+class StoredCase:
+    """
+    A case as a store keeps it, for a worker to take.
+
+    Attributes:
+        id: Its id.
+
+        captured_at: When the call began.
+
+        restaurant_id: The restaurant.
+
+        booking_id: The booking.
+
+        document: The case: a JSON object.
+
+        deliveries: How often it was handed out, this time included.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    captured_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+    restaurant_id: str = attrs.field(validator=identifier)
+    booking_id: str = attrs.field(validator=identifier)
+    document: Mapping[str, Any] = attrs.field(converter=as_dict, hash=False)
+    deliveries: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class ShadowBundle:
+    """
+    All that is needed to run a case again.
+
+    Attributes:
+        id: The case's id.
+
+        captured_at: When legacy was called.
+
+        restaurant_id: The restaurant.
+
+        booking_id: The booking.
+
+        verdict: How the two compared.
+
+        kind: What the difference is about, or what went wrong; None where there is nothing to say.
+
+        cost_difference: The cost of the pipeline's tables less that of legacy's, in wasted seats: below zero, the
+            pipeline's are better. None where one of the two has none.
+
+        document: The case and the floor: a JSON object. Empty in a listing.
+    """
+
+    id: str = attrs.field(validator=identifier)
+    captured_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+    restaurant_id: str = attrs.field(validator=identifier)
+    booking_id: str = attrs.field(validator=identifier)
+    verdict: Verdict = attrs.field(converter=Verdict)
+    kind: str | None = attrs.field(default=None, validator=optional_identifier)
+    cost_difference: float | None = None
+    document: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)

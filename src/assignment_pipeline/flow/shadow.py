@@ -1,0 +1,74 @@
+"""What is handed to the shadow, where legacy is in charge and the pipeline is to be held against it."""
+
+from __future__ import annotations
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
+from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Emit, Flow, HandOver, HasShadow, Monotonic, ResolveFlags
+
+OBSERVED = "observed"
+"""The trigger of what legacy did elsewhere."""
+
+
+def shadowed() -> Flow[Reason]:
+    """What a call in shadow mode answers for a reason."""
+    return Reason.SHADOW if (yield from HasShadow()) else Reason.SHADOW_UNAVAILABLE
+
+
+def hand_over(call: Call, booking: Booking, reason: Reason, answer: object, started: float | None) -> Flow[None]:
+    """
+    Hand to the shadow what legacy answered or raised, if the call runs beside one.
+
+    Args:
+        call: The call.
+
+        booking: What legacy was given.
+
+        reason: Why legacy was run.
+
+        answer: What it answered, or the exception that it raised.
+
+        started: When it began, by the process's monotonic clock; None where that is not known.
+    """
+    if reason is not Reason.SHADOW:
+        return
+    took = None if started is None else round(((yield from Monotonic()) - started) * 1000, 3)
+    case = ShadowCase(
+        id=call.id,
+        captured_at=call.now,
+        booking=booking,
+        legacy=answer if isinstance(answer, LegacyResult) else None,
+        error=type(answer).__name__ if isinstance(answer, BaseException) else None,
+        legacy_ms=took,
+        trigger=call.trigger,
+    )
+    yield from HandOver(case)
+
+
+def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool]:
+    """
+    Tell of a legacy planner that ran elsewhere, and hand it to the shadow where there is one.
+
+    Returns:
+        Whether it was handed over: the restaurant is in shadow mode, and there is a shadow.
+    """
+    flags = yield from ResolveFlags(booking.restaurant_id)
+    call = yield from Call.begin((booking.id, booking.restaurant_id), OBSERVED)
+    call.mode = flags.mode
+    if flags.mode is not Mode.SHADOW:
+        return False
+    failed = isinstance(legacy, BaseException)
+    event = call.event(
+        Source.LEGACY,
+        EventType.LEGACY_SUMMARY,
+        Severity.ERROR if failed else Severity.INFO,
+        result="error" if isinstance(legacy, BaseException) else legacy.outcome,
+        error=type(legacy).__name__ if failed else None,
+    )
+    yield from Emit((event,))
+    reason = yield from shadowed()
+    yield from hand_over(call, booking, reason, legacy, None)
+    return reason is Reason.SHADOW

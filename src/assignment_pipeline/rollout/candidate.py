@@ -1,0 +1,205 @@
+"""The candidate: the assign flow under a driver that has nothing to write with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.flow.assign import assign
+from assignment_pipeline.flow.conduct import Target
+from assignment_pipeline.flow.drive import run
+from assignment_pipeline.flow.effects import (
+    CheckCircuit,
+    Commit,
+    Draw,
+    Effect,
+    Emit,
+    Evaluate,
+    Hold,
+    LoadContext,
+    LookUpChange,
+    MakePlan,
+    Monotonic,
+    NewId,
+    Now,
+    Publish,
+    ResolveFlags,
+)
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.base import Engine
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, Leases, LoadQuery
+
+Load = Callable[[LoadQuery], AssignmentContext | None]
+
+_SPENT = frozenset({Reason.STORE_UNAVAILABLE, Reason.RUNTIME_DISABLED, Reason.CONFLICT, Reason.COMMIT_UNKNOWN})
+_FLAGS = FlagDecision(mode=Mode.ACTIVE, max_parallel=1, reason="shadow", source="shadow")
+_NO_DRAW = 0.5
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Trial:
+    """
+    What the candidate did.
+
+    Attributes:
+        result: What it answered; None if it raised.
+
+        error: The class of what it raised, or what is wrong with its plan; None if all is well.
+
+        contexts: The floors that it looked at, in order, as they were loaded.
+
+        changes: What it would have committed.
+
+        events: What it would have told.
+
+        took: How long it took.
+    """
+
+    result: AssignmentResult | None
+    error: str | None
+    contexts: tuple[AssignmentContext, ...]
+    changes: tuple[AssignmentChange, ...]
+    events: tuple[Event, ...]
+    took: dt.timedelta
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that it would have given the booking."""
+        seated = self.result is not None and self.result.outcome in (Outcome.CONFIRMED, Outcome.ASSIGNED)
+        return self.result.tables if self.result is not None and seated else ()
+
+    @property
+    def transitions(self) -> tuple[Event, ...]:
+        """The events of its state machine."""
+        return tuple(event for event in self.events if event.source is Source.STATE_MACHINE)
+
+
+class Stage:
+    """
+    Answers a flow's effects as if the pipeline were in charge, and writes nothing: it has no store, only *load*.
+
+    Args:
+        name: What ids begin with.
+
+        booking: The booking as it was given; it counts as new, whatever has been written of it since.
+
+        load: Reads a floor.
+
+        engine: The candidate's.
+
+        now: The time, for what decides nothing.
+    """
+
+    def __init__(self, name: str, booking: Booking, load: Load, engine: Engine, now: dt.datetime) -> None:
+        self.contexts: list[AssignmentContext] = []
+        self.changes: tuple[AssignmentChange, ...] = ()
+        self.events: list[Event] = []
+        self._booking = booking
+        self._answers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
+            ResolveFlags: lambda _: _FLAGS,
+            CheckCircuit: lambda _: dt.timedelta(),
+            LoadContext: lambda effect: self._loaded(load(effect.query)),
+            Commit: self._commit,
+            LookUpChange: lambda _: False,
+            MakePlan: lambda effect: effect.ask(engine),
+            Evaluate: lambda effect: effect.ask(engine),
+            Emit: lambda effect: self.events.extend(effect.events),
+            Publish: lambda _: None,
+            Now: lambda _: now,
+            Monotonic: lambda _: time.monotonic(),
+            Draw: lambda _: _NO_DRAW,
+            NewId: lambda _: f"{name}~",
+        }
+
+    def __call__(self, effect: Effect[Any]) -> Any:
+        """The answer; an effect that assigning has no need of is refused."""
+        if isinstance(effect, Hold):
+            return Leases(())
+        answer = self._answers.get(type(effect))
+        if answer is None:
+            msg = f"the shadow cannot answer {type(effect).__name__}"
+            raise TypeError(msg)
+        return answer(effect)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def _loaded(self, context: AssignmentContext | None) -> AssignmentContext | None:
+        if context is not None:
+            self.contexts.append(context)
+            return rewound(context, self._booking)
+        return None
+
+    def _commit(self, effect: Commit) -> None:
+        self.changes = effect.changes
+        self.events.extend(event for change in effect.changes for event in change.events)
+
+
+def rewound(context: AssignmentContext, booking: Booking) -> AssignmentContext:
+    """The same floor, as it was before anything was written of *booking*."""
+    return attrs.evolve(
+        context,
+        records={key: record for key, record in context.records.items() if key != booking.id},
+        bookings={**context.bookings, booking.id: booking},
+        taken=tuple(row for row in context.taken if row.booking_id != booking.id),
+    )
+
+
+def rehearse(
+    name: str, booking: Booking, load: Load, engine: Engine, settings: Settings, now: dt.datetime, *, trigger: str
+) -> Trial:
+    """Have the pipeline assign *booking* with nothing to write with. Never raises an `Exception`."""
+    stage = Stage(name, booking, load, engine, now)
+    began = time.monotonic()
+    result, error = None, None
+    try:
+        result = run(assign(Target.of(booking), settings, trigger=trigger), stage)
+        spent = result.reason is not None and result.reason in _SPENT
+        error = str(result.reason) if spent else flaw(stage.changes, stage.contexts)
+    except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a candidate raises is its verdict
+        error = type(raised).__name__
+    return Trial(
+        result=result,
+        error=error,
+        contexts=tuple(stage.contexts),
+        changes=stage.changes,
+        events=tuple(_as_shadow(event) for event in stage.events),
+        took=dt.timedelta(seconds=time.monotonic() - began),
+    )
+
+
+def _as_shadow(event: Event) -> Event:
+    return attrs.evolve(event, context={**event.context, "mode": Mode.SHADOW.value})
+
+
+def flaw(changes: Sequence[AssignmentChange], contexts: Sequence[AssignmentContext]) -> str | None:
+    """What no commit would have let through: tables that do not exist, or that two parties have at one time."""
+    if not changes or not contexts:
+        return None
+    context = contexts[-1]
+    known = context.venue.floor.positions
+    after = {change.record.booking_id: change.record for change in changes}
+    sits: defaultdict[str, list[TimeWindow]] = defaultdict(list)
+    for row in context.taken:
+        if row.booking_id not in after:
+            sits[row.table_id].append(row.window)
+    for record in after.values():
+        if record.allocation is None:
+            continue
+        for table_id in record.allocation.tables:
+            if table_id not in known:
+                return "unknown_table"
+            if any(window.overlaps(record.allocation.blocked) for window in sits[table_id]):
+                return "overlap"
+            sits[table_id].append(record.allocation.blocked)
+    return None

@@ -1,0 +1,255 @@
+"""From a case to its verdict, its events and its bundle, over a store apart."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowCase, Verdict
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.base import Engine
+from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
+from assignment_pipeline.rollout.bundles import bundle_document, bundle_of, fitted
+from assignment_pipeline.rollout.candidate import Trial, rehearse
+from assignment_pipeline.rollout.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow import Shadow
+
+MOST_TABLES = 20
+IGNORED = "ignored"
+
+_ERRORS = frozenset({Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR, Verdict.LEGACY_ERROR})
+
+
+def verdict_event(
+    case: ShadowCase, verdict: Verdict, created_at: dt.datetime, *, number: int = 1, **context: Any
+) -> Event:
+    """How a case came out."""
+    severity = Severity.ERROR if verdict in _ERRORS else Severity.INFO
+    if verdict in (Verdict.MISMATCH, Verdict.TIMEOUT, Verdict.DROPPED):
+        severity = Severity.WARNING
+    facts = {
+        "mode": Mode.SHADOW.value,
+        "trigger": case.trigger,
+        "legacy_outcome": case.legacy.outcome.value if case.legacy else None,
+        "legacy_error": case.error,
+        "legacy_tables": case.legacy.tables[:MOST_TABLES] if case.legacy and case.legacy.tables else None,
+        "legacy_ms": case.legacy_ms,
+        **context,
+    }
+    return Event(
+        id=f"{case.id}~verdict" if number == 1 else f"{case.id}~verdict{number}",
+        created_at=created_at,
+        source=Source.SHADOW,
+        type=EventType(f"shadow.{verdict.value}"),
+        severity=severity,
+        restaurant_id=case.booking.restaurant_id,
+        booking_id=case.booking.id,
+        context={key: value for key, value in facts.items() if value is not None},
+    )
+
+
+class Reading:
+    """All that a candidate has of a store: a way to load. For an async store, on an event loop of its own."""
+
+    __slots__ = ("_load", "_loop")
+
+    def __init__(self, store: Any) -> None:
+        self._load: Callable[[LoadQuery], Any] = store.load
+        self._loop: asyncio.Runner | None = None
+
+    def __call__(self, query: LoadQuery) -> AssignmentContext | None:
+        """What the store has."""
+        answer = self._load(query)
+        found: AssignmentContext | None = self.awaited(answer) if inspect.isawaitable(answer) else answer
+        return found
+
+    def awaited(self, answer: Any) -> Any:
+        """The answer of a coroutine."""
+        if self._loop is None:
+            self._loop = asyncio.Runner()
+
+        async def wait() -> Any:
+            return await answer
+
+        return self._loop.run(wait())
+
+    def close(self) -> None:
+        """End the event loop, if there is one."""
+        if self._loop is not None:
+            self._loop.close()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Inspected:
+    """
+    What came of a case.
+
+    Attributes:
+        judgement: How it came out.
+
+        events: What is told: the candidate's transitions, and the verdict.
+
+        bundle: What is kept, or None.
+
+        faults: Hooks that raised.
+    """
+
+    judgement: Judgement
+    events: tuple[Event, ...]
+    bundle: ShadowBundle | None
+    faults: int = 0
+
+
+class Inspector:
+    """
+    Looks at cases, one after another, over a store of its own.
+
+    Args:
+        store: The store; closed with `close` where it is apart from the caller's.
+
+        engine: The candidate's engine.
+
+        settings: How the flow behaves.
+
+        shadow: How the shadow does.
+
+        now: This machine's time.
+
+        owned: Whether *store* is nobody else's.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        engine: Engine,
+        settings: Settings,
+        shadow: Shadow,
+        now: Callable[[], dt.datetime],
+        *,
+        owned: bool,
+    ) -> None:
+        self._store = store
+        self._reading = Reading(store)
+        self._engine = engine
+        half = shadow.deadline / 2
+        self._settings = attrs.evolve(
+            settings,
+            reseat_budget=min(settings.reseat_budget, half),
+            repack_budget=min(settings.repack_budget, half),
+        )
+        self._shadow = shadow
+        self._now = now
+        self._owned = owned
+
+    @property
+    def keeps(self) -> ShadowStore | None:
+        """Where bundles and cases are kept, if the store can."""
+        return self._store if isinstance(self._store, ShadowStore) else None
+
+    def close(self) -> None:
+        """Let go of the store's connections."""
+        if self._owned:
+            closed = getattr(self._store, "close", lambda: None)()
+            if inspect.isawaitable(closed):
+                self._reading.awaited(closed)
+        self._reading.close()
+
+    def inspect(self, case: ShadowCase, later: Sequence[str] = ()) -> Inspected:
+        """
+        Run the candidate, and hold it against legacy.
+
+        Args:
+            case: The case.
+
+            later: Bookings of the restaurant that this process knows legacy to have seen to since.
+        """
+        trial = rehearse(
+            case.id, case.booking, self._reading, self._engine, self._settings, self._now(), trigger=case.trigger
+        )
+        judgement = judge(case, trial, self._engine, self._settings, {*later, *self._since(case)})
+        faults = 0
+        found: Mapping[str, Any] | None = None
+        if judgement.verdict in KEPT_VERDICTS:
+            found = bundle_document(case, trial, judgement, self._settings)
+            judgement, found, faults = self._through_hooks(judgement, found)
+        events = (*trial.transitions, self._told(case, trial, judgement, kept=found is not None))
+        bundle = bundle_of(case, judgement, found) if found is not None else None
+        return Inspected(judgement=judgement, events=events, bundle=bundle, faults=faults)
+
+    def _since(self, case: ShadowCase) -> frozenset[str]:
+        keeps = self.keeps
+        return keeps.answered_since(case.booking.restaurant_id, case.captured_at) if keeps is not None else frozenset()
+
+    def _through_hooks(
+        self, judgement: Judgement, found: Mapping[str, Any]
+    ) -> tuple[Judgement, Mapping[str, Any] | None, int]:
+        faults = 0
+        if self._shadow.ignore is not None:
+            try:
+                ignored = bool(self._shadow.ignore(found))
+            except Exception:  # noqa: BLE001 - a hook that raises has ignored nothing
+                ignored, faults = False, 1
+            if ignored:
+                return attrs.evolve(judgement, verdict=Verdict.INCOMPARABLE, kind=IGNORED), None, faults
+        if not self._shadow.keep:
+            return judgement, None, faults
+        kept: Mapping[str, Any] | None = found
+        if self._shadow.clean is not None:
+            try:
+                kept = self._shadow.clean(found)
+                kept = dict(kept) if kept is not None else None
+            except Exception:  # noqa: BLE001 - what could not be cleaned is not kept
+                kept, faults = None, faults + 1
+        return judgement, fitted(kept, self._shadow.keep_bytes) if kept is not None else None, faults
+
+    def _told(self, case: ShadowCase, trial: Trial, judgement: Judgement, *, kept: bool) -> Event:
+        result = trial.result
+        plan = result.decision.plan if result and result.decision else None
+        return verdict_event(
+            case,
+            judgement.verdict,
+            self._now(),
+            kind=judgement.kind,
+            cost_difference=judgement.cost_difference,
+            legacy_broken=judgement.legacy_broken or None,
+            duration_ms=round(trial.took.total_seconds() * 1000, 3),
+            outcome=result.outcome.value if result else None,
+            reason=result.reason.value if result and result.reason else None,
+            tables=tuple(map(str, trial.tables[:MOST_TABLES])) or None,
+            strategy=str(plan.strategy)[:200] if plan else None,
+            kept=kept,
+        )
+
+    def tell(self, events: Sequence[Event], bundle: ShadowBundle | None = None) -> None:
+        """Write events and a bundle down, where the store can."""
+        if isinstance(self._store, EventSink):
+            self._store.emit(events)
+        keeps = self.keeps
+        if bundle is not None and keeps is not None:
+            keeps.keep_bundle(bundle, most=self._shadow.keep, since=self._now() - self._shadow.keep_for)
+
+
+def per_restaurant(counts: Mapping[str, int], now: dt.datetime, new_id: Callable[[], str]) -> list[Event]:
+    """What is told of cases that were dropped: one event a restaurant, with how many there were."""
+    numbers = itertools.count(1)
+    call = new_id()
+    return [
+        Event(
+            id=f"{call}~dropped{next(numbers)}",
+            created_at=now,
+            source=Source.SHADOW,
+            type=EventType.SHADOW_DROPPED,
+            severity=Severity.WARNING,
+            restaurant_id=restaurant_id,
+            context={"mode": Mode.SHADOW.value, "count": count},
+        )
+        for restaurant_id, count in counts.items()
+    ]

@@ -1,0 +1,197 @@
+"""The phases of a rollout, as data: what each sets, for how long, and what has to hold before the next."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.checks import identifier, number, whole
+from assignment_pipeline.rollout.cohorts import basis_points
+from assignment_pipeline.rollout.flags import FlagSettings
+
+CONFIRMATION_RATE = "confirmation_rate"
+"""Of the bookings settled, those that were seated without a person: from 0 to 1."""
+
+REVIEW_RATE = "review_rate"
+"""Of the bookings settled, those that wait for a person: from 0 to 1."""
+
+ERROR_RATE = "error_rate"
+"""Of the runs, those that ended in an error: from 0 to 1."""
+
+EVENT_VOLUME = "event_volume"
+"""Of the bookings taken, those that the pipeline told of: from 0 to 1."""
+
+LEGACY_AGREEMENT = "legacy_agreement"
+"""Of the shadow's verdicts that compare, those that match legacy or are as good: from 0 to 1."""
+
+RELATIVE_CONFIRMATION = "relative_confirmation"
+"""How far the confirmation rate of the cohort lies above that of the restaurants still on legacy: from -1 to 1."""
+
+TIME_IN_PHASE = "time_in_phase"
+"""How long the rollout has been in its phase: hours."""
+
+SAMPLE = 200
+
+
+@attrs.frozen(kw_only=True)
+class Criterion:
+    """
+    What has to hold before a phase may be left for the next.
+
+    Attributes:
+        metric: What is measured.
+
+        at_least: The value that it has to reach; None where it has a bound from above.
+
+        at_most: The value that it must not exceed.
+
+        min_sample: How many have to be measured before it says anything.
+    """
+
+    metric: str = attrs.field(validator=identifier)
+    at_least: float | None = attrs.field(default=None, validator=attrs.validators.optional(number(-1e9, 1e9)))
+    at_most: float | None = attrs.field(default=None, validator=attrs.validators.optional(number(-1e9, 1e9)))
+    min_sample: int = attrs.field(default=SAMPLE, validator=whole(0, 10**9))
+
+    def __attrs_post_init__(self) -> None:
+        if (self.at_least is None) == (self.at_most is None):
+            msg = f"{self.metric}: expected either at_least or at_most, got {self.at_least} and {self.at_most}"
+            raise ValueError(msg)
+
+    @property
+    def threshold(self) -> float:
+        """The bound, whichever it is."""
+        bound = self.at_least if self.at_least is not None else self.at_most
+        assert bound is not None  # noqa: S101 - one of them is given
+        return bound
+
+    @property
+    def direction(self) -> str:
+        """``at_least`` or ``at_most``."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    def is_met(self, value: float) -> bool:
+        """Whether that value is good enough; the bound itself is."""
+        return value >= self.threshold if self.at_most is None else value <= self.threshold
+
+
+@attrs.frozen
+class SignOff:
+    """
+    What no number shows, so that a person says it.
+
+    Attributes:
+        role: Who says so, such as ``qa``.
+
+        states: What they state.
+    """
+
+    role: str = attrs.field(validator=identifier)
+    states: str
+
+
+@attrs.frozen(kw_only=True)
+class Phase:
+    """
+    A phase of the rollout.
+
+    Attributes:
+        name: Its name.
+
+        title: The same for people.
+
+        settings: What the flags say in it, lists of restaurants apart.
+
+        min_time: How long it takes at least.
+
+        criteria: What has to hold before the next.
+
+        sign_offs: What people have to state before the next.
+
+        guards: Whether guests depend on it: whether nobody enters it past the gates of the one before without force.
+    """
+
+    name: str = attrs.field(validator=identifier)
+    title: str
+    settings: FlagSettings
+    min_time: dt.timedelta = dt.timedelta()
+    criteria: tuple[Criterion, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+    guards: bool = False
+
+
+_NO_ERRORS = Criterion(metric=ERROR_RATE, at_most=0.0)
+_CONFIRMED = Criterion(metric=CONFIRMATION_RATE, at_least=0.95)
+_FEW_REVIEWS = Criterion(metric=REVIEW_RATE, at_most=0.10)
+_FEW_ERRORS = Criterion(metric=ERROR_RATE, at_most=0.01)
+_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION, at_least=-0.01)
+# A case that the shadow drops under load is told of as such; more than one in a hundred, and it is not shadowing.
+_ALL_TOLD = Criterion(metric=EVENT_VOLUME, at_least=0.99)
+_AGREES = Criterion(metric=LEGACY_AGREEMENT, at_least=0.95)
+
+_QA = SignOff("qa", "no bug of priority 0 or 1 is open")
+_LEAD = SignOff("engineering-lead", "the next phase may begin")
+_SUPPORT = SignOff("support", "no customer has complained")
+_ON_CALL = SignOff("on-call", "there was no incident")
+
+ROLLBACK = Phase(name="rollback", title="Rollback: off everywhere", settings=FlagSettings())
+"""Off, from wherever the rollout was; what is on again has been entered again."""
+
+LADDER: Sequence[Phase] = (
+    Phase(name="local", title="Local: in charge on a developer's machine", settings=FlagSettings(enabled=True)),
+    Phase(
+        name="staging-shadow",
+        title="Staging, in shadow",
+        settings=FlagSettings(shadow=True),
+        min_time=dt.timedelta(hours=24),
+        criteria=(_NO_ERRORS, _ALL_TOLD),
+    ),
+    Phase(
+        name="staging-full",
+        title="Staging, in charge",
+        settings=FlagSettings(enabled=True),
+        min_time=dt.timedelta(hours=48),
+        criteria=(_CONFIRMED, _FEW_REVIEWS),
+        sign_offs=(_QA, _LEAD),
+    ),
+    Phase(
+        name="production-shadow",
+        title="Production, in shadow",
+        settings=FlagSettings(shadow=True),
+        min_time=dt.timedelta(hours=24),
+        criteria=(_AGREES, _NO_ERRORS, _ALL_TOLD),
+    ),
+    Phase(
+        name="production-10",
+        title="Production, in charge of 10 % of the restaurants",
+        settings=FlagSettings(enabled=True, percent=basis_points("10")),
+        min_time=dt.timedelta(hours=24),
+        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+        sign_offs=(_SUPPORT,),
+        guards=True,
+    ),
+    Phase(
+        name="production-50",
+        title="Production, in charge of 50 % of the restaurants",
+        settings=FlagSettings(enabled=True, percent=basis_points("50")),
+        min_time=dt.timedelta(hours=24),
+        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+        sign_offs=(_SUPPORT,),
+        guards=True,
+    ),
+    Phase(
+        name="production-100",
+        title="Production, in charge everywhere",
+        settings=FlagSettings(enabled=True),
+        min_time=dt.timedelta(days=7),
+        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS),
+        sign_offs=(_ON_CALL,),
+        guards=True,
+    ),
+)
+"""The phases from the first to the last; what has to hold in the last is what legacy may be removed on."""
+
+PHASES: Mapping[str, Phase] = {phase.name: phase for phase in (*LADDER, ROLLBACK)}
+"""Every phase, by its name."""

@@ -1,0 +1,100 @@
+"""How the shadow behaves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.checks import number, whole
+
+Document = Mapping[str, Any]
+"""A bundle, as JSON: see the concepts."""
+
+
+class Runs(enum.StrEnum):
+    """Where the candidate runs."""
+
+    THREAD = "thread"
+    """In the process that took the booking, in a thread of the shadow's."""
+
+    WORKER = "worker"
+    """In a process of its own, which takes the cases from the store."""
+
+
+def _span(_: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
+        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
+        raise ValueError(msg)
+
+
+def _hook(_: object, attribute: Any, value: object) -> None:
+    if value is not None and not callable(value):
+        msg = f"{attribute.name}: expected a function, or None, got {value!r}"
+        raise ValueError(msg)
+
+
+@attrs.frozen(kw_only=True)
+class Shadow:
+    """
+    How the shadow behaves.
+
+    Attributes:
+        runs: Where the candidate runs: in a ``thread`` of this process, or in a ``worker`` process.
+
+        sample: The share of the cases that are looked at, from 0 to 1.
+
+        deadline: How long the candidate may take; then it is given up, with the verdict ``timeout``.
+
+        capacity: How many cases of a process wait at most; others are dropped, and counted.
+
+        shadow_workers: Threads of a process.
+
+        spares: How many threads whose candidate never came back are replaced, a process.
+
+        backlog: How many cases wait in the store at most, where a worker takes them.
+
+        keep: How many bundles are kept, the newest.
+
+        keep_for: For how long they are.
+
+        keep_bytes: How large one may be, as JSON. The floor is left out of a larger one, and it cannot be run again.
+
+        clean: Called with each bundle before it is kept: returns it, another in its place, or None to keep nothing.
+            If it raises, nothing is kept.
+
+        ignore: Called with each bundle before it is told of: whether the difference is known, and not to count. If it
+            raises, it counts.
+    """
+
+    runs: Runs = attrs.field(default=Runs.THREAD, converter=Runs)
+    sample: float = attrs.field(default=1.0, validator=number(0, 1))
+    deadline: dt.timedelta = attrs.field(default=dt.timedelta(seconds=2), validator=_span)
+    capacity: int = attrs.field(default=1_000, validator=whole(1, 100_000))
+    shadow_workers: int = attrs.field(default=1, validator=whole(1, 64))
+    spares: int = attrs.field(default=3, validator=whole(0, 64))
+    backlog: int = attrs.field(default=10_000, validator=whole(1, 10_000_000))
+    keep: int = attrs.field(default=1_000, validator=whole(0, 1_000_000))
+    keep_for: dt.timedelta = attrs.field(default=dt.timedelta(days=14), validator=_span)
+    keep_bytes: int = attrs.field(default=256 * 1024, validator=whole(1_024, 64 * 1024 * 1024))
+    clean: Callable[[Document], Document | None] | None = attrs.field(default=None, validator=_hook)
+    ignore: Callable[[Document], bool] | None = attrs.field(default=None, validator=_hook)
+
+    @classmethod
+    def of(cls, given: Shadow | Runs | str | None) -> Shadow | None:
+        """
+        The settings that are meant by a word for where it runs; None for no shadow.
+
+        Raises:
+            ValueError: There is no such word.
+        """
+        if given is None or isinstance(given, Shadow):
+            return given
+        try:
+            return cls(runs=Runs(given))
+        except ValueError:
+            msg = f"shadow: expected thread, worker, None or a Shadow, got {given!r}"
+            raise ValueError(msg) from None

@@ -1,0 +1,159 @@
+"""``--db`` with a PostgreSQL address: the same commands, on a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
+
+from assignment_pipeline.adapters.postgres import init  # noqa: E402
+
+ANN = ("--actor", "ann")
+MISSING = """
+import sys
+sys.modules["psycopg"] = None
+from assignment_pipeline.cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def address(postgres_database):
+    """Makes the address of a schema that nobody has used, with a password that nobody may see."""
+    facts = conninfo_to_dict(postgres_database)
+
+    def make(schema=None):
+        login = f"{facts.get('user', '')}:hush@{facts['host']}:{facts.get('port', 5432)}"
+        return (
+            f"postgresql://{login}/{facts['dbname']}?connect_timeout=5&schema={schema or f'day_{secrets.token_hex(4)}'}"
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def db(address, run_once, small_once, tmp_path_factory):
+    """A database with a day in it."""
+    made, day = address(), tmp_path_factory.mktemp("days") / "day.json"
+    day.write_text(json.dumps(small_once))
+    assert run_once("assign", day, "--db", made).code == 0
+    return made
+
+
+def test_a_day_is_assigned_as_in_sqlite(cli, small, day_file, address, tmp_path):
+    """The same seats in the same database the second time, and the same as SQLite has it."""
+    made, day = address(), day_file(small)
+    first, again = (cli("assign", day, "--db", made, "--json") for _ in range(2))
+    embedded = cli("assign", day, "--db", tmp_path / "day.sqlite3", "--json")
+    assert first.code == embedded.code == 0
+    assert first.json["confirmed"] == 3
+    assert first.json["assignments"] == again.json["assignments"] == embedded.json["assignments"]
+
+
+def test_every_group_of_commands_works(cli, db):
+    """Reviews, the service, tables, the sweep and a day planned anew."""
+    assert [entry["booking_id"] for entry in cli("review", "list", "--db", db, "--json").json["reviews"]] == ["cat"]
+    assert cli("review", "requeue", "cat", *ANN, "--db", db).code == 0
+    assert cli("sweep", "--db", db, "--json").code == 0
+    assert cli("service", "seated", "ada", *ANN, "--db", db).code == 0
+    times = ("--from", "2031-05-18T12:00+02:00", "--until", "2031-05-18T13:00+02:00")
+    assert cli("tables", "block", "corner", "G1", *times, *ANN, "--reason", "leak", "--db", db).code == 0
+    assert len(cli("tables", "list", "corner", "--db", db, "--json").json["blocks"]) == 1
+    assert cli("demo", "--date", "2031-05-17", "--bookings", "20", "--db", db).code == 0
+
+
+def test_the_schema_is_made_and_checked(cli, address):
+    """Twice does no harm; the password is never told."""
+    made = address()
+    missing = cli("db", "check", "--db", made)
+    assert missing.code == 1
+    assert missing.complaint.endswith("expected version 1 of the pipeline schema, found none.")
+    for _ in range(2):
+        assert cli("db", "init", "--db", made, "--embedded").code == 0
+    assert cli("db", "check", "--db", made, "--embedded").code == 0
+    assert cli("db", "check", "--db", made).complaint.endswith(
+        "expected version 1 of the standalone schema, found none."
+    )
+    assert cli("db", "init", "--db", made).code == 0
+    checked = cli("db", "check", "--db", made)
+    schema = made.rpartition("=")[2]
+    assert checked.out.endswith(f"?schema={schema}: version 1 of the standalone schema.\n")
+    assert "hush" not in missing.err + checked.out
+
+
+def test_words_name_a_database_too(cli, postgres_database):
+    """In the form that libpq takes beside addresses: here without a schema of its own."""
+    assert cli("db", "init", "--db", make_conninfo(postgres_database)).out.endswith("of the standalone schema.\n")
+
+
+def test_an_applications_schema_is_left_alone(cli, small, day_file, address, postgres_database):
+    """A day is not mixed into the tables that belong to somebody else's bookings."""
+    made = address()
+    init(postgres_database, schema=made.rpartition("=")[2])
+    for command in (("assign", day_file(small)), ("demo",)):
+        refused = cli(*command, "--db", made)
+        assert refused.code == 2
+        assert refused.complaint.endswith("got the schema of an application")
+    swept = cli("sweep", "--db", made)
+    assert swept.code == 2
+    assert swept.complaint.endswith("expected version 1 of the standalone schema, got none")
+
+
+@pytest.mark.parametrize("command", [("db", "init"), ("db", "check"), ("sweep",), ("demo",)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("postgresql://ann:hush@127.0.0.1:9/x", "postgresql://127.0.0.1:9/x: connection failed"),
+        ("postgresql://ann:hu@sh@localhost/x", "--db: expected special characters in a password as %40"),
+        ("postgresql://ann:h/ush@localhost/x", "--db: expected special characters in a password as %40"),
+        ("postgresql://ann:hush@localhost/x?hush=1", "--db: expected postgresql://user@host:port/database, or words"),
+        ("host=localhost hush", "--db: expected postgresql://user@host:port/database, or words"),
+        ("postgresql+psycopg://ann:hush@h/x", "--db: expected the path of a SQLite file, or a PostgreSQL address"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(cli, command, given, complaint):
+    """A server that is away, an address that is none: whatever it is, without the password."""
+    ended = cli(*command, "--db", given)
+    assert ended.code == 2
+    assert complaint in ended.complaint
+    assert "sh@" not in ended.err
+    assert "hush" not in ended.err
+
+
+def test_a_database_that_is_not_there_is_named(cli, address):
+    """The server's own words."""
+    ended = cli("sweep", "--db", address().replace("/assignment_pipeline_test", "/no_such"))
+    assert ended.code == 2
+    assert "does not exist" in ended.complaint
+    assert "/no_such" in ended.complaint
+
+
+def test_the_extra_is_named():
+    """Where the driver is not installed, it says what to install; files need none."""
+    for db, expected in (("postgresql://localhost/x", "[postgres]"), ("/nowhere/at/all", "no folder")):
+        command = [sys.executable, "-c", MISSING, "sweep", "--db", db]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 2
+        assert expected in ended.stderr
+        assert ended.stderr.count("\n") == 1
+
+
+def test_a_run_that_was_killed_is_completed(start, cli, made_up, day_file, address):
+    """What the first run did stays, and the next one goes on."""
+    made, day = address(), day_file(made_up(3))
+    process = start("assign", day, "--db", made, "--json")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=1.2)
+    process.kill()
+    process.wait()
+    ended = cli("assign", day, "--db", made, "--json")
+    fresh = cli("assign", day, "--db", address(), "--json")
+    assert ended.json["double_booked"] == 0
+    assert ended.json["assignments"] == fresh.json["assignments"]
