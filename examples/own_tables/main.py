@@ -21,12 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from host import ReservationHost
-
 from assignment_pipeline import AssignmentRecord, Coordinator, Mode, Outcome, Settings
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
+from host import ReservationHost
 
 HERE = Path(__file__).parent
 TIMEZONE = "Europe/Lisbon"

@@ -25,7 +25,8 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport
 from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
 
 # A library says nothing unless it is asked to.
 logging.getLogger("assignment_pipeline").addHandler(logging.NullHandler())

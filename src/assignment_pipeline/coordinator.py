@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.flow import assign, free, many, queue
-from assignment_pipeline.flow.conduct import Target
+from assignment_pipeline.flow.adopt import adopt
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
-from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
+from assignment_pipeline.flow.view import Target
+from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring, is_async
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import (
     AssignmentStore,
@@ -60,6 +62,8 @@ class Coordinator(Wired, People):
 
         shadow: How the pipeline runs beside legacy where the flags say shadow: in a ``thread``, in a ``worker``
             process, as a `Shadow` says, or not at all.
+
+        observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
     store: AssignmentStore
@@ -77,7 +81,8 @@ class Coordinator(Wired, People):
         self.flush()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        return run(flow, SyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
         self,
@@ -160,6 +165,20 @@ class Coordinator(Wired, People):
         """
         return self._run(queue.enqueue(booking, self.settings))
 
+    def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """
+        Take over what legacy has already seated, so that the pipeline plans around it. Nothing of it is moved.
+
+        Before a restaurant turns active, where the host's ``occupied`` does not show it; and again whenever legacy
+        has seated somebody since: what is known is left as it is. It also tells what legacy made of a booking that
+        was handed over, where the host ran it itself.
+
+        Raises:
+            CommitUnknownError: The store does not say whether it was done. Do it again.
+            StoreUnavailableError: The store could not be asked. What was adopted before that stays so.
+        """
+        return self._run(adopt(seats, self.settings))
+
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """
         Tell of what a legacy planner did that runs elsewhere, for the shadow to hold the pipeline against it.
@@ -229,28 +248,26 @@ class Coordinator(Wired, People):
         """
         See to at most *limit* bookings whose time has come, and to those that nobody enqueued.
 
+        Where the pipeline was switched off, those that wait are handed over to the legacy planner that is wired, or
+        to a person where none is; or the pipeline finishes them: see `Settings.in_flight`.
+
         Call it every few seconds, from as many workers as you like.
 
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
         """
-        return self._run(sweep(self.settings, limit))
+        return self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
 
     def joined(self, connection: Any) -> Joined:
         """
-        `enqueue`, `cancel` and `observe` inside a transaction that the host has open on *connection*.
+        `enqueue`, `cancel`, `observe` and `adopt` inside a transaction that the host has open on *connection*.
 
         Assigning happens after the host's commit: enqueue inside, assign after.
 
         Raises:
             TypeError: The store has no connections.
         """
-        join = getattr(self.store, "joined", None)
-        if join is None:
-            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
-            raise TypeError(msg)
-        ports = {**self._ports, Port.STORE: join(connection)}
-        return Joined(Wiring(self._process, ports, publishes=False), self.settings)
+        return Joined(self._joined(connection), self.settings)
 
 
 class Joined:
@@ -262,11 +279,15 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return run(queue.enqueue(booking, self._settings), SyncHandler(self._wiring))
+        return self._run(queue.enqueue(booking, self._settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
-        return run(observe(booking, legacy), SyncHandler(self._wiring))
+        return self._run(observe(booking, legacy))
+
+    def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Coordinator.adopt`; where it raises, the transaction must not be committed."""
+        return self._run(adopt(seats, self._settings))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -277,8 +298,10 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        flow = free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
-        return run(flow, SyncHandler(self._wiring))
+        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
 
 class AsyncCoordinator(Wired, AsyncPeople):
@@ -303,7 +326,8 @@ class AsyncCoordinator(Wired, AsyncPeople):
         await asyncio.to_thread(self.flush)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        return await arun(flow, AsyncHandler(self._wiring(legacy)))
+        wiring = self._wiring(legacy)
+        return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
         self,
@@ -344,6 +368,10 @@ class AsyncCoordinator(Wired, AsyncPeople):
         """See `Coordinator.enqueue`."""
         return await self._run(queue.enqueue(booking, self.settings))
 
+    async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Coordinator.adopt`."""
+        return await self._run(adopt(seats, self.settings))
+
     async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`."""
         return await self._run(observe(booking, legacy))
@@ -372,4 +400,42 @@ class AsyncCoordinator(Wired, AsyncPeople):
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
-        return await self._run(sweep(self.settings, limit))
+        return await self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
+
+    def joined(self, connection: Any) -> AsyncJoined:
+        """
+        See `Coordinator.joined`.
+
+        Raises:
+            TypeError: The store has no connections for asyncio.
+        """
+        wiring = self._joined(connection)
+        if not is_async(wiring.ports[Port.STORE]):
+            msg = f"joined: expected a store for asyncio, such as AsyncPostgresStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return AsyncJoined(wiring, self.settings)
+
+
+class AsyncJoined:
+    """`Joined`, for asyncio. Made by `AsyncCoordinator.joined`."""
+
+    def __init__(self, wiring: Wiring, settings: Settings) -> None:
+        self._wiring = wiring
+        self._settings = settings
+
+    async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
+        """See `Joined.enqueue`."""
+        return await self._run(queue.enqueue(booking, self._settings))
+
+    async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
+        """See `Joined.adopt`."""
+        return await self._run(adopt(seats, self._settings))
+
+    async def cancel(
+        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
+    ) -> AssignmentResult:
+        """See `Joined.cancel`."""
+        return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))

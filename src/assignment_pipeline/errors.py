@@ -18,6 +18,7 @@ __all__ = [
     "NoTablesError",
     "NotBegunError",
     "PlacementRefusedError",
+    "RolloutRefusedError",
     "SchemaMismatchError",
     "StaleRecordError",
     "StaleRolloutError",
@@ -348,6 +349,27 @@ class FlagError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"{self.variable}: expected {self.expected}, got {self.got!r}."
+
+
+@attrs.define
+class RolloutRefusedError(AssignmentPipelineError):
+    """
+    The rollout stays where it is.
+
+    Attributes:
+        phase: The phase that it is in; None before the first.
+
+        because: What is in the way, in sentences without a full stop.
+    """
+
+    code: ClassVar[str] = "rollout_refused"
+
+    phase: str | None
+    because: tuple[str, ...]
+
+    def __str__(self) -> str:
+        stays = f"The rollout stays in {self.phase}" if self.phase else "The rollout has not begun"
+        return f"{stays}: {'; '.join(self.because)}."
 
 
 @attrs.define

@@ -16,9 +16,10 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.drive import arun, run, settle
-from assignment_pipeline.flow.effects import Apart, Commit, Effect, Port
+from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, Port
+from assignment_pipeline.flow.observe import observed
 from assignment_pipeline.outbox import Outbox
-from assignment_pipeline.ports import Clock, EventSink, Leases
+from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -49,13 +50,21 @@ class Process:
         lost_releases: Locks that could not be let go of, and end by themselves.
 
         shadow: What cases for the shadow are handed to, or None.
+
+        observer: Who watches the calls, if anybody does.
     """
 
     shadow: TakesCases | None = None
 
     def __init__(
-        self, clock: Clock, sinks: Sequence[EventSink], store: object, draw: Callable[[], float] = random.random
+        self,
+        clock: Clock,
+        sinks: Sequence[EventSink],
+        store: object,
+        draw: Callable[[], float] = random.random,
+        observer: Observer | None = None,
     ) -> None:
+        self.observer = observer
         self.circuit = CircuitBreaker(clock)
         self.outbox = Outbox(sinks)
         self.lost_releases = 0
@@ -113,6 +122,10 @@ class Wiring:
         """Who answers *effect*."""
         return self.process if effect.port is Port.PROCESS else self.ports[effect.port]
 
+    def observed(self, flow: Flow[T]) -> Flow[T]:
+        """*flow*, watched by the observer if there is one."""
+        return observed(flow, self.process.observer)
+
     def failed(self, effect: Effect[Any], error: Exception) -> None:
         """Take note of an answer that was an error."""
         if effect.port is Port.STORE and isinstance(error, StoreUnavailableError | CommitUnknownError):
@@ -138,7 +151,7 @@ class SyncHandler:
     def __call__(self, effect: Effect[Any]) -> Any:
         """The answer of the port that *effect* is for."""
         if isinstance(effect, Apart):
-            return run(effect.flow, SyncHandler(self._wiring))
+            return run(self._wiring.observed(effect.flow), SyncHandler(self._wiring))
         port = self._wiring.port(effect)
         try:
             answer = effect.ask(port)
@@ -176,7 +189,7 @@ class AsyncHandler:
         import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
         if isinstance(effect, Apart):
-            return await arun(effect.flow, AsyncHandler(self._wiring))
+            return await arun(self._wiring.observed(effect.flow), AsyncHandler(self._wiring))
         port = self._wiring.port(effect)
         if effect.port in _ANSWERED_AT_ONCE and not effect.takes_long:
             return effect.ask(port)

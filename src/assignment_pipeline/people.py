@@ -14,6 +14,7 @@ from assignment_pipeline.flow import blocks, review, service
 from assignment_pipeline.flow.effects import Flow, ReadRecords
 from assignment_pipeline.flow.reoptimize import Reoptimization, reoptimize
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.takeover import takeover
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordPage, RecordQuery
 
@@ -122,6 +123,18 @@ class People:
             IllegalTransitionError: It is neither in review nor confirmed.
         """
         return self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Have the pipeline answer for a booking that legacy answers for: switching it on again takes nothing back.
+
+        Confirmed at tables, the booking keeps them. Otherwise it waits, due at once, where the pipeline is in charge.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            TableConflictError: Legacy has seated it where somebody else sits, too.
+        """
+        return self._run(takeover(booking_id, self.settings, actor=actor))
 
     def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
         """
@@ -291,6 +304,10 @@ class AsyncPeople:
     async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """See `Coordinator.requeue`."""
         return await self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `People.takeover`."""
+        return await self._run(takeover(booking_id, self.settings, actor=actor))
 
     async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
         """See `Coordinator.reject`."""

@@ -25,8 +25,10 @@ from assignment_pipeline.ports import (
     FlagResolver,
     LegacyPlanner,
     LockManager,
+    Observer,
 )
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.runner import ShadowRunner
 from assignment_pipeline.rollout.shadow import Shadow
 
@@ -39,6 +41,8 @@ class Wired:
         store: The pipeline's records.
 
         settings: How the flows behave.
+
+        engine: What finds tables.
 
         shadow: What runs beside legacy, with its counts; None where there is none.
     """
@@ -57,18 +61,20 @@ class Wired:
         settings: Settings | None = None,
         clock: Clock | None = None,
         shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.store = store
         self.settings = settings or Settings()
+        self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store)
+        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
         self._ports: dict[Port, Any] = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
             Port.LEGACY: legacy,
-            Port.ENGINE: TableEngine(strategies) if engine is None else engine,
+            Port.ENGINE: self.engine,
             Port.FLAGS: EnvFlags() if flags is None else flags,
         }
         self.shadow = self._cast(Shadow.of(shadow))
@@ -80,7 +86,7 @@ class Wired:
         return ShadowRunner(
             shadow,
             self.store,
-            self._ports[Port.ENGINE],
+            self.engine,
             self.settings,
             now=self._process.now,
             new_id=self._process.new_id,
@@ -94,9 +100,22 @@ class Wired:
         clock = options.get("clock") or SystemClock()
         return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
 
+    @property
+    def flags(self) -> FlagResolver:
+        """Where the pipeline is in charge."""
+        flags: FlagResolver = self._ports[Port.FLAGS]
+        return flags
+
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)
+
+    def _joined(self, connection: Any) -> Wiring:
+        join = getattr(self.store, "joined", None)
+        if join is None:
+            msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
+            raise TypeError(msg)
+        return Wiring(self._process, {**self._ports, Port.STORE: join(connection)}, publishes=False)
 
     def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
         return legacy is not None or self._legacy is not None

@@ -109,6 +109,30 @@ def postgres_families(postgres_database: str) -> Iterator[dict[str, Any]]:
         family.close()
 
 
+@pytest.fixture(scope="session")
+def pgbouncer_families(postgres_database: str, pgbouncer_database: str) -> Iterator[dict[str, Any]]:
+    """The same behind pgbouncer, where each transaction may be on another session."""
+    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+
+    families = {
+        "pgbouncer": PostgresBackend(pgbouncer_database, direct=postgres_database),
+        "pgbouncer-async-alone": PostgresBackend(
+            pgbouncer_database, alone=True, asynchronous=True, direct=postgres_database
+        ),
+    }
+    yield families
+    for family in families.values():
+        family.close()
+
+
+@pytest.fixture
+def pgbouncer_backend(pgbouncer_families: dict[str, Any]) -> Iterator[Callable[[str], Any]]:
+    """One of those makers, by its name."""
+    yield pgbouncer_families.__getitem__
+    for family in pgbouncer_families.values():
+        family.reset()
+
+
 @pytest.fixture
 def postgres_backend(
     postgres_families: dict[str, Any],
@@ -129,7 +153,16 @@ def redis_backend(redis_url: str, request: pytest.FixtureRequest) -> Iterator[An
     made.close()
 
 
-FAMILIES = ("memory", "sqlite", "postgres", "postgres-alone", "postgres-async", "postgres-async-alone")
+FAMILIES = (
+    "memory",
+    "sqlite",
+    "postgres",
+    "postgres-alone",
+    "postgres-async",
+    "postgres-async-alone",
+    "pgbouncer",
+    "pgbouncer-async-alone",
+)
 
 
 @pytest.fixture(params=FAMILIES)
@@ -137,7 +170,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     """Each family of adapters in turn."""
     family, _, _ = request.param.partition("-")
     backend = request.getfixturevalue(f"{family}_backend")
-    return backend(request.param) if family == "postgres" else backend
+    return backend(request.param) if family in {"postgres", "pgbouncer"} else backend
 
 
 @pytest.fixture

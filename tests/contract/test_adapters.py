@@ -13,6 +13,7 @@ from assignment_pipeline.testing import (
     AssignmentStoreContract,
     EventSinkContract,
     LockManagerContract,
+    MetricsStoreContract,
     RolloutStoreContract,
     ShadowStoreContract,
     StoreHarness,
@@ -30,6 +31,11 @@ class TestLocks(LockManagerContract):
 @pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
 class TestRollouts(RolloutStoreContract):
     """Each store for threads: hosts with asyncio ask one of those."""
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
+class TestMetrics(MetricsStoreContract):
+    """Each store for threads, likewise."""
 
 
 class TestMemorySink(EventSinkContract):

@@ -252,6 +252,8 @@ class StoreAgreement(RuleBasedStateMachine):
             "owner": data.draw(st.sampled_from([Owner.PIPELINE] * 4 + [Owner.LEGACY]), "owner"),
             "deliveries": data.draw(st.integers(0, 2), "deliveries"),
         }
+        if fields["owner"] is Owner.LEGACY:
+            fields["conflicted"] = data.draw(st.booleans(), "conflicted")
         seated = ends in SEATED and (moves or before is None or before.allocation is None)
         change_id = f"c-{next(self.numbers)}"
         self.change_ids.append(change_id)

@@ -68,6 +68,11 @@ class Racy(MemoryStore):
         return revision
 
 
+class Unsorted(MemoryStore):
+    def restaurants(self) -> tuple[str, ...]:
+        return tuple(record.restaurant_id for record in self._records.values())
+
+
 class DoesNotWait(MemoryStore):
     """Looks at the generation, and only then commits: a revision in between is not waited for."""
 
@@ -91,6 +96,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("tells what it refused", TellsAnyway, "a_refused_revision_tells_nothing"),
     ("does not know it again", Forgetful, "a_revision_that_comes_twice_is_made_once"),
     ("racy", Racy, "one_thread_revises"),
+    ("unsorted", Unsorted, "the_restaurants_are_known"),
     ("does not wait", DoesNotWait, "nothing_old_lands_afterwards"),
 ]
 

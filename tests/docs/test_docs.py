@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from assignment_pipeline.lifecycle import diagram
-from assignment_pipeline.rollout.flags import VARIABLES
+from assignment_pipeline.rollout.environment import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FLAGS = (ROOT / "docs/how-to/environment-flags.md").read_text(encoding="utf-8")
 
 RUN = {"python"}
-SHOWN = {"console", "dotenv", "json", "mermaid", "sh", "sql", "text", "toml"}
+SHOWN = {"console", "dotenv", "json", "mermaid", "sh", "postgresql", "sql", "text", "toml"}
 """Code blocks that are run as tests, and those that are not."""
 
 

@@ -243,18 +243,6 @@ def test_work_that_a_crashed_worker_left_is_due_again(house, coordinator):
     assert (result.outcome, result.reason) == (Outcome.MANUAL_REVIEW, Reason.CRASH_LOOP)
 
 
-def test_the_sweep_leaves_alone_what_the_pipeline_is_not_in_charge_of(house, coordinator):
-    """Such a booking stays as it is, however often it is handed out."""
-    coordinator.enqueue(house.booking())
-    off = house.coordinator(flags=FixedFlags(Mode.OFF))
-    for _ in range(9):
-        house.clock.advance(60 * SECOND)
-        (result,) = off.sweep().results
-        assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.PIPELINE_DISABLED)
-    house.clock.advance(60 * SECOND)
-    assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
-
-
 def test_holds_end_even_where_the_pipeline_is_off(house):
     """Flags never gate the end of a hold."""
     settings = Settings(confirmation="external")

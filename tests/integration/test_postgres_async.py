@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime as dt
 
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
+from psycopg.conninfo import conninfo_to_dict  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
     AsyncPostgresLockManager,
     AsyncPostgresStore,
     AsyncStandaloneHost,
+    PostgresStore,
+    StandaloneHost,
     init,
 )
 from assignment_pipeline.coordinator import AsyncCoordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
-from assignment_pipeline.ports import RecordQuery  # noqa: E402
+from assignment_pipeline.errors import TableConflictError  # noqa: E402
+from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
+    CONFIRM,
+    DINNER,
+    QUEUE,
+    make_block,
+    make_booking,
+    make_change,
+    make_venue,
+)
+from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
 
 SCHEMA = "in_a_loop"
+DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
@@ -82,3 +98,123 @@ def test_host_code_may_be_coroutines(database):
 
     assert asyncio.run(evening()).outcome == "confirmed"
     assert seen == [[("confirmed",)]]
+
+
+# -- Inside a transaction of the host's ---------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def in_psycopg(database):
+    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection, connection.transaction():
+        yield connection
+
+
+@contextlib.asynccontextmanager
+async def in_sqlalchemy(database):
+    asyncio_ = pytest.importorskip("sqlalchemy.ext.asyncio")
+    engine = asyncio_.create_async_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    finally:
+        await engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def in_a_session(database):
+    asyncio_ = pytest.importorskip("sqlalchemy.ext.asyncio")
+    engine = asyncio_.create_async_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
+    try:
+        async with asyncio_.AsyncSession(engine) as session, session.begin():
+            yield session
+    finally:
+        await engine.dispose()
+
+
+@pytest.mark.parametrize("transaction", [in_psycopg, in_sqlalchemy, in_a_session])
+def test_what_is_joined_lands_with_the_host(database, transaction):
+    """A booking that is enqueued, or cancelled, inside is so when the host commits, and not when it rolls back."""
+    host = AsyncStandaloneHost(schema=SCHEMA)
+
+    async def evening():
+        async with (
+            AsyncPostgresStore(database, host=host, schema=SCHEMA) as store,
+            AsyncCoordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+        ):
+            await store.write(lambda connection: host.put_venue(connection, make_venue()))
+            with contextlib.suppress(ZeroDivisionError):
+                async with transaction(database) as connection:
+                    await coordinator.joined(connection).enqueue(make_booking())
+                    raise ZeroDivisionError
+            assert await coordinator.record("b-1") is None
+            async with transaction(database) as connection:
+                record = await coordinator.joined(connection).enqueue(make_booking())
+                assert record.state == "created"
+                assert await coordinator.record("b-1") is None
+            assert (await coordinator.assign(make_booking())).outcome == "confirmed"
+            async with transaction(database) as connection:
+                joined = coordinator.joined(connection)
+                assert (await joined.cancel("b-1")).outcome == "cancelled"
+            return (await store.booking("b-1")).status
+
+    assert asyncio.run(evening()) == "cancelled"
+
+
+def test_every_question_can_be_asked_inside(database):
+    """It answers as the store does; what is refused leaves the transaction as it was."""
+    host = AsyncStandaloneHost(schema=SCHEMA)
+
+    async def evening():
+        async with (
+            AsyncPostgresStore(database, host=host, schema=SCHEMA) as store,
+            await psycopg.AsyncConnection.connect(database) as connection,
+        ):
+            await store.write(lambda connection: host.put_venue(connection, make_venue()))
+            await store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))])
+            joined = store.joined(connection)
+            await joined.check_schema()
+            change = make_change(make_booking("b-2"), *QUEUE, next_attempt_at=DINNER)
+            await joined.commit([change])
+            with pytest.raises(TableConflictError):
+                await joined.commit([make_change(make_booking("b-3"), *CONFIRM, tables=("T1",))])
+            context = await joined.load(LoadQuery(restaurant_id="r-1", booking_ids=("b-1", "b-2")))
+            assert set(context.records) == {"b-1", "b-2"}
+            assert await joined.knows("r-1", change.id)
+            assert [step.version for step in await joined.history("b-2")] == [1, 2]
+            assert await joined.booking("b-2") == make_booking("b-2")
+            assert await joined.unassigned(DINNER, 10) == ()
+            assert await joined.due(10) == ()
+            block = make_block("k-1", "T3")
+            assert await joined.block(block, ()) == ()
+            assert await joined.blocked("r-1", DINNER - DAY) == (block,)
+            assert await joined.unblock(block, ())
+            await joined.emit([event("e-1")])
+            await connection.commit()
+            return [record.booking_id for record in (await store.records(RecordQuery())).records]
+
+    assert asyncio.run(evening()) == ["b-1", "b-2"]
+
+
+def test_what_cannot_be_joined_is_refused(database):
+    """A connection that would land by itself, one that is none, and a store without connections for asyncio."""
+    store = AsyncPostgresStore(database, host=AsyncStandaloneHost(schema=SCHEMA), schema=SCHEMA)
+
+    async def evening():
+        async with store, await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
+            with pytest.raises(ValueError, match="transaction open"):
+                await store.joined(connection).records(RecordQuery())
+            with (
+                psycopg.connect(database) as other,
+                pytest.raises(TypeError, match=r"AsyncConnection, .* got Connection"),
+            ):
+                await store.joined(other).records(RecordQuery())
+
+    asyncio.run(evening())
+    with (
+        PostgresStore(database, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA) as threaded,
+        psycopg.connect(database) as connection,
+        pytest.raises(TypeError, match="a store for asyncio, such as AsyncPostgresStore, got PostgresStore"),
+    ):
+        AsyncCoordinator(threaded).joined(connection)
+    with pytest.raises(TypeError, match="a store with connections"):
+        AsyncCoordinator.in_memory(make_venue()).joined(None)

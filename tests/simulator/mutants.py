@@ -15,21 +15,26 @@ from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
 from assignment_pipeline.flow import (
+    answered,
     assign,
     changes,
     conduct,
     decide,
     effects,
     free,
+    handover,
+    landing,
     many,
     queue,
     reassign,
     review,
     sweep,
+    view,
 )
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
+from assignment_pipeline.rollout import candidate
 from assignment_pipeline.testing.simulator.worker import Worker
 
 Patches = list[tuple[object, str, object]]
@@ -79,7 +84,9 @@ def mutant(*faults: str) -> Callable[[Callable[[], Patches]], Callable[[], Patch
 
 
 def _everywhere(name: str, broken: object) -> Patches:
-    return [(module, name, broken) for module in (conduct, free, many, queue, review) if hasattr(module, name)]
+    return [
+        (module, name, broken) for module in (landing, answered, free, many, queue, review) if hasattr(module, name)
+    ]
 
 
 # -- What the commit compares -------------------------------------------------------------------------------------
@@ -255,6 +262,17 @@ def a_lost_answer_by_version() -> Patches:
 
 
 @mutant()
+def a_lost_answer_is_a_no() -> Patches:
+    """A commit whose answer was lost counts as not landed, and the call plans once more."""
+
+    def found(*_: Any) -> Any:
+        return False
+        yield
+
+    return _landing(found)
+
+
+@mutant()
 def a_lost_answer_is_a_yes() -> Patches:
     """A commit whose answer was lost counts as landed."""
 
@@ -276,7 +294,7 @@ def no_lock() -> Patches:
         return None
         yield
 
-    return [(conduct, "_wait_for_no_one", wait)]
+    return [(conduct, "wait_for_no_one", wait)]
 
 
 @mutant()
@@ -322,14 +340,73 @@ def no_owner_check() -> Patches:
 @mutant()
 def legacy_at_the_same_time() -> Patches:
     """Legacy is called where the pipeline is in charge."""
-    sound = conduct._until_landed
+    sound = conduct.until_landed
 
-    def until_landed(call: Any, target: Any, *args: Any) -> Any:
+    def until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
         if target.booking is not None:
             yield from effects.RunLegacy(target.booking)
-        return (yield from sound(call, target, *args))
+        return (yield from sound(call, target, *args, **options))
 
-    return [(conduct, "_until_landed", until_landed)]
+    return [(conduct, "until_landed", until_landed)]
+
+
+# -- Handovers ----------------------------------------------------------------------------------------------------
+
+
+@mutant()
+def legacy_before_it_is_written() -> Patches:
+    """A booking in flight is handed over after the call."""
+    sound = handover.until_landed
+
+    def until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
+        if target.booking is not None:
+            yield from effects.RunLegacy(target.booking)
+        return (yield from sound(call, target, *args, **options))
+
+    return [(handover, "until_landed", until_landed)]
+
+
+@mutant()
+def legacy_once_more() -> Patches:
+    """Where legacy has not answered in time, it is called again."""
+    sound = sweep.unanswered
+
+    def unanswered(view: Any, record: Any) -> Any:
+        if view.at_host is not None and view.at_host.is_pending:
+            yield from effects.RunLegacy(view.at_host)
+        return (yield from sound(view, record))
+
+    return [(sweep, "unanswered", unanswered)]
+
+
+@mutant()
+def handed_over_for_good() -> Patches:
+    """Nobody looks after a booking that was handed over."""
+    return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
+
+
+@mutant()
+def the_handed_over_keep_their_hold() -> Patches:
+    """Held tables stay taken when the booking is handed over."""
+    sound = handover.handed_over
+
+    def handed_over(view: Any, record: Any, **facts: Any) -> Any:
+        made = yield from sound(view, record, **facts)
+        kept = attrs.evolve(made.change.record, allocation=record.allocation)
+        return attrs.evolve(made, change=attrs.evolve(made.change, record=kept))
+
+    return [(module, "handed_over", handed_over) for module in (handover, sweep)]
+
+
+@mutant()
+def legacys_tables_are_free() -> Patches:
+    """What was adopted, or what legacy answered, is not counted."""
+    sound = memory_store._seats
+
+    def seats(record: Any) -> Any:
+        return [] if record.owner is Owner.LEGACY else sound(record)
+
+    return [(memory_store, "_seats", seats)]
 
 
 # -- What the flows do --------------------------------------------------------------------------------------------
@@ -339,7 +416,7 @@ def legacy_at_the_same_time() -> Patches:
 def the_hosts_word_is_not_heard() -> Patches:
     """A booking that the host has settled is still planned for."""
     wanted = property(lambda self: self.booking is not None and self.booking.is_pending)
-    return [(conduct.View, "is_wanted", wanted)]
+    return [(view.View, "is_wanted", wanted)]
 
 
 @mutant()
@@ -419,7 +496,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return conduct.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        return view.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]
@@ -434,3 +511,12 @@ def orphans_are_left_alone() -> Patches:
         yield
 
     return [(sweep, "_enqueue_orphans", enqueue)]
+
+
+# -- The shadow ---------------------------------------------------------------------------------------------------
+
+
+@mutant()
+def the_shadow_commits() -> Patches:
+    """What the candidate would commit is passed on to the store."""
+    return [(candidate, "LoadContext", (effects.LoadContext, effects.Commit))]

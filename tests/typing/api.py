@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import assert_type
 
+from openfeature.client import OpenFeatureClient
+
 from assignment_pipeline import (
     AssignmentRecord,
     AssignmentResult,
@@ -15,6 +17,7 @@ from assignment_pipeline import (
     Booking,
     Coordinator,
     Decision,
+    EnvFlags,
     Event,
     LegacyResult,
     Occupied,
@@ -25,12 +28,34 @@ from assignment_pipeline import (
     Venue,
     step,
 )
+from assignment_pipeline.adapters.celery import Tasks, register
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.openfeature import AssignmentPipelineProvider, OpenFeatureFlags
+from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
+from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
-from assignment_pipeline.ports import AssignmentStore, EventSink, FlagResolver, Host, LockManager, RecordPage
+from assignment_pipeline.ports import (
+    AssignmentStore,
+    AsyncLockManager,
+    EventSink,
+    FlagResolver,
+    Host,
+    LockManager,
+    Observer,
+    RecordPage,
+    RolloutStore,
+    ShadowStore,
+)
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.layered import LayeredFlags
+from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.verdicts import Verdict
 
 
 class OwnHost:
@@ -74,9 +99,21 @@ def adapters(path: str, venue: Venue, flags: FlagResolver) -> None:
     stores: list[AssignmentStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1], clock=SystemClock())]
     locks: list[LockManager] = [SQLiteLockManager(path), MemoryLockManager(SystemClock())]
     sinks: list[EventSink] = [Sink()]
+    shadows: list[ShadowStore] = [SQLiteStore(path, host=hosts[0]), MemoryStore(hosts[1])]
+    assert_type(shadows[0].bundle("b-1"), ShadowBundle | None)
+    Coordinator(stores[0], shadow=Shadow(runs="worker", ignore=lambda bundle: bundle["kind"] == "tables"))
+    Coordinator(stores[0], shadow="thread")
     Coordinator(
         stores[0], flags=flags, locks=locks[0], legacy=legacy, sinks=sinks, strategies=[Regulars()], settings=Settings()
     )
+
+
+def extras(store: AssignmentStore, locks: AsyncLockManager) -> None:
+    shared: LockManager = RedisLockManager("redis://localhost", pool_size=4)
+    locks = AsyncRedisLockManager("redis://localhost")
+    observer: Observer = OpenTelemetry()
+    AsyncCoordinator(store, locks=locks, limiter=shared, observer=observer)
+    assert_type(register(None, lambda: Coordinator(store, locks=shared)), Tasks)
 
 
 def calls(coordinator: Coordinator, booking: Booking) -> None:
@@ -88,6 +125,7 @@ def calls(coordinator: Coordinator, booking: Booking) -> None:
     assert_type(coordinator.review_queue("r-1"), RecordPage)
     assert_type(coordinator.sweep(), SweepReport)
     assert_type(coordinator.pin("b-1", actor="anna"), AssignmentResult)
+    assert_type(coordinator.observe(booking, LegacyResult()), bool)
     assert_type(coordinator.blocks("r-1"), tuple[TableBlock, ...])
     assert_type(step(AssignmentState.CREATED, Trigger.VERIFY), AssignmentState)
 
@@ -97,3 +135,14 @@ async def acalls(coordinator: AsyncCoordinator, booking: Booking) -> None:
     assert_type(await coordinator.place(booking, ["T1"], actor="anna"), AssignmentResult)
     assert_type(await coordinator.sweep(limit=5), SweepReport)
     assert_type(await coordinator.left("b-1", actor="anna"), AssignmentResult)
+
+
+def rollout(store: AssignmentStore, path: str, client: OpenFeatureClient) -> None:
+    steering: list[RolloutStore] = [MemoryStore(MemoryHost()), SQLiteStore(path, host=StandaloneHost())]
+    layered = LayeredFlags(EnvFlags(), StoreFlags(steering[0]))
+    resolvers: list[FlagResolver] = [EnvFlags(), layered, OpenFeatureFlags(client)]
+    Coordinator(store, flags=resolvers[1])
+    AssignmentPipelineProvider(layered)
+    control = Rollout(steering[1], environment=layered.environment)
+    assert_type(control.status().verdicts, tuple[Verdict, ...])
+    assert_type(control.advance(actor="dana"), RolloutRevision)

@@ -9,7 +9,8 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.flags import DEFAULT_SALT, VARIABLES, EnvFlags, FixedFlags, FlagSettings, Rule
+from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, FixedFlags, FlagSettings, Rule
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 

@@ -12,7 +12,29 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, flags, reoptimize, review, service, sweep, tables
+from assignment_pipeline.cli import (
+    alerts,
+    assign,
+    backtest,
+    dashboard,
+    db,
+    demo,
+    diagram,
+    doctor,
+    env,
+    flags,
+    reoptimize,
+    replay,
+    review,
+    rollout,
+    service,
+    shadow,
+    sql,
+    sweep,
+    tables,
+    watch,
+    worker,
+)
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
@@ -21,7 +43,9 @@ from assignment_pipeline.errors import (
     NoTablesError,
     NotBegunError,
     PlacementRefusedError,
+    RolloutRefusedError,
     StaleRecordError,
+    StaleRolloutError,
     TableConflictError,
 )
 
@@ -33,6 +57,8 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 _ANSWERS = (
     RefusedError,
     PlacementRefusedError,
+    RolloutRefusedError,
+    StaleRolloutError,
     TableConflictError,
     StaleRecordError,
     IllegalTransitionError,
@@ -55,10 +81,22 @@ app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")
 app.command("sweep")(sweep.sweep)
+app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
+rollout.app.command("watch")(watch.watch)
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(alerts.app, name="alerts")
+app.command("metrics")(alerts.metrics)
+app.command("sql")(sql.sql)
+app.command("doctor")(doctor.doctor)
+app.command("env")(env.env)
+app.add_typer(dashboard.app, name="dashboard")
+app.add_typer(shadow.app, name="shadow")
+app.command("replay")(replay.replay)
+app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

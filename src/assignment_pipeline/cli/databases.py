@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import SchemaMismatchError
-from assignment_pipeline.ports import AssignmentStore
+from assignment_pipeline.ports import AssignmentStore, RolloutStore
 
 READING_PATIENCE_MS = 10_000
 
@@ -34,6 +34,10 @@ class OwnStore(AssignmentStore, Protocol):
     def write(self, work: Callable[[Any], Any]) -> Any:
         """Run *work* in a transaction of its own."""
         ...
+
+
+class SteeredStore(AssignmentStore, RolloutStore, Protocol):
+    """A store with the rollout that gates its commits."""
 
 
 class OwnHost(Protocol):
@@ -96,6 +100,15 @@ class Database(Protocol):
         """The store on it; *synchronous* is for a SQLite file that goes soon."""
         ...
 
+    def steer(self) -> AbstractContextManager[SteeredStore]:
+        """
+        The store on it, for its rollout: also where an application keeps restaurants and bookings.
+
+        Raises:
+            BadInputError: Our tables are not there.
+        """
+        ...
+
 
 def database(given: str) -> Database:
     """
@@ -111,6 +124,23 @@ def database(given: str) -> Database:
     if colon and (scheme in {"", "file"} or rest.startswith("/")):
         refuse("--db", _EXPECTED, f"an address, {scheme}:...")  # It may hold a password.
     return SQLiteFile(Path(given))
+
+
+class _SomeHost:
+    """An application's side, of which nothing is asked."""
+
+
+def _own_or_not(db: Database) -> bool:
+    """Whether the bookings are kept there, too."""
+    try:
+        db.check(standalone=True)
+    except SchemaMismatchError:
+        try:
+            db.check(standalone=False)
+        except SchemaMismatchError as error:
+            _refused(db, error)
+        return False
+    return True
 
 
 def _refused(name: object, error: SchemaMismatchError) -> None:
@@ -166,6 +196,11 @@ class SQLiteFile:
     def open(self, *, synchronous: str = "FULL") -> AbstractContextManager[OwnStore]:
         """See `Database.open`."""
         return sqlite.SQLiteStore(self.path, host=sqlite.StandaloneHost(), synchronous=synchronous)
+
+    def steer(self) -> AbstractContextManager[SteeredStore]:
+        """See `Database.steer`."""
+        host: Any = sqlite.StandaloneHost() if _own_or_not(self) else _SomeHost()
+        return sqlite.SQLiteStore(self.path, host=host)
 
 
 def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
@@ -271,6 +306,24 @@ class PostgresDatabase:
 
         postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
 
+    def bookings_view(self, table: str, columns: Mapping[str, str], *, apply: bool) -> str:
+        """
+        The SQL of the view ``bookings`` over that table, and whether to run it.
+
+        Raises:
+            BadInputError: There is no such table or column, or something else has that name.
+        """
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            return postgres.bookings_view(self.conninfo, table, columns, schema=self.schema, apply=apply)
+        except SchemaMismatchError as error:
+            refuse(str(self), error.expected, error.found)
+        except ValueError as error:
+            where, _, what = str(error).partition(": expected ")
+            expected, _, got = what.partition(", got ")
+            refuse(f"--host-bookings, {where}", expected, got)
+
     def prepare(self) -> None:
         """See `Database.prepare`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
@@ -293,6 +346,15 @@ class PostgresDatabase:
 
         host = postgres.StandaloneHost(schema=self.schema)
         with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema) as store:
+            yield store
+
+    @contextlib.contextmanager
+    def steer(self) -> Iterator[SteeredStore]:
+        """See `Database.steer`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        host: Any = postgres.StandaloneHost(schema=self.schema) if _own_or_not(self) else _SomeHost()
+        with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema, pool_size=2) as store:
             yield store
 
 

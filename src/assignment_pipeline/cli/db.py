@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from assignment_pipeline.cli.databases import Database, database
-from assignment_pipeline.cli.failures import RefusedError
+from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
+from assignment_pipeline.cli.failures import RefusedError, refuse
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.errors import SchemaMismatchError
 
@@ -27,14 +28,57 @@ StandaloneOption = Annotated[
 
 
 @app.command()
-def init(db: DbOption, standalone: StandaloneOption = True) -> None:
+def init(
+    db: DbOption,
+    standalone: StandaloneOption = True,
+    host_bookings: Annotated[
+        str | None,
+        typer.Option(
+            "--host-bookings",
+            metavar="TABLE",
+            help="Make bookings a view over this table of the application's, too; in PostgreSQL, and embedded.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="NAME=COLUMN", help="What the application calls a column; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the view's SQL, to be changed and run by hand.")
+    ] = False,
+) -> None:
     """
     Make the tables, or bring them up to date. Safe to repeat.
 
     The database may be the application's own, with --embedded.
     """
-    db.init(standalone=standalone)
-    stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
+    if host_bookings is None:
+        if columns or dry_run:
+            refuse("--column and --dry-run", "--host-bookings beside them", "none")
+        db.init(standalone=standalone)
+        stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
+        return
+    if not isinstance(db, PostgresDatabase):
+        refuse("--host-bookings", "a PostgreSQL address for --db", str(db))
+    names = _named(columns or ())
+    if not dry_run:
+        db.init(standalone=False)
+    text = db.bookings_view(host_bookings, names, apply=not dry_run)
+    if dry_run:
+        print(text)
+    else:
+        what = _what(db, standalone=False)
+        stdout().print(f"{db}: {what}, and bookings as a view over {host_bookings}.", soft_wrap=True)
+
+
+def _named(columns: Sequence[str]) -> dict[str, str]:
+    pairs = dict[str, str]()
+    for given in columns:
+        name, equals, column = given.partition("=")
+        if not (name and equals and column):
+            refuse("--column", "NAME=COLUMN, such as party_size=covers", repr(given))
+        pairs[name] = column
+    return pairs
 
 
 @app.command()

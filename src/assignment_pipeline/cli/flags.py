@@ -1,14 +1,17 @@
-"""``flags``: what the feature flags of the environment say."""
+"""``flags``: what the feature flags say."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import attrs
 import typer
 
 from assignment_pipeline.cli.output import print_json
-from assignment_pipeline.rollout.flags import EnvFlags
+from assignment_pipeline.cli.steering import steered, up_to_date
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
+from assignment_pipeline.ports import FlagResolver
+from assignment_pipeline.rollout.environment import EnvFlags
 
 app = typer.Typer(help="Explain the feature flags.", no_args_is_help=True)
 
@@ -21,11 +24,36 @@ def _group() -> None:
 @app.command()
 def explain(
     restaurant: Annotated[str, typer.Argument(help="The id of a restaurant.", metavar="RESTAURANT")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what the pipeline does at a restaurant, by this environment's flags, and why."""
-    explanation = EnvFlags().explain(restaurant)
-    if as_json:
-        print_json({**attrs.asdict(explanation), "sentence": explanation.sentence})
+    """
+    Say what the pipeline does at a restaurant, and why.
+
+    By the environment's flags; with --db by the rollout in that database, unless
+    the environment rolls it back; with --app by the flags of the application.
+    """
+    if db is not None:
+        with steered(None, db) as steering:
+            _tell(up_to_date(steering.flags), restaurant, as_json=as_json)
+    elif app is not None:
+        with from_app(app) as coordinator:
+            _tell(up_to_date(coordinator.flags), restaurant, as_json=as_json)
     else:
-        print(explanation.sentence)
+        _tell(EnvFlags(), restaurant, as_json=as_json)
+
+
+def _tell(flags: FlagResolver, restaurant: str, *, as_json: bool) -> None:
+    explain_it: Any = getattr(flags, "explain", None)
+    if explain_it is None:
+        decision = flags.resolve(restaurant)
+        sentence = f"Restaurant {restaurant!r} is {decision.mode.value}, by {decision.source}: {decision.reason}."
+        found = {"restaurant_id": restaurant, **attrs.asdict(decision)}
+    else:
+        explanation = explain_it(restaurant)
+        sentence, found = explanation.sentence, attrs.asdict(explanation)
+    if as_json:
+        print_json({**found, "sentence": sentence})
+    else:
+        print(sentence)

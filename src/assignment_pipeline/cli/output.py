@@ -31,6 +31,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def print_line(value: Any) -> None:
+    """One line on stdout, at once: a sentence, or anything else as JSON."""
+    print(value if isinstance(value, str) else json.dumps(value, allow_nan=False), flush=True)
+
+
 def result_document(result: AssignmentResult) -> dict[str, Any]:
     """What came of a call, as commands print it for programs."""
     return {

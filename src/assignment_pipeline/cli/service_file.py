@@ -70,10 +70,16 @@ def read_service(path: Path) -> Service:
     Raises:
         BadInputError: Something in it is not as it should be; the first such thing.
     """
-    return _service(read_document(path))
+    return read_service_with(read_document(path))
 
 
-def _service(root: Node) -> Service:
+def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service:
+    """
+    The day that a document describes, whose bookings may have other keys, too, for somebody else to read.
+
+    Raises:
+        BadInputError: Something in it is not as it should be; the first such thing.
+    """
     parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "adjacent", "combinations"))
     restaurant = parts["restaurant"]
     names = _given(restaurant, required=("id", "timezone"))
@@ -90,7 +96,7 @@ def _service(root: Node) -> Service:
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
     # Here, so that a floor with too many combinations is refused while nothing is written yet.
     root.child("policy").build(_with_seatings, {"venue": venue})
-    bookings = _bookings(_some(parts["bookings"], "booking"), venue.id)
+    bookings = _bookings(_some(parts["bookings"], "booking"), venue.id, booking_keys)
     return Service(venue, bookings, _blocks(parts["tables"].items(), venue))
 
 
@@ -220,13 +226,13 @@ def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
     return tuple(found.values())
 
 
-def _bookings(nodes: list[Node], restaurant_id: str) -> tuple[Booking, ...]:
+def _bookings(nodes: list[Node], restaurant_id: str, others: tuple[str, ...]) -> tuple[Booking, ...]:
     required = ("id", "party_size", "start_at")
-    optional = ("end_at", "seating_preference", "zone", "accessible", "status")
+    optional = ("end_at", "seating_preference", "zone", "accessible", "status", *others)
     readers = {"start_at": _time, "end_at": _time, "seating_preference": _choice(SeatingPreference)}
 
     def booking(node: Node) -> Booking:
-        fields = _given(node, required, optional, readers)
+        fields = {key: value for key, value in _given(node, required, optional, readers).items() if key not in others}
         if "seating_preference" in fields:
             fields["seating"] = fields.pop("seating_preference")
         return node.build(Booking, {**fields, "restaurant_id": restaurant_id})

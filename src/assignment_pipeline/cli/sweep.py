@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import collections
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO
-from assignment_pipeline.cli.output import print_json, result_document, stdout
+from assignment_pipeline.cli.output import print_json, result_document
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.flow.sweep import SweepReport
 
 
 def sweep(
@@ -27,21 +28,27 @@ def sweep(
     with opened(app, db) as coordinator:
         done = coordinator.sweep(limit=limit)
     if as_json:
-        print_json(
-            {
-                "results": [result_document(result) for result in done.results],
-                "enqueued": list(done.enqueued),
-                "errors": [{"booking_id": booking_id, "error": error} for booking_id, error in done.errors],
-            }
-        )
+        print_json(document(done))
     else:
-        console = stdout()
-        counts = collections.Counter(result.outcome.value for result in done.results)
-        outcomes = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))
-        seen_to = f"Saw to {words.count(len(done.results), 'booking')}"
-        console.print(f"{seen_to}: {outcomes}." if outcomes else "Nothing was due.")
-        if done.enqueued:
-            console.print(f"Enqueued {words.count(len(done.enqueued), 'booking')} that nobody had.")
-        for booking_id, error in done.errors:
-            console.print(f"{booking_id}: {error}", style="red")
+        for line in sentences(done) or ["Nothing was due."]:
+            print(line)
     raise typer.Exit(NO if done.errors else GOOD)
+
+
+def document(done: SweepReport) -> dict[str, Any]:
+    """What a sweep did, as commands print it for programs."""
+    return {
+        "results": [result_document(result) for result in done.results],
+        "enqueued": list(done.enqueued),
+        "errors": [{"booking_id": booking_id, "error": error} for booking_id, error in done.errors],
+    }
+
+
+def sentences(done: SweepReport) -> list[str]:
+    """The same, for people: nothing if there was nothing to do."""
+    counts = collections.Counter(result.outcome.value for result in done.results)
+    outcomes = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))
+    lines = [f"Saw to {words.count(len(done.results), 'booking')}: {outcomes}."] if outcomes else []
+    if done.enqueued:
+        lines.append(f"Enqueued {words.count(len(done.enqueued), 'booking')} that nobody had.")
+    return [*lines, *(f"{booking_id}: {error}" for booking_id, error in done.errors)]

@@ -24,6 +24,10 @@ REASONS: Mapping[str, str] = {
     Reason.CONFLICT: "others were faster every time",
     Reason.STORE_UNAVAILABLE: "the store could not be reached",
     Reason.BY_REQUEST: "as somebody asked for",
+    Reason.PIPELINE_DISABLED: "the pipeline was switched off",
+    Reason.LEGACY_EXHAUSTED: "the legacy planner found no tables",
+    Reason.LEGACY_ERROR: "the legacy planner failed",
+    Reason.HANDOVER_TIMEOUT: "the legacy planner did not answer",
     Reason.NO_SHOW: "nobody came",
 }
 

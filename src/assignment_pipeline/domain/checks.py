@@ -73,6 +73,8 @@ def flag(_: object, attribute: Any, value: Any) -> None:
 
 def to_utc(value: Any) -> Any:
     """An aware datetime in UTC; anything else is handed to the validator as it is."""
+    if type(value) is dt.datetime and value.tzinfo is dt.UTC:
+        return value  # Nearly all are: every window is made of others.
     if isinstance(value, dt.datetime) and value.utcoffset() is not None:
         try:
             return value.astimezone(dt.UTC)
@@ -110,6 +112,8 @@ def as_dict(items: Mapping[str, Any]) -> dict[str, Any]:
 
 def aware(_: object, attribute: Any, value: Any) -> None:
     """A datetime that knows its offset from UTC."""
+    if type(value) is dt.datetime and value.tzinfo is dt.UTC:
+        return
     if not isinstance(value, dt.datetime) or value.utcoffset() is None:
         msg = f"{attribute.name}: expected a time with an offset from UTC, got {value!s}"
         raise ValueError(msg)

@@ -49,6 +49,9 @@ class EventType(enum.StrEnum):
     EXTENDED = "coordinator.extended"
     BLOCKED = "coordinator.blocked"
     UNBLOCKED = "coordinator.unblocked"
+    HANDED_OVER = "coordinator.handed_over"
+    TAKEN_OVER = "coordinator.taken_over"
+    ADOPTED = "coordinator.adopted"
     ERROR = "coordinator.error"
 
     RESEATED = "booking.reseated"

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
-from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, identifier, sorted_ids, to_utc, whole
+from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, identifier, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
@@ -43,11 +43,14 @@ class Allocation:
         turn: When the party sits.
 
         blocked: For how long others are kept away: the turn with its buffers.
+
+        conflicted: Whether others had some of that when legacy took it. It keeps off whoever comes later, as any does.
     """
 
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
     turn: TimeWindow
     blocked: TimeWindow = attrs.field()
+    conflicted: bool = attrs.field(default=False, validator=flag)
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
@@ -121,17 +124,32 @@ class AssignmentRecord:
             got = f"{allocation!r} while {self.state}"
             msg = f"{attribute.name}: expected tables in the states assigned and confirmed only, got {got}"
             raise ValueError(msg)
+        if self.owner is Owner.PIPELINE and allocation is not None and allocation.conflicted:
+            msg = f"{attribute.name}: expected tables that nobody else has, got {allocation!r}"
+            raise ValueError(msg)
 
     @property
     def tables(self) -> tuple[str, ...]:
         """The ids of its tables, sorted; none when it holds none."""
         return self.allocation.tables if self.allocation else ()
 
+    def taking(self, before: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
+        """
+        The tables that a change from *before* to it takes, each with such a time: nobody else may have them.
+
+        Those that are conflicted it may take whoever has them, and they do not count as its own when they are so no
+        more.
+        """
+        if self.allocation is not None and self.allocation.conflicted:
+            return ()
+        had = before.allocation if before else None
+        return self.beyond(None if had and had.conflicted else before)
+
     def beyond(self, other: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
         """
         The tables that it has for a time at which *other* does not, each with such a time.
 
-        What a change takes is the new record's beyond the old one; what it gives up is the old one's beyond the new.
+        What a change gives up is the old record's beyond the new one.
         """
         if self.allocation is None:
             return ()
@@ -276,9 +294,12 @@ class AssignmentChange:
         """
         What the change makes of the booking's status, for hosts that follow it; None if nothing.
 
-        A review is not the guest's concern, and who gives up confirmed tables is pending again.
+        A review is not the guest's concern, and who gives up confirmed tables is pending again. What legacy has
+        seated is as the host says, if it says so already.
         """
-        state = self.record.state
+        state, booking = self.record.state, self.record.booking
+        if self.record.owner is Owner.LEGACY and booking is not None and not booking.is_pending:
+            return None
         if state in _GUEST_STATUS:
             reached = any(step.from_state is not state and step.to_state is state for step in self.steps)
             return _GUEST_STATUS[state] if reached else None

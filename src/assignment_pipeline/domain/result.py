@@ -80,6 +80,13 @@ class Reason(enum.StrEnum):
     NO_SHOW = "no_show"
     EXTENDED = "extended"
 
+    HANDED_OVER = "handed_over"
+    TAKEN_OVER = "taken_over"
+    ADOPTED = "adopted"
+    LEGACY_EXHAUSTED = "legacy_exhausted"
+    LEGACY_ERROR = "legacy_error"
+    HANDOVER_TIMEOUT = "handover_timeout"
+
 
 IMPOSSIBLE = frozenset(
     {

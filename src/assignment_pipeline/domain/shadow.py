@@ -52,9 +52,7 @@ class Difference(enum.StrEnum):
     LEGACY_ONLY = "legacy_only"
 
 
-KEPT_VERDICTS = frozenset(
-    {Verdict.MISMATCH, Verdict.LEGACY_ERROR, Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR, Verdict.TIMEOUT}
-)
+KEPT_VERDICTS = frozenset({Verdict.MISMATCH, Verdict.LEGACY_ERROR, Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR})
 """The verdicts of which a bundle is kept."""
 
 

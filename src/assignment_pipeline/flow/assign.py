@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.conduct import Target, View, Write, conduct
-from assignment_pipeline.flow.decide import close, seat, settled
+from assignment_pipeline.flow.conduct import conduct
+from assignment_pipeline.flow.decide import pass_over, seat, settled
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import AssignmentState
 
 CREATION = "creation"
@@ -52,11 +53,7 @@ def seek(view: View) -> Flow[Write | AssignmentResult]:
     """The same, at once; where nobody wants tables any more, that is all."""
     booking = view.booking
     if booking is None or not view.is_wanted:
-        at_host = view.at_host
-        if view.record is None or (at_host is not None and at_host.is_pending):
-            # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
-            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=view.record))
-        return (yield from close(view, view.record))
+        return (yield from pass_over(view))
     request = view.request(booking)
     view, decision = yield from find(view, request)
     return (yield from seat(view, request, decision))

@@ -8,10 +8,10 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known, rest
-from assignment_pipeline.flow.conduct import View, Write
 from assignment_pipeline.flow.effects import Draw, Flow
 from assignment_pipeline.flow.room import moves
 from assignment_pipeline.flow.settings import Confirmation, Impossible
+from assignment_pipeline.flow.view import View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
@@ -119,6 +119,15 @@ def write(
     plan = decision.plan
     moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
     return Write(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+
+
+def pass_over(view: View) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking for which nobody wants tables any more."""
+    at_host = view.at_host
+    if view.record is None or (at_host is not None and at_host.is_pending):
+        # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
+        return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=view.record))
+    return (yield from close(view, view.record))
 
 
 def close(view: View, record: AssignmentRecord) -> Flow[Write]:

@@ -11,9 +11,10 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, NoTablesError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
-from assignment_pipeline.flow.conduct import Write, guarded, land, landed, later
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
+from assignment_pipeline.flow.landing import guarded, land, landed, later
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Write
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import RecordQuery
 

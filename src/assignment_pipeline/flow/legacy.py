@@ -33,6 +33,21 @@ def leave_to_legacy(
             return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
         if booking is None:
             raise BookingNotFoundError(call.booking_id)
+    answer = yield from run_legacy(call, booking, reason)
+    tables = answer.tables if isinstance(answer, LegacyResult) else ()
+    return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables, error=error))
+
+
+def run_legacy(call: Call, booking: Booking, reason: Reason) -> Flow[Any]:
+    """
+    What the legacy planner answers: whatever it is passes through, but only a `LegacyResult` can be read.
+
+    Args:
+        reason: Why it is run.
+
+    Raises:
+        Exception: Whatever the legacy planner raises.
+    """
     started = yield from Monotonic()
     try:
         answer: Any = yield from RunLegacy(booking)
@@ -40,12 +55,9 @@ def leave_to_legacy(
         yield from _summarise(call, started, "error", raised)
         yield from hand_over(call, booking, reason, raised, started)
         raise
-    # Whatever it answers passes through; only a `LegacyResult` can be read.
-    known = answer if isinstance(answer, LegacyResult) else None
-    yield from _summarise(call, started, known.outcome if known else "unknown")
+    yield from _summarise(call, started, answer.outcome if isinstance(answer, LegacyResult) else "unknown")
     yield from hand_over(call, booking, reason, answer, started)
-    tables = known.tables if known else ()
-    return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables, error=error))
+    return answer
 
 
 def _summarise(call: Call, started: float, result: str, error: Exception | None = None) -> Flow[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -19,10 +19,12 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.conduct import Target, View, Write, land, landed, lock_of, slot_at
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
+from assignment_pipeline.flow.landing import land, landed
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.ports import FlagDecision, LoadQuery, Refused
+from assignment_pipeline.flow.turns import lock_of, slot_at
+from assignment_pipeline.flow.view import Passed, Target, View, Write
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
 
 Answers = dict[str, AssignmentResult]
 
@@ -40,6 +42,7 @@ def assign_many(
         ValueError: A booking comes twice.
     """
     answers: Answers = {}
+    passed = Passed()
     restaurants: dict[str, list[Booking]] = collections.defaultdict(list)
     for booking in bookings:
         restaurants[booking.restaurant_id].append(booking)
@@ -48,12 +51,15 @@ def assign_many(
         raise ValueError(msg)
     for group in restaurants.values():
         for day in (yield from Apart(days(group))):
-            answers.update((yield from Apart(assign_day(day, settings))))
+            answers.update((yield from Apart(assign_day(day, settings, passed))))
     results = []
     for booking in bookings:
         answer = answers.get(booking.id)
         if answer is None:
-            answer = yield from Apart(assign.assign(Target.of(booking), settings, legacy=legacy))
+            target = Target.of(booking)
+            if passed.is_outdated(booking.id):  # The host is asked instead.
+                target = Target(booking.id, booking.restaurant_id)
+            answer = yield from Apart(assign.assign(target, settings, legacy=legacy))
         results.append(answer)
     return tuple(results)
 
@@ -76,7 +82,7 @@ def days(bookings: Sequence[Booking]) -> Flow[tuple[tuple[Booking, ...], ...]]:
     return tuple(tuple(group) for _, group in sorted(groups.items()))
 
 
-def assign_day(bookings: Sequence[Booking], settings: Settings) -> Flow[Answers]:
+def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) -> Flow[Answers]:
     """
     Assign bookings of one restaurant and day, in their order, with one commit.
 
@@ -100,14 +106,26 @@ def assign_day(bookings: Sequence[Booking], settings: Settings) -> Flow[Answers]
     answers: Answers = {}
     try:
         for _ in range(settings.tries):
-            if (yield from _try(bookings, settings, flags, answers)):
+            if (yield from _try(bookings, settings, flags, answers, passed)):
                 break
     except AssignmentPipelineError:
         pass
     return answers
 
 
-def _try(bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, answers: Answers) -> Flow[bool]:
+def _truths(
+    bookings: Sequence[Booking], context: AssignmentContext, passed: Passed
+) -> Iterator[tuple[Booking, Booking | None]]:
+    """The bookings, each with how it is now; without those that the host has moved to another restaurant."""
+    for booking in bookings:
+        truth = passed.truth(booking.id, booking, context.bookings.get(booking.id))
+        if truth is None or truth.restaurant_id == booking.restaurant_id:
+            yield booking, truth
+
+
+def _try(
+    bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, answers: Answers, passed: Passed
+) -> Flow[bool]:
     open_ones = tuple(booking for booking in bookings if booking.id not in answers)
     if not open_ones:
         return True
@@ -116,14 +134,14 @@ def _try(bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, a
     if context is None or flags.generation not in (None, context.generation):
         return True
     writes: dict[str, tuple[Call, Write]] = {}
-    for booking in open_ones:
+    for booking, truth in _truths(open_ones, context, passed):
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
         call.mode, call.now = flags.mode, context.now
         view = View(
             call=call,
             settings=settings,
             context=context,
-            booking=booking,
+            booking=truth,
             generation=context.generation,
             provisional=True,
         )

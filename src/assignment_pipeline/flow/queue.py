@@ -8,10 +8,11 @@ from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StaleRecordError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change, known
-from assignment_pipeline.flow.conduct import Target, View, land
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target, View
 from assignment_pipeline.ports import RecordQuery
 
 

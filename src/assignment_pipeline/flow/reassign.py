@@ -12,11 +12,12 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcom
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
-from assignment_pipeline.flow.conduct import Target, View, Write, conduct
+from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import seat, settled, write
 from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 

@@ -11,11 +11,12 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.errors import BookingNotFoundError, TableConflictError
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.conduct import View, land
 from assignment_pipeline.flow.decide import seat
 from assignment_pipeline.flow.effects import Flow, LoadContext, Rearrange
+from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import moves, snapshot
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import View
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import LoadQuery, waits

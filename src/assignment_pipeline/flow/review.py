@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import attrs
 
@@ -22,13 +23,14 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
-from assignment_pipeline.flow.conduct import View, Write, guarded, land, landed, later
 from assignment_pipeline.flow.decide import TO_BEGIN
 from assignment_pipeline.flow.decide import write as write_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
 from assignment_pipeline.flow.free import amend, amend_seated, known_record, seated_as, write
+from assignment_pipeline.flow.landing import guarded, land, landed, later
 from assignment_pipeline.flow.room import sitting
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
@@ -49,7 +51,10 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
         known = known_record(record, booking_id)
-        facts = {"allocation": None, "next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
+        if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
+            return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
+        facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
+        facts |= {"allocation": None, "owner": Owner.PIPELINE}
         return (yield from write(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts))
 
     return (yield from amend(call, settings, decide))

@@ -14,8 +14,8 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Move, Reason
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.changes import assumed, change
-from assignment_pipeline.flow.conduct import View
 from assignment_pipeline.flow.effects import Flow, LoadContext
+from assignment_pipeline.flow.view import View
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import LoadQuery

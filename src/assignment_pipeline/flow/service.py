@@ -14,10 +14,11 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import NotBegunError, TableConflictError
 from assignment_pipeline.flow.assign import MANUAL
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.conduct import Write, guarded
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
 from assignment_pipeline.flow.free import amend_seated, seated_as, write
+from assignment_pipeline.flow.landing import guarded
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Write
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 

@@ -29,6 +29,16 @@ class Impossible(enum.StrEnum):
     FAIL = "fail"
 
 
+class InFlight(enum.StrEnum):
+    """What becomes of bookings that wait where the pipeline is switched off."""
+
+    HANDOVER = "handover"
+    """Each is handed over to the planner that the pipeline replaces, once."""
+
+    DRAIN = "drain"
+    """The pipeline finishes them."""
+
+
 def _span(_: object, attribute: Any, value: object) -> None:
     if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
         msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
@@ -75,6 +85,12 @@ class Settings:
 
         max_deliveries: How often the sweep hands out a booking of which nothing comes, before a person is asked.
 
+        in_flight: What becomes of bookings that wait where the pipeline is switched off, or to shadow. Held tables
+            wait for their confirmation either way.
+
+        handover_timeout: When a person is asked to see to a booking that was handed over, and of which nothing has
+            come. Longer than the planner that the pipeline replaces may take.
+
         replay: Whether bookings count as new whatever the clock says, and are always due: for days past.
     """
 
@@ -93,6 +109,8 @@ class Settings:
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
+    in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
+    handover_timeout: dt.timedelta = _seconds(120)
     replay: bool = attrs.field(default=False, validator=flag)
 
     def budget(self, deadline: dt.timedelta | None = None) -> Budget:

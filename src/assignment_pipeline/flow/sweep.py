@@ -9,16 +9,22 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.errors import StaleRolloutError
 from assignment_pipeline.flow import assign
+from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import assumed, change, rest
-from assignment_pipeline.flow.conduct import Target, View, Write, conduct
-from assignment_pipeline.flow.decide import seat
-from assignment_pipeline.flow.effects import Apart, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
+from assignment_pipeline.flow.conduct import conduct
+from assignment_pipeline.flow.decide import close, seat
+from assignment_pipeline.flow.effects import Apart, CheckCircuit, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
 from assignment_pipeline.flow.free import amend, expire, write
+from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
+from assignment_pipeline.flow.landing import later
 from assignment_pipeline.flow.queue import enqueue
 from assignment_pipeline.flow.room import find
-from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.settings import InFlight, Settings
+from assignment_pipeline.flow.untold import end_untold
+from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
 
@@ -43,20 +49,31 @@ class SweepReport:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def sweep(settings: Settings, limit: int) -> Flow[SweepReport]:
+def sweep(settings: Settings, limit: int, *, legacy: bool = False) -> Flow[SweepReport]:
     """
     Take up at most *limit* bookings that are due, each in a flow of its own.
+
+    While the circuit breaker leaves the store alone, nothing is.
+
+    Args:
+        legacy: Whether there is a legacy planner to hand bookings over to where the pipeline was switched off.
 
     Raises:
         StoreUnavailableError: The store could not be asked what is due.
     """
     results: list[AssignmentResult] = []
     errors: list[tuple[str, str]] = []
+    if (yield from CheckCircuit()):
+        return SweepReport()
     for due in (yield from ClaimDue(limit)):
         try:
-            results.append((yield from Apart(take_up(due, settings))))
+            results.append((yield from Apart(take_up(due, settings, legacy=legacy))))
         except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
             errors.append((due.booking_id, _named(error)))
+    try:
+        yield from end_untold(results, settings)
+    except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
+        errors.append(("", _named(error)))
     enqueued = yield from _enqueue_orphans(settings, limit, errors)
     return SweepReport(tuple(results), enqueued, tuple(errors))
 
@@ -84,39 +101,58 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def take_up(due: Due, settings: Settings) -> Flow[AssignmentResult]:
+def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
     """See to one booking that was claimed."""
     call = yield from Call.begin((due.booking_id, due.restaurant_id), assign.SWEEP)
-    flags = yield from ResolveFlags(due.restaurant_id)
-    call.mode = flags.mode
-    crashes = due.deliveries > settings.max_deliveries
-
-    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
-        if record is None or record.deliveries != due.deliveries:
-            return (yield from _somebody_elses(call, record))
-        if record.state is AssignmentState.ASSIGNED:
-            return (yield from expire(call, settings, record, now))
-        waits = record.state not in SETTLED or _waits_for_tables(record)
-        if waits and not crashes:
-            idle = change(call, record, deliveries=0)
-            return Write(change=idle, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
-        if record.state in SETTLED:
-            return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
-        facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
-        triggers, outcome = (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW
-        return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
-
-    if crashes or flags.mode is not Mode.ACTIVE:
-        return (yield from amend(call, settings, decide))
-    target = Target(due.booking_id, due.restaurant_id)
-    result = yield from conduct(call, target, settings, partial(_decide, due=due))
+    if due.deliveries > settings.max_deliveries:
+        return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
+    result = yield from _see_to(call, due, settings, legacy=legacy)
     if result.reason in _IN_THE_WAY:
         yield from amend(call, settings, partial(_hand_back, call, due, result.retry_after or settings.rate_retry))
     return result
 
 
-_IN_THE_WAY = frozenset({Reason.RATE_LIMITED, Reason.LOCK_CONTENTION, Reason.CONFLICT, Reason.COMMIT_UNKNOWN})
+_IN_THE_WAY = frozenset(
+    {
+        Reason.RATE_LIMITED,
+        Reason.LOCK_CONTENTION,
+        Reason.CONFLICT,
+        Reason.COMMIT_UNKNOWN,
+        Reason.CIRCUIT_OPEN,
+        Reason.STORE_UNAVAILABLE,
+    }
+)
 """Why nothing came of a claim that is no fault of the booking's."""
+
+
+def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[AssignmentResult]:
+    target = Target(due.booking_id, due.restaurant_id)
+    for _ in range(settings.tries):
+        flags = yield from ResolveFlags(due.restaurant_id)
+        call.mode = flags.mode
+        if flags.mode is Mode.ACTIVE:
+            return (yield from conduct(call, target, settings, partial(_decide, due=due)))
+        decide = partial(_decide_aside, due=due, legacy=legacy)
+        try:
+            return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
+        except StaleRolloutError:
+            continue
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _give_up(
+    call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
+) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking that was handed out too often, and of which nothing ever came."""
+    if record is None or record.deliveries != due.deliveries:
+        return (yield from _somebody_elses(call, record))
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from expire(call, settings, record, now))
+    if record.state in SETTLED:
+        return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+    facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
+    triggers, outcome = (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW
+    return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
 
 
 def _hand_back(
@@ -138,10 +174,46 @@ def _waits_for_tables(record: AssignmentRecord) -> bool:
     return record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
 
 
-def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
+def _claimed(view: View, due: Due) -> Flow[Write | AssignmentResult] | AssignmentRecord:
+    """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
     record = view.record
     if record is None or record.deliveries != due.deliveries:
-        return (yield from _somebody_elses(view.call, record))
+        return _somebody_elses(view.call, record)
+    return unanswered(view, record) if is_handed_over(record) else record
+
+
+def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking whose restaurant the pipeline is not in charge of."""
+    record = _claimed(view, due)
+    if not isinstance(record, AssignmentRecord):
+        return (yield from record)
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from _end_hold(view, record, legacy=legacy))
+    if record.state in SETTLED:
+        waits = _waits_for_tables(record)  # A person sees to it, or the sweep does once the pipeline is back.
+        left = change(view.call, record, deliveries=0) if waits else rest(view.call, record)
+        reason = Reason.PIPELINE_DISABLED if waits else Reason.TERMINAL_STATE
+        return Write(change=left, outcome=Outcome.NOOP, reason=reason)
+    if view.settings.in_flight is InFlight.DRAIN:
+        return (yield from assign.decide(view))
+    if not view.is_wanted:
+        return (yield from close(view, record))
+    return (yield from handed_over(view, record) if legacy else to_person(view, record))
+
+
+def _end_hold(view: View, record: AssignmentRecord, *, legacy: bool) -> Flow[Write]:
+    """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
+    holds = record.holds + 1
+    hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted
+    if hands_over and holds < view.settings.max_holds:
+        return (yield from handed_over(view, record, holds=holds))
+    return (yield from expire(view.call, view.settings, record, view.now))
+
+
+def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
+    record = _claimed(view, due)
+    if not isinstance(record, AssignmentRecord):
+        return (yield from record)
     if record.state is AssignmentState.ASSIGNED:
         return (yield from expire(view.call, view.settings, record, view.now))
     if _waits_for_tables(record):

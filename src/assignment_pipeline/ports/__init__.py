@@ -7,6 +7,8 @@ from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
+from assignment_pipeline.ports.metrics import MetricsStore
+from assignment_pipeline.ports.observer import Observer, Watch
 from assignment_pipeline.ports.rollout import RolloutStore
 from assignment_pipeline.ports.shadow import ShadowStore
 from assignment_pipeline.ports.store import (
@@ -18,6 +20,7 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
@@ -39,6 +42,8 @@ __all__ = [
     "LegacyPlanner",
     "LoadQuery",
     "LockManager",
+    "MetricsStore",
+    "Observer",
     "Occupied",
     "OnCommit",
     "RecordPage",
@@ -48,5 +53,7 @@ __all__ = [
     "ShadowStore",
     "TableBlock",
     "Wanted",
+    "Watch",
+    "may_be_due",
     "waits",
 ]

@@ -47,3 +47,7 @@ class RolloutStore(Protocol):
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
         """The revisions so far, at most *limit*, newest first."""
         ...
+
+    def restaurants(self) -> tuple[str, ...]:
+        """The restaurants that it knows: those with records, and those whose floors it keeps itself; sorted."""
+        ...

@@ -87,6 +87,15 @@ def waits(record: AssignmentRecord) -> bool:
     )
 
 
+def may_be_due(record: AssignmentRecord) -> bool:
+    """
+    Whether the sweep is to take it up when its time has come.
+
+    What legacy answers for is let be; only not what it was handed and has not answered: that is in progress.
+    """
+    return record.owner is Owner.PIPELINE or record.state is AssignmentState.ASSIGNMENT_IN_PROGRESS
+
+
 @attrs.frozen(kw_only=True)
 class AssignmentContext:
     """
@@ -251,6 +260,8 @@ class AssignmentStore(Protocol):
     def due(self, limit: int) -> tuple[Due, ...]:
         """
         Claim at most *limit* bookings whose time has come: the longest due first.
+
+        Among them what legacy was handed and has not answered in time; nothing else of legacy's: see `may_be_due`.
 
         A claim pushes `next_attempt_at` a minute ahead and counts a delivery in the same
         statement, so that two sweepers never get the same one.

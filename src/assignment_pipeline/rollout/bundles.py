@@ -124,8 +124,8 @@ def _candidate(trial: Trial) -> dict[str, Any]:
 
 def _plan(plan: Plan) -> Any:
     """A plan, cut down to what any sound one has."""
-    cut = {"tables": plan.tables[:MOST_ITEMS], "parts": _few(plan.parts), "moves": plan.moves[:MOST_ITEMS]}
-    return document(attrs.evolve(plan, **cut))
+    tables, moves = plan.tables[:MOST_ITEMS], plan.moves[:MOST_ITEMS]
+    return document(attrs.evolve(plan, tables=tables, parts=_few(plan.parts), moves=moves))
 
 
 def _few(items: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def rerun(found: Mapping[str, Any], engine: Engine | None = None) -> Rerun:
         looks[query.day is not None] += 1
         return kept[min(looks[query.day is not None], len(kept)) - 1]
 
-    trial = rehearse(case.id, case.booking, load, engine, settings, case.captured_at, trigger=case.trigger)
+    trial = rehearse(case, load, engine, settings, case.captured_at)
     judgement = judge(case, trial, engine, settings)
     return Rerun(case=case, before=str(found.get("verdict")), trial=trial, judgement=judgement)
 

@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -14,9 +14,9 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.assign import assign
-from assignment_pipeline.flow.conduct import Target
 from assignment_pipeline.flow.drive import run
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
@@ -25,6 +25,7 @@ from assignment_pipeline.flow.effects import (
     Effect,
     Emit,
     Evaluate,
+    Flow,
     Hold,
     LoadContext,
     LookUpChange,
@@ -36,8 +37,11 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
 )
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, Leases, LoadQuery
+
+T = TypeVar("T")
 
 Load = Callable[[LoadQuery], AssignmentContext | None]
 
@@ -86,21 +90,19 @@ class Trial:
 
 class Stage:
     """
-    Answers a flow's effects as if the pipeline were in charge, and writes nothing: it has no store, only *load*.
+    Answers a flow's effects as if the pipeline were in charge, and writes nothing: it has nothing to write with.
 
     Args:
         name: What ids begin with.
 
         booking: The booking as it was given; it counts as new, whatever has been written of it since.
 
-        load: Reads a floor.
-
         engine: The candidate's.
 
         now: The time, for what decides nothing.
     """
 
-    def __init__(self, name: str, booking: Booking, load: Load, engine: Engine, now: dt.datetime) -> None:
+    def __init__(self, name: str, booking: Booking, engine: Engine, now: dt.datetime) -> None:
         self.contexts: list[AssignmentContext] = []
         self.changes: tuple[AssignmentChange, ...] = ()
         self.events: list[Event] = []
@@ -108,7 +110,6 @@ class Stage:
         self._answers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             ResolveFlags: lambda _: _FLAGS,
             CheckCircuit: lambda _: dt.timedelta(),
-            LoadContext: lambda effect: self._loaded(load(effect.query)),
             Commit: self._commit,
             LookUpChange: lambda _: False,
             MakePlan: lambda effect: effect.ask(engine),
@@ -131,14 +132,12 @@ class Stage:
             raise TypeError(msg)
         return answer(effect)
 
-    def release(self) -> None:
-        """Nothing is held."""
-
-    def _loaded(self, context: AssignmentContext | None) -> AssignmentContext | None:
-        if context is not None:
-            self.contexts.append(context)
-            return rewound(context, self._booking)
-        return None
+    def loaded(self, context: AssignmentContext | None) -> AssignmentContext | None:
+        """A floor that was read, as the candidate sees it."""
+        if context is None:
+            return None
+        self.contexts.append(context)
+        return rewound(context, self._booking)
 
     def _commit(self, effect: Commit) -> None:
         self.changes = effect.changes
@@ -155,15 +154,24 @@ def rewound(context: AssignmentContext, booking: Booking) -> AssignmentContext:
     )
 
 
-def rehearse(
-    name: str, booking: Booking, load: Load, engine: Engine, settings: Settings, now: dt.datetime, *, trigger: str
-) -> Trial:
-    """Have the pipeline assign *booking* with nothing to write with. Never raises an `Exception`."""
-    stage = Stage(name, booking, load, engine, now)
+def rehearsal(case: ShadowCase, engine: Engine, settings: Settings, now: dt.datetime) -> Flow[Trial]:
+    """
+    The assign flow, as a flow that asks for nothing but to read. Whatever the candidate raises is in the trial.
+
+    Args:
+        case: What it is about.
+
+        engine: The candidate's.
+
+        settings: How the flow behaves.
+
+        now: The time, for what decides nothing.
+    """
+    stage = Stage(case.id, case.booking, engine, now)
     began = time.monotonic()
     result, error = None, None
     try:
-        result = run(assign(Target.of(booking), settings, trigger=trigger), stage)
+        result = yield from _played(assign(Target.of(case.booking), settings, trigger=case.trigger), stage)
         spent = result.reason is not None and result.reason in _SPENT
         error = str(result.reason) if spent else flaw(stage.changes, stage.contexts)
     except (Exception, SystemExit) as raised:  # noqa: BLE001 - whatever a candidate raises is its verdict
@@ -176,6 +184,47 @@ def rehearse(
         events=tuple(_as_shadow(event) for event in stage.events),
         took=dt.timedelta(seconds=time.monotonic() - began),
     )
+
+
+def _played(flow: Flow[T], stage: Stage) -> Flow[T]:
+    """*flow*, whose questions to the store are passed on, and all others answered on the stage."""
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                answer = stage.loaded((yield effect)) if isinstance(effect, LoadContext) else stage(effect)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the flow's to deal with
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        flow.close()
+
+
+class _Reader:
+    """A driver that can read."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+
+    def __call__(self, effect: Effect[Any]) -> Any:
+        """The floor."""
+        return effect.ask(self)
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        return self._load(query)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+
+def rehearse(case: ShadowCase, load: Load, engine: Engine, settings: Settings, now: dt.datetime) -> Trial:
+    """`rehearsal`, driven to its end by *load*, which reads a floor."""
+    return run(rehearsal(case, engine, settings, now), _Reader(load))
 
 
 def _as_shadow(event: Event) -> Event:

@@ -171,9 +171,7 @@ class Inspector:
 
             later: Bookings of the restaurant that this process knows legacy to have seen to since.
         """
-        trial = rehearse(
-            case.id, case.booking, self._reading, self._engine, self._settings, self._now(), trigger=case.trigger
-        )
+        trial = rehearse(case, self._reading, self._engine, self._settings, self._now())
         judgement = judge(case, trial, self._engine, self._settings, {*later, *self._since(case)})
         faults = 0
         found: Mapping[str, Any] | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
 from assignment_pipeline.rollout.cohorts import basis_points
+from assignment_pipeline.rollout.environment import variables_of
 from assignment_pipeline.rollout.flags import FlagSettings
 
 CONFIRMATION_RATE = "confirmation_rate"
@@ -109,8 +110,6 @@ class Phase:
         criteria: What has to hold before the next.
 
         sign_offs: What people have to state before the next.
-
-        guards: Whether guests depend on it: whether nobody enters it past the gates of the one before without force.
     """
 
     name: str = attrs.field(validator=identifier)
@@ -119,7 +118,16 @@ class Phase:
     min_time: dt.timedelta = dt.timedelta()
     criteria: tuple[Criterion, ...] = ()
     sign_offs: tuple[SignOff, ...] = ()
-    guards: bool = False
+
+    @property
+    def exposure(self) -> int:
+        """How many of the restaurants the pipeline is in charge of, in basis points."""
+        return self.settings.percent if self.settings.enabled else 0
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What to set in the environment for it, where that decides: see `variables_of`."""
+        return variables_of(self.settings)
 
 
 _NO_ERRORS = Criterion(metric=ERROR_RATE, at_most=0.0)
@@ -139,59 +147,61 @@ _ON_CALL = SignOff("on-call", "there was no incident")
 ROLLBACK = Phase(name="rollback", title="Rollback: off everywhere", settings=FlagSettings())
 """Off, from wherever the rollout was; what is on again has been entered again."""
 
-LADDER: Sequence[Phase] = (
-    Phase(name="local", title="Local: in charge on a developer's machine", settings=FlagSettings(enabled=True)),
-    Phase(
-        name="staging-shadow",
-        title="Staging, in shadow",
-        settings=FlagSettings(shadow=True),
-        min_time=dt.timedelta(hours=24),
-        criteria=(_NO_ERRORS, _ALL_TOLD),
-    ),
-    Phase(
-        name="staging-full",
-        title="Staging, in charge",
-        settings=FlagSettings(enabled=True),
-        min_time=dt.timedelta(hours=48),
-        criteria=(_CONFIRMED, _FEW_REVIEWS),
-        sign_offs=(_QA, _LEAD),
-    ),
-    Phase(
-        name="production-shadow",
-        title="Production, in shadow",
-        settings=FlagSettings(shadow=True),
-        min_time=dt.timedelta(hours=24),
-        criteria=(_AGREES, _NO_ERRORS, _ALL_TOLD),
-    ),
-    Phase(
-        name="production-10",
-        title="Production, in charge of 10 % of the restaurants",
-        settings=FlagSettings(enabled=True, percent=basis_points("10")),
-        min_time=dt.timedelta(hours=24),
-        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
-        sign_offs=(_SUPPORT,),
-        guards=True,
-    ),
-    Phase(
-        name="production-50",
-        title="Production, in charge of 50 % of the restaurants",
-        settings=FlagSettings(enabled=True, percent=basis_points("50")),
-        min_time=dt.timedelta(hours=24),
-        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
-        sign_offs=(_SUPPORT,),
-        guards=True,
-    ),
-    Phase(
-        name="production-100",
-        title="Production, in charge everywhere",
-        settings=FlagSettings(enabled=True),
-        min_time=dt.timedelta(days=7),
-        criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS),
-        sign_offs=(_ON_CALL,),
-        guards=True,
-    ),
-)
-"""The phases from the first to the last; what has to hold in the last is what legacy may be removed on."""
+PHASES: Mapping[str, Phase] = {
+    phase.name: phase
+    for phase in (
+        Phase(name="local", title="Local: in charge on a developer's machine", settings=FlagSettings(enabled=True)),
+        Phase(
+            name="staging-shadow",
+            title="Staging, in shadow",
+            settings=FlagSettings(shadow=True),
+            min_time=dt.timedelta(hours=24),
+            criteria=(_NO_ERRORS, _ALL_TOLD),
+        ),
+        Phase(
+            name="staging-full",
+            title="Staging, in charge",
+            settings=FlagSettings(enabled=True),
+            min_time=dt.timedelta(hours=48),
+            criteria=(_CONFIRMED, _FEW_REVIEWS),
+            sign_offs=(_QA, _LEAD),
+        ),
+        Phase(
+            name="production-shadow",
+            title="Production, in shadow",
+            settings=FlagSettings(shadow=True),
+            min_time=dt.timedelta(hours=24),
+            criteria=(_AGREES, _NO_ERRORS, _ALL_TOLD),
+        ),
+        Phase(
+            name="production-10",
+            title="Production, in charge of 10 % of the restaurants",
+            settings=FlagSettings(enabled=True, percent=basis_points("10")),
+            min_time=dt.timedelta(hours=24),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+            sign_offs=(_SUPPORT,),
+        ),
+        Phase(
+            name="production-50",
+            title="Production, in charge of 50 % of the restaurants",
+            settings=FlagSettings(enabled=True, percent=basis_points("50")),
+            min_time=dt.timedelta(hours=24),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+            sign_offs=(_SUPPORT,),
+        ),
+        Phase(
+            name="production-100",
+            title="Production, in charge everywhere",
+            settings=FlagSettings(enabled=True),
+            min_time=dt.timedelta(days=7),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS),
+            sign_offs=(_ON_CALL,),
+        ),
+        ROLLBACK,
+    )
+}
+"""
+Every phase, by its name: from the first to the last, and the rollback.
 
-PHASES: Mapping[str, Phase] = {phase.name: phase for phase in (*LADDER, ROLLBACK)}
-"""Every phase, by its name."""
+What has to hold in the last is what legacy may be removed on.
+"""

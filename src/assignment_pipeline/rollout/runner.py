@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import itertools
 import logging
-import queue
 import random
 import threading
 import time
@@ -28,6 +27,7 @@ from assignment_pipeline.rollout.shadow import Runs, Shadow
 _LOG = logging.getLogger("assignment_pipeline")
 
 EXIT_TIMEOUT = 2.0
+A_MINUTE = dt.timedelta(minutes=1)
 BATCH = 100
 REMEMBERED = 1_000
 """Cases last handed over of which it is remembered when, to know what came later."""
@@ -35,7 +35,19 @@ REMEMBERED = 1_000
 MOST_DELIVERIES = 3
 """How often a case is handed out from the store before it is given up: one that kills its workers."""
 
-_STOP = None
+TELLING = 30.0
+"""Seconds for which a store may take to write a verdict down, or some cases."""
+
+LOOK = 0.02
+"""
+Seconds between two looks at the queue.
+
+Nobody wakes a thread for a single case: that costs the caller more than all the rest, and has the candidate begin
+just when the caller wants to go on.
+"""
+
+LOOKS = 50
+"""How often a thread looks in vain before it sleeps until somebody wakes it."""
 
 
 @attrs.define
@@ -92,27 +104,44 @@ class _Item:
 class _Lane:
     """A thread, and what it is about."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
         self._lock = threading.Lock()
         self._items: list[_Item] = []
-        self._since = 0.0
+        self._deadline = deadline
+        self._until = 0.0
         self.given_up = False
+        self.ended = False
 
-    def begin(self, items: list[_Item]) -> None:
-        """It is about these now."""
+    @property
+    def idle(self) -> bool:
+        """Whether it is about nothing that anybody waits for."""
         with self._lock:
-            self._items, self._since = items, time.monotonic()
+            return self.given_up or not self._items
 
-    def end(self) -> list[_Item] | None:
-        """What it was about; None if nobody waits for the answer any more."""
+    def take(self, cases: deque[_Item], judged: Callable[[_Item], bool]) -> list[_Item]:
+        """What it is about from now on: the next case that is to be judged, or several that are only written down."""
+        with self._lock, contextlib.suppress(IndexError):
+            self._items = [cases.popleft()]
+            self._until = time.monotonic() + self._deadline
+            while not judged(self._items[0]) and len(self._items) < BATCH and not judged(cases[0]):
+                self._items.append(cases.popleft())
+        return self._items
+
+    def end(self) -> bool:
+        """It is done; whether anybody has waited for it."""
         with self._lock:
-            items, self._items = self._items, []
-            return None if self.given_up else items
+            self._items = []
+            return not self.given_up
 
-    def give_up(self, deadline: float) -> list[_Item]:
+    def extend(self, seconds: float) -> None:
+        """The candidate has answered: what is left may take that long."""
+        with self._lock:
+            self._until = time.monotonic() + seconds
+
+    def give_up(self) -> list[_Item]:
         """What it has been about for too long; nobody waits for it any more."""
         with self._lock:
-            if self.given_up or not self._items or time.monotonic() - self._since < deadline:
+            if self.given_up or not self._items or time.monotonic() < self._until:
                 return []
             self.given_up = True
             return self._items
@@ -171,7 +200,9 @@ class ShadowRunner(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to see to."""
         self._lock = threading.Lock()
-        self._queue: queue.Queue[_Item | None] = queue.Queue(self.settings.capacity)
+        self._cases: deque[_Item] = deque()
+        self._wake = threading.Event()
+        self._telling = 0
         self._lanes: list[_Lane] = []
         self._watching = False
         self._recent: deque[tuple[int, str, str]] = deque(maxlen=REMEMBERED)
@@ -194,11 +225,11 @@ class ShadowRunner(processes.Watched):
             number = next(self._numbers)
             self.counts.offered = number
             self._recent.append((number, case.booking.restaurant_id, case.booking.id))
-            try:
-                self._queue.put_nowait(_Item(case, number))
-            except queue.Full:
+            if len(self._cases) < self.settings.capacity:
+                self._cases.append(_Item(case, number))
+            else:
                 self._drop(case)
-            if not self._watching:
+            if not self._wake.is_set():
                 self._start()
         except Exception:  # noqa: BLE001 - whatever it is, the caller's booking must not suffer from it
             self.counts.lost += 1
@@ -210,18 +241,23 @@ class ShadowRunner(processes.Watched):
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every case has been seen to, at most *timeout* seconds; whether they have."""
-        waiting = self._queue
-        with waiting.all_tasks_done:
-            return waiting.all_tasks_done.wait_for(lambda: not waiting.unfinished_tasks, timeout)
+        until = None if timeout is None else time.monotonic() + timeout
+        # In this order: a thread has taken a case before the queue is without it.
+        while self._cases or self._telling or not all(lane.idle for lane in list(self._lanes)):
+            if until is not None and time.monotonic() >= until:
+                return False
+            time.sleep(LOOK / 10)
+        return True
 
     def close(self) -> None:
         """See to the cases that wait, for as long as one may take, and end the threads. A later case starts others."""
         self.flush(self._deadline)
         with self._lock:
             lanes, self._lanes, self._watching = self._lanes, [], False
-        for _ in lanes:
-            with contextlib.suppress(queue.Full):
-                self._queue.put_nowait(_STOP)
+            for lane in lanes:
+                lane.ended = True
+            wake, self._wake = self._wake, threading.Event()
+        wake.set()
 
     def work(self, limit: int = BATCH) -> int:
         """
@@ -243,7 +279,9 @@ class ShadowRunner(processes.Watched):
             if keeps is None:
                 msg = f"store: expected one that keeps cases, such as SQLiteStore, got {type(self._store).__name__}"
                 raise TypeError(msg)
-            claimed = keeps.claim_cases(min(limit, self.settings.capacity), for_=4 * self.settings.deadline * limit)
+            claimed = keeps.claim_cases(
+                min(limit, self.settings.capacity), for_=A_MINUTE + limit * self.settings.deadline
+            )
             broken = []
             for stored in claimed:
                 try:
@@ -255,7 +293,7 @@ class ShadowRunner(processes.Watched):
                     inspector.tell([self._given_up(case)])
                     broken.append(stored.id)
                     continue
-                self._queue.put(_Item(case, 0, from_store=True))
+                self._cases.append(_Item(case, 0, from_store=True))
             keeps.drop_cases(broken)
             self._start()
         finally:
@@ -268,7 +306,7 @@ class ShadowRunner(processes.Watched):
     def _start(self) -> None:
         with self._lock:
             if not self._watching:
-                watch = threading.Thread(target=self._watch, args=(self._queue,), name="shadow-watch", daemon=True)
+                watch = threading.Thread(target=self._watch, args=(self._cases,), name="shadow-watch", daemon=True)
                 self._watching = True
                 try:
                     watch.start()
@@ -276,6 +314,7 @@ class ShadowRunner(processes.Watched):
                     self._watching = False
                     raise
             self._fill()
+        self._wake.set()
 
     def _fill(self) -> None:
         """Have as many threads as are wanted; under the lock."""
@@ -284,8 +323,10 @@ class ShadowRunner(processes.Watched):
         self.counts.abandoned = stuck
         wanted = min(self.settings.shadow_workers, self.settings.shadow_workers + self.settings.spares - stuck)
         for _ in range(wanted - len(alive)):
-            lane = _Lane()
-            threading.Thread(target=self._serve, args=(lane, self._queue), name="shadow", daemon=True).start()
+            lane = _Lane(self._deadline)
+            threading.Thread(
+                target=self._serve, args=(lane, self._cases, self._wake), name="shadow", daemon=True
+            ).start()
             self._lanes.append(lane)
 
     def _inspector(self) -> Inspector:
@@ -294,10 +335,10 @@ class ShadowRunner(processes.Watched):
         owned = store is not self._store
         return Inspector(store, self._engine, self._flow_settings, self.settings, self._now, owned=owned)
 
-    def _watch(self, cases: queue.Queue[_Item | None]) -> None:
+    def _watch(self, cases: deque[_Item]) -> None:
         """Give up what takes too long, and tell of what was dropped."""
         pause = min(self._deadline / 4, 0.5)
-        while self._watching and cases is self._queue:
+        while self._watching and cases is self._cases:
             time.sleep(pause)
             try:
                 self._look_around()
@@ -306,12 +347,16 @@ class ShadowRunner(processes.Watched):
 
     def _look_around(self) -> None:
         for lane in list(self._lanes):
-            late = lane.give_up(self._deadline)
-            if late:
-                with self._lock:
-                    self._fill()
-                self._time_out(late)
-        if not any(not lane.given_up for lane in list(self._lanes)):
+            self._telling += 1  # Before nobody waits for it: whoever flushes waits for the telling, too.
+            try:
+                late = lane.give_up()
+                if late:
+                    with self._lock:
+                        self._fill()
+                    self._time_out(late)
+            finally:
+                self._telling -= 1
+        if self._watching and all(lane.given_up for lane in list(self._lanes)):
             self._drop_all()
         if self._dropped:
             with self._lock:
@@ -320,29 +365,19 @@ class ShadowRunner(processes.Watched):
 
     def _drop_all(self) -> None:
         """Nobody is left to see to what waits."""
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(IndexError):
             while True:
-                item = self._queue.get_nowait()
-                if item is not _STOP:
-                    self._drop(item.case)
-                self._queue.task_done()
+                self._drop(self._cases.popleft().case)
 
     def _time_out(self, late: list[_Item]) -> None:
-        try:
-            judged = [item for item in late if self._is_judged(item)]
-            self.counts.timeouts += len(judged)
-            self.counts.lost += len(late) - len(judged)
-            events = [self._given_up(item.case) for item in judged]
-            self._tell(events, [item.case.id for item in late if item.from_store])
-        finally:
-            self._finish(late)
+        judged = [item for item in late if self._is_judged(item)]
+        self.counts.timeouts += len(judged)
+        self.counts.lost += len(late) - len(judged)
+        events = [self._given_up(item.case) for item in judged]
+        self._tell(events, [item.case.id for item in late if item.from_store])
 
     def _is_judged(self, item: _Item) -> bool:
         return item.from_store or self.settings.runs is Runs.THREAD
-
-    def _finish(self, items: Sequence[_Item]) -> None:
-        for _ in items:
-            self._queue.task_done()
 
     def _given_up(self, case: ShadowCase) -> Event:
         return verdict_event(case, Verdict.TIMEOUT, self._now(), duration_ms=round(self._deadline * 1000, 3))
@@ -357,35 +392,47 @@ class ShadowRunner(processes.Watched):
         finally:
             inspector.close()
 
-    def _serve(self, lane: _Lane, cases: queue.Queue[_Item | None]) -> None:
+    def _serve(self, lane: _Lane, cases: deque[_Item], wake: threading.Event) -> None:
         inspector: Inspector | None = None
+        in_vain = 0
         try:
-            while (item := cases.get()) is not _STOP:
-                items = [item]
-                lane.begin(items)
+            while not lane.ended:
+                items = lane.take(cases, self._is_judged)
+                if not items:
+                    in_vain = self._doze(in_vain, cases, wake)
+                    continue
+                in_vain = 0
                 try:
                     inspector = inspector or self._inspector()
-                    if self._is_judged(item):
-                        self._see_to(inspector, lane, item)
+                    if self._is_judged(items[0]):
+                        self._see_to(inspector, lane, items[0])
                     else:
-                        self._write_down(inspector, items, cases)
+                        lane.extend(TELLING)
+                        self._write_down(inspector, items)
                 except BaseException:  # noqa: BLE001 - the next case may fare better
                     self.counts.lost += 1
                     _LOG.debug("the shadow could not see to a case", exc_info=True)
-                if lane.end() is None:
+                del items  # Nothing is kept of a case while the next one is waited for.
+                if not lane.end():
                     return  # Somebody has told of it, and somebody else is in this thread's place.
-                for _ in items:
-                    cases.task_done()
-                del item, items  # Nothing is kept of a case while the next one is waited for.
-            cases.task_done()
         finally:
             self._leave(lane, cases, inspector)
 
-    def _leave(self, lane: _Lane, cases: queue.Queue[_Item | None], inspector: Inspector | None) -> None:
+    def _doze(self, in_vain: int, cases: deque[_Item], wake: threading.Event) -> int:
+        """Wait a little, or, if nothing has come for long, until something does."""
+        if in_vain < LOOKS:
+            time.sleep(LOOK)
+            return in_vain + 1
+        wake.clear()
+        if not cases:  # What came before that wakes nobody any more.
+            wake.wait()
+        return 0
+
+    def _leave(self, lane: _Lane, cases: deque[_Item], inspector: Inspector | None) -> None:
         with self._lock:
             if lane in self._lanes:
                 self._lanes.remove(lane)
-                if cases is self._queue and self._watching:
+                if cases is self._cases and self._watching:
                     self._fill()
         if inspector is not None:
             with contextlib.suppress(Exception):
@@ -393,6 +440,7 @@ class ShadowRunner(processes.Watched):
 
     def _see_to(self, inspector: Inspector, lane: _Lane, item: _Item) -> None:
         found = inspector.inspect(item.case, self._later(item))
+        lane.extend(TELLING)
         if lane.given_up:
             return
         self.counts.verdicts[found.judgement.verdict.value] += 1
@@ -402,15 +450,7 @@ class ShadowRunner(processes.Watched):
         if item.from_store and inspector.keeps is not None:
             inspector.keeps.drop_cases((item.case.id,))
 
-    def _write_down(self, inspector: Inspector, batch: list[_Item], cases: queue.Queue[_Item | None]) -> None:
-        with contextlib.suppress(queue.Empty):
-            while len(batch) < BATCH:
-                item = cases.get_nowait()
-                if item is _STOP or item.from_store:
-                    cases.task_done()
-                    cases.put_nowait(item)  # It is for whoever comes next.
-                    break
-                batch.append(item)
+    def _write_down(self, inspector: Inspector, batch: list[_Item]) -> None:
         keeps = inspector.keeps
         if keeps is None:
             self.counts.lost += len(batch)

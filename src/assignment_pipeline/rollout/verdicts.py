@@ -24,11 +24,6 @@ class Answer(enum.StrEnum):
 
 
 _optional_number = attrs.validators.optional(number(-_FINITE, _FINITE))
-_optional_time = {
-    "default": None,
-    "converter": attrs.converters.optional(to_utc),
-    "validator": attrs.validators.optional(aware),
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +64,9 @@ class Verdict:
     threshold: float | None = attrs.field(default=None, validator=_optional_number)
     direction: str = attrs.field(default="at_least", validator=attrs.validators.in_(("at_least", "at_most")))
     missing: str | None = None
-    passes_at: dt.datetime | None = attrs.field(**_optional_time)
+    passes_at: dt.datetime | None = attrs.field(
+        default=None, converter=attrs.converters.optional(to_utc), validator=attrs.validators.optional(aware)
+    )
     numbers: Mapping[str, float | None] = attrs.field(factory=dict, converter=as_dict, hash=False)
 
     @classmethod

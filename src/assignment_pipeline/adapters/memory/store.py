@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.adapters.memory.host import MemoryHost
+from assignment_pipeline.adapters.memory.metrics import Measures
 from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.adapters.memory.shadow import MemoryShadow
 from assignment_pipeline.clock import SystemClock
@@ -40,11 +41,12 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    may_be_due,
     waits,
 )
 
 
-class MemoryStore(Revisions, MemoryShadow):
+class MemoryStore(Revisions, MemoryShadow, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
 
@@ -163,6 +165,12 @@ class MemoryStore(Revisions, MemoryShadow):
             pending = self.host.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        with self._lock:
+            own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
+            return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
+
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`; there is none."""
 
@@ -181,9 +189,7 @@ class MemoryStore(Revisions, MemoryShadow):
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
-                if record.owner is Owner.PIPELINE
-                and record.next_attempt_at is not None
-                and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
             return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
 
@@ -273,7 +279,7 @@ class MemoryStore(Revisions, MemoryShadow):
         for record in after.values():
             new_at[record.restaurant_id] += [
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.beyond(self._records.get(record.booking_id))
+                for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
             wanted[record.restaurant_id] += _seats(record)
         contested = set()

@@ -13,6 +13,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("postgres", error.name or "psycopg") from None
 
 from assignment_pipeline.adapters.postgres.aio import AsyncPostgresStore
+from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
 from assignment_pipeline.adapters.postgres.schema import (
@@ -40,6 +41,7 @@ __all__ = [
     "PostgresLockManager",
     "PostgresStore",
     "StandaloneHost",
+    "bookings_view",
     "check",
     "init",
     "place",

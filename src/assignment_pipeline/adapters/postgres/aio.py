@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
@@ -52,7 +53,8 @@ class AsyncPostgresStore(Shadows):
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
         # Sinks are fed from a thread, which has no business with the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
-        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "on_commit": on_commit}
+        self._options["patience"] = patience
 
     def apart(self) -> AsyncPostgresStore:
         """The same store over connections of its own, for the shadow. To be closed by itself."""
@@ -133,3 +135,13 @@ class AsyncPostgresStore(Shadows):
         """See `PostgresStore.write`; *work* is a coroutine function."""
         answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
         return answer
+
+    def joined(self, connection: Any) -> AsyncJoinedStore:
+        """
+        See `PostgresStore.joined`.
+
+        Args:
+            connection: A `psycopg.AsyncConnection`, or what SQLAlchemy wraps around one: an AsyncSession or an
+                AsyncConnection. Its methods raise `TypeError` where there is none in it.
+        """
+        return AsyncJoinedStore(connection, self._work, self._pool.where)

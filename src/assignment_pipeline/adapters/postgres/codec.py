@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from assignment_pipeline.adapters.sqlite.codec import dumps, policy_of
+from assignment_pipeline.adapters.as_json import dumps, policy_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
@@ -67,6 +67,12 @@ def document(value: Any) -> str:
     return dumps(_without_zeros(value)) if "\\u0000" in text else text
 
 
+def array(texts: Iterable[str]) -> str:
+    """An array of texts as PostgreSQL reads it, which is much faster than to have the driver write one."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "") for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
 def _without_zeros(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
@@ -88,7 +94,7 @@ def booking_facts(booking: Booking) -> Facts:
         "party_size": booking.party_size,
         "start_at": text_of(booking.start_at),
         "end_at": optional_text_of(booking.end_at),
-        "seating": booking.seating.value,
+        "seating": booking.seating,
         "zone": booking.zone,
         "accessible": booking.accessible,
         "status": booking.status,
@@ -131,8 +137,8 @@ def record_facts(record: AssignmentRecord) -> Facts:
     return {
         "booking_id": record.booking_id,
         "restaurant_id": record.restaurant_id,
-        "owner": record.owner.value,
-        "state": record.state.value,
+        "owner": record.owner,
+        "state": record.state,
         "version": record.version,
         "strategy": record.strategy,
         "attempts": record.attempts,
@@ -156,10 +162,13 @@ def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
     return AssignmentRecord(**known, allocation=_allocation(seats) if seats else None)
 
 
-def _allocation(seats: Sequence[Sequence[str]]) -> Allocation:
-    _, start, end, turn_start, turn_end = seats[0]
+def _allocation(seats: Sequence[Sequence[Any]]) -> Allocation:
+    _, start, end, turn_start, turn_end, conflicted = seats[0]
     return Allocation(
-        tables=tuple(seat[0] for seat in seats), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+        tables=tuple(seat[0] for seat in seats),
+        turn=window_of(turn_start, turn_end),
+        blocked=window_of(start, end),
+        conflicted=conflicted,
     )
 
 
@@ -184,6 +193,7 @@ def seat_facts(record: AssignmentRecord) -> list[Facts]:
         "turn_start_at": text_of(turn.start),
         "turn_end_at": text_of(turn.end),
         "movable": record.owner is Owner.PIPELINE and not record.pinned,
+        "conflicted": record.allocation.conflicted,
     }
     return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
 
@@ -240,9 +250,9 @@ def event_facts(event: Event) -> Facts:
     return {
         "id": event.id,
         "created_at": text_of(event.created_at),
-        "source": event.source.value,
-        "event_type": event.type.value,
-        "severity": event.severity.value,
+        "source": event.source,
+        "event_type": event.type,
+        "severity": event.severity,
         "restaurant_id": event.restaurant_id,
         "booking_id": event.booking_id,
         "context": _finite(event.context),
@@ -250,7 +260,7 @@ def event_facts(event: Event) -> Facts:
 
 
 def _finite(context: Mapping[str, Any]) -> Any:
-    return json.loads(dumps(context)) if any(type(value) is float for value in context.values()) else context
+    return json.loads(dumps(context)) if float in map(type, context.values()) else context
 
 
 # -- Changes ------------------------------------------------------------------------------------------------------
@@ -311,9 +321,9 @@ def _step_facts(change: AssignmentChange) -> list[Facts]:
         {
             **shared,
             "version": step.version,
-            "from_state": step.from_state.value,
-            "to_state": step.to_state.value,
-            "trigger": step.trigger.value,
+            "from_state": step.from_state,
+            "to_state": step.to_state,
+            "trigger": step.trigger,
             "reason": step.reason,
             "actor": step.actor,
             "tables": step.tables,
@@ -331,7 +341,7 @@ def _attempt_facts(change: AssignmentChange) -> Facts:
         "attempt_no": attempt.number,
         "restaurant_id": change.record.restaurant_id,
         "strategy": attempt.strategy,
-        "result": attempt.result.value,
+        "result": attempt.result,
         "reason": attempt.reason,
         "metadata": _finite(attempt.metadata),
         "created_at": text_of(attempt.created_at),

@@ -9,10 +9,10 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.adapters.as_json import policy_text
 from assignment_pipeline.adapters.postgres.codec import block_facts, commit_facts, document, event_facts, rival_facts
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.work import Call, Work
-from assignment_pipeline.adapters.sqlite.codec import policy_text
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, in_order

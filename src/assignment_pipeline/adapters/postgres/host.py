@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.as_json import policy_text
 from assignment_pipeline.adapters.postgres.codec import (
     booking_facts,
     booking_of,
@@ -18,7 +19,6 @@ from assignment_pipeline.adapters.postgres.codec import (
 )
 from assignment_pipeline.adapters.postgres.schema import SCHEMA, named
 from assignment_pipeline.adapters.postgres.work import Statement, Work, arun, run
-from assignment_pipeline.adapters.sqlite.codec import policy_text
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentChange

@@ -11,7 +11,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from assignment_pipeline.adapters.postgres.failures import AgainError
-from assignment_pipeline.adapters.postgres.work import Work, in_savepoint, run
+from assignment_pipeline.adapters.postgres.unwrapping import unwrap_async
+from assignment_pipeline.adapters.postgres.work import Work, arun, in_savepoint, run
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -111,7 +112,90 @@ class JoinedStore:
         self._write(lambda: self._work.commits.tell(events))
 
 
-def _require_transaction(connection: psycopg.Connection[Any]) -> None:
+class AsyncJoinedStore:
+    """`JoinedStore`, for asyncio. Made by `AsyncPostgresStore.joined`."""
+
+    def __init__(self, connection: Any, work: StoreWork, where: str) -> None:
+        self._given = connection
+        self._work = work
+        self._where = where
+
+    async def _connection(self) -> psycopg.AsyncConnection[Any]:
+        connection = await unwrap_async(self._given)
+        _require_transaction(connection)
+        return connection
+
+    async def _read(self, work: Work[T]) -> T:
+        connection = await self._connection()
+        try:
+            return await arun(work, connection, self._where)
+        except AgainError as again:
+            raise again.error from again.__cause__
+
+    async def _write(self, begin: Callable[[], Work[T]]) -> T:
+        connection = await self._connection()
+        for tried in itertools.count(1):
+            try:
+                return await arun(in_savepoint(begin()), connection, self._where)
+            except AgainError as again:
+                if again.lost or tried == TRIES:
+                    raise again.error from again.__cause__
+        raise AssertionError  # pragma: no cover - it counts for ever
+
+    async def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `JoinedStore.load`."""
+        return await self._read(self._work.reads.load(query))
+
+    async def knows(self, restaurant_id: str, change_id: str) -> bool:
+        """See `JoinedStore.knows`."""
+        return await self._read(self._work.reads.knows(restaurant_id, change_id))
+
+    async def records(self, query: RecordQuery) -> RecordPage:
+        """See `JoinedStore.records`."""
+        return await self._read(self._work.reads.records(query))
+
+    async def history(self, booking_id: str) -> tuple[StateChange, ...]:
+        """See `JoinedStore.history`."""
+        return await self._read(self._work.reads.history(booking_id))
+
+    async def booking(self, booking_id: str) -> Booking | None:
+        """See `JoinedStore.booking`."""
+        return await self._read(self._work.reads.booking(booking_id))
+
+    async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+        """See `JoinedStore.unassigned`."""
+        return await self._read(self._work.reads.unassigned(since, limit))
+
+    async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
+        """See `JoinedStore.blocked`."""
+        return await self._read(self._work.reads.blocked(restaurant_id, since))
+
+    async def check_schema(self) -> None:
+        """See `JoinedStore.check_schema`."""
+        await self._write(lambda: self._work.check(self._where))
+
+    async def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `JoinedStore.commit`."""
+        await self._write(lambda: self._work.commits.commit(changes, lands=False))
+
+    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `JoinedStore.block`."""
+        return await self._write(lambda: self._work.commits.block(block, events, lands=False))
+
+    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `JoinedStore.unblock`."""
+        return await self._write(lambda: self._work.commits.unblock(block, events, lands=False))
+
+    async def due(self, limit: int) -> tuple[Due, ...]:
+        """See `JoinedStore.due`."""
+        return await self._write(lambda: self._work.commits.due(limit))
+
+    async def emit(self, events: Sequence[Event]) -> None:
+        """See `JoinedStore.emit`."""
+        await self._write(lambda: self._work.commits.tell(events))
+
+
+def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
     # psycopg begins a transaction by itself with the first statement, unless it is told not to.
     if connection.info.transaction_status is TransactionStatus.IDLE and connection.autocommit:
         msg = "connection: expected one with a transaction open, such as after BEGIN, got one in autocommit mode"

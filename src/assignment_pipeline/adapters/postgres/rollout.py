@@ -26,6 +26,19 @@ SELECT json_agg(revisions)::text FROM (
 ) AS revisions
 """
 
+# Step by step through the index: a scan of all records takes seconds where there are millions.
+RESTAURANTS = """
+WITH RECURSIVE each (id) AS (
+    SELECT min(restaurant_id) FROM assignment_pipeline.assignment_records
+    UNION ALL
+    SELECT (SELECT min(restaurant_id) FROM assignment_pipeline.assignment_records WHERE restaurant_id > each.id)
+    FROM each WHERE each.id IS NOT NULL
+)
+SELECT id FROM each WHERE id IS NOT NULL
+"""
+
+OWN = "SELECT id FROM assignment_pipeline.restaurants"
+
 REVISE = "SELECT assignment_pipeline.revise(%s)"
 
 AWAIT_COMMITS = "SELECT assignment_pipeline.await_commits()"
@@ -60,6 +73,10 @@ class Revisions:
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
         """See `RolloutStore.revisions`."""
         return self._pool.run(lambda: _newest(self._reads, limit))
+
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        return self._pool.run(lambda: _restaurants(self._reads))
 
     def _await_commits(self) -> None:
         give_up_at = time.monotonic() + PATIENCE
@@ -108,6 +125,13 @@ def _revise(reads: Reads, revision: RolloutRevision, events: Sequence[Event]) ->
     if not revision.is_same_change(found) or found.created_at is None:
         raise StaleRolloutError(revision.generation - 1, found.generation)
     return found
+
+
+def _restaurants(reads: Reads) -> Work[tuple[str, ...]]:
+    found = set()
+    for text in (RESTAURANTS, OWN) if reads.standalone else (RESTAURANTS,):
+        found |= {restaurant_id for (restaurant_id,) in (yield reads.ask(text))}
+    return tuple(sorted(found))
 
 
 def _await_commits(reads: Reads) -> Work[None]:

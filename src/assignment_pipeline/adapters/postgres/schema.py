@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -13,6 +13,8 @@ from psycopg import sql
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of, translate
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
+
+T = TypeVar("T")
 
 PIPELINE = "pipeline"
 STANDALONE = "standalone"
@@ -25,6 +27,9 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
         ("pipeline_rollout",),
         ("pipeline_shadow",),
+        ("pipeline_enqueue", "pipeline_keys", "pipeline_look"),
+        ("pipeline_handover", "pipeline_handover_commit"),
+        ("pipeline_metrics",),
     ),
     STANDALONE: (("standalone_1",),),
 }
@@ -79,7 +84,7 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
             was made by a newer version of this library.
         StoreUnavailableError: The database cannot be reached or written.
     """
-    _once(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
+    on_connection(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
 
 
 def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> None:
@@ -90,7 +95,7 @@ def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> N
         SchemaMismatchError: They are not.
         StoreUnavailableError: The database cannot be reached.
     """
-    _once(conninfo, checked(_parts(standalone=standalone), schema, place(conninfo, schema)))
+    on_connection(conninfo, checked(_parts(standalone=standalone), schema, place(conninfo, schema)))
 
 
 def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
@@ -100,13 +105,7 @@ def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
     Raises:
         StoreUnavailableError: The database cannot be reached.
     """
-    found: dict[str, int] = {}
-
-    def find() -> Work[None]:
-        found.update((yield from _versions(schema)))
-
-    _once(conninfo, find())
-    return found
+    return on_connection(conninfo, _versions(schema))
 
 
 def place(conninfo: str, schema: str) -> str:
@@ -155,14 +154,20 @@ def _parts(*, standalone: bool) -> tuple[str, ...]:
     return (PIPELINE, STANDALONE) if standalone else (PIPELINE,)
 
 
-def _once(conninfo: str, work: Work[None]) -> None:
+def on_connection(conninfo: str, work: Work[T]) -> T:
+    """
+    Do *work* on a connection of its own.
+
+    Raises:
+        StoreUnavailableError: The database cannot be reached or written.
+    """
     where = place_of(conninfo)
     try:
         connection: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
         raise translate(error, where, closed=False, commits=False) from error
     try:
-        run(work, connection, where)
+        return run(work, connection, where)
     except AgainError as again:
         raise again.error from again.__cause__
     except CommitUnknownError as error:  # Whoever tries again finds out.

@@ -12,6 +12,7 @@ import psycopg
 from assignment_pipeline.adapters.postgres.commits import Commits
 from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
+from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.rollout import Revisions
@@ -80,7 +81,7 @@ class StoreWork:
         return work if self.reads.standalone else in_transaction(work)
 
 
-class PostgresStore(Revisions, Shadows):
+class PostgresStore(Revisions, Shadows, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
 
@@ -122,7 +123,8 @@ class PostgresStore(Revisions, Shadows):
         self._work = StoreWork(host, clock, on_commit, schema)
         self._reads = self._work.reads
         self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
-        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "patience": patience}
+        self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "on_commit": on_commit}
+        self._options["patience"] = patience
 
     def apart(self) -> PostgresStore:
         """The same store over one connection of its own, for the shadow. To be closed by itself."""

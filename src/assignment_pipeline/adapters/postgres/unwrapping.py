@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import psycopg
+
 C = TypeVar("C")
 
 DEEPEST = 5
@@ -30,3 +32,19 @@ def unwrap(wrapped: Any, kind: type[C]) -> C:
         f" got {type(wrapped).__name__}"
     )
     raise TypeError(msg)
+
+
+async def unwrap_async(wrapped: Any) -> psycopg.AsyncConnection[Any]:
+    """
+    The same for asyncio: in a SQLAlchemy AsyncSession or AsyncConnection, or the thing itself.
+
+    Raises:
+        TypeError: There is none.
+    """
+    found = await wrapped.connection() if hasattr(wrapped, "sync_session") else wrapped
+    found = getattr(found, "sync_connection", found)
+    try:
+        return unwrap(found, psycopg.AsyncConnection)
+    except TypeError:
+        msg = f"connection: expected a psycopg AsyncConnection, or SQLAlchemy's, got {type(wrapped).__name__}"
+        raise TypeError(msg) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import random
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -44,7 +44,7 @@ class Statement:
     """
 
     text: str
-    values: Sequence[Any] = ()
+    values: Sequence[Any] | Mapping[str, Any] = ()
     commits: bool = False
 
 

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import attrs
-
+from assignment_pipeline.adapters.as_json import dumps
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy, Weights
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, StateChange
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
@@ -63,24 +60,6 @@ def optional_moment_of(text: str | None) -> dt.datetime | None:
 def window_of(start: str, end: str) -> TimeWindow:
     """A window, from the text of its ends."""
     return TimeWindow(moment_of(start), moment_of(end))
-
-
-# -- JSON ---------------------------------------------------------------------------------------------------------
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def dumps(value: Any) -> str:
-    """JSON that SQLite reads: in a mapping, numbers that JSON does not have become text."""
-    try:
-        return _encode(value)
-    except ValueError:
-        return _encode({key: _finite(item) for key, item in value.items()})
-
-
-def _finite(value: Any) -> Any:
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # -- Bookings and records -----------------------------------------------------------------------------------------
@@ -161,9 +140,12 @@ def record_of(row: Row, allocation: Allocation | None) -> AssignmentRecord:
 
 def allocation_of(rows: Sequence[Row]) -> Allocation:
     """An allocation, from its rows of table, blocked window and turn."""
-    _, start, end, turn_start, turn_end = rows[0]
+    _, start, end, turn_start, turn_end, conflicted = rows[0]
     return Allocation(
-        tables=tuple(row[0] for row in rows), turn=window_of(turn_start, turn_end), blocked=window_of(start, end)
+        tables=tuple(row[0] for row in rows),
+        turn=window_of(turn_start, turn_end),
+        blocked=window_of(start, end),
+        conflicted=bool(conflicted),
     )
 
 
@@ -199,31 +181,4 @@ def event_row(event: Event) -> Row:
         event.restaurant_id,
         event.booking_id,
         dumps(event.context),
-    )
-
-
-# -- Policies -----------------------------------------------------------------------------------------------------
-
-
-def policy_text(policy: VenuePolicy) -> str:
-    """A policy as JSON."""
-    return dumps(attrs.asdict(policy, value_serializer=_plain))
-
-
-def _plain(_: Any, __: Any, value: Any) -> Any:
-    return value.isoformat("minutes") if isinstance(value, dt.time) else value
-
-
-def policy_of(text: str) -> VenuePolicy:
-    """What `policy_text` made *text* of."""
-    facts: dict[str, Any] = json.loads(text)
-    facts["service_periods"] = [_period(period) for period in facts["service_periods"]]
-    facts["turn_bands"] = [TurnBand(**band) for band in facts["turn_bands"]]
-    facts["weights"] = Weights(**facts["weights"])
-    return VenuePolicy(**facts)
-
-
-def _period(facts: Mapping[str, Any]) -> ServicePeriod:
-    return ServicePeriod(
-        facts["name"], dt.time.fromisoformat(facts["start"]), dt.time.fromisoformat(facts["end"]), facts["days"]
     )

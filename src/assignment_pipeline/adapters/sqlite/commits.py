@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import attrs
 
-from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, dumps, event_row, record_row, text_of
+from assignment_pipeline.adapters.as_json import dumps
+from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, event_row, record_row, text_of
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     LONGEST_BLOCKED,
@@ -41,8 +42,8 @@ WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
 
 TAKE = """
 INSERT INTO booking_table_assignments
-    (booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    (booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable, conflicted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 WRITE_RECORD = """
@@ -100,7 +101,7 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 
 READY = """
 SELECT booking_id FROM assignment_records INDEXED BY assignment_records_due
-WHERE owner = 'pipeline' AND next_attempt_at <= ?
+WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= ?
 ORDER BY next_attempt_at, booking_id LIMIT ?
 """
 
@@ -302,7 +303,7 @@ def _freed(before: Mapping[str, AssignmentRecord], after: Mapping[str, Assignmen
 
 def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> list[_Taken]:
     new: defaultdict[TimeWindow, set[str]] = defaultdict(set)
-    for table_id, window in after.beyond(before):
+    for table_id, window in after.taking(before):
         new[window].add(table_id)
     return [_Taken(after.booking_id, after.restaurant_id, frozenset(tables), window) for window, tables in new.items()]
 
@@ -325,9 +326,9 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
         raise ValueError(msg)
     times = [text_of(time) for time in (blocked.start, blocked.end, turn.start, turn.end)]
     movable = record.owner is Owner.PIPELINE and not record.pinned
+    kept = (*times, movable, record.allocation.conflicted)
     rows.executemany(
-        TAKE,
-        [(record.booking_id, table_id, record.restaurant_id, *times, movable) for table_id in record.allocation.tables],
+        TAKE, [(record.booking_id, table_id, record.restaurant_id, *kept) for table_id in record.allocation.tables]
     )
 
 

@@ -8,15 +8,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assignment_pipeline.adapters.sqlite.codec import (
-    booking_facts,
-    dumps,
-    moment_of,
-    optional_moment_of,
-    policy_of,
-    policy_text,
-    text_of,
-)
+from assignment_pipeline.adapters.as_json import dumps, policy_of, policy_text
+from assignment_pipeline.adapters.sqlite.codec import booking_facts, moment_of, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
 from assignment_pipeline.clock import SystemClock

@@ -74,7 +74,7 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 """  # noqa: S608 - the columns are ours
 
 ALLOCATIONS = """
-SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at FROM booking_table_assignments
+SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at, conflicted FROM booking_table_assignments
 WHERE booking_id IN (SELECT value FROM json_each(?))
 ORDER BY booking_id, table_id
 """

@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.adapters.sqlite.codec import Row, dumps, event_row, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
+from assignment_pipeline.adapters.sqlite.host import StandaloneHost
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.writer import Writer
 from assignment_pipeline.domain.events import Event
@@ -39,6 +40,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
+# Step by step through the index: a scan of all records takes seconds where there are millions.
+RESTAURANTS = """
+WITH RECURSIVE each (id) AS (
+    SELECT min(restaurant_id) FROM assignment_records
+    UNION ALL
+    SELECT (SELECT min(restaurant_id) FROM assignment_records WHERE restaurant_id > each.id)
+    FROM each WHERE each.id IS NOT NULL
+)
+SELECT id FROM each WHERE id IS NOT NULL
+"""
+
+OWN = "SELECT id FROM restaurants"
+
+
 class Revisions:
     """The part of the store that is a `RolloutStore`."""
 
@@ -59,6 +74,15 @@ class Revisions:
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
         """See `RolloutStore.revisions`."""
         return self._read(lambda connection: _newest(connection, limit))
+
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        return self._read(self._restaurants)
+
+    def _restaurants(self, connection: sqlite3.Connection) -> tuple[str, ...]:
+        rows = cursor_of(connection)
+        asked = (RESTAURANTS, OWN) if isinstance(self._commits.reads.host, StandaloneHost) else (RESTAURANTS,)
+        return tuple(sorted({restaurant_id for text in asked for (restaurant_id,) in rows.execute(text)}))
 
     def _revise(
         self, connection: sqlite3.Connection, revision: RolloutRevision, events: Sequence[Event]

@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from assignment_pipeline.adapters.sqlite import shadow
+from assignment_pipeline.adapters.sqlite import metrics, shadow
 from assignment_pipeline.adapters.sqlite.opening import connect, cursor_of, ensure_wal, locate, translated
 from assignment_pipeline.errors import SchemaMismatchError
 
@@ -174,6 +174,16 @@ _PIPELINE_ROLLOUT = (
     "ALTER TABLE assignment_rollout_history ADD COLUMN forced INTEGER NOT NULL DEFAULT 0",
 )
 
+# Tables that legacy gave away twice are taken all the same; and what it was handed and has not answered is due.
+_PIPELINE_HANDOVER = (
+    "ALTER TABLE booking_table_assignments ADD COLUMN conflicted INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX assignment_records_due",
+    """
+    CREATE INDEX assignment_records_due ON assignment_records (next_attempt_at, booking_id)
+    WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at IS NOT NULL
+    """,
+)
+
 _STANDALONE_1 = (
     """
     CREATE TABLE restaurants (
@@ -249,7 +259,7 @@ _STANDALONE_2 = (
 )
 
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION),
+    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION, _PIPELINE_HANDOVER, metrics.MIGRATION),
     STANDALONE: (_STANDALONE_1, _STANDALONE_2),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""

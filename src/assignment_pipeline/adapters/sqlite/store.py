@@ -14,6 +14,7 @@ from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
+from assignment_pipeline.adapters.sqlite.metrics import Measures
 from assignment_pipeline.adapters.sqlite.opening import locate, translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.rollout import Revisions
@@ -43,7 +44,7 @@ BACKLOG = 10_000
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
 
 
-class SQLiteStore(Revisions, ReadingStore, Shadows):
+class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
     """
     An `AssignmentStore`, `RolloutStore` and `EventSink` in a SQLite file, for any number of processes on one machine.
 

@@ -15,7 +15,9 @@ pytest.register_assert_rewrite(
             "blocks",
             "guards",
             "harness",
+            "legacys",
             "locks",
+            "metrics",
             "reads",
             "records",
             "rollout",
@@ -29,6 +31,7 @@ pytest.register_assert_rewrite(
 
 from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402 - behind the rewriting
 from assignment_pipeline.testing.contracts.locks import LockManagerContract  # noqa: E402
+from assignment_pipeline.testing.contracts.metrics import MetricsStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.rollout import RolloutStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.shadow import ShadowStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.sinks import EventSinkContract  # noqa: E402
@@ -38,6 +41,7 @@ __all__ = [
     "AssignmentStoreContract",
     "EventSinkContract",
     "LockManagerContract",
+    "MetricsStoreContract",
     "RolloutStoreContract",
     "ShadowStoreContract",
     "StoreHarness",

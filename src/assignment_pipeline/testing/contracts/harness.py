@@ -137,6 +137,7 @@ def make_change(
     assumed: Assumed | None = None,
     attempt: AttemptResult | None = None,
     actor: str | None = None,
+    conflicted: bool = False,
     **fields: Any,
 ) -> AssignmentChange:
     """The change that fires *triggers* on the record *before*, or on a new one, of that booking."""
@@ -150,6 +151,8 @@ def make_change(
         allocation = Allocation(tables=tables, turn=turn, blocked=venue.blocked(turn))
     if states[-1] not in SEATED and fields.get("owner", record.owner) is Owner.PIPELINE:
         allocation = None
+    if allocation is not None:
+        allocation = attrs.evolve(allocation, conflicted=conflicted)
     after = attrs.evolve(
         record,
         **{

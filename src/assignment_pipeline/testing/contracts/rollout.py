@@ -153,6 +153,12 @@ class RolloutStoreContract(StoreSuite):
             assert {refusal for worker in workers for refusal in worker.result()} == {"StaleRolloutError"}
         assert self.landed(store) == at_return
 
+    def test_the_restaurants_are_known(self, store: SteeredStore) -> None:
+        """Those that have a record, whether or not anything else is known of them; sorted, and each once."""
+        for number, restaurant_id in enumerate(("r-3", "r-1", "r-2", "r-1")):
+            self.commit(store, make_booking(f"b-{number}", restaurant_id=restaurant_id), *QUEUE)
+        assert store.restaurants() == ("r-1", "r-2", "r-3")
+
     def landed(self, store: SteeredStore) -> int:
         """How many records there are."""
         return len(store.records(RecordQuery(limit=100_000)).records)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import functools
 import importlib
+import io
 import multiprocessing
+import os
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -72,8 +76,18 @@ class Tally:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and say how it ended: 0 all went well, 1 an invariant broke, 2 bad input."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        code = _main(options)
+    try:
+        print(told.getvalue(), end="", flush=True)
+    except BrokenPipeError:  # Whoever reads has had enough. Python would complain once more when it closes the output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _main(options: argparse.Namespace) -> int:
     run = _run(options.store, options.faults, options.steps)
     if options.replay is not None:
         return _one(run, Replayed(options.replay))

@@ -18,6 +18,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.effects import (
+    BlockTable,
     ClaimDue,
     Commit,
     Effect,
@@ -28,10 +29,12 @@ from assignment_pipeline.flow.effects import (
     LoadContext,
     LookUpChange,
     Publish,
+    ReadBlocks,
     ReadRecords,
     ResolveFlags,
     RunLegacy,
     TakeSlot,
+    UnblockTable,
 )
 from assignment_pipeline.ports import Lease, Leases, Refused
 from assignment_pipeline.testing.simulator.choices import CERTAIN
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
     from assignment_pipeline.testing.simulator.worker import Worker
     from assignment_pipeline.testing.simulator.world import World
 
-READS = (LoadContext, ReadRecords, FindBooking, FindUnassigned, ClaimDue, LookUpChange)
-SHARED = (ResolveFlags, Hold, TakeSlot, *READS, Commit, RunLegacy, Emit, Publish)
+READS = (LoadContext, ReadBlocks, ReadRecords, FindBooking, FindUnassigned, ClaimDue, LookUpChange)
+SHARED = (ResolveFlags, Hold, TakeSlot, *READS, Commit, BlockTable, UnblockTable, RunLegacy, Emit, Publish)
 """The effects that anybody else could notice: all others are answered at once, since their order does not matter."""
 
 SLOW = dt.timedelta(seconds=8)
@@ -232,6 +235,7 @@ ALL: tuple[Fault, ...] = (
     ),
     Fault("flags-flip"),
     Fault("store-down"),
+    Fault("legacy-double-books", 0.2),
     Fault("legacy-raises", 0.1, (RunLegacy,), _raise(lambda _: LegacyDownError("simulated"))),
     Fault("sink-raises", 0.03),
     Fault("clock-off", 0.15),

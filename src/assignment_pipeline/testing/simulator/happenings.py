@@ -10,9 +10,10 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.result import LegacyResult, Mode
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.flow.handover import is_in_flight
 from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
 
@@ -121,30 +122,23 @@ def _rollout_moves(world: World) -> str:
     is_active = world.rollout.modes[restaurant_id] is Mode.ACTIVE
     mode = world.choices.of((Mode.OFF, Mode.ACTIVE, Mode.SHADOW, Mode.ACTIVE) if is_active else (Mode.ACTIVE,))
     world.move_rollout(restaurant_id, mode)
+    if mode is not Mode.ACTIVE:
+        _come_back(world, restaurant_id)
     return f"{restaurant_id} is {mode}, generation {world.rollout.generation}"
+
+
+def _come_back(world: World, restaurant_id: str) -> None:
+    """Have those who wait be asked about, as queues and sweeps do it."""
+    for booking_id, record in sorted(world.ledger.records.items()):
+        if record.restaurant_id == restaurant_id and is_in_flight(record) and booking_id in world.bookings:
+            told = world.choices.of(("assign by id", "", "sweep", "assign"))
+            if told:
+                world.send(told, booking_id)
 
 
 def _store_goes_down(world: World) -> str:
     world.down_until = world.clock.now() + world.choices.of(OUTAGES)
     return f"until {world.down_until:%H:%M:%S}"
-
-
-def run_legacy(world: World, booking: Booking) -> LegacyResult:
-    """The planner being replaced: the first table that is large enough and free, in a transaction of the host's."""
-    at_host = world.store.booking(booking.id)
-    record = world.store.record(booking.id)
-    venue = world.venue_of(booking)
-    turn = venue.turn(booking)
-    unable = "occupy" in world.harness.cannot
-    if unable or at_host is None or not at_host.is_pending or (record is not None and record.allocation):
-        return LegacyResult()
-    for table in venue.floor.tables:
-        seat = Occupied(table_id=table.id, window=turn, booking_id=booking.id)
-        if table.active and table.capacity >= booking.party_size and world.is_free(venue.id, seat):
-            world.take(venue.id, seat)
-            world.put_booking(attrs.evolve(at_host, status="confirmed"))
-            return LegacyResult((table.id,))
-    return LegacyResult()
 
 
 def _words(booking: Booking) -> str:
@@ -159,6 +153,6 @@ HAPPENINGS: tuple[Happening, ...] = (
     Happening("a table is blocked", 1, _blocks),
     Happening("a table goes out of use", 1, _table_goes),
     Happening("the store goes down", 1, _store_goes_down, None, "store-down"),
-    Happening("the rollout moves", 4, _rollout_moves, "bump_generation", "flags-flip"),
+    Happening("the rollout moves", 6, _rollout_moves, "bump_generation", "flags-flip"),
 )
 """Everything that happens beside the workers."""

@@ -9,10 +9,13 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError
-from assignment_pipeline.flow.conduct import lock_of
+from assignment_pipeline.flow.answered import LEGACY, is_handed_over
+from assignment_pipeline.flow.settings import InFlight
+from assignment_pipeline.flow.turns import lock_of
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
-from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, steps_of
+from assignment_pipeline.ports import Occupied
+from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, planning_of, steps_of
 
 Invariant = Callable[[Ledger], Iterator[str]]
 """What breaks it, one line each; its docstring is the sentence."""
@@ -35,19 +38,50 @@ def changed(ledger: Ledger) -> Iterator[AssignmentRecord]:
 
 def no_table_twice(ledger: Ledger) -> Iterator[str]:
     """No table is taken twice at one time: ours, what is blocked, and the host's rows together."""
+    conflicted = {record.booking_id for record in ledger.records.values() if _is_conflicted(record)}
     for restaurant_id in {record.restaurant_id for record in changed(ledger) if record.allocation}:
-        rows = list(ledger.taken(restaurant_id))
-        for ours in ledger.seats(restaurant_id):
-            for other in rows:
-                same = ours.table_id == other.table_id and ours.window.overlaps(other.window)
-                if same and other.booking_id != ours.booking_id:
-                    yield f"{ours.table_id} has {ours.booking_id} and {other.booking_id or other.reason}"
+        sitting = [seat for seat in ledger.seats(restaurant_id) if seat.booking_id not in conflicted]
+        for ours, other in itertools.product(sitting, (*sitting, *ledger.rows[restaurant_id])):
+            if _clash(ours, other):
+                yield f"{ours.table_id} has {ours.booking_id} and {other.booking_id or other.reason}"
+
+
+def nobody_is_seated_where_a_table_is_taken(ledger: Ledger) -> Iterator[str]:
+    """Tables are given only where nobody has them: also not those that are blocked, or that two have already."""
+    for record in changed(ledger):
+        if _is_conflicted(record) or record.restaurant_id not in ledger.venues:
+            continue
+        blocks = [block.occupied for block in ledger.blocks_before if block.restaurant_id == record.restaurant_id]
+        rows = [*ledger.seats(record.restaurant_id), *ledger.rows[record.restaurant_id], *blocks]
+        for ours, other in itertools.product(_new_seats(ledger.before.get(record.booking_id), record), rows):
+            if _clash(ours, other):
+                yield f"{ours.table_id} was given to {ours.booking_id}, and {other.booking_id or other.reason} has it"
+
+
+def _clash(ours: Occupied, other: Occupied) -> bool:
+    same = ours.table_id == other.table_id and ours.window.overlaps(other.window)
+    return same and other.booking_id != ours.booking_id
+
+
+def _is_conflicted(record: AssignmentRecord) -> bool:
+    return record.allocation is not None and record.allocation.conflicted
+
+
+def _new_seats(before: AssignmentRecord | None, record: AssignmentRecord) -> Iterator[Occupied]:
+    """The tables that a record has for a time at which it did not have them, for itself, before."""
+    seats, had = record.allocation, before.allocation if before else None
+    if had is not None and (had.conflicted or (before and before.restaurant_id != record.restaurant_id)):
+        had = None
+    for table_id in record.tables:
+        for window in seats.blocked.without(had.blocked if had and table_id in had.tables else None) if seats else ():
+            yield Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
 
 
 def tables_go_with_the_state(ledger: Ledger) -> Iterator[str]:
-    """Who is assigned or confirmed has tables, and nobody else has."""
+    """Who is assigned or confirmed has tables, unless legacy does not say which, and nobody else has."""
     for record in changed(ledger):
-        if (record.allocation is not None) != (record.state in SEATED):
+        untold = record.owner is Owner.LEGACY and record.state is AssignmentState.CONFIRMED
+        if (record.allocation is not None) != (record.state in SEATED) and not (untold and not record.allocation):
             yield f"{record.booking_id} is {record.state} with {record.tables or 'no tables'}"
 
 
@@ -98,7 +132,7 @@ def attempts_are_counted(ledger: Ledger) -> Iterator[str]:
         planned = [
             row
             for row in ledger.histories[record.booking_id]
-            if row.trigger is Trigger.SEAT
+            if (row.trigger is Trigger.SEAT and (record.booking_id, row.version) not in ledger.legacys_rows)
             or (row.trigger in (Trigger.RETRY, Trigger.ESCALATE, Trigger.FAIL) and row.reason in _PLANNED)
         ]
         if record.attempts < len(planned):
@@ -133,7 +167,12 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
     """Tables that nobody chose by hand fit the party and its wishes, for the time that it comes."""
     for record in changed(ledger):
         before, seats, booking = ledger.before.get(record.booking_id), record.allocation, record.booking
-        if seats is None or booking is None or record.strategy == MANUAL or (before and before.tables == seats.tables):
+        if (
+            seats is None
+            or booking is None
+            or record.strategy in (MANUAL, LEGACY)
+            or (before and before.tables == seats.tables)
+        ):
             continue
         venue = ledger.venues[record.restaurant_id]
         seating = venue.floor.seating(seats.tables)
@@ -154,7 +193,8 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
 def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
     """What is not settled is due at some time, unless the host has settled it itself."""
     for record in changed(ledger):
-        if record.owner is not Owner.PIPELINE or record.state in SETTLED or record.next_attempt_at is not None:
+        is_ours = record.owner is Owner.PIPELINE or is_handed_over(record)
+        if not is_ours or record.state in SETTLED or record.next_attempt_at is not None:
             continue
         booking = ledger.store.booking(record.booking_id)
         if record.state in SEATED or booking is None or booking.is_pending or booking.status == CANCELLED:
@@ -218,10 +258,11 @@ def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, Assi
 
 
 def only_who_is_in_charge_plans(ledger: Ledger) -> Iterator[str]:
-    """Nothing is planned by itself where the rollout has the pipeline not in charge, nor by what it said before."""
-    for landing, record, _ in () if ledger.blind else _plannings(ledger):
+    """Nothing is planned by itself where the pipeline is not in charge, unless it is to finish what it has begun."""
+    drains = ledger.settings.in_flight is InFlight.DRAIN
+    for landing, record, before in () if ledger.blind else _plannings(ledger):
         mode = landing.modes.get(record.restaurant_id)
-        if mode is not Mode.ACTIVE:
+        if mode is not Mode.ACTIVE and not (drains and before is not None and before.state not in SETTLED):
             yield f"{record.booking_id} came to {record.state} where {record.restaurant_id} is {mode}"
 
 
@@ -239,6 +280,30 @@ def legacy_keeps_what_is_its(ledger: Ledger) -> Iterator[str]:
     for _, record, before in _plannings(ledger):
         if before is not None and before.owner is Owner.LEGACY:
             yield f"{record.booking_id} came to {record.state}"
+
+
+def a_call_plans_once(ledger: Ledger) -> Iterator[str]:
+    """No call leaves two plannings of a booking behind, whatever it was or was not answered."""
+    planned = set(ledger.planned)
+    for landing in ledger.landings:
+        for change in landing.changes:
+            if change.attempt is None:
+                continue
+            if planning_of(change) in planned:
+                yield f"{change.id} is another of {change.record.booking_id}"
+            planned.add(planning_of(change))
+
+
+def legacy_is_not_handed_what_it_has(ledger: Ledger) -> Iterator[str]:
+    """A handover gives legacy what was the pipeline's, releases its tables, and has a time to be answered in."""
+    for landing in ledger.landings:
+        for change in landing.changes:
+            record, before = change.record, landing.records.get(change.record.booking_id)
+            if not any(row.reason == Reason.HANDED_OVER for row in change.steps):
+                continue
+            legacys = before is None or before.owner is Owner.LEGACY
+            if legacys or not is_handed_over(record) or record.allocation or record.next_attempt_at is None:
+                yield f"{record.booking_id} is {record.state}, {record.owner}'s, with {record.tables or 'no tables'}"
 
 
 def plannings_are_made_under_a_lock(ledger: Ledger) -> Iterator[str]:
@@ -299,6 +364,7 @@ def the_simulator_saw_nothing_wrong(ledger: Ledger) -> Iterator[str]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     no_table_twice,
+    nobody_is_seated_where_a_table_is_taken,
     tables_go_with_the_state,
     versions_are_gapless,
     every_step_is_legal,
@@ -315,6 +381,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     only_who_is_in_charge_plans,
     nobody_is_seated_unasked,
     legacy_keeps_what_is_its,
+    legacy_is_not_handed_what_it_has,
+    a_call_plans_once,
     plannings_are_made_under_a_lock,
     a_claim_is_used_by_who_has_it,
     holds_last_as_promised,

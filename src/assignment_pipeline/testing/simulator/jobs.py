@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import LegacyResult
+from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
+    BlockNotFoundError,
     BookingNotFoundError,
     CommitUnknownError,
     IllegalTransitionError,
@@ -20,12 +27,28 @@ from assignment_pipeline.errors import (
     StoreUnavailableError,
     TableConflictError,
 )
-from assignment_pipeline.flow import assign, free, many, queue, reassign, reoptimize, review, service, sweep
-from assignment_pipeline.flow.conduct import Target
-from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow import (
+    adopt,
+    assign,
+    blocks,
+    free,
+    many,
+    queue,
+    reassign,
+    reoptimize,
+    review,
+    service,
+    sweep,
+    takeover,
+)
+from assignment_pipeline.flow.effects import Emit, Flow, LoadContext, Port
+from assignment_pipeline.flow.view import Target
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
+from assignment_pipeline.rollout.candidate import Trial, rehearsal
+from assignment_pipeline.rollout.inspection import verdict_event
+from assignment_pipeline.rollout.judging import judge
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
 
@@ -51,6 +74,8 @@ class Job:
         raises: What it may raise; anything else is a bug.
 
         suits: The states of bookings that it is about, rather than any.
+
+        owners: Who answers for bookings that it is about, rather than any.
     """
 
     name: str
@@ -58,6 +83,11 @@ class Job:
     begin: Callable[[World, Booking], Flow[Any]]
     raises: tuple[type[Exception], ...] = ()
     suits: frozenset[AssignmentState] = frozenset()
+    owners: frozenset[Owner] = frozenset()
+
+    def is_about(self, record: AssignmentRecord) -> bool:
+        """Whether the booking of a record is one that it is about."""
+        return record.state in (self.suits or (record.state,)) and record.owner in (self.owners or (record.owner,))
 
 
 def _assign(world: World, booking: Booking) -> Flow[Any]:
@@ -118,8 +148,58 @@ def _reoptimize(world: World, booking: Booking) -> Flow[Any]:
     return reoptimize.reoptimize(booking.restaurant_id, day, world.settings, apply=apply, actor=STAFF)
 
 
+def _shadow(world: World, booking: Booking) -> Flow[Any]:
+    """The candidate beside everybody else: it may read, and what it would have done is told."""
+    now = world.clock.now()
+    case = ShadowCase(id=world.new_id(), captured_at=now, booking=booking, legacy=LegacyResult())
+    flow = rehearsal(case, world.ports[Port.ENGINE], world.settings, now)
+    trial = yield from _reading(world, flow)
+    verdict = judge(case, trial, world.ports[Port.ENGINE], world.settings).verdict
+    yield from Emit((*trial.transitions, verdict_event(case, verdict, now)))
+
+
+def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
+    effect = next(flow)
+    while True:
+        if not isinstance(effect, LoadContext):
+            world.offend("a shadow did more than read", type(effect).__name__)
+        try:
+            answer = yield effect
+        except Exception as error:  # noqa: BLE001 - it is the candidate's to deal with
+            step = partial(flow.throw, error)
+        else:
+            step = partial(flow.send, answer)
+        try:
+            effect = step()
+        except StopIteration as stop:
+            trial: Trial = stop.value
+            return trial
+
+
 def _sweep(world: World, _: Booking) -> Flow[Any]:
-    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)))
+    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)), legacy=world.has_legacy)
+
+
+def _adopt(world: World, booking: Booking) -> Flow[Any]:
+    """Tell of what legacy has seated, whether or not the table was free."""
+    record = world.store.record(booking.id)
+    if booking.is_pending and (record is None or not record.allocation):
+        booking = attrs.evolve(booking, status="confirmed")
+        world.put_booking(booking)
+    table = world.choices.of(world.venue_of(booking).floor.tables)
+    return adopt.adopt((LegacySeat(booking, (table.id,)),), world.settings)
+
+
+def _block(world: World, booking: Booking) -> Flow[Any]:
+    venue = world.venue_of(booking)
+    window = TimeWindow(DINNER, DINNER + world.choices.of((dt.timedelta(hours=1), dt.timedelta(hours=4))))
+    table = world.choices.of(venue.floor.tables)
+    return blocks.block(venue.id, table.id, window, actor=STAFF, reason="maintenance")
+
+
+def _unblock(world: World, booking: Booking) -> Flow[Any]:
+    known = sorted(block.id for block in world.ledger.blocks if block.restaurant_id == booking.restaurant_id)
+    return blocks.unblock(booking.restaurant_id, world.choices.of((*known, "none")), actor=STAFF)
 
 
 _STORE = (StoreUnavailableError, CommitUnknownError)
@@ -134,7 +214,7 @@ _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
 JOBS: tuple[Job, ...] = (
     Job("assign", 14, _assign, (LegacyDownError,)),
     Job("sweep", 8, _sweep, (StoreUnavailableError,)),
-    Job("enqueue", 3, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
+    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
     Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
     Job("assign at once", 2, _assign_now, (LegacyDownError,)),
     Job("assign many", 4, _assign_many, (LegacyDownError,)),
@@ -163,7 +243,18 @@ JOBS: tuple[Job, ...] = (
     Job("see off", 1, lambda world, booking: service.left(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
     Job("miss", 1, lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
     Job("stay longer", 2, _extend, (*_SERVICE, ValueError), SEATED),
+    Job(
+        "take over",
+        3,
+        lambda world, booking: takeover.takeover(booking.id, world.settings, actor=STAFF),
+        (BookingNotFoundError, TableConflictError),
+        owners=frozenset({Owner.LEGACY}),
+    ),
+    Job("adopt", 3, _adopt, _STORE),
+    Job("block", 1, _block, _STORE),
+    Job("unblock", 1, _unblock, (BlockNotFoundError, *_STORE)),
     *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
+    Job("shadow", 2, _shadow),
     Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),
     Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
 )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Attempt, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Attempt, Owner, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -21,6 +22,7 @@ from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
 
 EVERYTHING = RecordQuery(limit=10_000)
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Step = tuple[str, int, str, str, str]
 """A transition: whose, the version it led to, from, to, and by which trigger."""
@@ -90,7 +92,15 @@ class Ledger:
     Attributes:
         venues: The restaurants, as the host has them.
 
-        rows: Who sits where without the pipeline, and what is blocked, by restaurant.
+        rows: Who sits where without the pipeline, by restaurant.
+
+        blocks: What is blocked, as the store showed it last; `blocks_before` as it did the time before.
+
+        legacy_ran: For which handovers legacy was called: the bookings with their versions.
+
+        legacys_rows: The transitions by which legacy was given something: the bookings with their versions.
+
+        planned: The calls that have planned, each with the booking.
 
         rollout: The generation, and what the pipeline is to do where.
 
@@ -126,6 +136,11 @@ class Ledger:
         self.clock = clock
         self.venues: dict[str, Venue] = {}
         self.rows: defaultdict[str, list[Occupied]] = defaultdict(list)
+        self.blocks: frozenset[TableBlock] = frozenset()
+        self.blocks_before: frozenset[TableBlock] = frozenset()
+        self.legacy_ran: set[tuple[str, int]] = set()
+        self.legacys_rows: set[tuple[str, int]] = set()
+        self.planned: set[tuple[str, str]] = set()
         self.generation = 0
         self.modes: dict[str, Mode] = {}
         self.blind = False
@@ -148,7 +163,8 @@ class Ledger:
 
     def look(self) -> None:
         """Read what the store shows now."""
-        self.before = self.records
+        self.before, self.blocks_before = self.records, self.blocks
+        self.blocks = frozenset(block for name in self.venues for block in self.store.blocked(name, EVER))
         self.records = {record.booking_id: record for record in self.store.records(EVERYTHING).records}
         changed = [
             booking_id
@@ -198,10 +214,14 @@ class Ledger:
         """Take note of a commit that the store took."""
         self.landings.append(landing)
         self._landed.update(change.id for change in landing.changes)
+        for change in landing.changes:
+            if change.record.owner is Owner.LEGACY:
+                self.legacys_rows.update((change.record.booking_id, row.version) for row in change.steps)
 
     def settle(self) -> None:
         """Carry over what later looks compare with, once the invariants have been checked."""
         for landing in self.landings:
+            self.planned.update(planning_of(change) for change in landing.changes if change.attempt is not None)
             for change in landing.changes:
                 held, record = self.held_until, change.record
                 reached = any(step.to_state is AssignmentState.ASSIGNED for step in change.steps)
@@ -217,6 +237,7 @@ class Ledger:
         """Who sits at a restaurant by the records, its blocks and the host."""
         yield from self.seats(restaurant_id)
         yield from self.rows[restaurant_id]
+        yield from (block.occupied for block in self.blocks if block.restaurant_id == restaurant_id)
 
     def seats(self, restaurant_id: str) -> Iterator[Occupied]:
         """Who sits there by the records."""
@@ -231,8 +252,14 @@ class Ledger:
         """Who sits there around those bookings but is not shown to planning, and who is shown and does not."""
         context = self.store.load(LoadQuery(restaurant_id=restaurant_id, bookings=bookings))
         shown = set(map(_seat, context.taken if context else ()))
-        rows = set(map(_seat, self.rows[restaurant_id]))  # Some of which may be too far off to be shown.
+        blocks = (block.occupied for block in self.blocks if block.restaurant_id == restaurant_id)
+        rows = set(map(_seat, (*self.rows[restaurant_id], *blocks)))  # Some of which may be too far off to be shown.
         return (shown ^ set(map(_seat, self.seats(restaurant_id)))) - rows
+
+
+def planning_of(change: AssignmentChange) -> tuple[str, str]:
+    """The call that a change belongs to, with its booking."""
+    return change.id.rpartition(".")[0], change.record.booking_id
 
 
 def _seat(row: Occupied) -> Seat:
@@ -240,9 +267,9 @@ def _seat(row: Occupied) -> Seat:
 
 
 def steps_told(events: Sequence[Event]) -> Iterator[Step]:
-    """The transitions that events tell of."""
+    """The transitions that events tell of, but for those that a shadow would have made."""
     for event in events:
-        if event.type is EventType.STATE_TRANSITION:
+        if event.type is EventType.STATE_TRANSITION and event.context.get("mode") != Mode.SHADOW:
             facts = event.context
             version = facts.get("version")
             texts = str(facts.get("from")), str(facts.get("to")), str(facts.get("trigger"))

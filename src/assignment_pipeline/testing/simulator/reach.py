@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError
+from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.ports import CLAIM, Due, RecordQuery
 from assignment_pipeline.testing.simulator import words
 from assignment_pipeline.testing.simulator.ledger import Standing
@@ -39,11 +41,22 @@ class InFlightStore:
         handed_out: tuple[Due, ...] = self._store.due(limit)
         for due in handed_out:
             record = self.record(due.booking_id)
-            if record is None or record.owner is not Owner.PIPELINE:
+            if record is None or not (record.owner is Owner.PIPELINE or is_handed_over(record)):
                 world.offend("a claim on what is not ours", due.booking_id)
             elif (record.deliveries, record.next_attempt_at) != (due.deliveries, world.clock.now() + CLAIM):
                 world.offend("a claim that keeps nobody away", due.booking_id)
         return handed_out
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        """See `AssignmentStore.block`."""
+        self._world.touched = True
+        found: tuple[str, ...] = self._store.block(block, events)
+        return found
+
+    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+        """See `AssignmentStore.unblock`."""
+        self._world.touched = True
+        return self._store.unblock(block, events)
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`."""

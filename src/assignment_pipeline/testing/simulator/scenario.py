@@ -11,7 +11,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.flow.settings import Confirmation, Impossible, Settings
+from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings
 from assignment_pipeline.testing.clock import START
 from assignment_pipeline.testing.simulator.choices import Choices
 
@@ -46,6 +46,8 @@ class Scenario:
 
         legacys: Those of them that legacy answers for, by id.
 
+        enqueued: Those of them that wait for the pipeline, by id.
+
         settings: How the flows behave.
 
         workers: How many there are.
@@ -63,6 +65,7 @@ class Scenario:
     bookings: tuple[Booking, ...]
     walk_ins: frozenset[str]
     legacys: frozenset[str]
+    enqueued: frozenset[str]
     settings: Settings
     workers: int
     max_parallel: int
@@ -79,11 +82,14 @@ def draw_scenario(choices: Choices) -> Scenario:
     parties = 3 + choices.of((0, 2, 3, 4, 5, 6))
     bookings = tuple(_booking(choices, f"B{number}", venues) for number in range(1, 1 + parties))
     walk_ins = [booking.id for booking in bookings if choices.chance(0.08)]
+    legacys = frozenset(booking.id for booking in bookings if choices.chance(0.05))
+    enqueued = frozenset(booking.id for booking in bookings if choices.chance(0.25))
     return Scenario(
         venues=venues,
         bookings=bookings,
         walk_ins=frozenset(walk_ins),
-        legacys=frozenset(booking.id for booking in bookings if choices.chance(0.05)),
+        legacys=legacys,
+        enqueued=enqueued - legacys,
         settings=_settings(choices),
         workers=workers,
         max_parallel=choices.of((3, 3, 2, 1)),
@@ -101,6 +107,7 @@ def _settings(choices: Choices) -> Settings:
         max_holds=choices.of((1, 2)),
         tries=choices.of((5, 2, 3)),
         max_deliveries=choices.of((5, 2)),
+        in_flight=choices.of((InFlight.HANDOVER, InFlight.HANDOVER, InFlight.DRAIN)),
     )
 
 

@@ -102,9 +102,9 @@ class Schedule:
     def _about(self, job: Job) -> tuple[Job, str]:
         """A job with the booking that it is about; where it suits none, most often the plainest job instead."""
         choices, anyone, records = self._world.choices, tuple(self._world.bookings), self._world.ledger.records
-        if not job.suits:
+        if not (job.suits or job.owners):
             return job, choices.of(anyone)
-        suited = [name for name in anyone if name in records and records[name].state in job.suits]
+        suited = [name for name in anyone if name in records and job.is_about(records[name])]
         if suited:
             return job, choices.of(suited)
         return choices.of((JOBS[0], JOBS[0], JOBS[0], job)), choices.of(anyone)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode
+from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.sweep import SweepReport, sweep
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
@@ -74,7 +75,7 @@ def _sweep(world: World) -> None:
             errors.extend(f"{name}: {said}" for name, said in answer.errors)
 
     world.note("worker 1", "sweeps")
-    world.workers[0].begin("sweep", sweep(world.settings, ALL_AT_ONCE), done)
+    world.workers[0].begin("sweep", sweep(world.settings, ALL_AT_ONCE, legacy=world.has_legacy), done)
     _finish(world)
     _broken("sweeps go well", "A sweep during which nothing goes wrong meets no error.", iter(errors))
 
@@ -89,7 +90,9 @@ def _next(world: World) -> dt.datetime | None:
 
 
 def _pipelines(world: World) -> list[AssignmentRecord]:
-    return [record for record in world.ledger.records.values() if record.owner is Owner.PIPELINE]
+    """The records that the pipeline has to see to: its own, and those that legacy was handed and has not answered."""
+    records = world.ledger.records.values()
+    return [record for record in records if record.owner is Owner.PIPELINE or is_handed_over(record)]
 
 
 def _open(world: World) -> Iterator[str]:

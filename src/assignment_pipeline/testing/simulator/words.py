@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, LegacyResult
 from assignment_pipeline.flow.effects import (
     Apart,
+    BlockTable,
     CheckCircuit,
     ClaimDue,
     Commit,
@@ -27,10 +29,12 @@ from assignment_pipeline.flow.effects import (
     NewId,
     Now,
     Publish,
+    ReadBlocks,
     ReadRecords,
     ResolveFlags,
     RunLegacy,
     TakeSlot,
+    UnblockTable,
 )
 from assignment_pipeline.planning.base import Evaluation
 from assignment_pipeline.ports import AssignmentContext, Due, FlagDecision, Leases, RecordPage, Refused
@@ -49,11 +53,13 @@ def scenario(drawn: Scenario) -> list[str]:
     for booking in drawn.bookings:
         known = ", unknown to the host" if booking.id in drawn.walk_ins else ""
         known += ", legacy's" if booking.id in drawn.legacys else ""
+        known += ", enqueued" if booking.id in drawn.enqueued else ""
         lines.append(f"{booking.id}: {booking.party_size} at {booking.restaurant_id}, {booking.start_at:%H:%M}{known}")
     settings = drawn.settings
     lines.append(
         f"{settings.confirmation} confirmation, impossible is {settings.impossible}, {settings.max_retries} retries,"
-        f" {settings.max_holds} holds, {settings.tries} tries; {drawn.max_parallel} at a time;"
+        f" {settings.max_holds} holds, {settings.tries} tries, {settings.in_flight} where it is off;"
+        f" {drawn.max_parallel} at a time;"
         f" flags {'without' if drawn.blind else 'with'} a generation; {'a' if drawn.legacy else 'no'} legacy planner"
     )
     return lines
@@ -69,7 +75,8 @@ def _change(made: AssignmentChange) -> str:
     way = " > ".join([made.steps[0].from_state, *(step.to_state for step in made.steps)]) if made.steps else "no step"
     at = f" at {', '.join(record.tables)}" if record.tables else ""
     due = f", due {record.next_attempt_at:%H:%M:%S}" if record.next_attempt_at else ""
-    return f"{record.booking_id} {way}{at}{due} (v{record.version}, {made.id})"
+    legacys = ", legacy's" if record.owner is Owner.LEGACY else ""
+    return f"{record.booking_id} {way}{at}{due}{legacys} (v{record.version}, {made.id})"
 
 
 def is_telling(asked: Effect[Any]) -> bool:
@@ -85,6 +92,7 @@ def effect(asked: Effect[Any]) -> str:
 
 _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     Apart: lambda _: "begins a part",
+    BlockTable: lambda asked: f"blocks {asked.block.table_id}",
     ClaimDue: lambda _: "claims what is due",
     Commit: lambda asked: f"commits {changes(asked.changes)}",
     Emit: lambda asked: f"tells {', '.join(event.type for event in asked.events)}",
@@ -96,10 +104,12 @@ _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     LookUpChange: lambda asked: f"looks whether {asked.change_id} has landed",
     MakePlan: lambda asked: f"plans for {asked.request.booking.id}",
     Publish: lambda asked: f"tells the sinks {', '.join(event.type for event in asked.events)}",
+    ReadBlocks: lambda asked: f"asks what is blocked at {asked.restaurant_id}",
     ReadRecords: lambda asked: f"reads the record of {', '.join(asked.query.booking_ids)}",
     ResolveFlags: lambda asked: f"asks for the flags of {asked.restaurant_id}",
     RunLegacy: lambda asked: f"runs legacy for {asked.booking.id}",
     TakeSlot: lambda asked: f"asks for a slot of {', '.join(want.key for want in asked.wanted)}",
+    UnblockTable: lambda asked: f"puts {asked.block.table_id} back into service",
 }
 
 
@@ -115,8 +125,10 @@ def _records(records: Iterable[AssignmentRecord]) -> str:
     return ", ".join(f"{record.booking_id} {record.state} v{record.version}" for record in found) or "no record"
 
 
-def _name(found: Due | Booking) -> str:
-    return found.id if isinstance(found, Booking) else f"{found.booking_id}, delivery {found.deliveries}"
+def _name(found: Due | Booking | TableBlock | str) -> str:
+    if isinstance(found, Due):
+        return f"{found.booking_id}, delivery {found.deliveries}"
+    return found if isinstance(found, str) else found.id
 
 
 _TOLD: dict[type[Any], Callable[[Any], str]] = {

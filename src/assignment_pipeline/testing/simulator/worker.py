@@ -8,11 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import LockManagerUnavailableError
-from assignment_pipeline.flow.effects import Apart, ClaimDue, Effect, Flow, Hold, Port, ResolveFlags, RunLegacy
+from assignment_pipeline.flow.effects import (
+    Apart,
+    ClaimDue,
+    Commit,
+    Effect,
+    Flow,
+    Hold,
+    LookUpChange,
+    Port,
+    ReadRecords,
+    ResolveFlags,
+    RunLegacy,
+)
+from assignment_pipeline.flow.handover import is_in_flight
 from assignment_pipeline.handlers import Process, Wiring
-from assignment_pipeline.ports import Leases
+from assignment_pipeline.ports import AssignmentContext, Leases, RecordPage
 from assignment_pipeline.testing.simulator.faults import SHARED, Blow, DiedError
 from assignment_pipeline.testing.simulator.ledger import Standing
 from assignment_pipeline.testing.simulator.rollout import WorkerClock
@@ -46,6 +60,10 @@ class Frame:
         unlocked: Whether it was told that there is no lock manager.
 
         mode: What the flags told it last.
+
+        seen: The records that it has read or written last, by booking.
+
+        sent: Those that it has sent with its last commit.
     """
 
     flow: Flow[Any]
@@ -53,6 +71,23 @@ class Frame:
     held: list[tuple[Any, Leases]] = attrs.Factory(list)
     unlocked: bool = False
     mode: Mode | None = None
+    seen: dict[str, AssignmentRecord] = attrs.Factory(dict)
+    sent: dict[str, AssignmentRecord] = attrs.Factory(dict)
+
+    def look(self, effect: Effect[Any], answer: Any) -> None:
+        """Take note of the records that an effect has shown or written."""
+        if isinstance(answer, RecordPage):
+            self.seen.update((record.booking_id, record) for record in answer.records)
+        elif isinstance(answer, AssignmentContext):
+            self.seen.update(answer.records)
+        elif isinstance(effect, Commit) or (isinstance(effect, LookUpChange) and answer):
+            self.seen |= self.sent
+
+    def forget(self, effect: Effect[Any]) -> None:
+        """Take note that it could not be shown them."""
+        if isinstance(effect, ReadRecords):
+            for booking_id in effect.query.booking_ids:
+                self.seen.pop(booking_id, None)
 
 
 class Worker:
@@ -141,12 +176,15 @@ class Worker:
         if isinstance(effect, Apart):
             self._enter(effect.flow)
             return
-        if isinstance(effect, RunLegacy) and frame.mode is Mode.ACTIVE:
-            self._world.offend("legacy ran", f"for {effect.booking.id}, where the pipeline is in charge")
+        if isinstance(effect, RunLegacy):
+            self._watch(effect)
+        if isinstance(effect, Commit):
+            frame.sent = {change.record.booking_id: change.record for change in effect.changes}
         try:
             answer = ask()
         except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
             self._wiring.failed(effect, error)
+            frame.forget(effect)
             frame.unlocked |= effect.port is Port.LOCKS and isinstance(error, LockManagerUnavailableError)
             self._world.say(self, effect, type(error).__name__, fault)
             self._advance(frame, None, error)
@@ -158,8 +196,19 @@ class Worker:
         if isinstance(effect, ClaimDue):
             self._claims = {due.booking_id: due.deliveries for due in answer}
         self._wiring.answered(effect)
+        frame.look(effect, answer)
         self._world.say(self, effect, answer, fault)
         self._advance(frame, answer, None)
+
+    def _watch(self, effect: RunLegacy) -> None:
+        """Whether legacy may run, by what the flows that are under way were told."""
+        booking_id = effect.booking.id
+        modes = [frame.mode for frame in reversed(self._frames) if frame.mode is not None]
+        if modes[:1] == [Mode.ACTIVE]:
+            self._world.offend("legacy ran", f"for {booking_id}, where the pipeline is in charge")
+        seen = next((frame.seen[booking_id] for frame in reversed(self._frames) if booking_id in frame.seen), None)
+        if seen is not None and is_in_flight(seen):
+            self._world.offend("legacy ran before it was written", f"{booking_id} is {seen.state}, and the pipeline's")
 
     def _enter(self, flow: Flow[Any]) -> None:
         frame = Frame(flow)

@@ -21,7 +21,7 @@ from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import EventSink, LoadQuery
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
-from assignment_pipeline.testing.simulator import happenings, invariants, jobs, words
+from assignment_pipeline.testing.simulator import happenings, invariants, jobs, legacy, words
 from assignment_pipeline.testing.simulator.choices import Choices
 from assignment_pipeline.testing.simulator.faults import OUTAGE, Fault
 from assignment_pipeline.testing.simulator.ledger import Ledger, Standing, steps_told
@@ -99,7 +99,9 @@ class World:
         for booking in scenario.bookings:
             self.put_booking(booking)
         for booking_id in sorted(scenario.legacys):
-            self._leave_to_legacy(self.bookings[booking_id])
+            self._note(self.bookings[booking_id], Owner.LEGACY)
+        for booking_id in sorted(scenario.enqueued):
+            self._note(self.bookings[booking_id], Owner.PIPELINE)
         first = self.harness.store.load(LoadQuery(restaurant_id="R1", bookings=scenario.bookings[:1]))
         generation = first.generation if first else 0
         self.rollout: Rollout = Rollout(
@@ -112,7 +114,7 @@ class World:
             Port.STORE: self.store,
             Port.LOCKS: self.locks,
             Port.LIMITER: self.locks,
-            Port.LEGACY: lambda booking: happenings.run_legacy(self, booking),
+            Port.LEGACY: lambda booking: legacy.plan(self, booking),
             Port.ENGINE: self.engine,
             Port.FLAGS: self.rollout,
         }
@@ -224,16 +226,16 @@ class World:
         if booking.id not in self.walk_ins:
             self.harness.put_booking(booking)
 
-    def _leave_to_legacy(self, booking: Booking) -> None:
-        """Have legacy answer for a booking: it is not to be planned for, even where it is due."""
+    def _note(self, booking: Booking, owner: Owner) -> None:
+        """Have somebody answer for a booking, due now: what is legacy's is not to be planned for all the same."""
         record = AssignmentRecord(
             booking_id=booking.id,
             restaurant_id=booking.restaurant_id,
-            owner=Owner.LEGACY,
+            owner=owner,
             booking=booking,
             next_attempt_at=self.clock.now(),
         )
-        self.store.commit((AssignmentChange(id=f"legacy-{booking.id}", record=record, expected_version=None),))
+        self.store.commit((AssignmentChange(id=f"first-{booking.id}", record=record, expected_version=None),))
 
     def venue_of(self, booking: Booking) -> Venue:
         """A booking's restaurant."""
@@ -257,7 +259,7 @@ class World:
 
     def block(self, restaurant_id: str, seat: Occupied) -> None:
         """Have a table be blocked."""
-        number = 1 + len(self.ledger.rows[restaurant_id])
+        number = 1 + len(self.ledger.blocks)
         block = TableBlock(
             id=f"block-{restaurant_id}-{number}",
             restaurant_id=restaurant_id,
@@ -265,7 +267,6 @@ class World:
             window=seat.window,
         )
         self.harness.store.block(block, ())
-        self.ledger.rows[restaurant_id].append(seat)
 
     def move_rollout(self, restaurant_id: str, mode: Mode) -> None:
         """Have the rollout move on, in the store and for whoever asks."""

@@ -1,0 +1,262 @@
+"""
+Assignments per second on PostgreSQL, next to the bare floor: the same commit function, called with prepared documents.
+
+    python -m benchmarks.postgres --workers 1 4 16
+    python -m benchmarks.postgres --db postgresql://... --rounds 10
+    python -m benchmarks.postgres --fight 100
+
+The floor plans nothing, loads nothing and decides nothing: it is what an assignment costs if all that the library does
+is left out. Both write the same rows, at restaurants and in bookings of their own, in slices of the same run that take
+turns, with a flush for each commit. Without ``--db``, a server is found or started as for the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import datetime as dt
+import multiprocessing
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+
+from assignment_pipeline import Coordinator, Mode, Outcome
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init
+from assignment_pipeline.adapters.postgres.codec import commit_facts, document
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.record import AssignmentChange, in_order
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.testing.postgres import EMBEDDED, database, embedded, server
+
+FLOOR, PIPELINE = "floor", "pipeline"
+COMMIT = "SELECT assignment_pipeline.commit(%s)"
+RESTAURANTS = 40
+"""Of each worker, for each of the two: nobody waits for anybody's lock."""
+
+DAYS = 30
+CAPACITIES = (2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 6, 6, 6, 8, 8, 10)
+
+
+def venue(name: str) -> Venue:
+    """A restaurant with twenty tables, some of which can be joined."""
+    tables = tuple(Table(f"T{number}", seats) for number, seats in enumerate(CAPACITIES, 1))
+    adjacent = frozenset(frozenset((f"T{number}", f"T{number + 1}")) for number in range(1, 20, 2))
+    return Venue(name, "Europe/Lisbon", FloorPlan(tables, adjacent), VenuePolicy(post_buffer_minutes=15))
+
+
+def bookings(kind: str, worker: int, number: int) -> list[Booking]:
+    """The bookings of a worker: a dozen for each evening, at one restaurant after the other."""
+    draw = random.Random(worker)  # noqa: S311 - evenings, not secrets
+    evening = dt.datetime.now(dt.UTC).replace(hour=18, minute=0, second=0, microsecond=0) + dt.timedelta(days=2)
+    made = []
+    for index in range(number):
+        day = index // RESTAURANTS % DAYS
+        start = evening + dt.timedelta(days=day, minutes=15 * draw.randrange(16))
+        size = draw.choice((1, 2, 2, 2, 2, 3, 4, 4, 4, 5, 6))
+        place = f"{kind}-{worker}-{index % RESTAURANTS}"
+        made.append(Booking(f"{kind}-{worker}-{index}", place, size, start))
+    return made
+
+
+class Recorder(MemoryStore):
+    """Keeps what is committed, as the document that PostgreSQL would get."""
+
+    documents: list[str]
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        """See `AssignmentStore.commit`."""
+        super().commit(changes)
+        ordered = in_order(changes)
+        facts = commit_facts(ordered)
+        statuses = {change.record.booking_id: change.guest_status for change in ordered}
+        facts |= {"now": None, "standalone": True, "rivals": []}
+        facts["guest_status"] = {key: status for key, status in statuses.items() if status is not None}
+        self.documents.append(document(facts))
+
+
+def prepared(worker: int, number: int) -> list[str]:
+    """The documents of the floor: what the pipeline commits for such bookings, from a run in memory."""
+    venues = [venue(f"{FLOOR}-{worker}-{index}") for index in range(RESTAURANTS)]
+    clock = SystemClock()
+    store = Recorder(MemoryHost(*venues), clock=clock)
+    store.documents = []
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        for booking in bookings(FLOOR, worker, number):
+            coordinator.assign(booking)
+    return store.documents
+
+
+def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: Any, results: Any) -> None:
+    """One worker: a slice of the floor and a slice of the pipeline, round after round, all workers in step."""
+    number = int(rounds * seconds * 1_800)
+    documents = iter(prepared(worker, number))
+    waiting = iter(bookings(PIPELINE, worker, number))
+    counted: collections.Counter[str] = collections.Counter()
+    with (
+        psycopg.connect(conninfo, autocommit=True, prepare_threshold=None) as connection,
+        PostgresStore(conninfo, host=StandaloneHost(), pool_size=1) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+    ):
+        cursor = connection.cursor()
+
+        def commit() -> None:
+            answer = cursor.execute(COMMIT, (next(documents),)).fetchone()
+            assert answer == (None,), answer
+
+        def assign() -> None:
+            result = coordinator.assign(next(waiting))
+            counted[result.outcome] += 1
+            assert result.outcome is not Outcome.RETRY or result.reason == "no_fit", result
+
+        for _ in range(50):  # What is done once is not counted.
+            commit()
+            assign()
+        for turn in range(rounds):
+            slices = [(FLOOR, commit), (PIPELINE, assign)]
+            for kind, do in slices if turn % 2 else reversed(slices):
+                barrier.wait()
+                times = []
+                began = time.perf_counter()
+                while (now := time.perf_counter()) - began < seconds:
+                    do()
+                    times.append(time.perf_counter() - now)
+                results.put((turn, kind, len(times) / (time.perf_counter() - began), times))
+    results.put((None, None, 0.0, [dict(counted)]))
+
+
+def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> None:
+    """Run that many workers, and print a line of the table."""
+    init(conninfo, standalone=True)
+    host = StandaloneHost()
+    with PostgresStore(conninfo, host=host) as store:
+        for worker in range(workers):
+            for kind in (FLOOR, PIPELINE):
+                for index in range(RESTAURANTS):
+                    made = venue(f"{kind}-{worker}-{index}")
+                    store.write(lambda connection, made=made: host.put_venue(connection, made))
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(workers), context.Queue()
+    shared = {"rounds": rounds, "seconds": seconds, "barrier": barrier, "results": results}
+    started = [context.Process(target=work, args=(conninfo, worker), kwargs=shared) for worker in range(workers)]
+    for process in started:
+        process.start()
+    rates: dict[tuple[int, str], float] = collections.defaultdict(float)
+    times: dict[str, list[float]] = collections.defaultdict(list)
+    outcomes: collections.Counter[str] = collections.Counter()
+    for _ in range(workers * (2 * rounds + 1)):
+        turn, kind, rate, spent = results.get(timeout=300)
+        if turn is None:
+            outcomes.update(spent[0])
+        else:
+            rates[turn, kind] += rate
+            times[kind] += spent
+    for process in started:
+        process.join()
+        assert process.exitcode == 0
+    ratios = [rates[turn, PIPELINE] / rates[turn, FLOOR] for turn in range(rounds)]
+    medians = {kind: statistics.median(rates[turn, kind] for turn in range(rounds)) for kind in (FLOOR, PIPELINE)}
+    p99 = {kind: sorted(spent)[int(len(spent) * 0.99)] * 1e3 for kind, spent in times.items()}
+    seated = outcomes[Outcome.CONFIRMED] / outcomes.total()
+    print(
+        f"{workers:7d} {medians[FLOOR]:9.0f} /s {medians[PIPELINE]:9.0f} /s {statistics.median(ratios):7.0%}"
+        f"  {min(ratios):.0%}..{max(ratios):.0%} {p99[FLOOR]:8.1f} ms {p99[PIPELINE]:8.1f} ms {seated:8.1%}",
+        flush=True,
+    )
+
+
+def fight(conninfo: str, fighters: int, slots: int) -> None:
+    """So many processes at once for one table, again and again, and how long they wait."""
+    init(conninfo, standalone=True)
+    host = StandaloneHost()
+    one = Venue("one", "Europe/Lisbon", FloorPlan((Table("T1", 4),), frozenset()), VenuePolicy())
+    with PostgresStore(conninfo, host=host) as store:
+        store.write(lambda connection: host.put_venue(connection, one))
+    context = multiprocessing.get_context("fork")
+    barrier, results = context.Barrier(fighters), context.Queue()
+    shared = {"slots": slots, "barrier": barrier, "results": results}
+    started = [context.Process(target=take, args=(conninfo, number), kwargs=shared) for number in range(fighters)]
+    for process in started:
+        process.start()
+    found = [results.get(timeout=300) for _ in started]
+    for process in started:
+        process.join()
+        assert process.exitcode == 0
+    times = sorted(took for spent, _ in found for took in spent)
+    outcomes = sum((collections.Counter(told) for _, told in found), collections.Counter())
+    assert outcomes[Outcome.CONFIRMED] == slots, outcomes
+    with psycopg.connect(conninfo) as connection:
+        statement = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        deadlocks = connection.execute(statement).fetchone()
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    print(
+        f"{fighters} processes for one table, {slots} times: {told}; {deadlocks[0] if deadlocks else '?'} deadlocks;"
+        f" median {statistics.median(times) * 1e3:.1f} ms, p99 {times[int(len(times) * 0.99)] * 1e3:.1f} ms"
+    )
+
+
+def take(conninfo: str, number: int, *, slots: int, barrier: Any, results: Any) -> None:
+    """One of those."""
+    start = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=2)
+    times, told = [], []
+    with (
+        PostgresStore(conninfo, host=StandaloneHost(), pool_size=1) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE, max_parallel=20), sinks=()) as coordinator,
+    ):
+        coordinator.preview(Booking(f"look-{number}", "one", 2, start))
+        for slot in range(slots):
+            booking = Booking(f"{slot}-{number}", "one", 2, start + slot * dt.timedelta(hours=12))
+            barrier.wait()
+            began = time.perf_counter()
+            told.append(coordinator.assign(booking).outcome)
+            times.append(time.perf_counter() - began)
+    results.put((times, told))
+
+
+@contextlib.contextmanager
+def somewhere(given: str | None) -> Iterator[str]:
+    """A new database, on the server that was named or on any, whose commits are flushed."""
+    with contextlib.ExitStack() as stack:
+        if given == EMBEDDED:
+            given = stack.enter_context(embedded(fsync="on", shared_buffers="256MB"))
+        at = given or stack.enter_context(server())
+        conninfo = stack.enter_context(database(at))
+        with psycopg.connect(conninfo, autocommit=True) as connection:
+            name = connection.info.dbname
+            connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+        yield conninfo
+
+
+def main() -> None:
+    """Measure, and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.postgres", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--db", help="a server, as libpq takes it; or embedded, for one of its own")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each slice")
+    parser.add_argument("--fight", type=int, metavar="SLOTS", help="eight processes for one table, so many times")
+    arguments = parser.parse_args()
+    if arguments.fight:
+        with somewhere(arguments.db) as conninfo:
+            fight(conninfo, 8, arguments.fight)
+        return
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; workers are processes with a connection each")
+    print("workers       floor     pipeline   ratio   worst..best  p99 floor p99 pipeline  seated")
+    for workers in arguments.workers:
+        with somewhere(arguments.db) as conninfo:
+            measure(conninfo, workers, arguments.rounds, arguments.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""
+What the site's web handlers do, as commands.
+
+It shows the one path for a reservation: *enqueue inside, assign after*. Row and note are one transaction, and the
+message comes after it; where the message is lost, the sweep that beat sends finds the note.
+
+    python examples/celery/reservations.py init
+    python examples/celery/reservations.py reserve tasca Anna 4 2031-05-02T20:00+01:00
+    python examples/celery/reservations.py list
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import psycopg
+from tasca import DATABASE_URL, coordinator, tasks
+
+from assignment_pipeline.adapters.postgres import init
+from host import ReservationHost
+
+
+def make_database() -> None:
+    """The site's own tables, and the library's beside them."""
+    with psycopg.connect(DATABASE_URL) as connection:
+        connection.execute(Path(__file__).with_name("schema.sql").read_text(encoding="utf-8"))
+    init(DATABASE_URL)
+
+
+def reserve(house: str, guest: str, covers: int, starts_at: dt.datetime) -> str:
+    """Take a reservation, and see to it that it gets its tables; its id."""
+    with coordinator() as site, psycopg.connect(DATABASE_URL) as connection:
+        query = "INSERT INTO reservations (house, guest, covers, starts_at) VALUES (%s, %s, %s, %s) RETURNING id::text"
+        [reservation_id] = connection.execute(query, (house, guest, covers, starts_at)).fetchone() or ()
+        booking = ReservationHost().booking(connection, reservation_id)
+        assert booking is not None
+        site.joined(connection).enqueue(booking)
+        connection.commit()
+        tasks.assign_booking.delay(reservation_id, house)  # After the commit: a worker may be faster than we are.
+    return str(reservation_id)
+
+
+def show() -> None:
+    """Every reservation, and where it sits."""
+    query = "SELECT house, guest, covers, status, coalesce(sits_at, '-') FROM reservations ORDER BY house, guest"
+    with psycopg.connect(DATABASE_URL) as connection:
+        for row in connection.execute(query):
+            print(*row)
+
+
+def main(command: str, *arguments: str) -> None:
+    """One command."""
+    if command == "init":
+        make_database()
+    elif command == "reserve":
+        house, guest, covers, starts_at = arguments
+        print(reserve(house, guest, int(covers), dt.datetime.fromisoformat(starts_at)))
+    elif command == "list":
+        show()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

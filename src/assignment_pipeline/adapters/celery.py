@@ -1,0 +1,283 @@
+"""
+Celery tasks that assign bookings.
+
+Comes with the extra ``celery``. A message is only a hint: what is to be done, and when, is in the database. So
+messages may come twice, late or never; the sweep finds what they should have told.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from assignment_pipeline import processes
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.errors import BookingNotFoundError, MissingExtraError
+
+try:
+    import celery
+    from celery import signals
+except ModuleNotFoundError as error:
+    raise MissingExtraError("celery", error.name or "celery") from None
+
+__all__ = ["Assigner", "Swept", "Tasks", "queue_of", "register"]
+
+PREFIX = "assignment_pipeline"
+SWEEP_EVERY = dt.timedelta(seconds=10)
+WATCH_EVERY = dt.timedelta(minutes=1)
+
+HINTS = 20
+"""Countdowns that one message leads to at most: whatever is left then is the sweep's."""
+
+LEFT_LOCKED = dt.timedelta(seconds=30)
+"""When a message is looked at again whose first worker has died with the booking's lock: `Settings.lock_ttl`."""
+
+SOON = dt.timedelta(seconds=2)
+"""When a message is looked at again that came before the host's commit, or for which no coordinator could be made."""
+
+_SWEEPS_AT_A_TIME = 20
+_KEPT_FOR = 30
+
+_LOG = logging.getLogger("assignment_pipeline.celery")
+
+
+class Swept(Protocol):
+    """What a sweep did: see `SweepReport`."""
+
+    @property
+    def results(self) -> Sequence[AssignmentResult]:
+        """What became of each booking that was due."""
+        ...
+
+    @property
+    def enqueued(self) -> Sequence[str]:
+        """Bookings that nobody had enqueued, and that are now."""
+        ...
+
+    @property
+    def errors(self) -> Sequence[tuple[str, str]]:
+        """What was raised, by booking."""
+        ...
+
+
+class Assigner(Protocol):
+    """What the tasks need of a `Coordinator`."""
+
+    def assign_id(self, booking_id: str, restaurant_id: str, *, trigger: str = ...) -> AssignmentResult:
+        """See `Coordinator.assign_id`."""
+        ...
+
+    def sweep(self, *, limit: int = ...) -> Swept:
+        """See `Coordinator.sweep`."""
+        ...
+
+    def close(self) -> None:
+        """See `Coordinator.close`."""
+        ...
+
+
+@attrs.frozen
+class Tasks:
+    """
+    The tasks of an app.
+
+    Attributes:
+        assign_booking: ``assign_booking.delay(booking_id, restaurant_id)``, after the host's commit.
+
+        sweep: ``sweep.delay()`` sees to what is due; beat sends it.
+
+        rollout_watch: ``rollout_watch.delay()`` evaluates the rollout's gates and alerts once; None without ``watch``.
+    """
+
+    assign_booking: Any
+    sweep: Any
+    rollout_watch: Any = None
+
+
+def register(
+    app: celery.Celery,
+    factory: Callable[[], Assigner],
+    *,
+    queues: Sequence[str] = (),
+    sweep_every: dt.timedelta | None = SWEEP_EVERY,
+    sweep_limit: int = 100,
+    watch: Callable[[Any], Any] | None = None,
+    watch_every: dt.timedelta | None = WATCH_EVERY,
+) -> Tasks:
+    """
+    Give *app* the tasks, and beat its entries.
+
+    The tasks are acknowledged when they are done, and handed out again where their worker was lost. Their arguments are
+    ids; what they return is an outcome, for a result backend if there is one.
+
+    Args:
+        app: The Celery app.
+
+        factory: Makes the `Coordinator`: once in each process that runs tasks, when it runs the first. Whatever has
+            connections is made in it, not at import, where the worker would fork with them.
+
+        queues: Queues that restaurants are spread over, each restaurant to always the same; the app's default queue
+            unless there are some. Then workers have to be told: ``celery worker -Q assignment.0,assignment.1``.
+
+        sweep_every: How often beat has the sweep run; None leaves that to you.
+
+        sweep_limit: Bookings that a sweep sees to at a time; it goes on while there are as many.
+
+        watch: What `Tasks.rollout_watch` calls with the coordinator.
+
+        watch_every: How often beat has that run; None leaves that to you.
+    """
+    own = _PerProcess(factory)
+    options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json"}
+    options |= {"base": _spread(app.Task, tuple(queues)), "max_retries": None}
+
+    def task(function: Callable[..., Any], every: dt.timedelta | None = None) -> Any:
+        name = f"{PREFIX}.{function.__name__}"
+        made = app.task(name=name, **options)(function)
+        if every is not None:
+            # Beat goes on while no worker does: what it has sent for nothing is not kept.
+            how = {"expires": _KEPT_FOR * every.total_seconds(), **({"queue": queues[0]} if queues else {})}
+            app.add_periodic_task(every.total_seconds(), made.s(), name=name, **how)
+        return made
+
+    return Tasks(
+        task(_assigns(own)),
+        task(_sweeps(own, sweep_limit), sweep_every),
+        task(_watches(own, watch), watch_every) if watch is not None else None,
+    )
+
+
+def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
+    def assign_booking(task: Any, booking_id: str, restaurant_id: str) -> dict[str, Any]:
+        """Assign a booking. What is to be tried again comes back after a countdown."""
+        try:
+            coordinator = own.coordinator()
+        except Exception as error:
+            _again(task, SOON, error)
+            raise
+        try:
+            result = coordinator.assign_id(booking_id, restaurant_id, trigger="queue")
+        except BookingNotFoundError as error:
+            _again(task, SOON, error)
+            raise
+        if result.outcome is Outcome.RETRY:
+            _again(task, result.retry_after or SOON)
+        elif result.reason is Reason.LOCK_CONTENTION and (task.request.delivery_info or {}).get("redelivered"):
+            _again(task, LEFT_LOCKED)
+        return {
+            "booking_id": result.booking_id,
+            "outcome": result.outcome.value,
+            "reason": result.reason.value if result.reason else None,
+            "tables": list(result.tables),
+        }
+
+    return assign_booking
+
+
+def _sweeps(own: _PerProcess, limit: int) -> Callable[..., dict[str, int]]:
+    def sweep(_: Any) -> dict[str, int]:
+        """See to what is due, until nothing is."""
+        seen = enqueued = failed = 0
+        for _round in range(_SWEEPS_AT_A_TIME):
+            report = own.coordinator().sweep(limit=limit)
+            for booking_id, said in report.errors:
+                _LOG.error("booking %s made the sweep raise: %s", booking_id, said)
+            seen, failed = seen + len(report.results), failed + len(report.errors)
+            enqueued += len(report.enqueued)
+            if len(report.results) + len(report.errors) < limit:
+                break
+        return {"results": seen, "enqueued": enqueued, "errors": failed}
+
+    return sweep
+
+
+def _watches(own: _PerProcess, watch: Callable[[Any], Any]) -> Callable[..., None]:
+    def rollout_watch(_: Any) -> None:
+        """Evaluate the rollout's gates and alerts, once."""
+        watch(own.coordinator())
+
+    return rollout_watch
+
+
+def queue_of(restaurant_id: str, queues: Sequence[str]) -> str:
+    """
+    The queue among *queues* that a restaurant's messages are in; for producers that only know the tasks' names.
+
+    Raises:
+        ValueError: There are no queues.
+    """
+    if not queues:
+        msg = "queues: expected at least one"
+        raise ValueError(msg)
+    digest = hashlib.blake2b(restaurant_id.encode(), digest_size=8).digest()
+    return queues[int.from_bytes(digest) % len(queues)]
+
+
+def _spread(base: Any, queues: tuple[str, ...]) -> Any:
+    """A class of tasks that sends each restaurant's messages to its own queue, unless the caller says where to."""
+
+    def apply_async(self: Any, args: Any = None, kwargs: Any = None, *rest: Any, **options: Any) -> Any:
+        if queues and not {"queue", "exchange", "routing_key"} & options.keys():
+            _, restaurant_id = (*(args or ()), None, None)[:2]
+            restaurant_id = (kwargs or {}).get("restaurant_id", restaurant_id)
+            options["queue"] = queues[0] if restaurant_id is None else queue_of(str(restaurant_id), queues)
+        return base.apply_async(self, args, kwargs, *rest, **options)
+
+    return type("Spread", (base,), {"apply_async": apply_async, "abstract": True})
+
+
+def _again(task: Any, after: dt.timedelta, error: Exception | None = None) -> None:
+    """
+    Have the message come again; a hint, like itself: it ends if it comes too early, and the sweep sees to the rest.
+
+    Raises:
+        celery.exceptions.Retry: It will come again.
+    """
+    if task.request.retries < HINTS:
+        raise task.retry(countdown=after.total_seconds(), exc=error)
+
+
+class _PerProcess(processes.Watched):
+    """A coordinator for each process, made when it is needed first."""
+
+    def __init__(self, factory: Callable[[], Assigner]) -> None:
+        self._factory = factory
+        self.reset_in_child()
+        processes.watch(self)
+        for signal in (signals.worker_process_shutdown, signals.worker_shutdown):
+            signal.connect(self._close, weak=False)
+
+    def reset_in_child(self) -> None:
+        """See `Watched.reset_in_child`: the parent's is the parent's."""
+        self._lock = threading.Lock()
+        self._made: Assigner | None = None
+
+    def coordinator(self) -> Assigner:
+        """
+        This process's.
+
+        Raises:
+            TypeError: The factory makes something else.
+        """
+        with self._lock:
+            if self._made is None:
+                made = self._factory()
+                if not callable(getattr(made, "assign_id", None)) or inspect.iscoroutinefunction(made.assign_id):
+                    msg = f"factory: expected one that makes a Coordinator, got {type(made).__name__} from it"
+                    raise TypeError(msg)
+                self._made = made
+            return self._made
+
+    def _close(self, **_: Any) -> None:
+        """The process ends: its sinks get what they have not got yet."""
+        with self._lock:
+            made, self._made = self._made, None
+        if made is not None:
+            made.close()

@@ -1,0 +1,312 @@
+"""What the rollout is judged by, counted in Python: what others count in SQL is held to this."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
+from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.metrics import (
+    OUTCOMES,
+    OVERDUE,
+    SETTLING,
+    STUCK,
+    WITHDRAWN,
+    Metrics,
+    MetricsQuery,
+    Seen,
+    Series,
+)
+from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
+from assignment_pipeline.domain.result import Mode, Outcome, Reason
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import Clock
+
+PLANNED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.RETRY, Outcome.MANUAL_REVIEW, Outcome.FAILED})
+"""How calls come out that did something for a booking."""
+
+_LEGACY = {"succeeded": "confirmed", "exhausted": "review", "error": "failed"}
+_COUNTED = ("confirmed", "review", "failed", "infeasible", "withdrawn")
+_SHADOW_ERRORS = frozenset(
+    {EventType.SHADOW_PIPELINE_ERROR, EventType.SHADOW_BOTH_ERROR, EventType.SHADOW_TIMEOUT},
+)
+_NO_CALLS = frozenset({EventType.SHADOW_DROPPED, EventType.SHADOW_INCOMPARABLE})
+
+Rows = list[tuple[Any, ...]]
+
+
+class Measures:
+    """The part of the store that is a `MetricsStore`."""
+
+    clock: Clock
+    _lock: threading.RLock
+    _records: dict[str, AssignmentRecord]
+    _history: Mapping[str, list[StateChange]]
+    _attempts: Mapping[str, list[Attempt]]
+    _events: dict[str, Event]
+
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        return self.clock.now()
+
+    def measure(self, query: MetricsQuery) -> Metrics:
+        """See `MetricsStore.measure`."""
+        with self._lock:
+            now = self.clock.now()
+            window = _Window(self, query, now, None)
+            return metrics_of(window.rows(), query, now, _same)
+
+    def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
+        """See `MetricsStore.series`."""
+        with self._lock:
+            now = self.clock.now()
+            window = _Window(self, query, now, width)
+            return series_of({"outcomes": window.outcomes(), "calls": window.calls()}, query, now, width)
+
+    def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
+        """See `MetricsStore.seen`."""
+        with self._lock:
+            return tuple(seen_of(_Window(self, query, self.clock.now(), None).seen(), _same))
+
+    def alarms(self) -> tuple[Event, ...]:
+        """See `MetricsStore.alarms`."""
+        with self._lock:
+            told = (event for event in self._events.values() if event.source is Source.ROLLOUT and event.type in ALARMS)
+            return tuple(sorted(told, key=lambda event: (event.created_at, event.id), reverse=True)[:1000])
+
+
+class _Window:
+    """What a store has to say about a window."""
+
+    def __init__(self, store: Measures, query: MetricsQuery, now: dt.datetime, width: dt.timedelta | None) -> None:
+        self._store = store
+        self._since, self._until = query.since, query.until or now
+        self._restaurant = query.restaurant_id
+        self._now = now
+        given = values(query, now, dt.datetime.isoformat, width)
+        self._start, self._width = given["start"], given["width"]
+
+    def rows(self) -> dict[str, Rows]:
+        """The rows of all queries, as SQL would find them."""
+        attempts = self._attempts()
+        successes = [row for _, row in attempts if row.result is AttemptResult.SUCCESS and row.strategy is not None]
+        waiting = [record for record in self._store._records.values() if self._is_asked(record.restaurant_id)]  # noqa: SLF001 - a part of it
+        unsettled = [
+            (record.next_attempt_at, record.deliveries)
+            for record in waiting
+            if record.owner is Owner.PIPELINE and record.next_attempt_at is not None
+        ]
+        overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
+        stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)
+        return {
+            "outcomes": self.outcomes(),
+            "calls": self.calls(),
+            "latency": self._latency(),
+            "agreement": self._agreement(),
+            "volume": self._volume(),
+            "attempts": [(len(attempts), len({booking_id for booking_id, _ in attempts}))],
+            "strategies": list(collections.Counter(row.strategy for row in successes).items()),
+            "reasons": self._reasons(),
+            "review": [(sum(record.state is AssignmentState.MANUAL_REVIEW for record in waiting),)],
+            "overdue": [(len(overdue), min(overdue, default=None), stuck)],
+            "lost": [self._lost()],
+        }
+
+    def _is_asked(self, restaurant_id: str | None) -> bool:
+        return self._restaurant is None or restaurant_id == self._restaurant
+
+    def _told(self, since: dt.datetime, until: dt.datetime) -> Iterator[Event]:
+        for event in self._store._events.values():  # noqa: SLF001 - a part of it
+            if since <= event.created_at < until and self._is_asked(event.restaurant_id):
+                yield event
+
+    def _bucket(self, moment: dt.datetime) -> int:
+        bucket: int = (int(moment.timestamp() // 1) - self._start) // self._width
+        return bucket
+
+    # -- Outcomes -------------------------------------------------------------------------------------------------
+
+    def outcomes(self) -> Rows:
+        """See the query of that name."""
+        legacy = self._answers()
+        found: collections.Counter[tuple[Any, ...]] = collections.Counter()
+        for booking_id, steps in self._store._history.items():  # noqa: SLF001 - a part of it
+            record = self._store._records[booking_id]  # noqa: SLF001
+            settled = [step for step in steps if step.to_state in OUTCOMES and _is_automatic(step)]
+            if not settled or (record.owner is Owner.LEGACY and booking_id in legacy):
+                continue
+            settled_at = settled[0].created_at + SETTLING
+            if self._since <= settled_at < self._until and self._is_asked(record.restaurant_id):
+                last = [step for step in settled if step.created_at <= settled_at][-1]
+                mode = "active" if record.owner is Owner.PIPELINE else None
+                found[self._bucket(settled_at), record.owner.value, mode, _outcome(last)] += 1
+        for booking_id, answers in legacy.items():
+            settled_at = answers[0].created_at + SETTLING
+            if self._since <= settled_at < self._until and self._is_asked(answers[0].restaurant_id):
+                last_answer = [answer for answer in answers if answer.created_at <= settled_at][-1]
+                outcome = _LEGACY.get(str(last_answer.context.get("result")), "withdrawn")
+                if any(
+                    step.to_state is AssignmentState.CANCELLED and step.created_at <= settled_at
+                    for step in self._store._history.get(booking_id, ())  # noqa: SLF001
+                ):
+                    outcome = "withdrawn"
+                found[self._bucket(settled_at), "legacy", last_answer.context.get("mode"), outcome] += 1
+        groups = dict.fromkeys(key[:3] for key in found)
+        return [(*group, *(found[(*group, outcome)] for outcome in _COUNTED)) for group in groups]
+
+    def _answers(self) -> dict[str, list[Event]]:
+        """Legacy's answers by booking, each booking's in order."""
+        found: collections.defaultdict[str, list[Event]] = collections.defaultdict(list)
+        told = (event for event in self._store._events.values() if event.type is EventType.LEGACY_SUMMARY)  # noqa: SLF001
+        for event in sorted(told, key=lambda event: (event.created_at, event.id)):
+            if event.booking_id is not None:
+                found[event.booking_id].append(event)
+        return found
+
+    # -- Calls ----------------------------------------------------------------------------------------------------
+
+    def calls(self) -> Rows:
+        """See the query of that name."""
+        found: collections.defaultdict[tuple[Any, ...], list[Event]] = collections.defaultdict(list)
+        for event in self._told(self._since, self._until):
+            owner = _caller(event)
+            if event.booking_id is not None and owner is not None:
+                found[self._bucket(event.created_at), owner, event.context.get("mode")].append(event)
+        rows: Rows = []
+        for group, events in found.items():
+            calls, errors = [event for event in events if _is_call(event)], [event for event in events if _fails(event)]
+            failing = {event.booking_id for event in errors}
+            bookings = {event.booking_id for event in calls} | failing
+            contended = sum(event.type is EventType.LOCK_CONTENTION for event in events)
+            retries = sum(event.type is EventType.RETRY for event in events)
+            rows.append((*group, len(bookings), len(failing), len(calls), len(errors), contended, retries))
+        return rows
+
+    def _latency(self) -> Rows:
+        found: collections.defaultdict[tuple[Any, ...], list[Any]] = collections.defaultdict(list)
+        for event in self._told(self._since, self._until):
+            owner, duration = _caller(event), event.context.get("duration_ms")
+            timed = event.source is not Source.COORDINATOR or event.context.get("outcome") in PLANNED
+            if owner is not None and duration is not None and timed:
+                found[owner, event.context.get("mode")].append(duration)
+        return [
+            (*group, len(took), *(_nearest(sorted(took), of) for of in (50, 95, 99))) for group, took in found.items()
+        ]
+
+    def _agreement(self) -> Rows:
+        counts: collections.Counter[str] = collections.Counter()
+        for event in self._told(self._since, self._until):
+            if event.source is Source.SHADOW:
+                number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
+                assert isinstance(number, int)  # noqa: S101 - that is how it is told of
+                counts[event.type.value] += number
+        return list(counts.items())
+
+    def _volume(self) -> Rows:
+        asked: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)
+        told: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)
+        for event in self._told(self._since - SETTLING, self._until):
+            mode = event.context.get("mode")
+            if event.booking_id is None or mode not in (Mode.ACTIVE, Mode.SHADOW):
+                continue
+            if event.created_at < self._until - SETTLING and _asks(event):
+                asked[mode].add(event.booking_id)
+            if event.source is Source.STATE_MACHINE or (
+                event.source is Source.SHADOW and event.type is not EventType.SHADOW_DROPPED
+            ):
+                told[mode].add(event.booking_id)
+        return [(mode, len(bookings), len(bookings & told[mode])) for mode, bookings in asked.items()]
+
+    # -- Plannings, and what else there is ------------------------------------------------------------------------
+
+    def _attempts(self) -> list[tuple[str, Attempt]]:
+        return [
+            (booking_id, row)
+            for booking_id, rows in self._store._attempts.items()  # noqa: SLF001 - a part of it
+            for row in rows
+            if self._since <= row.created_at < self._until
+            and self._is_asked(self._store._records[booking_id].restaurant_id)  # noqa: SLF001
+        ]
+
+    def _steps(self) -> Iterator[StateChange]:
+        for booking_id, steps in self._store._history.items():  # noqa: SLF001 - a part of it
+            if self._is_asked(self._store._records[booking_id].restaurant_id):  # noqa: SLF001
+                yield from (
+                    step for step in steps if step.to_state in OUTCOMES and self._since <= step.created_at < self._until
+                )
+
+    def _reasons(self) -> Rows:
+        went = (step for step in self._steps() if step.to_state is AssignmentState.MANUAL_REVIEW and step.actor is None)
+        return list(collections.Counter(step.reason for step in went if step.reason is not None).items())
+
+    def _lost(self) -> tuple[int, int]:
+        told = sum(
+            event.source is Source.STATE_MACHINE
+            and event.context.get("to") in OUTCOMES
+            and event.context.get("mode") != Mode.SHADOW
+            for event in self._told(self._since, self._until)
+        )
+        return sum(1 for _ in self._steps()), told
+
+    def seen(self) -> Rows:
+        """See the query of that name."""
+        found: collections.defaultdict[tuple[Any, ...], list[dt.datetime]] = collections.defaultdict(list)
+        for event in self._told(self._since, self._until):
+            found[event.source.value, event.type.value, event.context.get("mode")].append(event.created_at)
+        return [(*key, len(moments), max(moments)) for key, moments in found.items()]
+
+
+def _is_automatic(step: StateChange) -> bool:
+    return step.actor is None or step.to_state is AssignmentState.CANCELLED
+
+
+def _outcome(step: StateChange) -> str:
+    if step.to_state is AssignmentState.CANCELLED or step.reason in WITHDRAWN:
+        return "withdrawn"
+    if step.to_state is AssignmentState.ASSIGNED:
+        return "confirmed"
+    if step.to_state is AssignmentState.FAILED:
+        return "failed"
+    return "infeasible" if step.reason == Reason.INFEASIBLE else "review"
+
+
+def _caller(event: Event) -> str | None:
+    """Whose call an event is about: the pipeline's in earnest or in shadow, or legacy's."""
+    mode = event.context.get("mode")
+    if event.type is EventType.LEGACY_SUMMARY:
+        return "legacy"
+    ours = (event.source is Source.COORDINATOR and mode == Mode.ACTIVE) or (
+        event.source is Source.SHADOW and mode == Mode.SHADOW
+    )
+    return "pipeline" if ours else None
+
+
+def _is_call(event: Event) -> bool:
+    if event.source is Source.COORDINATOR:
+        return event.context.get("outcome") is not None
+    return event.type not in _NO_CALLS
+
+
+def _fails(event: Event) -> bool:
+    if event.source is Source.COORDINATOR:
+        return event.type is EventType.ERROR
+    return event.type in _SHADOW_ERRORS or event.context.get("result") == "error"
+
+
+def _asks(event: Event) -> bool:
+    """Whether it tells of a booking that was assigned, and so should be told of."""
+    if event.context.get("mode") == Mode.ACTIVE:
+        return event.source is Source.COORDINATOR and event.context.get("outcome") in PLANNED
+    return event.type is EventType.LEGACY_SUMMARY
+
+
+def _nearest(ordered: Sequence[Any], of_a_hundred: int) -> Any:
+    return ordered[(len(ordered) * of_a_hundred + 99) // 100 - 1]
+
+
+def _same(moment: dt.datetime | None) -> dt.datetime | None:
+    return moment

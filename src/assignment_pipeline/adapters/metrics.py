@@ -1,0 +1,167 @@
+"""From the rows of queries to metrics: what every adapter that counts in SQL has in common."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import importlib.resources
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.metrics import (
+    OVERDUE,
+    SETTLING,
+    Agreement,
+    Backlog,
+    Bucket,
+    Calls,
+    Group,
+    Latency,
+    Metrics,
+    MetricsQuery,
+    Outcomes,
+    Seen,
+    Series,
+    Volume,
+)
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
+
+Row = Sequence[Any]
+Rows = Mapping[str, Sequence[Row]]
+
+SERIES = ("outcomes", "calls")
+"""The queries that `series` is made of."""
+
+MEASURES = (
+    *SERIES,
+    "latency",
+    "agreement",
+    "volume",
+    "attempts",
+    "strategies",
+    "reasons",
+    "review",
+    "overdue",
+    "lost",
+)
+"""Those that `measure` is."""
+
+_ALL = 10**12  # Seconds: a stretch that any window is within.
+_SECOND = dt.timedelta(seconds=1)
+_HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+@functools.cache
+def queries(package: str) -> Mapping[str, str]:
+    """The queries in ``sql/metrics.sql`` of a package, by name."""
+    text = (importlib.resources.files(package) / "sql" / "metrics.sql").read_text("utf-8")
+    _, *parts = _HEADING.split(text)
+    return dict(zip(parts[::2], (part.strip().removesuffix(";") for part in parts[1::2]), strict=True))
+
+
+def values(
+    query: MetricsQuery, now: dt.datetime, text_of: Callable[[dt.datetime], str], width: dt.timedelta | None = None
+) -> dict[str, Any]:
+    """
+    What the queries' placeholders stand for.
+
+    Args:
+        query: What to count over.
+
+        now: The store's time.
+
+        text_of: Writes a time as the database reads it.
+
+        width: How long each stretch is; None for one.
+
+    Raises:
+        ValueError: See `MetricsStore.series`.
+    """
+    if width is not None and (query.since.microsecond or width < _SECOND or width % _SECOND):
+        msg = f"series: expected whole seconds, got {width} from {query.since.isoformat()}"
+        raise ValueError(msg)
+    until = query.until or now
+    return {
+        "since": text_of(query.since),
+        "until": text_of(until),
+        "settling_since": text_of(query.since - SETTLING),
+        "settling_until": text_of(until - SETTLING),
+        "overdue": text_of(now - OVERDUE),
+        "restaurant": query.restaurant_id,
+        "start": int(query.since.replace(microsecond=0).timestamp()),
+        "width": _ALL if width is None else width // _SECOND,
+    }
+
+
+def metrics_of(
+    rows: Rows, query: MetricsQuery, now: dt.datetime, moment_of: Callable[[Any], dt.datetime | None]
+) -> Metrics:
+    """What the rows of `MEASURES` come to; *moment_of* reads a time as the database writes it."""
+    groups = _groups(rows)
+    outcomes, calls = groups.get(0, ({}, {}))
+    [(attempts, attempted)] = rows["attempts"]
+    [(review,)] = rows["review"]
+    [(overdue, overdue_since, stuck)] = rows["overdue"]
+    [(known, told)] = rows["lost"]
+    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number in rows["agreement"]}
+    return Metrics(
+        since=query.since,
+        until=query.until or now,
+        restaurant_id=query.restaurant_id,
+        outcomes=outcomes,
+        calls=calls,
+        latency={
+            _group(owner, mode): Latency(calls=number, p50=p50, p95=p95, p99=p99)
+            for owner, mode, number, p50, p95, p99 in rows["latency"]
+        },
+        agreement=Agreement(**verdicts),
+        volume={Mode(mode): Volume(bookings=asked, told=told) for mode, asked, told in rows["volume"]},
+        attempts=attempts,
+        attempted=attempted,
+        strategies=dict(map(tuple, rows["strategies"])),
+        reasons=dict(map(tuple, rows["reasons"])),
+        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since), stuck=stuck),
+        lost=max(0, known - told),
+    )
+
+
+def series_of(rows: Rows, query: MetricsQuery, now: dt.datetime, width: dt.timedelta) -> Series:
+    """What the rows of `SERIES` come to."""
+    groups = _groups(rows)
+    number = -((query.since - (query.until or now)) // width)
+    empty: tuple[dict[Group, Outcomes], dict[Group, Calls]] = ({}, {})
+    stretches = ((query.since + place * width, groups.get(place, empty)) for place in range(max(number, 0)))
+    return tuple(Bucket(start=start, outcomes=outcomes, calls=calls) for start, (outcomes, calls) in stretches)
+
+
+def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None]) -> Iterator[Seen]:
+    """The rows of ``seen``, in an order that no database's language has a say in."""
+    for source, kind, mode, count, last in sorted(rows, key=lambda row: (row[0], row[1], row[2] or "")):
+        moment = moment_of(last)
+        assert moment is not None  # noqa: S101 - every event has a time
+        yield Seen(source=source, type=kind, mode=mode, count=count, last=moment)
+
+
+def _groups(rows: Rows) -> Mapping[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]]:
+    found: defaultdict[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]] = defaultdict(lambda: ({}, {}))
+    for bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn in rows["outcomes"]:
+        found[bucket][0][_group(owner, mode)] = Outcomes(
+            confirmed=confirmed, review=review, failed=failed, infeasible=infeasible, withdrawn=withdrawn
+        )
+    for bucket, owner, mode, bookings, failing, calls, errors, contended, retries in rows["calls"]:
+        found[bucket][1][_group(owner, mode)] = Calls(
+            bookings=bookings, failing=failing, calls=calls, errors=errors, contended=contended, retries=retries
+        )
+    return found
+
+
+def _group(owner: str, mode: str | None) -> Group:
+    return Owner(owner), Mode(mode) if mode else None
+
+
+ALARMS = (EventType.ALERT_FIRING, EventType.ALERT_RESOLVED)
+"""What `MetricsStore.alarms` finds."""

@@ -1,0 +1,132 @@
+"""``bookings`` for people and dashboards, where the host keeps them: a view over its table and our records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psycopg
+from psycopg import sql
+
+from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, checked, on_connection, place
+from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
+from assignment_pipeline.errors import SchemaMismatchError
+
+REQUIRED = ("id", "restaurant_id", "party_size", "start_at", "status", "created_at")
+OPTIONAL = {
+    "end_at": "NULL::timestamptz",
+    "seating_preference": "'any'::text",
+    "zone": "NULL::text",
+    "accessible": "false",
+}
+"""What stands for a column that the host has not."""
+
+COLUMNS = """
+SELECT a.attname, format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+
+# Both ways to say that two keys are equal, so that an index of either side may be used: ours by the host's key as
+# text, and the host's own by what our text is as a key of its kind. A single cast would cost one of them.
+VIEW = """CREATE VIEW {schema}.bookings AS
+SELECT
+    {columns},
+    h.{id}::text AS booking_id,
+    r.state AS assignment_state,
+    r.version AS assignment_state_version,
+    r.strategy AS assignment_strategy
+FROM {table} h
+LEFT JOIN {schema}.assignment_records r
+    ON r.booking_id = h.{id}::text COLLATE "C" AND h.{id} = {key};"""
+
+_TEXT = frozenset({"text", "character varying"})
+_KEYS = {"uuid": "as_uuid", "bigint": "as_bigint", "integer": "as_bigint"}
+
+
+def bookings_view(
+    conninfo: str, table: str, columns: Mapping[str, str] | None = None, *, schema: str = SCHEMA, apply: bool = False
+) -> str:
+    """
+    The statement that makes ``bookings`` a view over the table in which a host keeps its own.
+
+    It has the columns of the standalone table, so that the same queries do for both. ``id`` has the host's type, and
+    is found by the host's index; ``booking_id`` is the same as text, to join with what the pipeline writes.
+
+    Args:
+        conninfo: The host's database.
+
+        table: The host's table, such as ``public.reservations``, as SQL would have it.
+
+        columns: What the host calls its columns, by our names; those that are missing are called as here.
+
+        schema: The pipeline's schema.
+
+        apply: Whether to make it, too; an earlier one is replaced.
+
+    Raises:
+        ValueError: The table is not there, or has no such column, or another kind of key.
+        SchemaMismatchError: The pipeline's tables are not there, or the host is a standalone one: it has a table.
+        StoreUnavailableError: The database cannot be reached or written.
+    """
+    where = place(conninfo, schema)
+    return on_connection(conninfo, in_transaction(_make(table, columns or {}, schema, where, apply=apply)))
+
+
+def _make(table: str, columns: Mapping[str, str], schema: str, where: str, *, apply: bool) -> Work[str]:
+    yield from checked((PIPELINE,), schema, where)
+    try:
+        rows = yield Statement(COLUMNS, (table,))
+    except psycopg.Error as error:
+        if error.sqlstate != "42602":  # No name at all.
+            raise
+        rows = ()
+    if not rows:
+        msg = f"the host's bookings: expected a table or view, got {table!r}, which is none"
+        raise ValueError(msg)
+    found = {name: (kind, collation) for name, kind, collation, *_ in rows}
+    text = _statement(sql.Identifier(*rows[0][3:]).as_string(None), columns, found, schema)
+    if apply:
+        view = f"{sql.Identifier(schema).as_string(None)}.bookings"
+        try:
+            yield Statement(f"DROP VIEW IF EXISTS {view}")
+        except psycopg.Error as error:
+            if error.sqlstate not in {"42809", "2BP01"}:  # It is a table; or others depend on it.
+                raise
+            detail = str(error).splitlines()[0]
+            raise SchemaMismatchError(where, "no bookings, or a view that nothing depends on", detail) from error
+        yield Statement(text)
+    return text
+
+
+def _statement(table: str, columns: Mapping[str, str], found: Mapping[str, tuple[str, str]], schema: str) -> str:
+    unknown = sorted(set(columns) - {*REQUIRED, *OPTIONAL})
+    if unknown:
+        msg = f"columns: expected {', '.join((*REQUIRED, *OPTIONAL))}, got {', '.join(unknown)}"
+        raise ValueError(msg)
+    called = {name: columns.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
+    for name in (*REQUIRED, *columns):
+        if called[name] not in found:
+            msg = f"{name}: expected a column of {table}, one of {', '.join(found)}, got {called[name]!r}"
+            raise ValueError(msg)
+    kind, collation = found[called["id"]]
+    record_key = "r.booking_id"
+    if kind in _TEXT:
+        key = f"{record_key} COLLATE {collation}"
+    elif kind in _KEYS:
+        key = f"{{schema}}.{_KEYS[kind]}({record_key})"
+    else:
+        msg = f"id: expected a column of type text, uuid, bigint or integer, got {kind}"
+        raise ValueError(msg)
+    quoted = sql.Identifier(schema).as_string(None)
+    shown = [
+        f"h.{sql.Identifier(column).as_string(None)} AS {name}" if column in found else f"{OPTIONAL[name]} AS {name}"
+        for name, column in called.items()
+    ]
+    return VIEW.format(
+        schema=quoted,
+        columns=",\n    ".join(shown),
+        table=table,
+        id=sql.Identifier(called["id"]).as_string(None),
+        key=key.format(schema=quoted),
+    )

@@ -1,0 +1,100 @@
+"""What the rollout is judged by: the queries are in ``sql/metrics.sql``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from assignment_pipeline.adapters.metrics import (
+    MEASURES,
+    SERIES,
+    Row,
+    metrics_of,
+    queries,
+    seen_of,
+    series_of,
+    values,
+)
+from assignment_pipeline.adapters.postgres.codec import text_of
+from assignment_pipeline.adapters.postgres.pools import Pool
+from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.schema import named
+from assignment_pipeline.adapters.postgres.work import Statement, Work, in_snapshot
+from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+
+NOW = "SELECT coalesce(%s::timestamptz, now())"
+
+# No statistics, or none yet, are to talk the planner into reading the whole past.
+BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+
+
+class Measures:
+    """The part of the store that is a `MetricsStore`."""
+
+    _pool: Pool
+    _work: Any  # What has `Reads`.
+
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        now, _ = self._find((), None)
+        return now
+
+    def measure(self, query: MetricsQuery) -> Metrics:
+        """See `MetricsStore.measure`."""
+        now, rows = self._find(MEASURES, query)
+        return metrics_of(rows, query, now, _utc)
+
+    def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
+        """See `MetricsStore.series`."""
+        now, rows = self._find(SERIES, query, width)
+        return series_of(rows, query, now, width)
+
+    def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
+        """See `MetricsStore.seen`."""
+        _, rows = self._find(("seen",), query)
+        return tuple(seen_of(rows["seen"], _utc))
+
+    def alarms(self) -> tuple[Event, ...]:
+        """See `MetricsStore.alarms`."""
+        _, rows = self._find(("alarms",), None)
+        return tuple(map(_alarm, rows["alarms"]))
+
+    def _find(
+        self, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None = None
+    ) -> tuple[dt.datetime, dict[str, list[Row]]]:
+        reads = self._work.reads
+        return self._pool.run(lambda: in_snapshot(_found(reads, tuple(names), query, width)))
+
+
+def _found(
+    reads: Reads, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None
+) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
+    texts = queries(__package__ or "")
+    [(moment,)] = yield reads.ask(NOW, reads.now())
+    now: dt.datetime = moment.astimezone(dt.UTC)
+    yield Statement(BY_INDEX)
+    given = {} if query is None else values(query, now, text_of, width)
+    rows: dict[str, list[Row]] = {}
+    for name in names:
+        rows[name] = yield Statement(named(texts[name], reads.schema), given)
+    return now, rows
+
+
+def _utc(moment: dt.datetime | None) -> dt.datetime | None:
+    return None if moment is None else moment.astimezone(dt.UTC)
+
+
+def _alarm(row: Row) -> Event:
+    event_id, created_at, kind, severity, restaurant_id, booking_id, context = row
+    return Event(
+        id=event_id,
+        created_at=created_at,
+        source=Source.ROLLOUT,
+        type=kind,
+        severity=severity,
+        restaurant_id=restaurant_id,
+        booking_id=booking_id,
+        context=context,
+    )

@@ -1,0 +1,250 @@
+-- name: outcomes
+-- How assignments came out: see `domain.metrics.Outcomes`. Who is seated has been `assigned`, whatever came later, so
+-- that `confirmed` need not be looked for; what people did does not count. Each booking is entered once, by the first
+-- outcome it ever had; then its last one within five minutes is what counts.
+WITH firsts AS (
+    SELECT h.booking_id, h.restaurant_id, h.created_at,
+        h.created_at + interval '5 minutes' AS settled_at
+    FROM assignment_pipeline.booking_assignment_state_history AS h
+    WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+        AND h.created_at >= %(settling_since)s::timestamptz AND h.created_at < %(settling_until)s::timestamptz
+        AND (h.actor IS NULL OR h.to_state = 'cancelled')
+        AND (%(restaurant)s::text IS NULL OR h.restaurant_id = %(restaurant)s::text)
+        AND NOT EXISTS (
+            SELECT FROM assignment_pipeline.booking_assignment_state_history AS earlier
+            WHERE earlier.booking_id = h.booking_id AND earlier.version < h.version
+                AND earlier.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND (earlier.actor IS NULL OR earlier.to_state = 'cancelled')
+        )
+),
+-- Only the first answer of legacy's about a booking enters it, and its last within five minutes counts.
+answers AS (
+    SELECT e.booking_id, e.created_at,
+        e.created_at + interval '5 minutes' AS settled_at
+    FROM assignment_pipeline.observability_events AS e
+    WHERE e.event_type = 'auto_assign.summary' AND e.booking_id IS NOT NULL
+        AND e.created_at >= %(settling_since)s::timestamptz AND e.created_at < %(settling_until)s::timestamptz
+        AND (%(restaurant)s::text IS NULL OR e.restaurant_id = %(restaurant)s::text)
+        AND NOT EXISTS (
+            SELECT FROM assignment_pipeline.observability_events AS earlier
+            WHERE earlier.event_type = 'auto_assign.summary' AND earlier.booking_id = e.booking_id
+                AND (earlier.created_at, earlier.id) < (e.created_at, e.id)
+        )
+),
+found AS (
+    SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
+        CASE
+            WHEN last.to_state = 'cancelled' OR last.reason IN ('hold_expired', 'booking_gone') THEN 'withdrawn'
+            WHEN last.to_state = 'assigned' THEN 'confirmed'
+            WHEN last.to_state = 'failed' THEN 'failed'
+            WHEN last.reason = 'infeasible' THEN 'infeasible'
+            ELSE 'review'
+        END AS outcome
+    FROM firsts AS f
+    JOIN assignment_pipeline.assignment_records AS r ON r.booking_id = f.booking_id
+    JOIN assignment_pipeline.booking_assignment_state_history AS last ON last.booking_id = f.booking_id AND last.version = (
+        SELECT max(n.version) FROM assignment_pipeline.booking_assignment_state_history AS n
+        WHERE n.booking_id = f.booking_id AND n.created_at <= f.settled_at
+            AND n.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND (n.actor IS NULL OR n.to_state = 'cancelled')
+    )
+    WHERE r.owner = 'pipeline' OR NOT EXISTS (
+        SELECT FROM assignment_pipeline.observability_events AS e
+        WHERE e.event_type = 'auto_assign.summary' AND e.booking_id = f.booking_id
+    )
+    UNION ALL
+    SELECT a.settled_at, 'legacy', last.context->>'mode',
+        CASE
+            WHEN EXISTS (
+                SELECT FROM assignment_pipeline.booking_assignment_state_history AS h
+                WHERE h.booking_id = a.booking_id AND h.to_state = 'cancelled' AND h.created_at <= a.settled_at
+            ) THEN 'withdrawn'
+            WHEN last.context->>'result' = 'succeeded' THEN 'confirmed'
+            WHEN last.context->>'result' = 'exhausted' THEN 'review'
+            WHEN last.context->>'result' = 'error' THEN 'failed'
+            ELSE 'withdrawn'
+        END
+    FROM answers AS a
+    JOIN assignment_pipeline.observability_events AS last ON last.id = (
+        SELECT n.id FROM assignment_pipeline.observability_events AS n
+        WHERE n.event_type = 'auto_assign.summary' AND n.booking_id = a.booking_id AND n.created_at <= a.settled_at
+        ORDER BY n.created_at DESC, n.id DESC LIMIT 1
+    )
+)
+SELECT
+    floor((extract(epoch FROM settled_at) - %(start)s::numeric) / %(width)s::numeric)::bigint AS bucket, owner, mode,
+    count(*) FILTER (WHERE outcome = 'confirmed'), count(*) FILTER (WHERE outcome = 'review'), count(*) FILTER (WHERE outcome = 'failed'), count(*) FILTER (WHERE outcome = 'infeasible'),
+    count(*) FILTER (WHERE outcome = 'withdrawn')
+FROM found GROUP BY bucket, owner, mode;
+
+-- name: calls
+-- What calls came to: the pipeline's in earnest and in shadow, and those of legacy's planner. See `domain.metrics.Calls`.
+WITH told AS (
+    SELECT
+        floor((extract(epoch FROM created_at) - %(start)s::numeric) / %(width)s::numeric)::bigint AS bucket,
+        CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,
+        context->>'mode' AS mode,
+        booking_id,
+        event_type = 'coordinator.lock_contention' AS is_contended,
+        event_type = 'coordinator.retry' AS is_retry,
+        CASE source
+            WHEN 'assignment.coordinator' THEN context->>'outcome' IS NOT NULL
+            ELSE event_type NOT IN ('shadow.dropped', 'shadow.incomparable')
+        END AS is_call,
+        CASE source
+            WHEN 'assignment.coordinator' THEN event_type = 'coordinator.error'
+            WHEN 'assignment.shadow'
+                THEN event_type IN ('shadow.pipeline_error', 'shadow.both_error', 'shadow.timeout')
+            ELSE coalesce(context->>'result' = 'error', false)
+        END AS is_error
+    FROM assignment_pipeline.observability_events
+    WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
+        AND booking_id IS NOT NULL AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+        AND (
+            (source = 'assignment.coordinator' AND context->>'mode' = 'active')
+            OR (source = 'assignment.shadow' AND context->>'mode' = 'shadow')
+            OR event_type = 'auto_assign.summary'
+        )
+)
+SELECT
+    bucket, owner, mode,
+    count(DISTINCT CASE WHEN is_call OR is_error THEN booking_id END),
+    count(DISTINCT CASE WHEN is_error THEN booking_id END),
+    count(*) FILTER (WHERE is_call), count(*) FILTER (WHERE is_error), count(*) FILTER (WHERE is_contended), count(*) FILTER (WHERE is_retry)
+FROM told GROUP BY bucket, owner, mode;
+
+-- name: latency
+-- How long calls took, by nearest rank: the smallest duration that so many of a hundred do not exceed.
+WITH durations AS (
+    SELECT
+        CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,
+        context->>'mode' AS mode,
+        (context->>'duration_ms')::double precision AS duration
+    FROM assignment_pipeline.observability_events
+    WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
+        AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+        AND context->>'duration_ms' IS NOT NULL
+        AND (
+            (
+                source = 'assignment.coordinator' AND context->>'mode' = 'active'
+                AND context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed')
+            )
+            OR (source = 'assignment.shadow' AND context->>'mode' = 'shadow')
+            OR event_type = 'auto_assign.summary'
+        )
+),
+ranked AS (
+    SELECT
+        owner, mode, duration,
+        row_number() OVER (PARTITION BY owner, mode ORDER BY duration) AS place,
+        count(*) OVER (PARTITION BY owner, mode) AS number
+    FROM durations
+)
+SELECT
+    owner, mode, max(number),
+    max(CASE WHEN place = (number * 50 + 99) / 100 THEN duration END),
+    max(CASE WHEN place = (number * 95 + 99) / 100 THEN duration END),
+    max(CASE WHEN place = (number * 99 + 99) / 100 THEN duration END)
+FROM ranked GROUP BY owner, mode;
+
+-- name: agreement
+-- The shadow's verdicts. What was dropped is told of by the count.
+SELECT event_type, sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce((context->>'count')::bigint, 1) ELSE 1 END)
+FROM assignment_pipeline.observability_events
+WHERE source = 'assignment.shadow' AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
+    AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+GROUP BY event_type;
+
+-- name: volume
+-- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them that were told of within the
+-- five minutes after.
+WITH bookings AS (
+    SELECT
+        booking_id, context->>'mode' AS mode,
+        bool_or(
+            created_at < %(settling_until)s::timestamptz AND CASE context->>'mode'
+                WHEN 'active' THEN source = 'assignment.coordinator' AND coalesce(
+                    context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed'), false
+                )
+                ELSE event_type = 'auto_assign.summary'
+            END
+        ) AS is_asked,
+        bool_or(
+            source = 'assignment.state_machine'
+            OR (source = 'assignment.shadow' AND event_type <> 'shadow.dropped')
+        ) AS is_told
+    FROM assignment_pipeline.observability_events
+    WHERE created_at >= %(settling_since)s::timestamptz AND created_at < %(until)s::timestamptz AND booking_id IS NOT NULL
+        AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+        AND context->>'mode' IN ('active', 'shadow')
+    GROUP BY booking_id, mode
+)
+SELECT mode, count(*) FILTER (WHERE is_asked), count(*) FILTER (WHERE is_asked AND is_told) FROM bookings GROUP BY mode HAVING count(*) FILTER (WHERE is_asked) > 0;
+
+-- name: attempts
+-- Plannings that were recorded, and the bookings that they were for.
+SELECT count(*), count(DISTINCT booking_id)
+FROM assignment_pipeline.booking_assignment_attempts
+WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
+
+-- name: strategies
+-- What found tables.
+SELECT strategy, count(*)
+FROM assignment_pipeline.booking_assignment_attempts
+WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    AND result = 'success' AND strategy IS NOT NULL
+GROUP BY strategy;
+
+-- name: reasons
+-- Why assignments went to a person.
+SELECT reason, count(*)
+FROM assignment_pipeline.booking_assignment_state_history
+WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND to_state = 'manual_review'
+    AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    AND actor IS NULL AND reason IS NOT NULL
+GROUP BY reason;
+
+-- name: review
+-- Who waits for a person, now.
+SELECT count(*) FROM assignment_pipeline.assignment_records
+WHERE state = 'manual_review' AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
+
+-- name: overdue
+-- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.
+SELECT
+    count(*) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
+    min(next_attempt_at) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
+    count(*) FILTER (WHERE deliveries >= 3)
+FROM assignment_pipeline.assignment_records
+WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL
+    AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
+
+-- name: lost
+-- Outcomes that the history knows, and the events that tell of them.
+SELECT
+    (
+        SELECT count(*) FROM assignment_pipeline.booking_assignment_state_history
+        WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    ),
+    (
+        SELECT count(*) FROM assignment_pipeline.observability_events
+        WHERE source = 'assignment.state_machine'
+            AND context->>'to' IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND coalesce(context->>'mode', '') <> 'shadow'
+            AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    );
+
+-- name: seen
+-- What was told of at all.
+SELECT source, event_type, context->>'mode' AS mode, count(*), max(created_at)
+FROM assignment_pipeline.observability_events
+WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+GROUP BY source, event_type, mode;
+
+-- name: alarms
+-- What alerts were last told to do: the newest first.
+SELECT id, created_at, event_type, severity, restaurant_id, booking_id, context
+FROM assignment_pipeline.observability_events
+WHERE source = 'assignment.rollout' AND event_type IN ('rollout.alert_firing', 'rollout.alert_resolved')
+ORDER BY created_at DESC, id DESC LIMIT 1000;

@@ -1,0 +1,235 @@
+-- The commit and the claim once more, for what legacy answers for: conflicted tables, and what it was handed.
+
+-- All of the changes, or none. The answer is null, or what stood against it; nothing has been written then:
+-- {"stale": booking, "what": ...}, {"generation": found, "expected": ...} or {"contested": [tables]}.
+CREATE OR REPLACE FUNCTION assignment_pipeline.commit(doc jsonb) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+DECLARE
+    moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
+    standalone boolean := (doc->>'standalone')::boolean;
+    ids text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'ids'));
+    in_force bigint;
+    existing text[];
+    booked text[];
+    moved_bookings text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_bookings'));
+    moved_venues text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
+    policies jsonb := doc->'policies';
+    stale record;
+    contested json;
+    freed jsonb;
+BEGIN
+    PERFORM assignment_pipeline.lock_restaurants(doc->'restaurants');
+
+    existing := ARRAY(
+        SELECT booking_id FROM assignment_pipeline.assignment_records
+        WHERE booking_id = ANY (ids) ORDER BY booking_id FOR UPDATE
+    );
+    IF standalone THEN
+        booked := ARRAY(
+            SELECT id FROM assignment_pipeline.bookings WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
+        );
+        SELECT
+            array_agg(c.booking_id) FILTER (WHERE
+                (b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating_preference, b.zone, b.accessible, b.status)
+                IS DISTINCT FROM
+                (c.restaurant, c.party_size, c.start_at, c.end_at, c.seating, c.zone, c.accessible, c.status)
+            ),
+            array_agg(c.booking_id) FILTER (WHERE v.version IS DISTINCT FROM c.venue_version)
+        INTO moved_bookings, moved_venues
+        FROM jsonb_to_recordset(doc->'changes') AS c(
+            booking_id text, restaurant_id text, planned boolean, venue_version text, restaurant text,
+            party_size integer, start_at timestamptz, end_at timestamptz, seating text, zone text, accessible boolean,
+            status text
+        )
+        LEFT JOIN assignment_pipeline.bookings b ON b.id = c.booking_id AND b.id = ANY (booked)
+        LEFT JOIN assignment_pipeline.restaurants v ON v.id = c.restaurant_id
+        WHERE c.planned;
+    END IF;
+
+    SELECT r.generation INTO in_force FROM assignment_pipeline.assignment_rollout r WHERE r.id = 1;
+    SELECT * INTO stale FROM (
+        SELECT c.booking_id, c.generation, CASE
+            WHEN r.version IS DISTINCT FROM c.expected_version THEN 'version'
+            WHEN c.stepless IS NOT NULL AND EXISTS (
+                SELECT FROM assignment_pipeline.assignment_stepless_changes s WHERE s.change_id = c.stepless
+            ) THEN 'version'
+            WHEN NOT c.planned THEN NULL
+            WHEN c.generation <> in_force THEN 'generation'
+            WHEN c.booking_id = ANY (moved_bookings) THEN 'booking'
+            WHEN c.booking_id = ANY (moved_venues) THEN 'venue'
+            WHEN r.next_attempt_at IS DISTINCT FROM c.next_attempt_at THEN 'schedule'
+            WHEN coalesce(r.pinned, false) <> c.pinned THEN 'pinned'
+        END AS what
+        FROM jsonb_to_recordset(doc->'changes') AS c(
+            booking_id text, expected_version bigint, stepless text, planned boolean, generation bigint,
+            next_attempt_at timestamptz, pinned boolean
+        )
+        LEFT JOIN assignment_pipeline.assignment_records r ON r.booking_id = c.booking_id AND r.booking_id = ANY (existing)
+    ) AS c
+    WHERE what IS NOT NULL ORDER BY c.booking_id COLLATE "C" LIMIT 1;
+    IF stale.what = 'generation' THEN
+        RETURN json_build_object('generation', in_force, 'expected', stale.generation);
+    ELSIF stale.what IS NOT NULL THEN
+        RETURN json_build_object('stale', stale.booking_id, 'what', stale.what);
+    END IF;
+
+    -- What a booking has already it does not take: only the rest of its time is looked at. What is conflicted it may
+    -- take whoever has it, and does not have as its own when it is so no more.
+    IF doc ? 'seats' THEN
+        SELECT json_agg(table_id ORDER BY table_id) INTO contested FROM (
+            SELECT DISTINCT n.table_id COLLATE "C" AS table_id
+            FROM (
+                SELECT s.booking_id, s.table_id, s.restaurant_id, unnest(
+                    tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id AND NOT a.conflicted
+                        THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
+                ) AS span
+                FROM jsonb_to_recordset(doc->'seats')
+                    AS s(
+                        booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz,
+                        conflicted boolean
+                    )
+                LEFT JOIN assignment_pipeline.booking_table_assignments a
+                    ON a.booking_id = s.booking_id AND a.table_id = s.table_id
+                WHERE NOT s.conflicted
+            ) AS n
+            WHERE EXISTS (
+                SELECT FROM assignment_pipeline.booking_table_assignments a
+                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id
+                    AND a.start_at > lower(n.span) - interval '36 hours' AND a.start_at < upper(n.span)
+                    AND tstzrange(a.start_at, a.end_at) && n.span AND a.booking_id <> ALL (ids)
+            ) OR EXISTS (
+                SELECT FROM assignment_pipeline.table_blocks b
+                WHERE b.restaurant_id = n.restaurant_id AND b.end_at > lower(n.span)
+                    AND b.start_at < upper(n.span) AND b.table_id = n.table_id
+            ) OR EXISTS (
+                SELECT FROM jsonb_to_recordset(doc->'rivals') AS o(
+                    booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz
+                )
+                WHERE o.restaurant_id = n.restaurant_id AND o.table_id = n.table_id
+                    AND tstzrange(o.start_at, o.end_at) && n.span AND o.booking_id IS DISTINCT FROM n.booking_id
+            )
+        ) AS tables;
+        IF contested IS NOT NULL THEN
+            RETURN json_build_object('contested', contested);
+        END IF;
+    END IF;
+
+    -- All that is given up is free before anything is taken. A new record is inserted, and an old one is updated: who
+    -- was faster at another restaurant, where no lock of this one helps, makes this fail, and it is tried again.
+    IF existing <> '{}' THEN
+        SELECT jsonb_agg(jsonb_build_object('restaurant_id', restaurant_id, 'start_at', lower(span), 'end_at', upper(span)))
+        INTO freed
+        FROM (
+            SELECT a.restaurant_id, unnest(
+                tstzmultirange(tstzrange(a.start_at, a.end_at)) - CASE WHEN s.booking_id IS NULL
+                    THEN '{}' ELSE tstzmultirange(tstzrange(s.start_at, s.end_at)) END
+            ) AS span
+            FROM assignment_pipeline.booking_table_assignments a
+            LEFT JOIN jsonb_to_recordset(doc->'seats')
+                AS s(booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz)
+                ON a.booking_id = s.booking_id AND a.table_id = s.table_id AND a.restaurant_id = s.restaurant_id
+            WHERE a.booking_id = ANY (existing)
+        ) AS given_up;
+        DELETE FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (existing);
+        UPDATE assignment_pipeline.assignment_records r SET
+            restaurant_id = n.restaurant_id, owner = n.owner, state = n.state, version = n.version,
+            strategy = n.strategy, attempts = n.attempts, retries = n.retries, deliveries = n.deliveries,
+            holds = n.holds, next_attempt_at = n.next_attempt_at, pinned = n.pinned, reason = n.reason,
+            booking = n.booking, start_at = n.start_at, updated_at = moment
+        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+        WHERE r.booking_id = n.booking_id AND r.booking_id = ANY (existing);
+    END IF;
+    IF cardinality(existing) < cardinality(ids) THEN
+        INSERT INTO assignment_pipeline.assignment_records (
+            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
+            next_attempt_at, pinned, reason, booking, start_at, created_at, updated_at
+        )
+        SELECT
+            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
+            next_attempt_at, pinned, reason, booking, start_at, moment, moment
+        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records')
+        WHERE booking_id <> ALL (existing);
+    END IF;
+    IF doc ? 'seats' THEN
+        INSERT INTO assignment_pipeline.booking_table_assignments
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats')
+        ORDER BY table_id, start_at;
+    END IF;
+    IF doc ? 'steps' THEN
+        INSERT INTO assignment_pipeline.booking_assignment_state_history
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_state_history, doc->'steps');
+    END IF;
+    IF doc ? 'stepless' THEN
+        INSERT INTO assignment_pipeline.assignment_stepless_changes (change_id, booking_id, created_at)
+        SELECT change_id, booking_id, moment
+        FROM jsonb_to_recordset(doc->'stepless') AS s(change_id text, booking_id text);
+    END IF;
+    IF doc ? 'attempts' THEN
+        INSERT INTO assignment_pipeline.booking_assignment_attempts
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts');
+    END IF;
+    IF doc ? 'events' THEN
+        PERFORM assignment_pipeline.tell(doc->'events');
+    END IF;
+
+    IF freed IS NOT NULL THEN
+        IF standalone THEN
+            policies := (
+                SELECT jsonb_object_agg(id, policy) FROM assignment_pipeline.restaurants
+                WHERE id IN (SELECT place->>'restaurant_id' FROM jsonb_array_elements(freed) AS place)
+            );
+        END IF;
+        PERFORM assignment_pipeline.wake(freed, ids, policies, moment);
+    END IF;
+
+    -- Our own bookings reflect how they stand; those that were only passed in are there from now on.
+    IF standalone THEN
+        IF booked <> '{}' THEN
+            UPDATE assignment_pipeline.bookings b SET
+                assignment_state = n.state, assignment_state_version = n.version, assignment_strategy = n.strategy,
+                status = coalesce(doc->'guest_status'->>n.booking_id, b.status)
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            WHERE b.id = n.booking_id AND b.id = ANY (booked);
+        END IF;
+        IF cardinality(booked) < cardinality(ids) THEN
+            INSERT INTO assignment_pipeline.bookings (
+                id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status,
+                assignment_state, assignment_state_version, assignment_strategy, created_at
+            )
+            SELECT
+                n.booking_id, b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating, b.zone, b.accessible,
+                coalesce(doc->'guest_status'->>n.booking_id, b.status), n.state, n.version, n.strategy, moment
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            CROSS JOIN jsonb_to_record(n.booking) AS b(
+                restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
+                zone text, accessible boolean, status text
+            )
+            WHERE n.booking IS NOT NULL AND n.booking_id <> ALL (booked);
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+-- Claim what has been due for longest. Rows that another sweeper is claiming are skipped, not waited for.
+CREATE OR REPLACE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    moment timestamptz := coalesce(told, now());
+    answer text;
+BEGIN
+    WITH ready AS (
+        SELECT booking_id, next_attempt_at FROM assignment_pipeline.assignment_records
+        WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= moment
+        ORDER BY next_attempt_at, booking_id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE assignment_pipeline.assignment_records r
+        SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
+        FROM ready WHERE r.booking_id = ready.booking_id
+        RETURNING r.booking_id, r.restaurant_id, r.deliveries, ready.next_attempt_at AS was_due
+    )
+    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY was_due, booking_id) INTO answer
+    FROM claimed;
+    RETURN answer;
+END
+$$;

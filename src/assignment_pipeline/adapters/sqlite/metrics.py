@@ -1,0 +1,110 @@
+"""What the rollout is judged by: the queries are in ``sql/metrics.sql``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from assignment_pipeline.adapters.metrics import (
+    MEASURES,
+    SERIES,
+    Row,
+    metrics_of,
+    queries,
+    seen_of,
+    series_of,
+    values,
+)
+from assignment_pipeline.adapters.sqlite.codec import moment_of, optional_moment_of, text_of
+from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+
+if TYPE_CHECKING:
+    from assignment_pipeline.adapters.sqlite.reads import Reads  # Which asks for the schema, which asks for us.
+
+T = TypeVar("T")
+
+MIGRATION = (
+    """
+    CREATE INDEX booking_assignment_state_history_outcomes
+    ON booking_assignment_state_history (created_at)
+    WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+    """,
+    """
+    CREATE INDEX observability_events_legacy ON observability_events (created_at)
+    WHERE event_type = 'auto_assign.summary'
+    """,
+    """
+    CREATE INDEX observability_events_legacy_booking
+    ON observability_events (booking_id, created_at, id)
+    WHERE event_type = 'auto_assign.summary'
+    """,
+    """
+    CREATE INDEX observability_events_rollout ON observability_events (created_at)
+    WHERE source = 'assignment.rollout'
+    """,
+    """
+    CREATE INDEX booking_assignment_attempts_created ON booking_assignment_attempts (created_at)
+    """,
+    """
+    CREATE INDEX assignment_records_reviews ON assignment_records (restaurant_id)
+    WHERE state = 'manual_review'
+    """,
+)
+"""What the queries find their rows by; each index has a row or two for a booking."""
+
+
+class Measures:
+    """The part of the store that is a `MetricsStore`."""
+
+    _reads: Reads
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        raise NotImplementedError
+
+    def now(self) -> dt.datetime:
+        """See `MetricsStore.now`."""
+        return self._reads.clock.now()
+
+    def measure(self, query: MetricsQuery) -> Metrics:
+        """See `MetricsStore.measure`."""
+        now = self._reads.clock.now()
+        return metrics_of(self._find(MEASURES, values(query, now, text_of)), query, now, optional_moment_of)
+
+    def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
+        """See `MetricsStore.series`."""
+        now = self._reads.clock.now()
+        return series_of(self._find(SERIES, values(query, now, text_of, width)), query, now, width)
+
+    def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
+        """See `MetricsStore.seen`."""
+        found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))
+        return tuple(seen_of(found["seen"], optional_moment_of))
+
+    def alarms(self) -> tuple[Event, ...]:
+        """See `MetricsStore.alarms`."""
+        return tuple(map(_alarm, self._find(("alarms",), {})["alarms"]))
+
+    def _find(self, names: Iterable[str], given: Mapping[str, Any]) -> dict[str, list[Row]]:
+        texts = queries(__package__ or "")
+        return self._read(
+            lambda connection: {name: list(cursor_of(connection).execute(texts[name], given)) for name in names}
+        )
+
+
+def _alarm(row: Row) -> Event:
+    event_id, created_at, kind, severity, restaurant_id, booking_id, context = row
+    return Event(
+        id=event_id,
+        created_at=moment_of(created_at),
+        source=Source.ROLLOUT,
+        type=kind,
+        severity=severity,
+        restaurant_id=restaurant_id,
+        booking_id=booking_id,
+        context=json.loads(context),
+    )

@@ -1,0 +1,138 @@
+"""``alerts`` and ``metrics``: the numbers, and what they ring for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import attrs
+import typer
+
+from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.numbers import RestaurantOption, counted, span_of
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
+from assignment_pipeline.rollout import exposition
+from assignment_pipeline.rollout.alerts import Alerts, AlertState
+from assignment_pipeline.rollout.queries import SCHEMA
+
+app = typer.Typer(help="Say what rings, and print rules for what rings elsewhere.", no_args_is_help=True)
+
+_STYLES = {AlertState.FIRING: "bold red", AlertState.PENDING: "yellow", AlertState.RESOLVED: "green"}
+
+
+@app.command()
+def check(
+    restaurant: RestaurantOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how each alert stands. Exits with 1 if one fires. Changes nothing, and tells nobody."""
+    with counted(app, db) as store:
+        revision = store.rollout() if hasattr(store, "rollout") else None
+        alerts = Alerts(store, restaurant_id=restaurant).check(store.now(), revision.created_at if revision else None)
+    if as_json:
+        print_json({"alerts": [alert.document() for alert in alerts]})
+    else:
+        for alert in alerts:
+            stdout().print(alert.sentence, style=_STYLES.get(alert.state), soft_wrap=True)
+    raise typer.Exit(NO if any(alert.state is AlertState.FIRING for alert in alerts) else GOOD)
+
+
+@app.command()
+def prometheus() -> None:
+    """Print a rule file for Prometheus, on the numbers that `metrics --prometheus` writes."""
+    print(exposition.prometheus_rules(), end="")
+
+
+@app.command()
+def grafana(
+    schema: Annotated[
+        str, typer.Option("--schema", metavar="NAME", help="The schema that the tables are in.")
+    ] = SCHEMA,
+    datasource: Annotated[
+        str, typer.Option("--datasource", metavar="UID", help="Grafana's data source for that database.")
+    ] = "postgres",
+) -> None:
+    """Print a file for Grafana's provisioning of alerts; they ask PostgreSQL themselves."""
+    print(exposition.grafana_rules(schema=schema, datasource=datasource), end="")
+
+
+def metrics(
+    over: Annotated[
+        dt.timedelta, typer.Option("--over", metavar="SPAN", parser=span_of, help="How far back, such as 30m or 7d.")
+    ] = "24h",  # type: ignore[assignment]  # Typer parses the default, too.
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="Print Prometheus' text format.")] = False,
+    restaurant: RestaurantOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the numbers that gates, alerts and the doctor go by."""
+    with counted(app, db) as store:
+        found = store.measure(MetricsQuery(since=store.now() - over, restaurant_id=restaurant))
+    if prometheus:
+        print(exposition.prometheus_text(found), end="")
+    elif as_json:
+        print_json(document(found))
+    else:
+        for line in sentences(found):
+            stdout().print(line, soft_wrap=True)
+
+
+def document(metrics: Metrics) -> dict[str, Any]:
+    """Them as JSON."""
+    return {
+        "since": metrics.since.isoformat(),
+        "until": metrics.until.isoformat(),
+        "restaurant_id": metrics.restaurant_id,
+        "groups": [
+            {
+                "owner": owner.value,
+                "mode": mode.value if mode else None,
+                "outcomes": _counts(metrics.outcomes.get((owner, mode)), "confirmation_rate", "review_rate"),
+                "calls": _counts(metrics.calls.get((owner, mode)), "error_rate"),
+                "latency_ms": _counts(metrics.latency.get((owner, mode))),
+            }
+            for owner, mode in dict.fromkeys((*metrics.outcomes, *metrics.calls))
+        ],
+        "agreement": _counts(metrics.agreement, "rate", "comparable"),
+        "volume": {mode.value: _counts(volume, "rate") for mode, volume in metrics.volume.items()},
+        "attempts": metrics.attempts,
+        "attempts_per_booking": metrics.attempts_per_booking,
+        "strategies": dict(metrics.strategies),
+        "reasons": dict(metrics.reasons),
+        "review_queue": metrics.backlog.review,
+        "overdue": metrics.backlog.overdue,
+        "events_lost": metrics.lost,
+    }
+
+
+def _counts(found: Any, *rates: str) -> dict[str, Any] | None:
+    return None if found is None else {**attrs.asdict(found), **{name: getattr(found, name) for name in rates}}
+
+
+def sentences(metrics: Metrics) -> list[str]:
+    """Them for people."""
+    lines = [f"{metrics.since:%Y-%m-%d %H:%M} to {metrics.until:%Y-%m-%d %H:%M} UTC"]
+    for group in dict.fromkeys((*metrics.outcomes, *metrics.calls)):
+        owner, mode = group
+        parts = []
+        if (outcomes := metrics.outcomes.get(group)) is not None and outcomes.confirmation_rate is not None:
+            parts.append(f"{outcomes.confirmation_rate:.1%} confirmed and {outcomes.review_rate:.1%} in review")
+            parts[-1] += f" of {outcomes.sample:,}"
+        if (calls := metrics.calls.get(group)) is not None and calls.error_rate is not None:
+            parts.append(f"{calls.error_rate:.1%} of {calls.bookings:,} bookings met an error")
+        if (took := metrics.latency.get(group)) is not None:
+            parts.append(f"p50 {took.p50:g} ms, p95 {took.p95:g} ms, p99 {took.p99:g} ms")
+        lines.append(
+            f"{owner.value}, {mode.value if mode else 'mode unknown'}: {'; '.join(parts) or 'nothing to rate'}"
+        )
+    agreement = metrics.agreement
+    if agreement.rate is not None:
+        lines.append(f"shadow: {agreement.rate:.1%} of {agreement.comparable:,} as good as legacy")
+    backlog = metrics.backlog
+    lines.append(f"now: {backlog.review:,} in review, {backlog.overdue:,} overdue; {metrics.lost:,} events lost")
+    return lines

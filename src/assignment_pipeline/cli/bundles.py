@@ -1,0 +1,83 @@
+"""Bundles, from a file or from a store, as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.json_file import read_document
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.ports import ShadowStore
+
+MOST = 10_000
+"""Bundles that are looked through for one whose id begins so."""
+
+SHORT = 10
+"""How much of an id is shown in a list: enough to find it by."""
+
+KINDS = {
+    "tables": "other tables",
+    "pipeline_only": "only the pipeline finds tables",
+    "legacy_only": "only legacy found tables",
+}
+
+
+def kept_by(coordinator: Coordinator) -> ShadowStore:
+    """
+    The store of bundles.
+
+    Raises:
+        BadInputError: The coordinator's keeps none.
+    """
+    store = coordinator.store
+    if not isinstance(store, ShadowStore):
+        refuse("--app", "a store that keeps bundles", f"a {type(store).__name__}")
+    return store
+
+
+def found_in(coordinator: Coordinator, bundle_id: str) -> Mapping[str, Any]:
+    """
+    The document of a bundle, by its id or by how that begins.
+
+    Raises:
+        RefusedError: There is no such bundle, or more than one.
+    """
+    store = kept_by(coordinator)
+    bundle = store.bundle(bundle_id)
+    if bundle is None:
+        alike = [one.id for one in store.bundles(limit=MOST) if bundle_id and one.id.startswith(bundle_id)]
+        if len(alike) > 1:
+            raise RefusedError(f"There are {len(alike)} bundles whose ids begin with {bundle_id!r}.")
+        bundle = store.bundle(alike[0]) if alike else None
+    if bundle is None:
+        raise RefusedError(f"There is no bundle {bundle_id!r}, or not any more.")
+    return bundle.document
+
+
+def read_bundle(path: Path) -> dict[str, Any]:
+    """
+    The document of a bundle in a file.
+
+    Raises:
+        BadInputError: It cannot be read, or is no JSON object.
+    """
+    node = read_document(path)
+    if not isinstance(node.value, dict):
+        node.refuse("a bundle, as shadow show --json prints it")
+    return dict(node.value)
+
+
+def difference(kind: str | None, cost: float | None) -> str:
+    """What a bundle is about, in a few words."""
+    said = KINDS.get(kind or "", (kind or "").replace("_", " "))
+    if cost is None:
+        return said
+    how = "wastes as much" if not cost else f"wastes {abs(cost):.2f} seats {'less' if cost < 0 else 'more'}"
+    return f"{said}, {how}"
+
+
+def tables(names: Any) -> str:
+    """Tables, or that there are none."""
+    return " + ".join(map(str, names or ())) or "none"

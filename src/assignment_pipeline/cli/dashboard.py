@@ -1,0 +1,36 @@
+"""``dashboard``: dashboards to import elsewhere."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from assignment_pipeline.rollout.queries import SCHEMA
+
+app = typer.Typer(help="Print dashboards.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps the group a group, of one command."""
+
+
+@app.command()
+def grafana(
+    schema: Annotated[
+        str, typer.Option("--schema", metavar="NAME", help="The schema that the tables are in.")
+    ] = SCHEMA,
+    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The dashboard's name.")] = "Table assignment",
+    uid: Annotated[
+        str, typer.Option("--uid", metavar="ID", help="By what Grafana knows it: importing it again replaces it.")
+    ] = "assignment-pipeline",
+) -> None:
+    """
+    Print a dashboard for Grafana, as the JSON that it imports.
+
+    Needs the extra grafana. Its data source is PostgreSQL, chosen on import.
+    """
+    from assignment_pipeline.rollout import dashboard  # noqa: PLC0415 - an extra
+
+    print(dashboard.grafana(schema=schema, title=title, uid=uid))

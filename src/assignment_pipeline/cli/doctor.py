@@ -1,0 +1,85 @@
+"""``doctor``: what may be wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import typer
+
+from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
+from assignment_pipeline.cli.numbers import counted, counting
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.rollout.doctor import Finding, Health, examine
+
+_MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
+
+
+def doctor(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """
+    Look for what may be wrong: flags, shadow, reviews, contention, sweep, events, schema.
+
+    Each with its evidence, what is likely behind it, and what to do. Exits with 1 if
+    anything is wrong. Changes nothing.
+    """
+    findings = _of_app(app) if db is None and app is not None else _of_db(db)
+    if as_json:
+        print_json({"findings": [{**attrs.asdict(finding), "health": finding.health.value} for finding in findings]})
+    else:
+        _show(findings)
+    raise typer.Exit(NO if any(finding.health is Health.WRONG for finding in findings) else GOOD)
+
+
+def _of_app(app: str) -> Sequence[Finding]:
+    with from_app(app) as coordinator:
+        store: Any = counting(app, coordinator.store)
+        if not hasattr(store, "rollout"):
+            refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(store).__name__}")
+        return examine(store, os.environ, _dropped(coordinator, store))
+
+
+def _of_db(db: Database | None) -> Sequence[Finding]:
+    if db is not None:
+        try:
+            db.check(standalone=False)
+        except (SchemaMismatchError, StoreUnavailableError) as error:
+            return examine(_Broken(error), os.environ)  # type: ignore[arg-type]  # Nothing else of it is asked.
+        except BadInputError:
+            raise
+    with counted(None, db) as store:
+        return examine(store, os.environ)
+
+
+@attrs.frozen
+class _Broken:
+    """A store whose schema does not fit."""
+
+    error: Exception
+
+    def check_schema(self) -> None:
+        raise self.error
+
+
+def _dropped(coordinator: Any, store: Any) -> Mapping[str, int]:
+    counts = {
+        "sinks that were slow": getattr(coordinator, "dropped_events", 0),
+        "sinks that failed": getattr(coordinator, "failed_events", 0),
+        "the store": getattr(store, "lost", 0),
+    }
+    return {whose: number for whose, number in counts.items() if isinstance(number, int)}
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    console = stdout()
+    for finding in findings:
+        mark, style = _MARKS[finding.health]
+        console.print(f"{mark} {finding.check}: {finding.evidence}", style=style, soft_wrap=True)
+        if finding.cause:
+            console.print(f"      likely: {finding.cause}", soft_wrap=True)
+        if finding.fix:
+            console.print(f"      do:     {finding.fix}", soft_wrap=True)

@@ -1,0 +1,71 @@
+"""What the commands that count have in common: how a store is found, and how times are told."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.wiring import from_app
+from assignment_pipeline.ports import MetricsStore
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def span_of(text: str) -> dt.timedelta:
+    """
+    A span of time such as ``30m``, ``24h`` or ``7d``.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    match = _SPAN.fullmatch(text.strip())
+    if match is None or not float(match[1]):
+        raise typer.BadParameter(f"expected a span of time such as 30m, 24h or 7d, got {text!r}")
+    try:
+        return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
+    except OverflowError:
+        raise typer.BadParameter(f"expected a span of time such as 30m, 24h or 7d, got {text!r}") from None
+
+
+RestaurantOption = Annotated[
+    str | None, typer.Option("--restaurant", metavar="ID", help="Of that restaurant only; of all unless told.")
+]
+
+
+@contextlib.contextmanager
+def counted(app: str | None, db: Database | None) -> Iterator[Any]:
+    """
+    The store that the options name, for the length of the block: it counts.
+
+    Raises:
+        BadInputError: They name none, or one that does not count.
+    """
+    if db is not None:
+        with db.steer() as store:
+            yield store
+    elif app is not None:
+        with from_app(app) as coordinator:
+            yield counting(app, coordinator.store)
+    else:
+        refuse("--db or --app", "one of them", "none")
+
+
+def counting(app: str, store: Any) -> MetricsStore:
+    """
+    The store of an application, if it counts.
+
+    Raises:
+        BadInputError: It does not.
+    """
+    if not hasattr(store, "measure"):
+        refuse(f"--app {app}", "a store that counts (`MetricsStore`)", f"a {type(store).__name__}")
+    found: MetricsStore = store
+    return found

@@ -1,0 +1,222 @@
+"""``rollout``: where it stands, on, and back."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from assignment_pipeline.cli import standing as views
+from assignment_pipeline.cli.failures import NO, refuse
+from assignment_pipeline.cli.output import print_json
+from assignment_pipeline.cli.steering import Steering, steered
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.domain.rollout import RolloutRevision
+
+app = typer.Typer(help="Steer the rollout: where it stands, on, and back.", no_args_is_help=True)
+
+ActorOption = Annotated[
+    str | None, typer.Option("--actor", metavar="NAME", help="Who decides it; whoever is logged in unless told.")
+]
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Go past gates that do not pass. Needs --reason, and is recorded.")
+]
+SignedOption = Annotated[
+    list[str] | None,
+    typer.Option("--signed-off-by", metavar="ROLE=NAME", help="Who has signed off, as the phase asks. Repeatable."),
+]
+PhaseArgument = Annotated[str, typer.Argument(metavar="PHASE", help="The phase.")]
+
+
+@app.command()
+def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """Show the phase, since when, whom it covers, and what each criterion says."""
+    with steered(app, db) as steering:
+        standing = steering.rollout.status()
+        cohort = views.cohort_of(steering)
+        if as_json:
+            print_json(views.document(standing, cohort))
+        else:
+            views.show(standing, cohort, steering)
+
+
+@app.command()
+def check(
+    signed_off_by: SignedOption = None, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
+) -> None:
+    """Say whether the rollout may go on: exits with 0 if so, 1 if not."""
+    with steered(app, db) as steering:
+        standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
+        if as_json:
+            print_json(views.document(standing))
+        else:
+            views.show_check(standing)
+        if not standing.passes:
+            raise typer.Exit(NO)
+
+
+@app.command()
+def advance(
+    actor: ActorOption = None,
+    reason: ReasonOption = None,
+    force: ForceOption = False,
+    signed_off_by: SignedOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on to the next phase, if every gate passes. Exits with 1 if one does not."""
+    _require_reason(reason, force=force)
+    with steered(app, db) as steering:
+        who, signed = _actor(actor), _signatures(signed_off_by)
+        revision = _valid(lambda: steering.rollout.advance(actor=who, reason=reason, force=force, signed_off=signed))
+        _done(steering, revision, as_json=as_json)
+
+
+@app.command()
+def enter(
+    phase: PhaseArgument,
+    actor: ActorOption = None,
+    reason: ReasonOption = None,
+    force: ForceOption = False,
+    signed_off_by: SignedOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Begin, begin again after a rollback, or go to another phase than the next.
+
+    Phases that put the pipeline in charge of more restaurants than before take the
+    gates of the phase before them, or --force.
+    """
+    _require_reason(reason, force=force)
+    with steered(app, db) as steering:
+        who, signed = _actor(actor), _signatures(signed_off_by)
+        revision = _valid(
+            lambda: steering.rollout.enter(phase, actor=who, reason=reason, force=force, signed_off=signed)
+        )
+        _done(steering, revision, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="PHASE", help="An earlier phase; off everywhere unless told.")
+    ] = None,
+    actor: ActorOption = None,
+    reason: ReasonOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Go back at once, whatever the gates say. Twice is once.
+
+    When it returns, nothing that was planned before will be committed, and every
+    worker knows within about a second.
+    """
+    with steered(app, db, heeds_environment=False) as steering:
+        who = _actor(actor)
+        revision = _valid(lambda: steering.rollout.rollback(to, actor=who, reason=reason or "No reason was given."))
+        _done(steering, revision, as_json=as_json)
+
+
+@app.command("list")
+def list_restaurants(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
+    always: Annotated[
+        str | None, typer.Option("--always", metavar="IDS", help="Those that are in anyway, with commas; '' for none.")
+    ] = None,
+    never: Annotated[
+        str | None, typer.Option("--never", metavar="IDS", help="Those that are off, whatever else names them.")
+    ] = None,
+    shadow: Annotated[
+        str | None, typer.Option("--shadow", metavar="IDS", help="Those in shadow where they are not active.")
+    ] = None,
+    actor: ActorOption = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which restaurants are in or out whatever a percentage covers. Lists that are not given stay."""
+    with steered(app, db) as steering:
+        who = _actor(actor)
+        revision = _valid(
+            lambda: steering.rollout.list_restaurants(
+                actor=who, reason=reason, always=_ids(always), never=_ids(never), shadow=_ids(shadow)
+            )
+        )
+        _done(steering, revision, as_json=as_json)
+
+
+@app.command()
+def history(
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many changes.")] = 20,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the changes so far, the newest first: who, when, why."""
+    with steered(app, db, heeds_environment=False) as steering:
+        revisions = steering.rollout.history(limit)
+        if as_json:
+            print_json({"revisions": [views.revision_document(revision) for revision in revisions]})
+        else:
+            views.show_history(revisions)
+
+
+# -- What the options say -----------------------------------------------------------------------------------------
+
+
+def _actor(given: str | None) -> str:
+    if given is not None:
+        return given
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        refuse("--actor", "who decides it", "nobody, and nobody is logged in")
+
+
+def _require_reason(reason: str | None, *, force: bool) -> None:
+    if force and not (reason or "").strip():
+        refuse("--reason", "why it is forced", "nothing")
+
+
+def _signatures(given: Sequence[str] | None) -> Mapping[str, str]:
+    signed = {}
+    for text in given or ():
+        role, _, name = text.partition("=")
+        if not role.strip() or not name.strip():
+            refuse("--signed-off-by", "a role and a name, such as qa=Ada", repr(text))
+        signed[role.strip()] = name.strip()
+    return signed
+
+
+def _ids(given: str | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    return tuple(part.strip() for part in given.split(",")) if given.strip() else ()
+
+
+def _valid(work: Any) -> Any:
+    """What *work* returns; what it finds wrong with its arguments is bad input."""
+    try:
+        return work()
+    except ValueError as error:
+        where, _, what = str(error).partition(": expected ")
+        expected, _, got = what.partition(", got ")
+        if not got:
+            raise
+        refuse(f"--{where.replace('_', '-')}", expected, got)
+
+
+def _done(steering: Steering, revision: RolloutRevision, *, as_json: bool) -> None:
+    if as_json:
+        print_json(views.revision_document(revision))
+    else:
+        views.show_change(revision)
+        views.warn(steering)

@@ -1,0 +1,153 @@
+"""``shadow``: what the pipeline would have done, against what legacy did."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assignment_pipeline.cli.bundles import SHORT, difference, found_in, kept_by, tables
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.moments import zone_of
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, Verdict
+
+app = typer.Typer(help="See where the pipeline and the legacy planner differ.", no_args_is_help=True)
+
+_VERDICTS = sorted(verdict.value for verdict in KEPT_VERDICTS)
+
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or how it begins.")]
+
+
+@app.command("list")
+def show_all(
+    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Of that one only.")] = None,
+    verdict: Annotated[
+        str | None, typer.Option("--verdict", metavar="VERDICT", help=f"Of that one only: {', '.join(_VERDICTS)}.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 100,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the bundles that shadow runs have left, the latest first."""
+    if verdict is not None and verdict not in _VERDICTS:
+        refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
+    wanted = Verdict(verdict) if verdict is not None else None
+    with opened(app, db) as coordinator:
+        found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
+        if as_json:
+            print_json({"bundles": [_entry(bundle) for bundle in found]})
+        else:
+            _print_all(coordinator, found)
+
+
+def _entry(bundle: ShadowBundle) -> dict[str, Any]:
+    return {
+        "id": bundle.id,
+        "captured_at": bundle.captured_at.isoformat(timespec="seconds"),
+        "restaurant_id": bundle.restaurant_id,
+        "booking_id": bundle.booking_id,
+        "verdict": bundle.verdict.value,
+        "kind": bundle.kind,
+        "cost_difference": bundle.cost_difference,
+    }
+
+
+def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> None:
+    console = stdout()
+    if not found:
+        console.print("No shadow run has left a bundle.")
+        return
+    zones = {name: zone_of(coordinator, name) for name in {bundle.restaurant_id for bundle in found}}
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("Bundle", no_wrap=True)
+    table.add_column("At", no_wrap=True)
+    table.add_column("Booking", overflow="fold")
+    table.add_column("Verdict", no_wrap=True)
+    table.add_column("What is different", ratio=1)
+    for bundle in found:
+        table.add_row(
+            bundle.id[:SHORT],
+            f"{bundle.captured_at.astimezone(zones[bundle.restaurant_id]):%Y-%m-%d %H:%M}",
+            bundle.booking_id,
+            bundle.verdict.value,
+            difference(bundle.kind, bundle.cost_difference),
+        )
+    console.print(table)
+
+
+@app.command()
+def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+    """
+    Show a bundle: what was asked for, and what each of the two made of it.
+
+    With --json all of it, as replay takes it from a file.
+    """
+    with opened(app, db) as coordinator:
+        found: Any = found_in(coordinator, bundle)
+        if as_json:
+            print_json(found)
+            return
+        case, candidate = found["case"], found["candidate"]
+        booking, legacy = case["booking"], case["legacy"] or {}
+        plan = candidate["plan"] or {}
+        facts = {
+            "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
+            "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
+            "At": _local(booking["start_at"], zone_of(coordinator, booking["restaurant_id"])),
+            "Legacy": case["error"] or tables(legacy.get("tables")),
+            "which costs": _cost(found["legacy_cost"]),
+            "and breaks": ", ".join(found["legacy_broken"]),
+            "Pipeline": candidate["error"] or tables(candidate["tables"]),
+            "at a cost of": _cost(plan.get("cost")),
+            "made of": ", ".join(f"{name} {part:.2f}" for name, part in plan.get("parts", {}).items() if part),
+            "because": (candidate["reason"] or "").replace("_", " "),
+            "Took": f"{candidate['duration_ms']:.1f} ms",
+        }
+        width = max(map(len, facts))
+        for name, said in facts.items():
+            if said:
+                print(f"{name:<{width}}  {said}")
+
+
+def _local(moment: str, zone: dt.tzinfo) -> str:
+    return f"{dt.datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _cost(cost: float | None) -> str:
+    return "" if cost is None else f"{cost:.2f} seats"
+
+
+@app.command()
+def work(
+    once: Annotated[bool, typer.Option("--once", help="See to what waits, and end.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Cases taken at a time.")] = 100,
+    pause: Annotated[float, typer.Option("--pause", min=0.01, max=3600, help="Seconds between two looks.")] = 1.0,
+    app: AppOption = None,
+    db: DbOption = None,
+) -> None:
+    """
+    See to the cases that wait in the store, where shadow="worker" has put them.
+
+    Any number of these may run at once. Without --once, until it is interrupted.
+    """
+    with opened(app, db) as coordinator:
+        shadow = coordinator.shadow
+        if shadow is None:
+            refuse("--app", "a coordinator with a shadow", "one without")
+        done = 0
+        while True:
+            found = shadow.work(limit)
+            done += found
+            if not found:
+                if once:
+                    break
+                time.sleep(pause)
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(shadow.counts.verdicts.items()))
+        print(f"{done} cases{f': {counts}' if counts else ''}.")

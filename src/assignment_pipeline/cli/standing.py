@@ -1,0 +1,247 @@
+"""How a rollout looks in a terminal, and for programs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from assignment_pipeline.cli import words
+from assignment_pipeline.cli.output import complain, stdout
+from assignment_pipeline.cli.steering import Steering, up_to_date
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import FlagError
+from assignment_pipeline.rollout.ladder import LADDER
+from assignment_pipeline.rollout.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.standing import Standing
+from assignment_pipeline.rollout.verdicts import Answer, Verdict
+
+_COLOURS = {Answer.PASS: "green", Answer.HOLD: "yellow", Answer.FAIL: "bold red"}
+_MARKS = {True: ("✓", "●", "○", "≥", "≤"), False: ("x", ">", ".", ">=", "<=")}
+
+_MANY = 10_000
+
+Cohort = Mapping[str, int]
+
+
+def cohort_of(steering: Steering) -> Cohort | None:
+    """How many of the restaurants that the store knows are active, in shadow and off; None if that cannot be told."""
+    try:
+        flags = up_to_date(steering.flags)
+    except FlagError:
+        return None
+    found = Counter(flags.resolve(name).mode for name in steering.rollout.store.restaurants())
+    return {mode.value: found[mode] for mode in (Mode.ACTIVE, Mode.SHADOW, Mode.OFF)}
+
+
+# -- For programs -------------------------------------------------------------------------------------------------
+
+
+def document(standing: Standing, cohort: Cohort | None = None) -> dict[str, Any]:
+    """Where the rollout stands, as JSON."""
+    found: dict[str, Any] = {
+        "phase": standing.revision.phase,
+        "since": _iso(standing.since),
+        "next": standing.next.name if standing.next else None,
+        "passes": standing.passes,
+        "passes_at": _iso(standing.passes_at),
+        "blocking": list(standing.blocking),
+        "overridden": standing.overridden,
+        "verdicts": [verdict.document() for verdict in standing.verdicts],
+        "revision": revision_document(standing.revision),
+    }
+    return found if cohort is None else {**found, "restaurants": dict(cohort)}
+
+
+def revision_document(revision: RolloutRevision) -> dict[str, Any]:
+    """A revision, as JSON."""
+    return {
+        "generation": revision.generation,
+        "phase": revision.phase,
+        "settings": dict(revision.settings),
+        "actor": revision.actor,
+        "reason": revision.reason,
+        "forced": revision.forced,
+        "evidence": dict(revision.evidence),
+        "created_at": _iso(revision.created_at),
+    }
+
+
+def _iso(moment: dt.datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+# -- For people ---------------------------------------------------------------------------------------------------
+
+
+def show(standing: Standing, cohort: Cohort | None, steering: Steering) -> None:
+    """The whole view: the ladder, the phase, whom it covers, its criteria, and what comes next."""
+    console = stdout()
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(ratio=1)
+    for name, value in _facts(standing, cohort):
+        facts.add_row(name, value)
+    console.print(facts)
+    console.print()
+    visited = {revision.phase for revision in steering.rollout.history(_MANY)}
+    for line in _ladder(standing, visited, unicode=_knows_marks(console.encoding)):
+        console.print(line)
+    if standing.verdicts:
+        console.print()
+        console.print(_criteria(standing, unicode=_knows_marks(console.encoding)))
+    console.print()
+    console.print(_outlook(standing))
+    warn(steering)
+
+
+def show_check(standing: Standing) -> None:
+    """What each criterion says, and what follows."""
+    console = stdout()
+    if standing.verdicts:
+        console.print(_criteria(standing, unicode=_knows_marks(console.encoding)))
+        console.print()
+    console.print(_outlook(standing))
+
+
+def show_change(revision: RolloutRevision) -> None:
+    """One line for a change."""
+    forced = ", by force" if revision.forced else ""
+    stdout().print(
+        f"The rollout is in {revision.phase} now{forced}: generation {revision.generation}, by {revision.actor}.",
+        soft_wrap=True,
+    )
+
+
+def show_history(revisions: Sequence[RolloutRevision]) -> None:
+    """A line for each change."""
+    console = stdout()
+    if not revisions:
+        console.print("Nothing has been changed yet.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("No.", justify="right")
+    table.add_column("When", no_wrap=True)
+    table.add_column("Phase", no_wrap=True)
+    table.add_column("By", overflow="fold")
+    table.add_column("Why", ratio=1)
+    for revision in revisions:
+        forced = "by force: " if revision.forced else ""
+        table.add_row(
+            str(revision.generation),
+            _when(revision.created_at),
+            revision.phase or "",
+            revision.actor or "",
+            f"{forced}{revision.reason or ''}",
+        )
+    console.print(table)
+
+
+def warn(steering: Steering) -> None:
+    """On stderr: where nobody follows the rollout."""
+    if not steering.followed:
+        complain("Nobody follows it: the application's flags do not come from the database (StoreFlags).")
+
+
+def _facts(standing: Standing, cohort: Cohort | None) -> list[tuple[str, str]]:
+    revision = standing.revision
+    if standing.phase is None:
+        facts = [("Phase", "none yet")]
+    else:
+        facts = [("Phase", f"{standing.phase.name}: {standing.phase.title}")]
+    if standing.since is not None:
+        facts.append(("Since", f"{_when(standing.since)}, for {words.age(standing.now - standing.since)}"))
+    if revision.actor is not None:
+        why = f": {revision.reason}" if revision.reason else ""
+        facts.append(("Changed", f"by {revision.actor}{', by force' if revision.forced else ''}{why}"))
+    if cohort is not None:
+        counts = f"{cohort['active']:,} active, {cohort['shadow']:,} in shadow, {cohort['off']:,} off"
+        facts.append(("Restaurants", f"{counts}, of those known here"))
+    if standing.overridden:
+        facts.append(("Environment", "rolls it back: everything is off"))
+    return facts
+
+
+def _ladder(standing: Standing, visited: Collection[str | None], *, unicode: bool) -> list[Text]:
+    done, here, ahead, *_ = _MARKS[unicode]
+    rung = LADDER.rung(standing.phase)
+    lines = []
+    for number, phase in enumerate(LADDER.phases):
+        if number == rung:
+            lines.append(Text(f"  {here} {phase.name}", style="bold"))
+        else:
+            lines.append(Text(f"  {done if phase.name in visited else ahead} {phase.name}", style="dim"))
+    if standing.phase is not None and rung < 0:
+        lines.append(Text(f"  {here} {standing.phase.name}", style="bold red"))
+    return lines
+
+
+def _criteria(standing: Standing, *, unicode: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("Criterion", no_wrap=True)
+    for name in ("Value", "Asked", "Of", "95 % within"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Says", ratio=1)
+    for verdict in standing.verdicts:
+        says = Text(verdict.answer.value, style=_COLOURS[verdict.answer])
+        if verdict.missing:
+            says.append(f" {verdict.missing}", style="not bold")
+        table.add_row(
+            verdict.metric.replace("_", " "),
+            _value(verdict, verdict.value),
+            _asked(verdict, unicode=unicode),
+            "" if verdict.sample is None else f"{verdict.sample:,}",
+            _bounds(verdict),
+            says,
+        )
+    return table
+
+
+def _value(verdict: Verdict, value: float | None) -> str:
+    if value is None:
+        return ""
+    if verdict.metric == TIME_IN_PHASE:
+        return f"{value:.1f} h"
+    return f"{100 * value:.1f} %"
+
+
+def _asked(verdict: Verdict, *, unicode: bool) -> str:
+    if verdict.threshold is None:
+        return ""
+    *_, least, most = _MARKS[unicode]
+    return f"{least if verdict.direction == 'at_least' else most} {_value(verdict, verdict.threshold)}"
+
+
+def _bounds(verdict: Verdict) -> str:
+    if verdict.low is None or verdict.high is None:
+        return ""
+    return f"{100 * verdict.low:.1f} to {100 * verdict.high:.1f} %"
+
+
+def _outlook(standing: Standing) -> str:
+    if standing.overridden:
+        return "The environment rolls it back: it can only go on once that is taken away."
+    if standing.phase is None:
+        return f"Nothing has begun. Enter a phase: rollout enter {LADDER.phases[0].name}."
+    if standing.phase.name not in {phase.name for phase in LADDER.phases}:
+        return "It was rolled back. It stays so until a phase is entered again."
+    if standing.next is None:
+        return "It is the last phase." + ("" if standing.blocking else " All that it asks for holds.")
+    if standing.passes:
+        return f"All that it asks for holds: rollout advance goes on to {standing.next.name}."
+    fails = any(verdict.answer is Answer.FAIL for verdict in standing.verdicts)
+    when = f", at the earliest at {_when(standing.passes_at)}" if standing.passes_at and not fails else ""
+    return f"It may not go on to {standing.next.name} yet{when}."
+
+
+def _when(moment: dt.datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""
+
+
+def _knows_marks(encoding: str) -> bool:
+    return encoding.startswith("utf")

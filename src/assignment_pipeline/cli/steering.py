@@ -1,0 +1,90 @@
+"""From ``--db`` or ``--app`` to the rollout that they steer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.wiring import from_app
+from assignment_pipeline.ports import FlagResolver, RolloutStore
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.gates import StoreGates
+from assignment_pipeline.rollout.layered import LayeredFlags
+from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.verdicts import Gates, unmeasured
+
+
+@attrs.frozen(eq=False)
+class Steering:
+    """
+    What the options lead to.
+
+    Attributes:
+        rollout: The rollout.
+
+        flags: What the application's workers go by.
+
+        followed: Whether they follow the rollout at all.
+    """
+
+    rollout: Rollout
+    flags: FlagResolver
+    followed: bool
+
+
+def gates_of(store: Any) -> Gates:
+    """What measures the criteria there."""
+    return StoreGates(store) if hasattr(store, "measure") else unmeasured
+
+
+@contextlib.contextmanager
+def steered(app: str | None, db: Database | None, *, heeds_environment: bool = True) -> Iterator[Steering]:
+    """
+    The rollout that the options name, for the length of the block.
+
+    Args:
+        app: The application.
+
+        db: The database.
+
+        heeds_environment: Whether it matters what the environment says; no typo there stops a rollback.
+
+    Raises:
+        BadInputError: They name none.
+        FlagError: The environment cannot be read.
+    """
+    if db is not None:
+        with db.steer() as store:
+            environment = EnvFlags() if heeds_environment else EnvFlags({})
+            flags = LayeredFlags(environment, StoreFlags(store))
+            yield Steering(Rollout(store, gates=gates_of(store), environment=environment), flags, followed=True)
+    elif app is not None:
+        with from_app(app) as coordinator:
+            yield _of_app(app, coordinator.store, coordinator.flags)
+    else:
+        refuse("--db or --app", "one of them", "none")
+
+
+def _of_app(app: str, store: Any, flags: FlagResolver) -> Steering:
+    layer = flags.store if isinstance(flags, LayeredFlags) else flags
+    kept: Any = layer.store if isinstance(layer, StoreFlags) else store
+    if not hasattr(kept, "revise"):
+        refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(kept).__name__}")
+    steers: RolloutStore = kept
+    environment = flags.environment if isinstance(flags, LayeredFlags) else None
+    rollout = Rollout(steers, gates=gates_of(store), environment=environment)
+    return Steering(rollout, flags, followed=isinstance(layer, StoreFlags))
+
+
+def up_to_date(flags: FlagResolver) -> FlagResolver:
+    """The same flags, after a look at the database where they follow one."""
+    layer = flags.store if isinstance(flags, LayeredFlags) else flags
+    if isinstance(layer, StoreFlags):
+        layer.refresh_now()
+    return flags

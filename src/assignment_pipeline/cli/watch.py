@@ -1,0 +1,75 @@
+"""``rollout watch``: what a breach leads to, without anybody awake."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+import typer
+
+from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.numbers import counting
+from assignment_pipeline.cli.output import complain, print_line
+from assignment_pipeline.cli.steering import steered
+from assignment_pipeline.cli.supervisor import Stop
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.rollout.alerts import Alerts
+from assignment_pipeline.rollout.watch import Demote, Look, Watcher
+
+
+def watch(
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.05, max=3600, metavar="SECONDS", help="Between two looks.")
+    ] = 30.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once; exit with 1 if an alert fires.")] = False,
+    demote: Annotated[
+        Demote, typer.Option("--demote", help="What a firing alert leads to: a phase back, off everywhere, nothing.")
+    ] = Demote.STEP,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Look at the alerts over and over, and roll back on one that fires.
+
+    It never goes on to a phase: that is somebody's decision. Nothing is kept between
+    two looks, so that it may be restarted, or run twice. It ends on SIGTERM or Ctrl-C.
+    """
+    with steered(app, db, heeds_environment=False) as steering:
+        store: Any = counting(app or "", steering.rollout.store)
+        watcher = Watcher(store, steering.rollout, alerts=Alerts(store), demote=demote)
+        if once:
+            look = watcher.look()
+            _tell(look, as_json=as_json)
+            raise typer.Exit(NO if look.firing else GOOD)
+        last: list[Any] = [None]
+
+        def seen(look: Look) -> None:
+            facts = (look.phase, tuple((alert.rule.name, alert.state) for alert in look.alerts))
+            if facts != last[0] or look.demoted is not None:
+                _tell(look, as_json=as_json)
+            last[0] = facts
+
+        watcher.run(dt.timedelta(seconds=interval), Stop(), seen, complain)
+
+
+def _tell(look: Look, *, as_json: bool) -> None:
+    if as_json:
+        print_line(
+            {
+                "at": look.at.isoformat(),
+                "phase": look.phase,
+                "alerts": [alert.document() for alert in look.alerts],
+                "told": [event.type.value for event in look.told],
+                "demoted_to": look.demoted.phase if look.demoted else None,
+                "why": look.why,
+            }
+        )
+        return
+    print_line(f"{look.at:%Y-%m-%d %H:%M:%S} UTC, phase {look.phase or 'none'}")
+    for alert in look.alerts:
+        print_line(f"  {alert.sentence}")
+    if look.demoted is not None:
+        print_line(f"  Rolled back to {look.demoted.phase}: {look.why}")
+    elif look.why is not None:
+        print_line(f"  Not rolled back: {look.why}")

@@ -1,0 +1,90 @@
+"""``worker``: what is due, for as long as it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.output import print_line
+from assignment_pipeline.cli.supervisor import Stop, Supervisor
+from assignment_pipeline.cli.sweep import document, sentences
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.rollout.shadow import Runs
+
+
+def worker(
+    processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="How many share the work.")] = 1,
+    interval: Annotated[
+        float, typer.Option("--interval", min=0.01, max=3600, help="Seconds between two looks where nothing is due.")
+    ] = 2.0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Bookings that a look takes at most.")] = 20,
+    once: Annotated[bool, typer.Option("--once", help="Stop when nothing is due any more.")] = False,
+    grace: Annotated[
+        float, typer.Option("--grace", min=0, help="Seconds for which it may finish what it is at when it is stopped.")
+    ] = 30.0,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    See to what is due, straight from the database, until it is told to stop: what `sweep` does, over and over.
+
+    On SIGTERM or Ctrl-C it finishes what it is at; on the second one it does not. A process that dies is replaced, and
+    what it was at is due again in a minute. With --once it exits with 1 if a booking made it raise.
+    """
+    with opened(app, db) as coordinator:  # Here too, where the processes only start then: what is wrong is said once.
+        if once:
+            raise typer.Exit(NO if _until_idle(coordinator, limit, as_json=as_json) else GOOD)
+    supervisor = Supervisor(_work, (app, db, interval, limit, as_json), _say, grace)
+    raise typer.Exit(GOOD if supervisor.run(processes) else NO)
+
+
+def _work(app: str | None, db: Database | None, interval: float, limit: int, as_json: bool) -> None:
+    """One of the processes."""
+    stop = Stop()
+    with opened(app, db) as coordinator:
+        while not stop:
+            try:
+                busy, _ = _look(coordinator, limit, as_json=as_json)
+            except StoreUnavailableError as error:
+                busy = False
+                _say(str(error))
+            if not busy:
+                stop.wait(interval)
+
+
+def _until_idle(coordinator: Coordinator, limit: int, *, as_json: bool) -> bool:
+    """Look until nothing is due; whether anything raised."""
+    failed = False
+    busy = True
+    while busy:
+        busy, errors = _look(coordinator, limit, as_json=as_json)
+        failed = failed or errors
+    return failed
+
+
+def _look(coordinator: Coordinator, limit: int, *, as_json: bool) -> tuple[bool, bool]:
+    """See once to what is due; whether there may be more of it, and whether anything raised."""
+    done = coordinator.sweep(limit=limit)
+    if done.results or done.enqueued or done.errors:
+        for line in [document(done)] if as_json else sentences(done):
+            print_line(line)
+    compared = _compare(coordinator, limit)
+    return bool(done.results or done.errors or compared), bool(done.errors)
+
+
+def _compare(coordinator: Coordinator, limit: int) -> int:
+    """See to at most *limit* of the shadow's cases, where they wait for a worker; how many there were."""
+    shadow = coordinator.shadow
+    return shadow.work(limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
+
+
+def _say(line: str) -> None:
+    print(f"worker {os.getpid()}: {line}", file=sys.stderr, flush=True)

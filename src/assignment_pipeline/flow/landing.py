@@ -1,0 +1,141 @@
+"""Reading, deciding and committing, again where others were faster; and what is answered where it cannot be done."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    CommitUnknownError,
+    StaleRecordError,
+    StaleRolloutError,
+    StoreUnavailableError,
+    TableConflictError,
+)
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.changes import change, known
+from assignment_pipeline.flow.effects import Commit, Flow, LoadContext, LookUpChange, Publish
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Decide, Passed, Target, View, Write
+from assignment_pipeline.lifecycle import SEATED, SETTLED
+from assignment_pipeline.ports import FlagDecision
+
+
+def guarded(call: Call, settings: Settings, steps: Flow[AssignmentResult]) -> Flow[AssignmentResult]:
+    """Answer `retry` to what only the infrastructure is to blame for."""
+    try:
+        return (yield from steps)
+    except StoreUnavailableError as error:
+        return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry, error))
+    except CommitUnknownError as error:
+        return (yield from later(call, Reason.COMMIT_UNKNOWN, settings.outage_retry, error))
+
+
+def later(call: Call, reason: Reason, after: dt.timedelta, error: Exception | None = None) -> Flow[AssignmentResult]:
+    """The answer `retry`, of something that uses up no attempt."""
+    return call.answer(Outcome.RETRY, reason, retry_after=after, error=error)
+
+
+def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
+    """
+    Commit *changes*; where the answer is lost, look whether they have landed.
+
+    Returns:
+        False if the view that they were made on has moved: look again.
+
+    Raises:
+        CommitUnknownError: It could not be found out.
+        TableConflictError, StaleRolloutError, StoreUnavailableError: As the commit raises them.
+    """
+    try:
+        yield from Commit(changes)
+    except StaleRecordError:
+        return False
+    except CommitUnknownError as error:
+        try:
+            found = yield from LookUpChange(restaurant_id, changes[0].id)
+        except StoreUnavailableError:
+            raise error from None
+        if found:
+            yield from Publish(tuple(event for made in changes for event in made.events))
+        return found
+    return True
+
+
+def until_landed(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide, *, passed: Passed
+) -> Flow[AssignmentResult]:
+    """Read, decide and commit, again where others were faster, as often as `Settings.tries` says."""
+    contested: frozenset[str] = frozenset()
+    for _ in range(settings.tries):
+        context = yield from LoadContext(target.query)
+        if context is None:
+            raise BookingNotFoundError(target.booking_id)
+        if flags.generation is not None and flags.generation != context.generation:
+            raise StaleRolloutError(flags.generation, context.generation)
+        call.now = context.now
+        view = View(
+            call=call,
+            settings=settings,
+            context=context,
+            booking=passed.truth(target.booking_id, target.booking, context.bookings.get(target.booking_id)),
+            generation=context.generation,
+            contested=contested,
+            deadline=target.deadline,
+        )
+        try:
+            decided = yield from _decided(view, target, decide)
+            if isinstance(decided, AssignmentResult):
+                return decided
+            done = yield from land(target.restaurant_id, *decided.changes)
+        except TableConflictError as error:
+            contested = contested.union(error.table_ids)
+        except StaleRecordError:
+            pass  # Where somebody has to make room, the view is taken twice: look again.
+        else:
+            if done:
+                return (yield from landed(call, decided))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
+    if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
+        return (yield from _elsewhere(view, view.booking))
+    return (yield from decide(view))
+
+
+def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
+    """A booking that has become another restaurant's: nothing of this one's is planned for it."""
+    record, reason = view.record, Reason.BOOKING_CHANGED
+    if record is None or record.state in SETTLED | SEATED:
+        return (yield from view.call.answer(Outcome.NOOP, reason, record=record))
+    follows = change(
+        view.call,
+        record,
+        restaurant_id=booking.restaurant_id,
+        booking=known(booking),
+        next_attempt_at=view.now,
+        deliveries=0,
+    )
+    return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
+
+
+def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:
+    """The answer once what was decided has been committed."""
+    record = decided.change.record
+    retry_after = None
+    if decided.outcome is Outcome.RETRY and record.next_attempt_at is not None:
+        retry_after = max(record.next_attempt_at - call.now, dt.timedelta())
+    took = yield from call.elapsed()
+    return call.result(
+        decided.outcome,
+        decided.reason,
+        took,
+        record=record,
+        decision=decided.decision,
+        moved=tuple(made.record.booking_id for made in decided.moved),
+        retry_after=retry_after,
+    )

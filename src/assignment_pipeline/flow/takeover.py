@@ -1,0 +1,59 @@
+"""Taking a booking back from legacy: only ever because a person says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.flow.assign import MANUAL
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Flow, ResolveFlags
+from assignment_pipeline.flow.free import amend, known_record, write
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.view import Write
+from assignment_pipeline.lifecycle import FINAL, TO_PENDING, AssignmentState, Trigger
+
+_S, _T = AssignmentState, Trigger
+
+_TO_WAIT: dict[AssignmentState, tuple[Trigger, ...]] = {
+    _S.CREATED: TO_PENDING,
+    _S.CAPACITY_VERIFIED: (_T.ENQUEUE,),
+    _S.ASSIGNMENT_PENDING: (_T.BEGIN, _T.RETRY),
+    _S.ASSIGNMENT_IN_PROGRESS: (_T.RETRY,),
+    _S.ASSIGNED: (_T.RETRY,),
+    _S.CONFIRMED: (_T.REQUEUE,),
+    _S.MANUAL_REVIEW: (_T.REQUEUE,),
+}
+
+
+def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Have the pipeline answer for a booking that legacy answers for.
+
+    Confirmed at tables, it keeps them. Otherwise it waits, due at once, with all its attempts before it.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        TableConflictError: Legacy has seated it where somebody else sits, too.
+    """
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = known_record(record, booking_id)
+        if known.owner is Owner.PIPELINE or known.state in FINAL:
+            return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=known))
+        facts: dict[str, Any] = {"owner": Owner.PIPELINE, "deliveries": 0, "retries": 0, "reason": None}
+        if known.state is _S.CONFIRMED and known.allocation is not None:
+            facts |= {"allocation": attrs.evolve(known.allocation, conflicted=False), "next_attempt_at": None}
+            return (yield from write(call, known, (_T.MOVE,), Outcome.CONFIRMED, Reason.TAKEN_OVER, **facts))
+        call.mode = (yield from ResolveFlags(known.restaurant_id)).mode
+        if call.mode is not Mode.ACTIVE:  # It would be handed over again at once.
+            return (yield from call.answer(Outcome.NOOP, Reason.PIPELINE_DISABLED, record=known))
+        facts |= {"allocation": None, "next_attempt_at": now}
+        return (yield from write(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts))
+
+    return (yield from amend(call, settings, decide))

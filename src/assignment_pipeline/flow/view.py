@@ -1,0 +1,219 @@
+"""What a decision is made on, and what it comes to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterable
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Flow, MakePlan
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
+from assignment_pipeline.ports import AssignmentContext, LoadQuery
+
+
+@attrs.frozen
+class Target:
+    """
+    Which booking a call is about.
+
+    Attributes:
+        booking_id: Its id.
+
+        restaurant_id: Its restaurant.
+
+        booking: The booking itself, or None where only the id is at hand and the host has to be asked.
+
+        deadline: For how long moves may be looked for; None leaves that to the settings.
+    """
+
+    booking_id: str
+    restaurant_id: str
+    booking: Booking | None = None
+    deadline: dt.timedelta | None = None
+
+    @classmethod
+    def of(cls, booking: Booking, deadline: dt.timedelta | None = None) -> Target:
+        """The booking at hand."""
+        return cls(booking.id, booking.restaurant_id, booking, deadline)
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The booking's id and its restaurant's."""
+        return self.booking_id, self.restaurant_id
+
+    @property
+    def query(self) -> LoadQuery:
+        """What loads the context of it."""
+        if self.booking is not None:
+            return LoadQuery(restaurant_id=self.restaurant_id, bookings=(self.booking,))
+        return LoadQuery(restaurant_id=self.restaurant_id, booking_ids=(self.booking_id,))
+
+
+class Passed:
+    """
+    Which booking counts while a call is under way.
+
+    What was passed is the truth, until the host changes its own: from then on that is, however often it is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[str, Booking | None] = {}
+        self._changed: set[str] = set()
+
+    def truth(self, booking_id: str, passed: Booking | None, at_host: Booking | None) -> Booking | None:
+        """The one of the two that counts; None where neither is known."""
+        if at_host != self._first.setdefault(booking_id, at_host):
+            self._changed.add(booking_id)
+        return at_host if passed is None or self.is_outdated(booking_id) else passed
+
+    def is_outdated(self, booking_id: str) -> bool:
+        """Whether the host has changed its own meanwhile."""
+        return booking_id in self._changed
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class View:
+    """
+    What a decision is made on.
+
+    Attributes:
+        call: The call it is made for.
+
+        settings: How the flow behaves.
+
+        context: Everything as it was loaded.
+
+        booking: What is to be seated: None if only its id was given, and the host does not know it any more.
+
+        generation: The rollout's generation that the change has to be made under, or None if it does not matter.
+
+        contested: Tables that others have taken since planning began.
+
+        provisional: Whether the context holds tables whose commit is still to come: nobody is moved then.
+
+        deadline: For how long moves may be looked for; None leaves that to the settings.
+    """
+
+    call: Call
+    settings: Settings
+    context: AssignmentContext
+    booking: Booking | None
+    generation: int | None = None
+    contested: frozenset[str] = frozenset()
+    provisional: bool = False
+    deadline: dt.timedelta | None = None
+
+    @property
+    def venue(self) -> Venue:
+        """The restaurant."""
+        return self.context.venue
+
+    @property
+    def now(self) -> dt.datetime:
+        """The store's time."""
+        return self.context.now
+
+    @property
+    def record(self) -> AssignmentRecord | None:
+        """The booking's record, if there is one."""
+        return self.context.records.get(self.call.booking_id)
+
+    @property
+    def state(self) -> AssignmentState:
+        """Where the assignment stands."""
+        return self.record.state if self.record else AssignmentState.CREATED
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the guest still waits for tables: by the booking that was passed, and by the host's."""
+        views = (self.booking, self.at_host or self.booking)
+        return all(booking is not None and booking.is_pending for booking in views)
+
+    @property
+    def at_host(self) -> Booking | None:
+        """The booking as the host knows it."""
+        return self.context.bookings.get(self.call.booking_id)
+
+    def request(self, booking: Booking) -> SeatingRequest:
+        """What the booking asks of the venue. Who arrives within this minute is in time."""
+        this_minute = self.now.replace(second=0, microsecond=0)
+        return SeatingRequest.at(self.venue, booking, None if self.settings.replay else this_minute)
+
+    def floor(
+        self, request: SeatingRequest | None, sitting: Iterable[Sitting] = (), frozen: Collection[str] = ()
+    ) -> FloorSnapshot:
+        """
+        The floor as loaded, with the tables that others took meanwhile, without what the booking has itself.
+
+        Args:
+            request: What the booking asks for, or None to look at the floor as it is.
+
+            sitting: The parties that may be moved.
+
+            frozen: The bookings that may not, whatever the store says.
+        """
+        taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.context.taken]
+        if request is None:
+            return FloorSnapshot.of(self.venue, taken, sitting=sitting)
+        lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
+        return FloorSnapshot.of(self.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
+
+    def plan(self, request: SeatingRequest, look: Callable[[View], FloorSnapshot] | None = None) -> Flow[Decision]:
+        """
+        The best tables for the request; strategies that raised are noted.
+
+        Args:
+            look: What of a view is planned on: by default, its floor.
+        """
+        look = look or (lambda view: view.floor(request))
+        budget = self.settings.budget(self.deadline)
+        decision = yield from MakePlan(request, look(self), budget)
+        if decision.plan is None and self.contested:
+            # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
+            decision = yield from MakePlan(request, look(attrs.evolve(self, contested=frozenset())), budget)
+        for fault in decision.faults:
+            self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
+        return decision
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """
+    A decision that is to be committed.
+
+    Attributes:
+        change: What it writes.
+
+        moved: What it writes of the bookings that make room.
+
+        outcome: How the call comes out once that has landed.
+
+        reason: Why.
+
+        decision: What the engine thought, if it was asked.
+    """
+
+    change: AssignmentChange
+    outcome: Outcome
+    reason: Reason | None = None
+    decision: Decision | None = None
+    moved: tuple[AssignmentChange, ...] = ()
+
+    @property
+    def changes(self) -> tuple[AssignmentChange, ...]:
+        """All that has to land together."""
+        return self.change, *self.moved
+
+
+Decide = Callable[[View], Flow["Write | AssignmentResult"]]
+"""A flow from a view to what is to be written, or to the answer where nothing is."""

@@ -1,0 +1,44 @@
+"""What the rollout is judged by, read from where the assignments are kept."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Protocol
+
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+
+
+class MetricsStore(Protocol):
+    """
+    One set of numbers for gates, alerts, the doctor and dashboards: what each counts stands in `domain.metrics`.
+
+    Sync only: it is asked off the caller's path. It only reads, each call in one snapshot. Every method raises
+    `StoreUnavailableError` if the store cannot be reached, and `SchemaMismatchError` if its schema does not fit.
+    Implementations pass `assignment_pipeline.testing.MetricsStoreContract`.
+    """
+
+    def now(self) -> dt.datetime:
+        """The store's time, in UTC."""
+        ...
+
+    def measure(self, query: MetricsQuery) -> Metrics:
+        """Everything, over a window; until now, by the store's clock, where the query does not say."""
+        ...
+
+    def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
+        """
+        Outcomes and calls over a window, in stretches of *width* from its beginning: all of them, oldest first.
+
+        Raises:
+            ValueError: The window does not begin on a whole second, or *width* is not some of them.
+        """
+        ...
+
+    def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
+        """What was told of in a window: by source, type and mode."""
+        ...
+
+    def alarms(self) -> tuple[Event, ...]:
+        """What was last told of alerts that fire and are resolved, newest first: a thousand of them at most."""
+        ...

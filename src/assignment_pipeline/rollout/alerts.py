@@ -1,0 +1,394 @@
+"""
+What an operator is woken for, by what the store has: nothing is kept between two looks.
+
+A look goes back over the last hours in stretches of five minutes, and finds out by itself since when it has been bad.
+What was said before stands in the store's events: a watcher that starts anew says nothing twice, and forgets nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.metrics import PIPELINE, SETTLING, Bucket, Calls, MetricsQuery, Outcomes
+from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.phases import CONFIRMATION_RATE, ERROR_RATE, RELATIVE_CONFIRMATION, REVIEW_RATE, SAMPLE
+
+STEP = dt.timedelta(minutes=5)
+"""How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""
+
+FEW = 10
+"""Fewer than that say nothing."""
+
+
+class AlertState(enum.StrEnum):
+    """How an alert stands, in Prometheus' words."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@attrs.frozen
+class Count:
+    """
+    What a rule is held against.
+
+    Attributes:
+        part: How many of them.
+
+        whole: Of how many.
+
+        other_part: How many of legacy's, where it is compared with.
+
+        other_whole: Of how many.
+    """
+
+    part: int = 0
+    whole: int = 0
+    other_part: int | None = None
+    other_whole: int | None = None
+
+    @property
+    def sample(self) -> int:
+        """How many were counted; the smaller number where two are compared."""
+        return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
+
+    @property
+    def value(self) -> float | None:
+        """The share, or the difference of the two; None of nothing."""
+        if self.other_part is None or self.other_whole is None:
+            return self.part / self.whole if self.whole else None
+        return difference(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where the true value lies with 95 % confidence."""
+        if self.other_part is None or self.other_whole is None:
+            return wilson(self.part, self.whole)
+        return newcombe(self.part, self.whole, self.other_part, self.other_whole)
+
+    def __add__(self, other: Count) -> Count:
+        if other.other_part is None or other.other_whole is None:
+            return Count(self.part + other.part, self.whole + other.whole)
+        theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
+        return Count(self.part + other.part, self.whole + other.whole, *theirs)
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """
+    What is bad, and for how long it has to be.
+
+    Attributes:
+        name: Its name.
+
+        metric: What is measured, of what the pipeline did in earnest.
+
+        below: It is bad below that; None where it has a bound from above.
+
+        above: It is bad above that.
+
+        over: The time that is looked at, at least.
+
+        within: How far back it is looked for enough of them, at most.
+
+        hold: For how long it has to be bad before the alert fires; Prometheus calls it ``for``.
+
+        says: What it means, for people.
+    """
+
+    name: str
+    metric: str
+    below: float | None = None
+    above: float | None = None
+    over: dt.timedelta = dt.timedelta(minutes=10)
+    within: dt.timedelta = dt.timedelta(hours=3)
+    hold: dt.timedelta = dt.timedelta(minutes=10)
+    says: str
+
+    def __attrs_post_init__(self) -> None:
+        if (self.below is None) == (self.above is None):
+            msg = f"{self.name}: expected either below or above, got {self.below} and {self.above}"
+            raise ValueError(msg)
+
+    @property
+    def threshold(self) -> float:
+        """The bound, whichever it is."""
+        bound = self.below if self.below is not None else self.above
+        assert bound is not None  # noqa: S101 - one of them is given
+        return bound
+
+    def count(self, bucket: Bucket) -> Count:
+        """What there is of it in a stretch."""
+        outcomes = bucket.outcomes.get(PIPELINE, Outcomes())
+        if self.metric == CONFIRMATION_RATE:
+            return Count(outcomes.confirmed, outcomes.sample)
+        if self.metric == REVIEW_RATE:
+            return Count(outcomes.review, outcomes.sample)
+        if self.metric == ERROR_RATE:
+            calls = bucket.calls.get(PIPELINE, Calls())
+            return Count(calls.failing, calls.bookings)
+        legacy = bucket.legacy
+        return Count(outcomes.confirmed, outcomes.asked, legacy.confirmed, legacy.asked)
+
+    def is_bad(self, count: Count) -> bool:
+        """
+        Whether those numbers are bad.
+
+        Of 200 and more the rate itself decides; of fewer, down to 10, the rate and that 95 % confidence rules the
+        bound out: three failures of twenty may be chance where one in twenty fails.
+        """
+        value = count.value
+        if value is None or count.sample < FEW:
+            return False
+        low, high = count.bounds if count.sample < SAMPLE else (value, value)
+        return high < self.threshold if self.below is not None else low > self.threshold
+
+
+RULES: Sequence[Rule] = (
+    Rule(
+        name="confirmation_rate_low",
+        metric=CONFIRMATION_RATE,
+        below=0.90,
+        says="Fewer than 90 % of the pipeline's assignments are confirmed.",
+    ),
+    Rule(
+        name="review_rate_high",
+        metric=REVIEW_RATE,
+        above=0.20,
+        over=dt.timedelta(hours=24),
+        within=dt.timedelta(hours=24),
+        hold=dt.timedelta(),
+        says="More than 20 % of the day's assignments were left to a person.",
+    ),
+    Rule(
+        name="error_rate_high",
+        metric=ERROR_RATE,
+        above=0.05,
+        says="More than 5 % of the bookings that were called for met an error.",
+    ),
+    # What refuses everybody calls it proved, and then none of the rates above has anything to be of.
+    Rule(
+        name="far_worse_than_legacy",
+        metric=RELATIVE_CONFIRMATION,
+        below=-0.25,
+        says="The pipeline seats far fewer of those who ask than legacy does at the other restaurants.",
+    ),
+)
+"""The guide's alerts, and one for what refuses everybody."""
+
+
+@attrs.frozen(kw_only=True)
+class Alert:
+    """
+    How a rule stands.
+
+    Attributes:
+        rule: The rule.
+
+        state: How it stands.
+
+        restaurant_id: Of that restaurant only; None for all.
+
+        since: Since when it has been bad; None where it is not.
+
+        at: The moment that it was last held against the numbers.
+
+        value: What was found; None where too little was.
+
+        sample: Of how many.
+
+        low: Where the true value lies above, with 95 % confidence.
+
+        high: Where it lies below.
+
+        announced: The event that told of its firing, if nobody has told since that it is over.
+    """
+
+    rule: Rule
+    state: AlertState
+    restaurant_id: str | None = None
+    since: dt.datetime | None = None
+    at: dt.datetime
+    value: float | None = None
+    sample: int = 0
+    low: float = 0.0
+    high: float = 1.0
+    announced: Event | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        where = f" at {self.restaurant_id}" if self.restaurant_id else ""
+        if self.value is None:
+            return f"{self.rule.name}{where}: {self.state.value}, of {self.sample} nothing can be said"
+        bound = f"{'below' if self.rule.below is not None else 'above'} {self.rule.threshold:.0%}"
+        found = f"{self.value:.1%} of {self.sample}"
+        since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
+        return f"{self.rule.name}{where}: {self.state.value}{since}, {found} ({bound} is bad)"
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON, and as the evidence of a rollback."""
+        return {
+            "alert": self.rule.name,
+            "state": self.state.value,
+            "restaurant_id": self.restaurant_id,
+            "metric": self.rule.metric,
+            "value": self.value,
+            "sample": self.sample,
+            "low": self.low,
+            "high": self.high,
+            "threshold": self.rule.threshold,
+            "direction": "below" if self.rule.below is not None else "above",
+            "since": self.since.isoformat() if self.since else None,
+            "at": self.at.isoformat(),
+        }
+
+
+def evaluate(
+    rule: Rule,
+    buckets: Sequence[Bucket],
+    at: dt.datetime,
+    *,
+    restaurant_id: str | None = None,
+    announced: Event | None = None,
+) -> Alert:
+    """
+    How *rule* stands, given stretches of `STEP` that end at *at*. Pure.
+
+    At each full five minutes it is held against the last `Rule.over`; where fewer than `FEW` were counted then, against
+    as much of the time before as it takes, `Rule.within` at most. It fires once it has been bad at every one of them
+    for `Rule.hold`, the first and the last included.
+    """
+    counts = [rule.count(bucket) for bucket in buckets]
+    bad_since: dt.datetime | None = None
+    for place in range(len(counts), -1, -1):
+        if not rule.is_bad(_look_back(rule, counts[:place])):
+            break
+        bad_since = at - (len(counts) - place) * STEP
+    found = _look_back(rule, counts)
+    low, high = found.bounds
+    if bad_since is None:
+        state = AlertState.INACTIVE if announced is None else AlertState.RESOLVED
+    else:
+        state = AlertState.FIRING if at - bad_since >= rule.hold else AlertState.PENDING
+    return Alert(
+        rule=rule,
+        state=state,
+        restaurant_id=restaurant_id,
+        since=bad_since,
+        at=at,
+        value=found.value if found.sample >= FEW else None,
+        sample=found.sample,
+        low=low,
+        high=high,
+        announced=announced,
+    )
+
+
+def _look_back(rule: Rule, counts: Sequence[Count]) -> Count:
+    found = Count()
+    for steps, count in enumerate(reversed(counts)):
+        if (steps >= rule.over // STEP and found.sample >= FEW) or steps >= rule.within // STEP:
+            break
+        found += count
+    return found
+
+
+class Alerts:
+    """
+    The alerts of a store.
+
+    Args:
+        store: Where the numbers are.
+
+        rules: What is bad; the guide's unless told otherwise.
+
+        restaurant_id: Of that restaurant only; None for all.
+    """
+
+    def __init__(self, store: MetricsStore, *, rules: Iterable[Rule] = RULES, restaurant_id: str | None = None) -> None:
+        self._store = store
+        self._rules = tuple(rules)
+        self._restaurant_id = restaurant_id
+
+    def check(self, now: dt.datetime, since: dt.datetime | None = None) -> tuple[Alert, ...]:
+        """
+        How they stand.
+
+        Args:
+            now: The store's time.
+
+            since: Leave what settled before then aside: when the rollout last changed. What went wrong in a phase that
+                was left is not held against the one that followed.
+        """
+        at = floor(now)
+        told = self._announced()
+        alerts = []
+        for rule in self._rules:
+            begin = at - rule.within - rule.hold - STEP
+            if since is not None:
+                begin = max(begin, _ceiling(since + SETTLING) if rule.metric != ERROR_RATE else _ceiling(since))
+            query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
+            buckets = self._store.series(query, STEP) if begin < at else ()
+            alerts.append(evaluate(rule, buckets, at, restaurant_id=self._restaurant_id, announced=told.get(rule.name)))
+        return tuple(alerts)
+
+    def _announced(self) -> Mapping[str, Event]:
+        """The alerts that were told to fire, and not told to be over."""
+        last: dict[str, Event] = {}
+        for event in self._store.alarms():
+            name = event.context.get("alert")
+            if isinstance(name, str) and event.restaurant_id == self._restaurant_id:
+                last.setdefault(name, event)
+        return {name: event for name, event in last.items() if event.type is EventType.ALERT_FIRING}
+
+
+def changes(alerts: Iterable[Alert], now: dt.datetime) -> tuple[Event, ...]:
+    """
+    What is to be told of them: once when one fires, and once when it is over.
+
+    Two that look at the same time tell of the same event, which a store keeps once.
+    """
+    events = []
+    for alert in alerts:
+        if alert.state is AlertState.FIRING and alert.announced is None:
+            events.append(_event(alert, EventType.ALERT_FIRING, Severity.ERROR, now, alert.since or alert.at))
+        elif alert.state is AlertState.RESOLVED and alert.announced is not None:
+            began = alert.announced.created_at
+            events.append(_event(alert, EventType.ALERT_RESOLVED, Severity.INFO, now, began))
+    return tuple(events)
+
+
+def _event(alert: Alert, kind: EventType, severity: Severity, now: dt.datetime, began: dt.datetime) -> Event:
+    facts = {key: value for key, value in alert.document().items() if value is not None and key != "restaurant_id"}
+    scope = alert.restaurant_id or "*"
+    return Event(
+        f"{kind.value}:{alert.rule.name}:{scope}:{began.isoformat()}",
+        now,
+        Source.ROLLOUT,
+        kind,
+        severity=severity,
+        restaurant_id=alert.restaurant_id,
+        context=facts,
+    )
+
+
+def floor(moment: dt.datetime) -> dt.datetime:
+    """The last full five minutes, by the clock: as ``time_bucket`` has them."""
+    return moment - (moment - _EPOCH) % STEP
+
+
+def _ceiling(moment: dt.datetime) -> dt.datetime:
+    return floor(moment + STEP - dt.timedelta(microseconds=1))
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -1,0 +1,384 @@
+"""Steering the rollout: onwards where every gate passes, and back at any time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.events import Event, EventType
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
+from assignment_pipeline.ports import Clock, EventSink, RolloutStore
+from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
+from assignment_pipeline.rollout.flags import FlagSettings
+from assignment_pipeline.rollout.ladder import LADDER, Ladder
+from assignment_pipeline.rollout.phases import ROLLBACK, Phase
+from assignment_pipeline.rollout.settings import read_settings, settings_document
+from assignment_pipeline.rollout.standing import Standing, judge
+from assignment_pipeline.rollout.telling import change_event, gate_events
+from assignment_pipeline.rollout.verdicts import Gates, Verdict, unmeasured
+
+TRIES = 10
+_MANY = 10_000
+
+
+@attrs.frozen
+class _By:
+    """Who wants a change, and how much."""
+
+    actor: str
+    reason: str | None
+    force: bool
+    signed_off: Mapping[str, str]
+
+
+class Rollout:
+    """
+    The rollout, as an operator steers it.
+
+    Every change is a revision in the store: who, when, why, and the numbers that it was decided on. Nothing here goes
+    on by itself: `advance` and `enter` are somebody's decision, and what was rolled back stays so until one of them.
+
+    Args:
+        store: Where the revisions are; if it is an `EventSink`, it is told of refusals, too.
+
+        gates: What measures the criteria of a phase.
+
+        environment: The flags of the environment, where those may roll back what the store says: see `LayeredFlags`.
+
+        ladder: The phases, from the first to the last.
+
+        clock: The time.
+    """
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        *,
+        gates: Gates = unmeasured,
+        environment: EnvFlags | None = None,
+        ladder: Ladder = LADDER,
+        clock: Clock | None = None,
+    ) -> None:
+        self.store = store
+        self.ladder = ladder
+        self._gates = gates
+        self._environment = environment
+        self._clock = clock or SystemClock()
+
+    # -- Looking ------------------------------------------------------------------------------------------------------
+
+    def status(self, signed_off: Mapping[str, str] | None = None) -> Standing:
+        """
+        Where the rollout stands, and what the criteria of its phase say.
+
+        Args:
+            signed_off: Who has signed off, by role.
+
+        Raises:
+            ValueError: The phase asks for no such role.
+        """
+        return self._standing(self.store.rollout(), signed_off or {})
+
+    def history(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
+        """The changes so far, at most *limit*, newest first."""
+        return self.store.revisions(limit)
+
+    def _standing(self, current: RolloutRevision, signed_off: Mapping[str, str]) -> Standing:
+        now = self._clock.now()
+        since = self._since(current)
+        phase = self.ladder.phase(current.phase) if current.phase is not None else None
+        verdicts: tuple[Verdict, ...] = ()
+        if phase is not None and since is not None:
+            verdicts = judge(phase, since, now, self._gates(phase, since, now), signed_off)
+        return Standing(
+            revision=current,
+            phase=phase,
+            since=since,
+            now=now,
+            next=self.ladder.above(phase),
+            below=self.ladder.below(phase),
+            verdicts=verdicts,
+            overridden=self._environment is not None and self._environment.is_rollback,
+        )
+
+    def _since(self, current: RolloutRevision) -> dt.datetime | None:
+        since = current.created_at
+        for revision in self.store.revisions(_MANY):
+            if revision.phase != current.phase:
+                break
+            since = revision.created_at
+        return since
+
+    # -- Onwards ------------------------------------------------------------------------------------------------------
+
+    def advance(
+        self,
+        *,
+        actor: str,
+        reason: str | None = None,
+        force: bool = False,
+        signed_off: Mapping[str, str] | None = None,
+    ) -> RolloutRevision:
+        """
+        Go on to the next phase, if all that the present one asks for holds.
+
+        Args:
+            actor: Who decides it.
+
+            reason: Why; needed to force it.
+
+            force: Whether to go on although a gate does not pass. It is recorded.
+
+            signed_off: Who has signed off, by role.
+
+        Raises:
+            RolloutRefusedError: A gate does not pass, or there is nothing to go on to.
+            StaleRolloutError: Somebody else has changed it meanwhile.
+            CommitUnknownError: The answer was lost: `status` tells.
+            ValueError: It is to be forced without a reason, or the phase asks for no such role.
+        """
+        standing = self.status(signed_off)
+        self._refuse(standing, *self._dead_ends(standing))
+        target = standing.next
+        assert target is not None  # noqa: S101 - else it was a dead end
+        by = _By(actor, reason, force, signed_off or {})
+        return self._move(standing, target, "advance", standing.blocking, by)
+
+    def enter(
+        self,
+        name: str,
+        *,
+        actor: str,
+        reason: str | None = None,
+        force: bool = False,
+        signed_off: Mapping[str, str] | None = None,
+    ) -> RolloutRevision:
+        """
+        Begin, begin again after a rollback, or go to another phase than the next.
+
+        Free are the first phase, those in which the pipeline is in charge of nothing, and earlier ones that expose no
+        more than the present one. The next phase takes what `advance` takes; any other has to be forced.
+
+        Args:
+            name: The phase.
+
+            actor: Who decides it.
+
+            reason: Why; needed to force it.
+
+            force: Whether to go there although no gate has passed. It is recorded.
+
+            signed_off: Who has signed off, by role.
+
+        Raises:
+            RolloutRefusedError: It would have to be forced, or the environment overrides it.
+            StaleRolloutError: Somebody else has changed it meanwhile.
+            CommitUnknownError: The answer was lost: `status` tells.
+            ValueError: There is no such phase, or it is to be forced without a reason.
+        """
+        target = self.ladder.phase(name)
+        standing = self.status(signed_off)
+        self._refuse(standing, *_overridden(standing))
+        if standing.phase == target:
+            return standing.revision
+        if target == standing.next and target.exposure:
+            blocking = standing.blocking
+        elif self.ladder.is_free(standing.phase, target):
+            blocking = ()
+        else:
+            blocking = (f"{target.name} is entered from {self.ladder.before(target)}, through its gates, or by force",)
+        by = _By(actor, reason, force, signed_off or {})
+        return self._move(standing, target, "enter", blocking, by)
+
+    def _dead_ends(self, standing: Standing) -> list[str]:
+        if standing.phase is None:
+            return [f"a phase has to be entered first, such as {self.ladder.phases[0].name}"]
+        if standing.phase.name == ROLLBACK.name:
+            return ["it was rolled back; a phase has to be entered again"]
+        if standing.next is None:
+            return ["it is the last phase"]
+        return _overridden(standing)
+
+    def _move(
+        self, standing: Standing, target: Phase, change: str, blocking: Sequence[str], by: _By
+    ) -> RolloutRevision:
+        if by.force and not (by.reason and by.reason.strip()):
+            msg = "reason: expected why it is forced, got none"
+            raise ValueError(msg)
+        if not by.force:
+            self._refuse(standing, *blocking)
+        revision = self._revision(
+            standing.revision,
+            target,
+            actor=by.actor,
+            reason=by.reason,
+            forced=bool(blocking),
+            evidence={
+                "change": change,
+                "from": standing.revision.phase,
+                "since": standing.since.isoformat() if standing.since else None,
+                "at": standing.now.isoformat(),
+                "verdicts": [verdict.document() for verdict in standing.verdicts],
+                "signed_off": dict(by.signed_off),
+                "past": list(blocking),
+            },
+        )
+        told = change_event(EventType.PHASE_CHANGED, standing.revision, revision, now=standing.now)
+        return self._put(revision, [*gate_events(standing), told])
+
+    # -- Back ---------------------------------------------------------------------------------------------------------
+
+    def rollback(
+        self, to: str | None = None, *, actor: str, reason: str, evidence: Mapping[str, Any] | None = None
+    ) -> RolloutRevision:
+        """
+        Go back, at once, whatever the gates say: off everywhere, or to an earlier phase.
+
+        Once it has returned, no commit lands that was planned before it. Asked twice, it is done once.
+
+        Args:
+            to: An earlier phase that exposes no more than the present one; off everywhere unless told so.
+
+            actor: Who decides it: a person, or what watches the alerts.
+
+            reason: Why.
+
+            evidence: The numbers that it was decided on, such as those of an alert.
+
+        Raises:
+            RolloutRefusedError: *to* would not be a way back.
+            CommitUnknownError: It could not be made sure that it is in force, or that what was in flight has ended: ask
+                again.
+            ValueError: There is no such phase.
+        """
+        target = self.ladder.phase(to) if to is not None else ROLLBACK
+        for attempt in range(TRIES):
+            current = self.store.rollout()
+            try:
+                return self._roll_back(current, target, actor, reason, evidence or {})
+            except StaleRolloutError:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError  # pragma: no cover - the last try returns or raises
+
+    def _roll_back(
+        self, current: RolloutRevision, target: Phase, actor: str, reason: str, evidence: Mapping[str, Any]
+    ) -> RolloutRevision:
+        if current.phase == target.name:
+            return self._put(current, ())  # Whoever asked before may not have seen the end of what was in flight.
+        if target.name != ROLLBACK.name:
+            phase = self.ladder.phase(current.phase) if current.phase is not None else None
+            if phase is None or not self.ladder.leads_back(phase, target):
+                raise RolloutRefusedError(current.phase, (f"{target.name} is no way back from there",))
+        facts = {"change": "rollback", "from": current.phase, **evidence}
+        revision = self._revision(current, target, actor=actor, reason=reason, evidence=facts)
+        told = change_event(EventType.ROLLED_BACK, current, revision, now=self._clock.now())
+        return self._put(revision, [told])
+
+    # -- Single restaurants -------------------------------------------------------------------------------------------
+
+    def list_restaurants(
+        self,
+        *,
+        actor: str,
+        reason: str,
+        always: Sequence[str] | None = None,
+        never: Sequence[str] | None = None,
+        shadow: Sequence[str] | None = None,
+    ) -> RolloutRevision:
+        """
+        Say which restaurants are in or out whatever their bucket is, in this phase and those that follow.
+
+        Args:
+            actor: Who decides it.
+
+            reason: Why.
+
+            always: Those that are in the cohort anyway, all of them; as they are unless told otherwise.
+
+            never: Those that are off, whatever else names them.
+
+            shadow: Those that run in shadow where they are not active, also in a phase without a shadow.
+
+        Raises:
+            FlagError: The settings in force cannot be read.
+            StaleRolloutError: Somebody else has changed the rollout meanwhile.
+            CommitUnknownError: The answer was lost: `status` tells.
+        """
+        current = self.store.rollout()
+        phase = self.ladder.phase(current.phase) if current.phase is not None else ROLLBACK
+        lists = read_settings(current.settings)
+        settings = attrs.evolve(
+            lists,
+            restaurants=lists.restaurants if always is None else frozenset(always),
+            exclude=lists.exclude if never is None else frozenset(never),
+            shadow_restaurants=lists.shadow_restaurants if shadow is None else frozenset(shadow),
+        )
+        document = settings_document(_with_lists(phase.settings, settings))
+        read_settings(document)
+        revision = attrs.evolve(
+            current,
+            generation=current.generation + 1,
+            settings=document,
+            actor=actor,
+            reason=reason,
+            forced=False,
+            evidence={"change": "lists", "from": current.phase},
+            created_at=None,
+        )
+        told = change_event(EventType.PHASE_CHANGED, current, revision, now=self._clock.now())
+        return self._put(revision, [told])
+
+    # -- Writing ------------------------------------------------------------------------------------------------------
+
+    def _revision(self, current: RolloutRevision, target: Phase, **fields: Any) -> RolloutRevision:
+        try:
+            settings = _with_lists(target.settings, read_settings(current.settings))
+        except FlagError:
+            if target.name != ROLLBACK.name:
+                raise
+            settings = target.settings  # No typo stops a rollback.
+        return RolloutRevision(
+            generation=current.generation + 1,
+            phase=target.name,
+            settings=settings_document(settings),
+            **fields,
+        )
+
+    def _put(self, revision: RolloutRevision, events: Sequence[Event]) -> RolloutRevision:
+        try:
+            return self.store.revise(revision, events)
+        except CommitUnknownError:
+            return self.store.revise(revision, events)  # A change that comes twice is made once.
+
+    def _refuse(self, standing: Standing, *because: str) -> None:
+        if because:
+            if isinstance(self.store, EventSink):
+                self.store.emit(gate_events(standing))
+            raise RolloutRefusedError(standing.revision.phase, because)
+
+
+def _overridden(standing: Standing) -> list[str]:
+    if not standing.overridden:
+        return []
+    names = " and ".join(VARIABLES[field].name for field in ("enabled", "shadow"))
+    return [f"the environment would override it: {names} are set, and say off"]
+
+
+def _with_lists(settings: FlagSettings, current: FlagSettings) -> FlagSettings:
+    """The settings of a phase with the lists and the limit in force."""
+    kept = attrs.evolve(
+        settings,
+        restaurants=current.restaurants,
+        exclude=current.exclude,
+        shadow_restaurants=current.shadow_restaurants,
+        max_parallel=current.max_parallel,
+    )
+    if kept.shadow_restaurants and kept.enabled and not kept.shadow:
+        return attrs.evolve(kept, shadow=True, shadow_percent=0)
+    return kept

@@ -1,0 +1,214 @@
+"""The numbers and the alerts in the words of Prometheus and Grafana. JSON is YAML, so that no package is needed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.metrics import PIPELINE, Group, Metrics
+from assignment_pipeline.rollout import queries
+from assignment_pipeline.rollout.alerts import FEW, RULES, Rule
+from assignment_pipeline.rollout.phases import ERROR_RATE, RELATIVE_CONFIRMATION
+from assignment_pipeline.rollout.queries import SCHEMA
+
+PREFIX = "assignment_pipeline"
+
+_OWN = '{owner="pipeline",mode="active"}'
+
+
+@attrs.frozen
+class Gauge:
+    """
+    A number for Prometheus.
+
+    Attributes:
+        name: Its name, without the prefix.
+
+        says: What it is.
+
+        samples: Its values, each with its labels.
+    """
+
+    name: str
+    says: str
+    samples: Sequence[tuple[dict[str, str], float]]
+
+
+def prometheus_text(metrics: Metrics) -> str:
+    """
+    *metrics* in Prometheus' text format, such as for the node exporter's textfile collector.
+
+    Rates of nothing are left out: no data is not 0.
+    """
+    lines = []
+    for gauge in _gauges(metrics):
+        if gauge.samples:
+            lines.append(f"# HELP {PREFIX}_{gauge.name} {gauge.says}")
+            lines.append(f"# TYPE {PREFIX}_{gauge.name} gauge")
+            lines += [f"{PREFIX}_{gauge.name}{_labels(labels)} {value:.10g}" for labels, value in gauge.samples]
+    return "\n".join(lines) + "\n"
+
+
+def _gauges(metrics: Metrics) -> Iterator[Gauge]:
+    outcomes, calls = metrics.outcomes.items(), metrics.calls.items()
+    agreement, backlog = metrics.agreement, metrics.backlog
+    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn")
+    yield Gauge(
+        "outcomes",
+        "Assignments of the window by how they came out.",
+        [({**_who(group), "outcome": kind}, getattr(found, kind)) for group, found in outcomes for kind in kinds],
+    )
+    yield Gauge("sample", "Those that rates are of.", [(_who(group), found.sample) for group, found in outcomes])
+    yield _rates("confirmation_rate", "Confirmed, of the sample.", outcomes)
+    yield _rates("review_rate", "Left to a person, of the sample.", outcomes)
+    yield Gauge("bookings", "Bookings that were called for.", [(_who(group), found.bookings) for group, found in calls])
+    yield _rates("error_rate", "Bookings that met an error, of those called for.", calls)
+    yield Gauge("lock_contention", "Calls turned away.", [(_who(group), found.contended) for group, found in calls])
+    yield Gauge("retries", "Calls to be made again.", [(_who(group), found.retries) for group, found in calls])
+    yield Gauge(
+        "latency_ms",
+        "How long calls took, in milliseconds.",
+        [
+            ({**_who(group), "quantile": quantile}, value)
+            for group, took in metrics.latency.items()
+            for quantile, value in (("0.5", took.p50), ("0.95", took.p95), ("0.99", took.p99))
+        ],
+    )
+    rate = agreement.rate
+    yield Gauge("legacy_agreement", "Verdicts as good as legacy.", [] if rate is None else [({}, rate)])
+    yield Gauge("legacy_comparable", "Verdicts that can be compared.", [({}, agreement.comparable)])
+    relative, compared = metrics.relative_confirmation, min(metrics.pipeline.asked, metrics.legacy.asked)
+    own = _who(PIPELINE)
+    yield Gauge("relative_confirmation", "Seated, less legacy.", [] if relative is None else [(own, relative)])
+    yield Gauge("relative_sample", "The smaller number of the two.", [(own, compared)])
+    yield _volumes(metrics)
+    yield Gauge("strategy", "What found tables.", [({"strategy": n}, k) for n, k in metrics.strategies.items()])
+    per_booking = metrics.attempts_per_booking
+    yield Gauge("attempts_per_booking", "Plannings a booking.", [] if per_booking is None else [({}, per_booking)])
+    yield Gauge("review_queue", "Bookings that wait for a person now.", [({}, backlog.review)])
+    yield Gauge("overdue", "Bookings that the sweep should have taken up.", [({}, backlog.overdue)])
+    yield Gauge("events_lost", "Outcomes that no event tells of.", [({}, metrics.lost)])
+
+
+def _volumes(metrics: Metrics) -> Gauge:
+    found = ((mode, volume.rate) for mode, volume in metrics.volume.items())
+    return Gauge(
+        "event_volume",
+        "Bookings told of, of those assigned.",
+        [({"mode": mode.value}, rate) for mode, rate in found if rate is not None],
+    )
+
+
+def _rates(name: str, says: str, groups: Iterable[tuple[Group, Any]]) -> Gauge:
+    found = ((group, getattr(counted, name)) for group, counted in groups)
+    return Gauge(name, says, [(_who(group), rate) for group, rate in found if rate is not None])
+
+
+def _who(group: Group) -> dict[str, str]:
+    owner, mode = group
+    return {"owner": owner.value, "mode": mode.value if mode else "unknown"}
+
+
+def _labels(labels: dict[str, str]) -> str:
+    quoted = ",".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in labels.items())
+    return f"{{{quoted}}}" if quoted else ""
+
+
+# -- Rules --------------------------------------------------------------------------------------------------------
+
+
+def prometheus_rules(rules: Iterable[Rule] = RULES) -> str:
+    """A rule file for Prometheus, on the numbers that `prometheus_text` writes."""
+    made = [
+        {
+            "alert": _camel(rule.name),
+            "expr": f"{_expression(rule)} and {PREFIX}_{_sample(rule)}{_OWN} >= {FEW}",
+            "for": f"{_minutes(rule.hold)}m",
+            "labels": {"severity": "critical"},
+            "annotations": {"summary": rule.says, "value": "{{ $value }}"},
+        }
+        for rule in rules
+    ]
+    return _json({"groups": [{"name": PREFIX, "rules": made}]})
+
+
+def grafana_rules(rules: Iterable[Rule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
+    """
+    A file for Grafana's provisioning of alerts, which asks PostgreSQL itself.
+
+    Args:
+        rules: What is bad.
+
+        schema: The schema that the tables are in.
+
+        datasource: The uid of Grafana's data source.
+    """
+    made = [_grafana(rule, schema, datasource) for rule in rules]
+    group = {"orgId": 1, "name": PREFIX, "folder": "Table assignment", "interval": "1m", "rules": made}
+    return _json({"apiVersion": 1, "groups": [group]})
+
+
+def _grafana(rule: Rule, schema: str, datasource: str) -> dict[str, Any]:
+    minutes = _minutes(rule.over)
+    window = {"from": minutes * 60, "to": 0}
+    # Below that many, the query answers nothing: no data is no alarm.
+    query = {
+        "refId": "A",
+        "datasourceUid": datasource,
+        "relativeTimeRange": window,
+        "model": {
+            "refId": "A",
+            "format": "table",
+            "rawQuery": True,
+            "editorMode": "code",
+            "rawSql": queries.rule(rule.metric, schema=schema),
+        },
+    }
+    comparison = "lt" if rule.below is not None else "gt"
+    condition = {
+        "refId": "B",
+        "datasourceUid": "__expr__",
+        "relativeTimeRange": window,
+        "model": {
+            "refId": "B",
+            "type": "threshold",
+            "expression": "A",
+            "conditions": [{"evaluator": {"type": comparison, "params": [rule.threshold]}}],
+        },
+    }
+    return {
+        "uid": f"{PREFIX}_{rule.name}"[:40],
+        "title": _camel(rule.name),
+        "condition": "B",
+        "data": [query, condition],
+        "for": f"{_minutes(rule.hold)}m",
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "labels": {"severity": "critical"},
+        "annotations": {"summary": rule.says},
+    }
+
+
+def _expression(rule: Rule) -> str:
+    compare = "<" if rule.below is not None else ">"
+    return f"{PREFIX}_{rule.metric}{_OWN} {compare} {rule.threshold:g}"
+
+
+def _sample(rule: Rule) -> str:
+    return {ERROR_RATE: "bookings", RELATIVE_CONFIRMATION: "relative_sample"}.get(rule.metric, "sample")
+
+
+def _minutes(span: dt.timedelta) -> int:
+    return span // dt.timedelta(minutes=1)
+
+
+def _camel(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

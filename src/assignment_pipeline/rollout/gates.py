@@ -1,0 +1,268 @@
+"""Whether a phase may be left for the next: its criteria, measured."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.metrics import SETTLING, Calls, Metrics, MetricsQuery, Volume
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.phases import (
+    CONFIRMATION_RATE,
+    ERROR_RATE,
+    EVENT_VOLUME,
+    LEGACY_AGREEMENT,
+    RELATIVE_CONFIRMATION,
+    REVIEW_RATE,
+    Criterion,
+    Phase,
+)
+from assignment_pipeline.rollout.verdicts import Answer, Verdict
+
+
+@attrs.frozen(kw_only=True)
+class Counted:
+    """
+    What a criterion is decided on: all of it stands in the verdict's `numbers`.
+
+    Attributes:
+        part: How many of them.
+
+        whole: Of how many.
+
+        other_part: How many of those that it is compared with, where it is.
+
+        other_whole: Of how many.
+
+        hours: How long it has been counted for.
+
+        min_hours: How long it has to be.
+    """
+
+    part: int
+    whole: int
+    other_part: int | None = None
+    other_whole: int | None = None
+    hours: float = 0.0
+    min_hours: float = 0.0
+
+    @property
+    def value(self) -> float | None:
+        """The share, or the difference of the two; None where there is nothing to divide by."""
+        if not self.whole:
+            return None
+        if self.other_part is None or self.other_whole is None:
+            return self.part / self.whole
+        return difference(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Where the true value lies with 95 % confidence."""
+        if self.value is None:
+            return None
+        if self.other_part is None or self.other_whole is None:
+            return wilson(self.part, self.whole)
+        return newcombe(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def sample(self) -> int:
+        """How many were counted; the smaller number where two are compared."""
+        return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """All of it, as a verdict keeps it."""
+        return attrs.asdict(self)
+
+
+def count(criterion: Criterion, metrics: Metrics, mode: Mode) -> Counted | None:
+    """
+    What *criterion* counts in *metrics*; None for a metric that is not known here.
+
+    Args:
+        criterion: What is asked.
+
+        metrics: What was measured.
+
+        mode: What the phase has the pipeline do: errors and volume are of that.
+    """
+    counts = _COUNTS.get(criterion.metric)
+    return None if counts is None else counts(metrics, mode)
+
+
+def _errors(metrics: Metrics, mode: Mode) -> Counted:
+    calls = metrics.calls.get((Owner.PIPELINE, mode), Calls())
+    return Counted(part=calls.failing, whole=calls.bookings)
+
+
+def _volume(metrics: Metrics, mode: Mode) -> Counted:
+    volume = metrics.volume.get(mode, Volume())
+    return Counted(part=volume.told, whole=volume.bookings)
+
+
+def _relative(metrics: Metrics, _: Mode) -> Counted:
+    # Legacy cannot prove that nothing could be done: such bookings count on both sides.
+    own, legacy = metrics.pipeline, metrics.legacy
+    return Counted(part=own.confirmed, whole=own.asked, other_part=legacy.confirmed, other_whole=legacy.asked)
+
+
+_COUNTS: Mapping[str, Callable[[Metrics, Mode], Counted]] = {
+    CONFIRMATION_RATE: lambda metrics, _: Counted(part=metrics.pipeline.confirmed, whole=metrics.pipeline.sample),
+    REVIEW_RATE: lambda metrics, _: Counted(part=metrics.pipeline.review, whole=metrics.pipeline.sample),
+    ERROR_RATE: _errors,
+    EVENT_VOLUME: _volume,
+    LEGACY_AGREEMENT: lambda metrics, _: Counted(part=metrics.agreement.agreeing, whole=metrics.agreement.comparable),
+    RELATIVE_CONFIRMATION: _relative,
+}
+
+
+def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = None) -> Verdict:
+    """
+    What was counted, held against a criterion. Pure: the same numbers give the same verdict.
+
+    FAIL where the 95 % bound rules the threshold out, however long and however many. PASS where the value meets it,
+    enough were counted, and for long enough; just enough is enough. HOLD otherwise, and always of nothing.
+
+    Args:
+        criterion: What has to hold.
+
+        counted: What was found.
+
+        since: Since when it has been counted, to say when it can pass at the earliest.
+    """
+    value, bounds = counted.value, counted.bounds
+    low, high = bounds or (None, None)
+    answer, missing = Answer.HOLD, None
+    passes_at = since + dt.timedelta(hours=counted.min_hours) if since is not None else None
+    wants = [] if counted.sample >= max(criterion.min_sample, 1) else [_more(criterion, counted)]
+    if counted.hours < counted.min_hours:
+        wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
+    if value is None or bounds is None:
+        missing = _nothing(counted)
+    elif _is_ruled_out(criterion, bounds):
+        answer, passes_at = Answer.FAIL, None
+        missing = f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"
+    elif not criterion.is_met(value):
+        missing = "; ".join([f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}", *wants])
+    elif wants:
+        missing = "; ".join(wants)
+    else:
+        answer, passes_at = Answer.PASS, None
+    if wants and counted.sample < max(criterion.min_sample, 1):
+        passes_at = _expected(criterion, counted, since, passes_at)
+    return Verdict.of(
+        criterion,
+        answer,
+        value=value,
+        sample=counted.sample,
+        low=low,
+        high=high,
+        missing=missing,
+        passes_at=passes_at if answer is Answer.HOLD else None,
+        numbers=counted.numbers,
+    )
+
+
+def recompute(verdict: Verdict, min_sample: int) -> Answer:
+    """
+    The answer again, from the numbers that a verdict was recorded with.
+
+    Raises:
+        ValueError: They are not those of a gate.
+    """
+    bound: Any = {verdict.direction: verdict.threshold}
+    numbers: Any = dict(verdict.numbers)
+    try:
+        counted = Counted(**numbers)
+        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return decide(criterion, counted).answer
+
+
+def _is_ruled_out(criterion: Criterion, bounds: tuple[float, float]) -> bool:
+    low, high = bounds
+    return high < criterion.threshold if criterion.at_most is None else low > criterion.threshold
+
+
+def _wrong_side(criterion: Criterion) -> str:
+    return "below" if criterion.at_most is None else "above"
+
+
+def _more(criterion: Criterion, counted: Counted) -> str:
+    wanted = max(criterion.min_sample, 1)
+    whose = "" if counted.other_whole is None else " on each side" if counted.whole < wanted else " of legacy's"
+    return f"{wanted - counted.sample} more of {wanted}{whose}"
+
+
+def _nothing(counted: Counted) -> str:
+    if counted.whole and counted.other_whole == 0:
+        return "legacy told of no outcome to compare with"
+    return "nothing was counted yet"
+
+
+def _expected(
+    criterion: Criterion, counted: Counted, since: dt.datetime | None, earliest: dt.datetime | None
+) -> dt.datetime | None:
+    """When the sample is full if it goes on as it has; None where nothing tells."""
+    if since is None or earliest is None or not counted.sample or counted.hours <= 0:
+        return None
+    hours = counted.hours * max(criterion.min_sample, 1) / counted.sample
+    return max(earliest, since + dt.timedelta(hours=min(hours, 24 * 365)))
+
+
+class StoreGates:
+    """
+    `Gates` that measure in a store: what `Rollout` asks before it advances.
+
+    Args:
+        store: Where the numbers are.
+
+        restaurant_id: Of that restaurant only; None for all.
+    """
+
+    def __init__(self, store: MetricsStore, *, restaurant_id: str | None = None) -> None:
+        self._store = store
+        self._restaurant_id = restaurant_id
+
+    def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
+        """One verdict for each of the phase's criteria, on what has happened since it began."""
+        return judge(phase, self.measure(since, now), since, now) if since < now else judge(phase, None, since, now)
+
+    def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
+        """What has happened since a phase began; assignments that settled before then were of another."""
+        query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
+        settled = self._store.measure(attrs.evolve(query, since=since + SETTLING))
+        return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
+
+
+def judge(phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:
+    """
+    A phase's criteria, held against what was measured.
+
+    Args:
+        phase: The phase.
+
+        metrics: What was measured since it began; None for nothing.
+
+        since: When it began.
+
+        now: The time.
+    """
+    mode = Mode.ACTIVE if phase.settings.enabled else Mode.SHADOW if phase.settings.shadow else Mode.OFF
+    hours, min_hours = (now - since) / dt.timedelta(hours=1), phase.min_time / dt.timedelta(hours=1)
+    verdicts = []
+    for criterion in phase.criteria:
+        counted = Counted(part=0, whole=0) if metrics is None else count(criterion, metrics, mode)
+        if counted is None:
+            verdicts.append(Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here"))
+        else:
+            timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
+            verdicts.append(decide(criterion, timed, since))
+    return tuple(verdicts)

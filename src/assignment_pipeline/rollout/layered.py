@@ -1,0 +1,37 @@
+"""Feature flags in two layers."""
+
+from __future__ import annotations
+
+import attrs
+
+from assignment_pipeline.ports import FlagDecision
+from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import ExplainedFlags, Explanation
+
+
+@attrs.frozen(eq=False)
+class LayeredFlags:
+    """
+    The environment may roll back; everything else is the database's to say.
+
+    Where both switches are set in the environment and say off, everything is off, whatever the database says.
+    Everything else in the environment is ignored.
+
+    Attributes:
+        environment: Where the rollback is looked for.
+
+        store: What decides otherwise, such as `StoreFlags`.
+    """
+
+    environment: EnvFlags
+    store: ExplainedFlags
+
+    def resolve(self, restaurant_id: str) -> FlagDecision:
+        """What the flags say about a restaurant, now."""
+        layer = self.environment if self.environment.is_rollback else self.store
+        return layer.resolve(restaurant_id)
+
+    def explain(self, restaurant_id: str) -> Explanation:
+        """The same, and why; the source says which layer it was."""
+        layer = self.environment if self.environment.is_rollback else self.store
+        return layer.explain(restaurant_id)

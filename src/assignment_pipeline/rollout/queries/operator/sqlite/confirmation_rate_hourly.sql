@@ -1,0 +1,12 @@
+-- How the bookings of a day came out, by the hour in which they were made: as the guests
+-- see it, cancelled ones included.
+SELECT
+    strftime('%Y-%m-%d %H:00', created_at) AS hour,
+    count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
+    count(*) FILTER (WHERE assignment_state = 'manual_review') AS manual_review,
+    count(*) AS total,
+    round(100.0 * count(*) FILTER (WHERE status = 'confirmed') / count(*), 2) AS confirmation_rate
+FROM bookings
+WHERE created_at > datetime('now', '-24 hours')
+GROUP BY 1
+ORDER BY 1 DESC;

@@ -1,0 +1,11 @@
+-- The same by the day, for a week.
+SELECT
+    date(created_at) AS date,
+    count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
+    count(*) FILTER (WHERE assignment_state = 'manual_review') AS manual_review,
+    count(*) AS total,
+    round(100.0 * count(*) FILTER (WHERE status = 'confirmed') / count(*), 2) AS confirmation_rate
+FROM bookings
+WHERE created_at > datetime('now', '-7 days')
+GROUP BY 1
+ORDER BY 1 DESC;

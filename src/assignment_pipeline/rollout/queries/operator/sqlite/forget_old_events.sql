@@ -1,0 +1,3 @@
+-- Nothing is deleted by itself. Events are the most, some seven for each booking; not those of the last weeks, which
+-- gates and alerts count.
+DELETE FROM observability_events WHERE created_at < datetime('now', '-90 days');

@@ -1,0 +1,4 @@
+-- What found tables, by how often.
+SELECT strategy, bookings
+FROM {strategies}
+ORDER BY 2 DESC

@@ -1,0 +1,13 @@
+-- Left to a person, of a day's assignments; nothing, of fewer than ten.
+-- Each booking's first outcome counts, five minutes old; not what people did, what was withdrawn, or proved infeasible.
+SELECT count(*) FILTER (WHERE state = 'manual_review') / count(*)::double precision AS value
+FROM (
+    SELECT DISTINCT ON (h.booking_id) h.to_state AS state, h.reason
+    FROM assignment_pipeline.booking_assignment_state_history h
+    JOIN assignment_pipeline.assignment_records r ON r.booking_id = h.booking_id AND r.owner = 'pipeline'
+    WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND h.actor IS NULL
+        AND h.created_at >= now() - interval '1445 minutes' AND h.created_at < now() - interval '5 minutes'
+    ORDER BY h.booking_id, h.version
+) AS outcomes
+WHERE state <> 'cancelled' AND coalesce(reason, '') NOT IN ('infeasible', 'hold_expired', 'booking_gone')
+HAVING count(*) >= 10

@@ -1,0 +1,132 @@
+"""Where a rollout stands."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
+from assignment_pipeline.rollout.verdicts import Answer, Verdict
+
+SIGN_OFF = "sign_off"
+
+_HOUR = 3600.0
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """
+    Where the rollout stands, and what is between it and the next phase.
+
+    Attributes:
+        revision: The revision in force.
+
+        phase: The phase that it is in; None before the first.
+
+        since: Since when; None before the first.
+
+        now: When this was found.
+
+        next: The phase that `Rollout.advance` would go on to; None at the end, before the first and after a rollback.
+
+        below: Where one step back leads; None where nothing is on.
+
+        verdicts: What its criteria say, the time in the phase and the sign-offs included.
+
+        overridden: Whether the environment rolls back whatever the database says.
+    """
+
+    revision: RolloutRevision
+    phase: Phase | None
+    since: dt.datetime | None
+    now: dt.datetime
+    next: Phase | None
+    below: Phase | None
+    verdicts: tuple[Verdict, ...]
+    overridden: bool
+
+    @property
+    def passes(self) -> bool:
+        """Whether `Rollout.advance` would go on: nothing holds it, and there is something to go on to."""
+        return self.next is not None and not self.overridden and not self.blocking
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """What holds it, in words, for each criterion that does not pass."""
+        return tuple(
+            f"{verdict.metric} says {verdict.answer}: {verdict.missing or 'it is not met'}"
+            for verdict in self.verdicts
+            if verdict.answer is not Answer.PASS
+        )
+
+    @property
+    def passes_at(self) -> dt.datetime | None:
+        """When everything can pass at the earliest, as far as anything tells; None if nothing does."""
+        known = [verdict.passes_at for verdict in self.verdicts if verdict.passes_at is not None]
+        return max(known, default=None)
+
+
+def judge(
+    phase: Phase,
+    since: dt.datetime,
+    now: dt.datetime,
+    measured: Sequence[Verdict],
+    signed_off: Mapping[str, str],
+) -> tuple[Verdict, ...]:
+    """
+    What all that a phase asks for says: its time, its criteria as they were measured, and its sign-offs.
+
+    Raises:
+        ValueError: It asks for no sign-off of such a role.
+    """
+    roles = {sign_off.role for sign_off in phase.sign_offs}
+    strangers = sorted(set(signed_off) - roles)
+    if strangers:
+        asked = f"roles among {', '.join(sorted(roles))}" if roles else "none"
+        msg = f"signed_off: expected {asked} in phase {phase.name}, got {', '.join(strangers)}"
+        raise ValueError(msg)
+    by_metric = {verdict.metric: verdict for verdict in measured}
+    return (
+        *([time_verdict(phase, since, now)] if phase.min_time else []),
+        *(believed(criterion, by_metric.get(criterion.metric)) for criterion in phase.criteria),
+        *(sign_off_verdict(sign_off, signed_off.get(sign_off.role)) for sign_off in phase.sign_offs),
+    )
+
+
+def time_verdict(phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict:
+    """Whether the rollout has been in a phase for long enough; to the second is."""
+    spent, asked = (now - since).total_seconds(), phase.min_time.total_seconds()
+    done = spent >= asked
+    return Verdict(
+        metric=TIME_IN_PHASE,
+        answer=Answer.PASS if done else Answer.HOLD,
+        value=round(spent / _HOUR, 4),
+        threshold=asked / _HOUR,
+        missing=None if done else f"{(asked - spent) / _HOUR:.1f} h more",
+        passes_at=since + phase.min_time,
+        numbers={"seconds": spent},
+    )
+
+
+def believed(criterion: Criterion, verdict: Verdict | None) -> Verdict:
+    """That verdict, unless it lets pass what was not measured, too few, or not good enough: that only holds."""
+    if verdict is None:
+        return Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here")
+    if verdict.answer is not Answer.PASS:
+        return verdict
+    if verdict.value is None or not criterion.is_met(verdict.value):
+        missing = "there is no value that is good enough"
+    elif (verdict.sample or 0) < criterion.min_sample:
+        missing = f"{criterion.min_sample - (verdict.sample or 0)} more to measure"
+    else:
+        return verdict
+    return attrs.evolve(verdict, answer=Answer.HOLD, missing=missing)
+
+
+def sign_off_verdict(sign_off: SignOff, name: str | None) -> Verdict:
+    """Whether somebody has signed off."""
+    missing = None if name else f"{sign_off.role} has to state that {sign_off.states}"
+    return Verdict(metric=f"{SIGN_OFF}:{sign_off.role}", answer=Answer.PASS if name else Answer.HOLD, missing=missing)

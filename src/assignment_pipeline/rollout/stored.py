@@ -1,0 +1,243 @@
+"""Feature flags from the database."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import uuid
+import weakref
+from collections.abc import Callable
+
+from assignment_pipeline import processes
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import FlagError
+from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RolloutStore
+from assignment_pipeline.rollout.cohorts import bucket
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, Deciding, Explanation, FlagSettings
+from assignment_pipeline.rollout.settings import read_settings
+
+log = logging.getLogger(__name__)
+
+REFRESH = 1.0
+"""Seconds between two looks at the database."""
+
+_LAST_LOOK = 1.0  # Seconds for which the end of a process waits for a look that is under way.
+
+
+class StoreFlags(processes.Watched):
+    """
+    The feature flags of the revision in force, in the database whose commits they gate.
+
+    One thread of each process asks the database every *refresh* seconds, from the first time that anybody asks the
+    flags; whoever asks them gets what was read last, and never waits. Until the first answer everything is off: call
+    `refresh_now` when the process starts. While the database does not answer, the last good value stays. Each decision
+    names its generation, which its commit compares: what was decided under an older one never lands.
+
+    Args:
+        store: Where the revisions are. Beside a coordinator for asyncio it is a store for threads on the same
+            database; a ``pool_size`` of 1 is enough.
+
+        salt: Names the rollout, in at most 64 bytes. With another one, a percentage covers other restaurants.
+
+        refresh: Seconds between two looks.
+
+        on_error: Told once of each failure to read: of the database (`StoreUnavailableError`, ...) or of what is in it
+            (`FlagError`). It is logged besides. What it raises is logged too.
+
+        sink: Told of settings that cannot be read, in an event; the store itself, if it is an `EventSink`, unless
+            told otherwise.
+
+        clock: What measures how old the last answer is.
+
+    Raises:
+        ValueError: The salt is too long.
+    """
+
+    source = "store"
+
+    def __init__(
+        self,
+        store: RolloutStore,
+        *,
+        salt: str = DEFAULT_SALT,
+        refresh: float = REFRESH,
+        on_error: Callable[[Exception], None] | None = None,
+        sink: EventSink | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        bucket("", salt)
+        self.store = store
+        self._salt = salt
+        self._refresh = refresh
+        self._on_error = on_error
+        self._sink = sink if sink is not None or not isinstance(store, EventSink) else store
+        self._clock = clock or SystemClock()
+        self._deciding = Deciding(FlagSettings(), self.source, salt)
+        self._answered_at: float | None = None
+        self._failed = False
+        self._unreadable: int | None = None
+        self._looks = itertools.count(1)
+        self._last_look = 0
+        self.reset_in_child()
+        processes.watch(self)
+
+    def reset_in_child(self) -> None:
+        """See `Watched.reset_in_child`: the thread is the parent's; a child starts its own when it is asked."""
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def at_exit(self) -> None:
+        """See `Watched.at_exit`."""
+        self.close()
+
+    def close(self) -> None:
+        """Stop looking. What was read last stays."""
+        self._over.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_LAST_LOOK)
+
+    # -- What is asked ------------------------------------------------------------------------------------------------
+
+    def resolve(self, restaurant_id: str) -> FlagDecision:
+        """What the flags say about a restaurant, as they were read last."""
+        if self._thread is None:
+            self._start()
+        return self._deciding.decide(restaurant_id)
+
+    def explain(self, restaurant_id: str) -> Explanation:
+        """The same, and why."""
+        if self._thread is None:
+            self._start()
+        return self._deciding.explain(restaurant_id)
+
+    @property
+    def settings(self) -> FlagSettings:
+        """The flags as they were read last."""
+        return self._deciding.settings
+
+    @property
+    def generation(self) -> int | None:
+        """The generation that they were read under; None before the first answer."""
+        return self._deciding.generation
+
+    @property
+    def age(self) -> float | None:
+        """How many seconds ago the database last answered; None if it never has."""
+        answered_at = self._answered_at
+        return None if answered_at is None else self._clock.monotonic() - answered_at
+
+    def refresh_now(self) -> None:
+        """
+        Look at the database at once, and wait for it: when a process starts, and in tests.
+
+        Raises:
+            StoreUnavailableError: It does not answer.
+            SchemaMismatchError: Its schema does not fit.
+            FlagError: It holds what cannot be read. The last good value stays.
+        """
+        look = next(self._looks)
+        revision = self.store.rollout()
+        with self._lock:
+            if look < self._last_look:
+                return  # Somebody who looked later has answered already.
+            self._last_look = look
+            self._answered_at = self._clock.monotonic()
+            self._take(revision)
+
+    def _take(self, revision: RolloutRevision) -> None:
+        problem = None
+        try:
+            settings = read_settings(revision.settings)
+        except FlagError as error:
+            # Its generation counts all the same: else every commit would be refused, for as long as it is in force.
+            settings, problem = self._deciding.settings, error
+        if (settings, revision.generation) != (self._deciding.settings, self._deciding.generation):
+            self._deciding = Deciding(settings, self.source, self._salt, revision.generation)
+        if problem is not None:
+            raise problem
+
+    # -- The thread ---------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is not None or self._over.is_set():
+                return
+            thread = threading.Thread(
+                target=_look_again_and_again,
+                args=(weakref.ref(self), self._over, self._refresh),
+                name="assignment-pipeline-flags",
+                daemon=True,
+            )
+            self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError as error:  # At the limit of threads, or at the interpreter's end.
+            self._thread = None
+            self._fail(error)
+
+    def look(self) -> None:
+        """Look at the database, and tell of it if that fails: what the thread does each time."""
+        try:
+            self.refresh_now()
+        except FlagError as error:
+            self._misread(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on, and the last good value stays
+            self._fail(error)
+        else:
+            if self._failed:
+                log.info("The rollout's settings can be read again.")
+            self._failed, self._unreadable = False, None
+
+    def _fail(self, error: Exception) -> None:
+        if self._failed or self._over.is_set():
+            return
+        self._failed = True
+        age = self.age
+        stays = "everything is off until they can be" if age is None else f"those of {age:.1f} s ago stay"
+        log.error("The rollout's settings could not be read, %s: %s", stays, error)
+        self._tell(error)
+
+    def _misread(self, error: FlagError) -> None:
+        if self._unreadable == self.generation:
+            return
+        self._failed, self._unreadable = False, self.generation
+        log.error("%s The last good value stays.", error)
+        context = {"place": error.variable, "expected": error.expected, "generation": self.generation}
+        event = Event(
+            str(uuid.uuid4()),
+            self._clock.now(),
+            Source.ROLLOUT,
+            EventType.FLAG_ERROR,
+            severity=Severity.ERROR,
+            context=context,
+        )
+        try:
+            if self._sink is not None:
+                self._sink.emit([event])
+        except Exception:
+            log.exception("The sink could not be told of: %s", error)
+        self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_error is not None:
+            try:
+                self._on_error(error)
+            except Exception:
+                log.exception("on_error failed for: %s", error)
+
+
+def _look_again_and_again(flags: weakref.ref[StoreFlags], over: threading.Event, refresh: float) -> None:
+    """Until the flags are closed, or nobody has them any more."""
+    while True:
+        alive = flags()
+        if alive is None:
+            return
+        alive.look()
+        del alive
+        if over.wait(refresh):
+            return

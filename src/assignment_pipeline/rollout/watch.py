@@ -1,0 +1,172 @@
+"""Looking after a rollout: a breach leads back, and nothing leads on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import AssignmentPipelineError, RolloutRefusedError
+from assignment_pipeline.ports import EventSink, MetricsStore, RolloutStore
+from assignment_pipeline.rollout.alerts import Alert, Alerts, AlertState, changes
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.phases import ROLLBACK, Phase
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "rollout watch"
+"""Who a watcher's rollbacks are by."""
+
+
+class Demote(enum.StrEnum):
+    """What a firing alert leads to."""
+
+    STEP = "step"
+    OFF = "off"
+    NO = "no"
+
+
+class Stopping(Protocol):
+    """Whether something is to end."""
+
+    def __bool__(self) -> bool: ...
+
+    def wait(self, seconds: float) -> object:
+        """Wait, for no longer than until it is to."""
+        ...
+
+
+class WatchedStore(MetricsStore, RolloutStore, EventSink, Protocol):
+    """A store that counts, keeps the rollout, and can be told."""
+
+
+@attrs.frozen(kw_only=True)
+class Look:
+    """
+    What a watcher has seen and done.
+
+    Attributes:
+        at: When.
+
+        phase: The phase that the rollout was in; None before the first.
+
+        alerts: How each alert stands.
+
+        told: What was told of them, if that changed.
+
+        demoted: The revision that leads back, if there is one.
+
+        why: Why it does, or why it does not although an alert fires.
+    """
+
+    at: dt.datetime
+    phase: str | None
+    alerts: tuple[Alert, ...]
+    told: tuple[Event, ...] = ()
+    demoted: RolloutRevision | None = None
+    why: str | None = None
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """Those that fire."""
+        return tuple(alert for alert in self.alerts if alert.state is AlertState.FIRING)
+
+
+class Watcher:
+    """
+    Looks at the alerts, tells of those that change, and rolls back on those that fire.
+
+    It keeps nothing between two looks: any number of them may watch one store, and be restarted at any time.
+
+    Args:
+        store: Where the numbers and the rollout are.
+
+        rollout: What steers it.
+
+        alerts: What is looked at; the guide's, over all restaurants, unless told otherwise.
+
+        demote: What a firing alert leads to: one phase back, off everywhere, or nothing.
+    """
+
+    def __init__(
+        self, store: WatchedStore, rollout: Rollout, *, alerts: Alerts | None = None, demote: Demote = Demote.STEP
+    ) -> None:
+        self._store = store
+        self._rollout = rollout
+        self._alerts = alerts or Alerts(store)
+        self._demote = Demote(demote)
+
+    def look(self) -> Look:
+        """
+        Once.
+
+        Raises:
+            StoreUnavailableError: The store cannot be reached.
+            CommitUnknownError: It was rolled back, and it could not be made sure that it is in force: look again.
+        """
+        current = self._store.rollout()
+        now = self._store.now()
+        found = self._alerts.check(now, current.created_at)
+        told = changes(found, now)
+        if told:
+            self._store.emit(told)
+        look = Look(at=now, phase=current.phase, alerts=found, told=told)
+        if not look.firing or self._demote is Demote.NO:
+            return look
+        return self._lead_back(look, current)
+
+    def _lead_back(self, look: Look, current: RolloutRevision) -> Look:
+        reason = "; ".join(alert.sentence for alert in look.firing)
+        target = self._target(current)
+        if target is None:
+            return attrs.evolve(look, why="there is nothing to roll back")
+        evidence = {"alerts": [alert.document() for alert in look.firing]}
+        try:
+            revision = self._rollout.rollback(target.name, actor=ACTOR, reason=reason, evidence=evidence)
+        except RolloutRefusedError:
+            # Somebody was faster; off is a way back from anywhere.
+            revision = self._rollout.rollback(actor=ACTOR, reason=reason, evidence=evidence)
+        return attrs.evolve(look, demoted=revision, why=reason)
+
+    def _target(self, current: RolloutRevision) -> Phase | None:
+        """Where a firing alert leads: never up, and from where nothing depends on the pipeline, nowhere."""
+        if current.phase is None or current.phase == ROLLBACK.name:
+            return None
+        phase = self._rollout.ladder.phase(current.phase)
+        if not phase.settings.enabled:
+            return None
+        below = self._rollout.ladder.below(phase) if self._demote is Demote.STEP else None
+        return below or ROLLBACK
+
+    def run(
+        self,
+        interval: dt.timedelta,
+        stop: Stopping,
+        seen: Callable[[Look], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """
+        Look, again and again, until *stop* is set; a look that fails is told of, and there is another.
+
+        Args:
+            interval: How long to wait in between.
+
+            stop: Is true once it is to end; a wait of its own ends then, too.
+
+            seen: Gets each look.
+
+            failed: Gets what one has failed by.
+        """
+        while not stop:
+            try:
+                seen(self.look())
+            except AssignmentPipelineError as error:
+                logger.warning("a look at the rollout failed: %s", error)
+                failed(error)
+            stop.wait(interval.total_seconds())

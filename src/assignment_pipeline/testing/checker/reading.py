@@ -1,0 +1,193 @@
+"""All the tables of a store, as they are at one moment."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+Row = dict[str, Any]
+
+SCHEMA = "assignment_pipeline"
+
+_TIMES = ("start_at", "end_at", "turn_start_at", "turn_end_at", "next_attempt_at", "created_at")
+_DOCUMENTS = ("booking", "context", "policy", "tables")
+
+# What is looked at of each table. {0} stands for the schema, with its dot; {1} for the column that events are in the
+# order of, which is the order of the commits as far as one restaurant goes.
+_OURS = {
+    "records": "SELECT booking_id, restaurant_id, owner, state, version, strategy, attempts, next_attempt_at, booking"
+    " FROM {0}assignment_records",
+    "seats": "SELECT booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at"
+    " FROM {0}booking_table_assignments",
+    "history": 'SELECT booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", actor, tables,'
+    " created_at FROM {0}booking_assignment_state_history ORDER BY booking_id, version",
+    "attempts": "SELECT booking_id, attempt_no, result FROM {0}booking_assignment_attempts"
+    " ORDER BY booking_id, attempt_no",
+    "events": "SELECT id, event_type, restaurant_id, booking_id, context FROM {0}observability_events"
+    " WHERE event_type IN ('booking.assignment_state_transition', 'coordinator.blocked') ORDER BY {1}",
+    "blocks": "SELECT id, restaurant_id, table_id, start_at, end_at, created_at FROM {0}table_blocks",
+}
+_HOSTS = {
+    "bookings": "SELECT id, restaurant_id, party_size, start_at, status, assignment_state, assignment_state_version"
+    " FROM {0}bookings",
+}
+_FLOORS = {
+    "restaurants": "SELECT id, policy FROM {0}restaurants",
+    "inventory": "SELECT restaurant_id, id, capacity, min_party_size, max_party_size, zone, seating, accessible"
+    " FROM {0}table_inventory",
+    "adjacencies": "SELECT restaurant_id, table_a, table_b FROM {0}table_adjacencies",
+    "combinations": "SELECT restaurant_id, id, tables, capacity, max_party_size FROM {0}table_combinations",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Tables:
+    """
+    The rows of each table, as mappings; times are aware, and documents are read.
+
+    Attributes:
+        records: ``assignment_records``.
+
+        seats: ``booking_table_assignments``.
+
+        history: ``booking_assignment_state_history``, by booking and version.
+
+        attempts: ``booking_assignment_attempts``, by booking and number.
+
+        events: The transitions and blocks of ``observability_events``, in the order in which they were committed.
+
+        blocks: ``table_blocks``.
+
+        taken: What the host has seated without us: ``restaurant_id``, ``table_id``, ``start_at``, ``end_at`` and
+            ``booking_id``.
+
+        bookings: ``bookings``; None where it is not there.
+
+        restaurants: ``restaurants``; None where the host keeps floors of its own, as for what follows.
+
+        inventory: ``table_inventory``.
+
+        adjacencies: ``table_adjacencies``.
+
+        combinations: ``table_combinations``.
+    """
+
+    records: list[Row] = attrs.Factory(list)
+    seats: list[Row] = attrs.Factory(list)
+    history: list[Row] = attrs.Factory(list)
+    attempts: list[Row] = attrs.Factory(list)
+    events: list[Row] = attrs.Factory(list)
+    blocks: list[Row] = attrs.Factory(list)
+    taken: list[Row] = attrs.Factory(list)
+    bookings: list[Row] | None = None
+    restaurants: list[Row] | None = None
+    inventory: list[Row] | None = None
+    adjacencies: list[Row] | None = None
+    combinations: list[Row] | None = None
+
+
+def read(place: Any, *, schema: str = SCHEMA, taken: str | None = None) -> Tables:
+    """
+    The tables in *place*, in one snapshot; nothing is written.
+
+    Args:
+        place: A database of PostgreSQL, as a URL or in libpq's ``key=value`` form, or a connection of psycopg in a
+            transaction; or a file of SQLite.
+
+        schema: The schema that they are in, in PostgreSQL.
+
+        taken: A query for what the host has seated without us: ``restaurant_id``, ``table_id``, ``start_at``,
+            ``end_at``, ``booking_id``.
+
+    Raises:
+        LookupError: There are no tables of ours.
+        ValueError: The place cannot be read.
+    """
+    text = str(place)
+    if hasattr(place, "execute"):
+        snapshot, here, order = _connected(place, schema), f'"{schema}".', "position"
+    elif "://" in text or ("=" in text and not Path(text).exists()):
+        snapshot, here, order = _postgres(text, schema), f'"{schema}".', "position"
+    else:
+        snapshot, here, order = _sqlite(text), "", "rowid"
+    with snapshot as (ask, names):
+        missing = {"assignment_records", "observability_events"} - names
+        if missing:
+            msg = f"{text.rpartition('@')[2]}: expected the tables of a store, found no {', '.join(sorted(missing))}"
+            raise LookupError(msg)
+        wanted = dict(_OURS)
+        wanted |= _HOSTS if "bookings" in names else {}
+        wanted |= _FLOORS if {"restaurants", "table_inventory"} <= names else {}
+        rows = {name: ask(query.format(here, order)) for name, query in wanted.items()}
+        rows["taken"] = ask(taken) if taken else []
+    return Tables(**rows)
+
+
+Ask = Callable[[str], list[Row]]
+
+
+@contextlib.contextmanager
+def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
+    import psycopg  # noqa: PLC0415 - who looks into a file does not need it
+
+    try:
+        connection = psycopg.connect(conninfo)
+    except psycopg.Error as error:
+        msg = str(error).strip().splitlines()[0]
+        raise ValueError(msg) from None
+    with connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with _connected(connection, schema) as snapshot:
+            yield snapshot
+
+
+@contextlib.contextmanager
+def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
+    statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
+    names = {name for (name,) in connection.execute(statement, (f'"{schema}"',))}
+    yield (lambda query: _rows(connection.execute(query))), names
+
+
+@contextlib.contextmanager
+def _sqlite(path: str) -> Iterator[tuple[Ask, set[str]]]:
+    if not Path(path).is_file():
+        msg = f"{path}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"
+        raise ValueError(msg)
+    with contextlib.closing(sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True)) as connection:
+        connection.execute("BEGIN")
+        try:
+            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
+        except sqlite3.DatabaseError as error:
+            msg = f"{path}: {error}"
+            raise ValueError(msg) from None
+        yield (lambda query: _rows(connection.execute(query))), names
+
+
+def _rows(cursor: Any) -> list[Row]:
+    names = [column[0] for column in cursor.description]
+    return [_read(names, values) for values in cursor]
+
+
+def _read(names: Sequence[str], values: Sequence[Any]) -> Row:
+    row = dict(zip(names, values, strict=True))
+    for name in _TIMES:
+        if isinstance(row.get(name), str):
+            row[name] = moment_of(row[name])
+    for name in _DOCUMENTS:
+        if isinstance(row.get(name), str):
+            row[name] = json.loads(row[name])
+    return row
+
+
+def moment_of(text: str) -> dt.datetime:
+    """The time that *text* says; in UTC, where it does not say in what."""
+    moment = dt.datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

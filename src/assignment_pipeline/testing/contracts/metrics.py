@@ -1,0 +1,360 @@
+"""What every store that counts promises."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.metrics import PIPELINE, Calls, Latency, MetricsQuery, Outcomes, Volume
+from assignment_pipeline.domain.record import AttemptResult, Owner
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.testing.clock import START, FakeClock
+from assignment_pipeline.testing.contracts.harness import (
+    CONFIRM,
+    HOLD,
+    MINUTE,
+    QUEUE,
+    REVIEW,
+    StoreHarness,
+    StoreSuite,
+    make_booking,
+)
+
+SETTLED = 6 * MINUTE
+LEGACY_OFF = (Owner.LEGACY, Mode.OFF)
+HOUR_BEFORE = START - dt.timedelta(hours=1)
+
+
+def told(
+    event_id: str,
+    kind: EventType,
+    source: Source = Source.COORDINATOR,
+    *,
+    at: dt.datetime = START,
+    booking: str | None = "b-1",
+    restaurant: str | None = "r-1",
+    **context: Any,
+) -> Event:
+    """An event about a booking of the restaurant, with that context."""
+    severity = Severity.ERROR if kind is EventType.ERROR else Severity.INFO
+    return Event(
+        event_id, at, source, kind, severity=severity, restaurant_id=restaurant, booking_id=booking, context=context
+    )
+
+
+def answered(event_id: str, result: str, *, mode: str = "off", **fields: Any) -> Event:
+    """What legacy's planner said."""
+    return told(event_id, EventType.LEGACY_SUMMARY, Source.LEGACY, result=result, mode=mode, **fields)
+
+
+class MetricsStoreContract(StoreSuite):
+    """
+    The suite for a `MetricsStore` that is an `AssignmentStore` and an `EventSink` as well.
+
+    Give it the fixtures of `AssignmentStoreContract`.
+    """
+
+    def told(self, harness: StoreHarness, store: Any, *events: Event) -> None:
+        """Have the store know of *events*."""
+        store.emit(events)
+        harness.events()  # Whatever waits to be written is.
+
+    def outcomes(self, store: Any, since: dt.datetime = HOUR_BEFORE, **query: Any) -> dict[Any, Outcomes]:
+        """How assignments came out."""
+        return dict(store.measure(MetricsQuery(since=since, **query)).outcomes)
+
+    # -- Outcomes -------------------------------------------------------------------------------------------------
+
+    def test_nothing_is_counted_where_nothing_was(self, store: Any, clock: FakeClock) -> None:
+        """An empty store has no rates at all; none is not the same as 0."""
+        found = store.measure(MetricsQuery(since=HOUR_BEFORE))
+        assert store.now() == clock.now()
+        assert (found.until, found.outcomes, found.calls, found.latency, found.volume) == (clock.now(), {}, {}, {}, {})
+        assert (found.pipeline.confirmation_rate, found.agreement.rate, found.attempts_per_booking) == (None,) * 3
+        assert (found.attempts, found.backlog.review, found.backlog.overdue, found.lost) == (0, 0, 0, 0)
+
+    def test_outcomes_are_told_apart(self, store: Any, clock: FakeClock) -> None:
+        """Seated, left to a person, failed, proved infeasible, withdrawn: each booking once."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("b-2"), *HOLD, tables=("T2",))
+        self.commit(store, make_booking("b-3"), *REVIEW, reason="no_fit")
+        self.commit(store, make_booking("b-4"), *REVIEW, reason="infeasible")
+        self.commit(store, make_booking("b-5"), Trigger.FAIL, reason="in_past")
+        self.commit(store, make_booking("b-6"), Trigger.CANCEL)
+        self.commit(store, make_booking("b-7"), Trigger.FAIL, reason="hold_expired")
+        self.commit(store, make_booking("b-8"), *QUEUE)
+        clock.advance(SETTLED)
+        expected = Outcomes(confirmed=2, review=1, failed=1, infeasible=1, withdrawn=2)
+        assert self.outcomes(store) == {PIPELINE: expected}
+        assert (expected.sample, expected.confirmation_rate, expected.asked) == (4, 0.5, 5)
+
+    def test_an_outcome_counts_once_it_has_stood_for_five_minutes(self, store: Any, clock: FakeClock) -> None:
+        """Not a moment before; and in the window that it does so in."""
+        self.commit(store, make_booking(), *CONFIRM, tables=("T1",))
+        clock.advance(5 * MINUTE)
+        assert self.outcomes(store) == {}
+        settled = clock.now()
+        clock.advance(dt.timedelta(microseconds=1))
+        assert self.outcomes(store) == self.outcomes(store, since=settled) == {PIPELINE: Outcomes(confirmed=1)}
+        clock.advance(MINUTE)
+        assert self.outcomes(store, since=settled + dt.timedelta(microseconds=1)) == {}
+        assert self.outcomes(store, until=settled) == {}
+
+    @pytest.mark.parametrize(("minutes", "expected"), [(5, "confirmed"), (6, "review")])
+    def test_what_mends_itself_in_time_counts_as_mended(
+        self, store: Any, clock: FakeClock, minutes: int, expected: str
+    ) -> None:
+        """A review that tables come free for within five minutes is none; one that lasts is one for good."""
+        self.commit(store, make_booking(), *REVIEW, reason="no_fit")
+        clock.advance(minutes * MINUTE)
+        seats = (Trigger.REQUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
+        self.commit(store, make_booking(), *seats, tables=("T1",), reason=None, now=clock.now())
+        clock.advance(SETTLED)
+        assert self.outcomes(store) == {PIPELINE: Outcomes(**{expected: 1})}
+
+    def test_what_people_do_is_not_the_pipelines(self, store: Any, clock: FakeClock) -> None:
+        """Neither a review that somebody resolves at once nor a walk-in is an assignment that came out well."""
+        self.commit(store, make_booking("b-1"), *REVIEW, reason="no_fit")
+        self.commit(
+            store, make_booking("b-1"), Trigger.SEAT, Trigger.CONFIRM, tables=("T1",), reason=None, actor="anna"
+        )
+        self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T2",), actor="anna")
+        clock.advance(SETTLED)
+        assert self.outcomes(store) == {PIPELINE: Outcomes(review=1)}
+
+    def test_a_later_cancellation_takes_nothing_back(self, store: Any, clock: FakeClock) -> None:
+        """A guest who was seated and changes their mind was seated; one who does so at once counts for nothing."""
+        for name, table in (("b-1", "T1"), ("b-2", "T2")):
+            self.commit(store, make_booking(name), *CONFIRM, tables=(table,))
+        clock.advance(MINUTE)
+        self.commit(store, make_booking("b-1"), Trigger.CANCEL, now=clock.now(), actor="guest")
+        clock.advance(SETTLED)
+        self.commit(store, make_booking("b-2"), Trigger.CANCEL, now=clock.now())
+        clock.advance(SETTLED)
+        assert self.outcomes(store) == {PIPELINE: Outcomes(confirmed=1, withdrawn=1)}
+
+    def test_legacys_outcomes_are_what_it_answers(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """By mode; the last answer within five minutes, and an answer that could not be read counts for nothing."""
+        self.told(
+            harness,
+            store,
+            answered("e-1", "exhausted", booking="b-1"),
+            answered("e-2", "succeeded", booking="b-1", at=START + 5 * MINUTE),
+            answered("e-3", "exhausted", booking="b-2"),
+            answered("e-4", "succeeded", booking="b-2", at=START + SETTLED),
+            answered("e-5", "error", booking="b-3"),
+            answered("e-6", "unknown", booking="b-4"),
+            answered("e-7", "succeeded", booking="b-5", mode="shadow"),
+            answered("e-8", "succeeded", booking="b-6"),
+        )
+        self.commit(store, make_booking("b-6"), Trigger.CANCEL)
+        clock.advance(2 * SETTLED)
+        off = Outcomes(confirmed=1, review=1, failed=1, withdrawn=2)
+        shadow = Outcomes(confirmed=1)
+        found = self.outcomes(store)
+        assert found[LEGACY_OFF] == off
+        assert found[Owner.LEGACY, Mode.SHADOW] == shadow
+        assert store.measure(MetricsQuery(since=HOUR_BEFORE)).legacy == off + shadow
+
+    def test_records_of_legacys_count_where_it_told_nothing(
+        self, store: Any, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """And once where it did."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",), owner=Owner.LEGACY)
+        self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T2",), owner=Owner.LEGACY)
+        self.told(harness, store, answered("e-1", "succeeded", booking="b-2"))
+        clock.advance(SETTLED)
+        assert self.outcomes(store) == {(Owner.LEGACY, None): Outcomes(confirmed=1), LEGACY_OFF: Outcomes(confirmed=1)}
+
+    def test_a_restaurant_can_be_looked_at_alone(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Its numbers, and nobody else's."""
+        self.told(
+            harness,
+            store,
+            answered("e-1", "succeeded", booking="b-1"),
+            answered("e-2", "error", booking="b-2", restaurant="r-2"),
+        )
+        clock.advance(SETTLED)
+        assert self.outcomes(store, restaurant_id="r-2") == {LEGACY_OFF: Outcomes(failed=1)}
+        assert self.outcomes(store) == {LEGACY_OFF: Outcomes(confirmed=1, failed=1)}
+
+    # -- Calls ----------------------------------------------------------------------------------------------------
+
+    def test_calls_and_their_errors(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """By booking; what has no outcome is no call, but may be an error."""
+        active: dict[str, Any] = {"mode": "active"}
+        self.told(
+            harness,
+            store,
+            told("e-1", EventType.START, **active),
+            told("e-2", EventType.CONFIRMED, outcome="confirmed", duration_ms=3.5, **active),
+            told("e-3", EventType.ERROR, outcome="retry", booking="b-2", duration_ms=1, **active),
+            told("e-4", EventType.ERROR, outcome="retry", booking="b-2", duration_ms=2, **active),
+            told("e-5", EventType.ERROR, booking="b-3", reason="strategy_fault", **active),
+            told("e-6", EventType.LOCK_CONTENTION, outcome="noop", booking="b-4", duration_ms=9, **active),
+            told("e-7", EventType.RETRY, outcome="retry", booking="b-5", duration_ms=4, **active),
+            told("e-8", EventType.CANCELLED, outcome="cancelled", booking="b-6"),
+            told("e-9", EventType.NOOP, outcome="noop", booking="b-7", mode="off"),
+            answered("e-10", "error", booking="b-7", duration_ms=0.25),
+        )
+        clock.advance(MINUTE)
+        found = store.measure(MetricsQuery(since=START))
+        assert found.calls == {
+            PIPELINE: Calls(bookings=5, failing=2, calls=5, errors=3, contended=1, retries=1),
+            LEGACY_OFF: Calls(bookings=1, failing=1, calls=1, errors=1),
+        }
+        assert found.latency == {
+            PIPELINE: Latency(calls=4, p50=2, p95=4, p99=4),
+            LEGACY_OFF: Latency(calls=1, p50=0.25, p95=0.25, p99=0.25),
+        }
+
+    def test_percentiles_are_durations_of_calls(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """The smallest that so many of a hundred do not exceed."""
+        facts: dict[str, Any] = {"mode": "active", "outcome": "confirmed"}
+        times = [*range(1, 201)]
+        self.told(
+            harness,
+            store,
+            *(told(f"e-{ms}", EventType.CONFIRMED, booking=f"b-{ms}", duration_ms=ms, **facts) for ms in times),
+        )
+        clock.advance(MINUTE)
+        assert store.measure(MetricsQuery(since=START)).latency[PIPELINE] == Latency(
+            calls=200, p50=100, p95=190, p99=198
+        )
+
+    # -- Shadow ---------------------------------------------------------------------------------------------------
+
+    def test_agreement_is_of_what_can_be_compared(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Errors and silence of the pipeline disagree; legacy's errors and a changed floor say nothing."""
+        kinds = [EventType.SHADOW_MATCH] * 5 + [
+            EventType.SHADOW_EQUIVALENT,
+            EventType.SHADOW_MISMATCH,
+            EventType.SHADOW_LEGACY_ERROR,
+            EventType.SHADOW_PIPELINE_ERROR,
+            EventType.SHADOW_BOTH_ERROR,
+            EventType.SHADOW_TIMEOUT,
+            EventType.SHADOW_INCOMPARABLE,
+        ]
+        events = [
+            told(f"e-{number}", kind, Source.SHADOW, booking=f"b-{number}", mode="shadow")
+            for number, kind in enumerate(kinds)
+        ]
+        dropped = told("e-dropped", EventType.SHADOW_DROPPED, Source.SHADOW, booking=None, mode="shadow", count=7)
+        self.told(harness, store, *events, dropped)
+        clock.advance(MINUTE)
+        found = store.measure(MetricsQuery(since=START))
+        agreement = found.agreement
+        assert (agreement.agreeing, agreement.comparable, agreement.errors, agreement.dropped) == (6, 9, 3, 7)
+        assert agreement.rate == 6 / 9
+        assert found.calls == {(Owner.PIPELINE, Mode.SHADOW): Calls(bookings=11, failing=3, calls=11, errors=3)}
+
+    def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """In shadow by a transition or a verdict, within five minutes; what was assigned just now is not asked for."""
+        step: dict[str, Any] = {"to": "confirmed"}
+        self.told(
+            harness,
+            store,
+            answered("e-1", "succeeded", booking="b-1", mode="shadow"),
+            answered("e-2", "succeeded", booking="b-2", mode="shadow"),
+            answered("e-3", "succeeded", booking="b-3", mode="shadow"),
+            answered("e-4", "succeeded", booking="b-4", mode="shadow", at=START + 2 * MINUTE),
+            answered("e-5", "succeeded", booking="b-5", mode="off"),
+            told("e-6", EventType.STATE_TRANSITION, Source.STATE_MACHINE, booking="b-1", mode="shadow", **step),
+            told("e-7", EventType.SHADOW_MATCH, Source.SHADOW, booking="b-2", mode="shadow", at=START + MINUTE),
+            told("e-8", EventType.SHADOW_DROPPED, Source.SHADOW, booking="b-3", mode="shadow", count=1),
+            told("e-9", EventType.CONFIRMED, booking="b-6", mode="active", outcome="confirmed"),
+            told("e-10", EventType.NOOP, booking="b-7", mode="active", outcome="noop"),
+        )
+        clock.advance(SETTLED)
+        assert store.measure(MetricsQuery(since=START)).volume == {
+            Mode.SHADOW: Volume(bookings=3, told=2),
+            Mode.ACTIVE: Volume(bookings=1, told=0),
+        }
+
+    # -- The rest -------------------------------------------------------------------------------------------------
+
+    def test_plannings_strategies_and_reasons(self, store: Any, clock: FakeClock) -> None:
+        """As the rows of attempts and of the history have them."""
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",), attempt=AttemptResult.SUCCESS)
+        self.commit(store, make_booking("b-2"), *QUEUE, attempt=AttemptResult.FAILURE)
+        escalate = (Trigger.BEGIN, Trigger.ESCALATE)
+        self.commit(store, make_booking("b-2"), *escalate, attempt=AttemptResult.FAILURE, reason="no_fit")
+        clock.advance(MINUTE)
+        found = store.measure(MetricsQuery(since=START))
+        assert (found.attempts, found.attempted, found.attempts_per_booking) == (3, 2, 1.5)
+        assert found.strategies == {"x": 1}
+        assert found.reasons == {"no_fit": 1}
+        assert found.backlog.review == 1
+        assert found.lost == 2  # Of two outcomes the history knows, and nobody has told.
+
+    def test_what_is_overdue(self, store: Any, clock: FakeClock) -> None:
+        """For more than five minutes, and pipeline's."""
+        self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=START)
+        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=START + MINUTE, deliveries=3)
+        clock.advance(SETTLED)
+        backlog = store.measure(MetricsQuery(since=START)).backlog
+        assert (backlog.overdue, backlog.overdue_since, backlog.stuck) == (1, START, 1)
+
+    def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """All of them, also where nothing was; together they are the whole."""
+        self.told(
+            harness,
+            store,
+            answered("e-1", "succeeded", booking="b-1"),
+            answered("e-2", "error", booking="b-2", at=START + 12 * MINUTE),
+        )
+        clock.advance(21 * MINUTE)
+        series = store.series(MetricsQuery(since=START), 5 * MINUTE)
+        assert [bucket.start for bucket in series] == [START + number * 5 * MINUTE for number in range(5)]
+        assert [bucket.outcomes.get(LEGACY_OFF) for bucket in series] == [
+            None,
+            Outcomes(confirmed=1),
+            None,
+            Outcomes(failed=1),
+            None,
+        ]
+        assert [LEGACY_OFF in bucket.calls for bucket in series] == [True, False, True, False, False]
+        assert store.series(MetricsQuery(since=clock.now()), MINUTE) == ()
+
+    @pytest.mark.parametrize("width", [dt.timedelta(), dt.timedelta(seconds=1.5), -MINUTE])
+    def test_stretches_are_whole_seconds(self, store: Any, width: dt.timedelta) -> None:
+        """So that they begin where one says, in every database."""
+        with pytest.raises(ValueError, match="whole seconds"):
+            store.series(MetricsQuery(since=START - MINUTE), width)
+        with pytest.raises(ValueError, match="whole seconds"):
+            store.series(MetricsQuery(since=START - dt.timedelta(microseconds=1)), MINUTE)
+
+    def test_what_was_told_of_at_all(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """By source, type and mode, with when that was last."""
+        later = START + MINUTE
+        self.told(
+            harness, store, answered("e-1", "error"), answered("e-2", "error", at=later), told("e-3", EventType.NOOP)
+        )
+        clock.advance(2 * MINUTE)
+        found = store.seen(MetricsQuery(since=START))
+        facts = [(seen.source, seen.type, seen.mode, seen.count, seen.last) for seen in found]
+        assert facts == [
+            ("assignment.coordinator", "coordinator.noop", None, 1, START),
+            ("auto_assign", "auto_assign.summary", "off", 2, later),
+        ]
+
+    def test_alarms_are_found_newest_first(self, store: Any, harness: StoreHarness) -> None:
+        """Whatever else the rollout told of."""
+        firing: Sequence[Event] = [
+            told("e-1", EventType.ALERT_FIRING, Source.ROLLOUT, booking=None, alert="x"),
+            told("e-2", EventType.ALERT_RESOLVED, Source.ROLLOUT, booking=None, alert="x", at=START + MINUTE),
+            told("e-3", EventType.GATE, Source.ROLLOUT, booking=None),
+        ]
+        self.told(harness, store, *firing)
+        found = store.alarms()
+        assert [(event.id, event.type, event.restaurant_id) for event in found] == [
+            ("e-2", EventType.ALERT_RESOLVED, "r-1"),
+            ("e-1", EventType.ALERT_FIRING, "r-1"),
+        ]
+        assert found[0].context == {"alert": "x"}
+        assert found[0].created_at == START + MINUTE

@@ -1,0 +1,160 @@
+"""The servers of a run, and what becomes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from assignment_pipeline.testing.torture.options import Options
+from assignment_pipeline.testing.torture.place import WORKERS, Place
+
+LONGEST = 4.0
+"""Seconds for which PostgreSQL is away at most, and so for longer than calls wait."""
+
+LOOKS = 40
+"""How often it is looked for somebody who is in the middle of a commit."""
+
+# A session that is inside a commit of a worker's: in its one statement, or between those of a host that is asked.
+COMMITTING = """
+SELECT pid, application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE %s AND (
+    state = 'idle in transaction'
+    OR state = 'active' AND (query LIKE '%%.commit(%%' OR query LIKE '%%begin_commit%%' OR query = 'COMMIT')
+) ORDER BY random() LIMIT 1
+"""
+
+
+class Outages:
+    """
+    Servers, and their outages.
+
+    Args:
+        options: What the run is told.
+
+        stack: What stops the servers when the run is over.
+
+        folder: For files.
+
+        chance: What is drawn by.
+
+        counts: Where it is counted what happens.
+
+    Attributes:
+        place: Where everything is.
+
+    Raises:
+        LookupError: A server or a package is missing.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        stack: contextlib.ExitStack,
+        folder: Path,
+        chance: random.Random,
+        counts: Counter[str],
+    ) -> None:
+        self._chance = chance
+        self._counts = counts
+        self._redis: Any = None
+        self._timers: list[threading.Timer] = []
+        if options.store == "sqlite":
+            self.place = Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
+            return
+        from assignment_pipeline.testing import postgres  # noqa: PLC0415 - not for SQLite
+        from assignment_pipeline.testing.torture.servers import own_postgres  # noqa: PLC0415 - the same
+
+        if "restart" in options.faults:
+            self._postgres = stack.enter_context(own_postgres())
+            at = self._postgres.url
+        else:
+            at = stack.enter_context(postgres.database(stack.enter_context(postgres.server())))
+        if options.has_redis:
+            from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
+
+            self._redis = stack.enter_context(OwnServer())
+        redis = self._redis.url if self._redis else None
+        self.place = Place(store="postgres", at=at, redis=redis, staff=options.has_staff)
+
+    # -- PostgreSQL -----------------------------------------------------------------------------------------------
+
+    def restart(self) -> None:
+        """Have PostgreSQL crash or shut down; it is away for as long as it takes, or for longer."""
+        self._postgres.stop(self._chance.choice(("fast", "immediate")))
+        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, LONGEST))))
+        self._postgres.start()
+        self._counts["restarts"] += 1
+
+    def terminate(self) -> None:
+        """End a session in the middle of a commit."""
+        with self._committing() as (connection, session):
+            if session is not None:
+                connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
+                self._counts["terminations"] += 1
+
+    def who_commits(self) -> str | None:
+        """The name of a worker's session that is in the middle of a commit, if there is one soon."""
+        if not self.place.is_postgres:
+            return None
+        with self._committing() as (_, session):
+            return None if session is None else session[1]
+
+    @contextlib.contextmanager
+    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
+        import psycopg  # noqa: PLC0415 - not for SQLite
+
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self.place.at, autocommit=True) as connection:
+            found = None
+            for _ in range(LOOKS):
+                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
+                if found is not None:
+                    break
+                time.sleep(0.001)
+            yield connection, found
+            return
+        yield None, None
+
+    # -- Redis ----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Have Redis forget everything."""
+        with self._asking_redis() as client:
+            client.flushall()
+            self._counts["flushes"] += 1
+
+    def pause(self) -> None:
+        """Have Redis answer late: by itself, or because it stands still."""
+        self._counts["pauses"] += 1
+        if self._chance.random() < 0.5:
+            with self._asking_redis() as client:
+                client.execute_command("CLIENT", "PAUSE", 800, "ALL")
+        else:
+            self._redis.pause()
+            timer = threading.Timer(self._chance.uniform(0.3, 1.0), self._redis.resume)
+            timer.start()
+            self._timers.append(timer)
+
+    def restart_redis(self) -> None:
+        """Have Redis crash, and start again."""
+        self._redis.kill()
+        self._redis.start()
+        self._counts["restarts of Redis"] += 1
+
+    @contextlib.contextmanager
+    def _asking_redis(self) -> Iterator[Any]:
+        import redis  # noqa: PLC0415 - an extra
+
+        client = redis.Redis.from_url(self._redis.url, socket_timeout=0.5)
+        with contextlib.suppress(redis.RedisError), client:
+            yield client
+
+    def end(self) -> None:
+        """No more of it."""
+        for timer in self._timers:
+            timer.join()

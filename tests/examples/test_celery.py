@@ -1,0 +1,76 @@
+"""The example with Celery, as its reader would run it: a database, a broker, a worker with beat, and a site."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("celery")
+servers = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+
+PROJECT = Path(__file__).parents[2] / "examples/celery"
+TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def environment(postgres_database: str, tmp_path: Path) -> Any:
+    """A database and a broker that are the example's own."""
+    from assignment_pipeline.testing.postgres import database  # noqa: PLC0415 - its packages may be missing
+
+    with contextlib.ExitStack() as stack:
+        try:
+            broker = stack.enter_context(servers.OwnServer())
+        except LookupError as error:
+            pytest.skip(f"no broker: {error}")
+        url = stack.enter_context(database(postgres_database))
+        yield {**os.environ, "DATABASE_URL": url, "BROKER_URL": broker.url, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def site(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-W", "error", "reservations.py", *arguments]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_reservations_get_their_tables(environment: dict[str, str], tmp_path: Path) -> None:
+    """Those taken before the worker has started, and those after; who does not fit is not seated."""
+    site(environment, "init")
+    site(environment, "init")
+    site(environment, "reserve", "tasca", "Anna", "4", TOMORROW.isoformat())
+    command = [sys.executable, "-m", "celery", "-A", "tasca", "worker", "--beat", "-c", "2", "-l", "INFO"]
+    command += ["--queues", "assignment.0,assignment.1", "--schedule", str(tmp_path / "beat")]
+    with (tmp_path / "log").open("w") as log:
+        worker = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for house, guest, covers in (("tasca", "Ben", "6"), ("bodega", "Carla", "2"), ("bodega", "Dora", "12")):
+            site(environment, "reserve", house, guest, covers, TOMORROW.isoformat())
+        expected = [
+            "bodega Carla 2 booked T1",
+            "bodega Dora 12 open -",
+            "tasca Anna 4 booked T2",
+            "tasca Ben 6 booked T3",
+        ]
+        end = time.monotonic() + 40
+        while site(environment, "list").splitlines() != expected and time.monotonic() < end:
+            time.sleep(0.2)
+        assert site(environment, "list").splitlines() == expected, (tmp_path / "log").read_text()
+        worker.terminate()
+        assert worker.wait(30) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+    assert not list(PROJECT.glob("celerybeat*"))

@@ -1,0 +1,125 @@
+"""The backends among the examples work, on real PostgreSQL, as their READMEs say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DJANGO = (EXAMPLES.parent / "docs/how-to/django.md").read_text(encoding="utf-8")
+FLAG = "FEATURE_ASSIGNMENT_PIPELINE_V3"
+
+
+class Project:
+    """A copy of an example, with a database of its own."""
+
+    def __init__(self, folder, database):
+        self.folder = folder
+        self.database = database
+        readme = (folder / "README.md").read_text(encoding="utf-8")
+        self.commands = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)
+
+    def start(self, command, *more, **changes):
+        """Start a line of the README."""
+        variables, command = re.fullmatch(r"((?:\w+=\S+ )*)(.*)", command).groups()
+        given = dict(pair.split("=", 1) for pair in variables.split()) | {"DATABASE_URL": self.database}
+        _python, *arguments = command.split()
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-B", *arguments, *more],
+            cwd=self.folder,
+            env=os.environ | given | {"ASSIGNMENT_PIPELINE_TEST_POSTGRES": self.database} | changes,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, command, *more, **changes):
+        """Run a line of the README: its output, and its errors."""
+        with self.start(command, *more, **changes) as process:
+            try:
+                out, err = process.communicate(timeout=100)
+            except BaseException:
+                process.kill()
+                raise
+        assert process.returncode == 0, out + err
+        return out, err
+
+
+@pytest.fixture
+def project(tmp_path, request, postgres_database):
+    """A project, by its folder's name."""
+    pytest.importorskip(request.param, reason=f"{request.param} is not installed")
+    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    folder = shutil.copytree(
+        EXAMPLES / request.param, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    with postgres.database(postgres_database) as database:
+        yield Project(folder, database)
+
+
+@pytest.mark.parametrize("project", ["django"], indirect=True)
+def test_the_django_backend_works(project):
+    """Its own tests pass on a database that Django makes; its migrations are complete, and make all that is needed."""
+    install, test, review = project.commands
+    _, told = project.run(test)
+    assert re.search(r"Ran \d\d tests", told)
+    project.run(install.partition(" && ")[2])
+    project.run("python manage.py makemigrations --check --dry-run")
+    assert project.run(review)[0] == "Nothing waits for a person.\n"
+    assert project.run("python manage.py sweep", **{FLAG: "true"})[0] == ""
+    worker = re.search(r"^python (-m assignment_pipeline worker --app \S+)", DJANGO, re.MULTILINE)[1]
+    project.run(f"DJANGO_SETTINGS_MODULE=project.settings python {worker}", "--once")
+
+
+@pytest.mark.parametrize("project", ["fastapi"], indirect=True)
+def test_the_fastapi_backend_passes_its_tests(project):
+    """On the databases that they make."""
+    assert " passed" in project.run("python -m pytest -q")[0]
+
+
+@pytest.mark.parametrize("project", ["fastapi"], indirect=True)
+def test_the_fastapi_backend_runs(project):
+    """With its README's two commands: a server that takes a booking, and ends well when it is told to."""
+    httpx = pytest.importorskip("httpx")
+    install, serve = project.commands
+    ready, _ = project.run(install.partition(" && ")[2])
+    restaurant_id = re.search(r"at restaurant (\S+)\.", ready)[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    start_at = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(second=0, microsecond=0)
+    asked = {"restaurant_id": restaurant_id, "guest": "Guest 12", "party_size": 2, "start_at": start_at.isoformat()}
+    with project.start(serve, "--port", str(port)) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+                assert answers(client)
+                booking = client.post("/bookings", json=asked).json()
+                assert (booking["status"], booking["tables"]) == ("confirmed", ["T1"])
+                assert client.get("/openapi.json").status_code == 200
+            process.send_signal(signal.SIGTERM)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert "Application shutdown complete." in told
+    assert "coordinator.confirmed" in told
+    assert "Traceback" not in told
+
+
+def answers(client):
+    """Whether the server is up, after a while."""
+    httpx = pytest.importorskip("httpx")
+    for _ in range(300):
+        try:
+            return client.get("/health").json()["status"] == "ok"
+        except httpx.TransportError:
+            time.sleep(0.1)
+    return False

@@ -1,0 +1,263 @@
+"""A day on the real flow, watched: what fails leads back, and what is only busy does not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+
+import attrs
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Table, Venue, VenuePolicy
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.metrics import MetricsQuery
+from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.rollout.alerts import Alerts, AlertState
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.flags import Deciding
+from assignment_pipeline.rollout.gates import StoreGates
+from assignment_pipeline.rollout.phases import PHASES
+from assignment_pipeline.rollout.settings import read_settings
+from assignment_pipeline.rollout.verdicts import Answer
+from assignment_pipeline.rollout.watch import Demote, Watcher
+from assignment_pipeline.testing import FakeClock
+
+MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
+RESTAURANTS = tuple(f"r-{number:02}" for number in range(40))
+
+
+@attrs.frozen
+class DirectFlags:
+    """The revision in force, read each time: no thread, so that a simulated clock is enough."""
+
+    store: MemoryStore
+
+    def resolve(self, restaurant_id):
+        revision = self.store.rollout()
+        return Deciding(read_settings(revision.settings), "store", "watched", revision.generation).decide(restaurant_id)
+
+
+class Refusing:
+    """A strategy that forbids every table: a candidate with a bug."""
+
+    name = "refusing"
+
+    def weigh(self, *_):
+        return None
+
+
+class Town:
+    """Forty restaurants, a legacy planner, a pipeline, and somebody who watches."""
+
+    def __init__(self, *, engine=None, demote=Demote.STEP, legacy_seats=0.97, tables=12):
+        self.random = random.Random(7)
+        self.clock = FakeClock()
+        floor = FloorPlan([Table(f"T{number}", 4) for number in range(tables)])
+        self.host = MemoryHost(
+            *[Venue(name, "Europe/London", floor, VenuePolicy(reseat="off")) for name in RESTAURANTS]
+        )
+        self.store = MemoryStore(self.host, clock=self.clock)
+        self.rollout = Rollout(self.store, gates=StoreGates(self.store), clock=self.clock)
+        self.watcher = Watcher(self.store, self.rollout, demote=demote)
+        self.legacy_seats = legacy_seats
+        self.coordinator = Coordinator(
+            self.store,
+            flags=DirectFlags(self.store),
+            clock=self.clock,
+            engine=engine or TableEngine(),
+            legacy=self.legacy,
+            sinks=(self.store,),
+        )
+        self.looks = []
+        self.number = 0
+
+    def legacy(self, booking):
+        seats = self.random.random() < self.legacy_seats
+        self.host.put_booking(attrs.evolve(booking, status="confirmed" if seats else "cancelled"))
+        return LegacyResult(("T0",)) if seats else LegacyResult()
+
+    def enter(self, phase):
+        self.rollout.enter(phase, actor="anna", reason="a test", force=True)
+
+    def book(self, *, size=2, at=None):
+        self.number += 1
+        start = at or self.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=1 + self.number % 20)
+        booking = Booking(f"b-{self.number}", self.random.choice(RESTAURANTS), size, start)
+        self.host.put_booking(booking)
+        self.coordinator.assign(booking)
+        return booking
+
+    def go_on(self, hours, *, each_minute=4, size=lambda: 2, at=None, cancels=0.0):
+        """That long; a look every five minutes, and a sweep every minute."""
+        for minute in range(int(hours * 60)):
+            for _ in range(each_minute):
+                booking = self.book(size=size(), at=at and at())
+                if self.random.random() < cancels:
+                    self.coordinator.cancel(booking.id, booking.restaurant_id)
+            self.clock.advance(MINUTE)
+            if minute % 5 == 0:
+                self.coordinator.sweep()
+                self.looks.append(self.watcher.look())
+
+    def told(self, kind):
+        return [event for event in self.store.events if event.type is kind]
+
+
+def test_a_good_tenth_stays():
+    """Nothing rings, the gates hold until their time and then pass, and nothing goes on by itself."""
+    town = Town()
+    town.enter("production-10")
+    town.go_on(2, each_minute=20)
+    assert town.rollout.status().revision.phase == "production-10"
+    assert town.told(EventType.ALERT_FIRING) == []
+    early = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
+    assert early["confirmation_rate"].answer is Answer.HOLD
+    assert early["confirmation_rate"].value > 0.95
+    assert early["confirmation_rate"].sample >= 200
+    assert early["confirmation_rate"].passes_at == town.rollout.status().since + 24 * HOUR
+    town.clock.advance(22 * HOUR)
+    late = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
+    assert late["confirmation_rate"].answer is Answer.PASS
+    assert late["relative_confirmation"].answer is Answer.PASS
+
+
+def test_a_tenth_that_fails_whole_is_led_back():
+    """Within an hour; over all bookings, nine of ten are well."""
+    town = Town(engine=TableEngine(strategies=(Refusing(),)))
+    town.enter("production-10")
+    began = town.clock.now()
+    town.go_on(2)
+    status = town.rollout.status()
+    assert status.revision.phase != "production-10"
+    assert not read_settings(status.revision.settings).enabled
+    assert status.revision.actor == "rollout watch"
+    (demoted,) = [look for look in town.looks if look.demoted is not None]
+    assert demoted.at - began < HOUR
+    assert status.revision.evidence["alerts"][0]["sample"] > 0
+    assert town.told(EventType.ALERT_FIRING)
+
+
+def test_a_tenth_that_proves_everything_impossible_is_led_back():
+    """It has no rates, for what is proved counts in none; but legacy seats nearly all who ask."""
+    town = Town(tables=1)
+    town.enter("production-10")
+    evening = town.clock.now().replace(minute=0, second=0, microsecond=0) + 30 * HOUR
+    town.go_on(2, each_minute=6, at=lambda: evening)
+    status = town.rollout.status()
+    assert status.revision.reason.startswith("far_worse_than_legacy: firing")
+    assert status.revision.phase == "production-shadow"
+
+
+def test_a_tenth_that_leaves_a_quarter_to_people_is_led_back():
+    """Where nothing was proved: the confirmation rate says so."""
+    town = Town()
+    town.enter("production-10")
+    # Parties that no table here can take: left to a person, by a rule.
+    town.go_on(2, size=lambda: town.random.choice([2, 2, 2, 9]))
+    status = town.rollout.status()
+    assert "_rate_" in status.revision.reason
+    assert status.revision.phase == "production-shadow"
+
+
+def test_a_store_that_fails_is_led_back(monkeypatch):
+    """Bookings that meet an error settle nowhere; they are counted as such."""
+    town = Town()
+    town.enter("production-10")
+    town.go_on(1)
+    commit = town.store.commit
+
+    def fails(changes):
+        if any(change.assumed is not None for change in changes):
+            raise StoreUnavailableError("the disk is full")
+        commit(changes)
+
+    monkeypatch.setattr(town.store, "commit", fails)
+    town.go_on(1)
+    status = town.rollout.status()
+    assert "error_rate_high" in status.revision.reason
+    assert status.revision.phase == "production-shadow"
+
+
+def test_a_full_saturday_stays():
+    """Restaurants that are full prove it, many guests cancel, legacy turns as many away: nothing rings."""
+    town = Town(tables=3, legacy_seats=0.55)
+    town.enter("production-50")
+    evening = town.clock.now().replace(minute=0, second=0, microsecond=0) + 30 * HOUR
+    town.go_on(5, each_minute=4, at=lambda: evening + town.random.randrange(0, 9) * 15 * MINUTE, cancels=0.15)
+    outcomes = town.looks[-1]
+    day = town.store.measure(MetricsQuery(since=town.clock.now() - 24 * HOUR))
+    assert day.pipeline.infeasible > 100
+    assert day.pipeline.withdrawn > 30
+    assert [alert.state for alert in outcomes.alerts] == [AlertState.INACTIVE] * 4
+    assert town.told(EventType.ALERT_FIRING) == []
+    assert town.rollout.status().revision.phase == "production-50"
+
+
+def test_a_watcher_that_starts_anew_says_nothing_twice():
+    """It knows what was told, and tells of the end of it."""
+    town = Town(engine=TableEngine(strategies=(Refusing(),)), demote=Demote.NO)
+    town.enter("production-10")
+    for _ in range(20):
+        town.go_on(0.1)
+        town.watcher = Watcher(town.store, town.rollout, demote=Demote.NO)
+    firing = town.told(EventType.ALERT_FIRING)
+    assert len(firing) == len({event.context["alert"] for event in firing}) > 0
+    town.watcher = Watcher(town.store, town.rollout, demote=Demote.OFF)
+    look = town.watcher.look()
+    assert look.demoted.phase == "rollback"
+    assert town.watcher.look().demoted is None
+    town.go_on(0.5)
+    resolved = town.told(EventType.ALERT_RESOLVED)
+    assert {event.context["alert"] for event in resolved} == {event.context["alert"] for event in firing}
+    assert len(resolved) == len(firing)
+    assert len(town.told(EventType.ROLLED_BACK)) == 1
+
+
+@pytest.mark.parametrize(
+    ("demote", "phase"), [(Demote.STEP, "production-10"), (Demote.OFF, "rollback"), (Demote.NO, "production-50")]
+)
+def test_how_far_it_leads_back(demote, phase):
+    """One phase, or off everywhere, or not at all."""
+    town = Town(engine=TableEngine(strategies=(Refusing(),)), demote=demote)
+    town.enter("production-50")
+    for _ in range(30):
+        town.go_on(0.1)
+        if town.looks[-1].firing:
+            break
+    assert town.looks[-1].firing
+    assert town.rollout.status().revision.phase == phase
+
+
+def test_nothing_is_led_back_from_where_nothing_depends_on_it():
+    """Nor from shadow, nor before the first phase; and no data leads nowhere."""
+    town = Town()
+    assert (town.watcher.look().phase, town.watcher.look().demoted) == (None, None)
+    town.enter("production-10")
+    town.clock.advance(100 * HOUR)
+    look = town.watcher.look()
+    assert (look.firing, look.demoted) == ((), None)
+    measured = [criterion.metric for criterion in PHASES["production-10"].criteria]
+    answers = {verdict.metric: verdict.answer for verdict in town.rollout.status().verdicts}
+    assert {answers[metric] for metric in measured} == {Answer.HOLD}
+
+
+def test_alerts_of_a_restaurant_are_its_own():
+    """One that fails among others that do well."""
+    town = Town()
+    town.enter("production-100")
+    town.go_on(1, each_minute=8)
+    bad = RESTAURANTS[0]
+    start = town.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=2)
+    for minute in range(40):
+        booking = Booking(f"x-{minute}", bad, 9, start)
+        town.host.put_booking(booking)
+        town.coordinator.assign(booking)
+        town.clock.advance(MINUTE)
+    town.clock.advance(10 * MINUTE)
+    own = Alerts(town.store, restaurant_id=bad).check(town.store.now())
+    other = Alerts(town.store, restaurant_id=RESTAURANTS[1]).check(town.store.now())
+    assert own[0].state is AlertState.FIRING
+    assert other[0].state is AlertState.INACTIVE

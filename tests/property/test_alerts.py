@@ -1,0 +1,162 @@
+"""An alert fires once it has been bad for long enough, and not before."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.rollout.alerts import FEW, RULES, STEP, AlertState, Count, Rule, changes, evaluate, floor
+
+CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
+END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)
+
+
+def buckets(*stretches):
+    """One for each pair of good and bad, the last of them ending at the end."""
+    begin = END - len(stretches) * STEP
+    return [
+        Bucket(
+            start=begin + place * STEP,
+            outcomes={
+                PIPELINE: Outcomes(confirmed=good, review=bad),
+                (Owner.LEGACY, Mode.OFF): Outcomes(confirmed=1000),
+            },
+            calls={PIPELINE: Calls(bookings=good + bad, failing=bad)},
+        )
+        for place, (good, bad) in enumerate(stretches)
+    ]
+
+
+GOOD, BAD, NONE = (20, 0), (0, 20), (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "state", "minutes"),
+    [
+        ([], AlertState.INACTIVE, None),
+        ([NONE] * 40, AlertState.INACTIVE, None),
+        ([GOOD] * 40, AlertState.INACTIVE, None),
+        ([GOOD] * 39 + [BAD], AlertState.PENDING, 0),
+        ([GOOD] * 38 + [BAD] * 2, AlertState.PENDING, 5),
+        ([GOOD] * 37 + [BAD] * 3, AlertState.FIRING, 10),
+        ([GOOD] * 20 + [BAD] * 20, AlertState.FIRING, 95),
+        ([GOOD] * 20 + [BAD] * 18 + [GOOD] * 2, AlertState.INACTIVE, None),
+        ([GOOD] * 20 + [BAD, GOOD] * 10, AlertState.FIRING, 95),
+        ([GOOD] * 20 + [BAD] * 5 + [NONE] * 5, AlertState.FIRING, 45),  # Nobody books at night: it stays bad.
+    ],
+)
+@pytest.mark.parametrize("rule", [CONFIRMED, ERRORS], ids=["confirmation", "errors"])
+def test_it_fires_after_ten_minutes(rule, stretches, state, minutes):
+    """As Prometheus has it: pending at first; one good look begins it anew."""
+    alert = evaluate(rule, buckets(*stretches), END)
+    assert alert.state is state
+    assert alert.since == (None if minutes is None else END - dt.timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "fires"),
+    [
+        (180, 20, False),  # 90 % is not below 90 %.
+        (179, 21, True),
+        (18, 2, False),
+        (14, 6, True),  # 70 % of 20: 85.5 % at best.
+        (16, 4, False),  # 80 % of 20: 91.9 % at best.
+        (0, FEW - 1, False),  # Too few to say anything.
+        (0, FEW, True),
+    ],
+)
+def test_the_boundary(good, bad, fires):
+    """Of 200 and more the rate itself decides; of fewer, only what is no chance."""
+    assert CONFIRMED.is_bad(Count(good, good + bad)) is fires
+
+
+@pytest.mark.parametrize(
+    ("own", "legacy", "fires"),
+    [
+        ((0, 20), (20, 20), True),
+        ((0, 20), (0, 20), False),  # A Saturday on which nobody finds a table.
+        ((140, 200), (190, 200), False),  # 25 points worse, not more.
+        ((139, 200), (190, 200), True),
+        ((0, 500), (9, 9), False),  # Too few of legacy's to compare with.
+        ((0, 500), (0, 0), False),
+    ],
+)
+def test_far_worse_than_legacy(own, legacy, fires):
+    """Among all who ask: what refuses everybody has no rate of its own."""
+    assert WORSE.is_bad(Count(*own, *legacy)) is fires
+
+
+@pytest.mark.parametrize(("good", "bad", "fires"), [(800, 200, False), (799, 201, True), (1000, 0, False)])
+def test_a_fifth_of_the_day_in_review(good, bad, fires):
+    """More than that fires at once; it is looked at over a day."""
+    day = buckets((good, bad), *[NONE] * 287)
+    assert (evaluate(REVIEWS, day, END).state is AlertState.FIRING) is fires
+    assert evaluate(REVIEWS, buckets((0, 500), *[GOOD] * 288), END).state is AlertState.INACTIVE
+
+
+def test_few_bookings_are_looked_for_further_back():
+    """A small cohort that fails whole is seen, too: three hours are looked at, if it takes that."""
+    slow = [(0, 1), NONE] * 17
+    assert evaluate(CONFIRMED, buckets(*slow), END).state is AlertState.FIRING
+    assert evaluate(CONFIRMED, buckets(*[(0, 1), *[NONE] * 9] * 4), END).state is AlertState.INACTIVE
+
+
+stretches = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=45)
+
+
+@given(stretches=stretches)
+def test_firing_means_bad_at_every_look(stretches):
+    """For ten minutes; and what was firing is found so by whoever looks without having looked before."""
+    alert = evaluate(CONFIRMED, buckets(*stretches), END)
+    looks = [evaluate(CONFIRMED, buckets(*stretches[: len(stretches) - back]), END) for back in range(3)]
+    bad = [len(stretches) >= back and look.since is not None for back, look in enumerate(looks)]
+    assert (alert.state is AlertState.FIRING) == all(bad)
+
+
+@given(stretches=stretches, legacy=st.integers(0, 10_000))
+def test_what_legacy_does_is_no_matter(stretches, legacy):
+    """Neither how much nor how well."""
+    before = evaluate(CONFIRMED, buckets(*stretches), END)
+    others = [
+        Bucket(
+            start=each.start,
+            outcomes={PIPELINE: each.outcomes[PIPELINE], (Owner.LEGACY, None): Outcomes(failed=legacy)},
+        )
+        for each in buckets(*stretches)
+    ]
+    assert evaluate(CONFIRMED, others, END) == before
+
+
+def test_each_change_is_told_once():
+    """Whoever else has seen it tells of the same event."""
+    bad = buckets(*[GOOD] * 20, *[BAD] * 10)
+    firing = evaluate(CONFIRMED, bad, END)
+    (told,) = changes([firing], END)
+    assert (told.type, told.context["alert"], told.context["sample"]) == (EventType.ALERT_FIRING, CONFIRMED.name, 40)
+    assert changes([evaluate(CONFIRMED, bad, END)], END + STEP)[0].id == told.id
+    assert changes([evaluate(CONFIRMED, bad, END, announced=told)], END) == ()
+    resolved = evaluate(CONFIRMED, buckets(*[GOOD] * 20), END, announced=told)
+    assert resolved.state is AlertState.RESOLVED
+    (over,) = changes([resolved], END)
+    assert over.type is EventType.ALERT_RESOLVED
+    assert changes([evaluate(CONFIRMED, buckets(*[GOOD] * 20), END)], END) == ()
+
+
+@given(moment=st.datetimes(dt.datetime(2000, 1, 1), dt.datetime(2100, 1, 1)).map(lambda at: at.replace(tzinfo=dt.UTC)))  # noqa: DTZ001
+def test_looks_are_on_the_full_five_minutes(moment):
+    """As ``time_bucket`` and ``date_bin`` have them."""
+    at = floor(moment)
+    assert at <= moment < at + STEP
+    assert (at.minute % 5, at.second, at.microsecond) == (0, 0, 0)
+
+
+def test_a_rule_has_one_bound():
+    """It is bad above something or below something."""
+    for bounds in ({}, {"above": 0.5, "below": 0.5}):
+        with pytest.raises(ValueError, match="either below or above"):
+            Rule(name="x", metric="error_rate", says="y", **bounds)

@@ -1,0 +1,240 @@
+"""A gate passes on enough of good numbers, for long enough, and on nothing else."""
+
+import datetime as dt
+import json
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assignment_pipeline.domain.metrics import Agreement, Calls, Metrics, Outcomes, Volume
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.rollout.gates import Counted, decide, judge, recompute
+from assignment_pipeline.rollout.intervals import newcombe, wilson
+from assignment_pipeline.rollout.phases import PHASES, Criterion
+from assignment_pipeline.rollout.verdicts import Answer, Verdict
+
+SINCE = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+PIPELINE = (Owner.PIPELINE, Mode.ACTIVE)
+LEGACY = (Owner.LEGACY, Mode.OFF)
+
+thresholds = st.sampled_from([0.0, 0.01, 0.05, 0.5, 0.9, 0.95, 1.0])
+criteria = st.builds(
+    lambda way, bound, least: Criterion(metric="confirmation_rate", min_sample=least, **{way: bound}),
+    st.sampled_from(["at_least", "at_most"]),
+    thresholds,
+    st.sampled_from([0, 1, 20, 200]),
+)
+parts = st.integers(0, 400).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole)))
+
+
+@st.composite
+def counts(draw):
+    part, whole = draw(parts)
+    other_part, other_whole = draw(st.one_of(st.just((None, None)), parts))
+    hours = draw(st.sampled_from([0.0, 23.999, 24.0, 500.0]))
+    return Counted(part=part, whole=whole, other_part=other_part, other_whole=other_whole, hours=hours, min_hours=24.0)
+
+
+# -- The formulas -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"),
+    [  # Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_is_as_published(part, whole, low, high):
+    """To the four places that the tables have."""
+    assert wilson(part, whole) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [  # Newcombe 1998, "Interval estimation for the difference", table II, method 10.
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 10), 0.6075, 1.0000),
+    ],
+)
+def test_newcombe_is_as_published(one, other, low, high):
+    """Likewise."""
+    assert newcombe(*one, *other) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(counted=parts)
+def test_an_interval_is_around_what_was_found(counted):
+    """Within 0 and 1, and all of that where nothing was."""
+    part, whole = counted
+    low, high = wilson(part, whole)
+    assert 0 <= low <= (part / whole if whole else 0.5) <= high <= 1
+    assert (low, high) != (0, 1) or not whole
+
+
+# -- Verdicts -----------------------------------------------------------------------------------------------------
+
+
+@given(criterion=criteria, counted=counts())
+def test_a_pass_has_all_that_it_takes(criterion, counted):
+    """A value that is good enough, of enough, for long enough; and 95 % confidence does not speak against it."""
+    verdict = decide(criterion, counted, SINCE)
+    if verdict.answer is Answer.PASS:
+        assert verdict.value is not None
+        assert criterion.is_met(verdict.value)
+        assert counted.sample >= max(criterion.min_sample, 1)
+        assert counted.hours >= counted.min_hours
+        assert (verdict.missing, verdict.passes_at) == (None, None)
+    else:
+        assert verdict.missing
+
+
+@given(criterion=criteria, counted=counts())
+def test_a_failure_is_no_chance(criterion, counted):
+    """The bound rules the threshold out, and so does the value itself."""
+    verdict = decide(criterion, counted, SINCE)
+    if verdict.answer is Answer.FAIL:
+        assert not criterion.is_met(verdict.value)
+        beyond = verdict.high < criterion.threshold if criterion.at_most is None else verdict.low > criterion.threshold
+        assert beyond
+
+
+@given(criterion=criteria, hours=st.sampled_from([0.0, 24.0, 1e6]), compared=st.booleans())
+def test_nothing_never_passes(criterion, hours, compared):
+    """However long there was nothing, and whatever was asked of it; nor does something against nothing."""
+    nothing = {"other_part": 0, "other_whole": 0} if compared else {}
+    whole = 1000 if compared else 0
+    verdict = decide(criterion, Counted(part=whole, whole=whole, hours=hours, **nothing), SINCE)
+    assert (verdict.answer, verdict.value) == (Answer.HOLD, None)
+
+
+@given(criterion=criteria, counted=counts())
+def test_a_verdict_can_be_computed_again_from_its_row(criterion, counted):
+    """As it stands in the evidence of a revision: JSON, read back."""
+    verdict = decide(criterion, counted, SINCE)
+    row = json.loads(json.dumps(verdict.document()))
+    assert Verdict.read(row) == verdict
+    assert recompute(Verdict.read(row), criterion.min_sample) is verdict.answer
+
+
+@given(criterion=criteria, counted=counts())
+def test_a_hold_says_no_moment_that_is_too_early(criterion, counted):
+    """When it can pass at the earliest is not before the phase may end."""
+    verdict = decide(criterion, counted, SINCE)
+    if verdict.passes_at is not None:
+        assert verdict.answer is Answer.HOLD
+        assert verdict.passes_at >= SINCE + counted.min_hours * HOUR
+
+
+@given(criterion=criteria, counted=counts(), more=st.floats(0.001, 100))
+def test_time_alone_fails_nothing(criterion, counted, more):
+    """Waiting may turn a hold into a pass, and does nothing else."""
+    before = decide(criterion, counted).answer
+    after = decide(criterion, attrs.evolve(counted, hours=counted.hours + more)).answer
+    assert before is after or (before, after) == (Answer.HOLD, Answer.PASS)
+
+
+# -- At the boundary ----------------------------------------------------------------------------------------------
+
+CONFIRMED = Criterion(metric="confirmation_rate", at_least=0.95)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "hours", "answer"),
+    [
+        (190, 200, 24, Answer.PASS),  # Exactly 95 % of exactly 200 after exactly a day.
+        (189, 200, 24, Answer.HOLD),  # 94.5 %: below, but it may be chance.
+        (181, 200, 24, Answer.FAIL),  # 90.5 %: the bound ends at 93.8 %.
+        (189, 199, 24, Answer.HOLD),  # One too few.
+        (190, 200, 23.999, Answer.HOLD),  # Too early.
+        (199, 199, 1000, Answer.HOLD),  # However good, however long.
+        (0, 1, 0, Answer.FAIL),  # Of one, failing: 79.3 % at best.
+        (3, 4, 0, Answer.FAIL if wilson(3, 4)[1] < 0.95 else Answer.HOLD),
+    ],
+)
+def test_the_boundary(part, whole, hours, answer):
+    """Just enough is enough."""
+    assert decide(CONFIRMED, Counted(part=part, whole=whole, hours=hours, min_hours=24)).answer is answer
+
+
+def test_one_error_is_one_too_many():
+    """Where none is allowed, the first one fails the gate."""
+    none = Criterion(metric="error_rate", at_most=0.0)
+    assert decide(none, Counted(part=0, whole=200)).answer is Answer.PASS
+    assert decide(none, Counted(part=1, whole=100_000)).answer is Answer.FAIL
+
+
+@pytest.mark.parametrize(
+    ("own", "legacy", "answer"),
+    [
+        ((190, 200), (192, 200), Answer.PASS),  # Exactly one point worse.
+        ((190, 200), (193, 200), Answer.HOLD),
+        ((900, 1000), (990, 1000), Answer.FAIL),
+        ((200, 200), (199, 199), Answer.HOLD),  # Too few of legacy's.
+        ((200, 200), (0, 0), Answer.HOLD),
+    ],
+)
+def test_no_worse_than_legacy(own, legacy, answer):
+    """By one point at most; the bound is that of the difference."""
+    criterion = Criterion(metric="relative_confirmation", at_least=-0.01)
+    counted = Counted(part=own[0], whole=own[1], other_part=legacy[0], other_whole=legacy[1])
+    assert decide(criterion, counted).answer is answer
+
+
+# -- Phases -------------------------------------------------------------------------------------------------------
+
+
+def well(**fields):
+    """A day of two thousand bookings on which all went well."""
+    base = {
+        "since": SINCE,
+        "until": SINCE + 24 * HOUR,
+        "outcomes": {PIPELINE: Outcomes(confirmed=2000), LEGACY: Outcomes(confirmed=2000)},
+        "calls": {
+            PIPELINE: Calls(bookings=2000, calls=2000),
+            (Owner.PIPELINE, Mode.SHADOW): Calls(bookings=2000, calls=2000),
+        },
+        "volume": {Mode.SHADOW: Volume(bookings=2000, told=2000)},
+    }
+    return Metrics(**{**base, **fields})
+
+
+@pytest.mark.parametrize("phase", [phase for phase in PHASES.values() if phase.criteria], ids=lambda phase: phase.name)
+def test_a_phase_judges_each_of_its_criteria(phase):
+    """On nothing it holds; before its time it holds; then it passes."""
+    good = well(agreement=Agreement(match=1990, equivalent=10))
+    end = SINCE + phase.min_time
+    for metrics, now, answer in (
+        (None, end, Answer.HOLD),
+        (Metrics(since=SINCE, until=end), end, Answer.HOLD),
+        (good, end - dt.timedelta(seconds=1), Answer.HOLD),
+        (good, end, Answer.PASS),
+    ):
+        verdicts = judge(phase, metrics, SINCE, now)
+        assert [verdict.metric for verdict in verdicts] == [criterion.metric for criterion in phase.criteria]
+        assert {verdict.answer for verdict in verdicts} == {answer}
+
+
+def test_a_tenth_that_fails_whole_shows_as_such():
+    """However well the others do: rates are of whom the pipeline is in charge of."""
+    phase = PHASES["production-10"]
+    failing = {PIPELINE: Outcomes(review=200), LEGACY: Outcomes(confirmed=1800)}
+    verdicts = {
+        verdict.metric: verdict.answer
+        for verdict in judge(phase, well(outcomes=failing), SINCE, SINCE + phase.min_time)
+    }
+    assert verdicts["confirmation_rate"] is Answer.FAIL
+    assert verdicts["relative_confirmation"] is Answer.FAIL
+
+
+def test_a_metric_that_nothing_measures_holds():
+    """It says so."""
+    phase = attrs.evolve(PHASES["staging-full"], criteria=(Criterion(metric="stars", at_least=4),))
+    (verdict,) = judge(phase, well(), SINCE, SINCE + 100 * HOUR)
+    assert (verdict.answer, verdict.missing) == (Answer.HOLD, "nothing measures it here")

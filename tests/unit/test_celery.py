@@ -1,0 +1,177 @@
+"""What the Celery tasks do with an outcome, and where they send it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("celery")
+
+from celery import Celery
+from celery.exceptions import Retry
+
+from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordinator, Settings
+from assignment_pipeline.adapters.celery import HINTS, queue_of, register
+from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.ports import Wanted
+from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+
+TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def locks():
+    return MemoryLockManager(SystemClock())
+
+
+@pytest.fixture
+def coordinator(locks):
+    made = Coordinator.in_memory(make_venue(tables=1, reseat="off"), locks=locks, sinks=())
+    for name in ("b-1", "b-2"):
+        made.store.host.put_booking(make_booking(name, at=TOMORROW, party_size=4))
+    return made
+
+
+@pytest.fixture
+def app():
+    with Celery("unit", broker="memory://", backend=None) as app:
+        yield app
+
+
+@pytest.fixture
+def run(app, coordinator):
+    """Runs a task as a worker does that got a message."""
+    tasks = register(app, lambda: coordinator)
+
+    def call(*ids, retries=0, **delivery):
+        task = tasks.assign_booking
+        info = {"exchange": "", "routing_key": "celery", **delivery}
+        task.push_request(called_directly=False, id="m-1", args=ids, kwargs={}, retries=retries, delivery_info=info)
+        try:
+            return task.run(*ids)
+        finally:
+            task.pop_request()
+
+    return call
+
+
+def test_an_outcome_is_returned(run):
+    """As JSON, without a word about the guest."""
+    assert run("b-1", "r-1") == {"booking_id": "b-1", "outcome": "confirmed", "reason": None, "tables": ["T1"]}
+    assert run("b-1", "r-1")["reason"] == "terminal_state"
+
+
+def test_retry_becomes_a_countdown(run):
+    """As long as the coordinator says, and only so many times: the database knows the rest."""
+    run("b-1", "r-1")
+    with pytest.raises(Retry) as caught:
+        run("b-2", "r-1")
+    assert 0 <= caught.value.when <= 1
+    for retries in (0, HINTS):
+        assert run("b-2", "r-1", retries=retries)["reason"] == "not_due"
+
+
+def test_hints_come_to_an_end(run):
+    """A message that has come back often enough is the sweep's."""
+    run("b-1", "r-1")
+    assert run("b-2", "r-1", retries=HINTS)["outcome"] == "retry"
+
+
+def test_a_lock_that_a_dead_worker_left_is_waited_for(run, locks):
+    """Where the message is handed out again; a duplicate's is not."""
+    locks.acquire([Wanted("booking:b-1")], ttl=dt.timedelta(minutes=1))
+    assert run("b-1", "r-1")["reason"] == "lock_contention"
+    with pytest.raises(Retry) as caught:
+        run("b-1", "r-1", redelivered=True)
+    assert caught.value.when == 30
+
+
+def test_an_unknown_booking_fails_in_the_end(run):
+    """First it may be that the host has not committed yet."""
+    with pytest.raises(Retry) as caught:
+        run("b-9", "r-1")
+    assert caught.value.when == 2
+    with pytest.raises(BookingNotFoundError):
+        run("b-9", "r-1", retries=HINTS)
+
+
+@pytest.mark.parametrize("made", [None, "a name", AsyncCoordinator.in_memory(sinks=())])
+def test_a_factory_of_something_else_is_turned_down(app, made):
+    """Saying what it was."""
+    tasks = register(app, lambda: made)
+    with pytest.raises(TypeError, match=f"expected one that makes a Coordinator, got {type(made).__name__}"):
+        tasks.sweep.run()
+
+
+def test_the_sweep_goes_on_while_there_is_more(app, coordinator):
+    """One message sees to all that is due, a few at a time."""
+    coordinator.settings = Settings(orphan_after=dt.timedelta(microseconds=1))
+    tasks = register(app, lambda: coordinator, sweep_limit=1)
+    assert tasks.sweep.run() == {"results": 0, "enqueued": 1, "errors": 0}
+    assert tasks.sweep.run() == {"results": 2, "enqueued": 1, "errors": 0}
+
+
+FORKS = """
+import os
+from celery import Celery
+from assignment_pipeline import Coordinator
+from assignment_pipeline.adapters.celery import register
+
+made = []
+
+def factory():
+    made.append(os.getpid())
+    return Coordinator.in_memory(sinks=())
+
+tasks = register(Celery(broker="memory://"), factory)
+for _ in range(2):
+    tasks.sweep.run()
+child = os.fork()
+if child == 0:
+    tasks.sweep.run()
+    os._exit(made != [os.getppid(), os.getpid()])
+assert os.waitpid(child, 0)[1] == 0
+assert made == [os.getpid()]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_process_makes_its_own():
+    """Also where the parent had one already."""
+    subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=60)
+
+
+def test_beat_has_its_entries(app, coordinator):
+    """Unless told otherwise; what nobody runs is forgotten after a while."""
+    register(app, lambda: coordinator, watch=print, watch_every=None)
+    [(name, entry)] = app.conf.beat_schedule.items()
+    assert (name, entry["task"], entry["schedule"]) == (*["assignment_pipeline.sweep"] * 2, 10)
+    assert entry["options"]["expires"] == 300
+
+
+@given(st.text(), st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))
+def test_a_restaurant_has_one_queue(restaurant_id, queues):
+    """Always the same, among those there are."""
+    queue = queue_of(restaurant_id, queues)
+    assert queue in queues
+    assert queue == queue_of(restaurant_id, list(queues))
+
+
+def test_restaurants_spread_evenly():
+    """Over four queues, each gets its quarter."""
+    found = [queue_of(f"r-{number}", ["a", "b", "c", "d"]) for number in range(4000)]
+    assert all(900 < found.count(queue) < 1100 for queue in "abcd")
+
+
+def test_the_queues_are_stable():
+    """Producers and workers of any version agree."""
+    assert [queue_of(name, ["q.0", "q.1", "q.2"]) for name in ("r-1", "r-2", "chez-nous")] == ["q.1", "q.1", "q.2"]
+    with pytest.raises(ValueError, match="expected at least one"):
+        queue_of("r-1", [])
