@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -16,7 +17,7 @@ WIDTH, HEIGHT = 9.0, 2.6
 NARROWEST = (90.0, 75.0, 50.0)
 """Where the scale may begin, where all of it happens above: there the differences are what matters."""
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "assignment-pipeline",
     "font.size": 9,
@@ -72,18 +73,19 @@ def draw(lines: Sequence[Line], threshold: float | None = None, *, floor: float 
         return None
     try:
         import matplotlib as mpl  # noqa: PLC0415 - an extra
-        from matplotlib import dates  # noqa: PLC0415
+        import matplotlib.dates  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise MissingExtraError("report", error.name or "matplotlib") from error
 
+    dates: Any = mpl.dates  # It is not typed.
     lowest = min([*values, *([] if threshold is None else [threshold])])
     low = floor if floor is not None else next((low for low in NARROWEST if lowest >= low), 0.0)
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
         axes = figure.subplots()
         for line in lines:
-            times = [time for time, _ in line.points]
+            times: Any = [time for time, _ in line.points]
             shares = [float("nan") if value is None else value for _, value in line.points]
             axes.plot(times, shares, color=line.colour, linewidth=1.8, marker="o", markersize=2.2)
         for line, height in _apart(lines, (100 - low) / 12):
