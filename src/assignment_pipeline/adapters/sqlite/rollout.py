@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import attrs
 
-from assignment_pipeline.adapters.sqlite.codec import Row, dumps, event_row, optional_moment_of, text_of
+from assignment_pipeline.adapters.as_json import dumps
+from assignment_pipeline.adapters.sqlite.codec import Row, event_row, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
 from assignment_pipeline.adapters.sqlite.host import StandaloneHost
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
