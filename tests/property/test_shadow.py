@@ -28,7 +28,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.result import Plan
-from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.domain.shadow import ShadowCase, Verdict
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import AssignmentContext, RecordQuery
 from assignment_pipeline.rollout.bundles import BundleError, bundle_document, case_document, case_of, rerun
