@@ -25,13 +25,13 @@ from assignment_pipeline import Coordinator, EnvFlags, Mode, TimeWindow
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import LoadQuery
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.rollout.cleanup import is_due
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.findings import find
 from assignment_pipeline.rollout.gates import StoreGates
+from assignment_pipeline.rollout.layered import LayeredFlags
 from assignment_pipeline.rollout.report.page import page
+from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.rollout.watch import Watcher
 from assignment_pipeline.testing import FakeClock
 
@@ -86,9 +86,7 @@ class Story:
     # What the town does.
 
     def _release(self, **engine: Any) -> Coordinator:
-        return Coordinator(
-            self.store, flags=self.flags, legacy=self.old_planner, clock=self.clock, sinks=(), **engine
-        )
+        return Coordinator(self.store, flags=self.flags, legacy=self.old_planner, clock=self.clock, sinks=(), **engine)
 
     def release(self, what: str, **engine: Any) -> None:
         """Deploy another version of the pipeline."""
