@@ -18,7 +18,6 @@ BLOCKS = {
     for page in sorted(DOCS.rglob("*.md"))
     for block in re.findall(r"```sql\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 }
-QUERIES = {title: block for (page, title), block in BLOCKS.items() if page == "operate"}
 
 
 @pytest.fixture(scope="module")
@@ -58,55 +57,3 @@ def rows(database):
 def test_every_query_runs(rows, block):
     """On the tables as they are."""
     rows(block)
-
-
-def test_rates_are_of_what_was_not_cancelled(rows):
-    """Two of four are confirmed, one is in review; the guests' view counts all five."""
-    for title, total in (("-- confirmation rate", 4), ("-- confirmation rate, guests", 5)):
-        found = rows(QUERIES[title])  # Two rows, should the evening have fallen on the turn of an hour or a day.
-        assert [sum(row[name] for row in found) for name in ("confirmed", "in_review", "bookings")] == [2, 1, total]
-        for row in found:
-            assert row["percent_confirmed"] == round(100 * row["confirmed"] / row["bookings"], 2)
-
-
-def test_what_waits_for_a_person_is_found(rows):
-    """With why."""
-    (waiting,) = rows(QUERIES["-- review queue"])
-    assert (waiting["booking_id"], waiting["reason"], waiting["attempts"]) == ("b-4", "party_too_large", 1)
-    assert rows(QUERIES["-- reasons for review"]) == [{"reason": "party_too_large", "bookings": 1}]
-
-
-def test_calls_are_counted_and_errors_among_them(rows):
-    """Five were assigned, one cancelled, none failed."""
-    found = rows(QUERIES["-- error rate"])
-    assert sum(row["calls"] for row in found) == 6
-    assert sum(row["errors"] for row in found) == 0
-
-
-def test_a_bookings_way_is_found(rows):
-    """Its transitions and its attempt."""
-    assert [row["to_state"] for row in rows(QUERIES["-- transitions"])][-1] == "confirmed"
-    assert [row["result"] for row in rows(QUERIES["-- attempts"])] == ["success"]
-    assert len(rows(QUERIES["-- last events"])) == 20
-
-
-@pytest.mark.parametrize("title", ["-- overdue", "-- double-seated"])
-def test_alarms_are_silent(rows, title):
-    """Where all is well."""
-    assert rows(QUERIES[title]) == []
-
-
-def test_alarms_ring(database, rows):
-    """Where it is not: a sweep that stands still, and two parties that something else has put at one table."""
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        connection.execute(
-            "UPDATE assignment_records SET next_attempt_at = datetime('now', '-1 hour') WHERE booking_id = 'b-3'"
-        )
-        connection.execute(
-            "INSERT INTO booking_table_assignments SELECT 'b-9', table_id, restaurant_id, start_at, end_at,"
-            " turn_start_at, turn_end_at, movable FROM booking_table_assignments WHERE booking_id = 'b-1'"
-        )
-        connection.commit()
-    (overdue,) = rows(QUERIES["-- overdue"])
-    assert overdue["overdue"] == 1
-    assert len(rows(QUERIES["-- double-seated"])) == 1

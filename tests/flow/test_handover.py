@@ -89,6 +89,8 @@ def test_it_is_written_before_legacy_is_called(house, waiting, mode):
         ("confirm", None),
     ]
     assert "coordinator.handed_over" in house.told()
+    moves = [event for event in house.store.events if event.source == "assignment.state_machine"]
+    assert all(event.context.get("mode") != "shadow" for event in moves)  # Those are what a shadow would have done.
     assert house.host.booking(None, "B1").status == "confirmed"
 
 

@@ -22,13 +22,15 @@ NOW = dt.datetime(2031, 5, 1, 20, tzinfo=dt.UTC)
 # Four months of a booking a minute for the history, and of four events each; some of legacy's.
 FILL = """
 INSERT INTO metric_plans.assignment_records
-    (booking_id, restaurant_id, owner, state, version, attempts, retries, deliveries, holds, pinned, created_at, updated_at)
+    (booking_id, restaurant_id, owner, state, version, attempts, retries, deliveries, holds, pinned, created_at,
+    updated_at)
 SELECT 'b-' || n, 'r-' || n % 50, 'pipeline', 'confirmed', 2, 1, 0, 0, 0, false, at, at
-FROM generate_series(1, 40000) AS n, LATERAL (SELECT timestamptz '2031-05-01 20:00Z' - n * interval '4 minutes') AS t(at);
+FROM generate_series(1, 40000) AS n,
+    LATERAL (SELECT timestamptz '2031-05-01 20:00Z' - n * interval '4 minutes') AS t(at);
 INSERT INTO metric_plans.booking_assignment_state_history
     (booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", tables, created_at)
-SELECT booking_id, v, restaurant_id, booking_id || '.' || v, 'created', CASE v WHEN 1 THEN 'assigned' ELSE 'confirmed' END,
-    'seat', '[]', created_at
+SELECT booking_id, v, restaurant_id, booking_id || '.' || v, 'created',
+    CASE v WHEN 1 THEN 'assigned' ELSE 'confirmed' END, 'seat', '[]', created_at
 FROM metric_plans.assignment_records, generate_series(1, 2) AS v;
 INSERT INTO metric_plans.booking_assignment_attempts
     (booking_id, attempt_no, restaurant_id, strategy, result, metadata, created_at)

@@ -1,4 +1,4 @@
-"""The queries of an operator, on SQLite and on PostgreSQL: each gives what an independent count of the same day gives."""
+"""The queries of an operator, on SQLite and on PostgreSQL: each gives what a count of the same day in Python gives."""
 
 from __future__ import annotations
 

@@ -1,0 +1,215 @@
+"""``rollout watch``, ``alerts``, ``metrics``, ``sql`` and ``doctor``, on a database with something in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue, VenuePolicy
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.cli.app import run
+from assignment_pipeline.rollout import queries
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.phases import PHASES
+
+
+class Earlier:
+    """The time, so many minutes ago."""
+
+    def __init__(self, minutes):
+        self.ago = dt.timedelta(minutes=minutes)
+
+    def now(self):
+        return dt.datetime.now(dt.UTC) - self.ago
+
+    def monotonic(self):
+        return 0.0
+
+
+def live(path, size, *, phase="production-10"):
+    """Thirty bookings of that size, half an hour ago, in a phase that began before."""
+    init(path, standalone=True)
+    with SQLiteStore(path, host=StandaloneHost(), clock=Earlier(60)) as store:
+        Rollout(store, clock=Earlier(60)).enter(phase, actor="anna", reason="a test", force=True)
+    clock = Earlier(30)
+    host = StandaloneHost(clock)
+    floor = FloorPlan([Table(f"T{number}", 4) for number in range(30)])
+    with SQLiteStore(path, host=host, clock=clock) as store:
+        venue = Venue("r-1", "Europe/Paris", floor, VenuePolicy(reseat="off"))
+        store.write(lambda connection: host.put_venue(connection, venue))
+        start = clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+        with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
+            for number in range(30):
+                coordinator.assign(Booking(f"b-{number}", "r-1", size, start))
+    return str(path)
+
+
+@pytest.fixture
+def well(tmp_path):
+    return live(tmp_path / "well.db", 2)
+
+
+@pytest.fixture
+def ill(tmp_path):
+    return live(tmp_path / "ill.db", 9)
+
+
+@pytest.fixture
+def said(capsys):
+    """What a command prints, and how it exits."""
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = run(arguments)
+        return code, capsys.readouterr().out
+
+    return call
+
+
+def test_alerts_check(well, ill, said):
+    """0 where none fires, 1 where one does; by restaurant, too."""
+    code, out = said("alerts", "check", "--db", well)
+    assert code == 0
+    assert out.count("inactive") == 4
+    code, out = said("alerts", "check", "--db", ill, "--json")
+    alerts = {alert["alert"]: alert for alert in json.loads(out)["alerts"]}
+    assert code == 1
+    assert alerts["confirmation_rate_low"]["state"] == "firing"
+    assert (alerts["confirmation_rate_low"]["value"], alerts["confirmation_rate_low"]["sample"]) == (0.0, 30)
+    assert said("alerts", "check", "--db", ill, "--restaurant", "r-2")[0] == 0
+
+
+LED_BACK = [("step", "production-shadow"), ("off", "rollback"), ("no", "production-10")]
+
+
+@pytest.mark.parametrize(("demote", "phase"), LED_BACK)
+def test_a_look_leads_back(ill, said, demote, phase):
+    """As far as it is told to; the revision says why, with the numbers."""
+    code, out = said("rollout", "watch", "--once", "--demote", demote, "--db", ill, "--json")
+    assert code == 1
+    look = json.loads(out)
+    assert look["demoted_to"] == (None if demote == "no" else phase)
+    with SQLiteStore(ill, host=StandaloneHost()) as store:
+        revision = store.rollout()
+    assert revision.phase == phase
+    if demote != "no":
+        assert revision.actor == "rollout watch"
+        assert "confirmation_rate_low" in revision.reason
+        assert revision.evidence["alerts"][0]["sample"] == 30
+
+
+def test_a_look_at_what_is_well_changes_nothing(well, said):
+    """It goes back nowhere, and on to nowhere."""
+    code, out = said("rollout", "watch", "--once", "--db", well)
+    assert (code, "Rolled back" in out) == (0, False)
+    with SQLiteStore(well, host=StandaloneHost()) as store:
+        assert store.rollout().phase == "production-10"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_watcher_ends_when_it_is_told_to(ill, number):
+    """At once, without a trace; what it has led back stays so."""
+    command = [sys.executable, "-m", "assignment_pipeline", "rollout", "watch", "--db", ill, "--interval", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        lines = [process.stdout.readline() for _ in range(6)]
+        began = time.monotonic()
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert time.monotonic() - began < 10
+    assert any("Rolled back to production-shadow" in line for line in lines)
+
+
+def test_metrics(well, said):
+    """For people, for programs and for Prometheus."""
+    code, out = said("metrics", "--db", well)
+    assert code == 0
+    assert "pipeline, active: 100.0% confirmed and 0.0% in review of 30" in out
+    found = json.loads(said("metrics", "--db", well, "--over", "2h", "--json")[1])
+    (group,) = found["groups"]
+    assert (group["owner"], group["mode"], group["outcomes"]["confirmed"]) == ("pipeline", "active", 30)
+    text = said("metrics", "--db", well, "--prometheus")[1]
+    assert 'assignment_pipeline_confirmation_rate{owner="pipeline",mode="active"} 1\n' in text
+    assert "error_rate" in text
+    for line in text.splitlines():
+        assert line.startswith(("# HELP ", "# TYPE ", "assignment_pipeline_"))
+    assert run(["metrics", "--db", well, "--over", "soon"]) == 2
+
+
+def test_sql(said):
+    """Each query by its name; the list says what each finds."""
+    code, out = said("sql", "--list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == list(queries.names())
+    for dialect in queries.DIALECTS:
+        code, out = said("sql", "review-queue", "--dialect", dialect)
+        assert (code, out) == (0, queries.operator("review-queue", dialect))
+    assert '"other".assignment_records' in said("sql", "overdue", "--schema", "other")[1]
+    assert json.loads(said("sql", "overdue", "--json")[1])["name"] == "overdue"
+    for wrong in (["sql"], ["sql", "x"], ["sql", "overdue", "--dialect", "oracle"]):
+        assert said(*wrong)[0] == 2
+
+
+def test_doctor(well, ill, said, monkeypatch, tmp_path):
+    """0 where all is well, 1 where something is wrong, with what to do."""
+    code, out = said("doctor", "--db", well)
+    assert (code, "WRONG" in out) == (0, False)
+    code, out = said("doctor", "--db", ill)
+    assert code == 1
+    assert "WRONG reviews: 30 of 30 assignments of 24 hours were left to a person (100.0%): party_too_large 30" in out
+    monkeypatch.setenv("FEATURE_ASSIGNMENT_PIPELINE_V3_PERCENTAGE", "10")
+    code, out = said("doctor", "--db", well, "--json")
+    wrong = [finding["check"] for finding in json.loads(out)["findings"] if finding["health"] == "wrong"]
+    assert (code, wrong) == (1, ["environment"])
+    assert said("doctor")[0] == 2
+
+
+def test_doctor_of_a_database_that_was_not_brought_up_to_date(well, said):
+    """That is what is wrong, and nothing else is asked of it."""
+    import sqlite3  # noqa: PLC0415
+
+    connection = sqlite3.connect(well)
+    connection.execute("UPDATE assignment_schema SET version = 1 WHERE part = 'pipeline'")
+    connection.commit()
+    connection.close()
+    code, out = said("doctor", "--db", well, "--json")
+    first = json.loads(out)["findings"][0]
+    assert (code, first["check"], first["health"]) == (1, "schema", "wrong")
+    assert "db init" in first["fix"]
+
+
+def test_gates_are_measured(well, said):
+    """`rollout status` has the numbers."""
+    code, out = said("rollout", "status", "--db", well, "--json")
+    assert code == 0
+    assert json.loads(out)["phase"] in PHASES or json.loads(out)
+    assert '"confirmation_rate"' in out
+    assert said("rollout", "check", "--db", well)[0] == 1
+
+
+def test_rules_for_others(said):
+    """Files as Prometheus and Grafana take them: JSON, which is YAML."""
+    (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]
+    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 4
+    first = group["rules"][0]
+    assert first["expr"] == (
+        'assignment_pipeline_confirmation_rate{owner="pipeline",mode="active"} < 0.9'
+        ' and assignment_pipeline_sample{owner="pipeline",mode="active"} >= 10'
+    )
+    assert first["for"] == "10m"
+    document = json.loads(said("alerts", "grafana", "--schema", "other", "--datasource", "pg")[1])
+    assert document["apiVersion"] == 1
+    for rule in document["groups"][0]["rules"]:
+        query, condition = rule["data"]
+        assert len(rule["uid"]) <= 40
+        assert (query["refId"], query["datasourceUid"], condition["datasourceUid"]) == ("A", "pg", "__expr__")
+        assert '"other".' in query["model"]["rawSql"]
+        assert rule["condition"] == condition["refId"]
+        assert rule["for"].endswith("m")

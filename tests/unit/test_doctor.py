@@ -1,0 +1,210 @@
+"""Each check of the doctor's, both ways."""
+
+import datetime as dt
+
+import attrs
+import pytest
+
+from assignment_pipeline import FloorPlan, Table, Venue
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.domain.metrics import PIPELINE, Agreement, Backlog, Calls, Metrics, Outcomes, Seen
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.rollout.doctor import Facts, Health, check_facts, examine
+from assignment_pipeline.rollout.environment import VARIABLES
+from assignment_pipeline.rollout.phases import PHASES
+from assignment_pipeline.rollout.settings import settings_document
+from assignment_pipeline.testing import FakeClock
+
+NOW = dt.datetime(2031, 5, 1, 20, tzinfo=dt.UTC)
+FLAG = VARIABLES["enabled"].name
+SHADOW, PERCENT = VARIABLES["shadow"].name, VARIABLES["percent"].name
+
+
+def revision(phase):
+    settings = settings_document(PHASES[phase].settings)
+    return RolloutRevision(generation=3, phase=phase, settings=settings, created_at=NOW - dt.timedelta(days=1))
+
+
+def seen(source, mode, count=5):
+    return Seen(source=source, type="x", mode=mode, count=count, last=NOW)
+
+
+def check(name, *, day=None, **fields):
+    """What one check says."""
+    metrics = Metrics(since=NOW - dt.timedelta(days=1), until=NOW, **(day or {}))
+    base = {"now": NOW, "hour": metrics, "day": metrics, "seen": (), "revision": RolloutRevision(), "environ": {}}
+    (found,) = [finding for finding in check_facts(Facts(**{**base, **fields})) if finding.check == name]
+    assert (found.health is Health.WRONG) <= bool(found.cause and found.fix)
+    return found
+
+
+def environment(environ):
+    """What the check of the environment says, on an empty store."""
+    store = MemoryStore(MemoryHost(Venue("r-1", "UTC", FloorPlan([Table("T1", 2)]))), clock=FakeClock())
+    (found,) = [finding for finding in examine(store, environ) if finding.check == "environment"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("environ", "health", "says"),
+    [
+        ({}, Health.GOOD, "can be read"),
+        ({FLAG: "true", PERCENT: "10"}, Health.GOOD, "can be read"),
+        ({FLAG: "true"}, Health.NOTE, "100 %"),
+        ({FLAG: "ture"}, Health.WRONG, FLAG),
+        ({FLAG: "true", PERCENT: "150"}, Health.WRONG, PERCENT),
+        ({f"{FLAG}_PERCENTAGE": "10"}, Health.WRONG, f"meant: {PERCENT}?"),
+        ({f"{FLAG}_ZZZ_UNLIKE_ANY": "1"}, Health.WRONG, "nothing reads"),
+    ],
+)
+def test_the_environment(environ, health, says):
+    """Unknown and unreadable variables; and a row for 10 % that has no percentage."""
+    found = environment(environ)
+    assert found.health is health
+    assert says in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("phase", "environ", "health"),
+    [
+        (None, {FLAG: "true"}, Health.GOOD),
+        ("production-10", {}, Health.GOOD),
+        ("production-10", {FLAG: "true", PERCENT: "10"}, Health.GOOD),
+        ("production-10", {FLAG: "true"}, Health.WRONG),  # 100 % in the one, 10 % in the other.
+        ("production-10", {FLAG: "false", SHADOW: "false"}, Health.WRONG),
+        ("production-10", {FLAG: "false", SHADOW: "true"}, Health.WRONG),
+        ("rollback", {FLAG: "false", SHADOW: "false"}, Health.GOOD),
+        ("production-10", {FLAG: "ture"}, Health.NOTE),
+    ],
+)
+def test_environment_against_database(phase, environ, health):
+    """They agree, or one of them is silent."""
+    stored = RolloutRevision() if phase is None else revision(phase)
+    assert check("flags-agree", revision=stored, environ=environ).health is health
+
+
+def test_settings_that_cannot_be_read():
+    """Somebody has written them by hand."""
+    broken = attrs.evolve(revision("production-10"), settings={"enabled": "perhaps"})
+    assert check("flags-agree", revision=broken).health is Health.WRONG
+
+
+@pytest.mark.parametrize(
+    ("phase", "modes", "health"),
+    [
+        ("production-100", {"active": 5}, Health.GOOD),
+        ("production-100", {"active": 5, "off": 1}, Health.WRONG),
+        ("production-10", {"active": 5, "off": 40}, Health.GOOD),
+        ("production-shadow", {"shadow": 5}, Health.GOOD),
+        ("production-shadow", {"shadow": 5, "active": 1}, Health.WRONG),
+        ("rollback", {"active": 1}, Health.WRONG),
+        ("rollback", {"off": 1}, Health.GOOD),
+        ("rollback", {}, Health.NOTE),
+    ],
+)
+def test_flags_that_were_not_applied(phase, modes, health):
+    """Workers do what the flags say, or something else."""
+    events = [seen("assignment.coordinator", mode, count) for mode, count in modes.items()]
+    assert check("flags-applied", revision=revision(phase), seen=events).health is health
+
+
+@pytest.mark.parametrize(
+    ("phase", "events", "health", "says"),
+    [
+        ("production-10", [], Health.GOOD, "no shadow"),
+        ("production-shadow", [("auto_assign", "shadow"), ("assignment.shadow", "shadow")], Health.GOOD, "5 events"),
+        ("production-shadow", [("auto_assign", "shadow")], Health.WRONG, "none of the shadow's own"),
+        ("production-shadow", [("auto_assign", "off")], Health.WRONG, "none of them in mode shadow"),
+        ("production-shadow", [], Health.NOTE, "nothing was told of"),
+    ],
+)
+def test_a_shadow_that_shows_nothing(phase, events, health, says):
+    """Not wired, not reached by the flags, or nobody booked."""
+    found = check("shadow", revision=revision(phase), seen=[seen(*event) for event in events])
+    assert (found.health, says in found.evidence) == (health, True)
+
+
+@pytest.mark.parametrize(
+    ("review", "confirmed", "health"), [(20, 180, Health.GOOD), (21, 179, Health.WRONG), (9, 0, Health.GOOD)]
+)
+def test_many_reviews(review, confirmed, health):
+    """More than a tenth, of ten and more; with the reasons, and what helps against each."""
+    day = {
+        "outcomes": {PIPELINE: Outcomes(confirmed=confirmed, review=review)},
+        "reasons": {"no_fit": review - 1, "party_too_large": 1},
+    }
+    found = check("reviews", day=day)
+    assert found.health is health
+    if health is Health.WRONG:
+        assert f"no_fit {review - 1}, party_too_large 1" in found.evidence
+        assert "larger combinations" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("contended", "calls", "health"), [(10, 200, Health.GOOD), (11, 200, Health.WRONG), (9, 9, Health.GOOD)]
+)
+def test_contention(contended, calls, health):
+    """More than one call in twenty, ten times and more."""
+    day = {"calls": {PIPELINE: Calls(bookings=calls, calls=calls, contended=contended)}}
+    assert check("contention", day=day).health is health
+
+
+def test_a_sweep_that_stands_still():
+    """What is overdue is claimed within seconds, if anything sweeps."""
+    overdue = Backlog(overdue=3, overdue_since=NOW - dt.timedelta(minutes=42))
+    found = check("sweep", day={"backlog": overdue})
+    assert (found.health, "42 minutes" in found.evidence) == (Health.WRONG, True)
+    assert check("sweep").health is Health.GOOD
+
+
+def test_stuck_bookings():
+    """Handed out over and over."""
+    assert check("stuck", day={"backlog": Backlog(stuck=1)}).health is Health.WRONG
+    assert check("stuck").health is Health.GOOD
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"day": {"lost": 2}}, {"day": {"agreement": Agreement(dropped=2)}}, {"dropped": {"sinks that were slow": 2}}],
+)
+def test_lost_events(fields):
+    """By the store, by the shadow's queue, by sinks."""
+    found = check("events", **fields)
+    assert (found.health, "2" in found.evidence) == (Health.WRONG, True)
+    assert check("events", dropped={"the store": 0}).health is Health.GOOD
+
+
+@pytest.mark.parametrize(
+    "error", [SchemaMismatchError("x.db", "version 3", "version 2"), StoreUnavailableError("no route to host")]
+)
+def test_a_database_that_does_not_fit(error):
+    """That is said first, and nothing else of it is asked."""
+
+    class Broken:
+        def check_schema(self):
+            raise error
+
+    first, *others = examine(Broken(), {FLAG: "ture"})
+    assert (first.check, first.health) == ("schema", Health.WRONG)
+    assert str(error) in first.evidence
+    assert [finding.check for finding in others] == ["environment"]
+
+
+def test_a_new_store_is_healthy():
+    """Nothing has happened, and nothing is wrong."""
+    store = MemoryStore(MemoryHost(), clock=FakeClock())
+    findings = examine(store, {})
+    assert [finding for finding in findings if finding.health is Health.WRONG] == []
+    assert [finding.check for finding in findings] == [
+        "schema",
+        "environment",
+        "flags-agree",
+        "flags-applied",
+        "shadow",
+        "reviews",
+        "contention",
+        "sweep",
+        "stuck",
+        "events",
+    ]
