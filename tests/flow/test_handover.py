@@ -429,6 +429,16 @@ def test_drained_the_pipeline_finishes_them(house, waiting):
     assert legacy.calls == ["B3"]
 
 
+def test_what_has_come_of_it_meanwhile_is_not_drained(house, waiting):
+    """Only what waits is the pipeline's to finish: a change of what is in review by now is not."""
+    off = house.coordinator(flags=OFF, settings=DRAIN)
+    too_many = house.booking("B1", 50)
+    house.store.behind["records"] = [lambda: house.coordinator().assign_id("B1", "R1")]
+    result = off.reassign(attrs.evolve(too_many, party_size=2))
+    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.BOOKING_CHANGED)
+    assert house.record().state is AssignmentState.MANUAL_REVIEW
+
+
 def test_drained_holds_end_as_ever(house):
     """The next attempt is the pipeline's."""
     settings = Settings(confirmation="external", max_holds=2, in_flight="drain")
