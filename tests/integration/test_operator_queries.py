@@ -16,6 +16,7 @@ import pytest
 from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Mode, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.metrics import PIPELINE, Calls, MetricsQuery
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -246,7 +247,9 @@ def database(request, tmp_path_factory):
             cursor = connection.execute(text)
             return rows_of(cursor) if cursor.description else cursor.rowcount
 
-        yield Database("postgres", run)
+        made = Database("postgres", run)
+        made.conninfo = conninfo
+        yield made
 
 
 def five(at: dt.datetime) -> dt.datetime:
@@ -488,16 +491,38 @@ def test_every_query_says_what_it_finds_in_both_dialects():
         queries.operator("overdue", "oracle")
 
 
+@pytest.mark.parametrize("metric", ["confirmation_rate", "review_rate", "error_rate", "relative_confirmation"])
+def test_the_rules_for_grafana_count_about_as_we_do(database, metric):
+    """They look at first outcomes only: whoever cancels at once counts as seated. Errors are the same."""
+    if database.dialect != "postgres":
+        pytest.skip("they are PostgreSQL's")
+    from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
+
+    (last,) = database.run("SELECT max(created_at) AS at FROM assignment_pipeline.booking_assignment_state_history")
+    minutes = 5 if metric == "error_rate" else 12
+    moment = last["at"].astimezone(dt.UTC) + dt.timedelta(minutes=minutes)
+    text = queries.rule(metric).replace("now()", f"timestamptz '{moment.isoformat()}'").replace(">= 10", ">= 1")
+    (found,) = database.run(text)
+    span = {"review_rate": 1440, "relative_confirmation": 60}.get(metric, 10)
+    query = MetricsQuery(since=moment - dt.timedelta(minutes=span), until=moment)
+    conninfo = database.conninfo
+    with postgres.PostgresStore(conninfo, host=postgres.StandaloneHost()) as store:
+        metrics = store.measure(query)
+    expected = {
+        "confirmation_rate": metrics.pipeline.confirmation_rate,
+        "review_rate": metrics.pipeline.review_rate,
+        "error_rate": metrics.calls.get(PIPELINE, Calls()).error_rate,
+        "relative_confirmation": metrics.relative_confirmation,
+    }[metric]
+    assert expected is not None
+    assert float(found["value"]) == pytest.approx(expected, abs=1e-9 if metric == "error_rate" else 0.2)
+
+
 def test_zz_old_events_are_forgotten(database):
     """Those of more than ninety days, and no others; the last test, as it deletes."""
     number = len(database.table("observability_events"))
     old = "now() - interval '91 days'" if database.dialect == "postgres" else "datetime('now', '-91 days')"
-    database.run(
-        f"UPDATE {database.prefix}observability_events SET created_at = {old} WHERE id LIKE 't-0-%'".replace(
-            "UPDATE", "UPDATE"
-        )
-    ) if database.dialect == "postgres" else database.run(
-        f"UPDATE observability_events SET created_at = {old} WHERE id LIKE 't-0-%' RETURNING id"
-    )
+    update = f"UPDATE {database.prefix}observability_events SET created_at = {old} WHERE id LIKE 't-0-%' RETURNING id"
+    assert len(database.run(update)) == 3
     assert database.ask("forget-old-events") == 3
     assert len(database.table("observability_events")) == number - 3

@@ -24,7 +24,7 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.ports import Clock
+from assignment_pipeline.ports import Clock, may_be_due
 
 PLANNED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.RETRY, Outcome.MANUAL_REVIEW, Outcome.FAILED})
 """How calls come out that did something for a booking."""
@@ -98,7 +98,7 @@ class _Window:
         unsettled = [
             (record.next_attempt_at, record.deliveries)
             for record in waiting
-            if record.owner is Owner.PIPELINE and record.next_attempt_at is not None
+            if may_be_due(record) and record.next_attempt_at is not None
         ]
         overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
         stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)

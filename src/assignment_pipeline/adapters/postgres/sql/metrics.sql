@@ -219,7 +219,7 @@ SELECT
     min(next_attempt_at) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
     count(*) FILTER (WHERE deliveries >= 3)
 FROM assignment_pipeline.assignment_records
-WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL
+WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at IS NOT NULL
     AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
 
 -- name: lost

@@ -217,7 +217,7 @@ SELECT
     count(*) FILTER (WHERE next_attempt_at < :overdue), min(next_attempt_at) FILTER (WHERE next_attempt_at < :overdue),
     count(*) FILTER (WHERE deliveries >= 3)
 FROM assignment_records
-WHERE owner = 'pipeline' AND next_attempt_at IS NOT NULL
+WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at IS NOT NULL
     AND (:restaurant IS NULL OR restaurant_id = :restaurant);
 
 -- name: lost
