@@ -11,6 +11,7 @@ import pytest
 from assignment_pipeline import (
     AssignmentState,
     BookingNotFoundError,
+    EnvFlags,
     LegacyResult,
     Mode,
     Outcome,
@@ -23,6 +24,7 @@ from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError
 from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.stored import StoreFlags
 
 OFF = FixedFlags(Mode.OFF)
 MINUTE = dt.timedelta(minutes=1)
@@ -225,6 +227,21 @@ def test_whatever_ails_the_store_legacy_runs(house, ails):
     legacy = Legacy(T1)
     assert house.coordinator(flags=OFF, legacy=legacy).assign(house.booking()).tables == ("T1",)
     assert legacy.calls == ["B1"]
+
+
+def test_where_the_pipeline_was_never_in_charge_the_store_is_not_asked(house):
+    """Nothing of its can be in flight then: legacy runs as if there were nothing. Else it is looked at once."""
+    for settings in ({}, {"shadow": True}):
+        if settings:
+            house.store.revise(RolloutRevision(generation=house.store.generation + 1, settings=settings))
+        flags = StoreFlags(house.store)
+        flags.refresh_now()
+        off = house.coordinator(flags=flags, legacy=Legacy(T1), shadow=None)
+        assert off.assign(house.booking()).tables == ("T1",)
+        flags.close()
+    assert house.store.asked == []
+    house.coordinator(flags=EnvFlags({}), legacy=Legacy(T1)).assign(house.booking())
+    assert house.store.asked == ["records"]
 
 
 def test_while_the_circuit_is_open_the_store_is_not_even_asked(house):

@@ -138,6 +138,18 @@ class TestStored:
         assert flags.resolve("r-1") == off
         assert (flags.age, flags.generation) == (None, None)
 
+    def test_fresh_is_what_was_never_in_charge(self, store, flags):
+        """As the database says, and not once it ever was."""
+        flags.refresh_now()
+        assert flags.resolve("r-1").fresh
+        store.put(shadow=True)
+        flags.refresh_now()
+        assert flags.resolve("r-1").fresh
+        store.put(enabled=True, percent=0)
+        store.put(shadow=True)
+        flags.refresh_now()
+        assert (flags.resolve("r-1").mode, flags.resolve("r-1").fresh) == (Mode.SHADOW, False)
+
     def test_a_decision_has_its_generation(self, store, flags):
         """Which its commit compares."""
         store.put(enabled=True, restaurants=["r-1"], percent=0, max_parallel=5)

@@ -37,7 +37,9 @@ def conduct(
         call.mode, planned = flags.mode, decide
         try:
             if flags.mode is not Mode.ACTIVE:
-                aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
+                aside: AssignmentResult | Owner = Owner.LEGACY
+                if not flags.fresh:
+                    aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
                 if isinstance(aside, AssignmentResult):
                     return aside
                 if aside is Owner.LEGACY:

@@ -26,6 +26,9 @@ class FlagDecision:
         bucket: Where the restaurant stands in the cohorts, from 0 to 9,999; None where that did not matter.
 
         generation: The rollout's generation that this was read under; None where no store was asked.
+
+        fresh: Whether the pipeline has never been in charge under these flags: where it is not now either, no booking
+            is in flight, and nobody has to ask the store whether one is.
     """
 
     mode: Mode
@@ -34,6 +37,7 @@ class FlagDecision:
     source: str
     bucket: int | None = None
     generation: int | None = None
+    fresh: bool = False
 
 
 class FlagResolver(Protocol):

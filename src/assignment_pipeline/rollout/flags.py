@@ -170,6 +170,8 @@ class Deciding:
 
         generation: The rollout's generation that they were read under; None where no store was asked.
 
+        fresh: Whether the pipeline is known never to have been in charge under them.
+
         decide: What they say about a restaurant: worked out once for each, then looked up.
     """
 
@@ -177,6 +179,7 @@ class Deciding:
     source: str
     salt: str
     generation: int | None = None
+    fresh: bool = False
     decide: Callable[[str], FlagDecision] = attrs.field(init=False, repr=False)
 
     @decide.default
@@ -192,6 +195,7 @@ class Deciding:
             source=self.source,
             bucket=found.bucket if found.rule is Rule.PERCENT else None,
             generation=self.generation,
+            fresh=self.fresh,
         )
 
     def explain(self, restaurant_id: str) -> Explanation:

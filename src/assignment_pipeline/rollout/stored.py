@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 REFRESH = 1.0
 """Seconds between two looks at the database."""
 
+_MANY = 10_000  # Changes of a rollout: more than there ever are.
 _LAST_LOOK = 1.0  # Seconds for which the end of a process waits for a look that is under way.
 
 
@@ -157,7 +158,8 @@ class StoreFlags(processes.Watched):
             # Its generation counts all the same: else every commit would be refused, for as long as it is in force.
             settings, problem = self._deciding.settings, error
         if (settings, revision.generation) != (self._deciding.settings, self._deciding.generation):
-            self._deciding = Deciding(settings, self.source, self._salt, revision.generation)
+            fresh = problem is None and not any(each.settings.get("enabled") for each in self.store.revisions(_MANY))
+            self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh)
         if problem is not None:
             raise problem
 
