@@ -45,6 +45,10 @@ COMMIT = "SELECT assignment_pipeline.commit(%s)"
 RESTAURANTS = 40
 """Of each worker, for each of the two: nobody waits for anybody's lock."""
 
+WARM = 50
+MOST = 4_000
+"""Documents for so many a second, of all workers: more than any machine so far has come to."""
+
 DAYS = 30
 CAPACITIES = (2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 4, 4, 6, 6, 6, 8, 8, 10)
 
@@ -100,7 +104,7 @@ def prepared(worker: int, number: int) -> list[str]:
 
 def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: Any, results: Any) -> None:
     """One worker: a slice of the floor and a slice of the pipeline, round after round, all workers in step."""
-    number = int(rounds * seconds * 1_800)
+    number = WARM + int(rounds * seconds * MOST / barrier.parties)
     documents = iter(prepared(worker, number))
     waiting = iter(bookings(PIPELINE, worker, number))
     counted: collections.Counter[str] = collections.Counter()
@@ -120,7 +124,7 @@ def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: An
             counted[result.outcome] += 1
             assert result.outcome is not Outcome.RETRY or result.reason == "no_fit", result
 
-        for _ in range(50):  # What is done once is not counted.
+        for _ in range(WARM):  # What is done once is not counted.
             commit()
             assign()
         for turn in range(rounds):
@@ -146,7 +150,7 @@ def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> None:
                 for index in range(RESTAURANTS):
                     made = venue(f"{kind}-{worker}-{index}")
                     store.write(lambda connection, made=made: host.put_venue(connection, made))
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(workers), context.Queue()
     shared = {"rounds": rounds, "seconds": seconds, "barrier": barrier, "results": results}
     started = [context.Process(target=work, args=(conninfo, worker), kwargs=shared) for worker in range(workers)]
@@ -183,7 +187,7 @@ def fight(conninfo: str, fighters: int, slots: int) -> None:
     one = Venue("one", "Europe/Lisbon", FloorPlan((Table("T1", 4),), frozenset()), VenuePolicy())
     with PostgresStore(conninfo, host=host) as store:
         store.write(lambda connection: host.put_venue(connection, one))
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(fighters), context.Queue()
     shared = {"slots": slots, "barrier": barrier, "results": results}
     started = [context.Process(target=take, args=(conninfo, number), kwargs=shared) for number in range(fighters)]

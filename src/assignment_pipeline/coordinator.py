@@ -26,6 +26,7 @@ from assignment_pipeline.ports import (
     AsyncLegacyPlanner,
     LegacyPlanner,
 )
+from assignment_pipeline.rollout.watch import Demote, Look, Watcher
 from assignment_pipeline.wired import Wired
 
 T = TypeVar("T")
@@ -257,6 +258,22 @@ class Coordinator(Wired, People):
             StoreUnavailableError: The store could not be asked what is due.
         """
         return self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
+
+    def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> Look:
+        """
+        Look at the rollout's alerts once, and roll back on one that fires; nothing here ever goes on.
+
+        Call it once a minute, from as many workers as you like: what ``rollout watch`` does in a process of its own.
+
+        Args:
+            demote: What a firing alert leads to: ``step``, one phase back, ``off``, off everywhere, or ``no``.
+
+        Raises:
+            StoreUnavailableError: The store cannot be reached.
+            CommitUnknownError: It was rolled back, and it could not be made sure that it is in force: look again.
+            TypeError: The store does not count, or keeps no rollout.
+        """
+        return Watcher.of(self.store, self.flags, demote=demote).look()
 
     def joined(self, connection: Any) -> Joined:
         """

@@ -75,7 +75,7 @@ class TestStatus:
             "○ production-10",
             "legacy agreement",
             "≥ 95.0 %",
-            "hold nothing measures it",
+            "hold nothing was counted yet",
             "It may not go on to production-10 yet, at the earliest at 20",
         ):
             assert text in out

@@ -18,7 +18,7 @@ from assignment_pipeline import (
     Table,
     Venue,
 )
-from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import Wanted
@@ -234,3 +234,20 @@ def test_retries_may_be_many():
     settings = Settings(max_retries=100)
     assert settings.retry_delay(100, 1.0) == settings.max_backoff
     assert settings.retry_delay(3, 0.5) == 2 * SECOND
+
+
+def test_a_commit_that_lands_behind_the_look_for_it_is_told_as_it_is(house, coordinator, monkeypatch):
+    """Its answer was lost and nobody had it yet; it lands all the same, once, and is what is answered."""
+    store, late = house.store, []
+
+    class Late(MemoryStore):
+        def commit(self, changes):
+            late.append(changes)
+            raise CommitUnknownError("cut")
+
+    monkeypatch.setattr(store, "commit", lambda changes: (monkeypatch.undo(), Late.commit(store, changes)))
+    store.behind["knows"] = [lambda: store.commit(late.pop())]
+    result = coordinator.assign(house.booking())
+    assert (result.outcome, result.tables) == (Outcome.CONFIRMED, house.record().tables)
+    assert [step.version for step in coordinator.history("B1")] == [1, 2, 3, 4, 5]
+    assert store.asked.count("knows") == 2

@@ -89,6 +89,8 @@ def test_it_is_written_before_legacy_is_called(house, waiting, mode):
         ("confirm", None),
     ]
     assert "coordinator.handed_over" in house.told()
+    moves = [event for event in house.store.events if event.source == "assignment.state_machine"]
+    assert all(event.context.get("mode") != "shadow" for event in moves)  # Those are what a shadow would have done.
     assert house.host.booking(None, "B1").status == "confirmed"
 
 
@@ -425,6 +427,16 @@ def test_drained_the_pipeline_finishes_them(house, waiting):
     assert (result.booking_id, result.outcome) == ("B2", Outcome.CONFIRMED)
     assert off.assign(house.booking("B3")).reason is Reason.PIPELINE_DISABLED
     assert legacy.calls == ["B3"]
+
+
+def test_what_has_come_of_it_meanwhile_is_not_drained(house, waiting):
+    """Only what waits is the pipeline's to finish: a change of what is in review by now is not."""
+    off = house.coordinator(flags=OFF, settings=DRAIN)
+    too_many = house.booking("B1", 50)
+    house.store.behind["records"] = [lambda: house.coordinator().assign_id("B1", "R1")]
+    result = off.reassign(attrs.evolve(too_many, party_size=2))
+    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.BOOKING_CHANGED)
+    assert house.record().state is AssignmentState.MANUAL_REVIEW
 
 
 def test_drained_holds_end_as_ever(house):

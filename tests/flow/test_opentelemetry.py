@@ -274,6 +274,7 @@ def test_every_call_that_writes_is_watched():
         "record",
         "review_queue",
         "suggest",
+        "watch_rollout",
     }
     inner = {"assign_day", "hand_over", "take_up"}
     for kinds in ((Coordinator, People), (AsyncCoordinator, AsyncPeople)):

@@ -143,6 +143,7 @@ def test_workers_that_have_not_heard_of_it_wait(house, legacy):
     assert flags.resolve(house.venue.id).mode is Mode.ACTIVE
     result = assigned(house, legacy, flags)
     assert (result.outcome, result.reason, legacy.asked) == (Outcome.RETRY, Reason.CONFLICT, [])
+    assert house.store.asked.count("load") == 1
     assert house.record() is None
 
 

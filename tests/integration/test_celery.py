@@ -81,11 +81,14 @@ def coordinator():
         orphan_after=dt.timedelta(seconds=1), backoff=dt.timedelta(seconds=0.2), max_retries=2
     )
     store = SQLiteStore(HERE / "assignments.db", host=StandaloneHost())
-    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), strategies=[Hesitant()], settings=settings)
+    return Watched(store, flags=FixedFlags(Mode.ACTIVE), strategies=[Hesitant()], settings=settings)
 
 
-def watch(coordinator):
-    (HERE / "watched").write_text(type(coordinator).__name__)
+class Watched(Coordinator):
+    def watch_rollout(self, **options):
+        look = super().watch_rollout(**options)
+        (HERE / "watched").write_text(",".join(alert.rule.name for alert in look.alerts))
+        return look
 
 
 tasks = register(
@@ -93,7 +96,6 @@ tasks = register(
     coordinator,
     queues=QUEUES if len(QUEUES) > 1 else (),
     sweep_every=dt.timedelta(seconds=0.5),
-    watch=watch,
     watch_every=dt.timedelta(seconds=0.5),
 )
 '''
@@ -310,7 +312,8 @@ def test_a_message_that_the_broker_loses_is_made_up_for(project):
         assert connection.default_channel.queue_purge(project.queues[0]) == 2
     project.work("-c", "1", "--beat", "--schedule", str(project.folder / "beat"))
     project.settled("b-1", "b-2")
-    assert project.wait_for(lambda: project.file("watched")) == ["Coordinator"]
+    [watched] = project.wait_for(lambda: project.file("watched"))
+    assert "confirmation_rate_low" in watched
 
 
 def test_what_is_to_be_tried_again_comes_back(started, redis_broker):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 
+import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -21,6 +22,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemorySink
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.adoption import LegacySeat
 
 TOMORROW = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) + dt.timedelta(days=1)
 BOOKING = Booking("B1", "R1", 2, TOMORROW)
@@ -90,6 +92,17 @@ def test_a_cancellation_that_cannot_be_written_raises(coordinator, connection):
         coordinator.joined(connection).cancel("B1")
     connection.execute("ROLLBACK")
     assert coordinator.record("B1").state is AssignmentState.CONFIRMED
+
+
+def test_adopted_inside(coordinator, connection):
+    """What legacy seats in the host's transaction is taken with its commit, and not before; twice given away, too."""
+    seats = [LegacySeat(attrs.evolve(BOOKING, id=name, status="confirmed"), ("T1",)) for name in ("L1", "L2")]
+    connection.execute("BEGIN IMMEDIATE")
+    assert coordinator.joined(connection).adopt(seats).conflicted == ("L2",)
+    assert coordinator.record("L1") is None
+    connection.execute("COMMIT")
+    assert coordinator.adopt(seats).known == ("L1", "L2")
+    assert coordinator.assign(BOOKING).outcome is not Outcome.CONFIRMED
 
 
 def test_a_store_without_connections_says_so():

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init  # noqa: E402
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
+from assignment_pipeline.domain.adoption import LegacySeat  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.errors import StaleRecordError, TableConflictError  # noqa: E402
 from assignment_pipeline.lifecycle import AssignmentState  # noqa: E402
@@ -142,6 +143,20 @@ def test_the_coordinator_joins(store, transaction):
         with transaction() as connection:
             assert coordinator.joined(connection).cancel("b-1").outcome == "cancelled"
         assert store.booking("b-1").status == "cancelled"
+
+
+def test_what_legacy_has_seated_is_adopted_inside(store, transaction):
+    """What it gave away twice, too; and both are taken for whoever comes later."""
+    seats = [LegacySeat(make_booking(name, status="confirmed"), ("T1",)) for name in ("l-1", "l-2")]
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        with transaction() as connection:
+            assert coordinator.joined(connection).adopt(seats).conflicted == ("l-2",)
+            assert ids(store) == []
+        assert coordinator.adopt(seats).known == ("l-1", "l-2")
+        with pytest.raises(TableConflictError):
+            coordinator.place(make_booking(), ["T1"], actor="anna")
+        coordinator.cancel("l-1")
+        assert coordinator.takeover("l-2", actor="anna").tables == ("T1",)
 
 
 def test_every_question_can_be_asked(store, connection):

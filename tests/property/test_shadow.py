@@ -28,13 +28,13 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.result import Plan
-from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.domain.shadow import ShadowCase, Verdict
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import AssignmentContext, RecordQuery
 from assignment_pipeline.rollout.bundles import BundleError, bundle_document, case_document, case_of, rerun
 from assignment_pipeline.rollout.candidate import flaw, rehearse
 from assignment_pipeline.rollout.documents import document, value_of
-from assignment_pipeline.rollout.judging import judge
+from assignment_pipeline.rollout.judging import Judgement, judge
 from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing import strategies as made
@@ -252,7 +252,25 @@ def test_costs_decide_what_is_equivalent():
     other = ({"A", "B"} - set(ours)).pop()
     assert judged(case_for((other,)), context).verdict == "equivalent"
     worse = judged(case_for(("C",)), context)
-    assert (worse.verdict, worse.kind, worse.cost_difference) == ("mismatch", "tables", -4.0)
+    assert (worse.verdict, worse.kind, worse.cost_difference, worse.better) == ("mismatch", "tables", -4.0, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "better"),
+    [
+        ({"verdict": "match"}, None),
+        ({"verdict": "equivalent", "cost": 1.0, "legacy_cost": 1.0}, None),
+        ({"verdict": "mismatch", "kind": "pipeline_only", "cost": 1.0}, True),
+        ({"verdict": "mismatch", "kind": "legacy_only", "legacy_cost": 1.0}, False),
+        ({"verdict": "mismatch", "kind": "tables", "cost": 1.0, "legacy_cost": 1.5}, True),
+        ({"verdict": "mismatch", "kind": "tables", "cost": 1.5, "legacy_cost": 1.0}, False),
+        ({"verdict": "mismatch", "kind": "tables", "cost": 1.5}, False),
+        ({"verdict": "mismatch", "kind": "tables", "cost": 1.5, "legacy_broken": ("too_small",)}, True),
+    ],
+)
+def test_who_did_better(found, better):
+    """Of a mismatch: whoever seated the guest, at less cost, by the rules."""
+    assert Judgement(**{**found, "verdict": Verdict(found["verdict"])}).better is better
 
 
 def test_infrastructure_is_the_pipelines_fault():

@@ -150,10 +150,18 @@ def test_a_forked_process_makes_its_own():
 
 def test_beat_has_its_entries(app, coordinator):
     """Unless told otherwise; what nobody runs is forgotten after a while."""
-    register(app, lambda: coordinator, watch=print, watch_every=None)
+    register(app, lambda: coordinator)
     [(name, entry)] = app.conf.beat_schedule.items()
     assert (name, entry["task"], entry["schedule"]) == (*["assignment_pipeline.sweep"] * 2, 10)
     assert entry["options"]["expires"] == 300
+
+
+def test_the_rollout_is_watched(app, coordinator):
+    """By the task, as `rollout watch` does; beat sends it where it is told how often."""
+    tasks = register(app, lambda: coordinator, sweep_every=None, watch_every=dt.timedelta(minutes=1))
+    [(name, entry)] = app.conf.beat_schedule.items()
+    assert (name, entry["schedule"]) == ("assignment_pipeline.rollout_watch", 60)
+    assert tasks.rollout_watch() == {"phase": None, "firing": [], "demoted_to": None}
 
 
 @given(st.text(), st.lists(st.text(min_size=1), min_size=1, max_size=5, unique=True))

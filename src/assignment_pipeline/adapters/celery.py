@@ -31,7 +31,6 @@ __all__ = ["Assigner", "Swept", "Tasks", "queue_of", "register"]
 
 PREFIX = "assignment_pipeline"
 SWEEP_EVERY = dt.timedelta(seconds=10)
-WATCH_EVERY = dt.timedelta(minutes=1)
 
 HINTS = 20
 """Countdowns that one message leads to at most: whatever is left then is the sweep's."""
@@ -78,6 +77,10 @@ class Assigner(Protocol):
         """See `Coordinator.sweep`."""
         ...
 
+    def watch_rollout(self) -> Any:
+        """See `Coordinator.watch_rollout`."""
+        ...
+
     def close(self) -> None:
         """See `Coordinator.close`."""
         ...
@@ -93,12 +96,12 @@ class Tasks:
 
         sweep: ``sweep.delay()`` sees to what is due; beat sends it.
 
-        rollout_watch: ``rollout_watch.delay()`` evaluates the rollout's gates and alerts once; None without ``watch``.
+        rollout_watch: ``rollout_watch.delay()`` looks at the rollout's alerts, and rolls back on one that fires.
     """
 
     assign_booking: Any
     sweep: Any
-    rollout_watch: Any = None
+    rollout_watch: Any
 
 
 def register(
@@ -108,8 +111,7 @@ def register(
     queues: Sequence[str] = (),
     sweep_every: dt.timedelta | None = SWEEP_EVERY,
     sweep_limit: int = 100,
-    watch: Callable[[Any], Any] | None = None,
-    watch_every: dt.timedelta | None = WATCH_EVERY,
+    watch_every: dt.timedelta | None = None,
 ) -> Tasks:
     """
     Give *app* the tasks, and beat its entries.
@@ -130,9 +132,7 @@ def register(
 
         sweep_limit: Bookings that a sweep sees to at a time; it goes on while there are as many.
 
-        watch: What `Tasks.rollout_watch` calls with the coordinator.
-
-        watch_every: How often beat has that run; None leaves that to you.
+        watch_every: How often beat has the rollout watched, such as once a minute; None leaves that to you.
     """
     own = _PerProcess(factory)
     options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json"}
@@ -150,7 +150,7 @@ def register(
     return Tasks(
         task(_assigns(own)),
         task(_sweeps(own, sweep_limit), sweep_every),
-        task(_watches(own, watch), watch_every) if watch is not None else None,
+        task(_watches(own), watch_every),
     )
 
 
@@ -198,10 +198,12 @@ def _sweeps(own: _PerProcess, limit: int) -> Callable[..., dict[str, int]]:
     return sweep
 
 
-def _watches(own: _PerProcess, watch: Callable[[Any], Any]) -> Callable[..., None]:
-    def rollout_watch(_: Any) -> None:
-        """Evaluate the rollout's gates and alerts, once."""
-        watch(own.coordinator())
+def _watches(own: _PerProcess) -> Callable[..., dict[str, Any]]:
+    def rollout_watch(_: Any) -> dict[str, Any]:
+        """Look at the rollout's alerts, once; roll back on one that fires."""
+        look = own.coordinator().watch_rollout()
+        demoted = look.demoted.phase if look.demoted is not None else None
+        return {"phase": look.phase, "firing": [alert.rule.name for alert in look.firing], "demoted_to": demoted}
 
     return rollout_watch
 

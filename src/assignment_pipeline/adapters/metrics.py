@@ -107,7 +107,8 @@ def metrics_of(
     [(review,)] = rows["review"]
     [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
-    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number in rows["agreement"]}
+    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, _ in rows["agreement"]}
+    better = sum(int(number) for _, _, number in rows["agreement"])
     return Metrics(
         since=query.since,
         until=query.until or now,
@@ -118,7 +119,7 @@ def metrics_of(
             _group(owner, mode): Latency(calls=number, p50=p50, p95=p95, p99=p99)
             for owner, mode, number, p50, p95, p99 in rows["latency"]
         },
-        agreement=Agreement(**verdicts),
+        agreement=Agreement(**verdicts, better=better),
         volume={Mode(mode): Volume(bookings=asked, told=told) for mode, asked, told in rows["volume"]},
         attempts=attempts,
         attempted=attempted,

@@ -27,6 +27,7 @@ from assignment_pipeline.cli import (
     replay,
     review,
     rollout,
+    rollout_report,
     service,
     shadow,
     sql,
@@ -87,6 +88,8 @@ app.add_typer(db.app, name="db")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
 rollout.app.command("watch")(watch.watch)
+rollout.app.command("report")(rollout_report.report)
+rollout.app.command("archive")(rollout_report.archive)
 app.add_typer(rollout.app, name="rollout")
 app.add_typer(alerts.app, name="alerts")
 app.command("metrics")(alerts.metrics)

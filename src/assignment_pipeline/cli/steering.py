@@ -11,13 +11,11 @@ import attrs
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.wiring import from_app
-from assignment_pipeline.ports import FlagResolver, RolloutStore
+from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.gates import StoreGates
 from assignment_pipeline.rollout.layered import LayeredFlags
 from assignment_pipeline.rollout.stored import StoreFlags
-from assignment_pipeline.rollout.verdicts import Gates, unmeasured
 
 
 @attrs.frozen(eq=False)
@@ -36,11 +34,6 @@ class Steering:
     rollout: Rollout
     flags: FlagResolver
     followed: bool
-
-
-def gates_of(store: Any) -> Gates:
-    """What measures the criteria there."""
-    return StoreGates(store) if hasattr(store, "measure") else unmeasured
 
 
 @contextlib.contextmanager
@@ -63,7 +56,7 @@ def steered(app: str | None, db: Database | None, *, heeds_environment: bool = T
         with db.steer() as store:
             environment = EnvFlags() if heeds_environment else EnvFlags({})
             flags = LayeredFlags(environment, StoreFlags(store))
-            yield Steering(Rollout(store, gates=gates_of(store), environment=environment), flags, followed=True)
+            yield Steering(Rollout.of(store, flags), flags, followed=True)
     elif app is not None:
         with from_app(app) as coordinator:
             yield _of_app(app, coordinator.store, coordinator.flags)
@@ -73,12 +66,11 @@ def steered(app: str | None, db: Database | None, *, heeds_environment: bool = T
 
 def _of_app(app: str, store: Any, flags: FlagResolver) -> Steering:
     layer = flags.store if isinstance(flags, LayeredFlags) else flags
-    kept: Any = layer.store if isinstance(layer, StoreFlags) else store
-    if not hasattr(kept, "revise"):
+    try:
+        rollout = Rollout.of(store, flags)
+    except TypeError:
+        kept = layer.store if isinstance(layer, StoreFlags) else store
         refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(kept).__name__}")
-    steers: RolloutStore = kept
-    environment = flags.environment if isinstance(flags, LayeredFlags) else None
-    rollout = Rollout(steers, gates=gates_of(store), environment=environment)
     return Steering(rollout, flags, followed=isinstance(layer, StoreFlags))
 
 

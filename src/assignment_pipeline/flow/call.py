@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import attrs
+
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
@@ -127,9 +129,13 @@ class Call:
     def transition(self, change: StateChange) -> Event:
         """A transition."""
         facts: dict[str, Any] = {"from": change.from_state, "to": change.to_state, "version": change.version}
-        return self.event(
+        told = self.event(
             Source.STATE_MACHINE, EventType.STATE_TRANSITION, trigger=change.trigger, reason=change.reason, **facts
         )
+        if self.mode is not Mode.SHADOW:
+            return told
+        # With that mode come the transitions that a shadow would have made. This one has come about.
+        return attrs.evolve(told, context={key: value for key, value in told.context.items() if key != "mode"})
 
     def answer(
         self,

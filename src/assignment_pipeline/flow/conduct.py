@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import SchemaMismatchError, StaleRolloutError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, ResolveFlags
-from assignment_pipeline.flow.handover import stand_aside
+from assignment_pipeline.flow.handover import drain, stand_aside
 from assignment_pipeline.flow.landing import guarded, later, until_landed
 from assignment_pipeline.flow.legacy import leave_to_legacy
 from assignment_pipeline.flow.settings import Settings
@@ -27,9 +29,12 @@ def conduct(
         VenueNotFoundError: The host has no such restaurant.
     """
     in_turn, passed = False, Passed()
+    outdated: int | None = None
     for _ in range(settings.tries):
         flags = yield from ResolveFlags(target.restaurant_id)
-        call.mode = flags.mode
+        if outdated is not None and flags.generation == outdated:
+            break  # They have not been read since: what they say would only be refused again.
+        call.mode, planned = flags.mode, decide
         try:
             if flags.mode is not Mode.ACTIVE:
                 aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
@@ -38,15 +43,16 @@ def conduct(
                 if aside is Owner.LEGACY:
                     reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
                     return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
+                planned = partial(drain, decide)
             if not in_turn:
                 answered = yield from wait_for_no_one(call, target, settings, flags)
                 if answered is not None:
                     return answered
                 in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
-            steps = until_landed(call, target, settings, flags, decide, passed=passed)
+            steps = until_landed(call, target, settings, flags, planned, passed=passed)
             return (yield from guarded(call, settings, steps))
         except StaleRolloutError:
-            continue
+            outdated = flags.generation
         except SchemaMismatchError as error:
             reason = Reason.RUNTIME_DISABLED
             return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))

@@ -119,6 +119,12 @@ def hand_over(
     return (yield from _call_legacy(call, handed, target.booking or handed.booking, settings))
 
 
+def drain(decide: Decide, view: View) -> Flow[Write | AssignmentResult]:
+    """*decide*, as long as the booking still waits: what has come of it meanwhile is not for the pipeline to change."""
+    answered = None if view.record is not None and is_in_flight(view.record) else settled(view)
+    return (yield from decide(view) if answered is None else answered)
+
+
 def _decide(view: View) -> Flow[Write | AssignmentResult]:
     answered = settled(view)
     if answered is not None:

@@ -55,14 +55,36 @@ def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
     except StaleRecordError:
         return False
     except CommitUnknownError as error:
-        try:
-            found = yield from LookUpChange(restaurant_id, changes[0].id)
-        except StoreUnavailableError:
-            raise error from None
-        if found:
-            yield from Publish(tuple(event for made in changes for event in made.events))
-        return found
+        return (yield from _find_out(restaurant_id, changes, error))
     return True
+
+
+def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+    """
+    Whether changes have landed whose answer was lost.
+
+    Where they have not, they may still be on their way. So the same are sent again: of the two, one can land.
+    """
+    found = yield from _look_up(restaurant_id, changes, error)
+    if not found:
+        try:
+            yield from Commit(changes)
+        except StaleRecordError:  # The first has landed meanwhile; or somebody else was faster.
+            found = yield from _look_up(restaurant_id, changes, error)
+        except CommitUnknownError as again:
+            found = yield from _look_up(restaurant_id, changes, again)
+        else:
+            return True
+    if found:
+        yield from Publish(tuple(event for made in changes for event in made.events))
+    return found
+
+
+def _look_up(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+    try:
+        return (yield from LookUpChange(restaurant_id, changes[0].id))
+    except StoreUnavailableError:
+        raise error from None
 
 
 def until_landed(

@@ -148,10 +148,13 @@ def _give_up(
         return (yield from _somebody_elses(call, record))
     if record.state is AssignmentState.ASSIGNED:
         return (yield from expire(call, settings, record, now))
-    if record.state in SETTLED:
+    waits = _waits_for_tables(record)
+    if record.state in SETTLED and not waits:
         return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
     facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
-    triggers, outcome = (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW
+    # Who is in review already is there for another reason from now on: freed tables are no news to it any more.
+    triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
+    outcome = Outcome.MANUAL_REVIEW
     return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
 
 

@@ -49,6 +49,9 @@ _SPENT = frozenset({Reason.STORE_UNAVAILABLE, Reason.RUNTIME_DISABLED, Reason.CO
 _FLAGS = FlagDecision(mode=Mode.ACTIVE, max_parallel=1, reason="shadow", source="shadow")
 _NO_DRAW = 0.5
 
+REHEARSED = "rehearsed"
+"""What the context of an event has if nothing of it has happened."""
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Trial:
@@ -228,7 +231,8 @@ def rehearse(case: ShadowCase, load: Load, engine: Engine, settings: Settings, n
 
 
 def _as_shadow(event: Event) -> Event:
-    return attrs.evolve(event, context={**event.context, "mode": Mode.SHADOW.value})
+    # The mode alone does not tell: what is cancelled, say, where the flags say shadow is a transition in earnest.
+    return attrs.evolve(event, context={**event.context, "mode": Mode.SHADOW.value, REHEARSED: True})
 
 
 def flaw(changes: Sequence[AssignmentChange], contexts: Sequence[AssignmentContext]) -> str | None:

@@ -12,13 +12,16 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
-from assignment_pipeline.ports import Clock, EventSink, RolloutStore
+from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutStore
 from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
 from assignment_pipeline.rollout.flags import FlagSettings
+from assignment_pipeline.rollout.gates import StoreGates
 from assignment_pipeline.rollout.ladder import LADDER, Ladder
+from assignment_pipeline.rollout.layered import LayeredFlags
 from assignment_pipeline.rollout.phases import ROLLBACK, Phase
 from assignment_pipeline.rollout.settings import read_settings, settings_document
 from assignment_pipeline.rollout.standing import Standing, judge
+from assignment_pipeline.rollout.stored import StoreFlags
 from assignment_pipeline.rollout.telling import change_event, gate_events
 from assignment_pipeline.rollout.verdicts import Gates, Verdict, unmeasured
 
@@ -69,6 +72,28 @@ class Rollout:
         self._gates = gates
         self._environment = environment
         self._clock = clock or SystemClock()
+
+    @classmethod
+    def of(cls, store: Any, flags: FlagResolver) -> Rollout:
+        """
+        The rollout that *flags* follow, measured in *store*.
+
+        Args:
+            store: An application's store.
+
+            flags: The flags of the same application. Where they come from a database, that keeps the rollout; else the
+                store does.
+
+        Raises:
+            TypeError: Neither keeps a rollout.
+        """
+        layer = flags.store if isinstance(flags, LayeredFlags) else flags
+        kept: Any = layer.store if isinstance(layer, StoreFlags) else store
+        if not hasattr(kept, "revise"):
+            msg = f"store: expected one that keeps a rollout (RolloutStore), got a {type(kept).__name__}"
+            raise TypeError(msg)
+        gates: Gates = StoreGates(store) if hasattr(store, "measure") else unmeasured
+        return cls(kept, gates=gates, environment=flags.environment if isinstance(flags, LayeredFlags) else None)
 
     # -- Looking ------------------------------------------------------------------------------------------------------
 

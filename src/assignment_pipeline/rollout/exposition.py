@@ -79,7 +79,7 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
         ],
     )
     rate = agreement.rate
-    yield Gauge("legacy_agreement", "Verdicts as good as legacy.", [] if rate is None else [({}, rate)])
+    yield Gauge("legacy_agreement", "Verdicts as good as legacy, or better.", [] if rate is None else [({}, rate)])
     yield Gauge("legacy_comparable", "Verdicts that can be compared.", [({}, agreement.comparable)])
     relative, compared = metrics.relative_confirmation, min(metrics.pipeline.asked, metrics.legacy.asked)
     own = _who(PIPELINE)

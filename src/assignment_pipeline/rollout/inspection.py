@@ -217,6 +217,7 @@ class Inspector:
             self._now(),
             kind=judgement.kind,
             cost_difference=judgement.cost_difference,
+            better=judgement.better,
             legacy_broken=judgement.legacy_broken or None,
             duration_ms=round(trial.took.total_seconds() * 1000, 3),
             outcome=result.outcome.value if result else None,

@@ -49,6 +49,15 @@ class Judgement:
             return None
         return round(self.cost - self.legacy_cost, 9)
 
+    @property
+    def better(self) -> bool | None:
+        """Of a mismatch, whether the pipeline did better than legacy; None of anything else."""
+        if self.verdict is not Verdict.MISMATCH:
+            return None
+        if self.kind == Difference.TABLES:
+            return bool(self.legacy_broken) or (self.cost_difference is not None and self.cost_difference < 0)
+        return self.kind == Difference.PIPELINE_ONLY
+
 
 def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, later: Collection[str] = ()) -> Judgement:
     """

@@ -25,7 +25,7 @@ EVENT_VOLUME = "event_volume"
 """Of the bookings taken, those that the pipeline told of: from 0 to 1."""
 
 LEGACY_AGREEMENT = "legacy_agreement"
-"""Of the shadow's verdicts that compare, those that match legacy or are as good: from 0 to 1."""
+"""Of the shadow's verdicts that compare, those in which the pipeline did as well as legacy, or better: from 0 to 1."""
 
 RELATIVE_CONFIRMATION = "relative_confirmation"
 """How far the confirmation rate of the cohort lies above that of the restaurants still on legacy: from -1 to 1."""

@@ -13,8 +13,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
-
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.shadow import ShadowCase, Verdict
@@ -22,13 +20,13 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.rollout.bundles import BundleError, case_of, written_case
 from assignment_pipeline.rollout.inspection import Inspector, per_restaurant, verdict_event
+from assignment_pipeline.rollout.lanes import BATCH, Item, Lane, ShadowCounts
 from assignment_pipeline.rollout.shadow import Runs, Shadow
 
 _LOG = logging.getLogger("assignment_pipeline")
 
 EXIT_TIMEOUT = 2.0
 A_MINUTE = dt.timedelta(minutes=1)
-BATCH = 100
 REMEMBERED = 1_000
 """Cases last handed over of which it is remembered when, to know what came later."""
 
@@ -48,103 +46,6 @@ just when the caller wants to go on.
 
 LOOKS = 50
 """How often a thread looks in vain before it sleeps until somebody wakes it."""
-
-
-@attrs.define
-class ShadowCounts:
-    """
-    What has become of this process's cases.
-
-    Attributes:
-        offered: Cases that were handed over, after sampling.
-
-        dropped: Of those, the ones for which there was no room.
-
-        timeouts: Those whose candidate did not come back in time.
-
-        verdicts: How the others came out.
-
-        stored: Those that were written down for a worker.
-
-        lost: Verdicts, events or cases that could not be written.
-
-        hook_faults: Hooks that raised.
-
-        abandoned: Threads whose candidate has not come back yet.
-    """
-
-    offered: int = 0
-    dropped: int = 0
-    timeouts: int = 0
-    verdicts: Counter[str] = attrs.Factory(Counter)
-    stored: int = 0
-    lost: int = 0
-    hook_faults: int = 0
-    abandoned: int = 0
-
-
-@attrs.frozen(eq=False)
-class _Item:
-    """
-    A case on the queue.
-
-    Attributes:
-        case: The case.
-
-        number: Counts the cases of this process.
-
-        from_store: Whether a worker has taken it from the store.
-    """
-
-    case: ShadowCase
-    number: int
-    from_store: bool = False
-
-
-class _Lane:
-    """A thread, and what it is about."""
-
-    def __init__(self, deadline: float) -> None:
-        self._lock = threading.Lock()
-        self._items: list[_Item] = []
-        self._deadline = deadline
-        self._until = 0.0
-        self.given_up = False
-        self.ended = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether it is about nothing that anybody waits for."""
-        with self._lock:
-            return self.given_up or not self._items
-
-    def take(self, cases: deque[_Item], judged: Callable[[_Item], bool]) -> list[_Item]:
-        """What it is about from now on: the next case that is to be judged, or several that are only written down."""
-        with self._lock, contextlib.suppress(IndexError):
-            self._items = [cases.popleft()]
-            self._until = time.monotonic() + self._deadline
-            while not judged(self._items[0]) and len(self._items) < BATCH and not judged(cases[0]):
-                self._items.append(cases.popleft())
-        return self._items
-
-    def end(self) -> bool:
-        """It is done; whether anybody has waited for it."""
-        with self._lock:
-            self._items = []
-            return not self.given_up
-
-    def extend(self, seconds: float) -> None:
-        """The candidate has answered: what is left may take that long."""
-        with self._lock:
-            self._until = time.monotonic() + seconds
-
-    def give_up(self) -> list[_Item]:
-        """What it has been about for too long; nobody waits for it any more."""
-        with self._lock:
-            if self.given_up or not self._items or time.monotonic() < self._until:
-                return []
-            self.given_up = True
-            return self._items
 
 
 class ShadowRunner(processes.Watched):
@@ -200,11 +101,12 @@ class ShadowRunner(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to see to."""
         self._lock = threading.Lock()
-        self._cases: deque[_Item] = deque()
+        self._at_it = threading.Lock()  # Held while what was dropped is told.
+        self._cases: deque[Item] = deque()
         self._wake = threading.Event()
         self._telling = 0
-        self._lanes: list[_Lane] = []
-        self._watching = False
+        self._lanes: list[Lane] = []
+        self._stop: threading.Event | None = None  # Ends the thread that looks after the others.
         self._recent: deque[tuple[int, str, str]] = deque(maxlen=REMEMBERED)
         self._dropped: Counter[str] = Counter()
         self._numbers = itertools.count(1)
@@ -226,7 +128,7 @@ class ShadowRunner(processes.Watched):
             self.counts.offered = number
             self._recent.append((number, case.booking.restaurant_id, case.booking.id))
             if len(self._cases) < self.settings.capacity:
-                self._cases.append(_Item(case, number))
+                self._cases.append(Item(case, number))
             else:
                 self._drop(case)
             if not self._wake.is_set():
@@ -252,12 +154,19 @@ class ShadowRunner(processes.Watched):
     def close(self) -> None:
         """See to the cases that wait, for as long as one may take, and end the threads. A later case starts others."""
         self.flush(self._deadline)
+        try:
+            self._tell_dropped()
+        except Exception:  # noqa: BLE001 - nobody is to be kept from closing
+            self.counts.lost += 1
         with self._lock:
-            lanes, self._lanes, self._watching = self._lanes, [], False
-            for lane in lanes:
+            for lane in self._lanes:
                 lane.ended = True
+            self._lanes = [lane for lane in self._lanes if lane.given_up]  # They count for as long as they are there.
             wake, self._wake = self._wake, threading.Event()
+            stop, self._stop = self._stop, None
         wake.set()
+        if stop is not None:
+            stop.set()
 
     def work(self, limit: int = BATCH) -> int:
         """
@@ -293,7 +202,7 @@ class ShadowRunner(processes.Watched):
                     inspector.tell([self._given_up(case)])
                     broken.append(stored.id)
                     continue
-                self._cases.append(_Item(case, 0, from_store=True))
+                self._cases.append(Item(case, 0, from_store=True))
             keeps.drop_cases(broken)
             self._start()
         finally:
@@ -305,14 +214,10 @@ class ShadowRunner(processes.Watched):
 
     def _start(self) -> None:
         with self._lock:
-            if not self._watching:
-                watch = threading.Thread(target=self._watch, args=(self._cases,), name="shadow-watch", daemon=True)
-                self._watching = True
-                try:
-                    watch.start()
-                except RuntimeError:  # No more threads are to be had: the next case tries again.
-                    self._watching = False
-                    raise
+            if self._stop is None:
+                stop = threading.Event()
+                threading.Thread(target=self._watch, args=(stop,), name="shadow-watch", daemon=True).start()
+                self._stop = stop
             self._fill()
         self._wake.set()
 
@@ -323,7 +228,7 @@ class ShadowRunner(processes.Watched):
         self.counts.abandoned = stuck
         wanted = min(self.settings.shadow_workers, self.settings.shadow_workers + self.settings.spares - stuck)
         for _ in range(wanted - len(alive)):
-            lane = _Lane(self._deadline)
+            lane = Lane(self._deadline)
             threading.Thread(
                 target=self._serve, args=(lane, self._cases, self._wake), name="shadow", daemon=True
             ).start()
@@ -335,11 +240,9 @@ class ShadowRunner(processes.Watched):
         owned = store is not self._store
         return Inspector(store, self._engine, self._flow_settings, self.settings, self._now, owned=owned)
 
-    def _watch(self, cases: deque[_Item]) -> None:
+    def _watch(self, stop: threading.Event) -> None:
         """Give up what takes too long, and tell of what was dropped."""
-        pause = min(self._deadline / 4, 0.5)
-        while self._watching and cases is self._cases:
-            time.sleep(pause)
+        while not stop.wait(min(self._deadline / 4, 0.5)):
             try:
                 self._look_around()
             except Exception:  # noqa: BLE001 - it must go on looking
@@ -356,12 +259,16 @@ class ShadowRunner(processes.Watched):
                     self._time_out(late)
             finally:
                 self._telling -= 1
-        if self._watching and all(lane.given_up for lane in list(self._lanes)):
+        if all(lane.given_up for lane in list(self._lanes)):
             self._drop_all()
-        if self._dropped:
+        self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        with self._at_it:
             with self._lock:
                 dropped, self._dropped = self._dropped, Counter()
-            self._tell(per_restaurant(dropped, self._now(), self._new_id))
+            if dropped:
+                self._tell(per_restaurant(dropped, self._now(), self._new_id))
 
     def _drop_all(self) -> None:
         """Nobody is left to see to what waits."""
@@ -369,14 +276,14 @@ class ShadowRunner(processes.Watched):
             while True:
                 self._drop(self._cases.popleft().case)
 
-    def _time_out(self, late: list[_Item]) -> None:
+    def _time_out(self, late: list[Item]) -> None:
         judged = [item for item in late if self._is_judged(item)]
         self.counts.timeouts += len(judged)
         self.counts.lost += len(late) - len(judged)
         events = [self._given_up(item.case) for item in judged]
         self._tell(events, [item.case.id for item in late if item.from_store])
 
-    def _is_judged(self, item: _Item) -> bool:
+    def _is_judged(self, item: Item) -> bool:
         return item.from_store or self.settings.runs is Runs.THREAD
 
     def _given_up(self, case: ShadowCase) -> Event:
@@ -392,7 +299,7 @@ class ShadowRunner(processes.Watched):
         finally:
             inspector.close()
 
-    def _serve(self, lane: _Lane, cases: deque[_Item], wake: threading.Event) -> None:
+    def _serve(self, lane: Lane, cases: deque[Item], wake: threading.Event) -> None:
         inspector: Inspector | None = None
         in_vain = 0
         try:
@@ -418,7 +325,7 @@ class ShadowRunner(processes.Watched):
         finally:
             self._leave(lane, cases, inspector)
 
-    def _doze(self, in_vain: int, cases: deque[_Item], wake: threading.Event) -> int:
+    def _doze(self, in_vain: int, cases: deque[Item], wake: threading.Event) -> int:
         """Wait a little, or, if nothing has come for long, until something does."""
         if in_vain < LOOKS:
             time.sleep(LOOK)
@@ -428,29 +335,30 @@ class ShadowRunner(processes.Watched):
             wake.wait()
         return 0
 
-    def _leave(self, lane: _Lane, cases: deque[_Item], inspector: Inspector | None) -> None:
+    def _leave(self, lane: Lane, cases: deque[Item], inspector: Inspector | None) -> None:
         with self._lock:
             if lane in self._lanes:
                 self._lanes.remove(lane)
-                if cases is self._cases and self._watching:
+                if cases is self._cases and self._stop is not None:
                     self._fill()
         if inspector is not None:
             with contextlib.suppress(Exception):
                 inspector.close()
 
-    def _see_to(self, inspector: Inspector, lane: _Lane, item: _Item) -> None:
+    def _see_to(self, inspector: Inspector, lane: Lane, item: Item) -> None:
         found = inspector.inspect(item.case, self._later(item))
         lane.extend(TELLING)
         if lane.given_up:
             return
-        self.counts.verdicts[found.judgement.verdict.value] += 1
-        self.counts.hook_faults += found.faults
+        with self._lock:
+            self.counts.verdicts[found.judgement.verdict.value] += 1
+            self.counts.hook_faults += found.faults
         self._publish(found.events)
         inspector.tell(found.events, found.bundle)
         if item.from_store and inspector.keeps is not None:
             inspector.keeps.drop_cases((item.case.id,))
 
-    def _write_down(self, inspector: Inspector, batch: list[_Item]) -> None:
+    def _write_down(self, inspector: Inspector, batch: list[Item]) -> None:
         keeps = inspector.keeps
         if keeps is None:
             self.counts.lost += len(batch)
@@ -461,7 +369,7 @@ class ShadowRunner(processes.Watched):
         for item in batch[len(batch) - left :]:
             self._drop(item.case)
 
-    def _later(self, item: _Item) -> tuple[str, ...]:
+    def _later(self, item: Item) -> tuple[str, ...]:
         """The bookings of the restaurant that were handed over after that one, as far as they are remembered."""
         if item.from_store:
             return ()

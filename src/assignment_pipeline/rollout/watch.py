@@ -6,14 +6,14 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import AssignmentPipelineError, RolloutRefusedError
-from assignment_pipeline.ports import EventSink, MetricsStore, RolloutStore
+from assignment_pipeline.ports import EventSink, FlagResolver, MetricsStore, RolloutStore
 from assignment_pipeline.rollout.alerts import Alert, Alerts, AlertState, changes
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.phases import ROLLBACK, Phase
@@ -101,6 +101,20 @@ class Watcher:
         self._rollout = rollout
         self._alerts = alerts or Alerts(store)
         self._demote = Demote(demote)
+
+    @classmethod
+    def of(cls, store: Any, flags: FlagResolver, *, demote: Demote | str = Demote.STEP) -> Watcher:
+        """
+        The watcher of an application's rollout, by its store and its flags.
+
+        Raises:
+            TypeError: The store does not count, or nothing keeps a rollout.
+        """
+        rollout = Rollout.of(store, flags)
+        if not hasattr(store, "measure"):
+            msg = f"store: expected one that counts (MetricsStore), got a {type(store).__name__}"
+            raise TypeError(msg)
+        return cls(store, rollout, demote=Demote(demote))
 
     def look(self) -> Look:
         """

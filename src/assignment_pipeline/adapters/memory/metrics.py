@@ -199,12 +199,16 @@ class _Window:
 
     def _agreement(self) -> Rows:
         counts: collections.Counter[str] = collections.Counter()
+        better: collections.Counter[str] = collections.Counter()
         for event in self._told(self._since, self._until):
             if event.source is Source.SHADOW:
                 number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
                 assert isinstance(number, int)  # noqa: S101 - that is how it is told of
                 counts[event.type.value] += number
-        return list(counts.items())
+                better[event.type.value] += event.type is EventType.SHADOW_MISMATCH and bool(
+                    event.context.get("better")
+                )
+        return [(kind, number, better[kind]) for kind, number in counts.items()]
 
     def _volume(self) -> Rows:
         asked: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)

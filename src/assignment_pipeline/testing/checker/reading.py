@@ -138,15 +138,14 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
     import psycopg  # noqa: PLC0415 - who looks into a file does not need it
 
     try:
-        connection = psycopg.connect(conninfo)
-    except psycopg.Error as error:
+        with psycopg.connect(conninfo) as connection:
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            connection.read_only = True
+            with _connected(connection, schema) as snapshot:
+                yield snapshot
+    except psycopg.OperationalError as error:  # It is away, or goes away meanwhile.
         msg = str(error).strip().splitlines()[0]
-        raise ValueError(msg) from None
-    with connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        with _connected(connection, schema) as snapshot:
-            yield snapshot
+        raise ValueError(msg) from error
 
 
 @contextlib.contextmanager

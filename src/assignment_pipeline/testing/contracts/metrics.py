@@ -230,7 +230,7 @@ class MetricsStoreContract(StoreSuite):
     # -- Shadow ---------------------------------------------------------------------------------------------------
 
     def test_agreement_is_of_what_can_be_compared(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
-        """Errors and silence of the pipeline disagree; legacy's errors and a changed floor say nothing."""
+        """Whoever does better agrees; errors and silence do not; legacy's errors and a changed floor say nothing."""
         kinds = [EventType.SHADOW_MATCH] * 5 + [
             EventType.SHADOW_EQUIVALENT,
             EventType.SHADOW_MISMATCH,
@@ -245,13 +245,19 @@ class MetricsStoreContract(StoreSuite):
             for number, kind in enumerate(kinds)
         ]
         dropped = told("e-dropped", EventType.SHADOW_DROPPED, Source.SHADOW, booking=None, mode="shadow", count=7)
-        self.told(harness, store, *events, dropped)
+        better, worse = (
+            told(
+                f"e-{word}", EventType.SHADOW_MISMATCH, Source.SHADOW, booking=f"b-{word}", mode="shadow", better=which
+            )
+            for word, which in (("better", True), ("worse", False))
+        )
+        self.told(harness, store, *events, dropped, better, worse)
         clock.advance(MINUTE)
         found = store.measure(MetricsQuery(since=START))
         agreement = found.agreement
-        assert (agreement.agreeing, agreement.comparable, agreement.errors, agreement.dropped) == (6, 9, 3, 7)
-        assert agreement.rate == 6 / 9
-        assert found.calls == {(Owner.PIPELINE, Mode.SHADOW): Calls(bookings=11, failing=3, calls=11, errors=3)}
+        assert (agreement.agreeing, agreement.comparable, agreement.errors, agreement.dropped) == (7, 11, 3, 7)
+        assert (agreement.mismatch, agreement.better, agreement.rate) == (3, 1, 7 / 11)
+        assert found.calls == {(Owner.PIPELINE, Mode.SHADOW): Calls(bookings=13, failing=3, calls=13, errors=3)}
 
     def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """In shadow by a transition or a verdict, within five minutes; what was assigned just now is not asked for."""

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, RecordQuery
+from assignment_pipeline.rollout.candidate import REHEARSED
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
 
@@ -269,7 +270,7 @@ def _seat(row: Occupied) -> Seat:
 def steps_told(events: Sequence[Event]) -> Iterator[Step]:
     """The transitions that events tell of, but for those that a shadow would have made."""
     for event in events:
-        if event.type is EventType.STATE_TRANSITION and event.context.get("mode") != Mode.SHADOW:
+        if event.type is EventType.STATE_TRANSITION and REHEARSED not in event.context:
             facts = event.context
             version = facts.get("version")
             texts = str(facts.get("from")), str(facts.get("to")), str(facts.get("trigger"))

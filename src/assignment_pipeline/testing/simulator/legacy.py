@@ -1,4 +1,4 @@
-"""The planner being replaced, which seats in the host's rows, and what it was handed."""
+"""The planner being replaced, which seats in the host's rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.result import LegacyResult
-from assignment_pipeline.flow.answered import is_handed_over
 
 if TYPE_CHECKING:
     from assignment_pipeline.testing.simulator.world import World
@@ -19,11 +18,6 @@ def plan(world: World, booking: Booking) -> LegacyResult:
     """The first table that is large enough and free, in a transaction of the host's; now and then, whoever has it."""
     at_host = world.store.booking(booking.id)
     record = world.store.record(booking.id)
-    if record is not None and is_handed_over(record):
-        handover = booking.id, record.version
-        if handover in world.ledger.legacy_ran:
-            world.offend("legacy ran twice", f"for {booking.id}, handed over once")
-        world.ledger.legacy_ran.add(handover)
     venue = world.venue_of(booking)
     unable = "occupy" in world.harness.cannot
     if unable or at_host is None or not at_host.is_pending or (record is not None and record.allocation):

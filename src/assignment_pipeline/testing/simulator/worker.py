@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import LockManagerUnavailableError
+from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.effects import (
     Apart,
     ClaimDue,
@@ -201,7 +202,7 @@ class Worker:
         self._advance(frame, answer, None)
 
     def _watch(self, effect: RunLegacy) -> None:
-        """Whether legacy may run, by what the flows that are under way were told."""
+        """Whether legacy may run, by what the flows that are under way were told: who could not ask lets it run."""
         booking_id = effect.booking.id
         modes = [frame.mode for frame in reversed(self._frames) if frame.mode is not None]
         if modes[:1] == [Mode.ACTIVE]:
@@ -209,6 +210,8 @@ class Worker:
         seen = next((frame.seen[booking_id] for frame in reversed(self._frames) if booking_id in frame.seen), None)
         if seen is not None and is_in_flight(seen):
             self._world.offend("legacy ran before it was written", f"{booking_id} is {seen.state}, and the pipeline's")
+        if seen is not None and is_handed_over(seen):
+            self._world.ran_legacy(booking_id, seen.version)
 
     def _enter(self, flow: Flow[Any]) -> None:
         frame = Frame(flow)

@@ -336,6 +336,12 @@ class World:
         self.ledger.offences.append((what, detail))
         self.touched = True
 
+    def ran_legacy(self, booking_id: str, version: int) -> None:
+        """Take note that legacy is called for what it was handed."""
+        if (booking_id, version) in self.ledger.legacy_ran:
+            self.offend("legacy ran twice", f"for {booking_id}, handed over once")
+        self.ledger.legacy_ran.add((booking_id, version))
+
     def say(self, worker: Worker, effect: Effect[Any], answer: Any, fault: str = "") -> None:
         """Write a worker's step into the trace."""
         if self.trace is not None and words.is_telling(effect):

@@ -93,7 +93,10 @@ class Outages:
 
     def terminate(self) -> None:
         """End a session in the middle of a commit."""
-        with self._committing() as (connection, session):
+        import psycopg  # noqa: PLC0415 - not for SQLite
+
+        with contextlib.suppress(psycopg.Error), psycopg.connect(self.place.at, autocommit=True) as connection:
+            session = _committing(connection)
             if session is not None:
                 connection.execute("SELECT pg_terminate_backend(%s)", (session[0],))
                 self._counts["terminations"] += 1
@@ -102,23 +105,12 @@ class Outages:
         """The name of a worker's session that is in the middle of a commit, if there is one soon."""
         if not self.place.is_postgres:
             return None
-        with self._committing() as (_, session):
-            return None if session is None else session[1]
-
-    @contextlib.contextmanager
-    def _committing(self) -> Iterator[tuple[Any, tuple[int, str] | None]]:
         import psycopg  # noqa: PLC0415 - not for SQLite
 
         with contextlib.suppress(psycopg.Error), psycopg.connect(self.place.at, autocommit=True) as connection:
-            found = None
-            for _ in range(LOOKS):
-                found = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
-                if found is not None:
-                    break
-                time.sleep(0.001)
-            yield connection, found
-            return
-        yield None, None
+            session = _committing(connection)
+            return session[1] if session is not None else None
+        return None
 
     # -- Redis ----------------------------------------------------------------------------------------------------
 
@@ -158,3 +150,12 @@ class Outages:
         """No more of it."""
         for timer in self._timers:
             timer.join()
+
+
+def _committing(connection: Any) -> tuple[int, str] | None:
+    for _ in range(LOOKS):
+        found: tuple[int, str] | None = connection.execute(COMMITTING, (f"{WORKERS}%",)).fetchone()
+        if found is not None:
+            return found
+        time.sleep(0.001)
+    return None

@@ -42,12 +42,13 @@ found AS (
         END AS outcome
     FROM firsts AS f
     JOIN assignment_pipeline.assignment_records AS r ON r.booking_id = f.booking_id
-    JOIN assignment_pipeline.booking_assignment_state_history AS last ON last.booking_id = f.booking_id AND last.version = (
-        SELECT max(n.version) FROM assignment_pipeline.booking_assignment_state_history AS n
+    CROSS JOIN LATERAL (
+        SELECT n.to_state, n.reason FROM assignment_pipeline.booking_assignment_state_history AS n
         WHERE n.booking_id = f.booking_id AND n.created_at <= f.settled_at
             AND n.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
             AND (n.actor IS NULL OR n.to_state = 'cancelled')
-    )
+        ORDER BY n.version DESC LIMIT 1
+    ) AS last
     WHERE r.owner = 'pipeline' OR NOT EXISTS (
         SELECT FROM assignment_pipeline.observability_events AS e
         WHERE e.event_type = 'auto_assign.summary' AND e.booking_id = f.booking_id
@@ -148,8 +149,10 @@ SELECT
 FROM ranked GROUP BY owner, mode;
 
 -- name: agreement
--- The shadow's verdicts. What was dropped is told of by the count.
-SELECT event_type, sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce((context->>'count')::bigint, 1) ELSE 1 END)
+-- The shadow's verdicts, and of how many of them the pipeline did better. What was dropped is told of by the count.
+SELECT event_type,
+    sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce((context->>'count')::bigint, 1) ELSE 1 END),
+    count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND (context->>'better')::boolean)
 FROM assignment_pipeline.observability_events
 WHERE source = 'assignment.shadow' AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
     AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)

@@ -1,0 +1,62 @@
+"""``rollout report`` and ``rollout archive``: the rollout as a page to look at, and as numbers to keep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from assignment_pipeline.cli import words
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.numbers import counting, span_of
+from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.steering import steered
+from assignment_pipeline.cli.wiring import AppOption, DbOption
+from assignment_pipeline.rollout.findings import Findings, archived, find
+from assignment_pipeline.rollout.report.page import page
+
+WindowOption = Annotated[
+    Any, typer.Option("--window", parser=span_of, metavar="SPAN", help="How far to look back, such as 24h or 7d.")
+]
+
+
+def report(
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")],
+    window: WindowOption = "7d",
+    app: AppOption = None,
+    db: DbOption = None,
+) -> None:
+    """
+    Write a page with the phases, the gates, rates over time, the shadow's verdicts, reviews and changes.
+
+    It is one file, which needs no network. Needs the extra report.
+    """
+    _require_place(html, "--html")
+    html.write_text(page(_found(app, db, window), words.REASONS), encoding="utf-8")
+    stdout().print(f"{html}: the report.", soft_wrap=True)
+
+
+def archive(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the numbers, as JSON.")],
+    window: WindowOption = "7d",
+    app: AppOption = None,
+    db: DbOption = None,
+) -> None:
+    """Write the final numbers, every change and what they were decided on, for the record."""
+    _require_place(file, "FILE")
+    text = json.dumps(archived(_found(app, db, window)), indent=2, ensure_ascii=False)
+    file.write_text(f"{text}\n", encoding="utf-8")
+    stdout().print(f"{file}: the archive.", soft_wrap=True)
+
+
+def _found(app: str | None, db: Any, window: Any) -> Findings:
+    with steered(app, db, heeds_environment=False) as steering:
+        return find(steering.rollout, counting(app or "", steering.rollout.store), window)
+
+
+def _require_place(path: Path, where: str) -> None:
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        got = "a directory" if path.is_dir() else f"no folder {path.absolute().parent}"
+        refuse(where, "a file in a folder that is there", got)

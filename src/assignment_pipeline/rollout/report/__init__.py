@@ -1,0 +1,1 @@
+"""The rollout as one page to look at."""

@@ -1,0 +1,227 @@
+"""From what was found to one page of HTML that needs nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import importlib.resources
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import MissingExtraError
+from assignment_pipeline.rollout.alerts import AlertState
+from assignment_pipeline.rollout.findings import Findings
+from assignment_pipeline.rollout.ladder import LADDER
+from assignment_pipeline.rollout.phases import (
+    CONFIRMATION_RATE,
+    ERROR_RATE,
+    EVENT_VOLUME,
+    LEGACY_AGREEMENT,
+    RELATIVE_CONFIRMATION,
+    REVIEW_RATE,
+    TIME_IN_PHASE,
+)
+from assignment_pipeline.rollout.report.charts import Line, draw
+from assignment_pipeline.rollout.standing import SIGN_OFF
+from assignment_pipeline.rollout.verdicts import Answer, Verdict
+
+OURS, LEGACY, REVIEW, ERRORS = "#1a63c9", "#a05a00", "#6b4fa0", "#b3261e"
+_SHADOW = {
+    "match": "#0b7a4b",
+    "equivalent": "#63b98f",
+    "mismatch": "#d9822b",
+    "legacy_error": "#a05a00",
+    "pipeline_error": "#b3261e",
+    "both_error": "#7d1a14",
+    "timeout": "#6b4fa0",
+    "dropped": "#8a94a0",
+    "incomparable": "#c5cad1",
+}
+_SENTENCES = {
+    TIME_IN_PHASE: "The phase has lasted long enough",
+    CONFIRMATION_RATE: "Bookings are confirmed without a person",
+    REVIEW_RATE: "Few are left to a person",
+    ERROR_RATE: "Calls do not end in an error",
+    EVENT_VOLUME: "Every booking has been told of",
+    LEGACY_AGREEMENT: "The shadow does as well as legacy",
+    RELATIVE_CONFIRMATION: "The cohort does no worse than the restaurants on legacy",
+}
+_MOST_CHANGES = 50
+
+
+def page(findings: Findings, reasons: Mapping[str, str] | None = None) -> str:
+    """
+    The report.
+
+    Args:
+        findings: What was found.
+
+        reasons: What reasons for review are called, by their code.
+
+    Raises:
+        MissingExtraError: Jinja or matplotlib is not installed.
+    """
+    try:
+        import jinja2  # noqa: PLC0415 - an extra
+        import markupsafe  # noqa: PLC0415 - comes with it
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("report", error.name or "jinja2") from error
+
+    text = importlib.resources.files(__package__ or "").joinpath("page.html").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters |= {"moment": _moment, "span": _span}
+    pictures = {name: markupsafe.Markup(svg) if svg else None for name, svg in _pictures(findings).items()}  # noqa: S704 - drawn here
+    facts = _facts(findings, reasons or {})
+    return environment.from_string(text).render(report={**facts, **pictures})
+
+
+def _facts(findings: Findings, reasons: Mapping[str, str]) -> dict[str, Any]:
+    standing, metrics = findings.standing, findings.metrics
+    return {
+        "version": _version(),
+        "now": standing.now,
+        "window": (metrics.since, metrics.until),
+        "title": standing.phase.title if standing.phase else "The rollout has not begun",
+        "standing": _in_a_sentence(findings),
+        "ladder": _ladder(findings),
+        "gates": [_gate(verdict) for verdict in standing.verdicts],
+        "shadow": _shadow(attrs.asdict(metrics.agreement)),
+        "reviews": [
+            {"name": reasons.get(code, code.replace("_", " ")), "count": count}
+            for code, count in sorted(metrics.reasons.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        "waiting": metrics.backlog.review,
+        "alerts": [
+            {"sentence": alert.rule.says, "state": alert.state.value, "note": alert.sentence.partition(", ")[2]}
+            for alert in findings.alerts
+            if alert.state is not AlertState.INACTIVE
+        ],
+        "changes": [_change(revision) for revision in findings.history[:_MOST_CHANGES]],
+        "cleanup": findings.cleanup,
+    }
+
+
+def _in_a_sentence(findings: Findings) -> str:
+    standing = findings.standing
+    if standing.overridden:
+        return "The environment rolls it back."
+    if standing.phase is None or standing.since is None:
+        return "No phase has been entered."
+    passing = sum(verdict.answer is Answer.PASS for verdict in standing.verdicts)
+    since = f"Since {_moment(standing.since)}."
+    if not standing.verdicts:
+        return since
+    return f"{since} {passing} of {len(standing.verdicts)} gates pass."
+
+
+def _ladder(findings: Findings) -> list[dict[str, str]]:
+    standing = findings.standing
+    here = LADDER.rung(standing.phase)
+    visited = {revision.phase: revision.created_at for revision in findings.history}
+    rungs = []
+    for number, phase in enumerate(LADDER.phases):
+        entered = visited.get(phase.name)
+        place = "now" if number == here else "done" if entered and number < max(here, 0) else "ahead"
+        note = f"first on {_moment(entered)}" if entered else "not yet"
+        rungs.append({"title": phase.name, "place": place, "note": note})
+    if standing.phase is not None and here < 0:
+        rungs.append({"title": standing.phase.name, "place": "now", "note": "off everywhere"})
+    return rungs
+
+
+def _gate(verdict: Verdict) -> dict[str, Any]:
+    hours = verdict.metric == TIME_IN_PHASE
+    sentence = _SENTENCES.get(verdict.metric, verdict.metric.replace("_", " "))
+    role = verdict.metric.partition(f"{SIGN_OFF}:")[2]
+    if role:
+        sentence = f"Signed off by {role.replace('-', ' ')}"
+    if verdict.threshold is not None:
+        sign = "at least" if verdict.direction == "at_least" else "at most"
+        sentence += f": {sign} {_number(verdict.threshold, hours=hours)}"
+    bounded = verdict.low is not None and verdict.high is not None
+    return {
+        "sentence": sentence,
+        "verdict": verdict.answer.value,
+        "measured": "" if verdict.value is None else _number(verdict.value, hours=hours),
+        "bounds": f"{_number(verdict.low or 0.0)} to {_number(verdict.high or 0.0)}" if bounded else "",
+        "scale": _scale(verdict) if bounded else None,
+        "sample": "" if verdict.sample is None else f"{verdict.sample:,}",
+        "missing": verdict.missing or "",
+    }
+
+
+def _scale(verdict: Verdict) -> dict[str, float]:
+    """Places on a line, in percent: from 0 to 100 %, or around nothing where two shares are compared."""
+    start, length = (-1.0, 2.0) if verdict.metric == RELATIVE_CONFIRMATION else (0.0, 1.0)
+    given = {"low": verdict.low, "high": verdict.high, "value": verdict.value, "threshold": verdict.threshold}
+    return {name: round(100 * ((value or 0.0) - start) / length, 2) for name, value in given.items()}
+
+
+def _shadow(agreement: Mapping[str, int]) -> list[dict[str, Any]]:
+    counted = {name: agreement[name] for name in _SHADOW if agreement.get(name)}
+    total = sum(counted.values())
+    return [
+        {"name": name.replace("_", " "), "count": count, "share": 100 * count / total, "colour": _SHADOW[name]}
+        for name, count in counted.items()
+    ]
+
+
+def _change(revision: RolloutRevision) -> dict[str, Any]:
+    return {
+        "when": revision.created_at,
+        "phase": revision.phase or "",
+        "actor": revision.actor or "",
+        "why": revision.reason or "",
+        "forced": revision.forced,
+    }
+
+
+def _pictures(findings: Findings) -> dict[str, str | None]:
+    series = findings.series
+    confirmed = [
+        _line("pipeline", OURS, series, lambda bucket: _own(bucket).confirmation_rate),
+        _line("legacy", LEGACY, series, lambda bucket: bucket.legacy.confirmation_rate),
+    ]
+    trouble = [
+        _line("in review", REVIEW, series, lambda bucket: _own(bucket).review_rate),
+        _line("errors", ERRORS, series, lambda bucket: bucket.calls.get(PIPELINE, Calls()).error_rate),
+    ]
+    phase = findings.standing.phase
+    asked = [each.threshold for each in (phase.criteria if phase else ()) if each.metric == CONFIRMATION_RATE]
+    return {
+        "confirmed": draw([line for line in confirmed if line.last], 100 * asked[0] if asked else None),
+        "trouble": draw([line for line in trouble if line.last], floor=0.0),
+    }
+
+
+def _own(bucket: Bucket) -> Outcomes:
+    return bucket.outcomes.get(PIPELINE, Outcomes())
+
+
+def _line(name: str, colour: str, series: Sequence[Bucket], rate: Any) -> Line:
+    points = [(bucket.start, None if rate(bucket) is None else 100 * rate(bucket)) for bucket in series]
+    return Line(name=name, colour=colour, points=points)
+
+
+def _number(value: float, *, hours: bool = False) -> str:
+    return f"{value:,.1f} h" if hours else f"{100 * value:.1f} %"
+
+
+def _moment(moment: dt.datetime | None) -> str:
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC" if moment else ""
+
+
+def _span(window: tuple[dt.datetime, dt.datetime]) -> str:
+    hours = (window[1] - window[0]) / dt.timedelta(hours=1)
+    return f"the last {hours:.0f} hours" if hours < 72 else f"the last {hours / 24:.0f} days"  # noqa: PLR2004 - three days
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("assignment-pipeline")
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
