@@ -16,8 +16,8 @@ from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnav
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.alerts import FEW
 from assignment_pipeline.rollout.cohorts import BUCKETS
+from assignment_pipeline.rollout.diagnosis import ADVICE, Finding, Health
 from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
-from assignment_pipeline.rollout.findings import ADVICE, Finding, Health
 from assignment_pipeline.rollout.flags import FlagSettings
 from assignment_pipeline.rollout.settings import read_settings
 

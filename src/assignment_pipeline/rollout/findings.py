@@ -1,52 +1,127 @@
-"""What the doctor says."""
+"""Everything that can be told of a rollout at one moment, for the report and the archive."""
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping
+import datetime as dt
+from typing import Any
 
 import attrs
 
-ADVICE: Mapping[str, str] = {
-    "no_fit": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "infeasible": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "party_too_large": "not taking such bookings, or larger combinations",
-    "party_too_small": "tables with a smaller min_party_size",
-    "no_such_seating": "not taking such bookings, or tables of that kind",
-    "outside_service": "not taking such bookings; and a look at the restaurants' timezones",
-    "in_past": "a look at timezones, and at how long bookings wait in queues",
-    "crash_loop": "the log: something kills the worker, or raises, each time",
-}
-"""What helps against each reason for a review."""
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Series
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.alerts import Alert, Alerts
+from assignment_pipeline.rollout.cleanup import LAST, Item, checklist
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.standing import Standing
 
-
-class Health(enum.StrEnum):
-    """What a check has found."""
-
-    GOOD = "good"
-    NOTE = "note"
-    WRONG = "wrong"
+_MANY = 10_000
+_STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 360, 1440))
+_MOST_POINTS = 170
 
 
 @attrs.frozen(kw_only=True)
-class Finding:
+class Findings:
     """
-    What one check says.
+    What was found.
 
     Attributes:
-        check: Its name.
+        standing: Where the rollout stands.
 
-        health: Whether anything is wrong; a note is only worth knowing.
+        history: Its changes, newest first.
 
-        evidence: What was found.
+        metrics: What was counted over the window.
 
-        cause: What is likely behind it; None where all is well.
+        series: Outcomes and calls over the window, in stretches of `step`.
 
-        fix: What to do.
+        step: How long a stretch is.
+
+        alerts: How the alerts stand.
+
+        cleanup: What is left to do before the old planner goes; empty before the last phase.
     """
 
-    check: str
-    health: Health
-    evidence: str
-    cause: str | None = None
-    fix: str | None = None
+    standing: Standing
+    history: tuple[RolloutRevision, ...]
+    metrics: Metrics
+    series: Series
+    step: dt.timedelta
+    alerts: tuple[Alert, ...]
+    cleanup: tuple[Item, ...]
+
+
+def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Findings:
+    """
+    Look at everything.
+
+    Args:
+        rollout: The rollout.
+
+        store: Where its numbers are.
+
+        window: How far to look back.
+
+    Raises:
+        StoreUnavailableError: The store could not be asked.
+    """
+    now = store.now()
+    step = next((step for step in _STEPS if window / step <= _MOST_POINTS), _STEPS[-1])
+    since = _whole(now - window, step)
+    until = _whole(now, step) + step
+    standing, history = rollout.status(), rollout.history(_MANY)
+    alerts = Alerts(store).check(now, history[0].created_at if history else None)
+    cleanup: tuple[Item, ...] = ()
+    if standing.phase is not None and standing.since is not None and standing.phase.name == LAST.name:
+        own = store.measure(MetricsQuery(since=standing.since, until=max(now, standing.since)))
+        cleanup = checklist(standing, history, own, alerts)
+    return Findings(
+        standing=standing,
+        history=history,
+        metrics=store.measure(MetricsQuery(since=since, until=now)),
+        series=store.series(MetricsQuery(since=since, until=until), step),
+        step=step,
+        alerts=alerts,
+        cleanup=cleanup,
+    )
+
+
+def _whole(moment: dt.datetime, step: dt.timedelta) -> dt.datetime:
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return moment - (moment - epoch) % step
+
+
+def archived(findings: Findings) -> dict[str, Any]:
+    """The final numbers as JSON, for the record."""
+    standing, metrics = findings.standing, findings.metrics
+    return {
+        "at": standing.now.isoformat(),
+        "phase": standing.revision.phase,
+        "since": standing.since.isoformat() if standing.since else None,
+        "window": {"since": metrics.since.isoformat(), "until": metrics.until.isoformat()},
+        "verdicts": [verdict.document() for verdict in standing.verdicts],
+        "outcomes": _grouped(metrics.outcomes),
+        "calls": _grouped(metrics.calls),
+        "latency": _grouped(metrics.latency),
+        "agreement": attrs.asdict(metrics.agreement),
+        "strategies": dict(metrics.strategies),
+        "reasons": dict(metrics.reasons),
+        "attempts": metrics.attempts,
+        "attempted": metrics.attempted,
+        "lost": metrics.lost,
+        "alerts": [alert.document() for alert in findings.alerts],
+        "cleanup": [attrs.asdict(item) for item in findings.cleanup],
+        "history": [_change(revision) for revision in findings.history],
+    }
+
+
+def _grouped(found: Any) -> list[dict[str, Any]]:
+    return [
+        {"owner": owner.value, "mode": mode.value if mode else None, **attrs.asdict(value)}
+        for (owner, mode), value in sorted(found.items(), key=str)
+    ]
+
+
+def _change(revision: RolloutRevision) -> dict[str, Any]:
+    facts = attrs.asdict(revision)
+    facts["created_at"] = revision.created_at.isoformat() if revision.created_at else None
+    return facts
