@@ -10,7 +10,8 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.metrics import PIPELINE, Agreement, Backlog, Calls, Metrics, Outcomes, Seen
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.doctor import Facts, Health, check_facts, examine
+from assignment_pipeline.rollout.diagnosis import Health
+from assignment_pipeline.rollout.doctor import Facts, check_facts, examine
 from assignment_pipeline.rollout.environment import VARIABLES
 from assignment_pipeline.rollout.phases import PHASES
 from assignment_pipeline.rollout.settings import settings_document

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import enum
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnav
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.alerts import FEW
 from assignment_pipeline.rollout.cohorts import BUCKETS
+from assignment_pipeline.rollout.diagnosis import ADVICE, Finding, Health
 from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
 from assignment_pipeline.rollout.flags import FlagSettings
 from assignment_pipeline.rollout.settings import read_settings
@@ -28,50 +28,6 @@ MANY_REVIEWS = 0.10
 MUCH_CONTENTION = 0.05
 _FOLLOWED = dt.timedelta(minutes=1)  # By then, every worker knows of a change of the rollout.
 _PREFIX = VARIABLES["enabled"].name
-
-ADVICE: Mapping[str, str] = {
-    "no_fit": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "infeasible": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "party_too_large": "not taking such bookings, or larger combinations",
-    "party_too_small": "tables with a smaller min_party_size",
-    "no_such_seating": "not taking such bookings, or tables of that kind",
-    "outside_service": "not taking such bookings; and a look at the restaurants' timezones",
-    "in_past": "a look at timezones, and at how long bookings wait in queues",
-    "crash_loop": "the log: something kills the worker, or raises, each time",
-}
-"""What helps against each reason for a review."""
-
-
-class Health(enum.StrEnum):
-    """What a check has found."""
-
-    GOOD = "good"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-@attrs.frozen(kw_only=True)
-class Finding:
-    """
-    What one check says.
-
-    Attributes:
-        check: Its name.
-
-        health: Whether anything is wrong; a note is only worth knowing.
-
-        evidence: What was found.
-
-        cause: What is likely behind it; None where all is well.
-
-        fix: What to do.
-    """
-
-    check: str
-    health: Health
-    evidence: str
-    cause: str | None = None
-    fix: str | None = None
 
 
 class Examined(MetricsStore, Protocol):

@@ -1,0 +1,80 @@
+"""The contract of a store that counts can fail: stores that count wrongly are told apart."""
+
+import attrs
+import pytest
+
+from assignment_pipeline.adapters.memory import MemoryStore
+from assignment_pipeline.domain.metrics import SETTLING, Latency, Outcomes
+from assignment_pipeline.testing import MetricsStoreContract
+
+
+class AtOnce(MemoryStore):
+    """Counts outcomes the moment that they settle."""
+
+    def measure(self, query):
+        until = (query.until or self.clock.now()) + SETTLING
+        return super().measure(attrs.evolve(query, until=until))
+
+
+class Everywhere(MemoryStore):
+    """Counts all restaurants."""
+
+    def measure(self, query):
+        return super().measure(attrs.evolve(query, restaurant_id=None))
+
+
+class Lenient(MemoryStore):
+    """Counts what was proved infeasible as a review."""
+
+    def measure(self, query):
+        found = super().measure(query)
+        outcomes = {
+            group: Outcomes(
+                confirmed=one.confirmed, review=one.review + one.infeasible, failed=one.failed, withdrawn=one.withdrawn
+            )
+            for group, one in found.outcomes.items()
+        }
+        return attrs.evolve(found, outcomes=outcomes)
+
+
+class Mean(MemoryStore):
+    """Has the median for every percentile."""
+
+    def measure(self, query):
+        found = super().measure(query)
+        latency = {
+            group: Latency(calls=took.calls, p50=took.p50, p95=took.p50, p99=took.p50)
+            for group, took in found.latency.items()
+        }
+        return attrs.evolve(found, latency=latency)
+
+
+class Gappy(MemoryStore):
+    """Leaves out the stretches in which nothing was."""
+
+    def series(self, query, width):
+        return tuple(bucket for bucket in super().series(query, width) if bucket.outcomes or bucket.calls)
+
+
+class Forgetful(MemoryStore):
+    """Finds no alarms."""
+
+    def alarms(self):
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "caught"),
+    [
+        (AtOnce, "an_outcome_counts_once_it_has_stood_for_five_minutes"),
+        (Everywhere, "a_restaurant_can_be_looked_at_alone"),
+        (Lenient, "outcomes_are_told_apart"),
+        (Mean, "percentiles_are_durations_of_calls"),
+        (Gappy, "a_series_is_the_window_in_stretches"),
+        (Forgetful, "alarms_are_found_newest_first"),
+    ],
+)
+def test_a_store_that_counts_wrongly_fails(kind, caught, failures, stores):
+    """Where it does; and the reference passes."""
+    assert failures(MetricsStoreContract, stores(kind), only=caught) == {caught}
+    assert failures(MetricsStoreContract, stores(MemoryStore), only=caught) == set()
