@@ -11,7 +11,7 @@ from assignment_pipeline.domain.checks import aware_minute, to_utc
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import NotBegunError, TableConflictError
+from assignment_pipeline.errors import NoTablesError, NotBegunError, TableConflictError
 from assignment_pipeline.flow.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
@@ -134,7 +134,9 @@ def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:
     page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
     displaced: set[str] = set()
     for record in page.records:
-        if record.booking is None or record.allocation is None:
+        if record.allocation is None:  # Somebody has ended it meanwhile.
+            raise NoTablesError(record.booking_id, record.state.value)
+        if record.booking is None:
             continue
         around = attrs.evolve(record.booking, end_at=end)
         context = yield from LoadContext(LoadQuery(restaurant_id=record.restaurant_id, bookings=(around,)))
