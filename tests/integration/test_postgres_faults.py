@@ -331,7 +331,7 @@ def test_the_server_counts_no_more():
                     stack.close()  # Sessions tell of what they did when they end.
             statement = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE '%assignment_pipeline.%(%'"
             assert connection.execute(statement).fetchone()[0] <= 20 * most
-            assert 0 < _flushes(connection) - flushed <= 20
+            assert 0 < _flushes(connection) - flushed <= 22  # One or two are of a session that begins, or ends.
 
 
 def _flushes(connection):
