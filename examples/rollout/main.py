@@ -2,7 +2,7 @@
 A town goes from its old planner to the pipeline, phase by phase, in a few seconds of real time.
 
 It shows the whole rollout on a simulated clock: a candidate with a bug that the shadow catches, a release at 10 % of
-the restaurants that seats nobody and rolls itself back, and then a clean run to 100 % and to the end of the old planner.
+the restaurants that seats nobody and rolls itself back, and then a clean run to 100 % and to the old planner's end.
 
     python examples/rollout/main.py [--report FILE]
 """

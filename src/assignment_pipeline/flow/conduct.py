@@ -37,9 +37,7 @@ def conduct(
         call.mode, planned = flags.mode, decide
         try:
             if flags.mode is not Mode.ACTIVE:
-                aside: AssignmentResult | Owner = Owner.LEGACY
-                if not flags.fresh:
-                    aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
+                aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
                 if isinstance(aside, AssignmentResult):
                     return aside
                 if aside is Owner.LEGACY:

@@ -50,6 +50,8 @@ def stand_aside(
         StaleRolloutError: The rollout has moved on.
         Exception: Whatever the legacy planner raises.
     """
+    if flags.fresh:
+        return Owner.LEGACY
     record = yield from _look(call)
     if record is None or _is_none_of_ours(record):
         return Owner.LEGACY
