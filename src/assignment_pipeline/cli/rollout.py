@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import attrs
 import typer
 
 from assignment_pipeline.cli import standing as views
@@ -14,6 +15,9 @@ from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.steering import Steering, steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.alerts import Alerts
+from assignment_pipeline.rollout.cleanup import Item, is_due, left_to_do
+from assignment_pipeline.rollout.standing import Standing
 
 app = typer.Typer(help="Steer the rollout: where it stands, on, and back.", no_args_is_help=True)
 
@@ -37,10 +41,12 @@ def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = Fal
     with steered(app, db) as steering:
         standing = steering.rollout.status()
         cohort = views.cohort_of(steering)
+        cleanup = _cleanup(steering, standing)
         if as_json:
-            print_json(views.document(standing, cohort))
+            print_json({**views.document(standing, cohort), "cleanup": [attrs.asdict(item) for item in cleanup]})
         else:
             views.show(standing, cohort, steering)
+            views.show_cleanup(cleanup)
 
 
 @app.command()
@@ -167,6 +173,16 @@ def history(
             print_json({"revisions": [views.revision_document(revision) for revision in revisions]})
         else:
             views.show_history(revisions)
+
+
+def _cleanup(steering: Steering, standing: Standing) -> tuple[Item, ...]:
+    """What is left to do before the old planner goes, once it may."""
+    store: Any = steering.rollout.store
+    if not is_due(standing) or not hasattr(store, "measure"):
+        return ()
+    history = steering.rollout.history()
+    alerts = Alerts(store).check(store.now(), history[0].created_at)
+    return left_to_do(standing, history, store, alerts)
 
 
 # -- What the options say -----------------------------------------------------------------------------------------

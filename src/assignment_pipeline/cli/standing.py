@@ -16,6 +16,7 @@ from assignment_pipeline.cli.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
+from assignment_pipeline.rollout.cleanup import Item
 from assignment_pipeline.rollout.ladder import LADDER
 from assignment_pipeline.rollout.phases import TIME_IN_PHASE
 from assignment_pipeline.rollout.standing import Standing
@@ -98,6 +99,18 @@ def show(standing: Standing, cohort: Cohort | None, steering: Steering) -> None:
     console.print()
     console.print(_outlook(standing))
     warn(steering)
+
+
+def show_cleanup(items: Sequence[Item]) -> None:
+    """The checklist before the old planner goes: what the numbers prove is ticked."""
+    if not items:
+        return
+    console = stdout()
+    console.print("\nBefore the old planner goes:")
+    for item in items:
+        mark = "x" if item.proved else " "
+        note = f" ({item.note})" if item.note else ""
+        console.print(Text(f"  [{mark}] {item.text}{note}"), soft_wrap=True)
 
 
 def show_check(standing: Standing) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from assignment_pipeline.domain.metrics import Metrics
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.alerts import Alert, AlertState
 from assignment_pipeline.rollout.ladder import LADDER
 from assignment_pipeline.rollout.standing import Standing
@@ -51,6 +52,21 @@ def is_due(standing: Standing) -> bool:
     if standing.phase is None or standing.since is None or standing.phase.name != LAST.name:
         return False
     return standing.now - standing.since >= LAST.min_time
+
+
+def left_to_do(
+    standing: Standing, history: Sequence[RolloutRevision], store: MetricsStore, alerts: Iterable[Alert]
+) -> tuple[Item, ...]:
+    """
+    The checklist, with what has been counted since the last phase began; empty before that.
+
+    Raises:
+        StoreUnavailableError: The store could not be asked.
+    """
+    if standing.phase is None or standing.since is None or standing.phase.name != LAST.name:
+        return ()
+    metrics = store.measure(MetricsQuery(since=standing.since, until=max(standing.now, standing.since)))
+    return checklist(standing, history, metrics, alerts)
 
 
 def checklist(

@@ -11,7 +11,7 @@ from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Series
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.alerts import Alert, Alerts
-from assignment_pipeline.rollout.cleanup import LAST, Item, checklist
+from assignment_pipeline.rollout.cleanup import Item, left_to_do
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.standing import Standing
 
@@ -70,10 +70,6 @@ def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Finding
     until = _whole(now, step) + step
     standing, history = rollout.status(), rollout.history(_MANY)
     alerts = Alerts(store).check(now, history[0].created_at if history else None)
-    cleanup: tuple[Item, ...] = ()
-    if standing.phase is not None and standing.since is not None and standing.phase.name == LAST.name:
-        own = store.measure(MetricsQuery(since=standing.since, until=max(now, standing.since)))
-        cleanup = checklist(standing, history, own, alerts)
     return Findings(
         standing=standing,
         history=history,
@@ -81,7 +77,7 @@ def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Finding
         series=store.series(MetricsQuery(since=since, until=until), step),
         step=step,
         alerts=alerts,
-        cleanup=cleanup,
+        cleanup=left_to_do(standing, history, store, alerts),
     )
 
 
