@@ -1,4 +1,4 @@
--- The same by the day, for a week.
+-- How the bookings of a week came out, by the day, as the guests see it.
 SELECT
     created_at::date AS date,
     count(*) FILTER (WHERE status = 'confirmed') AS confirmed,
