@@ -228,3 +228,15 @@ def test_a_conflict_that_is_gone_again_names_nobody(house, coordinator, party):
     house.store.before["commit"] = [TableConflictError(("T1",))]
     result = coordinator.extend("B1", party.turn.end + HOUR, actor="ben")
     assert (result.outcome, result.displaced) == (Outcome.KEPT, ())
+
+
+def test_who_was_cancelled_meanwhile_is_not_kept(house, coordinator, party):
+    """It has no tables any more to stay at, whoever was in the way."""
+
+    def cancelled():
+        coordinator.cancel("B1")
+        raise TableConflictError(("T1",))
+
+    house.store.before["commit"] = [cancelled]
+    with pytest.raises(NoTablesError):
+        coordinator.extend("B1", party.turn.end + HOUR, actor="ben")
