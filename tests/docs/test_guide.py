@@ -68,7 +68,7 @@ def here(lived_in, request, monkeypatch):
 
 
 @pytest.mark.parametrize(("page", "line"), COMMANDS, ids=[f"{page}: {line[20:70]}" for page, line in COMMANDS])
-def test_every_command_runs(page, line, here):  # noqa: ARG001 - the page says in which phase
+def test_every_command_runs(page, line, here):
     """As it stands there: it does what it says, or answers no; it is never bad usage."""
     assert line.startswith(NAME)
     out, err = io.StringIO(), io.StringIO()

@@ -33,7 +33,8 @@ OURS, LEGACY, REVIEW, ERRORS = "#1a63c9", "#a05a00", "#6b4fa0", "#b3261e"
 _SHADOW = {
     "match": "#0b7a4b",
     "equivalent": "#63b98f",
-    "mismatch": "#d9822b",
+    "better": "#2f6fb5",
+    "worse": "#d9822b",
     "legacy_error": "#a05a00",
     "pipeline_error": "#b3261e",
     "both_error": "#7d1a14",
@@ -41,6 +42,7 @@ _SHADOW = {
     "dropped": "#8a94a0",
     "incomparable": "#c5cad1",
 }
+_SAID = {"better": "mismatch, the pipeline did better", "worse": "mismatch, legacy did better"}
 _SENTENCES = {
     TIME_IN_PHASE: "The phase has lasted long enough",
     CONFIRMATION_RATE: "Bookings are confirmed without a person",
@@ -121,12 +123,12 @@ def _in_a_sentence(findings: Findings) -> str:
 def _ladder(findings: Findings) -> list[dict[str, str]]:
     standing = findings.standing
     here = LADDER.rung(standing.phase)
-    visited = {revision.phase: revision.created_at for revision in findings.history}
+    visited = {revision.phase: revision.created_at for revision in reversed(findings.history)}
     rungs = []
     for number, phase in enumerate(LADDER.phases):
         entered = visited.get(phase.name)
         place = "now" if number == here else "done" if entered and number < max(here, 0) else "ahead"
-        note = f"first on {_moment(entered)}" if entered else "not yet"
+        note = f"since {entered.day} {entered:%b, %H:%M}" if entered else "not entered"
         rungs.append({"title": phase.name, "place": place, "note": note})
     if standing.phase is not None and here < 0:
         rungs.append({"title": standing.phase.name, "place": "now", "note": "off everywhere"})
@@ -162,10 +164,16 @@ def _scale(verdict: Verdict) -> dict[str, float]:
 
 
 def _shadow(agreement: Mapping[str, int]) -> list[dict[str, Any]]:
-    counted = {name: agreement[name] for name in _SHADOW if agreement.get(name)}
+    found = {**agreement, "worse": agreement["mismatch"] - agreement["better"]}
+    counted = {name: found[name] for name in _SHADOW if found[name]}
     total = sum(counted.values())
     return [
-        {"name": name.replace("_", " "), "count": count, "share": 100 * count / total, "colour": _SHADOW[name]}
+        {
+            "name": _SAID.get(name, name.replace("_", " ")),
+            "count": f"{count:,}",
+            "share": 100 * count / total,
+            "colour": _SHADOW[name],
+        }
         for name, count in counted.items()
     ]
 

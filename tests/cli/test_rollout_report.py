@@ -1,0 +1,128 @@
+"""``rollout report``, ``rollout archive``, and what ``rollout status`` ends with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.testing import FakeClock
+
+NASTY = "<script>alert('late')</script>"
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """A database in its last phase for eight days, with some bookings and a change by somebody nasty."""
+    path = tmp_path_factory.mktemp("report") / "bookings.db"
+    init(path, standalone=True)
+    clock = FakeClock(dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) - dt.timedelta(days=8))
+    host = StandaloneHost(clock)
+    with (
+        SQLiteStore(path, host=host, clock=clock) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), clock=clock) as coordinator,
+    ):
+        store.write(lambda connection: host.put_venue(connection, Venue("r-1", "UTC", FloorPlan([Table("T1", 4)]))))
+        for generation, phase in enumerate(("production-50", "production-100"), 1):
+            store.revise(RolloutRevision(generation=generation, phase=phase, actor=NASTY, reason=NASTY, forced=True))
+            clock.advance(dt.timedelta(minutes=10))
+        for number, size in enumerate((2, 4, 9)):
+            clock.advance(dt.timedelta(hours=1))
+            start_at = clock.now() + dt.timedelta(days=1, hours=3 * number)
+            coordinator.assign(Booking(f"b-{number}", "r-1", size, start_at))
+    return path
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, and what it would run."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.fetched, self.run, self.text = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.run += [tag] if tag == "script" else []
+        self.run += [name for name, _ in attrs if name.startswith("on")]
+        self.fetched += [value for name, value in attrs if name in {"src", "href"} and not value.startswith("#")]
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(cli, path, tmp_path):
+    """Nothing is fetched, nothing is run, whatever somebody gave as a reason; all of the rollout is on it."""
+    file = tmp_path / "report.html"
+    ended = cli("rollout", "report", "--html", file, "--db", path, "--window", "10d")
+    assert (ended.code, ended.out) == (0, f"{file}: the report.\n")
+    text = file.read_text(encoding="utf-8")
+    page = Page(text)
+    assert (page.fetched, page.run) == ([], [])
+    assert "@import" not in text
+    assert "url(http" not in text
+    said = " ".join(page.text)
+    assert NASTY in said
+    for expected in ("production-50", "Gates", "too large for any table", "FORCED", "Before the old planner goes", "PASS"):
+        assert expected in said, expected
+    assert len(re.findall("<svg", text)) == 2
+
+
+def test_a_report_on_nothing_says_so(cli, tmp_path):
+    """An empty database has a page, too."""
+    init(tmp_path / "empty.db", standalone=True)
+    assert cli("rollout", "report", "--html", tmp_path / "page.html", "--db", tmp_path / "empty.db").code == 0
+    said = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for expected in ("The rollout has not begun", "Nothing was settled in this time", "All is quiet"):
+        assert expected in said
+
+
+def test_the_archive_has_the_numbers(cli, path, tmp_path):
+    """As JSON: the changes, the verdicts, what was counted, and what is left to do."""
+    file = tmp_path / "archive.json"
+    assert cli("rollout", "archive", file, "--db", path, "--window", "10d").code == 0
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert [change["phase"] for change in found["history"]] == ["production-100", "production-50"]
+    assert found["history"][0]["actor"] == NASTY
+    assert {verdict["metric"] for verdict in found["verdicts"]} >= {"confirmation_rate", "time_in_phase"}
+    (outcomes,) = found["outcomes"]
+    assert (outcomes["owner"], outcomes["confirmed"], outcomes["review"]) == ("pipeline", 2, 1)
+    assert len(found["cleanup"]) == 10
+
+
+@pytest.mark.parametrize("command", [("report", "--html"), ("archive",)])
+def test_a_place_that_cannot_be_written_is_refused_at_once(cli, path, tmp_path, command):
+    """Before anything is read."""
+    for place, got in ((tmp_path, "a directory"), (tmp_path / "none" / "file", "no folder")):
+        ended = cli("rollout", *command, place, "--db", path)
+        assert ended.code == 2
+        assert got in ended.complaint
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_without_the_extra_it_says_which(cli, path, tmp_path, monkeypatch, package):
+    """In one line, and nothing is written."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    ended = cli("rollout", "report", "--html", tmp_path / "page.html", "--db", path, "--window", "10d")
+    assert ended.code == 2
+    assert "assignment-pipeline[report]" in ended.complaint
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_status_ends_with_what_is_left_to_do(cli, path):
+    """After a week in the last phase; the numbers tick what they prove."""
+    out = cli("rollout", "status", "--db", path).out
+    assert "Before the old planner goes:" in out
+    assert "[x] The pipeline has been in charge everywhere for 7 days" in out
+    assert "[ ] What the last phase asks for holds" in out
+    assert "[ ] Look back on it with the team" in out
+    assert len(cli("rollout", "status", "--db", path, "--json").json["cleanup"]) == 10
