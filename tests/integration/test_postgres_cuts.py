@@ -190,7 +190,10 @@ def test_a_line_that_is_cut_anywhere(database, cutter, hooked, mark):
             with coordinator(store) as worker:  # Another each time: lost lines open its circuit.
                 result = assign(worker, "cut")
             setattr(cutter, part, None)
-            if cutter.cuts != before + 1 or not right(direct, result):
+            unreached = (
+                part == "answered" and position >= cutter.sizes[1]
+            )  # Times without their last zeros are shorter.
+            if cutter.cuts != before + (not unreached) or not right(direct, result):
                 wrong.append((part, position, cutter.cuts - before, result))
         assert wrong == []
 
