@@ -52,21 +52,22 @@ def run_legacy(call: Call, booking: Booking, reason: Reason) -> Flow[Any]:
     try:
         answer: Any = yield from RunLegacy(booking)
     except Exception as raised:
-        yield from _summarise(call, started, "error", raised)
+        yield from _summarise(call, reason, started, "error", raised)
         yield from hand_over(call, booking, reason, raised, started)
         raise
-    yield from _summarise(call, started, answer.outcome if isinstance(answer, LegacyResult) else "unknown")
+    yield from _summarise(call, reason, started, answer.outcome if isinstance(answer, LegacyResult) else "unknown")
     yield from hand_over(call, booking, reason, answer, started)
     return answer
 
 
-def _summarise(call: Call, started: float, result: str, error: Exception | None = None) -> Flow[None]:
+def _summarise(call: Call, reason: Reason, started: float, result: str, error: Exception | None = None) -> Flow[None]:
     took = (yield from Monotonic()) - started
     event = call.event(
         Source.LEGACY,
         EventType.LEGACY_SUMMARY,
         Severity.ERROR if error else Severity.INFO,
         result=result,
+        reason=reason,
         error=type(error).__name__ if error else None,
         duration_ms=round(took * 1000, 3),
     )

@@ -305,7 +305,7 @@ def _asks(event: Event) -> bool:
     """Whether it tells of a booking that was assigned, and so should be told of."""
     if event.context.get("mode") == Mode.ACTIVE:
         return event.source is Source.COORDINATOR and event.context.get("outcome") in PLANNED
-    return event.type is EventType.LEGACY_SUMMARY
+    return event.type is EventType.LEGACY_SUMMARY and event.context.get("reason") != Reason.HANDED_OVER
 
 
 def _nearest(ordered: Sequence[Any], of_a_hundred: int) -> Any:

@@ -270,6 +270,7 @@ class MetricsStoreContract(StoreSuite):
             answered("e-3", "succeeded", booking="b-3", mode="shadow"),
             answered("e-4", "succeeded", booking="b-4", mode="shadow", at=START + 2 * MINUTE),
             answered("e-5", "succeeded", booking="b-5", mode="off"),
+            answered("e-11", "succeeded", booking="b-8", mode="shadow", reason="handed_over"),
             told("e-6", EventType.STATE_TRANSITION, Source.STATE_MACHINE, booking="b-1", mode="shadow", **step),
             told("e-7", EventType.SHADOW_MATCH, Source.SHADOW, booking="b-2", mode="shadow", at=START + MINUTE),
             told("e-8", EventType.SHADOW_DROPPED, Source.SHADOW, booking="b-3", mode="shadow", count=1),

@@ -160,7 +160,7 @@ GROUP BY event_type;
 
 -- name: volume
 -- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them that were told of within the
--- five minutes after.
+-- five minutes after. No shadow runs for those that were handed over.
 WITH bookings AS (
     SELECT
         booking_id, context->>'mode' AS mode,
@@ -169,7 +169,7 @@ WITH bookings AS (
                 WHEN 'active' THEN source = 'assignment.coordinator' AND coalesce(
                     context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed'), false
                 )
-                ELSE event_type = 'auto_assign.summary'
+                ELSE event_type = 'auto_assign.summary' AND context->>'reason' IS DISTINCT FROM 'handed_over'
             END
         ) AS is_asked,
         bool_or(

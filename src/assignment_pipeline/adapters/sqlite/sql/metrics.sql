@@ -159,7 +159,7 @@ GROUP BY event_type;
 
 -- name: volume
 -- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them that were told of within the
--- five minutes after.
+-- five minutes after. No shadow runs for those that were handed over.
 WITH bookings AS (
     SELECT
         booking_id, json_extract(context, '$.mode') AS mode,
@@ -168,7 +168,7 @@ WITH bookings AS (
                 WHEN 'active' THEN source = 'assignment.coordinator' AND coalesce(
                     json_extract(context, '$.outcome') IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed'), 0
                 )
-                ELSE event_type = 'auto_assign.summary'
+                ELSE event_type = 'auto_assign.summary' AND json_extract(context, '$.reason') IS NOT 'handed_over'
             END
         ) AS is_asked,
         max(
