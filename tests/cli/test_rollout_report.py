@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -70,7 +71,14 @@ def test_the_report_is_one_page_that_needs_nothing_else(cli, path, tmp_path):
     assert "url(http" not in text
     said = " ".join(page.text)
     assert NASTY in said
-    for expected in ("production-50", "Gates", "too large for any table", "FORCED", "Before the old planner goes", "PASS"):
+    for expected in (
+        "production-50",
+        "Gates",
+        "too large for any table",
+        "FORCED",
+        "Before the old planner goes",
+        "PASS",
+    ):
         assert expected in said, expected
     assert len(re.findall("<svg", text)) == 2
 
@@ -104,6 +112,15 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(cli, path, tmp_path, 
         ended = cli("rollout", *command, place, "--db", path)
         assert ended.code == 2
         assert got in ended.complaint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [("report", "--html"), ("archive",)])
+def test_a_disk_that_is_full_is_told_of(cli, path, command):
+    """In one line, with the place and what is wrong with it."""
+    ended = cli("rollout", *command, "/dev/full", "--db", path)
+    assert ended.code == 2
+    assert "expected a file that can be written, got /dev/full: No space left on device" in ended.complaint
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
