@@ -24,8 +24,8 @@ from assignment_pipeline.domain.shadow import Verdict
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.rollout.backtest import PastDay, Side
-from assignment_pipeline.rollout.backtest import backtest as hold_against
+from assignment_pipeline.rollout.shadow.backtest import PastDay, Side
+from assignment_pipeline.rollout.shadow.backtest import backtest as hold_against
 
 
 def backtest(

@@ -17,8 +17,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
-from assignment_pipeline.rollout.candidate import rehearse
-from assignment_pipeline.rollout.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.candidate import rehearse
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 
 A_DAY = dt.timedelta(days=1)
 REACH = 2 * A_DAY

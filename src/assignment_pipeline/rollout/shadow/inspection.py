@@ -17,10 +17,10 @@ from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, Shado
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
-from assignment_pipeline.rollout.bundles import bundle_document, bundle_of, fitted
-from assignment_pipeline.rollout.candidate import Trial, rehearse
-from assignment_pipeline.rollout.judging import Judgement, judge
-from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.shadow.bundles import bundle_document, bundle_of, fitted
+from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.settings import Shadow
 
 MOST_TABLES = 20
 IGNORED = "ignored"

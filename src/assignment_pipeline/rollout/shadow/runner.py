@@ -18,10 +18,10 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.shadow import ShadowCase, Verdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
-from assignment_pipeline.rollout.bundles import BundleError, case_of, written_case
-from assignment_pipeline.rollout.inspection import Inspector, per_restaurant, verdict_event
-from assignment_pipeline.rollout.lanes import BATCH, Item, Lane, ShadowCounts
-from assignment_pipeline.rollout.shadow import Runs, Shadow
+from assignment_pipeline.rollout.shadow.bundles import BundleError, case_of, written_case
+from assignment_pipeline.rollout.shadow.inspection import Inspector, per_restaurant, verdict_event
+from assignment_pipeline.rollout.shadow.lanes import BATCH, Item, Lane, ShadowCounts
+from assignment_pipeline.rollout.shadow.settings import Runs, Shadow
 
 _LOG = logging.getLogger("assignment_pipeline")
 

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.shadow import Difference, ShadowCase, Verdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
-from assignment_pipeline.rollout.candidate import Trial, rewound
+from assignment_pipeline.rollout.shadow.candidate import Trial, rewound
 
 CLOSE = 1e-6
 """Costs that differ by less are the same."""
