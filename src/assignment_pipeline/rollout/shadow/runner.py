@@ -15,7 +15,7 @@ from typing import Any
 
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.shadow import ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.rollout.shadow.bundles import BundleError, case_of, written_case
@@ -287,7 +287,7 @@ class ShadowRunner(processes.Watched):
         return item.from_store or self.settings.runs is Runs.THREAD
 
     def _given_up(self, case: ShadowCase) -> Event:
-        return verdict_event(case, Verdict.TIMEOUT, self._now(), duration_ms=round(self._deadline * 1000, 3))
+        return verdict_event(case, ShadowVerdict.TIMEOUT, self._now(), duration_ms=round(self._deadline * 1000, 3))
 
     def _tell(self, events: Sequence[Event], seen_to: Sequence[str] = ()) -> None:
         self._publish(events)
