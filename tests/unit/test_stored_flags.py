@@ -17,12 +17,9 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, StoreUnavailableError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.rollout.cohorts import BUCKETS
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import FlagSettings
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.settings import read_settings, settings_document
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS
+from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.testing import FakeClock
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"

@@ -15,9 +15,9 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RolloutStore
-from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.flags import DEFAULT_SALT, Deciding, Explanation, FlagSettings
-from assignment_pipeline.rollout.settings import read_settings
+from assignment_pipeline.rollout.flags.cohorts import bucket
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding, Explanation, FlagSettings
 
 log = logging.getLogger(__name__)
 
