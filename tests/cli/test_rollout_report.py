@@ -70,7 +70,14 @@ def test_the_report_is_one_page_that_needs_nothing_else(cli, path, tmp_path):
     assert "url(http" not in text
     said = " ".join(page.text)
     assert NASTY in said
-    for expected in ("production-50", "Gates", "too large for any table", "FORCED", "Before the old planner goes", "PASS"):
+    for expected in (
+        "production-50",
+        "Gates",
+        "too large for any table",
+        "FORCED",
+        "Before the old planner goes",
+        "PASS",
+    ):
         assert expected in said, expected
     assert len(re.findall("<svg", text)) == 2
 
