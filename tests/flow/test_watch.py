@@ -14,14 +14,10 @@ from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.errors import StoreUnavailableError, TableConflictError
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.rollout.alerts import Alerts, AlertState
-from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates
 from assignment_pipeline.rollout.flags import Deciding
-from assignment_pipeline.rollout.gates import StoreGates
-from assignment_pipeline.rollout.phases import PHASES
-from assignment_pipeline.rollout.settings import read_settings
-from assignment_pipeline.rollout.verdicts import Answer
-from assignment_pipeline.rollout.watch import Demote, Watcher
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.watching import Alerts, AlertState, Demote, Watcher
 from assignment_pipeline.testing import FakeClock
 
 MINUTE = dt.timedelta(minutes=1)

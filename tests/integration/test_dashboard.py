@@ -36,7 +36,7 @@ from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost,
 from assignment_pipeline.clock import SystemClock  # noqa: E402
 from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery  # noqa: E402
 from assignment_pipeline.ports import Wanted  # noqa: E402
-from assignment_pipeline.rollout.dashboard import PLUGIN, grafana  # noqa: E402
+from assignment_pipeline.rollout.exports.dashboard import PLUGIN, grafana  # noqa: E402
 from assignment_pipeline.testing import FakeClock  # noqa: E402
 
 SCHEMA = 'a "day"'

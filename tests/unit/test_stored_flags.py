@@ -19,12 +19,9 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.rollout.cohorts import BUCKETS
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import FlagSettings
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.settings import read_settings, settings_document
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS
+from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.contracts.harness import QUEUE, make_booking, make_change, make_venue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import attrs
 
 from assignment_pipeline.ports import FlagDecision, StaleFlags
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import ExplainedFlags, Explanation
+from assignment_pipeline.rollout.flags.environment import EnvFlags
+from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
 
 
 @attrs.frozen(eq=False)

@@ -16,9 +16,9 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RecordPage, RecordQuery, RolloutStore
-from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.flags import DEFAULT_SALT, Deciding, Explanation, FlagSettings
-from assignment_pipeline.rollout.settings import read_settings
+from assignment_pipeline.rollout.flags.cohorts import bucket
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding, Explanation, FlagSettings
 
 log = logging.getLogger(__name__)
 
