@@ -19,8 +19,8 @@ from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordQuery
-from assignment_pipeline.rollout.control.rollout import Rollout
 from assignment_pipeline.rollout.control.phases import PHASES
+from assignment_pipeline.rollout.control.rollout import Rollout
 from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.testing.contracts.harness import make_venue
 
@@ -65,10 +65,10 @@ def legacy(booking):
 seated, last_active = 0, 0.0
 numbers = list(range(int("BOOKINGS")))
 random.Random(name).shuffle(numbers)
-settings = Settings(handover_timeout=dt.timedelta(seconds=2))
-confirmation = "external" if name == "w0" else "immediate"
-with store, Coordinator(store, flags=flags, legacy=legacy, sinks=(), settings=settings,
-                        confirmation=confirmation) as coordinator:
+settings = Settings(
+    handover_timeout=dt.timedelta(seconds=2), confirmation="external" if name == "w0" else "immediate"
+)
+with store, Coordinator(store, flags=flags, legacy=legacy, sinks=(), settings=settings) as coordinator:
     for number in numbers * 2:
         while True:
             result = coordinator.assign_id(f"b-{number}", f"r-{number % 4}")
@@ -103,7 +103,8 @@ def place(request, tmp_path):
         store = postgres.PostgresStore(where, host=host, schema=schema)
     tomorrow = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
     bookings = [
-        Booking(f"b-{number}", f"r-{number % 4}", 2, tomorrow + dt.timedelta(hours=number)) for number in range(BOOKINGS)
+        Booking(f"b-{number}", f"r-{number % 4}", 2, tomorrow + dt.timedelta(hours=number))
+        for number in range(BOOKINGS)
     ]
 
     def put(connection):
