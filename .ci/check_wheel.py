@@ -17,7 +17,7 @@ OPTIONAL = (
     "assignment_pipeline.adapters.postgres",
     "assignment_pipeline.adapters.redis",
     "assignment_pipeline.cli.",
-    "assignment_pipeline.rollout.dashboard",
+    "assignment_pipeline.rollout.exports.dashboard",
     "assignment_pipeline.testing",
     "assignment_pipeline.__main__",
 )

@@ -13,9 +13,7 @@ from assignment_pipeline import EnvFlags, Mode
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import FixedFlags, LayeredFlags, StoreFlags
 
 
 def start_up(code: str, runs: int = 20) -> float:

@@ -41,7 +41,17 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
-from assignment_pipeline.ports import AssignmentContext, Clock, Due, Host, LoadQuery, OnCommit, RecordPage, RecordQuery
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Clock,
+    Due,
+    Host,
+    LoadQuery,
+    OnCommit,
+    RecordPage,
+    RecordQuery,
+    may_be_due,
+)
 from assignment_pipeline.rollout.flags import FixedFlags
 
 CLAIM = dt.timedelta(minutes=1)
@@ -148,7 +158,7 @@ class PlainStore:
         known = self.state.records
         contested: set[str] = set()
         for key, record in after.items():
-            for table_id, window in record.beyond(known.get(key)):
+            for table_id, window in record.taking(known.get(key)):
                 seat = Occupied(table_id=table_id, window=window, booking_id=key)
                 others = [*self._kept({**known, **after}, record.restaurant_id)]
                 others += self.host.occupied(None, record.restaurant_id, window)
@@ -223,7 +233,7 @@ class PlainStore:
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self.state.records.values()
-                if record.owner is Owner.PIPELINE and record.next_attempt_at and record.next_attempt_at <= now
+                if may_be_due(record) and record.next_attempt_at and record.next_attempt_at <= now
             )
             claimed = {}
             for _, key in ready[:limit]:

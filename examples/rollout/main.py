@@ -25,14 +25,10 @@ from assignment_pipeline import Coordinator, EnvFlags, Mode, TimeWindow
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import LoadQuery
-from assignment_pipeline.rollout.cleanup import is_due
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.findings import find
-from assignment_pipeline.rollout.gates import StoreGates
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.report.page import page
-from assignment_pipeline.rollout.stored import StoreFlags
-from assignment_pipeline.rollout.watch import Watcher
+from assignment_pipeline.rollout.control import Rollout, StoreGates
+from assignment_pipeline.rollout.flags import LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.report import find, is_due, page
+from assignment_pipeline.rollout.watching import Watcher
 from assignment_pipeline.testing import FakeClock
 
 HOUR = dt.timedelta(hours=1)

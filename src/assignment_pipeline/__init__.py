@@ -25,8 +25,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport
 from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 
 # A library says nothing unless it is asked to.
 logging.getLogger("assignment_pipeline").addHandler(logging.NullHandler())

@@ -26,7 +26,7 @@ from assignment_pipeline.ports import (
     AsyncLegacyPlanner,
     LegacyPlanner,
 )
-from assignment_pipeline.rollout.watch import Demote, Look, Watcher
+from assignment_pipeline.rollout.watching import Demote, Look, Watcher
 from assignment_pipeline.wired import Wired
 
 T = TypeVar("T")

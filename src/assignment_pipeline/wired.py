@@ -27,10 +27,8 @@ from assignment_pipeline.ports import (
     LockManager,
     Observer,
 )
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.runner import ShadowRunner
-from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.shadow import Shadow, ShadowRunner
 
 
 class Wired:

@@ -13,10 +13,8 @@ from assignment_pipeline import Coordinator, EnvFlags, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.cli import env
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.flags import FixedFlags, FlagSettings
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.phases import PHASES, Phase
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.control import PHASES, Phase
+from assignment_pipeline.rollout.flags import FixedFlags, FlagSettings, LayeredFlags, StoreFlags
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 ACTOR = ("--actor", "dana")

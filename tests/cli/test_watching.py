@@ -15,9 +15,8 @@ from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Ve
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.cli.app import run
 from assignment_pipeline.rollout import queries
-from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.control import PHASES, Rollout
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.phases import PHASES
 
 
 class Earlier:

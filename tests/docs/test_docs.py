@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assignment_pipeline.lifecycle import diagram
-from assignment_pipeline.rollout.environment import VARIABLES
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -15,8 +15,8 @@ from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Ve
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.cli.app import run
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.control import PHASES, Phase
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.phases import PHASES, Phase
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(GUIDE.glob("*.md"))}

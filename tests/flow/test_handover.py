@@ -23,8 +23,7 @@ from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError
-from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
 
 OFF = FixedFlags(Mode.OFF)
 MINUTE = dt.timedelta(minutes=1)

@@ -6,13 +6,9 @@ import attrs
 import pytest
 
 from assignment_pipeline import EnvFlags, LegacyResult, Mode, Outcome, Reason
-from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.environment import VARIABLES
-from assignment_pipeline.rollout.flags import DEFAULT_SALT
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.phases import PHASES
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.control import PHASES, Rollout
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, LayeredFlags, StoreFlags, bucket
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 ACTIVE = ("local", "staging-full", "production-10", "production-50", "production-100")

@@ -13,13 +13,13 @@ import pytest
 from assignment_pipeline import AsyncCoordinator, LegacyResult, Outcome, Reason
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import StoreFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
 
 FORKS = """
 import os, sys, threading, time
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import StoreFlags
 
 kind, where, schema = sys.argv[1:]
 if kind == "sqlite":

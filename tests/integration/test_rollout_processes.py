@@ -14,8 +14,8 @@ import pytest
 
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.phases import PHASES
-from assignment_pipeline.rollout.settings import settings_document
+from assignment_pipeline.rollout.control import PHASES
+from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 WORKERS = 4
@@ -30,9 +30,7 @@ GENEROUS = 30
 WORKER = """
 import datetime as dt, itertools, json, random, sys, time
 from assignment_pipeline import Booking, Coordinator, Outcome, Reason, StoreUnavailableError
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
 
 kind, where, schema, name = sys.argv[1:]
 if kind == "sqlite":

@@ -10,7 +10,8 @@ from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.rollout.alerts import FEW, RULES, STEP, AlertState, Count, Rule, changes, evaluate, floor
+from assignment_pipeline.rollout.watching import AlertState
+from assignment_pipeline.rollout.watching.alerts import FEW, RULES, STEP, Count, Rule, changes, evaluate, floor
 
 CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
 END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.rollout.cohorts import BUCKETS, basis_points, bucket, percentage
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.flags import FlagSettings, Rule
+from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, Rule, bucket
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS, basis_points, percentage
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
 SALTS = st.text(st.characters(max_codepoint=127), max_size=64)

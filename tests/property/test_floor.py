@@ -68,6 +68,15 @@ def test_named_combinations_are_seatings_too(floor, max_tables, mode):
             assert (seating.capacity, seating.max_party) == (named[ids].capacity, named[ids].max_party_size)
 
 
+def test_a_combination_that_takes_fewer_than_its_tables_hides_nobody():
+    """Named for a single guest, two tables for two leave each of them for two; three are for whoever needs three."""
+    tables = [Table("T1", 2), Table("T2", 2), Table("T3", 2)]
+    floor = FloorPlan(tables, [("T1", "T2"), ("T2", "T3")], combinations=[Combination("C1", ("T1", "T2"), capacity=1)])
+    found = {seating.table_ids: seating.min_party for seating in floor.seatings(3, AdjacencyMode.CONNECTED)}
+    assert found["T1", "T2", "T3"] == 5
+    assert ("T1", "T2") not in found
+
+
 @given(floor=floors(), max_tables=SIZES, mode=MODES)
 def test_a_combination_has_no_table_to_spare(floor, max_tables, mode):
     """A party that a combination is for would not fit if any of the tables were left out, unless the floor says so."""

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from assignment_pipeline.domain.metrics import Agreement, Calls, Metrics, Outcomes, Volume
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.rollout.gates import Counted, decide, judge, recompute
-from assignment_pipeline.rollout.intervals import newcombe, wilson
-from assignment_pipeline.rollout.phases import PHASES, Criterion
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control import PHASES, Answer, Criterion, Verdict
+from assignment_pipeline.rollout.control.gates import Counted, decide, judge, recompute
+from assignment_pipeline.rollout.control.intervals import newcombe, wilson
 
 SINCE = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -28,14 +28,14 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.result import Plan
-from assignment_pipeline.domain.shadow import ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import AssignmentContext, RecordQuery
-from assignment_pipeline.rollout.bundles import BundleError, bundle_document, case_document, case_of, rerun
-from assignment_pipeline.rollout.candidate import flaw, rehearse
-from assignment_pipeline.rollout.documents import document, value_of
-from assignment_pipeline.rollout.judging import Judgement, judge
-from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.shadow import Shadow, rerun
+from assignment_pipeline.rollout.shadow.bundles import BundleError, bundle_document, case_document, case_of
+from assignment_pipeline.rollout.shadow.candidate import flaw, rehearse
+from assignment_pipeline.rollout.shadow.documents import document, value_of
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing import strategies as made
 
@@ -270,7 +270,7 @@ def test_costs_decide_what_is_equivalent():
 )
 def test_who_did_better(found, better):
     """Of a mismatch: whoever seated the guest, at less cost, by the rules."""
-    assert Judgement(**{**found, "verdict": Verdict(found["verdict"])}).better is better
+    assert Judgement(**{**found, "verdict": ShadowVerdict(found["verdict"])}).better is better
 
 
 def test_infrastructure_is_the_pipelines_fault():

@@ -34,7 +34,7 @@ from assignment_pipeline.flow import (
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
-from assignment_pipeline.rollout import candidate
+from assignment_pipeline.rollout.shadow import candidate
 from assignment_pipeline.testing.simulator.worker import Worker
 
 Patches = list[tuple[object, str, object]]

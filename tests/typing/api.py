@@ -51,11 +51,9 @@ from assignment_pipeline.ports import (
     RolloutStore,
     ShadowStore,
 )
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.layered import LayeredFlags
+from assignment_pipeline.rollout.control import Rollout, Verdict
+from assignment_pipeline.rollout.flags import LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.shadow import Shadow
-from assignment_pipeline.rollout.stored import StoreFlags
-from assignment_pipeline.rollout.verdicts import Verdict
 
 
 class OwnHost:

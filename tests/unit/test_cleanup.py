@@ -11,11 +11,11 @@ from assignment_pipeline import Mode
 from assignment_pipeline.domain.metrics import PIPELINE, Calls, Metrics, Outcomes
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.alerts import RULES, Alert, AlertState
-from assignment_pipeline.rollout.cleanup import LAST, checklist, is_due
-from assignment_pipeline.rollout.ladder import LADDER
-from assignment_pipeline.rollout.standing import Standing
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdict
+from assignment_pipeline.rollout.report import is_due
+from assignment_pipeline.rollout.report.cleanup import LAST, checklist
+from assignment_pipeline.rollout.watching import Alert, AlertState
+from assignment_pipeline.rollout.watching.alerts import RULES
 
 NOW = dt.datetime(2031, 5, 20, 12, tzinfo=dt.UTC)
 BEGAN = NOW - LAST.min_time

@@ -10,11 +10,11 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.metrics import PIPELINE, Agreement, Backlog, Calls, Metrics, Outcomes, Seen
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.diagnosis import Health
-from assignment_pipeline.rollout.doctor import Facts, check_facts, examine
-from assignment_pipeline.rollout.environment import VARIABLES
-from assignment_pipeline.rollout.phases import PHASES
-from assignment_pipeline.rollout.settings import settings_document
+from assignment_pipeline.rollout.control import PHASES
+from assignment_pipeline.rollout.doctor import Health, examine
+from assignment_pipeline.rollout.doctor.checks import Facts, check_facts
+from assignment_pipeline.rollout.flags.document import settings_document
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 from assignment_pipeline.testing import FakeClock
 
 NOW = dt.datetime(2031, 5, 1, 20, tzinfo=dt.UTC)

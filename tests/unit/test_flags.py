@@ -8,9 +8,8 @@ import pytest
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.rollout.cohorts import bucket
-from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
-from assignment_pipeline.rollout.flags import DEFAULT_SALT, FixedFlags, FlagSettings, Rule
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, EnvFlags, FixedFlags, FlagSettings, Rule, bucket
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 

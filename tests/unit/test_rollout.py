@@ -11,14 +11,10 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.ladder import LADDER
-from assignment_pipeline.rollout.phases import PHASES, Criterion
-from assignment_pipeline.rollout.settings import read_settings
-from assignment_pipeline.rollout.standing import judge
-from assignment_pipeline.rollout.stored import StoreFlags
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control import LADDER, PHASES, Answer, Criterion, Rollout, Verdict
+from assignment_pipeline.rollout.control.standing import judge
+from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
+from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.testing import FakeClock
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"

@@ -13,9 +13,9 @@ from assignment_pipeline.cli.numbers import RestaurantOption, counted, span_of
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
-from assignment_pipeline.rollout import exposition
-from assignment_pipeline.rollout.alerts import Alerts, AlertState
+from assignment_pipeline.rollout.exports import exposition
 from assignment_pipeline.rollout.queries import SCHEMA
+from assignment_pipeline.rollout.watching import Alerts, AlertState
 
 app = typer.Typer(help="Say what rings, and print rules for what rings elsewhere.", no_args_is_help=True)
 

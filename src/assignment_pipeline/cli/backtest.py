@@ -20,12 +20,12 @@ from assignment_pipeline.cli.output import print_json, progress, stdout
 from assignment_pipeline.cli.past import PastService, past_of, read_past
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.result import Outcome
-from assignment_pipeline.domain.shadow import Verdict
+from assignment_pipeline.domain.shadow import ShadowVerdict
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.rollout.backtest import PastDay, Side
-from assignment_pipeline.rollout.backtest import backtest as hold_against
+from assignment_pipeline.rollout.shadow.backtest import PastDay, Side
+from assignment_pipeline.rollout.shadow.backtest import backtest as hold_against
 
 
 def backtest(
@@ -91,7 +91,7 @@ def _document(day: PastDay, restaurant_id: str | None) -> dict[str, Any]:
         "bookings": day.bookings,
         "compared": day.compared,
         "agreement": round(day.agreement, 6) if day.agreement is not None else None,
-        "verdicts": {verdict.value: day.verdicts.get(verdict.value, 0) for verdict in Verdict},
+        "verdicts": {verdict.value: day.verdicts.get(verdict.value, 0) for verdict in ShadowVerdict},
         "cost_difference": day.cost_difference,
         "legacy": {"seated": day.legacy.seated, "covers": day.legacy.covers},
         "pipeline": {"seated": day.pipeline.seated, "covers": day.pipeline.covers, "moves": day.pipeline.moves},

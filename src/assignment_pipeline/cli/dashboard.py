@@ -31,6 +31,6 @@ def grafana(
 
     Needs the extra grafana. Its data source is PostgreSQL, chosen on import.
     """
-    from assignment_pipeline.rollout import dashboard  # noqa: PLC0415 - an extra
+    from assignment_pipeline.rollout.exports import dashboard  # noqa: PLC0415 - an extra
 
     print(dashboard.grafana(schema=schema, title=title, uid=uid))

@@ -15,8 +15,7 @@ from assignment_pipeline.cli.numbers import counted, counting
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.diagnosis import Finding, Health
-from assignment_pipeline.rollout.doctor import examine
+from assignment_pipeline.rollout.doctor import Finding, Health, examine
 
 _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
 

@@ -14,9 +14,9 @@ import typer
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.wiring import JsonOption
-from assignment_pipeline.rollout.cohorts import BUCKETS, percentage
-from assignment_pipeline.rollout.environment import VARIABLES
-from assignment_pipeline.rollout.phases import PHASES, Phase
+from assignment_pipeline.rollout.control import PHASES, Phase
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS, percentage
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@%+,-]*")
 _MORE_THAN_CHARACTERS = str.maketrans({"\\": "\\\\", '"': '\\"', "$": "\\$", "`": "\\`", "\n": "\\n"})

@@ -11,7 +11,7 @@ from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.steering import steered, up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
 from assignment_pipeline.ports import FlagResolver
-from assignment_pipeline.rollout.environment import EnvFlags
+from assignment_pipeline.rollout.flags import EnvFlags
 
 app = typer.Typer(help="Explain the feature flags.", no_args_is_help=True)
 

@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, RecordQuery
-from assignment_pipeline.rollout.backtest import Past
+from assignment_pipeline.rollout.shadow.backtest import Past
 
 LEGACY = "legacy"
 PAGE = 500

@@ -15,14 +15,15 @@ from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.planning.base import Engine
-from assignment_pipeline.rollout.bundles import BundleError, Rerun, rerun
+from assignment_pipeline.rollout.shadow import Rerun, rerun
+from assignment_pipeline.rollout.shadow.bundles import BundleError
 
 WIDTH = 100
 
 TEST = '''"""A booking that the pipeline and the legacy planner made something else of."""
 
 {imports}
-from assignment_pipeline.rollout.bundles import rerun
+from assignment_pipeline.rollout.shadow import rerun
 
 BUNDLE = {bundle}
 

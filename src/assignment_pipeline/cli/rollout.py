@@ -15,9 +15,9 @@ from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.steering import Steering, steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.alerts import Alerts
-from assignment_pipeline.rollout.cleanup import Item, is_due, left_to_do
-from assignment_pipeline.rollout.standing import Standing
+from assignment_pipeline.rollout.control import Standing
+from assignment_pipeline.rollout.report import Item, is_due, left_to_do
+from assignment_pipeline.rollout.watching import Alerts
 
 app = typer.Typer(help="Steer the rollout: where it stands, on, and back.", no_args_is_help=True)
 

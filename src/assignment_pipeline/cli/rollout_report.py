@@ -14,8 +14,7 @@ from assignment_pipeline.cli.numbers import counting, span_of
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.steering import steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption
-from assignment_pipeline.rollout.findings import Findings, archived, find
-from assignment_pipeline.rollout.report.page import page
+from assignment_pipeline.rollout.report import Findings, archived, find, page
 
 WindowOption = Annotated[
     Any, typer.Option("--window", parser=span_of, metavar="SPAN", help="How far to look back, such as 24h or 7d.")

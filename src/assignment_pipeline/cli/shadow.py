@@ -15,7 +15,7 @@ from assignment_pipeline.cli.moments import zone_of
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, Verdict
+from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
 
 app = typer.Typer(help="See where the pipeline and the legacy planner differ.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def show_all(
     """List the bundles that shadow runs have left, the latest first."""
     if verdict is not None and verdict not in _VERDICTS:
         refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
-    wanted = Verdict(verdict) if verdict is not None else None
+    wanted = ShadowVerdict(verdict) if verdict is not None else None
     with opened(app, db) as coordinator:
         found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
         if as_json:

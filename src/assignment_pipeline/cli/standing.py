@@ -16,11 +16,9 @@ from assignment_pipeline.cli.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
-from assignment_pipeline.rollout.cleanup import Item
-from assignment_pipeline.rollout.ladder import LADDER
-from assignment_pipeline.rollout.phases import TIME_IN_PHASE
-from assignment_pipeline.rollout.standing import Standing
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdict
+from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.report import Item
 
 _COLOURS = {Answer.PASS: "green", Answer.HOLD: "yellow", Answer.FAIL: "bold red"}
 _MARKS = {True: ("✓", "●", "○", "≥", "≤"), False: ("x", ">", ".", ">=", "<=")}

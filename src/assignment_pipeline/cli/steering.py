@@ -13,9 +13,7 @@ from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.wiring import from_app
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.environment import EnvFlags
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
 
 
 @attrs.frozen(eq=False)

@@ -13,8 +13,7 @@ from assignment_pipeline.cli.output import complain, print_line
 from assignment_pipeline.cli.steering import steered
 from assignment_pipeline.cli.supervisor import Stop
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
-from assignment_pipeline.rollout.alerts import Alerts
-from assignment_pipeline.rollout.watch import Demote, Look, Watcher
+from assignment_pipeline.rollout.watching import Alerts, Demote, Look, Watcher
 
 
 def watch(

@@ -293,9 +293,9 @@ class FloorPlan:
                     raise ValueError(msg)
             for mask in grown:
                 # Taking one table away at a time reaches every smaller set that may be joined.
-                parts = (largest.get(mask & ~(1 << position), 0) for position in _bits(mask))
-                seating = self._joined(mask, 1 + max(parts))
-                largest[mask] = seating.max_party
+                fewer = max(largest.get(mask & ~(1 << position), 0) for position in _bits(mask))
+                seating = self._joined(mask, 1 + fewer)
+                largest[mask] = max(fewer, seating.max_party)  # A named one may take fewer than a table of its own.
                 found.append(seating)
             level = list(grown)
         found = self._with_named(found, active)

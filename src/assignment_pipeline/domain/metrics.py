@@ -23,6 +23,9 @@ def _copied(items: Mapping[Any, Any]) -> dict[Any, Any]:
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
 
+LATE = dt.timedelta(minutes=15)
+"""How long after it was first called for an assignment that has not settled counts as a failure of the pipeline's."""
+
 STUCK = 3
 """How often a booking is handed out without anything coming of it before it counts as stuck."""
 
@@ -64,7 +67,8 @@ class Outcomes:
     How assignments came out, each booking counted once.
 
     An assignment's outcome is where it stood five minutes after it first settled, people's own actions left aside;
-    legacy's is what it last answered in the five minutes after it first did.
+    legacy's is what it last answered in the five minutes after it first did. One that never settles would have no
+    outcome at all: fifteen minutes after it was first called for, and for as long as it waits, it is `unsettled`.
 
     Attributes:
         confirmed: Seated.
@@ -76,6 +80,8 @@ class Outcomes:
         infeasible: Left to a person because no plan exists. Legacy proves nothing: none of its own are.
 
         withdrawn: Cancelled by the guest, not paid in time, or gone: these count for nothing.
+
+        unsettled: Still waiting, for longer than the pipeline may take: nobody has seated them, and no person knows.
     """
 
     confirmed: int = 0
@@ -83,11 +89,12 @@ class Outcomes:
     failed: int = 0
     infeasible: int = 0
     withdrawn: int = 0
+    unsettled: int = 0
 
     @property
     def sample(self) -> int:
         """What rates are of: neither withdrawn nor proved infeasible."""
-        return self.confirmed + self.review + self.failed
+        return self.confirmed + self.review + self.failed + self.unsettled
 
     @property
     def asked(self) -> int:

@@ -14,7 +14,7 @@ from assignment_pipeline.domain.checks import as_dict, aware, identifier, option
 from assignment_pipeline.domain.result import LegacyResult
 
 
-class Verdict(enum.StrEnum):
+class ShadowVerdict(enum.StrEnum):
     """How the pipeline's answer compares with legacy's."""
 
     MATCH = "match"
@@ -52,7 +52,9 @@ class Difference(enum.StrEnum):
     LEGACY_ONLY = "legacy_only"
 
 
-KEPT_VERDICTS = frozenset({Verdict.MISMATCH, Verdict.LEGACY_ERROR, Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR})
+KEPT_VERDICTS = frozenset(
+    {ShadowVerdict.MISMATCH, ShadowVerdict.LEGACY_ERROR, ShadowVerdict.PIPELINE_ERROR, ShadowVerdict.BOTH_ERROR}
+)
 """The verdicts of which a bundle is kept."""
 
 
@@ -141,7 +143,7 @@ class ShadowBundle:
     captured_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
     restaurant_id: str = attrs.field(validator=identifier)
     booking_id: str = attrs.field(validator=identifier)
-    verdict: Verdict = attrs.field(converter=Verdict)
+    verdict: ShadowVerdict = attrs.field(converter=ShadowVerdict)
     kind: str | None = attrs.field(default=None, validator=optional_identifier)
     cost_difference: float | None = None
     document: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)

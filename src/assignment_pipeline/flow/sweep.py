@@ -16,7 +16,16 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import assumed, change, rest
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
-from assignment_pipeline.flow.effects import Apart, CheckCircuit, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
+from assignment_pipeline.flow.effects import (
+    Apart,
+    CheckCircuit,
+    ClaimDue,
+    DoubtFlags,
+    FindUnassigned,
+    Flow,
+    Now,
+    ResolveFlags,
+)
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.landing import later
@@ -136,7 +145,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         try:
             return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
         except StaleRolloutError:
-            continue
+            yield from DoubtFlags(flags.generation)
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 

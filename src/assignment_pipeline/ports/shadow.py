@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class ShadowStore(Protocol):
         ...
 
     def bundles(
-        self, *, restaurant_id: str | None = None, verdict: Verdict | None = None, limit: int = 100
+        self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
         """Those kept, without their documents, the latest captured first, and of one time by id; at most *limit*."""
         ...

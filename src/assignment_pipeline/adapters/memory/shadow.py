@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from assignment_pipeline.domain.events import EventType, Source
-from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 
 if TYPE_CHECKING:
     import threading
@@ -43,7 +43,7 @@ class MemoryShadow:
         return sorted(by_id, key=lambda bundle: bundle.captured_at, reverse=True)
 
     def bundles(
-        self, *, restaurant_id: str | None = None, verdict: Verdict | None = None, limit: int = 100
+        self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
         """See `ShadowStore.bundles`."""
         with self._lock:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assignment_pipeline.adapters.postgres.codec import document
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.work import Statement, Work
-from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 
 if TYPE_CHECKING:
     from assignment_pipeline.adapters.postgres.store import StoreWork
@@ -114,10 +114,10 @@ class Shadows:
         self._one(FORGET, since, max(most, 0))
 
     def bundles(
-        self, *, restaurant_id: str | None = None, verdict: Verdict | None = None, limit: int = 100
+        self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
         """See `ShadowStore.bundles`."""
-        wanted = verdict and Verdict(verdict).value
+        wanted = verdict and ShadowVerdict(verdict).value
         rows = self._one(LATEST, restaurant_id, restaurant_id, wanted, wanted, max(limit, 0))
         return tuple(map(_bundle, rows))
 

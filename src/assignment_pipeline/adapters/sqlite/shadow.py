@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assignment_pipeline.adapters.sqlite.codec import moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 
 if TYPE_CHECKING:
     from assignment_pipeline.adapters.sqlite.reads import Reads
@@ -116,10 +116,14 @@ class Shadows:
         self._ask(keep)
 
     def bundles(
-        self, *, restaurant_id: str | None = None, verdict: Verdict | None = None, limit: int = 100
+        self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
         """See `ShadowStore.bundles`."""
-        wanted = {"restaurant": restaurant_id, "verdict": verdict and Verdict(verdict).value, "limit": max(limit, 0)}
+        wanted = {
+            "restaurant": restaurant_id,
+            "verdict": verdict and ShadowVerdict(verdict).value,
+            "limit": max(limit, 0),
+        }
         rows = self._read(lambda connection: cursor_of(connection).execute(LATEST, wanted).fetchall())
         return tuple(map(_bundle, rows))
 

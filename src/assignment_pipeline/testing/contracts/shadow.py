@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Source
-from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 from assignment_pipeline.testing.clock import FakeClock
 
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -26,7 +26,7 @@ def bundle_at(number: int, **fields: Any) -> ShadowBundle:
         captured_at=dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC) + number * MINUTE,
         restaurant_id="r-1",
         booking_id=f"booking-{number}",
-        verdict=Verdict.MISMATCH,
+        verdict=ShadowVerdict.MISMATCH,
         kind="tables",
         cost_difference=-1.5,
         document={"format": 1, "contexts": [{"taken": []}], "name": "Zoë's"},
@@ -84,11 +84,11 @@ class ShadowStoreContract:
 
     def test_a_listing_can_be_of_a_restaurant_or_a_verdict(self, store: Any) -> None:
         """Or of both."""
-        error = {"verdict": Verdict.PIPELINE_ERROR, "kind": None, "cost_difference": None}
+        error = {"verdict": ShadowVerdict.PIPELINE_ERROR, "kind": None, "cost_difference": None}
         self.keep(store, bundle_at(1), bundle_at(2, restaurant_id="r-2"), bundle_at(3, **error))
         assert ids(store.bundles(restaurant_id="r-1")) == ["b-3", "b-1"]
-        assert ids(store.bundles(verdict=Verdict.PIPELINE_ERROR)) == ["b-3"]
-        assert store.bundles(restaurant_id="r-2", verdict=Verdict.PIPELINE_ERROR) == ()
+        assert ids(store.bundles(verdict=ShadowVerdict.PIPELINE_ERROR)) == ["b-3"]
+        assert store.bundles(restaurant_id="r-2", verdict=ShadowVerdict.PIPELINE_ERROR) == ()
 
     def test_a_bundle_that_comes_again_takes_the_place_of_the_first(self, store: Any) -> None:
         """A case that is handed out twice leaves one."""

@@ -46,9 +46,9 @@ from assignment_pipeline.flow.view import Target
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
-from assignment_pipeline.rollout.candidate import Trial, rehearsal
-from assignment_pipeline.rollout.inspection import verdict_event
-from assignment_pipeline.rollout.judging import judge
+from assignment_pipeline.rollout.shadow.candidate import Trial, rehearsal
+from assignment_pipeline.rollout.shadow.inspection import verdict_event
+from assignment_pipeline.rollout.shadow.judging import judge
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
 

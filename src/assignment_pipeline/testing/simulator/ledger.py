@@ -18,7 +18,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, RecordQuery
-from assignment_pipeline.rollout.candidate import REHEARSED
+from assignment_pipeline.rollout.shadow.candidate import REHEARSED
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
 

@@ -22,8 +22,7 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.errors import BookingNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.settings import Confirmation, Settings
-from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.stored import StoreFlags
+from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
 from assignment_pipeline.testing.torture.place import WORKERS, Place
 from assignment_pipeline.testing.torture.staff import Staff
 from assignment_pipeline.testing.torture.town import venues

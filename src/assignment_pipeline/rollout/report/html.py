@@ -13,10 +13,8 @@ import attrs
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
-from assignment_pipeline.rollout.alerts import AlertState
-from assignment_pipeline.rollout.findings import Findings
-from assignment_pipeline.rollout.ladder import LADDER
-from assignment_pipeline.rollout.phases import (
+from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
+from assignment_pipeline.rollout.control.phases import (
     CONFIRMATION_RATE,
     ERROR_RATE,
     EVENT_VOLUME,
@@ -25,9 +23,10 @@ from assignment_pipeline.rollout.phases import (
     REVIEW_RATE,
     TIME_IN_PHASE,
 )
+from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
-from assignment_pipeline.rollout.standing import SIGN_OFF
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.report.findings import Findings
+from assignment_pipeline.rollout.watching import AlertState
 
 OURS, LEGACY, REVIEW, ERRORS = "#1a63c9", "#a05a00", "#6b4fa0", "#b3261e"
 _SHADOW = {

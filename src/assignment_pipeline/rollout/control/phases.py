@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
-from assignment_pipeline.rollout.cohorts import basis_points
-from assignment_pipeline.rollout.environment import variables_of
 from assignment_pipeline.rollout.flags import FlagSettings
+from assignment_pipeline.rollout.flags.cohorts import basis_points
+from assignment_pipeline.rollout.flags.environment import variables_of
 
 CONFIRMATION_RATE = "confirmation_rate"
 """Of the bookings settled, those that were seated without a person: from 0 to 1."""

@@ -14,9 +14,8 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import AssignmentPipelineError, RolloutRefusedError
 from assignment_pipeline.ports import EventSink, FlagResolver, MetricsStore, RolloutStore
-from assignment_pipeline.rollout.alerts import Alert, Alerts, AlertState, changes
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.phases import ROLLBACK, Phase
+from assignment_pipeline.rollout.control import ROLLBACK, Phase, Rollout
+from assignment_pipeline.rollout.watching.alerts import Alert, Alerts, AlertState, changes
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.domain.checks import whole
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import FlagDecision, FlagResolver
-from assignment_pipeline.rollout.cohorts import BUCKETS, bucket, percentage
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS, bucket, percentage
 
 MAX_PARALLEL = 20
 DEFAULT_PARALLEL = 3

@@ -17,8 +17,14 @@ import attrs
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import PIPELINE, SETTLING, Bucket, Calls, MetricsQuery, Outcomes
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
-from assignment_pipeline.rollout.phases import CONFIRMATION_RATE, ERROR_RATE, RELATIVE_CONFIRMATION, REVIEW_RATE, SAMPLE
+from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.control.phases import (
+    CONFIRMATION_RATE,
+    ERROR_RATE,
+    RELATIVE_CONFIRMATION,
+    REVIEW_RATE,
+    SAMPLE,
+)
 
 STEP = dt.timedelta(minutes=5)
 """How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""

@@ -12,8 +12,8 @@ from assignment_pipeline.domain.metrics import SETTLING, Calls, Metrics, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.intervals import difference, newcombe, wilson
-from assignment_pipeline.rollout.phases import (
+from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.control.phases import (
     CONFIRMATION_RATE,
     ERROR_RATE,
     EVENT_VOLUME,
@@ -23,7 +23,7 @@ from assignment_pipeline.rollout.phases import (
     Criterion,
     Phase,
 )
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 
 @attrs.frozen(kw_only=True)

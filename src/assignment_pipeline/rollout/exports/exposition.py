@@ -11,9 +11,9 @@ import attrs
 
 from assignment_pipeline.domain.metrics import PIPELINE, Group, Metrics
 from assignment_pipeline.rollout import queries
-from assignment_pipeline.rollout.alerts import FEW, RULES, Rule
-from assignment_pipeline.rollout.phases import ERROR_RATE, RELATIVE_CONFIRMATION
+from assignment_pipeline.rollout.control.phases import ERROR_RATE, RELATIVE_CONFIRMATION
 from assignment_pipeline.rollout.queries import SCHEMA
+from assignment_pipeline.rollout.watching.alerts import FEW, RULES, Rule
 
 PREFIX = "assignment_pipeline"
 
@@ -56,7 +56,7 @@ def prometheus_text(metrics: Metrics) -> str:
 def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     outcomes, calls = metrics.outcomes.items(), metrics.calls.items()
     agreement, backlog = metrics.agreement, metrics.backlog
-    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn")
+    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
     yield Gauge(
         "outcomes",
         "Assignments of the window by how they came out.",

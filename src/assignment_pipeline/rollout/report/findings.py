@@ -10,10 +10,9 @@ import attrs
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Series
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.alerts import Alert, Alerts
-from assignment_pipeline.rollout.cleanup import Item, left_to_do
-from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.rollout.standing import Standing
+from assignment_pipeline.rollout.control import Rollout, Standing
+from assignment_pipeline.rollout.report.cleanup import Item, left_to_do
+from assignment_pipeline.rollout.watching import Alert, Alerts
 
 _MANY = 10_000
 _STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 360, 1440))

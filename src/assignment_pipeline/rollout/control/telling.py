@@ -7,8 +7,8 @@ import uuid
 
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.standing import Standing
-from assignment_pipeline.rollout.verdicts import Answer
+from assignment_pipeline.rollout.control.standing import Standing
+from assignment_pipeline.rollout.control.verdicts import Answer
 
 
 def change_event(kind: EventType, before: RolloutRevision, after: RolloutRevision, *, now: dt.datetime) -> Event:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import as_dict, aware, identifier, number, to_utc, whole
-from assignment_pipeline.rollout.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.phases import Criterion, Phase
 
 _FINITE = 1e300
 

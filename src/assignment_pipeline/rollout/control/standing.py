@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
-from assignment_pipeline.rollout.verdicts import Answer, Verdict
+from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
+from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 SIGN_OFF = "sign_off"
 

@@ -11,10 +11,8 @@ from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.alerts import Alert, AlertState
-from assignment_pipeline.rollout.ladder import LADDER
-from assignment_pipeline.rollout.standing import Standing
-from assignment_pipeline.rollout.verdicts import Answer
+from assignment_pipeline.rollout.control import LADDER, Answer, Standing
+from assignment_pipeline.rollout.watching import Alert, AlertState
 
 LAST = LADDER.phases[-1]
 

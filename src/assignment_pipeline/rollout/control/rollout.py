@@ -13,17 +13,15 @@ from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
 from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutStore
-from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
-from assignment_pipeline.rollout.flags import FlagSettings
-from assignment_pipeline.rollout.gates import StoreGates
-from assignment_pipeline.rollout.ladder import LADDER, Ladder
-from assignment_pipeline.rollout.layered import LayeredFlags
-from assignment_pipeline.rollout.phases import ROLLBACK, Phase
-from assignment_pipeline.rollout.settings import read_settings, settings_document
-from assignment_pipeline.rollout.standing import Standing, judge
-from assignment_pipeline.rollout.stored import StoreFlags
-from assignment_pipeline.rollout.telling import change_event, gate_events
-from assignment_pipeline.rollout.verdicts import Gates, Verdict, unmeasured
+from assignment_pipeline.rollout.control.gates import StoreGates
+from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
+from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
+from assignment_pipeline.rollout.control.standing import Standing, judge
+from assignment_pipeline.rollout.control.telling import change_event, gate_events
+from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasured
+from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags.document import read_settings, settings_document
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 TRIES = 10
 _MANY = 10_000

@@ -12,8 +12,8 @@ import attrs
 
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import Clock, FlagDecision
-from assignment_pipeline.rollout.cohorts import BUCKETS, basis_points, bucket, percentage
-from assignment_pipeline.rollout.flags import (
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS, basis_points, bucket, percentage
+from assignment_pipeline.rollout.flags.settings import (
     DEFAULT_PARALLEL,
     DEFAULT_SALT,
     MAX_PARALLEL,

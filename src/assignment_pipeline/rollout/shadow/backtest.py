@@ -12,20 +12,20 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import PENDING, Booking
 from assignment_pipeline.domain.checks import as_dict
 from assignment_pipeline.domain.result import LegacyResult
-from assignment_pipeline.domain.shadow import ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
-from assignment_pipeline.rollout.candidate import rehearse
-from assignment_pipeline.rollout.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.candidate import rehearse
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 
 A_DAY = dt.timedelta(days=1)
 REACH = 2 * A_DAY
 """A turn of 24 hours between two buffers of 6: how far ahead of a time whoever has a table then may have come."""
 
-AGREED = (Verdict.MATCH, Verdict.EQUIVALENT)
-COMPARED = (*AGREED, Verdict.MISMATCH, Verdict.PIPELINE_ERROR)
+AGREED = (ShadowVerdict.MATCH, ShadowVerdict.EQUIVALENT)
+COMPARED = (*AGREED, ShadowVerdict.MISMATCH, ShadowVerdict.PIPELINE_ERROR)
 
 
 @attrs.frozen(kw_only=True)

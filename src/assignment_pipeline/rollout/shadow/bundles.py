@@ -20,9 +20,9 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
-from assignment_pipeline.rollout.candidate import Trial, rehearse
-from assignment_pipeline.rollout.documents import document, value_of
-from assignment_pipeline.rollout.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
+from assignment_pipeline.rollout.shadow.documents import document, value_of
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 
 FORMAT = 1
 MOST_RUNNERS_UP = 3

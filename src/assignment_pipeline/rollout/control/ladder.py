@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from assignment_pipeline.rollout.phases import PHASES, ROLLBACK, Phase
+from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Phase
 
 
 @attrs.frozen

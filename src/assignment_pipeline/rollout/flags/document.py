@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from assignment_pipeline.errors import FlagError
-from assignment_pipeline.rollout.cohorts import basis_points, percentage
-from assignment_pipeline.rollout.flags import MAX_PARALLEL, FlagSettings
+from assignment_pipeline.rollout.flags.cohorts import basis_points, percentage
+from assignment_pipeline.rollout.flags.settings import MAX_PARALLEL, FlagSettings
 
 PLACE = "settings"
 

@@ -13,27 +13,27 @@ import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
-from assignment_pipeline.rollout.bundles import bundle_document, bundle_of, fitted
-from assignment_pipeline.rollout.candidate import Trial, rehearse
-from assignment_pipeline.rollout.judging import Judgement, judge
-from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.shadow.bundles import bundle_document, bundle_of, fitted
+from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
+from assignment_pipeline.rollout.shadow.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.settings import Shadow
 
 MOST_TABLES = 20
 IGNORED = "ignored"
 
-_ERRORS = frozenset({Verdict.PIPELINE_ERROR, Verdict.BOTH_ERROR, Verdict.LEGACY_ERROR})
+_ERRORS = frozenset({ShadowVerdict.PIPELINE_ERROR, ShadowVerdict.BOTH_ERROR, ShadowVerdict.LEGACY_ERROR})
 
 
 def verdict_event(
-    case: ShadowCase, verdict: Verdict, created_at: dt.datetime, *, number: int = 1, **context: Any
+    case: ShadowCase, verdict: ShadowVerdict, created_at: dt.datetime, *, number: int = 1, **context: Any
 ) -> Event:
     """How a case came out."""
     severity = Severity.ERROR if verdict in _ERRORS else Severity.INFO
-    if verdict in (Verdict.MISMATCH, Verdict.TIMEOUT, Verdict.DROPPED):
+    if verdict in (ShadowVerdict.MISMATCH, ShadowVerdict.TIMEOUT, ShadowVerdict.DROPPED):
         severity = Severity.WARNING
     facts = {
         "mode": Mode.SHADOW.value,
@@ -196,7 +196,7 @@ class Inspector:
             except Exception:  # noqa: BLE001 - a hook that raises has ignored nothing
                 ignored, faults = False, 1
             if ignored:
-                return attrs.evolve(judgement, verdict=Verdict.INCOMPARABLE, kind=IGNORED), None, faults
+                return attrs.evolve(judgement, verdict=ShadowVerdict.INCOMPARABLE, kind=IGNORED), None, faults
         if not self._shadow.keep:
             return judgement, None, faults
         kept: Mapping[str, Any] | None = found

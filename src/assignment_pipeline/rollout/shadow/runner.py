@@ -15,13 +15,13 @@ from typing import Any
 
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.shadow import ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
-from assignment_pipeline.rollout.bundles import BundleError, case_of, written_case
-from assignment_pipeline.rollout.inspection import Inspector, per_restaurant, verdict_event
-from assignment_pipeline.rollout.lanes import BATCH, Item, Lane, ShadowCounts
-from assignment_pipeline.rollout.shadow import Runs, Shadow
+from assignment_pipeline.rollout.shadow.bundles import BundleError, case_of, written_case
+from assignment_pipeline.rollout.shadow.inspection import Inspector, per_restaurant, verdict_event
+from assignment_pipeline.rollout.shadow.lanes import BATCH, Item, Lane, ShadowCounts
+from assignment_pipeline.rollout.shadow.settings import Runs, Shadow
 
 _LOG = logging.getLogger("assignment_pipeline")
 
@@ -287,7 +287,7 @@ class ShadowRunner(processes.Watched):
         return item.from_store or self.settings.runs is Runs.THREAD
 
     def _given_up(self, case: ShadowCase) -> Event:
-        return verdict_event(case, Verdict.TIMEOUT, self._now(), duration_ms=round(self._deadline * 1000, 3))
+        return verdict_event(case, ShadowVerdict.TIMEOUT, self._now(), duration_ms=round(self._deadline * 1000, 3))
 
     def _tell(self, events: Sequence[Event], seen_to: Sequence[str] = ()) -> None:
         self._publish(events)

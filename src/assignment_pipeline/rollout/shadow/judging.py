@@ -9,11 +9,11 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.domain.shadow import Difference, ShadowCase, Verdict
+from assignment_pipeline.domain.shadow import Difference, ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
-from assignment_pipeline.rollout.candidate import Trial, rewound
+from assignment_pipeline.rollout.shadow.candidate import Trial, rewound
 
 CLOSE = 1e-6
 """Costs that differ by less are the same."""
@@ -36,7 +36,7 @@ class Judgement:
         legacy_broken: The rules that legacy's tables break there.
     """
 
-    verdict: Verdict
+    verdict: ShadowVerdict
     kind: str | None = None
     cost: float | None = None
     legacy_cost: float | None = None
@@ -52,7 +52,7 @@ class Judgement:
     @property
     def better(self) -> bool | None:
         """Of a mismatch, whether the pipeline did better than legacy; None of anything else."""
-        if self.verdict is not Verdict.MISMATCH:
+        if self.verdict is not ShadowVerdict.MISMATCH:
             return None
         if self.kind == Difference.TABLES:
             return bool(self.legacy_broken) or (self.cost_difference is not None and self.cost_difference < 0)
@@ -75,20 +75,22 @@ def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, la
         later: Other bookings of the restaurant that legacy has seen to since.
     """
     if trial.error is not None:
-        return Judgement(verdict=Verdict.BOTH_ERROR if case.error else Verdict.PIPELINE_ERROR, kind=trial.error)
+        return Judgement(
+            verdict=ShadowVerdict.BOTH_ERROR if case.error else ShadowVerdict.PIPELINE_ERROR, kind=trial.error
+        )
     if case.error is not None:
-        return Judgement(verdict=Verdict.LEGACY_ERROR, kind=case.error)
+        return Judgement(verdict=ShadowVerdict.LEGACY_ERROR, kind=case.error)
     if case.legacy is None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind="unreadable_answer")
+        return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind="unreadable_answer")
     context = trial.contexts[-1] if trial.contexts else None
     result = trial.result
     if context is None or result is None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind="nothing_loaded")
+        return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind="nothing_loaded")
     moved = _moved_on(case, context, later)
     if moved is None and result.outcome is Outcome.NOOP:
         moved = str(result.reason or Reason.TERMINAL_STATE)
     if moved is not None:
-        return Judgement(verdict=Verdict.INCOMPARABLE, kind=moved)
+        return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind=moved)
     return _compared(case, trial, engine, settings, context)
 
 
@@ -122,19 +124,19 @@ def _compared(
         "legacy_cost": _finite(scored.plan.cost) if scored.plan is not None else None,
         "legacy_broken": broken,
     }
-    judgement = Judgement(verdict=Verdict.MATCH, **facts)  # type: ignore[arg-type]
+    judgement = Judgement(verdict=ShadowVerdict.MATCH, **facts)  # type: ignore[arg-type]
     if ours == theirs:
         return judgement
     if Rule.TAKEN in scored.broken:
         # Somebody else has come since, or legacy has given a table away twice: that cannot be told apart from here.
-        return attrs.evolve(judgement, verdict=Verdict.INCOMPARABLE, kind="legacy_tables_taken")
+        return attrs.evolve(judgement, verdict=ShadowVerdict.INCOMPARABLE, kind="legacy_tables_taken")
     if not ours or not theirs:
         kind = Difference.PIPELINE_ONLY if ours else Difference.LEGACY_ONLY
-        return attrs.evolve(judgement, verdict=Verdict.MISMATCH, kind=kind.value)
+        return attrs.evolve(judgement, verdict=ShadowVerdict.MISMATCH, kind=kind.value)
     difference = judgement.cost_difference
     if not broken and difference is not None and abs(difference) < CLOSE:
-        return attrs.evolve(judgement, verdict=Verdict.EQUIVALENT)
-    return attrs.evolve(judgement, verdict=Verdict.MISMATCH, kind=Difference.TABLES.value)
+        return attrs.evolve(judgement, verdict=ShadowVerdict.EQUIVALENT)
+    return attrs.evolve(judgement, verdict=ShadowVerdict.MISMATCH, kind=Difference.TABLES.value)
 
 
 def score(

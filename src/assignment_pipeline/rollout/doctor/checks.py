@@ -14,12 +14,12 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.alerts import FEW
-from assignment_pipeline.rollout.cohorts import BUCKETS
-from assignment_pipeline.rollout.diagnosis import ADVICE, Finding, Health
-from assignment_pipeline.rollout.environment import VARIABLES, EnvFlags
-from assignment_pipeline.rollout.flags import FlagSettings
-from assignment_pipeline.rollout.settings import read_settings
+from assignment_pipeline.rollout.doctor.diagnosis import ADVICE, Finding, Health
+from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings
+from assignment_pipeline.rollout.flags.cohorts import BUCKETS
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.environment import VARIABLES
+from assignment_pipeline.rollout.watching.alerts import FEW
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(hours=24)

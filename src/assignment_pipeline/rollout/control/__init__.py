@@ -1,0 +1,24 @@
+"""The phases of a rollout, the gates between them, and who moves it."""
+
+from assignment_pipeline.rollout.control.gates import StoreGates
+from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
+from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Criterion, Phase, SignOff
+from assignment_pipeline.rollout.control.rollout import Rollout
+from assignment_pipeline.rollout.control.standing import Standing
+from assignment_pipeline.rollout.control.verdicts import Answer, Gates, Verdict
+
+__all__ = [
+    "LADDER",
+    "PHASES",
+    "ROLLBACK",
+    "Answer",
+    "Criterion",
+    "Gates",
+    "Ladder",
+    "Phase",
+    "Rollout",
+    "SignOff",
+    "Standing",
+    "StoreGates",
+    "Verdict",
+]

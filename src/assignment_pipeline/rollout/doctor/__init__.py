@@ -1,0 +1,10 @@
+"""What is wrong with an installation, and what to do about it."""
+
+from assignment_pipeline.rollout.doctor.checks import examine
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+
+__all__ = [
+    "Finding",
+    "Health",
+    "examine",
+]

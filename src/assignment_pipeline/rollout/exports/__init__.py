@@ -1,0 +1,1 @@
+"""For the monitoring that is there already: Prometheus and Grafana."""
