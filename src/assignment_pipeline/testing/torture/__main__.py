@@ -10,7 +10,7 @@ def run() -> int:
     try:
         from assignment_pipeline.testing.torture.command import main  # noqa: PLC0415 - may not be installed
     except MissingExtraError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
     return main()
 
