@@ -12,6 +12,8 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.errors import MissingExtraError
+
 Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
@@ -135,7 +137,10 @@ Ask = Callable[[str], list[Row]]
 
 @contextlib.contextmanager
 def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
-    import psycopg  # noqa: PLC0415 - who looks into a file does not need it
+    try:
+        import psycopg  # noqa: PLC0415 - who looks into a file does not need it
+    except ModuleNotFoundError:
+        raise MissingExtraError("postgres", "psycopg") from None
 
     try:
         with psycopg.connect(conninfo) as connection:
