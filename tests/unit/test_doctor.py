@@ -7,7 +7,8 @@ import pytest
 
 from assignment_pipeline import FloorPlan, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
-from assignment_pipeline.domain.metrics import PIPELINE, Agreement, Backlog, Calls, Metrics, Outcomes, Seen
+from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Metrics, Seen
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.control import PHASES

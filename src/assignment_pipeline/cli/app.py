@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import io
 import os
 import sys
@@ -49,6 +48,7 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
     TableConflictError,
 )
+from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
 
@@ -104,15 +104,8 @@ app.command("backtest")(backtest.backtest)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"{NAME} {_version()}")
+        print(f"{NAME} {installed_version()}")
         raise typer.Exit
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 @app.callback()

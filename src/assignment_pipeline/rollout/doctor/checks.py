@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from assignment_pipeline.domain.metrics import PIPELINE, Calls, Metrics, MetricsQuery, Seen
+from assignment_pipeline.domain.counts import Calls
+from assignment_pipeline.domain.metrics import PIPELINE, Metrics, MetricsQuery, Seen
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnavailableError
@@ -19,7 +20,7 @@ from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.environment import VARIABLES
-from assignment_pipeline.rollout.watching.alerts import FEW
+from assignment_pipeline.rollout.watching.rules import FEW
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(hours=24)
