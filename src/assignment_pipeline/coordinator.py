@@ -79,7 +79,7 @@ class Coordinator(Wired, People):
         """Wait until the sinks have every event, and the shadow has seen to its cases."""
         if self.shadow is not None:
             self.shadow.close()
-        self.flush()
+        self._process.close()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
         wiring = self._wiring(legacy)
@@ -306,7 +306,7 @@ class AsyncCoordinator(Wired, AsyncPeople):
 
         if self.shadow is not None:
             await asyncio.to_thread(self.shadow.close)
-        await asyncio.to_thread(self.flush)
+        await asyncio.to_thread(self._process.close)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
         wiring = self._wiring(legacy)

@@ -128,6 +128,7 @@ def check_facts(facts: Facts) -> Iterator[Finding]:
     yield _contention(facts.day)
     yield _sweep(facts)
     yield _stuck(facts.day)
+    yield _unsettled(facts.day)
     yield _events(facts)
 
 
@@ -356,6 +357,18 @@ def _stuck(day: Metrics) -> Finding:
         f"{stuck} bookings were handed out three times and more, and nothing came of it",
         "code that raises or kills the worker each time: most often the host's, with a value that cannot be",
         "the log, and what `assignment-pipeline sweep` says; after five times they go to a person",
+    )
+
+
+def _unsettled(day: Metrics) -> Finding:
+    unsettled = day.pipeline.unsettled
+    if not unsettled:
+        return _good("unsettled", "no booking waits for more than fifteen minutes")
+    return _wrong(
+        "unsettled",
+        f"{unsettled} bookings of 24 hours were called for more than fifteen minutes ago, and have not settled",
+        "nothing sweeps, or nobody calls again after `retry`, or each call ends in one: guests wait, and nobody knows",
+        "run `assignment-pipeline sweep`, and look at the reasons in the events `coordinator.retry`",
     )
 
 
