@@ -189,7 +189,10 @@ class TestChanges:
         """It is bad usage, and says which there are."""
         refused = rollout("enter", "prod", *ACTOR)
         assert refused.code == 2
-        assert refused.complaint.startswith("--phase: expected one of local, staging-shadow")
+        assert refused.complaint.startswith("PHASE: expected one of local, staging-shadow")
+        refused = rollout("rollback", "--to", "prod", *ACTOR)
+        assert refused.code == 2
+        assert refused.complaint.startswith("--to: expected one of local, staging-shadow")
 
     def test_lists(self, cli, rollout, db):
         """Single restaurants are in or out, and `flags explain` says why."""

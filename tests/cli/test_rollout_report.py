@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +112,15 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(cli, path, tmp_path, 
         ended = cli("rollout", *command, place, "--db", path)
         assert ended.code == 2
         assert got in ended.complaint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [("report", "--html"), ("archive",)])
+def test_a_disk_that_is_full_is_told_of(cli, path, command):
+    """In one line, with the place and what is wrong with it."""
+    ended = cli("rollout", *command, "/dev/full", "--db", path)
+    assert ended.code == 2
+    assert "expected a file that can be written, got /dev/full: No space left on device" in ended.complaint
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])

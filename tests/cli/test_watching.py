@@ -156,6 +156,12 @@ def test_sql(said):
         assert said(*wrong)[0] == 2
 
 
+@pytest.mark.parametrize("span", ["24x", "0h", "-1h", "999999d", "99999999999d"])
+def test_a_span_that_is_none(well, said, span):
+    """Nor is one that no calendar has."""
+    assert said("metrics", "--over", span, "--db", str(well))[0] == 2
+
+
 def test_doctor(well, ill, said, monkeypatch, tmp_path):
     """0 where all is well, 1 where something is wrong, with what to do."""
     code, out = said("doctor", "--db", well)

@@ -12,7 +12,7 @@ from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, T
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import MetricsQuery
-from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.errors import StoreUnavailableError, TableConflictError
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates
 from assignment_pipeline.rollout.flags import Deciding
@@ -183,6 +183,49 @@ def test_a_store_that_fails_is_led_back(monkeypatch):
     status = town.rollout.status()
     assert "error_rate_high" in status.revision.reason
     assert status.revision.phase == "production-shadow"
+
+
+def test_a_tenth_whose_every_commit_conflicts_is_led_back(monkeypatch):
+    """Calls that all end in `retry` write nothing, and none of them is an error: that they never settle is counted."""
+    town = Town()
+    town.enter("production-10")
+    town.go_on(1)
+    commit = town.store.commit
+
+    def conflicts(changes):
+        if any(change.record.tables and change.record.owner == "pipeline" for change in changes):
+            raise TableConflictError(("T0",))
+        commit(changes)
+
+    monkeypatch.setattr(town.store, "commit", conflicts)
+    town.go_on(1)
+    status = town.rollout.status()
+    assert "confirmation_rate_low" in status.revision.reason
+    assert status.revision.phase == "production-shadow"
+
+
+def test_bookings_that_nobody_sweeps_are_no_success():
+    """Half of them wait for a sweep that is dead: it rings, and no gate passes on the other half."""
+    town = Town(demote=Demote.NO)
+    town.enter("production-100")
+    for minute in range(60):
+        for _ in range(4):
+            town.book()
+            town.number += 1
+            start = town.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+            booking = Booking(f"b-{town.number}", RESTAURANTS[minute % 40], 2, start)
+            town.host.put_booking(booking)
+            town.coordinator.enqueue(booking)
+        town.clock.advance(MINUTE)
+    look = town.watcher.look()
+    assert "confirmation_rate_low" in {alert.rule.name for alert in look.firing}
+    town.clock.advance(7 * 24 * HOUR)
+    verdicts = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
+    assert verdicts["confirmation_rate"].answer is Answer.FAIL
+    assert verdicts["confirmation_rate"].value == pytest.approx(0.5)
+    town.coordinator.sweep(limit=1_000)
+    mended = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
+    assert mended["confirmation_rate"].value == 1
 
 
 def test_a_full_saturday_stays():

@@ -135,7 +135,6 @@ class TestBeingAsked:
             "max_parallel": 3,
             "reason": "listed",
             "source": "environment",
-            "fresh": False,
         }
         details = ours.get_string_details(FLAG, "?", EvaluationContext("r-2"))
         assert (details.value, details.variant, details.reason) == ("shadow", "shadow", "SPLIT")

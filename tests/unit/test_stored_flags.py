@@ -12,15 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assignment_pipeline import Coordinator, LegacyResult, Outcome, Reason
 from assignment_pipeline.adapters.memory import MemoryHost, MemorySink, MemoryStore
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, StoreUnavailableError
+from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.testing import FakeClock
+from assignment_pipeline.testing.contracts.harness import QUEUE, make_booking, make_change, make_venue
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 SOON = 0.01
@@ -324,3 +327,66 @@ class TestLayered:
             env.clear() if change is None else env.update(change)
             clock.advance(dt.timedelta(seconds=1))
         assert [*modes, layered.resolve("r-1").mode] == [Mode.ACTIVE, Mode.OFF, Mode.ACTIVE]
+
+
+class TestFreshness:
+    """Whether nobody has to ask the store for a booking's record."""
+
+    def test_what_was_never_in_charge_is_fresh(self, store, flags):
+        """In shadow, and off; not once it has been in charge."""
+        for settings, fresh in (({}, True), ({"shadow": True}, True), ({"enabled": True}, False), ({}, False)):
+            store.put(**settings)
+            flags.refresh_now()
+            assert flags.resolve("r-1").fresh is fresh
+
+    def test_a_record_is_to_be_asked_for(self, store, flags):
+        """Wherever it comes from: from the time of other flags, or from people, who need none."""
+        store.put(shadow=True)
+        store.host.put_venue(make_venue())
+        store.commit([make_change(make_booking("b-1"), Trigger.CANCEL)])
+        flags.refresh_now()
+        assert flags.resolve("r-1").fresh
+        store.commit([make_change(make_booking("b-2"), *QUEUE)])
+        flags.refresh_now()
+        assert not flags.resolve("r-1").fresh
+        assert flags.resolve("r-1").mode is Mode.SHADOW
+
+
+class TestStaleness:
+    """Who was refused says so, and does not wait for the next look."""
+
+    def test_the_thread_looks_at_once(self, store, flags):
+        """Also through layers; and only if what was read last is what was refused."""
+        store.put(enabled=True)
+        flags.resolve("r-1")
+        wait_until(lambda: flags.generation == 1)
+        store.put()
+        asked = store.asked
+        flags.stale(0)
+        time.sleep(10 * SOON)
+        assert (flags.generation, store.asked) == (1, asked)
+        LayeredFlags(EnvFlags({}), flags).stale(1)
+        wait_until(lambda: flags.generation == 2)
+        assert flags.resolve("r-1").mode is Mode.OFF
+
+    def test_a_refused_commit_says_so(self, store, flags):
+        """The second call after a rollback finds the flags as they are: nobody waits for a second."""
+        store.host.put_venue(make_venue())
+        store.put(enabled=True)
+        flags.refresh_now()
+        flags.resolve("r-1")
+        store.put()
+        with Coordinator(store, flags=flags, legacy=lambda _: LegacyResult(("L1",))) as coordinator:
+            refused = coordinator.assign(make_booking("b-1"))
+            assert (refused.outcome, refused.reason) == (Outcome.RETRY, Reason.CONFLICT)
+            wait_until(lambda: flags.generation == 2)
+            assert coordinator.assign(make_booking("b-1")).legacy == LegacyResult(("L1",))
+
+    def test_crying_wolf_does_not_flood_the_database(self, store, flags):
+        """However often somebody says so, it looks some twenty times a second."""
+        flags.resolve("r-1")
+        wait_until(lambda: flags.generation == 0)
+        asked, until = store.asked, time.monotonic() + 0.5
+        while time.monotonic() < until:
+            flags.stale(0)
+        assert 1 <= store.asked - asked <= 12

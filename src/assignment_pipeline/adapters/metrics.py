@@ -12,7 +12,17 @@ from typing import Any
 
 from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.events import EventType
-from assignment_pipeline.domain.metrics import OVERDUE, SETTLING, Bucket, Group, Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import (
+    LATE,
+    OVERDUE,
+    SETTLING,
+    Bucket,
+    Group,
+    Metrics,
+    MetricsQuery,
+    Seen,
+    Series,
+)
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 
@@ -76,6 +86,8 @@ def values(
         "until": text_of(until),
         "settling_since": text_of(query.since - SETTLING),
         "settling_until": text_of(until - SETTLING),
+        "late_since": text_of(query.since - LATE),
+        "late_until": text_of(until - LATE),
         "overdue": text_of(now - OVERDUE),
         "restaurant": query.restaurant_id,
         "start": int(query.since.replace(microsecond=0).timestamp()),
@@ -135,9 +147,14 @@ def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None])
 
 def _groups(rows: Rows) -> Mapping[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]]:
     found: defaultdict[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]] = defaultdict(lambda: ({}, {}))
-    for bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn in rows["outcomes"]:
+    for bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn, unsettled in rows["outcomes"]:
         found[bucket][0][_group(owner, mode)] = Outcomes(
-            confirmed=confirmed, review=review, failed=failed, infeasible=infeasible, withdrawn=withdrawn
+            confirmed=confirmed,
+            review=review,
+            failed=failed,
+            infeasible=infeasible,
+            withdrawn=withdrawn,
+            unsettled=unsettled,
         )
     for bucket, owner, mode, bookings, failing, calls, errors, contended, retries in rows["calls"]:
         found[bucket][1][_group(owner, mode)] = Calls(

@@ -61,9 +61,10 @@ def init(
     if not isinstance(db, PostgresDatabase):
         refuse("--host-bookings", "a PostgreSQL address for --db", str(db))
     names = _named(columns or ())
+    text = db.bookings_view(host_bookings, names, apply=False)  # What is wrong with it is said before anything is made.
     if not dry_run:
         db.init(standalone=False)
-    text = db.bookings_view(host_bookings, names, apply=not dry_run)
+        db.bookings_view(host_bookings, names, apply=True)
     if dry_run:
         print(text)
     else:

@@ -16,7 +16,8 @@ class Outcomes:
     How assignments came out, each booking counted once.
 
     An assignment's outcome is where it stood five minutes after it first settled, people's own actions left aside;
-    legacy's is what it last answered in the five minutes after it first did.
+    legacy's is what it last answered in the five minutes after it first did. One that never settles would have no
+    outcome at all: fifteen minutes after it was first called for, and for as long as it waits, it is `unsettled`.
 
     Attributes:
         confirmed: Seated.
@@ -28,6 +29,8 @@ class Outcomes:
         infeasible: Left to a person because no plan exists. Legacy proves nothing: none of its own are.
 
         withdrawn: Cancelled by the guest, not paid in time, or gone: these count for nothing.
+
+        unsettled: Still waiting, for longer than the pipeline may take: nobody has seated them, and no person knows.
     """
 
     confirmed: int = 0
@@ -35,11 +38,12 @@ class Outcomes:
     failed: int = 0
     infeasible: int = 0
     withdrawn: int = 0
+    unsettled: int = 0
 
     @property
     def sample(self) -> int:
         """What rates are of: neither withdrawn nor proved infeasible."""
-        return self.confirmed + self.review + self.failed
+        return self.confirmed + self.review + self.failed + self.unsettled
 
     @property
     def asked(self) -> int:

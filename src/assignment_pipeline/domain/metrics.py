@@ -22,6 +22,9 @@ def _copied(items: Mapping[Any, Any]) -> dict[Any, Any]:
 SETTLING = dt.timedelta(minutes=5)
 """How long after it first settled an assignment's outcome is looked at: what mends itself by then counts as mended."""
 
+LATE = dt.timedelta(minutes=15)
+"""How long after it was first called for an assignment that has not settled counts as a failure of the pipeline's."""
+
 STUCK = 3
 """How often a booking is handed out without anything coming of it before it counts as stuck."""
 

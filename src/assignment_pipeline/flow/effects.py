@@ -26,6 +26,7 @@ from assignment_pipeline.ports import (
     RecordPage,
     RecordQuery,
     Refused,
+    StaleFlags,
     Wanted,
 )
 
@@ -82,6 +83,17 @@ class ResolveFlags(Effect[FlagDecision]):
 
     def ask(self, port: Any) -> Any:
         return port.resolve(self.restaurant_id)
+
+
+@attrs.frozen(eq=False)
+class DoubtFlags(Effect[None]):
+    """The flags of that generation have been refused: whoever keeps them may read them again."""
+
+    port = Port.FLAGS
+    generation: int | None
+
+    def ask(self, port: Any) -> Any:
+        return port.stale(self.generation) if isinstance(port, StaleFlags) else None
 
 
 @attrs.frozen(eq=False)

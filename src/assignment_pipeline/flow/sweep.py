@@ -16,7 +16,16 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import assumed, change, rest
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
-from assignment_pipeline.flow.effects import Apart, CheckCircuit, ClaimDue, FindUnassigned, Flow, Now, ResolveFlags
+from assignment_pipeline.flow.effects import (
+    Apart,
+    CheckCircuit,
+    ClaimDue,
+    DoubtFlags,
+    FindUnassigned,
+    Flow,
+    Now,
+    ResolveFlags,
+)
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.landing import later
@@ -98,7 +107,11 @@ def _enqueue_orphans(settings: Settings, limit: int, errors: list[tuple[str, str
 
 
 def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - a host's own, which cannot even be shown
+        return name
 
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
@@ -135,8 +148,9 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         decide = partial(_decide_aside, due=due, legacy=legacy)
         try:
             return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
-        except StaleRolloutError:
-            continue
+        except StaleRolloutError as error:
+            call.let_through(error)
+            yield from DoubtFlags(flags.generation)
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 

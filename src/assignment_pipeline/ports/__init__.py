@@ -4,7 +4,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
-from assignment_pipeline.ports.flags import FlagDecision, FlagResolver
+from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
 from assignment_pipeline.ports.metrics import MetricsStore
@@ -51,6 +51,7 @@ __all__ = [
     "Refused",
     "RolloutStore",
     "ShadowStore",
+    "StaleFlags",
     "TableBlock",
     "Wanted",
     "Watch",

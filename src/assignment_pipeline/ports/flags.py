@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -27,8 +27,8 @@ class FlagDecision:
 
         generation: The rollout's generation that this was read under; None where no store was asked.
 
-        fresh: Whether the pipeline has never been in charge under these flags: where it is not now either, no booking
-            is in flight, and nobody has to ask the store whether one is.
+        fresh: Whether the pipeline has never been in charge under these flags, and has no record: where it is not in
+            charge now either, no booking is in flight, and nobody has to ask the store whether one is.
     """
 
     mode: Mode
@@ -45,4 +45,13 @@ class FlagResolver(Protocol):
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
         """What the flags say about that restaurant, now."""
+        ...
+
+
+@runtime_checkable
+class StaleFlags(Protocol):
+    """A `FlagResolver` that keeps what it has read, and can be told that it is out of date. Never blocks."""
+
+    def stale(self, generation: int | None) -> None:
+        """What was read under *generation* has been refused: the rollout has moved on."""
         ...

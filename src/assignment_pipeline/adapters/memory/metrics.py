@@ -11,6 +11,7 @@ from typing import Any
 from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
+    LATE,
     OUTCOMES,
     OVERDUE,
     SETTLING,
@@ -23,14 +24,14 @@ from assignment_pipeline.domain.metrics import (
 )
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due
 
 PLANNED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.RETRY, Outcome.MANUAL_REVIEW, Outcome.FAILED})
 """How calls come out that did something for a booking."""
 
 _LEGACY = {"succeeded": "confirmed", "exhausted": "review", "error": "failed"}
-_COUNTED = ("confirmed", "review", "failed", "infeasible", "withdrawn")
+_COUNTED = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
 _SHADOW_ERRORS = frozenset(
     {EventType.SHADOW_PIPELINE_ERROR, EventType.SHADOW_BOTH_ERROR, EventType.SHADOW_TIMEOUT},
 )
@@ -45,6 +46,7 @@ class Measures:
     clock: Clock
     _lock: threading.RLock
     _records: dict[str, AssignmentRecord]
+    _created: Mapping[str, dt.datetime]
     _history: Mapping[str, list[StateChange]]
     _attempts: Mapping[str, list[Attempt]]
     _events: dict[str, Event]
@@ -155,8 +157,35 @@ class _Window:
                 ):
                     outcome = "withdrawn"
                 found[self._bucket(settled_at), "legacy", last_answer.context.get("mode"), outcome] += 1
+        for called_at in (*self._waiting(), *self._in_vain()):
+            if self._since <= called_at + LATE < self._until:
+                found[self._bucket(called_at + LATE), "pipeline", "active", "unsettled"] += 1
         groups = dict.fromkeys(key[:3] for key in found)
         return [(*group, *(found[(*group, outcome)] for outcome in _COUNTED)) for group in groups]
+
+    def _waiting(self) -> Iterator[dt.datetime]:
+        """Since when the records that have not settled have been there."""
+        for booking_id, record in self._store._records.items():  # noqa: SLF001 - a part of it
+            steps = self._store._history.get(booking_id, ())  # noqa: SLF001
+            waits = record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+            if not waits or record.next_attempt_at is None or not self._is_asked(record.restaurant_id):
+                continue
+            if not any(step.to_state in OUTCOMES and _is_automatic(step) for step in steps):
+                yield self._store._created[booking_id]  # noqa: SLF001
+
+    def _in_vain(self) -> Iterator[dt.datetime]:
+        """When those were first called for whose calls have all ended in `retry`, before anything was written."""
+        ended: collections.defaultdict[str, list[Event]] = collections.defaultdict(list)
+        for event in self._told(self._since - LATE, self._until):
+            if event.source is not Source.COORDINATOR or event.type is EventType.LOCK_CONTENTION:
+                continue
+            if event.booking_id is not None and event.context.get("outcome") is not None:
+                ended[event.booking_id].append(event)
+        for booking_id, events in ended.items():
+            again = [event.created_at for event in events if _is_again(event)]
+            last = max(event.created_at for event in events)
+            if again and max(again) == last and booking_id not in self._store._records:  # noqa: SLF001
+                yield min(again)
 
     def _answers(self) -> dict[str, list[Event]]:
         """Legacy's answers by booking, each booking's in order."""
@@ -299,6 +328,10 @@ def _fails(event: Event) -> bool:
     if event.source is Source.COORDINATOR:
         return event.type is EventType.ERROR
     return event.type in _SHADOW_ERRORS or event.context.get("result") == "error"
+
+
+def _is_again(event: Event) -> bool:
+    return event.context.get("mode") == Mode.ACTIVE and event.context.get("outcome") == Outcome.RETRY
 
 
 def _asks(event: Event) -> bool:

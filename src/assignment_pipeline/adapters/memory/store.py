@@ -71,6 +71,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
+        self._created: dict[str, dt.datetime] = {}
         self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
@@ -251,6 +252,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             for record in after.values():
                 self._seat(record)
             self._records |= after | woken
+            self._created = dict.fromkeys(after, self.clock.now()) | self._created
             for change in changes:
                 self._changes.add(change.id)
                 self._history[change.record.booking_id] += change.steps

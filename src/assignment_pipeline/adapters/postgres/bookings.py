@@ -66,7 +66,8 @@ def bookings_view(
 
     Raises:
         ValueError: The table is not there, or has no such column, or another kind of key.
-        SchemaMismatchError: The pipeline's tables are not there, or the host is a standalone one: it has a table.
+        SchemaMismatchError: It is to be made, and the pipeline's tables are not there, or the host is a standalone
+            one: it has a table.
         StoreUnavailableError: The database cannot be reached or written.
     """
     where = place(conninfo, schema)
@@ -74,7 +75,8 @@ def bookings_view(
 
 
 def _make(table: str, columns: Mapping[str, str], schema: str, where: str, *, apply: bool) -> Work[str]:
-    yield from checked((PIPELINE,), schema, where)
+    if apply:
+        yield from checked((PIPELINE,), schema, where)
     try:
         rows = yield Statement(COLUMNS, (table,))
     except psycopg.Error as error:

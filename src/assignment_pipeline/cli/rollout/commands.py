@@ -103,7 +103,8 @@ def enter(
     with steered(app, db) as steering:
         who, signed = _actor(actor), _signatures(signed_off_by)
         revision = _valid(
-            lambda: steering.rollout.enter(phase, actor=who, reason=reason, force=force, signed_off=signed)
+            lambda: steering.rollout.enter(phase, actor=who, reason=reason, force=force, signed_off=signed),
+            phase="PHASE",
         )
         _done(steering, revision, as_json=as_json)
 
@@ -127,7 +128,9 @@ def rollback(
     """
     with steered(app, db, heeds_environment=False) as steering:
         who = _actor(actor)
-        revision = _valid(lambda: steering.rollout.rollback(to, actor=who, reason=reason or "No reason was given."))
+        revision = _valid(
+            lambda: steering.rollout.rollback(to, actor=who, reason=reason or "No reason was given."), phase="--to"
+        )
         _done(steering, revision, as_json=as_json)
 
 
@@ -218,8 +221,8 @@ def _ids(given: str | None) -> tuple[str, ...] | None:
     return tuple(part.strip() for part in given.split(",")) if given.strip() else ()
 
 
-def _valid(work: Any) -> Any:
-    """What *work* returns; what it finds wrong with its arguments is bad input."""
+def _valid(work: Any, **places: str) -> Any:
+    """What *work* returns; what it finds wrong is bad input: to the option of that name, or where *places* has it."""
     try:
         return work()
     except ValueError as error:
@@ -227,7 +230,7 @@ def _valid(work: Any) -> Any:
         expected, _, got = what.partition(", got ")
         if not got:
             raise
-        refuse(f"--{where.replace('_', '-')}", expected, got)
+        refuse(places.get(where, f"--{where.replace('_', '-')}"), expected, got)
 
 
 def _done(steering: Steering, revision: RolloutRevision, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from assignment_pipeline.ports import MetricsStore
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = dt.timedelta(days=3650)
 
 
 def span_of(text: str) -> dt.timedelta:
@@ -30,9 +31,12 @@ def span_of(text: str) -> dt.timedelta:
     if match is None or not float(match[1]):
         raise typer.BadParameter(f"expected a span of time such as 30m, 24h or 7d, got {text!r}")
     try:
-        return dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
+        span = dt.timedelta(**{_UNITS[match[2]]: float(match[1])})
     except OverflowError:
-        raise typer.BadParameter(f"expected a span of time such as 30m, 24h or 7d, got {text!r}") from None
+        span = dt.timedelta.max
+    if span > _LONGEST:
+        raise typer.BadParameter(f"expected a span of time of {_LONGEST.days} days at most, got {text!r}")
+    return span
 
 
 RestaurantOption = Annotated[

@@ -33,7 +33,7 @@ def report(
     It is one file, which needs no network. Needs the extra report.
     """
     _require_place(html, "--html")
-    html.write_text(page(_found(app, db, window), words.REASONS), encoding="utf-8")
+    _write(html, "--html", page(_found(app, db, window), words.REASONS))
     stdout().print(f"{html}: the report.", soft_wrap=True)
 
 
@@ -46,13 +46,20 @@ def archive(
     """Write the final numbers, every change and what they were decided on, for the record."""
     _require_place(file, "FILE")
     text = json.dumps(archived(_found(app, db, window)), indent=2, ensure_ascii=False)
-    file.write_text(f"{text}\n", encoding="utf-8")
+    _write(file, "FILE", f"{text}\n")
     stdout().print(f"{file}: the archive.", soft_wrap=True)
 
 
 def _found(app: str | None, db: Any, window: Any) -> Findings:
     with steered(app, db, heeds_environment=False) as steering:
         return find(steering.rollout, counting(app or "", steering.rollout.store), window)
+
+
+def _write(path: Path, where: str, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(where, "a file that can be written", f"{path}: {error.strerror or error}")
 
 
 def _require_place(path: Path, where: str) -> None:

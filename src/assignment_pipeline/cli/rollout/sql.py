@@ -38,7 +38,7 @@ def sql(
             print(f"{each:{width}}  {queries.says(text)}")
         return
     if name not in found:
-        refuse("NAME", "one of `sql --list`", repr(name))
+        refuse("NAME", f"one of {', '.join(found)}", repr(name))
     if as_json:
         print_json({"name": name, "dialect": dialect, "says": queries.says(found[name]), "sql": found[name]})
     else:

@@ -56,7 +56,7 @@ def prometheus_text(metrics: Metrics) -> str:
 def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     outcomes, calls = metrics.outcomes.items(), metrics.calls.items()
     agreement, backlog = metrics.agreement, metrics.backlog
-    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn")
+    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
     yield Gauge(
         "outcomes",
         "Assignments of the window by how they came out.",

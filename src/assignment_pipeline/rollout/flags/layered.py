@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from assignment_pipeline.ports import FlagDecision
+from assignment_pipeline.ports import FlagDecision, StaleFlags
 from assignment_pipeline.rollout.flags.environment import EnvFlags
 from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
 
@@ -30,6 +30,11 @@ class LayeredFlags:
         """What the flags say about a restaurant, now."""
         layer = self.environment if self.environment.is_rollback else self.store
         return layer.resolve(restaurant_id)
+
+    def stale(self, generation: int | None) -> None:
+        """Have the database's flags read again, if they are still of that generation. Does not wait for it."""
+        if isinstance(self.store, StaleFlags):
+            self.store.stale(generation)
 
     def explain(self, restaurant_id: str) -> Explanation:
         """The same, and why; the source says which layer it was."""

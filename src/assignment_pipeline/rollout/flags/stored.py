@@ -14,7 +14,8 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
-from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RolloutStore
+from assignment_pipeline.lifecycle import FINAL, AssignmentState
+from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RecordPage, RecordQuery, RolloutStore
 from assignment_pipeline.rollout.flags.cohorts import bucket
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding, Explanation, FlagSettings
@@ -25,6 +26,8 @@ REFRESH = 1.0
 """Seconds between two looks at the database."""
 
 _MANY = 10_000  # Changes of a rollout: more than there ever are.
+_LIVE = tuple(state for state in AssignmentState if state not in FINAL)  # A guest may cancel what nobody has begun.
+_SHORTEST = 0.05  # Seconds between two looks, however often somebody says that the last one is out of date.
 _LAST_LOOK = 1.0  # Seconds for which the end of a process waits for a look that is under way.
 
 
@@ -89,6 +92,7 @@ class StoreFlags(processes.Watched):
         """See `Watched.reset_in_child`: the thread is the parent's; a child starts its own when it is asked."""
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def at_exit(self) -> None:
@@ -98,6 +102,7 @@ class StoreFlags(processes.Watched):
     def close(self) -> None:
         """Stop looking. What was read last stays."""
         self._over.set()
+        self._wake.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(_LAST_LOOK)
@@ -109,6 +114,15 @@ class StoreFlags(processes.Watched):
         if self._thread is None:
             self._start()
         return self._deciding.decide(restaurant_id)
+
+    def stale(self, generation: int | None) -> None:
+        """
+        Have the thread look at once, if what was read last is still of *generation*: a commit has been refused for it.
+
+        Does not wait for it.
+        """
+        if generation == self._deciding.generation:
+            self._wake.set()
 
     def explain(self, restaurant_id: str) -> Explanation:
         """The same, and why."""
@@ -158,10 +172,18 @@ class StoreFlags(processes.Watched):
             # Its generation counts all the same: else every commit would be refused, for as long as it is in force.
             settings, problem = self._deciding.settings, error
         if (settings, revision.generation) != (self._deciding.settings, self._deciding.generation):
-            fresh = problem is None and not any(each.settings.get("enabled") for each in self.store.revisions(_MANY))
+            never = problem is None and not any(each.settings.get("enabled") for each in self.store.revisions(_MANY))
+            fresh = never and self._is_empty()
             self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh)
+        elif self._deciding.fresh and not self._is_empty():
+            self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh=False)
         if problem is not None:
             raise problem
+
+    def _is_empty(self) -> bool:
+        """Whether nothing is there to be asked for: other flags may have put it in charge, and people need none."""
+        records: Callable[[RecordQuery], RecordPage] | None = getattr(self.store, "records", None)
+        return records is not None and not records(RecordQuery(states=_LIVE, limit=1)).records
 
     # -- The thread ---------------------------------------------------------------------------------------------------
 
@@ -171,7 +193,7 @@ class StoreFlags(processes.Watched):
                 return
             thread = threading.Thread(
                 target=_look_again_and_again,
-                args=(weakref.ref(self), self._over, self._refresh),
+                args=(weakref.ref(self), self._over, self._wake, self._refresh),
                 name="assignment-pipeline-flags",
                 daemon=True,
             )
@@ -233,13 +255,19 @@ class StoreFlags(processes.Watched):
                 log.exception("on_error failed for: %s", error)
 
 
-def _look_again_and_again(flags: weakref.ref[StoreFlags], over: threading.Event, refresh: float) -> None:
+def _look_again_and_again(
+    flags: weakref.ref[StoreFlags], over: threading.Event, wake: threading.Event, refresh: float
+) -> None:
     """Until the flags are closed, or nobody has them any more."""
     while True:
         alive = flags()
         if alive is None:
             return
+        wake.clear()  # Before the look: who finds out during it is looked for once more.
         alive.look()
         del alive
-        if over.wait(refresh):
+        if over.wait(min(_SHORTEST, refresh)):
+            return
+        wake.wait(max(refresh - _SHORTEST, 0.0))
+        if over.is_set():
             return

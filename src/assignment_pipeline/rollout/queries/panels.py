@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 
 COLUMNS: Mapping[str, str] = {
-    "outcomes": "bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn",
+    "outcomes": "bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn, unsettled",
     "calls": "bucket, owner, mode, bookings, failing, calls, errors, contended, retries",
     "strategies": "strategy, bookings",
     "reasons": "reason, bookings",
@@ -35,6 +35,8 @@ _PLACEHOLDERS = {
     "%(until)s": "$__timeTo()",
     "%(settling_since)s": "($__timeFrom()::timestamptz - interval '5 minutes')",
     "%(settling_until)s": "($__timeTo()::timestamptz - interval '5 minutes')",
+    "%(late_since)s": "($__timeFrom()::timestamptz - interval '15 minutes')",
+    "%(late_until)s": "($__timeTo()::timestamptz - interval '15 minutes')",
     "%(overdue)s": "(now() - interval '5 minutes')",
     "%(start)s": _START,
     "%(width)s": _WIDTH,

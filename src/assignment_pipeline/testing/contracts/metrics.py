@@ -172,6 +172,41 @@ class MetricsStoreContract(StoreSuite):
         clock.advance(SETTLED)
         assert self.outcomes(store) == {(Owner.LEGACY, None): Outcomes(confirmed=1), LEGACY_OFF: Outcomes(confirmed=1)}
 
+    def test_what_never_settles_counts_as_such(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Fifteen minutes after it was first called for, whether anything was written or not; until it settles."""
+        begin = (*QUEUE, Trigger.BEGIN)
+        self.commit(store, make_booking("b-1"), next_attempt_at=START)
+        self.commit(store, make_booking("b-2"), *begin, next_attempt_at=START)
+        self.commit(store, make_booking("b-3"), *QUEUE, next_attempt_at=START, owner=Owner.LEGACY)
+        self.commit(store, make_booking("b-4"), *REVIEW, reason="no_fit", next_attempt_at=START)
+        again: dict[str, Any] = {"mode": "active", "outcome": "retry"}
+        later = START + 2 * MINUTE
+        self.told(
+            harness,
+            store,
+            told("e-1", EventType.RETRY, booking="b-5", reason="conflict", **again),
+            told("e-2", EventType.RETRY, booking="b-5", reason="conflict", at=later, **again),
+            told("e-3", EventType.LOCK_CONTENTION, booking="b-5", mode="active", outcome="noop", at=3 * MINUTE + START),
+            told("e-4", EventType.RETRY, booking="b-6", reason="conflict", **again),
+            told("e-5", EventType.NOOP, booking="b-6", mode="off", outcome="noop", at=later),
+            told("e-6", EventType.RETRY, booking="b-2", reason="conflict", **again),
+            told("e-7", EventType.RETRY, booking="b-7", restaurant="r-2", mode="active", outcome="retry"),
+        )
+        clock.advance(15 * MINUTE)
+        assert self.outcomes(store) == {PIPELINE: Outcomes(review=1)}
+        clock.advance(dt.timedelta(microseconds=1))
+        waiting = Outcomes(review=1, unsettled=4)
+        assert self.outcomes(store) == {PIPELINE: waiting}
+        assert (waiting.sample, waiting.confirmation_rate) == (5, 0.0)
+        assert self.outcomes(store, restaurant_id="r-2") == {PIPELINE: Outcomes(unsettled=1)}
+        assert self.outcomes(store, since=clock.now()) == {}
+        [bucket] = store.series(MetricsQuery(since=START + 15 * MINUTE, until=clock.now()), MINUTE)
+        assert bucket.outcomes == {PIPELINE: Outcomes(unsettled=4)}
+        seats = (Trigger.SEAT, Trigger.CONFIRM)
+        self.commit(store, make_booking("b-2"), *seats, tables=("T1",), next_attempt_at=None, now=clock.now())
+        clock.advance(SETTLED)
+        assert self.outcomes(store) == {PIPELINE: Outcomes(confirmed=1, review=1, unsettled=3)}
+
     def test_a_restaurant_can_be_looked_at_alone(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """Its numbers, and nobody else's."""
         self.told(

@@ -160,7 +160,7 @@ def _takes_tables(world: World, effect: Commit) -> bool:
         before = world.store.record(change.record.booking_id)
         if (before.version if before else None) != change.expected_version:
             return False  # That comes first.
-        if change.record.allocation is not None and change.record.allocation != (before and before.allocation):
+        if change.record.taking(before):
             return True
     return False
 

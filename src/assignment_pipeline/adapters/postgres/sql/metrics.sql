@@ -31,6 +31,38 @@ answers AS (
                 AND (earlier.created_at, earlier.id) < (e.created_at, e.id)
         )
 ),
+-- What waits for too long has no outcome yet. Its record says so; or its calls alone, where each of them ends in `retry`
+-- before anything is written.
+late AS (
+    SELECT r.created_at AS called_at
+    FROM assignment_pipeline.assignment_records AS r
+    WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
+        AND r.owner = 'pipeline'
+        AND r.state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+        AND r.created_at >= %(late_since)s::timestamptz AND r.created_at < %(late_until)s::timestamptz
+        AND (%(restaurant)s::text IS NULL OR r.restaurant_id = %(restaurant)s::text)
+        AND NOT EXISTS (
+            SELECT FROM assignment_pipeline.booking_assignment_state_history AS h
+            WHERE h.booking_id = r.booking_id
+                AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND (h.actor IS NULL OR h.to_state = 'cancelled')
+        )
+    UNION ALL
+    SELECT min(CASE WHEN ended.is_again THEN ended.created_at END)
+    FROM (
+        SELECT e.booking_id, e.created_at,
+            e.context->>'mode' IS NOT DISTINCT FROM 'active' AND e.context->>'outcome' = 'retry' AS is_again
+        FROM assignment_pipeline.observability_events AS e
+        WHERE e.created_at >= %(late_since)s::timestamptz AND e.created_at < %(until)s::timestamptz
+            AND e.source = 'assignment.coordinator' AND e.event_type <> 'coordinator.lock_contention'
+            AND e.booking_id IS NOT NULL AND e.context->>'outcome' IS NOT NULL
+            AND (%(restaurant)s::text IS NULL OR e.restaurant_id = %(restaurant)s::text)
+    ) AS ended
+    GROUP BY ended.booking_id
+    HAVING min(CASE WHEN ended.is_again THEN ended.created_at END) < %(late_until)s::timestamptz
+        AND max(CASE WHEN ended.is_again THEN ended.created_at END) = max(ended.created_at)
+        AND NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records AS r WHERE r.booking_id = ended.booking_id)
+),
 found AS (
     SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
         CASE
@@ -71,11 +103,13 @@ found AS (
         WHERE n.event_type = 'auto_assign.summary' AND n.booking_id = a.booking_id AND n.created_at <= a.settled_at
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
     )
+    UNION ALL
+    SELECT called_at + interval '15 minutes', 'pipeline', 'active', 'unsettled' FROM late
 )
 SELECT
     floor((extract(epoch FROM settled_at) - %(start)s::numeric) / %(width)s::numeric)::bigint AS bucket, owner, mode,
     count(*) FILTER (WHERE outcome = 'confirmed'), count(*) FILTER (WHERE outcome = 'review'), count(*) FILTER (WHERE outcome = 'failed'), count(*) FILTER (WHERE outcome = 'infeasible'),
-    count(*) FILTER (WHERE outcome = 'withdrawn')
+    count(*) FILTER (WHERE outcome = 'withdrawn'), count(*) FILTER (WHERE outcome = 'unsettled')
 FROM found GROUP BY bucket, owner, mode;
 
 -- name: calls

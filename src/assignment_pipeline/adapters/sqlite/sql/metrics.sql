@@ -31,6 +31,38 @@ answers AS (
                 AND (earlier.created_at, earlier.id) < (e.created_at, e.id)
         )
 ),
+-- What waits for too long has no outcome yet. Its record says so; or its calls alone, where each of them ends in `retry`
+-- before anything is written.
+late AS (
+    SELECT r.created_at AS called_at
+    FROM assignment_records AS r
+    WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
+        AND r.owner = 'pipeline'
+        AND r.state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+        AND r.created_at >= :late_since AND r.created_at < :late_until
+        AND (:restaurant IS NULL OR r.restaurant_id = :restaurant)
+        AND NOT EXISTS (
+            SELECT 1 FROM booking_assignment_state_history AS h
+            WHERE h.booking_id = r.booking_id
+                AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND (h.actor IS NULL OR h.to_state = 'cancelled')
+        )
+    UNION ALL
+    SELECT min(CASE WHEN ended.is_again THEN ended.created_at END)
+    FROM (
+        SELECT e.booking_id, e.created_at,
+            json_extract(e.context, '$.mode') IS 'active' AND json_extract(e.context, '$.outcome') = 'retry' AS is_again
+        FROM observability_events AS e INDEXED BY observability_events_created
+        WHERE e.created_at >= :late_since AND e.created_at < :until
+            AND e.source = 'assignment.coordinator' AND e.event_type <> 'coordinator.lock_contention'
+            AND e.booking_id IS NOT NULL AND json_extract(e.context, '$.outcome') IS NOT NULL
+            AND (:restaurant IS NULL OR e.restaurant_id = :restaurant)
+    ) AS ended
+    GROUP BY ended.booking_id
+    HAVING min(CASE WHEN ended.is_again THEN ended.created_at END) < :late_until
+        AND max(CASE WHEN ended.is_again THEN ended.created_at END) = max(ended.created_at)
+        AND NOT EXISTS (SELECT 1 FROM assignment_records AS r WHERE r.booking_id = ended.booking_id)
+),
 found AS (
     SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
         CASE
@@ -70,11 +102,14 @@ found AS (
         WHERE n.event_type = 'auto_assign.summary' AND n.booking_id = a.booking_id AND n.created_at <= a.settled_at
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
     )
+    UNION ALL
+    SELECT datetime(substr(called_at, 1, 19), '+15 minutes') || substr(called_at, 20), 'pipeline', 'active', 'unsettled'
+    FROM late
 )
 SELECT
     (CAST(strftime('%s', substr(settled_at, 1, 19)) AS INTEGER) - :start) / :width AS bucket, owner, mode,
     sum(outcome = 'confirmed'), sum(outcome = 'review'), sum(outcome = 'failed'), sum(outcome = 'infeasible'),
-    sum(outcome = 'withdrawn')
+    sum(outcome = 'withdrawn'), sum(outcome = 'unsettled')
 FROM found GROUP BY bucket, owner, mode;
 
 -- name: calls

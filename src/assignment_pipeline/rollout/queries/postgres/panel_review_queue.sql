@@ -2,6 +2,6 @@
 -- fires above 20 %.
 SELECT
     (SELECT waiting FROM {review}) AS "waiting",
-    100.0 * sum(review) / nullif(sum(confirmed + review + failed), 0) AS "share"
+    100.0 * sum(review) / nullif(sum(confirmed + review + failed + unsettled), 0) AS "share"
 FROM {outcomes}
 WHERE owner = 'pipeline'
