@@ -11,32 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import (
-    alerts,
-    assign,
-    backtest,
-    dashboard,
-    db,
-    demo,
-    diagram,
-    doctor,
-    env,
-    flags,
-    reoptimize,
-    replay,
-    review,
-    rollout,
-    rollout_report,
-    service,
-    shadow,
-    sql,
-    sweep,
-    tables,
-    watch,
-    worker,
-)
+from assignment_pipeline.cli import assign, db, demo, diagram, reoptimize, review, service, sweep, tables, worker
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
+from assignment_pipeline.cli.rollout import alerts, dashboard, doctor, env, flags, sql, watch
+from assignment_pipeline.cli.rollout import commands as rollout
+from assignment_pipeline.cli.rollout import report as rollout_report
+from assignment_pipeline.cli.shadow import backtest, replay
+from assignment_pipeline.cli.shadow import commands as shadow
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     IllegalTransitionError,
