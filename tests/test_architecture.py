@@ -13,25 +13,27 @@ ROOT = Path(assignment_pipeline.__file__).parent
 
 VALUES = {"domain", "errors", "lifecycle"}
 HEART = VALUES | {"flow", "planning", "ports"}
-WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout"}
-LIBRARY = WIRING | {"__init__", "coordinator", "wired"}
+WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout", "version"}
+LIBRARY = WIRING | {"__init__", "coordinator", "joined", "wired"}
 MAY_IMPORT = {
     "errors": set(),
     "lifecycle": {"errors"},
     "domain": {"errors", "lifecycle"},
     "clock": set(),
+    "version": set(),
     "planning": VALUES,
     "ports": VALUES,
     "flow": VALUES | {"planning", "ports"},
     "processes": set(),
-    "adapters": VALUES | {"clock", "ports", "processes"},
+    "adapters": VALUES | {"clock", "ports", "processes", "version"},
     "circuit": VALUES | {"ports", "processes"},
     "outbox": VALUES | {"ports", "processes"},
-    "rollout": HEART | {"clock", "processes"},
+    "rollout": HEART | {"clock", "processes", "version"},
     "handlers": HEART | {"circuit", "clock", "outbox"},
     "people": HEART,
     "wired": WIRING,
-    "coordinator": WIRING | {"wired"},
+    "joined": HEART | {"handlers"},
+    "coordinator": WIRING | {"joined", "wired"},
     "__init__": LIBRARY,
     "testing": LIBRARY,
     "cli": LIBRARY,

@@ -110,7 +110,7 @@ class Job:
         """The evening itself."""
         if self.size is not None:
             return evening(self.size, self.seed, self.mix)
-        from assignment_pipeline.cli.service_file import read_service  # noqa: PLC0415 - takes the extra cli
+        from assignment_pipeline.cli.day.service_file import read_service  # noqa: PLC0415 - takes the extra cli
 
         service = read_service(Path(self.mix))
         return Evening(Path(self.mix).stem, service.venue, service.bookings)

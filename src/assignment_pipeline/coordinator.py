@@ -15,11 +15,11 @@ from assignment_pipeline.flow.adopt import adopt
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.reassign import reassign
-from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.flow.sweep import SweepReport, sweep
 from assignment_pipeline.flow.view import Target
-from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring, is_async
+from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
+from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import (
     AssignmentStore,
@@ -79,7 +79,7 @@ class Coordinator(Wired, People):
         """Wait until the sinks have every event, and the shadow has seen to its cases."""
         if self.shadow is not None:
             self.shadow.close()
-        self.flush()
+        self._process.close()
 
     def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
         wiring = self._wiring(legacy)
@@ -287,40 +287,6 @@ class Coordinator(Wired, People):
         return Joined(self._joined(connection), self.settings)
 
 
-class Joined:
-    """What can be done inside a transaction of the host's. Made by `Coordinator.joined`."""
-
-    def __init__(self, wiring: Wiring, settings: Settings) -> None:
-        self._wiring = wiring
-        self._settings = settings
-
-    def enqueue(self, booking: Booking) -> AssignmentRecord | None:
-        """See `Coordinator.enqueue`."""
-        return self._run(queue.enqueue(booking, self._settings))
-
-    def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
-        """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
-        return self._run(observe(booking, legacy))
-
-    def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
-        """See `Coordinator.adopt`; where it raises, the transaction must not be committed."""
-        return self._run(adopt(seats, self._settings))
-
-    def cancel(
-        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
-    ) -> AssignmentResult:
-        """
-        See `Coordinator.cancel`; only that here, what goes wrong with the store raises.
-
-        Raises:
-            StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
-        """
-        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
-
-    def _run(self, flow: Flow[T]) -> T:
-        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
-
-
 class AsyncCoordinator(Wired, AsyncPeople):
     """
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
@@ -340,7 +306,7 @@ class AsyncCoordinator(Wired, AsyncPeople):
 
         if self.shadow is not None:
             await asyncio.to_thread(self.shadow.close)
-        await asyncio.to_thread(self.flush)
+        await asyncio.to_thread(self._process.close)
 
     async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
         wiring = self._wiring(legacy)
@@ -431,28 +397,3 @@ class AsyncCoordinator(Wired, AsyncPeople):
             msg = f"joined: expected a store for asyncio, such as AsyncPostgresStore, got {type(self.store).__name__}"
             raise TypeError(msg)
         return AsyncJoined(wiring, self.settings)
-
-
-class AsyncJoined:
-    """`Joined`, for asyncio. Made by `AsyncCoordinator.joined`."""
-
-    def __init__(self, wiring: Wiring, settings: Settings) -> None:
-        self._wiring = wiring
-        self._settings = settings
-
-    async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
-        """See `Joined.enqueue`."""
-        return await self._run(queue.enqueue(booking, self._settings))
-
-    async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
-        """See `Joined.adopt`."""
-        return await self._run(adopt(seats, self._settings))
-
-    async def cancel(
-        self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
-    ) -> AssignmentResult:
-        """See `Joined.cancel`."""
-        return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
-
-    async def _run(self, flow: Flow[T]) -> T:
-        return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))

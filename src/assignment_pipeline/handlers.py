@@ -100,6 +100,11 @@ class Process:
         """Wait until the sinks have everything; whether they have."""
         return self._records.flush(timeout) and self.outbox.flush(timeout)
 
+    def close(self) -> None:
+        """Wait until the sinks have everything, and end their threads."""
+        self._records.close()
+        self.outbox.close()
+
 
 @attrs.frozen(eq=False)
 class Wiring:

@@ -39,7 +39,7 @@ class Outbox(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to tell."""
         self._lock = threading.Lock()
-        self._queue: queue.Queue[tuple[Event, ...]] | None = None
+        self._queue: queue.Queue[tuple[Event, ...] | None] | None = None
 
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
@@ -53,7 +53,8 @@ class Outbox(processes.Watched):
             self._feed(sink, events)
         if self._queued:
             try:
-                self._started().put_nowait(tuple(events))
+                with self._lock:  # So that nothing is put behind what ends the thread.
+                    self._started().put_nowait(tuple(events))
             except queue.Full:
                 self.dropped += len(events)
 
@@ -65,19 +66,28 @@ class Outbox(processes.Watched):
         with waiting.all_tasks_done:
             return waiting.all_tasks_done.wait_for(lambda: not waiting.unfinished_tasks, timeout)
 
-    def _started(self) -> queue.Queue[tuple[Event, ...]]:
+    def close(self) -> None:
+        """Wait until the sinks have what was published, and end the thread. What is published later starts another."""
         with self._lock:
-            if self._queue is None:
-                self._queue = queue.Queue(self._capacity)
-                threading.Thread(target=self._work, args=(self._queue,), name="event-sinks", daemon=True).start()
-            return self._queue
+            ends, self._queue = self._queue, None
+        if ends is not None:
+            ends.put(None)
+            ends.join()
 
-    def _work(self, events: queue.Queue[tuple[Event, ...]]) -> None:
+    def _started(self) -> queue.Queue[tuple[Event, ...] | None]:
+        if self._queue is None:
+            self._queue = queue.Queue(self._capacity)
+            threading.Thread(target=self._work, args=(self._queue,), name="event-sinks", daemon=True).start()
+        return self._queue
+
+    def _work(self, events: queue.Queue[tuple[Event, ...] | None]) -> None:
         while True:
             batch = events.get()
-            for sink in self._queued:
-                self._feed(sink, batch)
+            for sink in self._queued if batch is not None else ():
+                self._feed(sink, batch or ())
             events.task_done()
+            if batch is None:
+                return
 
     def _feed(self, sink: EventSink, events: Sequence[Event]) -> None:
         try:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignment_pipeline.cli.evening import evening, upcoming_saturday
-from assignment_pipeline.cli.service_file import read_service
-from assignment_pipeline.cli.timeline import ASCII, BLOCKS, LINES, Party, timeline
+from assignment_pipeline.cli.day.evening import evening, upcoming_saturday
+from assignment_pipeline.cli.day.service_file import read_service
+from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Party, timeline
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow

@@ -11,7 +11,7 @@ import pytest
 
 from assignment_pipeline import Coordinator, EnvFlags, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
-from assignment_pipeline.cli import env
+from assignment_pipeline.cli.rollout import env
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.rollout.control import PHASES, Phase
 from assignment_pipeline.rollout.flags import FixedFlags, FlagSettings, LayeredFlags, StoreFlags

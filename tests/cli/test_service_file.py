@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assignment_pipeline.cli.day.service_file import read_service, service_document
 from assignment_pipeline.cli.failures import BadInputError
-from assignment_pipeline.cli.service_file import read_service, service_document
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights

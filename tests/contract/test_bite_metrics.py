@@ -4,7 +4,8 @@ import attrs
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryStore
-from assignment_pipeline.domain.metrics import SETTLING, Latency, Outcomes
+from assignment_pipeline.domain.counts import Latency, Outcomes
+from assignment_pipeline.domain.metrics import SETTLING
 from assignment_pipeline.testing import MetricsStoreContract
 
 

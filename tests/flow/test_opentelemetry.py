@@ -33,8 +33,8 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.coordinator import AsyncJoined, Joined
 from assignment_pipeline.flow import observe
+from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue

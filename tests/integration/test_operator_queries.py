@@ -15,8 +15,9 @@ import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Mode, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.counts import Calls
 from assignment_pipeline.domain.events import Event, EventType, Source
-from assignment_pipeline.domain.metrics import PIPELINE, Calls, MetricsQuery
+from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.flags import FixedFlags
 

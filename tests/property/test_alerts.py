@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assignment_pipeline.domain.counts import Calls, Outcomes
 from assignment_pipeline.domain.events import EventType
-from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.watching import AlertState
-from assignment_pipeline.rollout.watching.alerts import FEW, RULES, STEP, Count, Rule, changes, evaluate, floor
+from assignment_pipeline.rollout.watching.alerts import STEP, changes, evaluate, floor
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, Count, Rule
 
 CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
 END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)

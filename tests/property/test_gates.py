@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignment_pipeline.domain.metrics import Agreement, Calls, Metrics, Outcomes, Volume
+from assignment_pipeline.domain.counts import Agreement, Calls, Outcomes, Volume
+from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control import PHASES, Answer, Criterion, Verdict

@@ -8,14 +8,15 @@ import attrs
 import pytest
 
 from assignment_pipeline import Mode
-from assignment_pipeline.domain.metrics import PIPELINE, Calls, Metrics, Outcomes
+from assignment_pipeline.domain.counts import Calls, Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdict
 from assignment_pipeline.rollout.report import is_due
 from assignment_pipeline.rollout.report.cleanup import LAST, checklist
 from assignment_pipeline.rollout.watching import Alert, AlertState
-from assignment_pipeline.rollout.watching.alerts import RULES
+from assignment_pipeline.rollout.watching.rules import RULES
 
 NOW = dt.datetime(2031, 5, 20, 12, tzinfo=dt.UTC)
 BEGAN = NOW - LAST.min_time

@@ -7,7 +7,8 @@ import pytest
 
 from assignment_pipeline import FloorPlan, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
-from assignment_pipeline.domain.metrics import PIPELINE, Agreement, Backlog, Calls, Metrics, Outcomes, Seen
+from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Metrics, Seen
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.control import PHASES
@@ -165,6 +166,13 @@ def test_stuck_bookings():
     assert check("stuck").health is Health.GOOD
 
 
+def test_unsettled_bookings():
+    """Those that wait and wait, whatever the reason."""
+    found = check("unsettled", day={"outcomes": {PIPELINE: Outcomes(confirmed=90, unsettled=2)}})
+    assert (found.health, "2 bookings" in found.evidence) == (Health.WRONG, True)
+    assert check("unsettled").health is Health.GOOD
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"day": {"lost": 2}}, {"day": {"agreement": Agreement(dropped=2)}}, {"dropped": {"sinks that were slow": 2}}],
@@ -207,5 +215,6 @@ def test_a_new_store_is_healthy():
         "contention",
         "sweep",
         "stuck",
+        "unsettled",
         "events",
     ]

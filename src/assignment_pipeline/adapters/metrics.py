@@ -10,23 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import (
     LATE,
     OVERDUE,
     SETTLING,
-    Agreement,
-    Backlog,
     Bucket,
-    Calls,
     Group,
-    Latency,
     Metrics,
     MetricsQuery,
-    Outcomes,
     Seen,
     Series,
-    Volume,
 )
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode

@@ -212,4 +212,4 @@ class AssignmentPipelineProvider(AbstractProvider):
 
 def _document(decision: FlagDecision) -> Mapping[str, Any]:
     facts = {**attrs.asdict(decision), "mode": decision.mode.value}
-    return {key: value for key, value in facts.items() if value is not None and key != "fresh"}
+    return {key: value for key, value in facts.items() if value is not None}

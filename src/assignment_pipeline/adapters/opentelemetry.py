@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 
 from assignment_pipeline.domain.result import AssignmentResult, Reason
 from assignment_pipeline.errors import AssignmentPipelineError, MissingExtraError
+from assignment_pipeline.version import installed_version
 
 try:
     from opentelemetry import metrics, trace
@@ -46,7 +46,7 @@ class OpenTelemetry:
         tracer_provider: trace.TracerProvider | None = None,
         meter_provider: metrics.MeterProvider | None = None,
     ) -> None:
-        version = metadata.version("assignment-pipeline")
+        version = installed_version()
         self._tracer = trace.get_tracer(NAME, version, tracer_provider)
         meter = metrics.get_meter(NAME, version, meter_provider)
         self._outcomes = meter.create_counter(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import io
 import os
 import sys
@@ -12,32 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import (
-    alerts,
-    assign,
-    backtest,
-    dashboard,
-    db,
-    demo,
-    diagram,
-    doctor,
-    env,
-    flags,
-    reoptimize,
-    replay,
-    review,
-    rollout,
-    rollout_report,
-    service,
-    shadow,
-    sql,
-    sweep,
-    tables,
-    watch,
-    worker,
-)
+from assignment_pipeline.cli import assign, db, demo, diagram, reoptimize, review, service, sweep, tables, worker
 from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
 from assignment_pipeline.cli.output import complain
+from assignment_pipeline.cli.rollout import alerts, dashboard, doctor, env, flags, sql, watch
+from assignment_pipeline.cli.rollout import commands as rollout
+from assignment_pipeline.cli.rollout import report as rollout_report
+from assignment_pipeline.cli.shadow import backtest, replay
+from assignment_pipeline.cli.shadow import commands as shadow
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     IllegalTransitionError,
@@ -49,6 +30,7 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
     TableConflictError,
 )
+from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
 
@@ -104,15 +86,8 @@ app.command("backtest")(backtest.backtest)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"{NAME} {_version()}")
+        print(f"{NAME} {installed_version()}")
         raise typer.Exit
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version(NAME)
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 @app.callback()

@@ -13,13 +13,13 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from assignment_pipeline.cli import report
 from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, SQLiteFile
-from assignment_pipeline.cli.day import Day, assign_day, document, look_at
+from assignment_pipeline.cli.day import report
+from assignment_pipeline.cli.day.json_file import shown
+from assignment_pipeline.cli.day.run import Day, assign_day, document, look_at
+from assignment_pipeline.cli.day.service_file import FROM_FILE, Service, read_service
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
-from assignment_pipeline.cli.json_file import shown
 from assignment_pipeline.cli.output import print_json, progress, stdout
-from assignment_pipeline.cli.service_file import FROM_FILE, Service, read_service
 from assignment_pipeline.cli.wiring import JsonOption, KeepingOption, Workplace, standalone
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.flow.settings import Settings

@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from assignment_pipeline.cli import report
 from assignment_pipeline.cli.assign import put, run, workplace
-from assignment_pipeline.cli.evening import BOOKINGS, evening, upcoming_saturday
+from assignment_pipeline.cli.day import report
+from assignment_pipeline.cli.day.evening import BOOKINGS, evening, upcoming_saturday
+from assignment_pipeline.cli.day.service_file import service_document
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import stdout
-from assignment_pipeline.cli.service_file import service_document
 from assignment_pipeline.cli.wiring import KeepingOption
 
 FIRST_YEAR, LAST_YEAR = 1973, 9997

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assignment_pipeline.cli.timeline import ASCII, BLOCKS, LINES, Glyphs
+from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Glyphs
 from assignment_pipeline.domain.result import AssignmentResult
 
 

@@ -34,7 +34,7 @@ AppOption = Annotated[
 ]
 DbOption = Annotated[
     Database | None,
-    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="A database that the assign command has made."),
+    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="The database: what db init or assign has made."),
 ]
 KeepingOption = Annotated[
     Database | None,

@@ -64,6 +64,13 @@ def number(low: float, high: float) -> Validator:
     return check
 
 
+def positive_span(_: object, attribute: Any, value: Any) -> None:
+    """A timedelta that is longer than nothing."""
+    if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
+        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
+        raise ValueError(msg)
+
+
 def flag(_: object, attribute: Any, value: Any) -> None:
     """True or False, nothing that merely counts as one."""
     if not isinstance(value, bool):

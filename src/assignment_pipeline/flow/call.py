@@ -58,6 +58,8 @@ class Call:
 
         now: The time of its events: the store's once something was loaded, and this machine's until then.
 
+        legacy_raised: What legacy has raised, which goes through whatever it is.
+
         noted: Events that wait for a commit to carry them, or for the call to end without one.
     """
 
@@ -70,6 +72,7 @@ class Call:
         self.mode: Mode | None = None
         self.now = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._started = 0.0
+        self.legacy_raised: Exception | None = None
         self.noted: list[Event] = []
         self._changes = 0
         self._events = 0
@@ -114,6 +117,11 @@ class Call:
             booking_id=self.booking_id or None,
             context={key: value for key, value in facts.items() if value is not None},
         )
+
+    def let_through(self, error: Exception) -> None:
+        """Raise *error* again if it is legacy's own, whatever it looks like: legacy is not called once more for it."""
+        if error is self.legacy_raised:
+            raise error
 
     def note(self, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> None:
         """Take down what the coordinator did."""

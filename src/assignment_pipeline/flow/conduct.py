@@ -51,10 +51,12 @@ def conduct(
                 in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
             steps = until_landed(call, target, settings, flags, planned, passed=passed)
             return (yield from guarded(call, settings, steps))
-        except StaleRolloutError:
+        except StaleRolloutError as error:
+            call.let_through(error)
             outdated = flags.generation
             yield from DoubtFlags(outdated)
         except SchemaMismatchError as error:
+            call.let_through(error)
             reason = Reason.RUNTIME_DISABLED
             return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))

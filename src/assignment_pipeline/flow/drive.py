@@ -38,18 +38,25 @@ class AsyncHandler(Protocol):
 
 def run(flow: Flow[T], handler: Handler) -> T:
     """Drive *flow* to its end; what the handler raises is raised inside the flow."""
+    thrown: Exception | None = None
     try:
         effect = next(flow)
         while True:
             try:
                 answer = handler(effect)
             except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
+                thrown = error
                 effect = flow.throw(error)
             else:
                 effect = flow.send(answer)
     except StopIteration as stop:
         result: T = stop.value
         return result
+    except RuntimeError as error:
+        # A legacy planner's `next()` that found nothing: no generator can let that one through as it is.
+        if isinstance(thrown, StopIteration) and error.__cause__ is thrown:
+            raise thrown from None
+        raise
     finally:
         flow.close()
         handler.release()

@@ -52,6 +52,7 @@ def run_legacy(call: Call, booking: Booking, reason: Reason) -> Flow[Any]:
     try:
         answer: Any = yield from RunLegacy(booking)
     except Exception as raised:
+        call.legacy_raised = raised
         yield from _summarise(call, reason, started, "error", raised)
         yield from hand_over(call, booking, reason, raised, started)
         raise

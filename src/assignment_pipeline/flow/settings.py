@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import flag, whole
+from assignment_pipeline.domain.checks import flag, positive_span, whole
 from assignment_pipeline.planning.base import Budget
 
 
@@ -39,14 +39,8 @@ class InFlight(enum.StrEnum):
     """The pipeline finishes them."""
 
 
-def _span(_: object, attribute: Any, value: object) -> None:
-    if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
-        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
-        raise ValueError(msg)
-
-
 def _seconds(seconds: float) -> Any:
-    return attrs.field(default=dt.timedelta(seconds=seconds), validator=_span)
+    return attrs.field(default=dt.timedelta(seconds=seconds), validator=positive_span)
 
 
 @attrs.frozen(kw_only=True)

@@ -107,7 +107,11 @@ def _enqueue_orphans(settings: Settings, limit: int, errors: list[tuple[str, str
 
 
 def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - a host's own, which cannot even be shown
+        return name
 
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
@@ -144,7 +148,8 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         decide = partial(_decide_aside, due=due, legacy=legacy)
         try:
             return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
-        except StaleRolloutError:
+        except StaleRolloutError as error:
+            call.let_through(error)
             yield from DoubtFlags(flags.generation)
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.metrics import SETTLING, Calls, Metrics, MetricsQuery, Volume
+from assignment_pipeline.domain.counts import Calls, Volume
+from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore

@@ -19,7 +19,7 @@ from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
 from assignment_pipeline.rollout.control.standing import Standing, judge
 from assignment_pipeline.rollout.control.telling import change_event, gate_events
 from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasured
-from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 
@@ -342,7 +342,7 @@ class Rollout:
             exclude=lists.exclude if never is None else frozenset(never),
             shadow_restaurants=lists.shadow_restaurants if shadow is None else frozenset(shadow),
         )
-        document = settings_document(_with_lists(phase.settings, settings))
+        document = settings_document(phase.settings.with_lists_of(settings))
         read_settings(document)
         revision = attrs.evolve(
             current,
@@ -361,7 +361,7 @@ class Rollout:
 
     def _revision(self, current: RolloutRevision, target: Phase, **fields: Any) -> RolloutRevision:
         try:
-            settings = _with_lists(target.settings, read_settings(current.settings))
+            settings = target.settings.with_lists_of(read_settings(current.settings))
         except FlagError:
             if target.name != ROLLBACK.name:
                 raise
@@ -391,17 +391,3 @@ def _overridden(standing: Standing) -> list[str]:
         return []
     names = " and ".join(VARIABLES[field].name for field in ("enabled", "shadow"))
     return [f"the environment would override it: {names} are set, and say off"]
-
-
-def _with_lists(settings: FlagSettings, current: FlagSettings) -> FlagSettings:
-    """The settings of a phase with the lists and the limit in force."""
-    kept = attrs.evolve(
-        settings,
-        restaurants=current.restaurants,
-        exclude=current.exclude,
-        shadow_restaurants=current.shadow_restaurants,
-        max_parallel=current.max_parallel,
-    )
-    if kept.shadow_restaurants and kept.enabled and not kept.shadow:
-        return attrs.evolve(kept, shadow=True, shadow_percent=0)
-    return kept

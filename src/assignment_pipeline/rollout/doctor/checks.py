@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import attrs
 
-from assignment_pipeline.domain.metrics import PIPELINE, Calls, Metrics, MetricsQuery, Seen
+from assignment_pipeline.domain.counts import Calls
+from assignment_pipeline.domain.metrics import PIPELINE, Metrics, MetricsQuery, Seen
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnavailableError
@@ -19,7 +20,7 @@ from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.environment import VARIABLES
-from assignment_pipeline.rollout.watching.alerts import FEW
+from assignment_pipeline.rollout.watching.rules import FEW
 
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(hours=24)
@@ -127,6 +128,7 @@ def check_facts(facts: Facts) -> Iterator[Finding]:
     yield _contention(facts.day)
     yield _sweep(facts)
     yield _stuck(facts.day)
+    yield _unsettled(facts.day)
     yield _events(facts)
 
 
@@ -355,6 +357,18 @@ def _stuck(day: Metrics) -> Finding:
         f"{stuck} bookings were handed out three times and more, and nothing came of it",
         "code that raises or kills the worker each time: most often the host's, with a value that cannot be",
         "the log, and what `assignment-pipeline sweep` says; after five times they go to a person",
+    )
+
+
+def _unsettled(day: Metrics) -> Finding:
+    unsettled = day.pipeline.unsettled
+    if not unsettled:
+        return _good("unsettled", "no booking waits for more than fifteen minutes")
+    return _wrong(
+        "unsettled",
+        f"{unsettled} bookings of 24 hours were called for more than fifteen minutes ago, and have not settled",
+        "nothing sweeps, or nobody calls again after `retry`, or each call ends in one: guests wait, and nobody knows",
+        "run `assignment-pipeline sweep`, and look at the reasons in the events `coordinator.retry`",
     )
 
 

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.metrics import PIPELINE, Group, Metrics
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.phases import ERROR_RATE, RELATIVE_CONFIRMATION
 from assignment_pipeline.rollout.queries import SCHEMA
-from assignment_pipeline.rollout.watching.alerts import FEW, RULES, Rule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
 
 PREFIX = "assignment_pipeline"
 

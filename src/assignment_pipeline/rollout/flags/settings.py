@@ -155,6 +155,19 @@ class FlagSettings:
                 return mode, Rule.PERCENT, threshold
         return Mode.OFF, Rule.PERCENT, max(threshold for _, _, threshold in cohorts)
 
+    def with_lists_of(self, other: FlagSettings) -> FlagSettings:
+        """These, with the lists and the limit of *other*; a list for the shadow switches it on, for those alone."""
+        kept = attrs.evolve(
+            self,
+            restaurants=other.restaurants,
+            exclude=other.exclude,
+            shadow_restaurants=other.shadow_restaurants,
+            max_parallel=other.max_parallel,
+        )
+        if kept.shadow_restaurants and kept.enabled and not kept.shadow:
+            return attrs.evolve(kept, shadow=True, shadow_percent=0)
+        return kept
+
 
 @attrs.frozen(eq=False)
 class Deciding:

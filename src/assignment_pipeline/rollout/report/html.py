@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.metadata
 import importlib.resources
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Calls, Outcomes
+from assignment_pipeline.domain.counts import Calls, Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
@@ -27,6 +27,7 @@ from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
 from assignment_pipeline.rollout.report.findings import Findings
 from assignment_pipeline.rollout.watching import AlertState
+from assignment_pipeline.version import installed_version
 
 OURS, LEGACY, REVIEW, ERRORS = "#1a63c9", "#a05a00", "#6b4fa0", "#b3261e"
 _SHADOW = {
@@ -83,7 +84,7 @@ def page(findings: Findings, reasons: Mapping[str, str] | None = None) -> str:
 def _facts(findings: Findings, reasons: Mapping[str, str]) -> dict[str, Any]:
     standing, metrics = findings.standing, findings.metrics
     return {
-        "version": _version(),
+        "version": installed_version(),
         "now": standing.now,
         "window": (metrics.since, metrics.until),
         "title": standing.phase.title if standing.phase else "The rollout has not begun",
@@ -225,10 +226,3 @@ def _moment(moment: dt.datetime | None) -> str:
 def _span(window: tuple[dt.datetime, dt.datetime]) -> str:
     hours = (window[1] - window[0]) / dt.timedelta(hours=1)
     return f"the last {hours:.0f} hours" if hours < 72 else f"the last {hours / 24:.0f} days"  # noqa: PLR2004 - three days
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("assignment-pipeline")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import importlib.metadata
 import itertools
 import json
 import platform
@@ -23,6 +22,7 @@ from assignment_pipeline.ports import AssignmentContext, LoadQuery
 from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
 from assignment_pipeline.rollout.shadow.documents import document, value_of
 from assignment_pipeline.rollout.shadow.judging import Judgement, judge
+from assignment_pipeline.version import installed_version
 
 FORMAT = 1
 MOST_RUNNERS_UP = 3
@@ -92,7 +92,7 @@ def bundle_document(case: ShadowCase, trial: Trial, judgement: Judgement, settin
         "settings": document(settings_facts(settings)),
         "contexts": [_context_document(context, case.booking.id) for context in trial.contexts],
         "versions": {
-            "assignment_pipeline": _version(),
+            "assignment_pipeline": installed_version(),
             "python": platform.python_version(),
             "venue": last.venue.version if last else None,
         },
@@ -141,13 +141,6 @@ def _context_document(context: AssignmentContext, booking_id: str) -> dict[str, 
 
 def _known_record(record: AssignmentRecord) -> AssignmentRecord:
     return attrs.evolve(record, booking=_known(record.booking)) if record.booking is not None else record
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("assignment-pipeline")
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def fitted(found: Mapping[str, Any], most: int) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import number, whole
+from assignment_pipeline.domain.checks import number, positive_span, whole
 
 Document = Mapping[str, Any]
 """A bundle, as JSON: see the concepts."""
@@ -23,12 +23,6 @@ class Runs(enum.StrEnum):
 
     WORKER = "worker"
     """In a process of its own, which takes the cases from the store."""
-
-
-def _span(_: object, attribute: Any, value: object) -> None:
-    if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
-        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
-        raise ValueError(msg)
 
 
 def _hook(_: object, attribute: Any, value: object) -> None:
@@ -72,13 +66,13 @@ class Shadow:
 
     runs: Runs = attrs.field(default=Runs.THREAD, converter=Runs)
     sample: float = attrs.field(default=1.0, validator=number(0, 1))
-    deadline: dt.timedelta = attrs.field(default=dt.timedelta(seconds=2), validator=_span)
+    deadline: dt.timedelta = attrs.field(default=dt.timedelta(seconds=2), validator=positive_span)
     capacity: int = attrs.field(default=1_000, validator=whole(1, 100_000))
     shadow_workers: int = attrs.field(default=1, validator=whole(1, 64))
     spares: int = attrs.field(default=3, validator=whole(0, 64))
     backlog: int = attrs.field(default=10_000, validator=whole(1, 10_000_000))
     keep: int = attrs.field(default=1_000, validator=whole(0, 1_000_000))
-    keep_for: dt.timedelta = attrs.field(default=dt.timedelta(days=14), validator=_span)
+    keep_for: dt.timedelta = attrs.field(default=dt.timedelta(days=14), validator=positive_span)
     keep_bytes: int = attrs.field(default=256 * 1024, validator=whole(1_024, 64 * 1024 * 1024))
     clean: Callable[[Document], Document | None] | None = attrs.field(default=None, validator=_hook)
     ignore: Callable[[Document], bool] | None = attrs.field(default=None, validator=_hook)

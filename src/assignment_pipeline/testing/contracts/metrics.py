@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.metrics import PIPELINE, Calls, Latency, MetricsQuery, Outcomes, Volume
+from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
 from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import Trigger

@@ -11,8 +11,8 @@ import typer
 
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
-from assignment_pipeline.cli.numbers import counted, counting
 from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.doctor import Finding, Health, examine

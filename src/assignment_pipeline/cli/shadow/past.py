@@ -8,9 +8,9 @@ from pathlib import Path
 
 import attrs
 
+from assignment_pipeline.cli.day.json_file import Node, read_document, shown
+from assignment_pipeline.cli.day.service_file import Service, read_service_with
 from assignment_pipeline.cli.failures import RefusedError
-from assignment_pipeline.cli.json_file import Node, read_document, shown
-from assignment_pipeline.cli.service_file import Service, read_service_with
 from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.cli.service_file import Service
+from assignment_pipeline.cli.day.service_file import Service
 from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli.bundles import difference, found_in, read_bundle, tables
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json
+from assignment_pipeline.cli.shadow.bundles import difference, found_in, read_bundle, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.rollout.shadow import Rerun, rerun

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from assignment_pipeline.cli.day.json_file import read_document
 from assignment_pipeline.cli.failures import RefusedError, refuse
-from assignment_pipeline.cli.json_file import read_document
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.ports import ShadowStore
 

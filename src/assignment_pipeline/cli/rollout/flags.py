@@ -8,7 +8,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.output import print_json
-from assignment_pipeline.cli.steering import steered, up_to_date
+from assignment_pipeline.cli.rollout.steering import steered, up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.flags import EnvFlags

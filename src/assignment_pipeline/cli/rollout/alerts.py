@@ -9,8 +9,8 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.failures import GOOD, NO
-from assignment_pipeline.cli.numbers import RestaurantOption, counted, span_of
 from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.rollout.numbers import RestaurantOption, counted, span_of
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.rollout.exports import exposition

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from assignment_pipeline.cli import standing as views
 from assignment_pipeline.cli.failures import NO, refuse
 from assignment_pipeline.cli.output import print_json
-from assignment_pipeline.cli.steering import Steering, steered
+from assignment_pipeline.cli.rollout import standing as views
+from assignment_pipeline.cli.rollout.steering import Steering, steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.rollout.control import Standing

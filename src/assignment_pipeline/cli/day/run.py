@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.cli.service_file import Service
+from assignment_pipeline.cli.day.service_file import Service
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord

@@ -10,9 +10,9 @@ import typer
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.numbers import counting, span_of
 from assignment_pipeline.cli.output import stdout
-from assignment_pipeline.cli.steering import steered
+from assignment_pipeline.cli.rollout.numbers import counting, span_of
+from assignment_pipeline.cli.rollout.steering import steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption
 from assignment_pipeline.rollout.report import Findings, archived, find, page
 

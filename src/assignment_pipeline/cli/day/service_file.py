@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.cli.json_file import ABSENT, Node, read_document, shown
+from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import PENDING, Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination

@@ -14,10 +14,10 @@ import typer
 from rich.table import Table
 
 from assignment_pipeline.cli.assign import REPLAY, put, workplace
-from assignment_pipeline.cli.day import assign_day, look_at
+from assignment_pipeline.cli.day.run import assign_day, look_at
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, progress, stdout
-from assignment_pipeline.cli.past import PastService, past_of, read_past
+from assignment_pipeline.cli.shadow.past import PastService, past_of, read_past
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.shadow import ShadowVerdict

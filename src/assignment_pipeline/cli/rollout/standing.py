@@ -12,7 +12,7 @@ from rich.text import Text
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.output import complain, stdout
-from assignment_pipeline.cli.steering import Steering, up_to_date
+from assignment_pipeline.cli.rollout.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from assignment_pipeline.cli.failures import GOOD, NO
-from assignment_pipeline.cli.numbers import counting
 from assignment_pipeline.cli.output import complain, print_line
-from assignment_pipeline.cli.steering import steered
+from assignment_pipeline.cli.rollout.numbers import counting
+from assignment_pipeline.cli.rollout.steering import steered
 from assignment_pipeline.cli.supervisor import Stop
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.rollout.watching import Alerts, Demote, Look, Watcher

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from assignment_pipeline.cli.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import zone_of
 from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict

@@ -1,0 +1,1 @@
+"""A day: read from a file, run, and shown."""

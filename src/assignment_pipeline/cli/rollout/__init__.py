@@ -1,0 +1,1 @@
+"""The commands that move a rollout, watch it and show how it does."""
