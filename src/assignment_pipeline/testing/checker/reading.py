@@ -12,8 +12,6 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.errors import MissingExtraError
-
 Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
@@ -140,7 +138,8 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
     try:
         import psycopg  # noqa: PLC0415 - who looks into a file does not need it
     except ModuleNotFoundError:
-        raise MissingExtraError("postgres", "psycopg") from None
+        msg = "psycopg is not installed: pip install 'assignment-pipeline[postgres]'."
+        raise LookupError(msg) from None
 
     try:
         with psycopg.connect(conninfo) as connection:
