@@ -156,7 +156,7 @@ class TestChanges:
         for given, got in (("boss=Ada", "got boss"), ("qa", "got 'qa'"), ("=Ada", "got '=Ada'")):
             refused = rollout("advance", *ACTOR, "--signed-off-by", given)
             assert refused.code == 2
-            assert refused.complaint.startswith("--signed-off")
+            assert refused.complaint.startswith("--signed-off-by: expected")
             assert refused.complaint.endswith(got) or got in refused.complaint
         signed = ("--signed-off-by", "qa=Ada", "--signed-off-by", "engineering-lead=Bo")
         missing = rollout("check", *signed, "--json").json["blocking"]

@@ -230,6 +230,7 @@ def _valid(work: Any, **places: str) -> Any:
         expected, _, got = what.partition(", got ")
         if not got:
             raise
+        places = {"signed_off": "--signed-off-by", **places}
         refuse(places.get(where, f"--{where.replace('_', '-')}"), expected, got)
 
 

@@ -203,7 +203,7 @@ def _criteria(standing: Standing, *, unicode: bool) -> Table:
         if verdict.missing:
             says.append(f" {verdict.missing}", style="not bold")
         table.add_row(
-            verdict.metric.replace("_", " "),
+            verdict.metric.replace("sign_off:", "sign-off: ").replace("_", " "),
             _value(verdict, verdict.value),
             _asked(verdict, unicode=unicode),
             "" if verdict.sample is None else f"{verdict.sample:,}",

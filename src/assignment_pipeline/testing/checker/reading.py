@@ -135,7 +135,11 @@ Ask = Callable[[str], list[Row]]
 
 @contextlib.contextmanager
 def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
-    import psycopg  # noqa: PLC0415 - who looks into a file does not need it
+    try:
+        import psycopg  # noqa: PLC0415 - who looks into a file does not need it
+    except ModuleNotFoundError:
+        msg = "psycopg is not installed: pip install 'assignment-pipeline[postgres]'."
+        raise LookupError(msg) from None
 
     try:
         with psycopg.connect(conninfo) as connection:
