@@ -84,12 +84,15 @@ def test_what_a_harness_cannot_do_is_skipped_with_its_reason():
 @pytest.mark.parametrize("package", ["pytest", "hypothesis"])
 def test_a_missing_package_is_named(package):
     """Without the extra, the error says what to install."""
-    module = {"pytest": "assignment_pipeline.testing", "hypothesis": "assignment_pipeline.testing.strategies"}[package]
+    imports = {
+        "pytest": "from assignment_pipeline.testing import LockManagerContract",
+        "hypothesis": "import assignment_pipeline.testing.strategies",
+    }
     script = f"""
 import sys
 sys.modules[{package!r}] = None
 try:
-    import {module}
+    {imports[package]}
 except ImportError as error:
     print(type(error).__name__, error)
 """

@@ -212,4 +212,5 @@ class AssignmentPipelineProvider(AbstractProvider):
 
 def _document(decision: FlagDecision) -> Mapping[str, Any]:
     facts = {**attrs.asdict(decision), "mode": decision.mode.value}
+    del facts["fresh"]  # Between the flags and the store.
     return {key: value for key, value in facts.items() if value is not None}
