@@ -23,13 +23,13 @@ class Careless(Run):
             found = connection.execute("SELECT pg_get_functiondef('assignment_pipeline.commit(jsonb)'::regprocedure)")
             [(function,)] = found.fetchall()
             assert GUARDS in function
-            connection.execute(function.replace(GUARDS, "PERFORM pg_sleep(0.01); IF false THEN"))
+            connection.execute(function.replace(GUARDS, "PERFORM pg_sleep(0.1); IF false THEN"))
             connection.execute(f"ALTER TABLE {SEATS} DROP CONSTRAINT booking_table_assignments_once")
         super()._plan()
 
 
 if __name__ == "__main__":
     town.AN_EVENING = 60
-    report = Careless(Options(seconds=3.0, bookings=60, restaurants=1, faults=frozenset()))()
+    report = Careless(Options(seconds=6.0, bookings=60, restaurants=1, faults=frozenset()))()
     json.dump(report.broken, sys.stdout)
     sys.exit(bool(report.broken))
