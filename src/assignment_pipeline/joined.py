@@ -65,6 +65,10 @@ class AsyncJoined:
         """See `Joined.enqueue`."""
         return await self._run(queue.enqueue(booking, self._settings))
 
+    async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
+        """See `Joined.observe`."""
+        return await self._run(observe(booking, legacy))
+
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """See `Joined.adopt`."""
         return await self._run(adopt(seats, self._settings))

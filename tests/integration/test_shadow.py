@@ -465,6 +465,8 @@ def test_the_shadow_has_connections_of_its_own(postgres_database, clock):
 
 def test_an_async_store_is_read_on_a_loop_of_its_own(postgres_database, clock):
     """The caller's loop is not asked, and sees the verdict all the same."""
+    import psycopg  # noqa: PLC0415
+
     from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
     schema = f"shadow_{time.monotonic_ns()}"
@@ -491,6 +493,11 @@ def test_an_async_store_is_read_on_a_loop_of_its_own(postgres_database, clock):
                 assert counts.lost == 0
                 kinds = {bundle.kind for bundle in await asyncio.to_thread(store.bundles)}
                 assert kinds == {"tables", "pipeline_only"}
+
+                async with await psycopg.AsyncConnection.connect(postgres_database) as connection:
+                    assert await coordinator.joined(connection).observe(bookings()[3], LegacyDownError())
+                assert await asyncio.to_thread(coordinator.shadow.flush, 10)
+                assert counts.verdicts["legacy_error"] == 1
 
     asyncio.run(main())
 
