@@ -53,17 +53,24 @@ def an_evening(at):
     return at
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
-def evening(request, tmp_path_factory):
-    """The evening, to be copied."""
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("evening") / "evening.db"
-        yield an_evening(place.Place(store="sqlite", at=str(path), staff=True))
-        return
+@pytest.fixture(scope="session")
+def sqlite_evening(tmp_path_factory):
+    path = tmp_path_factory.mktemp("evening") / "evening.db"
+    return an_evening(place.Place(store="sqlite", at=str(path), staff=True))
+
+
+@pytest.fixture(scope="session")
+def postgres_evening(postgres_database):
+    """Made from within the tests' database, and so gone before that is."""
     postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
-    at = request.getfixturevalue("postgres_database")
-    with postgres.database(at) as own:
+    with postgres.database(postgres_database) as own:
         yield an_evening(place.Place(store="postgres", at=own, staff=True))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def evening(request):
+    """The evening, to be copied."""
+    return request.getfixturevalue(f"{request.param}_evening")
 
 
 @pytest.fixture
