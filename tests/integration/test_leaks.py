@@ -69,8 +69,10 @@ def test_neither_threads_nor_files_are_left(make):
 def test_a_closed_coordinator_that_is_used_tells_all_the_same(make):
     """Its thread begins anew, and ends anew."""
     with make() as store:
+        before = set(threading.enumerate())  # Those of other tests may still be at their end.
         coordinator = Coordinator(store, legacy=lambda _: LegacyResult(("T1",)), sinks=(store,))
         for name in ("b-1", "b-2"):
             coordinator.assign(make_booking(name))
             coordinator.close()
-        assert not any(thread.name == "event-sinks" for thread in threading.enumerate() if thread.is_alive())
+        ours = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+        assert not any(thread.name == "event-sinks" for thread in ours)

@@ -145,9 +145,11 @@ def database(at: str) -> Iterator[str]:
     with psycopg.connect(at, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(name))
         connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
-        try:
-            yield make_conninfo(at, dbname=name._obj[0])  # noqa: SLF001 - an identifier is its name
-        finally:
+    try:
+        yield make_conninfo(at, dbname=name._obj[0])  # noqa: SLF001 - an identifier is its name
+    finally:
+        # Another connection: tests end those that are there.
+        with psycopg.connect(at, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
