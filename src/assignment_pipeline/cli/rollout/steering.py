@@ -14,6 +14,7 @@ from assignment_pipeline.cli.wiring import from_app
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags.layered import followed
 
 
 @attrs.frozen(eq=False)
@@ -63,18 +64,18 @@ def steered(app: str | None, db: Database | None, *, heeds_environment: bool = T
 
 
 def _of_app(app: str, store: Any, flags: FlagResolver) -> Steering:
-    layer = flags.store if isinstance(flags, LayeredFlags) else flags
+    stored = followed(flags)
     try:
         rollout = Rollout.of(store, flags)
     except TypeError:
-        kept = layer.store if isinstance(layer, StoreFlags) else store
+        kept = store if stored is None else stored.store
         refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(kept).__name__}")
-    return Steering(rollout, flags, followed=isinstance(layer, StoreFlags))
+    return Steering(rollout, flags, followed=stored is not None)
 
 
 def up_to_date(flags: FlagResolver) -> FlagResolver:
     """The same flags, after a look at the database where they follow one."""
-    layer = flags.store if isinstance(flags, LayeredFlags) else flags
-    if isinstance(layer, StoreFlags):
-        layer.refresh_now()
+    stored = followed(flags)
+    if stored is not None:
+        stored.refresh_now()
     return flags

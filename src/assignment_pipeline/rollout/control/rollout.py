@@ -19,9 +19,10 @@ from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
 from assignment_pipeline.rollout.control.standing import Standing, judge
 from assignment_pipeline.rollout.control.telling import change_event, gate_events
 from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasured
-from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
+from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.flags.environment import VARIABLES
+from assignment_pipeline.rollout.flags.layered import followed
 
 TRIES = 10
 _MANY = 10_000
@@ -85,8 +86,8 @@ class Rollout:
         Raises:
             TypeError: Neither keeps a rollout.
         """
-        layer = flags.store if isinstance(flags, LayeredFlags) else flags
-        kept: Any = layer.store if isinstance(layer, StoreFlags) else store
+        stored = followed(flags)
+        kept: Any = store if stored is None else stored.store
         if not hasattr(kept, "revise"):
             msg = f"store: expected one that keeps a rollout (RolloutStore), got a {type(kept).__name__}"
             raise TypeError(msg)

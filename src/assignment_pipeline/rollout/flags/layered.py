@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from assignment_pipeline.ports import FlagDecision, StaleFlags
+from assignment_pipeline.ports import FlagDecision, FlagResolver, StaleFlags
 from assignment_pipeline.rollout.flags.environment import EnvFlags
 from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
+from assignment_pipeline.rollout.flags.stored import StoreFlags
 
 
 @attrs.frozen(eq=False)
@@ -40,3 +41,9 @@ class LayeredFlags:
         """The same, and why; the source says which layer it was."""
         layer = self.environment if self.environment.is_rollback else self.store
         return layer.explain(restaurant_id)
+
+
+def followed(flags: FlagResolver) -> StoreFlags | None:
+    """The flags from a database that *flags* are, or have in them; None if there are none."""
+    layer = flags.store if isinstance(flags, LayeredFlags) else flags
+    return layer if isinstance(layer, StoreFlags) else None

@@ -13,6 +13,7 @@ from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control import Rollout, Standing
 from assignment_pipeline.rollout.report.cleanup import Item, left_to_do
 from assignment_pipeline.rollout.watching import Alert, Alerts
+from assignment_pipeline.rollout.watching.alerts import floor
 
 _MANY = 10_000
 _STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 360, 1440))
@@ -65,8 +66,8 @@ def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Finding
     """
     now = store.now()
     step = next((step for step in _STEPS if window / step <= _MOST_POINTS), _STEPS[-1])
-    since = _whole(now - window, step)
-    until = _whole(now, step) + step
+    since = floor(now - window, step)
+    until = floor(now, step) + step
     standing, history = rollout.status(), rollout.history(_MANY)
     alerts = Alerts(store).check(now, history[0].created_at if history else None)
     return Findings(
@@ -78,11 +79,6 @@ def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Finding
         alerts=alerts,
         cleanup=left_to_do(standing, history, store, alerts),
     )
-
-
-def _whole(moment: dt.datetime, step: dt.timedelta) -> dt.datetime:
-    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return moment - (moment - epoch) % step
 
 
 def archived(findings: Findings) -> dict[str, Any]:

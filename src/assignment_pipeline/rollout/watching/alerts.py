@@ -229,9 +229,9 @@ def _event(alert: Alert, kind: EventType, severity: Severity, now: dt.datetime, 
     )
 
 
-def floor(moment: dt.datetime) -> dt.datetime:
-    """The last full five minutes, by the clock: as ``time_bucket`` has them."""
-    return moment - (moment - _EPOCH) % STEP
+def floor(moment: dt.datetime, step: dt.timedelta = STEP) -> dt.datetime:
+    """The last full five minutes, or the last full *step*, by the clock: as ``time_bucket`` has them."""
+    return moment - (moment - _EPOCH) % step
 
 
 def _ceiling(moment: dt.datetime) -> dt.datetime:
