@@ -28,6 +28,8 @@ from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
 from assignment_pipeline.testing.redis import OwnServer
 
+from .own_rabbitmq import OwnRabbitMQ
+
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_AMQP"
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 
@@ -110,6 +112,17 @@ def redis_broker():
     try:
         with OwnServer() as server:
             yield server.url
+    except LookupError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def own_broker(request, tmp_path):
+    """A broker for one test, which may do with it what it likes."""
+    try:
+        broker = OwnServer() if request.param == "redis" else OwnRabbitMQ(tmp_path)
+        with broker:
+            yield broker
     except LookupError as error:
         pytest.skip(str(error))
 
@@ -314,6 +327,26 @@ def test_a_message_that_the_broker_loses_is_made_up_for(project):
     project.settled("b-1", "b-2")
     [watched] = project.wait_for(lambda: project.file("watched"))
     assert "confirmation_rate_low" in watched
+
+
+def test_a_broker_that_restarts_is_found_again(own_broker, started):
+    """While a task is at work and another waits; Redis forgets both, and the sweep finds them. New ones come again."""
+    project = started(own_broker.url)
+    project.book("b-1", "b-2")
+    (project.folder / "hesitate").touch()
+    project.work("-c", "1", "--beat", "--schedule", str(project.folder / "beat"))
+    project.send("b-1", "b-2")
+    project.at_work()
+    own_broker.kill()
+    time.sleep(1)
+    own_broker.start()
+    (project.folder / "hesitate").unlink()
+    project.settled("b-1", "b-2")
+    own_broker.kill()
+    own_broker.start()
+    project.book("b-3")
+    project.send("b-3")
+    project.settled("b-3")
 
 
 def test_what_is_to_be_tried_again_comes_back(started, redis_broker):
