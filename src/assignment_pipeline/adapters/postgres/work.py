@@ -89,7 +89,7 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
                     answer = step.function(connection, *step.arguments)
                 else:
                     cursor.execute(step.text, step.values or None, prepare=False)
-                    answer = cursor.fetchall() if cursor.description else []
+                    answer = [] if cursor.rownumber is None else cursor.fetchall()
             except BaseException as error:  # noqa: BLE001 - the work is told, and what it does not catch is raised
                 step = work.throw(_told(step, error, where, closed=connection.closed))
             else:
@@ -112,7 +112,7 @@ async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: s
                         answer = await answer
                 else:
                     await cursor.execute(step.text, step.values or None, prepare=False)
-                    answer = await cursor.fetchall() if cursor.description else []
+                    answer = [] if cursor.rownumber is None else await cursor.fetchall()
             except BaseException as error:  # noqa: BLE001 - as above
                 step = work.throw(_told(step, error, where, closed=connection.closed))
             else:
