@@ -15,6 +15,7 @@ import pytest
 
 from assignment_pipeline import Coordinator, LegacyResult, Mode, Settings
 from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
@@ -211,6 +212,16 @@ def test_processes_share_what_is_due(backend):
     assert sorted(results) == [f"b-{number:03}" for number in range(60)]
     assert err.count(" started") == 2
     everyone_is_seated(backend, 60)
+
+
+def test_a_line_is_written_in_one_piece(monkeypatch):
+    """Processes that share an unbuffered output do not write into each other's lines."""
+    pieces = []
+    monkeypatch.setattr(sys.stdout, "write", pieces.append)
+    print_line("all is well")
+    print_line({"results": []})
+    monkeypatch.undo()
+    assert pieces == ["all is well\n", '{"results": []}\n']
 
 
 def test_a_process_that_is_killed_is_replaced(backend):

@@ -33,7 +33,9 @@ def print_json(value: Any) -> None:
 
 def print_line(value: Any) -> None:
     """One line on stdout, at once: a sentence, or anything else as JSON."""
-    print(value if isinstance(value, str) else json.dumps(value, allow_nan=False), flush=True)
+    text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+    sys.stdout.write(f"{text}\n")  # In one piece: print writes the end of an unbuffered line by itself.
+    sys.stdout.flush()
 
 
 def result_document(result: AssignmentResult) -> dict[str, Any]:
