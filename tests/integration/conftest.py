@@ -1,7 +1,8 @@
-"""What the tests of the embedded store share."""
+"""What the tests of the embedded store share, and those of the rollout in processes of their own."""
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from contextlib import ExitStack
 import pytest
 
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.control.phases import PHASES
+from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 PRELUDE = """
@@ -46,6 +50,29 @@ def empty_database(tmp_path_factory):
 def path(empty_database, tmp_path):
     """A database of the test's own."""
     return shutil.copy(empty_database, tmp_path / "assignments.db")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def in_charge(request, tmp_path):
+    """An empty database in which the pipeline is in charge: its kind, address, schema, host and store."""
+    if request.param == "sqlite":
+        database = tmp_path / "service.db"
+        init(database, standalone=True)
+        host, where, schema = StandaloneHost(), str(database), "-"
+        store = SQLiteStore(database, host=host)
+    else:
+        where = request.getfixturevalue("postgres_database")
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
+
+        schema = f"rollout_{secrets.token_hex(4)}"
+        postgres.init(where, standalone=True, schema=schema)
+        host = postgres.StandaloneHost(schema=schema)
+        store = postgres.PostgresStore(where, host=host, schema=schema)
+    with store:
+        phase = PHASES["production-100"]
+        settings = settings_document(phase.settings)
+        store.revise(RolloutRevision(generation=1, phase=phase.name, settings=settings, actor="test"))
+        yield request.param, where, schema, host, store
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import datetime as dt
 import json
-import secrets
 import subprocess
 import sys
 import time
@@ -14,14 +13,10 @@ import time
 import pytest
 
 from assignment_pipeline import Booking, Coordinator, FixedFlags, LegacyResult, Mode, Settings
-from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.domain.record import Owner
-from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordQuery
-from assignment_pipeline.rollout.control.phases import PHASES
 from assignment_pipeline.rollout.control.rollout import Rollout
-from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 WORKERS = 4
@@ -85,22 +80,10 @@ print(json.dumps(last_active), flush=True)
 """.replace("BOOKINGS", str(BOOKINGS)).replace("SEATED_BEFORE", str(SEATED_BEFORE))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request, tmp_path):
+@pytest.fixture
+def place(in_charge):
     """A database with restaurants and bookings that wait; the pipeline is in charge."""
-    if request.param == "sqlite":
-        path = tmp_path / "service.db"
-        sqlite.init(path, standalone=True)
-        host, where, schema = sqlite.StandaloneHost(), str(path), "-"
-        store = sqlite.SQLiteStore(path, host=host)
-    else:
-        where = request.getfixturevalue("postgres_database")
-        from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
-
-        schema = f"drill_{secrets.token_hex(4)}"
-        postgres.init(where, standalone=True, schema=schema)
-        host = postgres.StandaloneHost(schema=schema)
-        store = postgres.PostgresStore(where, host=host, schema=schema)
+    kind, where, schema, host, store = in_charge
     tomorrow = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
     bookings = [
         Booking(f"b-{number}", f"r-{number % 4}", 2, tomorrow + dt.timedelta(hours=number))
@@ -113,15 +96,11 @@ def place(request, tmp_path):
         for booking in bookings:
             host.put_booking(connection, booking)
 
-    with store:
-        store.write(put)
-        phase = PHASES["production-100"]
-        settings = settings_document(phase.settings)
-        store.revise(RolloutRevision(generation=1, phase=phase.name, settings=settings, actor="test"))
-        with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
-            for booking in bookings:
-                coordinator.enqueue(booking)
-        yield request.param, where, schema, store
+    store.write(put)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        for booking in bookings:
+            coordinator.enqueue(booking)
+    return kind, where, schema, store
 
 
 def records(store):

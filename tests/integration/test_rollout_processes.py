@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
 import subprocess
 import sys
 import time
@@ -12,10 +11,6 @@ import urllib.parse
 
 import pytest
 
-from assignment_pipeline.adapters import sqlite
-from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.rollout.control import PHASES
-from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 WORKERS = 4
@@ -69,30 +64,14 @@ with store, Coordinator(store, flags=flags, sinks=()) as coordinator:
 """
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request, tmp_path):
+@pytest.fixture
+def place(in_charge):
     """A database with restaurants, in which the pipeline is in charge: its kind, address, schema, and store."""
-    if request.param == "sqlite":
-        path = tmp_path / "service.db"
-        sqlite.init(path, standalone=True)
-        host, where, schema = sqlite.StandaloneHost(), str(path), "-"
-        store = sqlite.SQLiteStore(path, host=host)
-    else:
-        where = request.getfixturevalue("postgres_database")
-        from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
-
-        schema = f"workers_{secrets.token_hex(4)}"
-        postgres.init(where, standalone=True, schema=schema)
-        host = postgres.StandaloneHost(schema=schema)
-        store = postgres.PostgresStore(where, host=host, schema=schema)
-    with store:
-        for name in RESTAURANTS:
-            venue = make_venue(name, tables=20)
-            store.write(lambda connection, venue=venue: host.put_venue(connection, venue))
-        phase = PHASES["production-100"]
-        settings = settings_document(phase.settings)
-        store.revise(RolloutRevision(generation=1, phase=phase.name, settings=settings, actor="test"))
-        yield request.param, where, schema, store
+    kind, where, schema, host, store = in_charge
+    for name in RESTAURANTS:
+        venue = make_venue(name, tables=20)
+        store.write(lambda connection, venue=venue: host.put_venue(connection, venue))
+    return kind, where, schema, store
 
 
 @pytest.fixture
