@@ -7,13 +7,14 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from assignment_pipeline.testing.loopback import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DJANGO = (EXAMPLES.parent / "docs/how-to/django.md").read_text(encoding="utf-8")
@@ -94,8 +95,7 @@ def test_the_fastapi_backend_runs(project):
     install, serve = project.commands
     ready, _ = project.run(install.partition(" && ")[2])
     restaurant_id = re.search(r"at restaurant (\S+)\.", ready)[1]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     start_at = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(second=0, microsecond=0)
     asked = {"restaurant_id": restaurant_id, "guest": "Guest 12", "party_size": 2, "start_at": start_at.isoformat()}
     with project.start(serve, "--port", str(port)) as process:

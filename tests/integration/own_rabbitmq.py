@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from assignment_pipeline.testing.loopback import free_port
+
 DEBIAN = "/usr/lib/rabbitmq/bin"
 """The server itself: the command on Debian's path changes the user first."""
 
@@ -92,11 +94,3 @@ class OwnRabbitMQ:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
             return True
         return False
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port

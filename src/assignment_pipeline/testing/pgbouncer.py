@@ -6,7 +6,6 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from assignment_pipeline.testing.loopback import free_port
 
 SESSIONS = 2
 """Sessions with the server, however many clients there are: each transaction gets whichever is free."""
@@ -54,8 +55,7 @@ def pooled(conninfo: str) -> Iterator[str]:
     if str(facts.get("host", "")).startswith("/"):
         msg = "no pgbouncer: the server is reached by a socket only"
         raise LookupError(msg)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     server = {key: facts[key] for key in ("host", "port", "user", "password") if key in facts}
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "pgbouncer.ini")

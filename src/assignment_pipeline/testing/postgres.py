@@ -9,7 +9,6 @@ import functools
 import getpass
 import os
 import secrets
-import socket
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,6 +37,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Clock, Occupied, OnCommit
 from assignment_pipeline.testing.blocking import blocking
 from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
+from assignment_pipeline.testing.loopback import free_port
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_POSTGRES"
 """The environment variable that names a server, in any form that libpq takes; or `EMBEDDED`."""
@@ -114,8 +114,7 @@ def embedded(**settings: str) -> Iterator[str]:
             connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
         # By TCP, as most servers are reached, and nobody but us may.
         Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
+        port = free_port()
         given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
         options = f"-h 127.0.0.1 -p {port} -k '' {given}"
         command = functools.partial(
