@@ -7,7 +7,8 @@ Come with the extra ``postgres``. Everything works behind pgbouncer in transacti
 from assignment_pipeline.errors import MissingExtraError
 
 try:
-    import psycopg  # noqa: F401 - whether they are there
+    import orjson  # noqa: F401 - whether they are there
+    import psycopg  # noqa: F401
     import psycopg_pool  # noqa: F401
 except ModuleNotFoundError as error:
     raise MissingExtraError("postgres", error.name or "psycopg") from None

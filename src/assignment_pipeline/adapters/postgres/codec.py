@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of
 from assignment_pipeline.domain.blocks import TableBlock
@@ -63,8 +65,15 @@ def window_of(start: str, end: str) -> TimeWindow:
 
 def document(value: Any) -> str:
     """JSON that PostgreSQL reads: it has no zero character."""
-    text = dumps(value)
-    return dumps(_without_zeros(value)) if "\\u0000" in text else text
+    text = _text(value)
+    return _text(_without_zeros(value)) if "\\u0000" in text else text
+
+
+def _text(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # A number of more than 64 bits, or one of NumPy's.
+        return dumps(value)
 
 
 def array(texts: Iterable[str]) -> str:
@@ -116,7 +125,7 @@ def venue_of(facts: Mapping[str, Any]) -> Venue:
         frozenset(map(frozenset, facts["adjacent"] or ())),
         tuple(_combination(one) for one in facts["combinations"] or ()),
     )
-    policy = policy_of(json.dumps(facts["policy"]))
+    policy = policy_of(document(facts["policy"]))
     return Venue(facts["id"], facts["timezone"], floor, policy, version=facts["version"])
 
 
@@ -259,8 +268,12 @@ def event_facts(event: Event) -> Facts:
     }
 
 
-def _finite(context: Mapping[str, Any]) -> Any:
-    return json.loads(dumps(context)) if float in map(type, context.values()) else context
+def _finite(context: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, with the numbers that JSON does not have as text."""
+    for key, value in context.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            return _finite({**context, key: str(value)})
+    return context
 
 
 # -- Changes ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
+import orjson
 
 from assignment_pipeline.adapters.postgres.codec import (
     array,
@@ -115,7 +116,7 @@ class Reads:
         answer = yield from self._look(query, known)
         if answer is None:
             [(answer,)] = yield self.ask(LOAD, document(self._question(query, known)))
-        found = json.loads(answer)
+        found = orjson.loads(answer)
         if venue is None:
             venue = self._venue(query.restaurant_id, known, found["venue"])
         records = self._records(query, venue, found["records"] or ())
