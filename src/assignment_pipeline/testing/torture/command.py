@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.testing.torture.options import FAULTS, Options, select
 from assignment_pipeline.testing.torture.report import Report
 from assignment_pipeline.testing.torture.run import Run
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         report = Run(options, say=lambda line: print(line, file=sys.stderr, flush=True))()
-    except LookupError as error:
+    except (LookupError, MissingExtraError) as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
         print("Interrupted; all processes and databases of the run are gone.", file=sys.stderr)

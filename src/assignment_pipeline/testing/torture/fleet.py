@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
 import random
@@ -17,6 +16,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.testing.torture.place import WORKERS
+from assignment_pipeline.testing.torture.post import Sender
 from assignment_pipeline.testing.torture.worker import Orders, main
 
 GRACE = 30.0
@@ -33,7 +33,7 @@ class Member:
 
         process: The process.
 
-        inbox: The end of a pipe that messages are written to.
+        pipe: The end to write to of a pipe to it, which is closed when it shall end.
 
         handle: What stands for that process alone, whoever has its number later; None where there is no such thing.
 
@@ -42,7 +42,7 @@ class Member:
 
     number: int
     process: Any
-    inbox: Connection
+    pipe: Connection
     handle: int | None
     stopped: bool = False
 
@@ -63,7 +63,7 @@ class Member:
         """Let go of what was open for it, once it has ended."""
         self.process.join()
         self.process.close()
-        self.inbox.close()
+        self.pipe.close()
         if self.handle is not None:
             os.close(self.handle)
 
@@ -81,12 +81,15 @@ class Fleet:
         orders: What to start the worker of a number with.
 
         size: How many there should be.
+
+        sender: What sends them messages.
     """
 
-    def __init__(self, orders: Callable[[int], Orders], size: int) -> None:
+    def __init__(self, orders: Callable[[int], Orders], size: int, sender: Sender) -> None:
         self._orders = orders
+        self._sender = sender
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([main.__module__])
+        self._context.set_forkserver_preload([main.__module__, type(sender).__module__])
         self._started = 0
         self._lock = threading.RLock()
         self.lost_messages = 0
@@ -119,10 +122,8 @@ class Fleet:
             return chance.choice(self.members)
 
     def send(self, member: Member, **message: Any) -> None:
-        """Send a message, which is lost where the worker is gone or has not read for long."""
-        try:
-            os.write(member.inbox.fileno(), (json.dumps(message) + "\n").encode())
-        except OSError:  # The pipe is full, or broken, or closed since.
+        """Send a message: to that worker, where each has a way of its own."""
+        if not self._sender.send(member.pipe, message):
             self.lost_messages += 1
 
     def kill(self, member: Member) -> bool:
@@ -161,8 +162,8 @@ class Fleet:
         found = []
         for member in self.members:
             self.resume(member)
-            os.set_blocking(member.inbox.fileno(), True)
-            member.inbox.close()
+            os.set_blocking(member.pipe.fileno(), True)
+            member.pipe.close()
         deadline = time.monotonic() + GRACE
         for member in self.members:
             member.process.join(max(0.1, deadline - time.monotonic()))

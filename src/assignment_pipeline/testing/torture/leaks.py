@@ -20,12 +20,14 @@ LEASES_IN_A_FILE = """SELECT "key" || ' of ' || owner FROM assignment_leases WHE
 
 
 def leaks(place: Place, patience: float = PATIENCE) -> list[str]:
-    """Sessions of workers, and leases, that are still there after *patience* seconds."""
+    """Sessions and connections of workers, and leases, that are still there after *patience* seconds."""
     looks: list[Callable[[], list[str]]] = [lambda: _leases(place)]
     if place.is_postgres:
         looks.append(lambda: _sessions(place))
     if place.redis is not None:
         looks.append(lambda: _keys(place.redis or ""))
+    if place.broker is not None:
+        looks.append(lambda: _connections(place.broker or ""))
     deadline = time.monotonic() + patience
     while found := [line for look in looks for line in look()]:
         if time.monotonic() > deadline:
@@ -57,3 +59,11 @@ def _keys(url: str) -> list[str]:
 
     with redis.Redis.from_url(url) as client:
         return [f"a lease in Redis: {key!r}" for key in client.scan_iter()]
+
+
+def _connections(url: str) -> list[str]:
+    import redis  # noqa: PLC0415 - an extra
+
+    with redis.Redis.from_url(url) as client:
+        names = [connection["name"] for connection in client.client_list()]
+    return [f"a connection to the broker: {name}" for name in names if name.startswith(WORKERS)]

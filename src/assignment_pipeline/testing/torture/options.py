@@ -7,6 +7,7 @@ import attrs
 ON_POSTGRES = {
     "terminate": "sessions are ended in the middle of commits",
     "restart": "PostgreSQL crashes, or is shut down, and starts again",
+    "broker": "the broker crashes, and starts again, with all messages lost",
     "flush": "Redis forgets everything",
     "pause": "Redis takes connections and does not answer",
     "redis": "Redis crashes, and starts again",
@@ -69,6 +70,11 @@ class Options:
     def has_redis(self) -> bool:
         """Whether locks are in Redis; else they are in the store's own database."""
         return bool(self.faults & ON_REDIS)
+
+    @property
+    def has_broker(self) -> bool:
+        """Whether messages go through a broker; else they go through pipes."""
+        return "broker" in self.faults
 
 
 def select(text: str, store: str) -> frozenset[str]:

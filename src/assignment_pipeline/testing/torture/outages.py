@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.testing.torture.options import Options
 from assignment_pipeline.testing.torture.place import WORKERS, Place
 
 LONGEST = 4.0
-"""Seconds for which PostgreSQL is away at most, and so for longer than calls wait."""
+"""Seconds for which PostgreSQL or the broker is away at most, and so for longer than calls wait."""
 
 LOOKS = 40
 """How often it is looked for somebody who is in the middle of a commit."""
@@ -50,6 +51,8 @@ class Outages:
 
     Raises:
         LookupError: A server or a package is missing.
+
+        MissingExtraError: A package of an extra is.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Outages:
         self._chance = chance
         self._counts = counts
         self._redis: Any = None
+        self._broker: Any = None
         self._timers: list[threading.Timer] = []
         if options.store == "sqlite":
             self.place = Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
@@ -76,18 +80,18 @@ class Outages:
         else:
             at = stack.enter_context(postgres.database(stack.enter_context(postgres.server())))
         if options.has_redis:
-            from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
-
-            self._redis = stack.enter_context(OwnServer())
-        redis = self._redis.url if self._redis else None
-        self.place = Place(store="postgres", at=at, redis=redis, staff=options.has_staff)
+            self._redis = stack.enter_context(_own_redis())
+        if options.has_broker:
+            self._broker = stack.enter_context(_own_redis())
+        redis, broker = (server.url if server else None for server in (self._redis, self._broker))
+        self.place = Place(store="postgres", at=at, redis=redis, broker=broker, staff=options.has_staff)
 
     # -- PostgreSQL -----------------------------------------------------------------------------------------------
 
     def restart(self) -> None:
         """Have PostgreSQL crash or shut down; it is away for as long as it takes, or for longer."""
         self._postgres.stop(self._chance.choice(("fast", "immediate")))
-        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, LONGEST))))
+        self._wait()
         self._postgres.start()
         self._counts["restarts"] += 1
 
@@ -111,6 +115,15 @@ class Outages:
             session = _committing(connection)
             return session[1] if session is not None else None
         return None
+
+    # -- The broker -----------------------------------------------------------------------------------------------
+
+    def restart_broker(self) -> None:
+        """Have the broker crash, with all messages; it is away for as long as it takes, or for longer."""
+        self._broker.kill()
+        self._wait()
+        self._broker.start()
+        self._counts["restarts of the broker"] += 1
 
     # -- Redis ----------------------------------------------------------------------------------------------------
 
@@ -146,10 +159,21 @@ class Outages:
         with contextlib.suppress(redis.RedisError), client:
             yield client
 
+    def _wait(self) -> None:
+        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, LONGEST))))
+
     def end(self) -> None:
         """No more of it."""
         for timer in self._timers:
             timer.join()
+
+
+def _own_redis() -> Any:
+    try:
+        from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise MissingExtraError("redis", "redis") from None
+    return OwnServer()
 
 
 def _committing(connection: Any) -> tuple[int, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from multiprocessing.connection import Connection
 from typing import Any
 
 import attrs
@@ -13,6 +14,7 @@ from assignment_pipeline.adapters.sqlite.codec import text_of
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Occupied
+from assignment_pipeline.testing.torture.post import Inbox, PipeInbox, PipeSender, Sender
 
 PATIENCE = dt.timedelta(seconds=2)
 CONNECTIONS = 5
@@ -46,12 +48,15 @@ class Place:
 
         redis: The server that has the locks; None leaves them to the store's database.
 
+        broker: The server that has the messages; None leaves them to pipes.
+
         staff: Whether the host seats people itself.
     """
 
     store: str
     at: str
     redis: str | None = None
+    broker: str | None = None
     staff: bool = False
 
     @property
@@ -97,6 +102,22 @@ class Place:
         if self.is_postgres:
             return postgres.PostgresLockManager(self.named(who), pool_size=CONNECTIONS, patience=PATIENCE)
         return sqlite.SQLiteLockManager(self.at)
+
+    def open_sender(self) -> Sender:
+        """The driver's end of the way that messages go."""
+        if self.broker is None:
+            return PipeSender()
+        from assignment_pipeline.testing.torture.broker import BrokerSender  # noqa: PLC0415 - an extra
+
+        return BrokerSender(self.broker)
+
+    def open_inbox(self, who: str, pipe: Connection) -> Inbox:
+        """The end of it that is the worker's whose sessions are called *who*."""
+        if self.broker is None:
+            return PipeInbox(pipe)
+        from assignment_pipeline.testing.torture.broker import BrokerInbox  # noqa: PLC0415 - an extra
+
+        return BrokerInbox(self.broker, who, pipe)
 
     def lock(self, connection: Any, restaurant_id: str) -> None:
         """

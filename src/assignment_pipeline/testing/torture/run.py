@@ -34,6 +34,7 @@ EVERY = {
     "stop": 3.0,
     "terminate": 1.2,
     "restart": 25.0,
+    "broker": 10.0,
     "flush": 3.0,
     "pause": 11.0,
     "redis": 17.0,
@@ -82,6 +83,8 @@ class Run:
 
         Raises:
             LookupError: A server or a package is missing.
+
+            MissingExtraError: A package of an extra is.
         """
         started = time.monotonic()
         with contextlib.ExitStack() as stack:
@@ -94,7 +97,8 @@ class Run:
             if "flags" in self._options.faults:
                 self._driver.move_rollout({})
             self._log = folder / "answers"
-            self._fleet = Fleet(self._orders, self._options.workers)
+            sender = stack.enter_context(contextlib.closing(self._place.open_sender()))
+            self._fleet = Fleet(self._orders, self._options.workers, sender)
             stack.callback(self._fleet.close)
             self._plan()
             self._go_on()
@@ -133,6 +137,7 @@ class Run:
             self._demons: {"kill": self._kill, "stop": self._stop, "terminate": self._servers.terminate},
             self._outages: {
                 "restart": self._servers.restart,
+                "broker": self._servers.restart_broker,
                 "flush": self._servers.flush,
                 "pause": self._servers.pause,
                 "redis": self._servers.restart_redis,

@@ -7,7 +7,6 @@ import functools
 import json
 import logging
 import os
-import queue
 import random
 import signal
 import threading
@@ -111,13 +110,15 @@ class Worker:
 
     Args:
         orders: What it was started with.
+
+        pipe: What the driver writes to, and closes.
     """
 
-    def __init__(self, orders: Orders) -> None:
+    def __init__(self, orders: Orders, pipe: Connection) -> None:
         self._chance = random.Random(orders.seed)  # noqa: S311 - what a test draws is no secret
         self._log = os.open(orders.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         who = f"{WORKERS}-{orders.number}"
+        self._inbox = orders.place.open_inbox(who, pipe)
         self._store = orders.place.open_store(who)
         self._locks = orders.place.open_locks(who)
         self._flags = StoreFlags(self._store, refresh=REFRESH) if orders.flags else None
@@ -133,19 +134,15 @@ class Worker:
         self._at_once = Coordinator(self._store, settings=settings(), **ports)
         self._holding = Coordinator(self._store, settings=settings(confirmation=Confirmation.EXTERNAL), **ports)
         self._stopping = threading.Event()
-        jobs = [self._work] * orders.threads + [self._sweep]
+        jobs = [functools.partial(self._guarded, "inbox", self._work)] * orders.threads + [self._sweep]
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
 
-    def run(self, inbox: int) -> None:
-        """Work until the inbox is closed and empty."""
+    def run(self) -> None:
+        """Work until no more is sent, and what was sent is done."""
         for thread in self._threads:
             thread.start()
-        with open(inbox, encoding="utf-8", closefd=False) as lines:
-            for line in lines:
-                self._messages.put(json.loads(line))
+        self._inbox.wait()
         self._stopping.set()
-        for _ in self._threads:
-            self._messages.put(None)
         for thread in self._threads:
             thread.join()
         if self._flags is not None:
@@ -159,7 +156,7 @@ class Worker:
         os.write(self._log, (json.dumps(facts) + "\n").encode())
 
     def _work(self) -> None:
-        while (message := self._messages.get()) is not None:
+        for message in self._inbox.messages():
             self._guarded(message["kind"], functools.partial(self._do, message))
 
     def _sweep(self) -> None:
@@ -215,8 +212,8 @@ class Worker:
         self._say(**facts)
 
 
-def main(orders: Orders, inbox: Connection) -> None:
+def main(orders: Orders, pipe: Connection) -> None:
     """Be a worker. What a terminal's Ctrl-C means is the driver's to say."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable()  # What the pool has to say of lost connections is no news.
-    Worker(orders).run(inbox.fileno())
+    Worker(orders, pipe).run()
