@@ -3,11 +3,13 @@ Assignments per second on PostgreSQL, next to the bare floor: the same commit fu
 
     python -m benchmarks.postgres --workers 1 4 16
     python -m benchmarks.postgres --db postgresql://... --rounds 10
+    python -m benchmarks.postgres --flush 2
     python -m benchmarks.postgres --fight 100
 
 The floor plans nothing, loads nothing and decides nothing: it is what an assignment costs if all that the library does
 is left out. Both write the same rows, at restaurants and in bookings of their own, in slices of the same run that take
-turns, with a flush for each commit. Without ``--db``, a server is found or started as for the tests.
+turns, with a flush for each commit. Without ``--db``, a server is found or started as for the tests. On a virtual disk
+that only says that it has flushed, ``--flush`` has each flush take as long as on a real one.
 """
 
 from __future__ import annotations
@@ -229,8 +231,8 @@ def take(conninfo: str, number: int, *, slots: int, barrier: Any, results: Any) 
 
 
 @contextlib.contextmanager
-def somewhere(given: str | None) -> Iterator[str]:
-    """A new database, on the server that was named or on any, whose commits are flushed."""
+def somewhere(given: str | None, flush: float = 0.0) -> Iterator[str]:
+    """A new database, on the server that was named or on any, whose commits are flushed, *flush* milliseconds late."""
     with contextlib.ExitStack() as stack:
         if given == EMBEDDED:
             given = stack.enter_context(embedded(fsync="on", shared_buffers="256MB"))
@@ -238,7 +240,9 @@ def somewhere(given: str | None) -> Iterator[str]:
         conninfo = stack.enter_context(database(at))
         with psycopg.connect(conninfo, autocommit=True) as connection:
             name = connection.info.dbname
-            connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = on')
+            settings = {"synchronous_commit": "on", "commit_delay": round(flush * 1000), "commit_siblings": 0}
+            for setting, value in settings.items():
+                connection.execute(f'ALTER DATABASE "{name}" SET {setting} = {value}')
         yield conninfo
 
 
@@ -249,16 +253,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each slice")
+    parser.add_argument("--flush", type=float, default=0.0, metavar="MS", help="that each flush takes longer")
     parser.add_argument("--fight", type=int, metavar="SLOTS", help="eight processes for one table, so many times")
     arguments = parser.parse_args()
     if arguments.fight:
-        with somewhere(arguments.db) as conninfo:
+        with somewhere(arguments.db, arguments.flush) as conninfo:
             fight(conninfo, 8, arguments.fight)
         return
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; workers are processes with a connection each")
     print("workers       floor     pipeline   ratio   worst..best  p99 floor p99 pipeline  seated")
     for workers in arguments.workers:
-        with somewhere(arguments.db) as conninfo:
+        with somewhere(arguments.db, arguments.flush) as conninfo:
             measure(conninfo, workers, arguments.rounds, arguments.seconds)
 
 

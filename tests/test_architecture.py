@@ -43,7 +43,7 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"celery", "openfeature", "opentelemetry", "psycopg", "psycopg_pool", "redis"},
+    "adapters": {"celery", "openfeature", "opentelemetry", "orjson", "psycopg", "psycopg_pool", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "rollout": {"grafana_foundation_sdk", "jinja2", "markupsafe", "matplotlib"},
