@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import subprocess
+import sys
 
 import pytest
 
@@ -79,6 +81,42 @@ def test_a_coordinator_over_it(database):
     with psycopg.connect(database) as connection:
         statement = f"SELECT count(*) FROM {SCHEMA}.observability_events WHERE event_type = 'coordinator.noop'"
         assert connection.execute(statement).fetchone() == (1,)
+
+
+def test_loops_come_and_go(database):
+    """A loop ends with the store open, as often as one likes; a process of its own, as it would hang."""
+    run = [sys.executable, "-c", LOOPS, database]
+    assert subprocess.run(run, capture_output=True, text=True, check=True, timeout=60).stdout == "30\n"
+
+
+LOOPS = f"""
+import asyncio, sys
+from assignment_pipeline.adapters.postgres import AsyncPostgresStore, AsyncStandaloneHost
+
+async def look():
+    return await store.knows("r-1", "whatever")
+
+store = AsyncPostgresStore(sys.argv[1], host=AsyncStandaloneHost(schema="{SCHEMA}"), schema="{SCHEMA}")
+print([asyncio.run(look()) for _ in range(30)].count(False))
+"""
+
+
+def test_host_code_must_not_swallow_an_error(database):
+    """As with threads: the COMMIT would be answered, and nothing would have landed."""
+
+    async def swallow(connection, _):
+        with contextlib.suppress(psycopg.Error):
+            await connection.execute("SELECT 1 / 0")
+
+    async def seat():
+        host = AsyncStandaloneHost(schema=SCHEMA)
+        store = AsyncPostgresStore(database, host=host, schema=SCHEMA, on_commit=swallow)
+        async with store:
+            with pytest.raises(RuntimeError, match="must not go on after an error"):
+                await store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))])
+            return (await store.records(RecordQuery())).records
+
+    assert asyncio.run(seat()) == ()
 
 
 def test_host_code_may_be_coroutines(database):

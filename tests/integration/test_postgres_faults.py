@@ -248,6 +248,83 @@ def test_host_code_must_not_end_the_transaction(opened):
         store.commit([seat()])
 
 
+def test_host_code_must_not_swallow_an_error(opened):
+    """PostgreSQL would answer its COMMIT, and roll back: nobody may be told that the tables are theirs."""
+
+    def swallow(connection, _):
+        with contextlib.suppress(psycopg.Error):
+            connection.execute("SELECT 1 / 0")
+
+    store = opened(on_commit=swallow)
+    coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+    with coordinator, pytest.raises(RuntimeError, match="must not go on after an error"):
+        coordinator.assign(make_booking())
+    assert ids(store) == []
+
+
+def test_an_error_of_a_savepoint_is_the_hosts_own(opened):
+    """What it has undone itself is no concern of ours."""
+
+    def try_something(connection, _):
+        with contextlib.suppress(psycopg.Error), connection.transaction():
+            connection.execute("SELECT 1 / 0")
+
+    store = opened(on_commit=try_something)
+    store.commit([seat()])
+    assert ids(store) == ["b-1"]
+
+
+def test_a_deferred_constraint_of_the_hosts_is_raised(database, opened):
+    """It fails with the COMMIT, each time: that is told as it is, and not tried again."""
+    seen = []
+
+    def tell(connection, _):
+        seen.append(connection.execute("INSERT INTO told VALUES (1)"))
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS told")
+        connection.execute("CREATE TABLE told (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        connection.execute("INSERT INTO told VALUES (1)")
+    store = opened(on_commit=tell)
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        store.commit([seat()])
+    assert len(seen) == 1
+    assert ids(store) == []
+
+
+def test_what_a_server_does_not_do_is_unavailable(database, opened):
+    """A standby says so of all that writes, and of leases; bookings are told to come again, locks are done without."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        for name in ("acquire", "commit"):
+            connection.execute(STANDBY.format(name))
+    with PostgresLockManager(database) as locks, pytest.raises(LockManagerUnavailableError):
+        locks.acquire([Wanted("a")], ttl=HOUR)
+    with Coordinator(opened(), flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        assert coordinator.assign(make_booking()).reason == "store_unavailable"
+
+
+STANDBY = """
+CREATE OR REPLACE FUNCTION assignment_pipeline.{}(doc jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'cannot set transaction read-write mode during recovery' USING ERRCODE = 'feature_not_supported';
+END
+$$
+"""
+
+
+def test_other_encodings_of_clients_do_not_matter(database, opened):
+    """A database may have its clients write Latin-1 unless they say otherwise."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f'ALTER DATABASE "{name}" SET client_encoding = latin1')
+        try:
+            store = opened()
+            store.commit([seat("b-€")])
+            assert ids(store) == ["b-€"]
+        finally:
+            connection.execute(f'ALTER DATABASE "{name}" RESET client_encoding')
+
+
 def test_a_server_that_is_away_is_unavailable():
     """Where nobody listens, calls say so instead of waiting for ever."""
     nobody, patience = "host=127.0.0.1 port=9 dbname=bookings", dt.timedelta(seconds=0.2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import attrs
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
@@ -14,7 +15,7 @@ from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost,
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
 from assignment_pipeline.domain.adoption import LegacySeat  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
-from assignment_pipeline.errors import StaleRecordError, TableConflictError  # noqa: E402
+from assignment_pipeline.errors import StaleRecordError, StoreUnavailableError, TableConflictError  # noqa: E402
 from assignment_pipeline.lifecycle import AssignmentState  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
@@ -186,13 +187,59 @@ def test_what_is_refused_leaves_the_transaction(store, connection):
     with pytest.raises(StaleRecordError):
         joined.commit([enqueue("b-2")])
     with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-        joined._write(lambda: broken(store))
+        joined._do(lambda: broken(store))
     connection.commit()
     assert ids(store) == ["b-1", "b-2"]
 
 
 def broken(store):
     yield store._work.reads.ask("SELECT 'no number'::integer")
+
+
+def test_a_read_that_fails_leaves_the_transaction(store, connection, postgres_database):
+    """What the host has written itself is still there when it commits."""
+    joined = store.joined(connection)
+    joined.commit([enqueue()])
+    connection.execute("SET LOCAL statement_timeout = '100ms'")
+    with psycopg.connect(postgres_database) as other:
+        other.execute(f"LOCK TABLE {SCHEMA}.table_blocks")
+        with pytest.raises(StoreUnavailableError):
+            joined.blocked("r-1", DINNER)
+    connection.commit()
+    assert ids(store) == ["b-1"]
+
+
+def test_what_a_host_swallows_is_told_of(store, connection):
+    """Its code has met an error in the middle, and goes on: what it was part of is undone, and the rest stays."""
+    clumsy = PostgresStore(connection.info.dsn, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA, on_commit=swallow)
+    with clumsy:
+        joined = clumsy.joined(connection)
+        store.joined(connection).commit([enqueue()])
+        with pytest.raises(RuntimeError, match="must not go on after an error"):
+            joined.commit([enqueue("b-2")])
+        connection.commit()
+    assert ids(store) == ["b-1"]
+
+
+def swallow(connection, _):
+    with contextlib.suppress(psycopg.Error):
+        connection.execute("SELECT 1 / 0")
+
+
+class Asked(StandaloneHost):
+    """A host with venues of its own, whose versions are numbers."""
+
+
+def test_a_venue_that_never_came_about_is_forgotten(store, connection, postgres_database):
+    """The transaction that it was read in has been rolled back, and another has written the same version."""
+    host = Asked(schema=SCHEMA)
+    large, small = (attrs.evolve(make_venue(tables=tables), version="2") for tables in (8, 2))
+    with PostgresStore(postgres_database, host=host, schema=SCHEMA) as asking:
+        host.put_venue(connection, large)
+        assert asking.joined(connection).load(LoadQuery(restaurant_id="r-1")).venue == large
+        connection.rollback()
+        asking.write(lambda connection: host.put_venue(connection, small))
+        assert asking.load(LoadQuery(restaurant_id="r-1")).venue == small
 
 
 def test_a_connection_without_a_transaction_is_refused(store, postgres_database):

@@ -144,4 +144,4 @@ class AsyncPostgresStore(Shadows):
             connection: A `psycopg.AsyncConnection`, or what SQLAlchemy wraps around one: an AsyncSession or an
                 AsyncConnection. Its methods raise `TypeError` where there is none in it.
         """
-        return AsyncJoinedStore(connection, self._work, self._pool.where)
+        return AsyncJoinedStore(connection, self._work.inside(), self._pool.where)

@@ -18,7 +18,7 @@ _CONTENDED = _COLLIDED | frozenset(
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})  # The server ends the session.
 _GONE = ("08", "40003")  # The connection is, or the answer.
 _MISSING = frozenset({"42P01", "42703", "42883", "3F000"})  # Tables, columns, functions, schemas.
-_UNAVAILABLE = ("53", "57", "58", "25006", "42501", "55P03", "XX")
+_UNAVAILABLE = ("53", "57", "58", "0A000", "25006", "42501", "55P03", "XX")  # 0A000: a standby writes nothing.
 _ISOLATION = "AP001"
 
 
@@ -58,7 +58,7 @@ def place_of(conninfo: str) -> str:
     return f"postgresql://{host}{f':{port}' if port else ''}/{name}"
 
 
-def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool) -> Exception:
+def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, ends: bool = False) -> Exception:
     """
     What our own statement in *where* met.
 
@@ -72,6 +72,8 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool) 
         closed: Whether the connection is closed since.
 
         commits: Whether the statement lands by itself, so that with its answer it is lost whether it has.
+
+        ends: Whether it only ends a transaction: what it collides with then is a deferred constraint of the host's.
     """
     state = error.sqlstate or ""
     detail = (str(error) or type(error).__name__).strip().splitlines()[0]
@@ -79,7 +81,7 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool) 
     if closed or state in _LOST or state.startswith(_GONE):
         unavailable = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=True)
         found = CommitUnknownError(f"{where}: {detail}") if commits else unavailable
-    elif state in _CONTENDED:
+    elif state in (_COLLIDED if ends else _CONTENDED):
         found = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=False)
     elif state in _MISSING:
         found = SchemaMismatchError(where, "all tables and functions of the schema", detail)

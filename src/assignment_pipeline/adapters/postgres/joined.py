@@ -42,14 +42,7 @@ class JoinedStore:
         self._work = work
         self._where = where
 
-    def _read(self, work: Work[T]) -> T:
-        _require_transaction(self._connection)
-        try:
-            return run(work, self._connection, self._where)
-        except AgainError as again:
-            raise again.error from again.__cause__
-
-    def _write(self, begin: Callable[[], Work[T]]) -> T:
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
         _require_transaction(self._connection)
         for tried in itertools.count(1):
             try:
@@ -61,55 +54,55 @@ class JoinedStore:
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         """See `AssignmentStore.load`."""
-        return self._read(self._work.reads.load(query))
+        return self._do(lambda: self._work.reads.load(query))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:
         """See `AssignmentStore.knows`."""
-        return self._read(self._work.reads.knows(restaurant_id, change_id))
+        return self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     def records(self, query: RecordQuery) -> RecordPage:
         """See `AssignmentStore.records`."""
-        return self._read(self._work.reads.records(query))
+        return self._do(lambda: self._work.reads.records(query))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `AssignmentStore.history`."""
-        return self._read(self._work.reads.history(booking_id))
+        return self._do(lambda: self._work.reads.history(booking_id))
 
     def booking(self, booking_id: str) -> Booking | None:
         """See `AssignmentStore.booking`."""
-        return self._read(self._work.reads.booking(booking_id))
+        return self._do(lambda: self._work.reads.booking(booking_id))
 
     def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
         """See `AssignmentStore.unassigned`."""
-        return self._read(self._work.reads.unassigned(since, limit))
+        return self._do(lambda: self._work.reads.unassigned(since, limit))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `AssignmentStore.blocked`."""
-        return self._read(self._work.reads.blocked(restaurant_id, since))
+        return self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`."""
-        self._write(lambda: self._work.check(self._where))
+        self._do(lambda: self._work.check(self._where))
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`; it lands with the host's transaction."""
-        self._write(lambda: self._work.commits.commit(changes, lands=False))
+        self._do(lambda: self._work.commits.commit(changes, lands=False))
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`; it lands with the host's transaction."""
-        return self._write(lambda: self._work.commits.block(block, events, lands=False))
+        return self._do(lambda: self._work.commits.block(block, events, lands=False))
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         """See `AssignmentStore.unblock`; it lands with the host's transaction."""
-        return self._write(lambda: self._work.commits.unblock(block, events, lands=False))
+        return self._do(lambda: self._work.commits.unblock(block, events, lands=False))
 
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
-        return self._write(lambda: self._work.commits.due(limit))
+        return self._do(lambda: self._work.commits.due(limit))
 
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`; they land with the host's transaction."""
-        self._write(lambda: self._work.commits.tell(events))
+        self._do(lambda: self._work.commits.tell(events))
 
 
 class AsyncJoinedStore:
@@ -125,14 +118,7 @@ class AsyncJoinedStore:
         _require_transaction(connection)
         return connection
 
-    async def _read(self, work: Work[T]) -> T:
-        connection = await self._connection()
-        try:
-            return await arun(work, connection, self._where)
-        except AgainError as again:
-            raise again.error from again.__cause__
-
-    async def _write(self, begin: Callable[[], Work[T]]) -> T:
+    async def _do(self, begin: Callable[[], Work[T]]) -> T:
         connection = await self._connection()
         for tried in itertools.count(1):
             try:
@@ -144,55 +130,55 @@ class AsyncJoinedStore:
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         """See `JoinedStore.load`."""
-        return await self._read(self._work.reads.load(query))
+        return await self._do(lambda: self._work.reads.load(query))
 
     async def knows(self, restaurant_id: str, change_id: str) -> bool:
         """See `JoinedStore.knows`."""
-        return await self._read(self._work.reads.knows(restaurant_id, change_id))
+        return await self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     async def records(self, query: RecordQuery) -> RecordPage:
         """See `JoinedStore.records`."""
-        return await self._read(self._work.reads.records(query))
+        return await self._do(lambda: self._work.reads.records(query))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `JoinedStore.history`."""
-        return await self._read(self._work.reads.history(booking_id))
+        return await self._do(lambda: self._work.reads.history(booking_id))
 
     async def booking(self, booking_id: str) -> Booking | None:
         """See `JoinedStore.booking`."""
-        return await self._read(self._work.reads.booking(booking_id))
+        return await self._do(lambda: self._work.reads.booking(booking_id))
 
     async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
         """See `JoinedStore.unassigned`."""
-        return await self._read(self._work.reads.unassigned(since, limit))
+        return await self._do(lambda: self._work.reads.unassigned(since, limit))
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `JoinedStore.blocked`."""
-        return await self._read(self._work.reads.blocked(restaurant_id, since))
+        return await self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     async def check_schema(self) -> None:
         """See `JoinedStore.check_schema`."""
-        await self._write(lambda: self._work.check(self._where))
+        await self._do(lambda: self._work.check(self._where))
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """See `JoinedStore.commit`."""
-        await self._write(lambda: self._work.commits.commit(changes, lands=False))
+        await self._do(lambda: self._work.commits.commit(changes, lands=False))
 
     async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         """See `JoinedStore.block`."""
-        return await self._write(lambda: self._work.commits.block(block, events, lands=False))
+        return await self._do(lambda: self._work.commits.block(block, events, lands=False))
 
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         """See `JoinedStore.unblock`."""
-        return await self._write(lambda: self._work.commits.unblock(block, events, lands=False))
+        return await self._do(lambda: self._work.commits.unblock(block, events, lands=False))
 
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `JoinedStore.due`."""
-        return await self._write(lambda: self._work.commits.due(limit))
+        return await self._do(lambda: self._work.commits.due(limit))
 
     async def emit(self, events: Sequence[Event]) -> None:
         """See `JoinedStore.emit`."""
-        await self._write(lambda: self._work.commits.tell(events))
+        await self._do(lambda: self._work.commits.tell(events))
 
 
 def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:

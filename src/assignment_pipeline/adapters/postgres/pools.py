@@ -28,7 +28,7 @@ SIZE = 10
 PATIENCE = dt.timedelta(seconds=5)
 
 # A server-side prepared statement belongs to a session, which pgbouncer hands to somebody else.
-_OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
+_OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
 
 
 class _Pool(processes.Watched):
@@ -77,7 +77,8 @@ class _Pool(processes.Watched):
 
     @property
     def _sizes(self) -> dict[str, Any]:
-        return {"min_size": min(1, self._size), "max_size": self._size, "open": False, "timeout": self._patience}
+        # None that nobody has asked for yet: an event loop that ends while one is being opened might never end.
+        return {"min_size": 0, "max_size": self._size, "open": False, "timeout": self._patience}
 
     def _unavailable(self, error: Exception) -> StoreUnavailableError:
         return StoreUnavailableError(f"{self.where}: {error}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import attrs
 import psycopg
 
 from assignment_pipeline.adapters.postgres.commits import Commits
@@ -19,6 +21,7 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
+from assignment_pipeline.adapters.postgres.venues import Venues
 from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -56,6 +59,13 @@ class StoreWork:
         self.reads = Reads(host, is_ours(host), clock, schema)
         self.commits = Commits(self.reads, on_commit)
         self._parts = (PIPELINE, STANDALONE) if self.reads.standalone else (PIPELINE,)
+
+    def inside(self) -> StoreWork:
+        """The same inside a transaction of the host's, whose venues may never come about: nobody else sees them."""
+        other = copy.copy(self)
+        other.reads = attrs.evolve(self.reads, venues=Venues(self.reads.venues))
+        other.commits = attrs.evolve(self.commits, reads=other.reads)
+        return other
 
     def check(self, where: str) -> Work[None]:
         """See `AssignmentStore.check_schema`."""
@@ -229,7 +239,7 @@ class PostgresStore(Revisions, Shadows, Measures):
         Raises:
             TypeError: There is no psycopg connection in it.
         """
-        return JoinedStore(unwrap(connection, psycopg.Connection), self._work, self._pool.where)
+        return JoinedStore(unwrap(connection, psycopg.Connection), self._work.inside(), self._pool.where)
 
 
 def calling(work: Callable[..., Any]) -> Work[Any]:

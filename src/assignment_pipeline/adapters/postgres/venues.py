@@ -12,9 +12,15 @@ KEPT = 512
 
 
 class Venues(processes.Watched):
-    """A venue is loaded again only when its version has changed."""
+    """
+    A venue is loaded again only when its version has changed.
 
-    def __init__(self) -> None:
+    Args:
+        others: Venues that are known beside one's own, and that nothing is added to.
+    """
+
+    def __init__(self, others: Venues | None = None) -> None:
+        self._others = others
         self._known: collections.OrderedDict[str, Venue] = collections.OrderedDict()
         self.reset_in_child()
         processes.watch(self)
@@ -26,7 +32,8 @@ class Venues(processes.Watched):
     def known(self, restaurant_id: str) -> Venue | None:
         """The venue as it was last seen."""
         with self._lock:
-            return self._known.get(restaurant_id)
+            venue = self._known.get(restaurant_id)
+        return venue if venue is not None or self._others is None else self._others.known(restaurant_id)
 
     def keep(self, venue: Venue) -> None:
         """Take note of a venue."""

@@ -24,6 +24,7 @@ T = TypeVar("T")
 # Host code may keep our transaction waiting for so long, and no longer. LOCAL: nothing of it stays with the session.
 _BOUNDS = "SET LOCAL lock_timeout = '10s'; SET LOCAL idle_in_transaction_session_timeout = '30s'"
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_BOUNDS}"
+COMMIT = "COMMIT"
 BEGIN_READING = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_BOUNDS}"
 
 PAUSES = (0.002, 0.01, 0.05, 0.1, 0.2)
@@ -126,7 +127,7 @@ def _told(step: Statement | Call, error: BaseException, where: str | None, *, cl
     if where is None or not isinstance(error, psycopg.Error):
         return error
     if isinstance(step, Statement):
-        return translate(error, where, closed=closed, commits=step.commits)
+        return translate(error, where, closed=closed, commits=step.commits, ends=step.text == COMMIT)
     return translate_from_host(error, where, closed=closed)
 
 
@@ -143,7 +144,7 @@ def in_snapshot(work: Work[T]) -> Work[T]:
     """*work* in a transaction that only reads, and sees the database as it is at its beginning."""
     yield Statement(BEGIN_READING)
     answer = yield from work
-    yield Statement("COMMIT")
+    yield Statement(COMMIT)
     return answer
 
 
@@ -152,7 +153,7 @@ def in_transaction(work: Work[T]) -> Work[T]:
     yield Statement(BEGIN)
     answer = yield from work
     yield Call(still_open)
-    yield Statement("COMMIT", commits=True)
+    yield Statement(COMMIT, commits=True)
     return answer
 
 
@@ -173,12 +174,20 @@ def in_savepoint(work: Work[T]) -> Work[T]:
 
 
 def still_open(connection: Any) -> None:
-    """Make sure that no host code has ended the transaction."""
-    if connection.info.transaction_status not in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
-        if connection.closed:
-            raise AgainError(StoreUnavailableError("the connection was closed"), lost=True)
-        msg = "code inside a transaction must not commit it or roll it back"
-        raise RuntimeError(msg)
+    """
+    Make sure that no host code has ended the transaction, or gone on in one that has failed.
+
+    PostgreSQL would take the COMMIT of that one without an error, and roll it back.
+    """
+    status = connection.info.transaction_status
+    if status is TransactionStatus.INTRANS:
+        return
+    if connection.closed:
+        raise AgainError(StoreUnavailableError("the connection was closed"), lost=True)
+    msg = "code inside a transaction must not commit it or roll it back"
+    if status is TransactionStatus.INERROR:
+        msg = "code inside a transaction must not go on after an error of the database, except after one in a savepoint"
+    raise RuntimeError(msg)
 
 
 def _undo(connection: Any) -> Any:
