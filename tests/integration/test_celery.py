@@ -55,7 +55,6 @@ app.conf.update(
     broker_transport_options={"visibility_timeout": 3600},
     broker_connection_retry_on_startup=True,
     task_default_queue=QUEUES[0],
-    worker_enable_remote_control=False,
     worker_prefetch_multiplier=1,
 )
 
