@@ -57,5 +57,6 @@ OnCommit = Callable[[Any, Sequence[AssignmentChange]], None]
 Host code inside the store's transaction: gets its connection and what is being committed.
 
 What it raises rolls the commit back and reaches the caller. It may run more than once for one
-commit, so it has no effects outside the transaction; it must not commit or roll back.
+commit, so it has no effects outside the transaction; it must not commit or roll back. Where an
+error fails the whole transaction, as in PostgreSQL, what may fail belongs into a savepoint of its own.
 """
