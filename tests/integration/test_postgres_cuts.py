@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import datetime as dt
 import itertools
 import random
 import socket
@@ -16,11 +18,17 @@ import pytest
 psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
 
-from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import (  # noqa: E402
+    AsyncPostgresLockManager,
+    PostgresLockManager,
+    PostgresStore,
+    StandaloneHost,
+    init,
+)
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.lifecycle import Trigger  # noqa: E402
-from assignment_pipeline.ports import RecordQuery  # noqa: E402
+from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     CONFIRM,
@@ -32,6 +40,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
 
 SCHEMA = "cuts"
 WORKERS = 8
+MINUTE = dt.timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +207,37 @@ def test_a_line_that_is_cut_anywhere(database, cutter, hooked, mark):
             if cutter.cuts != before + (not unreached) or not right(direct, result):
                 wrong.append((part, position, cutter.cuts - before, result))
         assert wrong == []
+
+
+@pytest.mark.parametrize("kind", [PostgresLockManager, AsyncPostgresLockManager])
+def test_whoever_asks_again_for_keys_has_them(database, cutter, kind):
+    """An answer that is lost with the line costs no lease: asked again, it is the same, and release leaves none."""
+    wanted = [Wanted("booking:b-1"), Wanted("restaurant:r-1", slots=2)]
+
+    async def twice(through):
+        async with AsyncPostgresLockManager(through, schema=SCHEMA, pool_size=1) as locks:
+            await locks.release(await locks.acquire([Wanted("other")], ttl=MINUTE))
+            cutter.mark, cutter.answered = b".acquire(", 0
+            return await locks.acquire(wanted, ttl=MINUTE)
+
+    with PostgresLockManager(database, schema=SCHEMA) as others:
+        beside = others.acquire(wanted[1:], ttl=MINUTE)
+        if kind is AsyncPostgresLockManager:
+            held = asyncio.run(twice(cutter.conninfo))
+        else:
+            with PostgresLockManager(cutter.conninfo, schema=SCHEMA, pool_size=1) as locks:
+                locks.release(locks.acquire([Wanted("other")], ttl=MINUTE))
+                cutter.mark, cutter.answered = b".acquire(", 0
+                held = locks.acquire(wanted, ttl=MINUTE)
+        assert cutter.cuts == 1
+        assert isinstance(held, Leases)
+        assert others.acquire(wanted[:1], ttl=MINUTE) == Refused("booking:b-1")
+        assert others.acquire(wanted[1:], ttl=MINUTE) == Refused("restaurant:r-1")
+        for leases in (held, beside):
+            others.release(leases)
+    with psycopg.connect(database) as connection:
+        left = connection.execute(f"SELECT key FROM {SCHEMA}.assignment_leases").fetchall()
+    assert left == []
 
 
 # -- Contention ---------------------------------------------------------------------------------------------------

@@ -36,10 +36,14 @@ class _Locks:
         self._schema = schema
         self._acquired = 0
 
-    def _acquire(self, wanted: Sequence[Wanted], ttl: dt.timedelta) -> Work[Leases | Refused]:
+    def _acquiring(self, wanted: Sequence[Wanted], ttl: dt.timedelta) -> Callable[[], Work[Leases | Refused]]:
+        """What begins an acquisition, and begins it again with the same nonces: it knows its own leases by them."""
+        nonces = [os.urandom(16).hex() for _ in wanted]
+        return lambda: self._acquire(wanted, nonces, ttl)
+
+    def _acquire(self, wanted: Sequence[Wanted], nonces: Sequence[str], ttl: dt.timedelta) -> Work[Leases | Refused]:
         self._acquired += 1
         owner = self._owner or f"{platform.node()}:{os.getpid()}"
-        nonces = [os.urandom(16).hex() for _ in wanted]
         facts = {
             "now": None if self._clock is None else text_of(self._clock.now()),
             "owner": owner,
@@ -109,7 +113,7 @@ class PostgresLockManager(_Locks):
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
         """See `LockManager.acquire`."""
-        return self._run(lambda: self._acquire(wanted, ttl)) if wanted else Leases(())
+        return self._run(self._acquiring(wanted, ttl)) if wanted else Leases(())
 
     def release(self, leases: Leases) -> None:
         """See `LockManager.release`."""
@@ -149,7 +153,7 @@ class AsyncPostgresLockManager(_Locks):
 
     async def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
         """See `LockManager.acquire`."""
-        return await self._run(lambda: self._acquire(wanted, ttl)) if wanted else Leases(())
+        return await self._run(self._acquiring(wanted, ttl)) if wanted else Leases(())
 
     async def release(self, leases: Leases) -> None:
         """See `LockManager.release`."""

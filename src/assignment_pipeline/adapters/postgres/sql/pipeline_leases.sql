@@ -1,0 +1,44 @@
+-- As before, and whoever asks again because the answer was lost is given the lease that is there, not refused for it.
+-- That lease stays in its slot: none but its holder has the nonce.
+CREATE OR REPLACE FUNCTION assignment_pipeline.acquire(doc jsonb) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+DECLARE
+    moment timestamptz;
+    ending timestamptz;
+    want record;
+    held integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(id)
+    FROM (SELECT DISTINCT hashtextextended(value->>'key', 1885958245) AS id FROM jsonb_array_elements(doc->'wanted') ORDER BY 1) AS keys;
+    moment := coalesce((doc->>'now')::timestamptz, clock_timestamp());
+    ending := moment + (doc->>'ttl')::interval;
+    IF (doc->>'sweep')::boolean THEN
+        DELETE FROM assignment_pipeline.assignment_leases WHERE expires_at <= moment;
+    END IF;
+    FOR want IN
+        SELECT * FROM jsonb_to_recordset(doc->'wanted') AS w("key" text, slots integer, nonce text)
+    LOOP
+        SELECT count(*) INTO held FROM assignment_pipeline.assignment_leases l
+        WHERE l."key" = want."key" AND l.expires_at > moment AND l.nonce <> want.nonce;
+        IF held >= want.slots THEN
+            DELETE FROM assignment_pipeline.assignment_leases l
+            USING jsonb_to_recordset(doc->'wanted') AS w("key" text, nonce text)
+            WHERE l."key" = w."key" AND l.nonce = w.nonce;
+            RETURN json_build_object('refused', want."key");
+        END IF;
+        INSERT INTO assignment_pipeline.assignment_leases AS l ("key", slot, owner, nonce, expires_at)
+        SELECT want."key", coalesce(
+            (SELECT o.slot FROM assignment_pipeline.assignment_leases o WHERE o."key" = want."key" AND o.nonce = want.nonce),
+            min(free)
+        ), doc->>'owner', want.nonce, ending
+        FROM generate_series(0, want.slots - 1) AS free
+        WHERE NOT EXISTS (
+            SELECT FROM assignment_pipeline.assignment_leases o
+            WHERE o."key" = want."key" AND o.slot = free AND o.expires_at > moment
+        )
+        ON CONFLICT ("key", slot) DO UPDATE
+        SET owner = excluded.owner, nonce = excluded.nonce, expires_at = excluded.expires_at;
+    END LOOP;
+    RETURN to_json(ending);
+END
+$$;
