@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
+import unicodedata
 import uuid
 
 import pytest
@@ -15,6 +17,7 @@ from assignment_pipeline.adapters.postgres import PostgresStore, bookings_view, 
 from assignment_pipeline.cli.app import run  # noqa: E402
 from assignment_pipeline.domain.policy import VenuePolicy  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, VenueNotFoundError  # noqa: E402
+from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import DINNER, HOUR  # noqa: E402
 
@@ -320,7 +323,9 @@ def test_a_driver_of_the_hosts_choice_enqueues(host, house, coordinator, postgre
         await transaction.start()
         await reserve(connection, undone)
         await transaction.rollback()
-        with pytest.raises(asyncpg.InvalidParameterValueError, match="party_size: expected 1 or more"):
+        with pytest.raises(
+            asyncpg.InvalidParameterValueError, match="party_size: expected a whole number from 1 to 500"
+        ):
             await connection.fetchval(again, "x", house, 0, DINNER)
         await connection.close()
 
@@ -336,15 +341,38 @@ def test_a_driver_of_the_hosts_choice_enqueues(host, house, coordinator, postgre
     ("arguments", "told"),
     [
         ("'', 'r', 2, '2031-05-01 18:00Z'", "id"),
+        ("'  ', 'r', 2, '2031-05-01 18:00Z'", "id"),
+        ("repeat('b', 201), 'r', 2, '2031-05-01 18:00Z'", "id"),
+        (r"E'b\n', 'r', 2, '2031-05-01 18:00Z'", "id"),
         ("'b', NULL, 2, '2031-05-01 18:00Z'", "restaurant_id"),
+        ("'b', ' ', 2, '2031-05-01 18:00Z'", "restaurant_id"),
+        (r"'b', E'r\t', 2, '2031-05-01 18:00Z'", "restaurant_id"),
+        ("'b', repeat('r', 201), 2, '2031-05-01 18:00Z'", "restaurant_id"),
         ("'b', 'r', NULL, '2031-05-01 18:00Z'", "party_size"),
+        ("'b', 'r', 501, '2031-05-01 18:00Z'", "party_size"),
+        ("'b', 'r', 2, NULL", "start_at"),
+        ("'b', 'r', 2, 'infinity'", "start_at"),
+        ("'b', 'r', 2, '-infinity'", "start_at"),
+        ("'b', 'r', 2, '1969-12-31 23:59Z'", "start_at"),
+        ("'b', 'r', 2, '9999-01-01 00:00Z'", "start_at"),
         ("'b', 'r', 2, '2031-05-01 18:00:01Z'", "start_at"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', '2031-05-01 18:00Z'", "end_at"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', '2031-05-01 18:00:30Z'", "end_at"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', '2031-05-02 18:01Z'", "end_at"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', 'infinity'", "end_at"),
+        ("'b', 'r', 2, '9998-12-31 23:00Z', '9999-01-01 00:00Z'", "end_at"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', seating => 'roof'", "seating"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', zone => ''", "zone"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', zone => ' '", "zone"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', zone => chr(8203)", "zone"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', zone => repeat('z', 201)", "zone"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', accessible => NULL", "accessible"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', status => ''", "status"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', status => ' '", "status"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', status => chr(7)", "status"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', status => repeat('s', 201)", "status"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', after => '-1 s'", "after"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', after => '200000 years'", "after"),
     ],
 )
 def test_what_cannot_be_is_not_enqueued(host, arguments, told):
@@ -352,3 +380,72 @@ def test_what_cannot_be_is_not_enqueued(host, arguments, told):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match=f"^{told}: expected"):
         host.execute(f"SELECT {SCHEMA}.enqueue({arguments})")
     assert host.execute(f"SELECT count(*) FROM {SCHEMA}.assignment_records").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "booking",
+    [
+        Booking("b" * 200, "é" * 200, 500, DINNER, zone="z" * 200, status="s" * 200),
+        Booking("🍽 b", "r", 1, DINNER, end_at=DINNER + dt.timedelta(hours=24), seating="bar", accessible=True),
+        Booking("b", "r", 2, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
+        Booking(
+            "b",
+            "r",
+            2,
+            dt.datetime(9998, 12, 31, 23, 58, tzinfo=dt.UTC),
+            dt.datetime(9998, 12, 31, 23, 59, tzinfo=dt.UTC),
+        ),
+    ],
+    ids=["long", "a day", "first", "last"],
+)
+def test_what_can_just_be_is_enqueued(host, coordinator, booking):
+    """A booking at the limits of what there may be, in a session far from UTC, is read as it was written."""
+    host.execute("SET timezone TO 'Pacific/Kiritimati'")
+    assert host.execute(
+        f"SELECT {SCHEMA}.enqueue(%s, %s, %s, %s, %s, %s, %s, %s, %s, '100 years')",
+        (
+            booking.id, booking.restaurant_id, booking.party_size, booking.start_at, booking.end_at,
+            booking.seating.value, booking.zone, booking.accessible, booking.status,
+        ),
+    ).fetchone() == (True,)  # fmt: skip
+    [record] = coordinator.store.records(RecordQuery()).records
+    assert record.booking == booking
+
+
+def test_every_character_is_taken_that_a_booking_may_have(host):
+    """What the library calls printable is, and what it does not is refused: every character, by itself."""
+    host.execute(
+        f"""
+        CREATE FUNCTION pg_temp.told(id text) RETURNS text LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM {SCHEMA}.enqueue(id, 'r', 0, now());
+        EXCEPTION WHEN invalid_parameter_value THEN RETURN split_part(SQLERRM, ':', 1);
+        END $$
+        """
+    )
+
+    def refused(texts):
+        query = "SELECT value FROM jsonb_array_elements_text(%s) AS value WHERE pg_temp.told(value) = 'id'"
+        return {text for (text,) in host.execute(query, (json.dumps(texts),))}
+
+    characters = [chr(number) for number in range(1, 0x110000) if not 0xD800 <= number < 0xE000]
+    runs = [list(run) for _, run in itertools.groupby(characters, str.isprintable)]
+    ends = {run[end] for run in runs if not run[0].isprintable() for end in (0, -1)}
+    assert ends - refused(sorted(ends)) == set()
+    if unicodedata.unidata_version == "14.0.0":  # A newer Python knows more, which an older one could not read.
+        known = "".join(run for run in map("".join, runs) if run.isprintable()).replace(" ", "")
+        assert refused([known[at : at + 200] for at in range(0, len(known), 200)]) == set()
+
+
+def test_whatever_collation_the_hosts_columns_have(host, coordinator):
+    """Columns with collations of their own, which do not agree, are enqueued from."""
+    host.execute(
+        f"""
+        CREATE TABLE {THEIRS}.parties (id text COLLATE "POSIX", house text COLLATE ucs_basic, zone text);
+        INSERT INTO {THEIRS}.parties VALUES ('b-1', 'r', 'é');
+        """
+    )
+    for columns in ("id, 'r'", "'b-2', house", "id || '-3', house"):
+        query = f"SELECT {SCHEMA}.enqueue({columns}, 2, '2031-05-01 18:00Z', zone => zone) FROM {THEIRS}.parties"
+        assert host.execute(query).fetchone() == (True,)
+    assert [record.booking.zone for record in coordinator.store.records(RecordQuery()).records] == ["é"] * 3

@@ -30,7 +30,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_enqueue", "pipeline_keys", "pipeline_look"),
         ("pipeline_handover", "pipeline_handover_commit"),
         ("pipeline_metrics",),
-        ("pipeline_leases",),
+        ("pipeline_leases", "pipeline_checks"),
     ),
     STANDALONE: (("standalone_1",),),
 }
