@@ -9,6 +9,7 @@ import sys
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
+from psycopg.conninfo import make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
     SCHEMA_VERSION,
@@ -25,6 +26,7 @@ from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableErro
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change, make_venue  # noqa: E402
+from assignment_pipeline.testing.postgres import database  # noqa: E402
 
 
 @pytest.fixture
@@ -105,6 +107,30 @@ def test_a_server_that_is_away_is_unavailable():
         init(nobody)
     assert "127.0.0.1:9" in str(told.value)
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("path", ["", "nowhere"])
+@pytest.mark.parametrize("public", [True, False])
+def test_a_search_path_that_leads_nowhere(postgres_database, schema, path, public):
+    """Where it names no schema that is there, the extension goes to the public one, or to ours if there is none."""
+    with database(postgres_database) as made:
+        if not public:
+            with psycopg.connect(made) as connection:
+                connection.execute("DROP SCHEMA public")
+        where = make_conninfo(made, options=f"-c search_path={path}")
+        for each in (schema, "evening"):
+            init(where, standalone=True, schema=each)
+            check(where, standalone=True, schema=each)
+        host = StandaloneHost(schema="evening")
+        with (
+            PostgresStore(where, host=host, schema="evening") as store,
+            Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+        ):
+            store.write(lambda connection: host.put_venue(connection, make_venue()))
+            assert coordinator.assign(make_booking("b-1")).outcome == "confirmed"
+        with psycopg.connect(where) as connection:
+            home = "SELECT nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = extnamespace WHERE extname = %s"
+            assert connection.execute(home, ("btree_gist",)).fetchone() == ("public" if public else schema,)
 
 
 def test_times_fall_into_buckets(postgres_database, schema):

@@ -48,11 +48,11 @@ OLDEST_SERVER = 14
 # Whoever initialises waits for whoever does: "CREATE ... IF NOT EXISTS" alone is no protection from others that do.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1634956137, 1885958246)"
 
-# Installed where the database installs extensions, so that it outlives our schema. Trusted: it needs no superuser.
-PREPARE = f"""
-CREATE EXTENSION IF NOT EXISTS btree_gist;
-CREATE TABLE IF NOT EXISTS {SCHEMA}.assignment_schema (part text PRIMARY KEY, version integer NOT NULL)
-"""
+# Where the database installs extensions, so that btree_gist outlives our schema: that is the last resort, where the
+# search path names none that is there, and there is none called public. Trusted: it needs no superuser.
+FIND_HOME = "SELECT coalesce(current_schema()::text, to_regnamespace('public')::text, %s)"
+
+PREPARE = f"CREATE TABLE IF NOT EXISTS {SCHEMA}.assignment_schema (part text PRIMARY KEY, version integer NOT NULL)"
 
 FIND_VERSIONS = f"SELECT part, version FROM {SCHEMA}.assignment_schema"  # noqa: S608 - the name is ours
 
@@ -185,6 +185,8 @@ def _init(parts: Sequence[str], schema: str, where: str) -> Work[None]:
         raise SchemaMismatchError(where, "a database in UTF8", f"one in {encoding}")
     yield Statement(ONE_AT_A_TIME)
     yield Statement(f"CREATE SCHEMA IF NOT EXISTS {sql.Identifier(schema).as_string(None)}")
+    [(home,)] = yield Statement(FIND_HOME, (schema,))
+    yield Statement(f"CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA {sql.Identifier(home).as_string(None)}")
     yield Statement(named(PREPARE, schema))
     found = dict((yield Statement(named(FIND_VERSIONS, schema))))
     for part in parts:
