@@ -16,7 +16,7 @@ from assignment_pipeline.adapters.metrics import (
     series_of,
     values,
 )
-from assignment_pipeline.adapters.postgres.codec import text_of
+from assignment_pipeline.adapters.postgres.codec import moment_of, optional_moment_of, text_of
 from assignment_pipeline.adapters.postgres.pools import Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import named
@@ -24,7 +24,7 @@ from assignment_pipeline.adapters.postgres.work import Statement, Work, in_snaps
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
 
-NOW = "SELECT coalesce(%s::timestamptz, now())"
+NOW = "SELECT to_json(coalesce(%s::timestamptz, now()))"
 
 # No statistics, or none yet, are to talk the planner into reading the whole past.
 BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
@@ -44,7 +44,7 @@ class Measures:
     def measure(self, query: MetricsQuery) -> Metrics:
         """See `MetricsStore.measure`."""
         now, rows = self._find(MEASURES, query)
-        return metrics_of(rows, query, now, _utc)
+        return metrics_of(rows, query, now, optional_moment_of)
 
     def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
         """See `MetricsStore.series`."""
@@ -54,7 +54,7 @@ class Measures:
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         """See `MetricsStore.seen`."""
         _, rows = self._find(("seen",), query)
-        return tuple(seen_of(rows["seen"], _utc))
+        return tuple(seen_of(rows["seen"], optional_moment_of))
 
     def alarms(self) -> tuple[Event, ...]:
         """See `MetricsStore.alarms`."""
@@ -73,7 +73,7 @@ def _found(
 ) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
     texts = queries(__package__ or "")
     [(moment,)] = yield reads.ask(NOW, reads.now())
-    now: dt.datetime = moment.astimezone(dt.UTC)
+    now = moment_of(moment)
     yield Statement(BY_INDEX)
     given = {} if query is None else values(query, now, text_of, width)
     rows: dict[str, list[Row]] = {}
@@ -82,15 +82,11 @@ def _found(
     return now, rows
 
 
-def _utc(moment: dt.datetime | None) -> dt.datetime | None:
-    return None if moment is None else moment.astimezone(dt.UTC)
-
-
 def _alarm(row: Row) -> Event:
     event_id, created_at, kind, severity, restaurant_id, booking_id, context = row
     return Event(
         id=event_id,
-        created_at=created_at,
+        created_at=moment_of(created_at),
         source=Source.ROLLOUT,
         type=kind,
         severity=severity,

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from assignment_pipeline.adapters.postgres.codec import document
+from assignment_pipeline.adapters.postgres.codec import document, moment_of
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.work import Statement, Work
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
@@ -39,14 +39,14 @@ DELETE FROM assignment_pipeline.assignment_shadow_bundles WHERE id IN (
 """
 
 LATEST = """
-SELECT id, captured_at, restaurant_id, booking_id, verdict, kind, cost_difference, '{}'::jsonb
+SELECT id, to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, '{}'::jsonb
 FROM assignment_pipeline.assignment_shadow_bundles
 WHERE (%s::text IS NULL OR restaurant_id = %s) AND (%s::text IS NULL OR verdict = %s)
 ORDER BY captured_at DESC, id LIMIT %s
 """
 
 FIND = """
-SELECT id, captured_at, restaurant_id, booking_id, verdict, kind, cost_difference, document
+SELECT id, to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, document
 FROM assignment_pipeline.assignment_shadow_bundles WHERE id = %s
 """
 
@@ -76,7 +76,7 @@ WHERE id IN (
     ORDER BY captured_at, id LIMIT %s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, captured_at, restaurant_id, booking_id, document, deliveries
+RETURNING id, to_json(captured_at), restaurant_id, booking_id, document, deliveries
 """
 
 DROP = "DELETE FROM assignment_pipeline.assignment_shadow_cases WHERE id = ANY (%s)"
@@ -160,9 +160,11 @@ class Shadows:
 
 def _bundle(row: Sequence[Any]) -> ShadowBundle:
     names = ("id", "captured_at", "restaurant_id", "booking_id", "verdict", "kind", "cost_difference", "document")
-    return ShadowBundle(**dict(zip(names, row, strict=True)))
+    facts = dict(zip(names, row, strict=True))
+    return ShadowBundle(**{**facts, "captured_at": moment_of(facts["captured_at"])})
 
 
 def _case(row: Sequence[Any]) -> StoredCase:
     names = ("id", "captured_at", "restaurant_id", "booking_id", "document", "deliveries")
-    return StoredCase(**dict(zip(names, row, strict=True)))
+    facts = dict(zip(names, row, strict=True))
+    return StoredCase(**{**facts, "captured_at": moment_of(facts["captured_at"])})

@@ -250,7 +250,7 @@ WHERE state = 'manual_review' AND (%(restaurant)s::text IS NULL OR restaurant_id
 -- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.
 SELECT
     count(*) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
-    min(next_attempt_at) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz),
+    to_json(min(next_attempt_at) FILTER (WHERE next_attempt_at < %(overdue)s::timestamptz)),
     count(*) FILTER (WHERE deliveries >= 3)
 FROM assignment_pipeline.assignment_records
 WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at IS NOT NULL
@@ -274,14 +274,14 @@ SELECT
 
 -- name: seen
 -- What was told of at all.
-SELECT source, event_type, context->>'mode' AS mode, count(*), max(created_at)
+SELECT source, event_type, context->>'mode' AS mode, count(*), to_json(max(created_at))
 FROM assignment_pipeline.observability_events
 WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
 GROUP BY source, event_type, mode;
 
 -- name: alarms
 -- What alerts were last told to do: the newest first.
-SELECT id, created_at, event_type, severity, restaurant_id, booking_id, context
+SELECT id, to_json(created_at), event_type, severity, restaurant_id, booking_id, context
 FROM assignment_pipeline.observability_events
 WHERE source = 'assignment.rollout' AND event_type IN ('rollout.alert_firing', 'rollout.alert_resolved')
 ORDER BY created_at DESC, id DESC LIMIT 1000;
