@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -58,7 +59,7 @@ def store():
         return PostgresStore(os.environ["DSN"], host=StandaloneHost())
     from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 
-    return SQLiteStore(HERE / "assignments.db", host=StandaloneHost(), synchronous="OFF")
+    return SQLiteStore(HERE / os.environ.get("FILE", "assignments.db"), host=StandaloneHost(), synchronous="OFF")
 
 
 def coordinator(mode=Mode.ACTIVE, **how):
@@ -78,6 +79,14 @@ class Counting(Coordinator):
 
 def counting():
     return Counting.in_memory(sinks=())
+
+
+def forgetful():
+    if multiprocessing.parent_process() is not None:
+        from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+
+        return Coordinator(SQLiteStore(HERE / "empty.db", host=StandaloneHost()), flags=FixedFlags(Mode.ACTIVE))
+    return Coordinator.in_memory(sinks=())
 
 
 def dying():
@@ -296,8 +305,9 @@ def test_children_do_not_outlive_their_parent(backend):
 
 @pytest.fixture
 def alone(tmp_path):
-    """Starts a worker whose database is not there; what it says, line by line."""
+    """Starts a worker on a database without bookings; what it says, line by line."""
     (tmp_path / "backend.py").write_text(BACKEND)
+    sqlite.init(tmp_path / "assignments.db", standalone=True)
 
     @contextlib.contextmanager
     def start(factory, *options, **environment):
@@ -326,7 +336,7 @@ def test_a_database_that_is_away_is_waited_for(alone):
     """The processes say so, and stay."""
     pytest.importorskip("psycopg")
     with alone("coordinator", DSN="host=127.0.0.1 port=1 connect_timeout=1") as said:
-        assert next(said).endswith(" started\n")
+        assert any(line.endswith(" started\n") for line in said)
         assert any("The assignment store is unavailable" in line for line in said)
 
 
@@ -338,6 +348,28 @@ def test_it_waits_where_nothing_is_due(alone):
         began = time.monotonic()
         assert [next(said) for _ in range(4)] == ["swept\n"] * 4
         assert time.monotonic() - began >= 0.75
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "3"), ("--once",)])
+def test_a_database_without_tables_is_said_once(backend, options, monkeypatch):
+    """In one line, and no process is started for it."""
+    if backend.environment:
+        backend.store.write(lambda connection: connection.execute("DROP SCHEMA assignment_pipeline CASCADE").rowcount)
+    else:
+        sqlite3.connect(backend.folder / "empty.db").close()
+        monkeypatch.setenv("FILE", "empty.db")
+    out, err = ended(backend.work(*options), code=2)
+    assert (out, err.count("\n")) == ("", 1)
+    assert "of the pipeline schema, found none." in err
+
+
+def test_no_process_is_started_over_for_want_of_tables(alone, tmp_path):
+    """Also where only the processes find out: the first one's sentence is the last."""
+    sqlite3.connect(tmp_path / "empty.db").close()
+    command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", "backend:forgetful"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=40, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 2)
+    assert "of the pipeline schema, found none." in done.stderr
 
 
 def test_once_ends_when_nothing_is_due(backend):

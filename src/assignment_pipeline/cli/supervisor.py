@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO
+
 _POLL = 0.1
 _SHORT_LIFE = 5.0
 _LONGEST_PAUSE = 30.0
@@ -69,21 +71,30 @@ class Supervisor:
         self._say = say
         self._grace = grace
 
-    def run(self, count: int) -> bool:
+    def run(self, count: int) -> int:
         """
-        Keep *count* processes running until this one is asked to stop; whether all of them then ended by themselves.
+        Keep *count* processes running until this one is asked to stop.
 
-        One that dies is replaced: at once if it lived for a while, else after a pause that grows.
+        One that dies is replaced: at once if it lived for a while, else after a pause that grows. One that ends with
+        `BAD_INPUT` is not, and the others are asked to stop: they would find the same.
+
+        Returns:
+            The exit code: `NO` if some did not end by themselves.
         """
         stop = Stop()
         slots = [_Slot() for _ in range(count)]
-        while not stop:
+        while not (stop or any(slot.is_final for slot in slots)):
             for slot in slots:
                 self._see_to(slot)
             stop.wait(_POLL)
-        return self._end(slots, stop)
+        final = any(slot.is_final for slot in slots)
+        if not self._end(slots, stop):
+            return NO
+        return BAD_INPUT if final else GOOD
 
     def _see_to(self, slot: _Slot) -> None:
+        if slot.is_final:
+            return
         now = time.monotonic()
         if slot.process is not None and not slot.process.is_alive():
             lived = now - slot.started
@@ -121,6 +132,11 @@ class _Slot:
         self.started = 0.0
         self.pause = 0.0
         self.due = 0.0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its process has found that there is no use in another."""
+        return self.process is not None and self.process.exitcode == BAD_INPUT
 
 
 def _how(code: int | None) -> str:

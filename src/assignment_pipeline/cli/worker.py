@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Annotated
@@ -9,13 +10,13 @@ from typing import Annotated
 import typer
 
 from assignment_pipeline.cli.databases import Database
-from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.supervisor import Stop, Supervisor
 from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.shadow import Runs
 
 
@@ -42,8 +43,10 @@ def worker(
     with opened(app, db) as coordinator:  # Here too, where the processes only start then: what is wrong is said once.
         if once:
             raise typer.Exit(NO if _until_idle(coordinator, limit, as_json=as_json) else GOOD)
+        with contextlib.suppress(StoreUnavailableError):  # The processes wait for it.
+            coordinator.store.check_schema()
     supervisor = Supervisor(_work, (app, db, interval, limit, as_json), _say, grace)
-    raise typer.Exit(GOOD if supervisor.run(processes) else NO)
+    raise typer.Exit(supervisor.run(processes))
 
 
 def _work(app: str | None, db: Database | None, interval: float, limit: int, as_json: bool) -> None:
@@ -56,6 +59,9 @@ def _work(app: str | None, db: Database | None, interval: float, limit: int, as_
             except StoreUnavailableError as error:
                 busy = False
                 _say(str(error))
+            except SchemaMismatchError as error:  # Another process would find the same.
+                _say(str(error))
+                sys.exit(BAD_INPUT)
             if not busy:
                 stop.wait(interval)
 
