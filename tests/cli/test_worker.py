@@ -382,6 +382,47 @@ def test_once_ends_when_nothing_is_due(backend):
     assert backend.at_work() == {worker.pid}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_once_finishes_what_it_is_at(backend, number):
+    """As without it: no booking is left claimed, none is begun, and it says what it did."""
+    backend.book(8)
+    (backend.folder / "hesitate").touch()
+    worker = backend.work("--once", "--limit", "4")
+    until(backend.at_work)
+    os.kill(worker.pid, number)
+    time.sleep(0.5)
+    assert worker.poll() is None
+    (backend.folder / "hesitate").unlink()
+    assert ended(worker) == ("Saw to 4 bookings: 4 confirmed.\n", "")
+    assert len(backend.confirmed()) == 4
+    assert all(record.deliveries == 0 for record in backend.records())
+
+
+def test_once_finishes_what_it_is_at_in_a_database_of_ours(backend):
+    """It ends behind the bookings that it has claimed, and leaves the others."""
+    backend.book(240)
+    worker = backend.work("--db", backend.environment.get("DSN", "assignments.db"), "--once", "--limit", "120")
+    until(backend.confirmed)
+    worker.terminate()
+    assert ended(worker) == ("Saw to 120 bookings: 120 confirmed.\n", "")
+    assert len(backend.confirmed()) == 120
+    assert all(record.deliveries == 0 for record in backend.records())
+
+
+@pytest.mark.parametrize(("signals", "grace"), [(2, "3600"), (1, "0.2")])
+def test_once_does_not_finish_at_any_price(backend, signals, grace):
+    """Asked twice, or after its grace, it ends at once; what it was at is due again in a minute."""
+    backend.book(1)
+    (backend.folder / "hesitate").touch()
+    worker = backend.work("--once", "--grace", grace)
+    until(backend.at_work)
+    for _ in range(signals):
+        os.kill(worker.pid, signal.SIGINT)
+        time.sleep(0.3)
+    assert ended(worker, code=1) == ("", f"worker {worker.pid}: still at work: ended\n")
+    assert backend.confirmed() == []
+
+
 def test_it_takes_the_shadows_cases(backend):
     """Those that coordinators have put by for it; what it finds is in the database."""
     how = {"flags": FixedFlags(Mode.SHADOW), "shadow": "worker", "legacy": lambda booking: LegacyResult(("T1",))}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO
 
@@ -21,6 +22,8 @@ class Stop:
     """
     Whether this process has been asked to stop: by SIGTERM, by SIGINT, or by the end of its parent.
 
+    As a context manager, the signals are as they were when its block ends.
+
     Attributes:
         signals: How often it was asked.
     """
@@ -28,8 +31,14 @@ class Stop:
     def __init__(self) -> None:
         self.signals = 0
         self._asked = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+        self._before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.signals += 1
@@ -44,6 +53,28 @@ class Stop:
         end = time.monotonic() + seconds
         while not self and (left := end - time.monotonic()) > 0:
             self._asked.wait(min(left, 1.0))
+
+    @contextlib.contextmanager
+    def at_the_latest(self, grace: float, give_up: Callable[[], None]) -> Iterator[None]:
+        """Call *give_up*, on another thread, at the second signal in the block, or *grace* seconds after the first."""
+        over = threading.Event()
+
+        def watch() -> None:
+            end = None
+            while not over.wait(_POLL):
+                if self.signals and end is None:
+                    end = time.monotonic() + grace
+                if self.signals > 1 or (end is not None and time.monotonic() >= end):
+                    give_up()
+                    return
+
+        watcher = threading.Thread(target=watch, name="grace", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
 
 class Supervisor:

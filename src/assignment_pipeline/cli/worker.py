@@ -40,11 +40,11 @@ def worker(
     On SIGTERM or Ctrl-C it finishes what it is at; on the second one it does not. A process that dies is replaced, and
     what it was at is due again in a minute. With --once it exits with 1 if a booking made it raise.
     """
-    with opened(app, db) as coordinator:  # Here too, where the processes only start then: what is wrong is said once.
-        if once:
-            raise typer.Exit(NO if _until_idle(coordinator, limit, as_json=as_json) else GOOD)
-        with contextlib.suppress(StoreUnavailableError):  # The processes wait for it.
-            coordinator.store.check_schema()
+    if once:
+        raise typer.Exit(_once(app, db, limit, grace, as_json=as_json))
+    # Here too, where the processes only start then: what is wrong is said once. A database that is away, they wait for.
+    with opened(app, db) as coordinator, contextlib.suppress(StoreUnavailableError):
+        coordinator.store.check_schema()
     supervisor = Supervisor(_work, (app, db, interval, limit, as_json), _say, grace)
     raise typer.Exit(supervisor.run(processes))
 
@@ -66,11 +66,17 @@ def _work(app: str | None, db: Database | None, interval: float, limit: int, as_
                 stop.wait(interval)
 
 
-def _until_idle(coordinator: Coordinator, limit: int, *, as_json: bool) -> bool:
-    """Look until nothing is due; whether anything raised."""
+def _once(app: str | None, db: Database | None, limit: int, grace: float, *, as_json: bool) -> int:
+    """All that is due, in this process; the exit code."""
+    with Stop() as stop, stop.at_the_latest(grace, _give_up), opened(app, db) as coordinator:
+        return NO if _until_idle(coordinator, stop, limit, as_json=as_json) else GOOD
+
+
+def _until_idle(coordinator: Coordinator, stop: Stop, limit: int, *, as_json: bool) -> bool:
+    """Look until nothing is due, or until asked to stop; whether anything raised."""
     failed = False
     busy = True
-    while busy:
+    while busy and not stop:
         busy, errors = _look(coordinator, limit, as_json=as_json)
         failed = failed or errors
     return failed
@@ -90,6 +96,12 @@ def _compare(coordinator: Coordinator, limit: int) -> int:
     """See to at most *limit* of the shadow's cases, where they wait for a worker; how many there were."""
     shadow = coordinator.shadow
     return shadow.work(limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
+
+
+def _give_up() -> None:
+    """End this process in the middle of its work, which is due again in a minute."""
+    _say("still at work: ended")
+    os._exit(NO)
 
 
 def _say(line: str) -> None:
