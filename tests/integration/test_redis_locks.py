@@ -160,6 +160,48 @@ def test_what_is_no_address_is_turned_down(url):
         assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis:/:{SECRET}@127.0.0.1",
+        f"redis://:{SECRET}@127.0.0.1/x",
+        f"redis://:{SECRET}@127.0.0.1/9/9",
+        f"redis://:{SECRET}@127.0.0.1/9?foo=1",
+        f"redis://:{SECRET}@127.0.0.1?db=x",
+        f"redis://:{SECRET}@127.0.0.1?socket_timeout=soon",
+        f"redis://:{SECRET}@127.0.0.1?encoding=none",
+        f"redis://:{SECRET}@127.0.0.1?ssl_ca_certs=ca.pem",
+        f"redis://u:1#{SECRET}@somewhere",
+        f"redis://u:1?{SECRET}@somewhere",
+        "unix://",
+    ],
+)
+def test_what_redis_py_cannot_read_is_turned_down(url):
+    """When the manager is made, and not at each assignment."""
+    for kind in (RedisLockManager, AsyncRedisLockManager):
+        with pytest.raises(ValueError, match=r"a whole number for the database, and options that redis-py") as caught:
+            kind(url)
+        assert SECRET not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://127.0.0.1/9/",
+        "redis://127.0.0.1?db=9&client_name=me",
+        f"rediss://anna:{SECRET}@127.0.0.1:6379/9?ssl_cert_reqs=none&ssl_ca_certs=/etc/ssl/redis.pem",
+        "unix:///run/redis.sock?db=9",
+    ],
+)
+def test_what_redis_py_takes_is_taken(url):
+    """Without a server, and for asyncio without a loop."""
+    for kind in (RedisLockManager, AsyncRedisLockManager):
+        assert SECRET not in kind(url).where
+
+
 def test_a_node_of_a_cluster_is_no_lock_server():
     """It is refused in its own words, rather than half used."""
     with own(**{"cluster-enabled": "yes"}) as server:

@@ -13,11 +13,12 @@ import datetime as dt
 import hashlib
 import os
 import platform
+import re
 import threading
 import time
 import urllib.parse
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 from assignment_pipeline import processes
@@ -78,7 +79,13 @@ end
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
-_SCHEMES = ("redis", "rediss", "unix")
+_BEGINNINGS = ("redis://", "rediss://", "unix://")
+_DATABASE = re.compile(r"/?|/[0-9]+/?")
+_PATHS = {"redis": _DATABASE, "rediss": _DATABASE, "unix": re.compile(r"/.+")}
+_EXPECTED = (
+    f"url: expected one that begins with {', '.join(_BEGINNINGS)}, a valid address, a whole number for the database,"
+    " and options that redis-py knows"
+)
 
 
 class _Locks(processes.Watched):
@@ -107,9 +114,14 @@ class _Locks(processes.Watched):
             "socket_timeout": patience.total_seconds(),
             "socket_connect_timeout": patience.total_seconds(),
         }
+        _try(self._pool)
         self._resting_until = 0.0
         self.reset_in_child()
         processes.watch(self)
+
+    def _pool(self) -> Any:
+        """Connections, none of which is open yet."""
+        raise NotImplementedError
 
     def _asked(self, wanted: Sequence[Wanted], ttl: dt.timedelta) -> tuple[list[str], list[str], list[Any]]:
         """The nonces, keys and arguments of an acquisition."""
@@ -174,7 +186,7 @@ class RedisLockManager(_Locks):
         rest: For how long a server that did not answer is left alone.
 
     Raises:
-        ValueError: The URL is none of these.
+        ValueError: The URL is none of these, or has a database or an option that redis-py cannot read.
     """
 
     def __enter__(self) -> Self:
@@ -221,9 +233,11 @@ class RedisLockManager(_Locks):
     def _open(self) -> redis.Redis:
         with self._lock:
             if self._client is None:
-                pool = redis.BlockingConnectionPool.from_url(self._url, retry=_once(Retry), **self._options)
-                self._client = redis.Redis(connection_pool=pool)
+                self._client = redis.Redis(connection_pool=self._pool())
             return self._client
+
+    def _pool(self) -> redis.BlockingConnectionPool:
+        return redis.BlockingConnectionPool.from_url(self._url, retry=_once(Retry), **self._options)
 
 
 class AsyncRedisLockManager(_Locks):
@@ -272,8 +286,10 @@ class AsyncRedisLockManager(_Locks):
             return await client.eval(script.text, len(keys), *keys, *arguments)
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> redis.asyncio.Redis:
-        pool = redis.asyncio.BlockingConnectionPool.from_url(self._url, retry=_once(AsyncRetry), **self._options)
-        return self._clients.setdefault(loop, redis.asyncio.Redis(connection_pool=pool))
+        return self._clients.setdefault(loop, redis.asyncio.Redis(connection_pool=self._pool()))
+
+    def _pool(self) -> redis.asyncio.BlockingConnectionPool:
+        return redis.asyncio.BlockingConnectionPool.from_url(self._url, retry=_once(AsyncRetry), **self._options)
 
 
 class _Script:
@@ -303,9 +319,22 @@ def place_of(url: str) -> str:
         parts = urllib.parse.urlsplit(url)
         port = f":{parts.port}" if parts.port else ""
         place = parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}{port}{parts.path}"
-        if parts.scheme in _SCHEMES:
-            return f"{parts.scheme}://{place}"
+        urllib.parse.parse_qsl(parts.query, strict_parsing=bool(parts.query))
     except ValueError:
-        pass  # Its message may hold part of a password that is not encoded.
-    msg = f"url: expected one that begins with {', '.join(f'{scheme}://' for scheme in _SCHEMES)}, and a valid address"
-    raise ValueError(msg)
+        raise ValueError(_EXPECTED) from None  # Its own message may hold part of a password that is not encoded.
+    if not url.startswith(_BEGINNINGS) or parts.fragment or not _PATHS[parts.scheme].fullmatch(parts.path):
+        raise ValueError(_EXPECTED)
+    return f"{parts.scheme}://{place}"
+
+
+def _try(pool: Callable[[], Any]) -> None:
+    """
+    Make a connection without opening it, which is when redis-py looks at all options of an address.
+
+    Raises:
+        ValueError: It cannot do with them.
+    """
+    try:
+        pool().make_connection().pack_command("PING", "")
+    except Exception:  # noqa: BLE001 - whatever the option leads to; the message may hold part of a password
+        raise ValueError(_EXPECTED) from None
