@@ -240,3 +240,52 @@ def test_bad_input_is_one_line(arguments, why, capsys):
     told = capsys.readouterr().err
     assert why in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select 1",
+        "select 1 where 1 = 0",
+        "selec",
+        "",
+        "select * from nowhere",
+        "drop table assignment_records",
+        "commit; drop table assignment_records",
+        TAKEN.replace("start_at", "'soon' AS start_at", 1),
+    ],
+)
+def test_a_query_for_something_else_is_one_line(evening, query):
+    """It says what was expected, and nothing is written."""
+    done = command(evening.at, "--taken", query)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "taken: expected a query for restaurant_id, table_id, start_at, end_at and booking_id" in done.stderr
+    assert command(evening.at, "--taken", TAKEN).returncode == 0
+
+
+def test_a_place_that_cannot_be_read_is_one_line(evening):
+    """Without the password that may be in it."""
+    at = str(evening.at)
+    if "=" in at or "://" in at:
+        psycopg = pytest.importorskip("psycopg")
+        facts = psycopg.conninfo.conninfo_to_dict(at)
+        login = f"{facts.get('user', '')}:{facts.get('password', 'hush')}@{facts['host']}:{facts.get('port', 5432)}"
+        url = f"postgresql://{login}/{facts['dbname']}"
+        assert command(f"{url}?connect_timeout=9&schema=assignment_pipeline").returncode == 0
+        wrong = [
+            ([f"{url}?schema=mix"], "expected the tables of a store"),
+            ([f"{url}?schema=mix", "--schema", "max"], "schema: expected one, got 'max' and 'mix'"),
+            ([url, "--schema", 'a"b'], "expected the tables of a store"),
+            ([f"{url}?hush=hush"], "expected the address of a PostgreSQL database"),
+            (["dbname=x hush"], "expected the address of a PostgreSQL database"),
+        ]
+    else:
+        wrong = [
+            ([at, "--schema", "mix"], "schema: expected with the address of a PostgreSQL database only"),
+            (["mysql://ann:hush@there/x"], "expected a file of SQLite or postgresql://..., got an address, mysql:..."),
+        ]
+    for arguments, why in wrong:
+        done = command(*arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+        assert why in done.stderr
+        assert "hush" not in done.stderr

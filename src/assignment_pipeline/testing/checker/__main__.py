@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from assignment_pipeline.testing.checker.invariants import INVARIANTS, check, sentence
-from assignment_pipeline.testing.checker.reading import SCHEMA, read
+from assignment_pipeline.testing.checker.reading import read
 
 NAME = "python -m assignment_pipeline.testing.checker"
 GOOD, BROKEN, BAD_INPUT = 0, 1, 2
@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and say how it ended: 0 all holds, 1 something does not, 2 bad input."""
     parser = argparse.ArgumentParser(prog=NAME, description="Look into the tables of a store, and say what is wrong.")
     parser.add_argument("place", help="a PostgreSQL database, as a URL or key=value, or a file of SQLite")
-    parser.add_argument("--schema", default=SCHEMA, help=f"the schema, in PostgreSQL (default: {SCHEMA})")
+    parser.add_argument(
+        "--schema", help="the schema, in PostgreSQL, as ?schema= in a URL; assignment_pipeline unless told otherwise"
+    )
     parser.add_argument(
         "--taken",
         metavar="QUERY",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import re
 import sqlite3
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
 
+_URL = re.compile(r"postgres(ql)?://", re.IGNORECASE)
+_TAKEN = ("restaurant_id", "table_id", "start_at", "end_at", "booking_id")
 _TIMES = ("start_at", "end_at", "turn_start_at", "turn_end_at", "next_attempt_at", "created_at")
 _DOCUMENTS = ("booking", "context", "policy", "tables")
 
@@ -93,7 +97,7 @@ class Tables:
     combinations: list[Row] | None = None
 
 
-def read(place: Any, *, schema: str = SCHEMA, taken: str | None = None) -> Tables:
+def read(place: Any, *, schema: str | None = None, taken: str | None = None) -> Tables:
     """
     The tables in *place*, in one snapshot; nothing is written.
 
@@ -101,53 +105,132 @@ def read(place: Any, *, schema: str = SCHEMA, taken: str | None = None) -> Table
         place: A database of PostgreSQL, as a URL or in libpq's ``key=value`` form, or a connection of psycopg in a
             transaction; or a file of SQLite.
 
-        schema: The schema that they are in, in PostgreSQL.
+        schema: The schema that they are in, in PostgreSQL; ``assignment_pipeline``, unless ``?schema=`` behind the
+            address or this says another.
 
         taken: A query for what the host has seated without us: ``restaurant_id``, ``table_id``, ``start_at``,
             ``end_at``, ``booking_id``.
 
     Raises:
         LookupError: There are no tables of ours.
-        ValueError: The place cannot be read.
+        ValueError: The place cannot be read, or the query is none for that.
     """
-    text = str(place)
+    text, order = str(place), "position"
     if hasattr(place, "execute"):
-        snapshot, here, order = _connected(place, schema), f'"{schema}".', "position"
-    elif "://" in text or ("=" in text and not Path(text).exists()):
-        snapshot, here, order = _postgres(text, schema), f'"{schema}".', "position"
+        name = "the database"
+        schema = schema or SCHEMA
+        snapshot = _connected(place, schema)
+    elif _URL.match(text) or ("=" in text and "://" not in text and not Path(text).exists()):
+        conninfo, schema = _without_schema(text, schema)
+        name = _named(conninfo)
+        snapshot = _postgres(conninfo, schema)
     else:
-        snapshot, here, order = _sqlite(text), "", "rowid"
+        name, order = text, "rowid"
+        if schema is not None:
+            msg = f"schema: expected with the address of a PostgreSQL database only, got {schema!r} with another place"
+            raise ValueError(msg)
+        snapshot = _sqlite(text)
+    here = "" if schema is None else f"{_quoted(schema)}."
     with snapshot as (ask, names):
         missing = {"assignment_records", "observability_events"} - names
         if missing:
-            msg = f"{text.rpartition('@')[2]}: expected the tables of a store, found no {', '.join(sorted(missing))}"
+            msg = f"{name}: expected the tables of a store, found no {', '.join(sorted(missing))}"
             raise LookupError(msg)
         wanted = dict(_OURS)
         wanted |= _HOSTS if "bookings" in names else {}
         wanted |= _FLOORS if {"restaurants", "table_inventory"} <= names else {}
         rows = {name: ask(query.format(here, order)) for name, query in wanted.items()}
-        rows["taken"] = ask(taken) if taken else []
+        rows["taken"] = [] if taken is None else _taken(ask, taken)
     return Tables(**rows)
 
 
-Ask = Callable[[str], list[Row]]
+def _taken(ask: Ask, query: str) -> list[Row]:
+    """
+    What the host's query finds.
+
+    Raises:
+        ValueError: It fails, writes, or finds something else.
+    """
+    try:
+        rows = ask(query, *_TAKEN)
+    except Exception as error:
+        got = str(error).strip().splitlines() or [type(error).__name__]
+        raise _not_taken(got[0]) from error
+    for row in rows:
+        for name in ("start_at", "end_at"):
+            if not isinstance(row[name], dt.datetime) or row[name].tzinfo is None:
+                raise _not_taken(f"{row[name]!r} as {name}")
+    return rows
 
 
-@contextlib.contextmanager
-def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
+def _not_taken(got: str) -> ValueError:
+    names = f"{', '.join(_TAKEN[:-1])} and {_TAKEN[-1]}"
+    return ValueError(f"taken: expected a query for {names}, the times with an offset, got {got}")
+
+
+Ask = Callable[..., list[Row]]
+"""The rows of a query, and the columns that it must have."""
+
+
+def _without_schema(text: str, schema: str | None) -> tuple[str, str]:
+    """
+    What the driver takes of an address, and the schema.
+
+    Raises:
+        ValueError: Two schemas are named.
+    """
+    address, _, query = text.partition("?")
+    words = urllib.parse.parse_qsl(query, keep_blank_values=True)
+    named = {value for key, value in words if key == "schema" and value} if _URL.match(text) else set()
+    wanted = named | ({schema} if schema else set())
+    if len(wanted) > 1:
+        msg = f"schema: expected one, got {' and '.join(map(repr, sorted(wanted)))}"
+        raise ValueError(msg)
+    if named:
+        kept = urllib.parse.urlencode([word for word in words if word[0] != "schema"], quote_via=urllib.parse.quote)
+        text = f"{address}?{kept}" if kept else address
+    return text, wanted.pop() if wanted else SCHEMA
+
+
+def _quoted(schema: str) -> str:
+    return '"' + schema.replace('"', '""') + '"'
+
+
+def _driver() -> Any:
     try:
         import psycopg  # noqa: PLC0415 - who looks into a file does not need it
     except ModuleNotFoundError:
         msg = "psycopg is not installed: pip install 'assignment-pipeline[postgres]'."
         raise LookupError(msg) from None
+    return psycopg
 
+
+def _named(conninfo: str) -> str:
+    """
+    What people call that database, without a password.
+
+    Raises:
+        ValueError: It is none.
+    """
+    psycopg = _driver()
+    try:
+        facts = psycopg.conninfo.conninfo_to_dict(conninfo)
+    except psycopg.Error:
+        msg = "expected the address of a PostgreSQL database, postgresql://... or key=value as libpq takes them"
+        raise ValueError(msg) from None  # The driver's own message may hold part of a password.
+    return f"{facts.get('host') or 'localhost'}/{facts.get('dbname') or ''}"
+
+
+@contextlib.contextmanager
+def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
+    psycopg = _driver()
     try:
         with psycopg.connect(conninfo) as connection:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
             with _connected(connection, schema) as snapshot:
                 yield snapshot
-    except psycopg.OperationalError as error:  # It is away, or goes away meanwhile.
+    except psycopg.Error as error:  # It is away, or goes away meanwhile; or the tables are others.
         msg = str(error).strip().splitlines()[0]
         raise ValueError(msg) from error
 
@@ -155,27 +238,35 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
 @contextlib.contextmanager
 def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
     statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
-    names = {name for (name,) in connection.execute(statement, (f'"{schema}"',))}
-    yield (lambda query: _rows(connection.execute(query))), names
+    names = {name for (name,) in connection.execute(statement, (_quoted(schema),))}
+    # With parameters, if none: then it can be but one statement, which cannot end the transaction first.
+    yield (lambda query, *needed: _rows(connection.execute(query.replace("%", "%%"), ()), needed)), names
 
 
 @contextlib.contextmanager
 def _sqlite(path: str) -> Iterator[tuple[Ask, set[str]]]:
+    if "://" in path:
+        msg = f"expected a file of SQLite or postgresql://..., got an address, {path.partition(':')[0]}:..."
+        raise ValueError(msg)
     if not Path(path).is_file():
         msg = f"{path}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"
         raise ValueError(msg)
-    with contextlib.closing(sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True)) as connection:
-        connection.execute("BEGIN")
-        try:
+    try:
+        with contextlib.closing(sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")
             names = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
-        except sqlite3.DatabaseError as error:
-            msg = f"{path}: {error}"
-            raise ValueError(msg) from None
-        yield (lambda query: _rows(connection.execute(query))), names
+            yield (lambda query, *needed: _rows(connection.execute(query), needed)), names
+    except sqlite3.Error as error:
+        msg = f"{path}: {error}"
+        raise ValueError(msg) from None
 
 
-def _rows(cursor: Any) -> list[Row]:
-    names = [column[0] for column in cursor.description]
+def _rows(cursor: Any, needed: Sequence[str]) -> list[Row]:
+    names = [column[0] for column in cursor.description or ()]
+    missing = [name for name in needed if name not in names]
+    if missing:
+        msg = f"no {', '.join(missing)}"
+        raise LookupError(msg)
     return [_read(names, values) for values in cursor]
 
 
