@@ -158,3 +158,21 @@ def test_a_run_that_was_killed_is_completed(start, cli, made_up, day_file, addre
     fresh = cli("assign", day, "--db", address(), "--json")
     assert ended.json["double_booked"] == 0
     assert ended.json["assignments"] == fresh.json["assignments"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["a.b.c.d"], "--host-bookings: expected a table, such as reservations or public.reservations, got 'a.b.c.d'"),
+        (["a.b.c"], "--host-bookings: expected a table, such as reservations or public.reservations, got 'a.b.c'"),
+        (['"a.b"."c.d"'], "which is none"),
+        (["x", "--column", "id=a", "--column", "id=b"], "--column: expected one column for id, got 'a' and 'b'"),
+    ],
+)
+def test_a_hosts_table_that_is_none_is_one_line(cli, address, words, said):
+    """Nothing is made then."""
+    made = address()
+    done = cli("db", "init", "--db", made, "--embedded", "--host-bookings", *words)
+    assert done.code == 2
+    assert said in done.complaint
+    assert cli("db", "check", "--db", made, "--embedded").code == 1

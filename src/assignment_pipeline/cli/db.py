@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.errors import SchemaMismatchError
 
 app = typer.Typer(help="Make and check the database's tables.", no_args_is_help=True)
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 DbOption = Annotated[
     Database,
@@ -60,6 +63,8 @@ def init(
         return
     if not isinstance(db, PostgresDatabase):
         refuse("--host-bookings", "a PostgreSQL address for --db", str(db))
+    if _QUOTED.sub("", host_bookings).count(".") > 1:
+        refuse("--host-bookings", "a table, such as reservations or public.reservations", repr(host_bookings))
     names = _named(columns or ())
     text = db.bookings_view(host_bookings, names, apply=False)  # What is wrong with it is said before anything is made.
     if not dry_run:
@@ -78,6 +83,8 @@ def _named(columns: Sequence[str]) -> dict[str, str]:
         name, equals, column = given.partition("=")
         if not (name and equals and column):
             refuse("--column", "NAME=COLUMN, such as party_size=covers", repr(given))
+        if name in pairs:
+            refuse("--column", f"one column for {name}", f"{pairs[name]!r} and {column!r}")
         pairs[name] = column
     return pairs
 
