@@ -117,6 +117,27 @@ def test_a_factory_of_something_else_is_turned_down(app, made):
         tasks.sweep.run()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"app": "backend"}, "app: expected a Celery app, got str"),
+        ({"factory": None}, "factory: expected a function that makes a Coordinator, got NoneType"),
+        ({"queues": "abc"}, "queues: expected a sequence of names, got 'abc'"),
+        ({"queues": ["a", 1]}, "queues: expected a sequence of names"),
+        ({"queues": ["a", ""]}, "queues: expected names that are not empty"),
+        ({"sweep_every": 10}, "sweep_every: expected a timedelta or None, got 10"),
+        ({"sweep_every": dt.timedelta()}, "sweep_every: expected more than nothing"),
+        ({"watch_every": dt.timedelta(seconds=-1)}, "watch_every: expected more than nothing"),
+    ],
+)
+def test_what_cannot_be_registered_is_turned_down(app, given, said):
+    """When it is called, in one line."""
+    arguments = {"app": app, "factory": lambda: None, **given}
+    with pytest.raises((TypeError, ValueError), match=said) as caught:
+        register(arguments.pop("app"), arguments.pop("factory"), **arguments)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_sweep_goes_on_while_there_is_more(app, coordinator, clock):
     """One message sees to all that is due, a few at a time."""
     coordinator.settings = Settings(orphan_after=dt.timedelta(microseconds=1))

@@ -133,7 +133,12 @@ def register(
         sweep_limit: Bookings that a sweep sees to at a time; it goes on while there are as many.
 
         watch_every: How often beat has the rollout watched, such as once a minute; None leaves that to you.
+
+    Raises:
+        TypeError: An argument is of another kind.
+        ValueError: A queue has no name, or a span is not positive.
     """
+    _check(app, factory, queues, sweep_every=sweep_every, watch_every=watch_every)
     own = _PerProcess(factory)
     options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json"}
     options |= {"base": _spread(app.Task, tuple(queues)), "max_retries": None}
@@ -152,6 +157,30 @@ def register(
         task(_sweeps(own, sweep_limit), sweep_every),
         task(_watches(own), watch_every),
     )
+
+
+def _check(app: object, factory: object, queues: object, **spans: object) -> None:
+    if not isinstance(app, celery.Celery):
+        msg = f"app: expected a Celery app, got {type(app).__name__}"
+        raise TypeError(msg)
+    if not callable(factory):
+        msg = f"factory: expected a function that makes a Coordinator, got {type(factory).__name__}"
+        raise TypeError(msg)
+    if isinstance(queues, str) or not isinstance(queues, Sequence) or not all(isinstance(one, str) for one in queues):
+        msg = f"queues: expected a sequence of names, got {queues!r}"
+        raise TypeError(msg)
+    if not all(queues):
+        msg = f"queues: expected names that are not empty, got {queues!r}"
+        raise ValueError(msg)
+    for name, span in spans.items():
+        if span is None:
+            continue
+        if not isinstance(span, dt.timedelta):
+            msg = f"{name}: expected a timedelta or None, got {span!r}"
+            raise TypeError(msg)
+        if span <= dt.timedelta():
+            msg = f"{name}: expected more than nothing, got {span}"
+            raise ValueError(msg)
 
 
 def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
