@@ -4,9 +4,11 @@ What the site's web handlers do, as commands.
 It shows the one path for a reservation: *enqueue inside, assign after*. Row and note are one transaction, and the
 message comes after it; where the message is lost, the sweep that beat sends finds the note.
 
-    python examples/celery/reservations.py init
-    python examples/celery/reservations.py reserve tasca Anna 4 2031-05-02T20:00+01:00
-    python examples/celery/reservations.py list
+In this folder, with ``DATABASE_URL`` and ``BROKER_URL`` as `tasca` says:
+
+    python reservations.py init
+    python reservations.py reserve tasca Anna 4 2031-05-02T20:00+01:00
+    python reservations.py list
 """
 
 from __future__ import annotations
@@ -50,16 +52,20 @@ def show() -> None:
             print(*row)
 
 
-def main(command: str, *arguments: str) -> None:
-    """One command."""
-    if command == "init":
-        make_database()
-    elif command == "reserve":
-        house, guest, covers, starts_at = arguments
-        print(reserve(house, guest, int(covers), dt.datetime.fromisoformat(starts_at)))
-    elif command == "list":
-        show()
+def main(*words: str) -> int:
+    """One command; its exit code."""
+    match words:
+        case ["init"]:
+            make_database()
+        case ["reserve", house, guest, covers, starts_at]:
+            print(reserve(house, guest, int(covers), dt.datetime.fromisoformat(starts_at)))
+        case ["list"]:
+            show()
+        case _:
+            print("usage: reservations.py init | reserve HOUSE GUEST COVERS TIME | list", file=sys.stderr)
+            return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -1,6 +1,8 @@
 """
 The Celery app of a small booking site.
 
+In this folder:
+
     celery -A tasca worker --beat --queues assignment.0,assignment.1
 
 ``DATABASE_URL`` is its PostgreSQL, ``BROKER_URL`` its broker: Redis, or RabbitMQ.
@@ -9,6 +11,7 @@ The Celery app of a small booking site.
 from __future__ import annotations
 
 import os
+import sys
 
 from celery import Celery
 
@@ -17,6 +20,10 @@ from assignment_pipeline.adapters.celery import register
 from assignment_pipeline.adapters.postgres import PostgresLockManager, PostgresStore
 from assignment_pipeline.rollout.flags import FixedFlags
 from host import ReservationHost
+
+if missing := [name for name in ("DATABASE_URL", "BROKER_URL") if not os.environ.get(name)]:
+    print(f"tasca: expected {' and '.join(missing)} in the environment", file=sys.stderr)
+    sys.exit(2)
 
 DATABASE_URL = os.environ["DATABASE_URL"]
 BROKER_URL = os.environ["BROKER_URL"]

@@ -74,3 +74,25 @@ def test_reservations_get_their_tables(environment: dict[str, str], tmp_path: Pa
         worker.wait()
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert not list(PROJECT.glob("celerybeat*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing", "said"),
+    [
+        ((), (), "usage: reservations.py init"),
+        (("cancel",), (), "usage: reservations.py init"),
+        (("reserve", "tasca", "Anna"), (), "usage: reservations.py init"),
+        (("list",), ("DATABASE_URL",), "expected DATABASE_URL in the environment"),
+        (("list",), ("DATABASE_URL", "BROKER_URL"), "expected DATABASE_URL and BROKER_URL in the environment"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(arguments: Any, missing: Any, said: str) -> None:
+    """Nothing is asked of a server for it."""
+    pytest.importorskip("psycopg")
+    given = {**os.environ, "DATABASE_URL": "postgresql://127.0.0.1:1/x", "BROKER_URL": "redis://127.0.0.1:1"}
+    for name in missing:
+        del given[name]
+    command = [sys.executable, "-W", "error", "reservations.py", *arguments]
+    done = subprocess.run(command, cwd=PROJECT, env=given, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
