@@ -67,6 +67,18 @@ def postgres_evening(postgres_database):
         yield an_evening(place.Place(store="postgres", at=own, staff=True))
 
 
+@pytest.fixture
+def own_redis():
+    """A Redis for one test, which may do with it what it likes."""
+    redis = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+    try:
+        server = redis.OwnServer()
+    except LookupError as error:
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def evening(request):
     """The evening, to be copied."""

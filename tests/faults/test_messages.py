@@ -35,16 +35,10 @@ for message in BrokerInbox(sys.argv[1], "torture-worker-2", reader).messages():
 
 
 @pytest.fixture
-def own_broker():
-    """A broker for one test, which may do with it what it likes."""
+def own_broker(own_redis):
+    """A broker of that kind."""
     pytest.importorskip("kombu")
-    redis = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
-    try:
-        server = redis.OwnServer()
-    except LookupError as error:
-        pytest.skip(str(error))
-    with server:
-        yield server
+    return own_redis
 
 
 @pytest.fixture(params=["pipes", "broker"])

@@ -225,19 +225,13 @@ def test_a_session_that_is_left(evening):
     assert found.startswith("a session: torture-worker-7, ")
 
 
-def test_a_key_that_is_left(evening):
+def test_a_key_that_is_left(evening, own_redis):
     """A key in Redis is found."""
-    redis = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
-    try:
-        server = redis.OwnServer()
-    except LookupError as error:
-        pytest.skip(str(error))
-    with server:
-        at = attrs.evolve(evening, redis=server.url)
-        assert leaks(at, patience=0) == []
-        with server.client() as client:
-            client.set("assignment-pipeline:booking:b-1", "x")
-        assert leaks(at, patience=0) == ["a lease in Redis: b'assignment-pipeline:booking:b-1'"]
+    at = attrs.evolve(evening, redis=own_redis.url)
+    assert leaks(at, patience=0) == []
+    with own_redis.client() as client:
+        client.set("assignment-pipeline:booking:b-1", "x")
+    assert leaks(at, patience=0) == ["a lease in Redis: b'assignment-pipeline:booking:b-1'"]
 
 
 def test_no_process_is_left():
