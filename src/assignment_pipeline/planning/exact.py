@@ -174,7 +174,7 @@ class Model:
             known.col_value = self._values_of(start)
             highs.setSolution(known)
         if highs.run() == solver.HighsStatus.kError:
-            # The host runs HiGHS with another number of threads, which is one for the whole process: share it.
+            # The host has run HiGHS on this thread with another number of threads, which stays: take it.
             highs.setOptionValue("threads", 0)
             highs.run()
         return self._answer(solver, highs)
