@@ -28,14 +28,17 @@ class TestLocks(LockManagerContract):
     """Each lock manager."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
+COUNTING = ["memory", "sqlite", "postgres", "postgres-alone", "postgres-async", "postgres-async-alone"]
+
+
+@pytest.mark.parametrize("backend", COUNTING, indirect=True)
 class TestRollouts(RolloutStoreContract):
-    """Each store for threads: hosts with asyncio ask one of those."""
+    """Each store keeps the rollout; pgbouncer changes nothing about that."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "postgres-alone"], indirect=True)
+@pytest.mark.parametrize("backend", COUNTING, indirect=True)
 class TestMetrics(MetricsStoreContract):
-    """Each store for threads, likewise."""
+    """Each store counts, likewise."""
 
 
 class TestMemorySink(EventSinkContract):

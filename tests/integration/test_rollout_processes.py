@@ -110,7 +110,7 @@ def address(kind, where, schema):
 def confirmed(store):
     """How many transitions there are that seat a booking for good."""
     statement = "SELECT count(*) FROM {}booking_assignment_state_history WHERE to_state = 'confirmed'"
-    schema = getattr(store._reads, "schema", None)
+    schema = getattr(store, "_options", {}).get("schema")
     prefix = f'"{schema}".' if schema else ""
     return store.write(lambda connection: connection.execute(statement.format(prefix)).fetchone()[0])
 

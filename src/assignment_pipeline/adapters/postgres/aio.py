@@ -10,7 +10,9 @@ from typing import Any, Self, TypeVar
 import psycopg
 
 from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore
+from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
+from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store import StoreWork, calling
@@ -31,9 +33,12 @@ from assignment_pipeline.ports import (
 T = TypeVar("T")
 
 
-class AsyncPostgresStore(Shadows):
+class AsyncPostgresStore(Revisions, Shadows, Measures):
     """
     `PostgresStore`, for asyncio: the same promises, and the same arguments.
+
+    What keeps the rollout, counts, and keeps the shadow's bundles is for threads here, too: `StoreFlags` and the
+    command line ask it, over one connection of its own.
 
     The methods of its host, and ``on_commit``, may be coroutines: they get a `psycopg.AsyncConnection`.
     """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 from assignment_pipeline.adapters.metrics import (
     MEASURES,
@@ -17,12 +18,16 @@ from assignment_pipeline.adapters.metrics import (
     values,
 )
 from assignment_pipeline.adapters.postgres.codec import moment_of, optional_moment_of, text_of
-from assignment_pipeline.adapters.postgres.pools import Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_snapshot
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+
+if TYPE_CHECKING:
+    from assignment_pipeline.adapters.postgres.store import StoreWork
+
+T = TypeVar("T")
 
 NOW = "SELECT to_json(coalesce(%s::timestamptz, now()))"
 
@@ -31,10 +36,14 @@ BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 
 
 class Measures:
-    """The part of the store that is a `MetricsStore`."""
+    """The part of both stores that is a `MetricsStore`: sync, for it is asked off the caller's path."""
 
-    _pool: Pool
-    _work: Any  # What has `Reads`.
+    if TYPE_CHECKING:
+        _work: StoreWork
+
+    @abstractmethod
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        """See `Shadows`."""
 
     def now(self) -> dt.datetime:
         """See `MetricsStore.now`."""
@@ -65,7 +74,7 @@ class Measures:
         self, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None = None
     ) -> tuple[dt.datetime, dict[str, list[Row]]]:
         reads = self._work.reads
-        return self._pool.run(lambda: in_snapshot(_found(reads, tuple(names), query, width)))
+        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width)))
 
 
 def _found(

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
 from assignment_pipeline.adapters.postgres.codec import document, event_facts, optional_moment_of
-from assignment_pipeline.adapters.postgres.pools import Pool
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.work import Work
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from assignment_pipeline.adapters.postgres.store import StoreWork
+
+T = TypeVar("T")
 
 IN_FORCE = "SELECT row_to_json(r)::text FROM assignment_pipeline.rollout_in_force r"
 
@@ -51,14 +56,18 @@ _LOCK_TIMEOUT = "55P03"
 
 
 class Revisions:
-    """The part of the store that is a `RolloutStore`."""
+    """The part of both stores that is a `RolloutStore`: sync, for it is asked off the caller's path."""
 
-    _pool: Pool
-    _reads: Reads
+    if TYPE_CHECKING:
+        _work: StoreWork
+
+    @abstractmethod
+    def _do(self, begin: Callable[[], Work[T]]) -> T:
+        """See `Shadows`."""
 
     def rollout(self) -> RolloutRevision:
         """See `RolloutStore.rollout`."""
-        return self._pool.run(lambda: _in_force(self._reads))
+        return self._do(lambda: _in_force(self._work.reads))
 
     def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
         """
@@ -66,23 +75,23 @@ class Revisions:
 
         What is in flight is then waited for, for 10 s at most, without keeping other commits waiting for long.
         """
-        written = self._pool.run(lambda: _revise(self._reads, revision, events))
+        written = self._do(lambda: _revise(self._work.reads, revision, events))
         self._await_commits()
         return written
 
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
         """See `RolloutStore.revisions`."""
-        return self._pool.run(lambda: _newest(self._reads, limit))
+        return self._do(lambda: _newest(self._work.reads, limit))
 
     def restaurants(self) -> tuple[str, ...]:
         """See `RolloutStore.restaurants`."""
-        return self._pool.run(lambda: _restaurants(self._reads))
+        return self._do(lambda: _restaurants(self._work.reads))
 
     def _await_commits(self) -> None:
         give_up_at = time.monotonic() + PATIENCE
         while True:
             try:
-                self._pool.run(lambda: _await_commits(self._reads))
+                self._do(lambda: _await_commits(self._work.reads))
             except StoreUnavailableError as error:
                 if not _is_timeout(error) or time.monotonic() > give_up_at:
                     msg = f"the change is in force, but commits that were in flight may not have ended: {error.detail}"

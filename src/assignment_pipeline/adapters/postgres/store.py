@@ -131,7 +131,6 @@ class PostgresStore(Revisions, Shadows, Measures):
         patience: dt.timedelta = PATIENCE,
     ) -> None:
         self._work = StoreWork(host, clock, on_commit, schema)
-        self._reads = self._work.reads
         self._pool = Pool(conninfo, self._work.check, size=pool_size, patience=patience)
         self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "on_commit": on_commit}
         self._options["patience"] = patience
