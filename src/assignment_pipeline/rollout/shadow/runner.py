@@ -104,6 +104,7 @@ class ShadowRunner(processes.Watched):
         self._at_it = threading.Lock()  # Held while what was dropped is told.
         self._cases: deque[Item] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()  # Set while somebody waits for the queue to become empty.
         self._telling = 0
         self._lanes: list[Lane] = []
         self._stop: threading.Event | None = None  # Ends the thread that looks after the others.
@@ -144,12 +145,16 @@ class ShadowRunner(processes.Watched):
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every case has been seen to, at most *timeout* seconds; whether they have."""
         until = None if timeout is None else time.monotonic() + timeout
-        # In this order: a thread has taken a case before the queue is without it.
-        while self._cases or self._telling or not all(lane.idle for lane in list(self._lanes)):
-            if until is not None and time.monotonic() >= until:
-                return False
-            time.sleep(LOOK / 10)
-        return True
+        self._hurry.set()
+        try:
+            # In this order: a thread has taken a case before the queue is without it.
+            while self._cases or self._telling or not all(lane.idle for lane in list(self._lanes)):
+                if until is not None and time.monotonic() >= until:
+                    return False
+                time.sleep(LOOK / 50)
+            return True
+        finally:
+            self._hurry.clear()
 
     def close(self) -> None:
         """See to the cases that wait, for as long as one may take, and end the threads. A later case starts others."""
@@ -328,7 +333,7 @@ class ShadowRunner(processes.Watched):
     def _doze(self, in_vain: int, cases: deque[Item], wake: threading.Event) -> int:
         """Wait a little, or, if nothing has come for long, until something does."""
         if in_vain < LOOKS:
-            time.sleep(LOOK)
+            self._hurry.wait(LOOK)
             return in_vain + 1
         wake.clear()
         if not cases:  # What came before that wakes nobody any more.
