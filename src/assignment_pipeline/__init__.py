@@ -9,6 +9,7 @@ from assignment_pipeline.domain.floor import FloorPlan, Occupied, Table
 from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.statuses import StatusMap
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
@@ -58,6 +59,7 @@ __all__ = [
     "ServicePeriod",
     "Settings",
     "StaleRecordError",
+    "StatusMap",
     "StoreUnavailableError",
     "SweepReport",
     "Table",

@@ -33,9 +33,9 @@ def in_order(name):
 
 
 def test_the_public_api_is_small():
-    """At most 40 names, in order, none of them twice."""
+    """At most 45 names, in order, none of them twice."""
     names = assignment_pipeline.__all__
-    assert len(names) <= 40
+    assert len(names) <= 45
     assert list(names) == sorted(set(names), key=in_order)
 
 
