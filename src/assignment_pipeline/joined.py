@@ -5,19 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
+import attrs
+
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import identifier, sorted_ids
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult
 from assignment_pipeline.flow import free, queue
 from assignment_pipeline.flow.adopt import adopt
 from assignment_pipeline.flow.drive import arun, run
-from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.effects import Flow, Port
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.shadow import observe
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
 
 T = TypeVar("T")
+
+
+@attrs.frozen
+class _Guarded:
+    """The restaurants of one call of `Joined.guard`."""
+
+    restaurant_ids: tuple[str, ...] = attrs.field(converter=sorted_ids)
+
+    @restaurant_ids.validator
+    def _are_ids(self, attribute: attrs.Attribute[tuple[str, ...]], ids: tuple[str, ...]) -> None:
+        for restaurant_id in ids or ("",):
+            identifier(self, attribute, restaurant_id)
 
 
 class Joined:
@@ -50,6 +65,21 @@ class Joined:
         """
         return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
 
+    def guard(self, *restaurant_ids: str) -> None:
+        """
+        Keep the pipeline's commits at these restaurants out until the host's transaction ends.
+
+        For code that gives tables away beside the pipeline, such as a tool of the staff: guard first, then look at what
+        the pipeline has given, in statements of their own, then write. Name all restaurants in one call: they are
+        locked in one order, so that two callers do not wait for each other.
+
+        Raises:
+            ValueError: The transaction is not open, or its reads may be older than the lock.
+            StoreUnavailableError: Somebody else has held the lock for too long, or the database is away. The
+                transaction must not be committed.
+        """
+        self._wiring.ports[Port.STORE].guard(_Guarded(restaurant_ids).restaurant_ids)
+
     def _run(self, flow: Flow[T]) -> T:
         return run(self._wiring.observed(flow), SyncHandler(self._wiring))
 
@@ -78,6 +108,10 @@ class AsyncJoined:
     ) -> AssignmentResult:
         """See `Joined.cancel`."""
         return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+
+    async def guard(self, *restaurant_ids: str) -> None:
+        """See `Joined.guard`."""
+        await self._wiring.ports[Port.STORE].guard(_Guarded(restaurant_ids).restaurant_ids)
 
     async def _run(self, flow: Flow[T]) -> T:
         return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))

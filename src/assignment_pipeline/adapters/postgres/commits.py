@@ -37,6 +37,8 @@ BLOCK = "SELECT assignment_pipeline.block(%s)"
 
 UNBLOCK = "SELECT assignment_pipeline.unblock(%s)"
 
+GUARD = "SELECT assignment_pipeline.guard(VARIADIC %s)"
+
 
 @attrs.frozen(eq=False)
 class Commits:
@@ -160,6 +162,10 @@ class Commits:
                 pass  # Whoever waits there is woken: a needless attempt is the least of it.
         [(ended,)] = yield self.reads.ask(UNBLOCK, document(facts), commits=lands)
         return bool(ended)
+
+    def guard(self, restaurant_ids: Sequence[str]) -> Work[None]:
+        """Keep other commits at these restaurants out until the transaction ends."""
+        yield self.reads.ask(GUARD, list(restaurant_ids))
 
     # -- The rest -------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,10 @@ class JoinedStore:
         """See `AssignmentStore.unblock`; it lands with the host's transaction."""
         return self._do(lambda: self._work.commits.unblock(block, events, lands=False))
 
+    def guard(self, restaurant_ids: Sequence[str]) -> None:
+        """See `Joined.guard`: it takes the commit locks of these restaurants."""
+        self._do(lambda: self._work.commits.guard(restaurant_ids))
+
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return self._do(lambda: self._work.commits.due(limit))
@@ -171,6 +175,10 @@ class AsyncJoinedStore:
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         """See `JoinedStore.unblock`."""
         return await self._do(lambda: self._work.commits.unblock(block, events, lands=False))
+
+    async def guard(self, restaurant_ids: Sequence[str]) -> None:
+        """See `JoinedStore.guard`."""
+        await self._do(lambda: self._work.commits.guard(restaurant_ids))
 
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `JoinedStore.due`."""

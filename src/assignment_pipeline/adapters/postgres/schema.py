@@ -31,6 +31,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_handover", "pipeline_handover_commit"),
         ("pipeline_metrics",),
         ("pipeline_leases", "pipeline_checks"),
+        ("pipeline_guard",),
     ),
     STANDALONE: (("standalone_1",),),
 }

@@ -14,9 +14,13 @@ from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Due
 
 T = TypeVar("T")
+
+# It changes nothing, and yet SQLite takes the lock of those that write.
+TAKE_WRITE_LOCK = "UPDATE assignment_schema SET version = version WHERE 0"
 
 
 class JoinedStore(ReadingStore):
@@ -87,6 +91,21 @@ class JoinedStore(ReadingStore):
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         """See `AssignmentStore.unblock`; it lands with the host's transaction."""
         return self._write(lambda connection: Blocks(self._commits).unblock(connection, block, events))
+
+    def guard(self, restaurant_ids: Sequence[str]) -> None:  # noqa: ARG002 - one writer for all restaurants
+        """
+        See `Joined.guard`: it takes the database's write lock, which a ``BEGIN IMMEDIATE`` has taken already.
+
+        Raises:
+            StoreUnavailableError: Somebody else is writing, or has written since this transaction first read.
+        """
+        try:
+            self._write(lambda connection: connection.execute(TAKE_WRITE_LOCK))
+        except StoreUnavailableError as error:
+            if getattr(error.__cause__, "sqlite_errorname", None) != "SQLITE_BUSY_SNAPSHOT":
+                raise
+            detail = "what this transaction has read is no longer so: roll back, and begin it with BEGIN IMMEDIATE"
+            raise StoreUnavailableError(f"{self._where}: {detail}") from error
 
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""

@@ -12,7 +12,6 @@ import attrs
 from assignment_pipeline.adapters import postgres, sqlite
 from assignment_pipeline.adapters.sqlite.codec import text_of
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import Occupied
 from assignment_pipeline.testing.torture.post import Inbox, PipeInbox, PipeSender, Sender
 
@@ -32,8 +31,6 @@ TAKEN = "SELECT restaurant_id, table_id, start_at, end_at, booking_id FROM tortu
 
 OVERLAPPING = "SELECT table_id, start_at, end_at, booking_id FROM torture_seats"
 OVERLAPS = " WHERE restaurant_id = %s AND start_at < %s AND end_at > %s"
-
-LOCK = "SELECT assignment_pipeline.lock_restaurants(jsonb_build_array(%s::text))"
 
 
 @attrs.frozen(kw_only=True)
@@ -118,22 +115,6 @@ class Place:
         from assignment_pipeline.testing.torture.broker import BrokerInbox  # noqa: PLC0415 - an extra
 
         return BrokerInbox(self.broker, who, pipe)
-
-    def lock(self, connection: Any, restaurant_id: str) -> None:
-        """
-        Keep commits at a restaurant away until the transaction ends, as a host has to that seats people itself.
-
-        Raises:
-            StoreUnavailableError: They kept it waiting for too long.
-        """
-        if not self.is_postgres:
-            return  # A writer in SQLite is alone anyhow.
-        import psycopg  # noqa: PLC0415 - not for SQLite
-
-        try:
-            self.ask(connection, LOCK, restaurant_id)
-        except psycopg.errors.LockNotAvailable as error:
-            raise StoreUnavailableError(str(error)) from error
 
     def ask(self, connection: Any, statement: str, *values: Any) -> Any:
         """What a statement answers; times may be among its values."""

@@ -26,7 +26,7 @@ GET_UP = "DELETE FROM torture_seats WHERE booking_id = %s"
 @attrs.frozen
 class Staff:
     """
-    People who seat people: at free tables, behind the lock that keeps commits of the restaurant away.
+    People who seat people: at free tables, behind the guard, as any host has to that seats people itself.
 
     Attributes:
         place: Where their rows are.
@@ -50,7 +50,7 @@ class Staff:
         booking = host.booking(connection, booking_id)
         if booking is None:
             return LegacyResult()
-        self.place.lock(connection, booking.restaurant_id)
+        self.store.joined(connection).guard((booking.restaurant_id,))
         booking = host.booking(connection, booking_id)
         if not booking.is_pending or self.place.ask(connection, HAS_TABLES, booking_id).fetchall():
             return LegacyResult()
@@ -68,7 +68,7 @@ class Staff:
         venue, window = self.venues[restaurant_id], TimeWindow(start, start + dt.timedelta(hours=2))
 
         def work(connection: Any) -> str | None:
-            self.place.lock(connection, restaurant_id)
+            self.store.joined(connection).guard((restaurant_id,))
             return self._take(connection, venue, window, party_size, None)
 
         table: str | None = self.store.write(work)
