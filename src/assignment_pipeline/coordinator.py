@@ -104,7 +104,7 @@ class Coordinator(Wired, People):
             legacy: The planner to run where the pipeline is off, instead of the one that is wired.
 
             deadline: For how long moves that make room may be looked for, where no table is free, instead of
-                `Settings.reseat_budget` and `Settings.repack_budget`.
+                `Settings.reseat_budget` and `Settings.call_budget`.
 
         Raises:
             VenueNotFoundError: The host has no such restaurant.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import pass_over, seat, settled
 from assignment_pipeline.flow.effects import Flow
@@ -13,7 +13,6 @@ from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import AssignmentState
 
 CREATION = "creation"
-SWEEP = "sweep"
 MANUAL = "manual"
 
 

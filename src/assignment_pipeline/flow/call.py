@@ -39,6 +39,10 @@ _TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
 }
 
 
+SWEEP = "sweep"
+"""The trigger of calls about what the sweep has claimed."""
+
+
 class Call:
     """
     What one call gathers while it runs.
@@ -86,6 +90,11 @@ class Call:
         call.now = yield from Now()
         call._started = yield from Monotonic()
         return call
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the sweep has brought it about, so that nobody waits for its answer."""
+        return self.trigger == SWEEP
 
     def about(self, record: AssignmentRecord) -> Call:
         """The same call, for what it does to another booking."""

@@ -63,7 +63,11 @@ class Settings:
 
         reseat_budget: For how long a few moves that make room are looked for, where nothing is free.
 
-        repack_budget: For how long moves are looked for in all, with the extra ``optimize``.
+        call_budget: For how long a call looks for moves in all, with the extra ``optimize``. Where that is too
+            short, the booking waits with `no_fit`, and the sweep looks for longer.
+
+        repack_budget: For how long the sweep looks for moves in all, and `reoptimize` for a better day, with the extra
+            ``optimize``.
 
         lock_ttl: How long a lock is held at most.
 
@@ -95,6 +99,7 @@ class Settings:
     max_backoff: dt.timedelta = _seconds(30)
     tries: int = attrs.field(default=5, validator=whole(1, 100))
     reseat_budget: dt.timedelta = _seconds(0.025)
+    call_budget: dt.timedelta = _seconds(0.08)
     repack_budget: dt.timedelta = _seconds(5)
     lock_ttl: dt.timedelta = _seconds(30)
     rate_retry: dt.timedelta = _seconds(2)
@@ -107,11 +112,19 @@ class Settings:
     handover_timeout: dt.timedelta = _seconds(120)
     replay: bool = attrs.field(default=False, validator=flag)
 
-    def budget(self, deadline: dt.timedelta | None = None) -> Budget:
-        """For how long moves are looked for: as it says here, or for *deadline* in all."""
-        if deadline is None:
-            return Budget(self.reseat_budget, self.repack_budget)
-        return Budget(deadline, deadline)
+    def budget(self, deadline: dt.timedelta | None = None, *, waits: bool = True) -> Budget:
+        """
+        For how long moves are looked for.
+
+        Args:
+            deadline: In all, in place of what the settings say; half of it is for a few moves.
+
+            waits: Whether somebody waits for the answer: nobody does for the sweep's.
+        """
+        if deadline is not None:
+            return Budget(deadline / 2, deadline)
+        in_call = waits and not self.replay
+        return Budget(self.reseat_budget, min(self.call_budget, self.repack_budget) if in_call else self.repack_budget)
 
     def retry_delay(self, retry: int, draw: float) -> dt.timedelta:
         """

@@ -12,7 +12,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult
 from assignment_pipeline.errors import StaleRolloutError
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
-from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import assumed, change, rest
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
@@ -116,7 +116,7 @@ def _named(error: Exception) -> str:
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
     """See to one booking that was claimed."""
-    call = yield from Call.begin((due.booking_id, due.restaurant_id), assign.SWEEP)
+    call = yield from Call.begin((due.booking_id, due.restaurant_id), SWEEP)
     if due.deliveries > settings.max_deliveries:
         return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
     result = yield from _see_to(call, due, settings, legacy=legacy)

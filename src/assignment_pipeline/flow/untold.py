@@ -9,8 +9,7 @@ from functools import partial
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.assign import SWEEP
-from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
 from assignment_pipeline.flow.free import amend, write
 from assignment_pipeline.flow.settings import Settings

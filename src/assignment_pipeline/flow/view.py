@@ -176,7 +176,7 @@ class View:
             look: What of a view is planned on: by default, its floor.
         """
         look = look or (lambda view: view.floor(request))
-        budget = self.settings.budget(self.deadline)
+        budget = self.settings.budget(self.deadline, waits=not self.call.is_sweep)
         decision = yield from MakePlan(request, look(self), budget)
         if decision.plan is None and self.contested:
             # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.

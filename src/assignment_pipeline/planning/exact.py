@@ -158,6 +158,8 @@ class Model:
         Raises:
             MissingExtraError: The solver is not installed.
         """
+        if seconds <= 0:
+            return Answer(Verdict.UNKNOWN)
         highs, solver = _solver(), _highspy()
         if not self.costs:
             return (
@@ -165,7 +167,7 @@ class Model:
             )
         self._close()
         highs.passModel(self._as_lp(solver))
-        highs.setOptionValue("time_limit", max(seconds, 0.0))
+        highs.setOptionValue("time_limit", seconds)
         highs.setOptionValue("mip_abs_gap", _WHOLE)
         if nodes is not None:
             highs.setOptionValue("mip_max_nodes", nodes)

@@ -22,6 +22,20 @@ CENT = 0.01
 """The part of a wasted seat to which costs are compared, where the moves are as many."""
 
 
+PLACES_A_SECOND = 100_000
+"""
+How many pairs of a party and a seating are proved impossible in a second.
+
+Measured with highspy 1.16 on full evenings: 10 ms of processor time with 20 tables, 20 with 30, 100 with 60; half as
+much again allows for slower machines. HiGHS looks at its time limit rarely, so what may not end is not begun.
+"""
+
+
+def least_seconds(floor: FloorSnapshot) -> float:
+    """How long it takes at least to prove on that floor that nobody could make room, in seconds."""
+    return len(floor.sitting) * len(floor.venue.seatings) / PLACES_A_SECOND
+
+
 @attrs.frozen(eq=False)
 class Repack:
     """

@@ -54,7 +54,7 @@ def make_room(
     if isinstance(few, Arrangement):
         return Room(plan_of(question, few, RESEATING))
     left = began + total - monotonic()
-    if few is Impossible.PROVED or not exactly or left <= 0:
+    if few is Impossible.PROVED or not exactly or repack.least_seconds(floor) > left:
         return Room(proved=few is Impossible.PROVED)
     many = repack.make_room(request, floor, options, left)
     if many.arrangement is None:
