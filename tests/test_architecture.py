@@ -11,12 +11,13 @@ import assignment_pipeline
 PACKAGE = "assignment_pipeline"
 ROOT = Path(assignment_pipeline.__file__).parent
 
-VALUES = {"domain", "errors", "lifecycle"}
+VALUES = {"domain", "errors", "lifecycle", "redaction"}
 HEART = VALUES | {"flow", "planning", "ports"}
 WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout", "version"}
 LIBRARY = WIRING | {"__init__", "coordinator", "joined", "wired"}
 MAY_IMPORT = {
     "errors": set(),
+    "redaction": {"errors"},
     "lifecycle": {"errors"},
     "domain": {"errors", "lifecycle"},
     "clock": set(),

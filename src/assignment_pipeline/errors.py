@@ -25,6 +25,7 @@ __all__ = [
     "StoreUnavailableError",
     "TableConflictError",
     "TableNotFoundError",
+    "UnexpectedError",
     "VenueNotFoundError",
 ]
 
@@ -299,6 +300,8 @@ class SchemaMismatchError(AssignmentPipelineError):
         expected: What was expected there.
 
         found: What is there.
+
+        remedy: What to do about it; None where that is not known.
     """
 
     code: ClassVar[str] = "schema_mismatch"
@@ -306,9 +309,22 @@ class SchemaMismatchError(AssignmentPipelineError):
     where: str
     expected: str
     found: str
+    remedy: str | None = None
+
+    @classmethod
+    def of_version(cls, where: str, part: str, wanted: int, found: int | None) -> SchemaMismatchError:
+        """A *part* of the schema is missing (None), or of another version than *wanted*."""
+        if found is None:
+            remedy = "make the tables with `assignment-pipeline db init`, with --embedded beside tables of your own"
+        elif found < wanted:
+            remedy = "bring the tables up to date with `assignment-pipeline db init`"
+        else:
+            remedy = "this version of assignment-pipeline is older than the database: install a newer one"
+        got = "none" if found is None else f"version {found}"
+        return cls(where, f"version {wanted} of the {part} schema", got, remedy)
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {self.expected}, found {self.found}."
+        return f"{self.where}: expected {self.expected}, found {self.found}{f': {self.remedy}' if self.remedy else ''}."
 
 
 @attrs.define
@@ -390,3 +406,20 @@ class MissingExtraError(AssignmentPipelineError, ImportError):
 
     def __str__(self) -> str:
         return f"{self.package} is not installed: pip install 'assignment-pipeline[{self.extra}]'."
+
+
+@attrs.define
+class UnexpectedError(AssignmentPipelineError):
+    """
+    Code that is not this library's raised. This stands in its place where the text of that error would be logged.
+
+    Attributes:
+        what: The class of what was raised, and the database's code where there is one.
+    """
+
+    code: ClassVar[str] = "unexpected"
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"Unexpected {self.what}: its text is not repeated, it may quote a guest."

@@ -63,16 +63,18 @@ class Process:
         store: object,
         draw: Callable[[], float] = random.random,
         observer: Observer | None = None,
+        *,
+        show_errors: bool = False,
     ) -> None:
         self.observer = observer
         self.circuit = CircuitBreaker(clock)
-        self.outbox = Outbox(sinks)
+        self.outbox = Outbox(sinks, show_errors=show_errors)
         self.lost_releases = 0
         self.now = clock.now
         self.monotonic = clock.monotonic
         self.draw = draw
         # A store that is a sink too keeps the events that no commit of its own carries.
-        self._records = Outbox((store,) if isinstance(store, EventSink) else ())
+        self._records = Outbox((store,) if isinstance(store, EventSink) else (), show_errors=show_errors)
 
     def circuit_cooldown(self) -> dt.timedelta:
         """For how long the store is still left alone."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.ports import EventSink
+from assignment_pipeline.redaction import redacted
 
 _LOG = logging.getLogger("assignment_pipeline")
 _EXIT_TIMEOUT = 2.0
@@ -27,7 +28,8 @@ class Outbox(processes.Watched):
         failed: Events on which a sink raised.
     """
 
-    def __init__(self, sinks: Sequence[EventSink], *, capacity: int = 10_000) -> None:
+    def __init__(self, sinks: Sequence[EventSink], *, capacity: int = 10_000, show_errors: bool = False) -> None:
+        self._show_errors = show_errors
         self.dropped = 0
         self.failed = 0
         self._inline = tuple(sink for sink in sinks if getattr(sink, "inline", False))
@@ -92,6 +94,7 @@ class Outbox(processes.Watched):
     def _feed(self, sink: EventSink, events: Sequence[Event]) -> None:
         try:
             sink.emit(events)
-        except Exception:  # noqa: BLE001 - whatever it is, an assignment must not suffer from it
+        except Exception as error:  # noqa: BLE001 - whatever it is, an assignment must not suffer from it
             self.failed += len(events)
-            _LOG.warning("event sink %s failed", type(sink).__name__, exc_info=True)
+            said = redacted(error, show=self._show_errors)
+            _LOG.warning("event sink %s failed: %s", type(sink).__name__, said, exc_info=self._show_errors)

@@ -66,7 +66,13 @@ class Wired:
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
-        self._process = Process(clock, (LoggingSink(),) if sinks is None else sinks, store, observer=observer)
+        self._process = Process(
+            clock,
+            (LoggingSink(),) if sinks is None else sinks,
+            store,
+            observer=observer,
+            show_errors=self.settings.show_errors,
+        )
         self._ports: dict[Port, Any] = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,

@@ -216,6 +216,41 @@ def test_other_addresses_are_refused(cli, small, day_file, db):
     assert ended.complaint == f"--db: expected {expected}, got an address, {scheme}:..."
 
 
+@pytest.mark.parametrize("command", ["demo", "sweep", "db init", "db check", "rollout status"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sslmode=require host=localhost password=hush dbname=x nonsense=1",
+        "'host=localhost password=hush'",
+        "postgresql:ann:hush",
+        "postgresql//ann:hush@localhost/x",
+        "//ann:hush@localhost/x",
+        "ann:hush@localhost/x",
+        "hush@localhost/x",
+        "/srv/x password=hush",
+        "https://ann:hush@localhost/x",
+    ],
+)
+def test_what_is_no_path_is_refused_unseen(cli, tmp_path, monkeypatch, command, given):
+    """No file of such a name is made, and nothing of it is repeated, from the environment or the command line."""
+    monkeypatch.chdir(tmp_path)
+    asked = cli(*command.split(), "--db", given)
+    monkeypatch.setenv("ASSIGNMENT_PIPELINE_DB", given)
+    for ended in (asked, cli(*command.split())):
+        assert ended.code == 2
+        assert ended.complaint.startswith("--db: expected ")
+        assert "hush" not in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["./a=b.sqlite3", "./day@noon.sqlite3"])
+def test_a_file_may_be_called_anything_in_its_folder(cli, tmp_path, monkeypatch, name):
+    """With the folder before it, it is no address."""
+    monkeypatch.chdir(tmp_path)
+    assert cli("db", "init", "--db", name).code == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name[2:]]
+
+
 def test_an_empty_file_will_do(cli, small, day_file, tmp_path):
     """As mktemp leaves one."""
     db = tmp_path / "day.sqlite3"

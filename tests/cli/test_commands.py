@@ -35,13 +35,18 @@ def test_a_database_is_made_and_checked(cli, tmp_path):
     """Twice does no harm; the schema that is asked for is the one that is checked."""
     db = tmp_path / "new.sqlite3"
     missing = cli("db", "check", "--db", db)
-    assert (missing.code, missing.complaint) == (2, f"{db}: expected a SQLite database, got nothing there")
+    assert missing.code == 2
+    assert (
+        missing.complaint
+        == f"{db}: expected a SQLite database, got nothing there: `assignment-pipeline db init` makes one"
+    )
     for _ in range(2):
         assert cli("db", "init", "--db", db, "--embedded").code == 0
     assert cli("db", "check", "--db", db, "--embedded").code == 0
     standalone = cli("db", "check", "--db", db)
     assert standalone.code == 1
-    assert standalone.complaint == f"{db}: expected version 2 of the standalone schema, found none."
+    assert standalone.complaint.startswith(f"{db}: expected version 2 of the standalone schema, found none: make the")
+    assert "`assignment-pipeline db init`" in standalone.complaint
     assert cli("db", "init", "--db", db).code == 0
     checked = cli("db", "check", "--db", db)
     assert (checked.code, checked.out) == (0, f"{db}: version 2 of the standalone schema.\n")

@@ -360,7 +360,7 @@ def test_a_database_without_tables_is_said_once(backend, options, monkeypatch):
         monkeypatch.setenv("FILE", "empty.db")
     out, err = ended(backend.work(*options), code=2)
     assert (out, err.count("\n")) == ("", 1)
-    assert "of the pipeline schema, found none." in err
+    assert "of the pipeline schema, found none: make the" in err
 
 
 def test_no_process_is_started_over_for_want_of_tables(alone, tmp_path):
@@ -369,7 +369,7 @@ def test_no_process_is_started_over_for_want_of_tables(alone, tmp_path):
     command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", "backend:forgetful"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=40, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 2)
-    assert "of the pipeline schema, found none." in done.stderr
+    assert "of the pipeline schema, found none: make the" in done.stderr
 
 
 def test_once_ends_when_nothing_is_due(backend):

@@ -162,7 +162,7 @@ def test_a_bad_orphan_does_not_stop_the_sweep(house, coordinator):
     house.store.before["commit"] = [lambda: None, RuntimeError("a hook of the host's")]
     report = coordinator.sweep()
     assert [result.outcome for result in report.results] == [Outcome.CONFIRMED]
-    assert report.errors == (("B2", "RuntimeError: a hook of the host's"),)
+    assert report.errors == (("B2", "RuntimeError"),)
 
 
 def test_a_cancelled_booking_in_review_is_not_reassigned(house, coordinator):

@@ -304,7 +304,7 @@ def test_what_legacy_raises_is_in_the_report(house, waiting):
     house.coordinator().enqueue(house.booking("B2"))
     house.clock.advance(MINUTE)
     report = house.coordinator(flags=OFF, legacy=Legacy(ValueError("x"), T1)).sweep()
-    assert report.errors == (("B1", "ValueError: x"),)
+    assert report.errors == (("B1", "ValueError"),)
     assert [result.outcome for result in report.results] == [Outcome.CONFIRMED]
 
 

@@ -259,7 +259,7 @@ def test_one_bad_booking_does_not_stop_the_sweep(house, coordinator):
     house.clock.advance(60 * SECOND)
     house.store.before["load"] = [RuntimeError("a bug of the host's")]
     report = coordinator.sweep()
-    assert report.errors == (("B1", "RuntimeError: a bug of the host's"),)
+    assert report.errors == (("B1", "RuntimeError"),)
     assert [result.booking_id for result in report.results] == ["B2"]
 
 

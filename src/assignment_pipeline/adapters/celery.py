@@ -8,18 +8,20 @@ messages may come twice, late or never; the sweep finds what they should have to
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import inspect
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from assignment_pipeline import processes
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, MissingExtraError
+from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, MissingExtraError
+from assignment_pipeline.redaction import unexpected
 
 try:
     import celery
@@ -112,6 +114,7 @@ def register(
     sweep_every: dt.timedelta | None = SWEEP_EVERY,
     sweep_limit: int = 100,
     watch_every: dt.timedelta | None = None,
+    show_errors: bool = False,
 ) -> Tasks:
     """
     Give *app* the tasks, and beat its entries.
@@ -134,18 +137,23 @@ def register(
 
         watch_every: How often beat has the rollout watched, such as once a minute; None leaves that to you.
 
+        show_errors: Whether a task that fails raises what the application's code or a driver raised. Celery logs and
+            stores what that says, which may quote a guest; otherwise the task raises an `UnexpectedError`, which
+            names its class and the database's code. Errors of this library are raised as they are.
+
     Raises:
         TypeError: An argument is of another kind.
         ValueError: A queue has no name, or a span is not positive.
     """
     _check(app, factory, queues, sweep_every=sweep_every, watch_every=watch_every)
     own = _PerProcess(factory)
+    guarded = (lambda function: function) if show_errors else _guarded
     options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json"}
     options |= {"base": _spread(app.Task, tuple(queues)), "max_retries": None}
 
     def task(function: Callable[..., Any], every: dt.timedelta | None = None) -> Any:
         name = f"{PREFIX}.{function.__name__}"
-        made = app.task(name=name, **options)(function)
+        made = app.task(name=name, **options)(guarded(function))
         if every is not None:
             # Beat goes on while no worker does: what it has sent for nothing is not kept.
             how = {"expires": _KEPT_FOR * every.total_seconds(), **({"queue": queues[0]} if queues else {})}
@@ -272,7 +280,37 @@ def _again(task: Any, after: dt.timedelta, error: Exception | None = None) -> No
         celery.exceptions.Retry: It will come again.
     """
     if task.request.retries < HINTS:
-        raise task.retry(countdown=after.total_seconds(), exc=error)
+        raise task.retry(countdown=after.total_seconds(), exc=unexpected(error) if error else None)
+
+
+def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which raises nothing that quotes a guest."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return function(*arguments, **options)
+        except celery.exceptions.TaskPredicate:  # How Celery itself is told to try again, and the like.
+            raise
+        except Exception as error:
+            said = unexpected(error)
+            if said is error:
+                raise
+        raise said  # Out of the handler, so that the other is not its context.
+
+    return call
+
+
+@attrs.define
+class _FactoryError(AssignmentPipelineError, TypeError):
+    """The factory makes something else than a Coordinator: *got*."""
+
+    code: ClassVar[str] = "wrong_factory"
+
+    got: str
+
+    def __str__(self) -> str:
+        return f"factory: expected one that makes a Coordinator, got {self.got} from it."
 
 
 class _PerProcess(processes.Watched):
@@ -301,8 +339,7 @@ class _PerProcess(processes.Watched):
             if self._made is None:
                 made = self._factory()
                 if not callable(getattr(made, "assign_id", None)) or inspect.iscoroutinefunction(made.assign_id):
-                    msg = f"factory: expected one that makes a Coordinator, got {type(made).__name__} from it"
-                    raise TypeError(msg)
+                    raise _FactoryError(type(made).__name__)
                 self._made = made
             return self._made
 

@@ -16,6 +16,7 @@ from assignment_pipeline.domain.checks import whole
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagError, MissingExtraError
 from assignment_pipeline.ports import FlagDecision, FlagResolver
+from assignment_pipeline.redaction import redacted
 
 try:
     from openfeature.client import OpenFeatureClient
@@ -118,8 +119,8 @@ class OpenFeatureFlags:
                 log.error("%s The last good value stays.", error)
             else:
                 self.on_error(error)
-        except Exception:
-            log.exception("on_error failed for: %s", error)
+        except Exception as failure:  # noqa: BLE001 - a host's code may raise anything, and the flags go on
+            log.error("on_error failed with %s, for: %s", redacted(failure), error)
 
 
 class AssignmentPipelineProvider(AbstractProvider):

@@ -6,13 +6,23 @@ import contextlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
 from assignment_pipeline.cli import assign, db, demo, diagram, reoptimize, review, service, sweep, tables, worker
-from assignment_pipeline.cli.failures import BAD_INPUT, BROKEN_PIPE, GOOD, INTERRUPTED, NO, RefusedError
+from assignment_pipeline.cli.failures import (
+    BAD_INPUT,
+    BROKEN_PIPE,
+    GOOD,
+    INTERRUPTED,
+    NO,
+    RefusedError,
+    application_frames,
+    raised,
+)
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.cli.rollout import alerts, dashboard, doctor, env, flags, sql, watch
 from assignment_pipeline.cli.rollout import commands as rollout
@@ -33,6 +43,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
+TRACEBACK_VARIABLE = "ASSIGNMENT_PIPELINE_TRACEBACK"
 
 # Typer brings a Click of its own, older ones use the public one: both call this UsageError.
 _UsageError: Any = typer.BadParameter.__mro__[1]
@@ -90,13 +101,34 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Asked:
+    """
+    What was asked for before the command.
+
+    Attributes:
+        traceback: Whether errors that are not ours are shown in full.
+    """
+
+    traceback = False
+
+
 @app.callback()
 def _root(
-    version: Annotated[
+    ctx: typer.Context,
+    _version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
     ] = False,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--traceback",
+            envvar=TRACEBACK_VARIABLE,
+            help="Show errors of the application's code in full. They may quote guests.",
+        ),
+    ] = False,
 ) -> None:
-    """Nothing of its own; the option has seen to itself."""
+    """Nothing of its own."""
+    ctx.obj.traceback = show
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +141,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream, errors in ((sys.stdout, "replace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
+    asked = _Asked()
     try:
-        code = app(args=arguments, prog_name=NAME, standalone_mode=False)
+        code = app(args=arguments, prog_name=NAME, standalone_mode=False, obj=asked)
         print(end="", flush=True)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -119,18 +152,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, SystemExit) and error.code != NO:
             raise
         return _nobody_listens()
-    except (AssignmentPipelineError, OSError, _UsageError) as error:
-        return _failed(error)
+    except Exception as error:  # noqa: BLE001 - an application's code may raise anything
+        return _failed(error, show=asked.traceback)
     return code if isinstance(code, int) else GOOD
 
 
-def _failed(error: Any) -> int:
+def _failed(error: Any, *, show: bool) -> int:
     if isinstance(error, _UsageError):
         command = error.ctx.command_path if error.ctx else NAME
         if type(error).__name__ != "NoArgsIsHelpError":  # That one has printed the help.
             complain(f"{command}: {error.format_message()} ({command} --help tells more)")
         return BAD_INPUT
-    complain(f"{NAME}: {error}" if isinstance(error, OSError) else error)
+    if show and (error.__cause__ is not None or not isinstance(error, AssignmentPipelineError)):
+        traceback.print_exception(error)
+    if isinstance(error, AssignmentPipelineError):
+        complain(error)
+    elif isinstance(error, OSError) and not application_frames(error):
+        complain(f"{NAME}: {error}")  # A full disk, say.
+    else:
+        complain(f"{NAME}: {raised(error)} ({NAME} --traceback ... shows what it says)")
     return NO if isinstance(error, _ANSWERS) else BAD_INPUT
 
 

@@ -10,11 +10,12 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import attrs
 
 from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.cli.absent_host import AbsentHost
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.venue import Venue
@@ -24,8 +25,13 @@ from assignment_pipeline.ports import AssignmentStore, RolloutStore
 READING_PATIENCE_MS = 10_000
 
 _POSTGRES_URL = re.compile(r"postgres(ql)?://", re.IGNORECASE)
-_POSTGRES_WORDS = re.compile(r"\s*(dbname|host|hostaddr|password|port|service|user)\s*=")
+_POSTGRES_WORDS = re.compile(r"\s*[A-Za-z_]+\s*=")
+_PATH = re.compile(r"\.{0,2}/(?!/)|\.{0,2}\\|[A-Za-z]:[/\\]|~")
+_IN_ADDRESSES = re.compile(r"[:@=?&;'\"\x00-\x1f]")
+_SECRET = re.compile(r"://|pass(word|wd|file)?\s*=|[\x00-\x1f]", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z+]*(?=://)|file|(?=:memory:)):")
 _EXPECTED = "the path of a SQLite file, or a PostgreSQL address, postgresql://..."
+_UNSEEN = "something else, which is not shown: it may hold a password"
 
 
 class OwnStore(AssignmentStore, Protocol):
@@ -114,37 +120,42 @@ def database(given: str) -> Database:
     """
     The database that ``--db`` names. Nothing is opened.
 
+    A file whose name looks like an address is named with its folder: ``./a=b.db``.
+
     Raises:
         BadInputError: It is neither of the two kinds.
         MissingExtraError: It is in PostgreSQL, and the driver is not installed.
     """
     if _POSTGRES_URL.match(given) or _POSTGRES_WORDS.match(given):
         return PostgresDatabase.of(given)
-    scheme, colon, rest = given.partition(":")
-    if colon and (scheme in {"", "file"} or rest.startswith("/")):
-        refuse("--db", _EXPECTED, f"an address, {scheme}:...")  # It may hold a password.
+    if not given or (_SECRET if _PATH.match(given) else _IN_ADDRESSES).search(given):
+        known = _SCHEME.match(given)
+        refuse("--db", _EXPECTED, f"an address, {known[1]}:..." if known else _UNSEEN if given else "nothing")
     return SQLiteFile(Path(given))
 
 
-class _SomeHost:
-    """An application's side, of which nothing is asked."""
+def keeps_bookings(db: Database) -> bool:
+    """
+    Whether restaurants and bookings are kept in the database too, and not by an application.
 
-
-def _own_or_not(db: Database) -> bool:
-    """Whether the bookings are kept there, too."""
+    Raises:
+        BadInputError: Our tables are not there, or of another version.
+    """
     try:
         db.check(standalone=True)
-    except SchemaMismatchError:
+    except SchemaMismatchError as error:
         try:
             db.check(standalone=False)
-        except SchemaMismatchError as error:
+        except SchemaMismatchError as pipeline:
+            _refused(db, pipeline)
+        if error.found != "none":
             _refused(db, error)
         return False
     return True
 
 
-def _refused(name: object, error: SchemaMismatchError) -> None:
-    refuse(str(name), error.expected, error.found)
+def _refused(name: object, error: SchemaMismatchError) -> NoReturn:
+    refuse(str(name), error.expected, f"{error.found}: {error.remedy}" if error.remedy else error.found)
 
 
 # -- SQLite -------------------------------------------------------------------------------------------------------
@@ -199,7 +210,7 @@ class SQLiteFile:
 
     def steer(self) -> AbstractContextManager[SteeredStore]:
         """See `Database.steer`."""
-        host: Any = sqlite.StandaloneHost() if _own_or_not(self) else _SomeHost()
+        host: Any = sqlite.StandaloneHost() if keeps_bookings(self) else AbsentHost()
         return sqlite.SQLiteStore(self.path, host=host)
 
 
@@ -223,7 +234,11 @@ def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
             if not os.access(folder, os.W_OK):
                 refuse(str(db), "a folder that can be written to", "one that cannot")
             return frozenset()
-        got = "nothing there" if db.absolute().parent.is_dir() else f"no folder {db.absolute().parent}"
+        got = (
+            "nothing there: `assignment-pipeline db init` makes one"
+            if db.absolute().parent.is_dir()
+            else f"no folder {db.absolute().parent}"
+        )
         refuse(str(db), "a SQLite database", got)
     if not db.is_file():
         refuse(str(db), "a SQLite database", "a directory" if db.is_dir() else "no regular file")
@@ -278,7 +293,7 @@ class PostgresDatabase:
         try:
             place = postgres.place(conninfo, schema)
         except ValueError as error:
-            refuse("--db", str(error), "something else, which is not shown: it may hold a password")
+            refuse("--db", str(error), _UNSEEN)
         return cls(conninfo, place, schema)
 
     def __str__(self) -> str:
@@ -318,7 +333,7 @@ class PostgresDatabase:
         try:
             return postgres.bookings_view(self.conninfo, table, columns, schema=self.schema, apply=apply)
         except SchemaMismatchError as error:
-            refuse(str(self), error.expected, error.found)
+            _refused(self, error)
         except ValueError as error:
             where, _, what = str(error).partition(": expected ")
             expected, _, got = what.partition(", got ")
@@ -353,7 +368,7 @@ class PostgresDatabase:
         """See `Database.steer`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
-        host: Any = postgres.StandaloneHost(schema=self.schema) if _own_or_not(self) else _SomeHost()
+        host: Any = postgres.StandaloneHost(schema=self.schema) if keeps_bookings(self) else AbsentHost()
         with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema, pool_size=2) as store:
             yield store
 

@@ -11,6 +11,7 @@ import typer
 from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
 from assignment_pipeline.cli.failures import RefusedError, refuse
 from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.wiring import DB_VARIABLE
 from assignment_pipeline.errors import SchemaMismatchError
 
 app = typer.Typer(help="Make and check the database's tables.", no_args_is_help=True)
@@ -19,7 +20,13 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 DbOption = Annotated[
     Database,
-    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="A SQLite file, or a PostgreSQL address."),
+    typer.Option(
+        "--db",
+        metavar="PATH-or-DSN",
+        parser=database,
+        envvar=DB_VARIABLE,
+        help="A SQLite file, or a PostgreSQL address.",
+    ),
 ]
 StandaloneOption = Annotated[
     bool,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
+from pathlib import Path
 from typing import ClassVar, NoReturn
 
 import attrs
 
 from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.redaction import redacted
 
 GOOD = 0
 NO = 1
@@ -63,3 +67,24 @@ class RefusedError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+_OTHERS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(__file__).parents[1]), "<")
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+def raised(error: BaseException) -> str:
+    """
+    What was raised and where, in one line, without what it says: that may quote a guest.
+
+    The place is the innermost line of the application's own code, if it has a part in it.
+    """
+    own = application_frames(error)
+    return f"{redacted(error)} from {Path(own[-1].filename).name}:{own[-1].lineno}" if own else redacted(error)
+
+
+def application_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """The lines of the application's own code that *error* came through, the innermost last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_OTHERS)]
+    return [frame for frame in own if _INSTALLED.isdisjoint(Path(frame.filename).parts)]

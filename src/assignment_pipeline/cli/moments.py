@@ -25,6 +25,12 @@ def read_time(where: str, text: str) -> dt.datetime:
     return refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
 
 
+def local(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """A moment in a restaurant's time, such as ``2031-05-17 19:30``; it says so if it is in UTC."""
+    there = moment.astimezone(zone)
+    return f"{there:%Y-%m-%d %H:%M}{' UTC' if there.tzname() == 'UTC' else ''}"
+
+
 def zone_of(coordinator: Coordinator, restaurant_id: str) -> dt.tzinfo:
     """A restaurant's timezone; UTC where the host does not know it any more."""
     try:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Glyphs
 from assignment_pipeline.domain.result import AssignmentResult
+from assignment_pipeline.redaction import redacted
 
 
 def stdout() -> Console:
@@ -59,9 +60,10 @@ def print_result(result: AssignmentResult, sentence: str, *, as_json: bool) -> N
         print(sentence)
 
 
-def complain(error: object) -> None:
-    """One line on stderr."""
-    print(" ".join(str(error).split("\n")), file=sys.stderr)
+def complain(error: Exception | str) -> None:
+    """One line on stderr: a sentence, or an error without what an application's own would say."""
+    text = redacted(error) if isinstance(error, Exception) else " ".join(error.split("\n"))
+    print(text, file=sys.stderr)
 
 
 def glyphs_for(console: Console) -> Glyphs:

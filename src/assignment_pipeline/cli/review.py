@@ -10,7 +10,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
-from assignment_pipeline.cli.moments import zone_of
+from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
@@ -43,7 +43,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """List the bookings that wait for a person, by id, with why and for how long."""
-    with opened(app, db) as coordinator:
+    with opened(app, db, reads=True) as coordinator:
         page = coordinator.review_queue(restaurant, after=after, limit=limit)
         if as_json:
             entries = [_entry(record, _since(coordinator, record)) for record in page.records]
@@ -91,7 +91,7 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
         table.add_row(
             record.booking_id,
             str(booking.party_size) if booking else "",
-            f"{booking.start_at.astimezone(zones[record.restaurant_id]):%Y-%m-%d %H:%M}" if booking else "",
+            local(booking.start_at, zones[record.restaurant_id]) if booking else "",
             words.reason(record.reason),
             words.age(page.now - since) if since else "",
             *([record.restaurant_id] if len(zones) > 1 else []),

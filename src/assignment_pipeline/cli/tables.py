@@ -9,7 +9,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.moments import read_time, zone_of
+from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.review import ActorOption
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -29,7 +29,7 @@ def show(
     restaurant: RestaurantArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
 ) -> None:
     """List the tables that are or will be out of service, with why and by whom."""
-    with opened(app, db) as coordinator:
+    with opened(app, db, reads=True) as coordinator:
         blocks = coordinator.blocks(restaurant)
         if as_json:
             print_json({"blocks": [_document(block) for block in blocks]})
@@ -42,7 +42,7 @@ def show(
         for heading in ("Table", "From", "Until", "Why", "By", "Block"):
             table.add_column(heading, overflow="fold")
         for block in blocks:
-            times = (f"{time.astimezone(zone):%Y-%m-%d %H:%M}" for time in (block.window.start, block.window.end))
+            times = (local(time, zone) for time in (block.window.start, block.window.end))
             table.add_row(block.table_id, *times, words.reason(block.reason), block.actor or "", block.id)
         stdout().print(table)
 

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple
 
 import typer
 
-from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, database
+from assignment_pipeline.cli.apps import from_app
+from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, database, keeps_bookings
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.ports import AssignmentStore
 from assignment_pipeline.rollout.flags import FixedFlags
 
-T = TypeVar("T")
-
 APP_VARIABLE = "ASSIGNMENT_PIPELINE_APP"
+DB_VARIABLE = "ASSIGNMENT_PIPELINE_DB"
+
+_NEEDS_APP = "one whose bookings an application keeps: this takes its code, --app MODULE:FACTORY"
+
+
+def _unless_it_is_told(ctx: typer.Context, param: typer.CallbackParam, value: Database | None) -> Database | None:
+    """The database, unless only the environment names it and an application or a file is named as well."""
+    source = ctx.get_parameter_source(param.name or "")
+    by_environment = source is not None and source.name == "ENVIRONMENT"
+    others = (ctx.params.get(name) for name in ("app", "service_file"))
+    return None if by_environment and any(other is not None for other in others) else value
+
 
 AppOption = Annotated[
     str | None,
@@ -34,29 +42,48 @@ AppOption = Annotated[
 ]
 DbOption = Annotated[
     Database | None,
-    typer.Option("--db", metavar="PATH-or-DSN", parser=database, help="The database: what db init or assign has made."),
+    typer.Option(
+        "--db",
+        metavar="PATH-or-DSN",
+        parser=database,
+        envvar=DB_VARIABLE,
+        callback=_unless_it_is_told,
+        help="The database: what db init or assign has made.",
+    ),
 ]
 KeepingOption = Annotated[
     Database | None,
     typer.Option(
-        "--db", metavar="PATH-or-DSN", parser=database, help="The database to keep it in; made if it is missing."
+        "--db",
+        metavar="PATH-or-DSN",
+        parser=database,
+        envvar=DB_VARIABLE,
+        help="The database to keep it in; made if it is missing.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @contextlib.contextmanager
-def opened(app: str | None, db: Database | None) -> Iterator[Coordinator]:
+def opened(app: str | None, db: Database | None, *, reads: bool = False) -> Iterator[Coordinator]:
     """
     The coordinator that the options name, for the length of the block.
 
+    Args:
+        app: The application.
+
+        db: The database.
+
+        reads: Whether only the pipeline's own tables are read: then the bookings may be an application's.
+
     Raises:
-        BadInputError: They name none.
+        BadInputError: They name none, or a database whose bookings are an application's.
     """
-    if db is not None:
-        require_ours(db)
-        with standalone(db) as (coordinator, _, _):
+    if db is not None and (keeps_bookings(db) or reads):
+        with db.steer() as store, _coordinator(store) as coordinator:
             yield coordinator
+    elif db is not None:
+        refuse(str(db), "a database that keeps restaurants and bookings, too", _NEEDS_APP)
     elif app is not None:
         with from_app(app) as coordinator:
             yield coordinator
@@ -83,61 +110,9 @@ def standalone(db: Database, settings: Settings | None = None, *, synchronous: s
     Its locks are this process's own: they save work, the commit guards the truth, and they do not outlive a run
     that was killed.
     """
-    with (
-        db.open(synchronous=synchronous) as store,
-        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=()) as coordinator,
-    ):
+    with db.open(synchronous=synchronous) as store, _coordinator(store, settings) as coordinator:
         yield Workplace(coordinator, store, db.host())
 
 
-def require_ours(db: Database) -> None:
-    """
-    Make sure that a database of our own is there.
-
-    Raises:
-        BadInputError: It is not.
-    """
-    try:
-        db.check(standalone=True)
-    except SchemaMismatchError as error:
-        refuse(str(db), error.expected, error.found)
-
-
-# -- The host's own wiring ----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def from_app(spec: str) -> Iterator[Coordinator]:
-    """The coordinator that *spec*, ``package.module:factory``, makes or is."""
-    coordinator = _load(spec)
-    if callable(coordinator) and not isinstance(coordinator, Coordinator):
-        try:
-            coordinator = coordinator()
-        except Exception as error:  # noqa: BLE001 - a host's code may raise anything
-            refuse(f"--app {spec}", "a factory that returns", _named(error))
-    if not isinstance(coordinator, Coordinator):
-        got = f"a {type(coordinator).__name__}"
-        refuse(f"--app {spec}", "a Coordinator, or what returns one", got)
-    with coordinator:
-        yield coordinator
-
-
-def _load(spec: str) -> Any:
-    module_name, _, path = spec.partition(":")
-    if not module_name or not path:
-        refuse("--app", "package.module:factory", repr(spec))
-    # As other tools that import what they are told: from where one stands.
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found: Any = importlib.import_module(module_name)
-        for name in path.split("."):
-            found = getattr(found, name)
-    except Exception as error:  # noqa: BLE001 - importing a host's code may raise anything
-        refuse(f"--app {spec}", "something to import", _named(error))
-    return found
-
-
-def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _coordinator(store: AssignmentStore, settings: Settings | None = None) -> Coordinator:
+    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=())

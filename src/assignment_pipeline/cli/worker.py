@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 
 from assignment_pipeline.cli.databases import Database
-from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO
+from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO, raised
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.supervisor import Stop, Supervisor
 from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.shadow import Runs
 
 
@@ -51,16 +53,25 @@ def worker(
 
 def _work(app: str | None, db: Database | None, interval: float, limit: int, as_json: bool) -> None:
     """One of the processes."""
+    try:
+        _work_on(app, db, interval, limit, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - an application's code may raise anything, and quote a guest
+        _say(raised(error))
+        sys.exit(NO)
+
+
+def _work_on(app: str | None, db: Database | None, interval: float, limit: int, *, as_json: bool) -> None:
     stop = Stop()
     with opened(app, db) as coordinator:
         while not stop:
             try:
-                busy, _ = _look(coordinator, limit, as_json=as_json)
+                done, errors = _look(coordinator, limit, as_json=as_json)
+                busy = done or bool(errors)
             except StoreUnavailableError as error:
                 busy = False
-                _say(str(error))
+                _say(redacted(error))
             except SchemaMismatchError as error:  # Another process would find the same.
-                _say(str(error))
+                _say(redacted(error))
                 sys.exit(BAD_INPUT)
             if not busy:
                 stop.wait(interval)
@@ -74,22 +85,24 @@ def _once(app: str | None, db: Database | None, limit: int, grace: float, *, as_
 
 def _until_idle(coordinator: Coordinator, stop: Stop, limit: int, *, as_json: bool) -> bool:
     """Look until nothing is due, or until asked to stop; whether anything raised."""
-    failed = False
+    raised_before = set[tuple[str, str]]()
     busy = True
     while busy and not stop:
-        busy, errors = _look(coordinator, limit, as_json=as_json)
-        failed = failed or errors
-    return failed
+        done, errors = _look(coordinator, limit, as_json=as_json)
+        # A booking that nobody could enqueue is found again at once, and fails again.
+        busy = done or not raised_before.issuperset(errors)
+        raised_before.update(errors)
+    return bool(raised_before)
 
 
-def _look(coordinator: Coordinator, limit: int, *, as_json: bool) -> tuple[bool, bool]:
-    """See once to what is due; whether there may be more of it, and whether anything raised."""
+def _look(coordinator: Coordinator, limit: int, *, as_json: bool) -> tuple[bool, Collection[tuple[str, str]]]:
+    """See once to what is due; whether there was any of it, and what was raised, by booking."""
     done = coordinator.sweep(limit=limit)
     if done.results or done.enqueued or done.errors:
         for line in [document(done)] if as_json else sentences(done):
             print_line(line)
     compared = _compare(coordinator, limit)
-    return bool(done.results or done.errors or compared), bool(done.errors)
+    return bool(done.results or compared), done.errors
 
 
 def _compare(coordinator: Coordinator, limit: int) -> int:

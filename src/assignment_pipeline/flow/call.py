@@ -11,6 +11,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.flow.effects import Emit, Flow, Monotonic, NewId, Now
+from assignment_pipeline.redaction import redacted
 
 _TOLD = {
     Outcome.CONFIRMED: (EventType.CONFIRMED, Severity.INFO),
@@ -165,7 +166,7 @@ class Call:
     ) -> Flow[AssignmentResult]:
         """Tell what no commit has carried, among it the *error* that is to blame, and answer."""
         took = yield from self.elapsed()
-        events = (*self.noted, self.outcome(outcome, reason, took, error=str(error) if error else None))
+        events = (*self.noted, self.outcome(outcome, reason, took, error=redacted(error) if error else None))
         self.noted.clear()
         yield from Emit(events)
         return self.result(outcome, reason, took, record=record, **facts)

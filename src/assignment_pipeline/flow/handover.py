@@ -23,6 +23,7 @@ from assignment_pipeline.flow.turns import is_refused, lock_of
 from assignment_pipeline.flow.view import Decide, Passed, Target, View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import FlagDecision, RecordQuery
+from assignment_pipeline.redaction import redacted
 
 _S, _T = AssignmentState, Trigger
 
@@ -71,7 +72,7 @@ def _look(call: Call) -> Flow[AssignmentRecord | None]:
     except SchemaMismatchError:
         return None
     except Exception as error:  # noqa: BLE001 - whatever ails it
-        call.note(EventType.ERROR, Severity.WARNING, reason=Reason.STORE_UNAVAILABLE, error=str(error))
+        call.note(EventType.ERROR, Severity.WARNING, reason=Reason.STORE_UNAVAILABLE, error=redacted(error))
         return None
     return page.records[0] if page.records else None
 

@@ -90,6 +90,9 @@ class Settings:
             come. Longer than the planner that the pipeline replaces may take.
 
         replay: Whether bookings count as new whatever the clock says, and are always due: for days past.
+
+        show_errors: Whether reports and the log repeat what an error of the host or of a driver says, which may
+            quote a guest. Otherwise they name its class and the database's code. Events never repeat it.
     """
 
     confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=Confirmation)
@@ -111,6 +114,7 @@ class Settings:
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
     handover_timeout: dt.timedelta = _seconds(120)
     replay: bool = attrs.field(default=False, validator=flag)
+    show_errors: bool = attrs.field(default=False, validator=flag)
 
     def budget(self, deadline: dt.timedelta | None = None, *, waits: bool = True) -> Budget:
         """

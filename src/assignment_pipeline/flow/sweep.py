@@ -36,6 +36,7 @@ from assignment_pipeline.flow.untold import end_untold
 from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
+from assignment_pipeline.redaction import named
 
 _MOST_PAGES = 20
 
@@ -50,7 +51,8 @@ class SweepReport:
 
         enqueued: Bookings that nobody had enqueued, and that are now.
 
-        errors: What was raised, by booking; such a booking is due again in a minute.
+        errors: What was raised, by booking, in one line without anybody's data: see `Settings.show_errors`. Such a
+            booking is due again in a minute.
     """
 
     results: tuple[AssignmentResult, ...] = ()
@@ -78,11 +80,11 @@ def sweep(settings: Settings, limit: int, *, legacy: bool = False) -> Flow[Sweep
         try:
             results.append((yield from Apart(take_up(due, settings, legacy=legacy))))
         except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
-            errors.append((due.booking_id, _named(error)))
+            errors.append((due.booking_id, named(error, show=settings.show_errors)))
     try:
         yield from end_untold(results, settings)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
-        errors.append(("", _named(error)))
+        errors.append(("", named(error, show=settings.show_errors)))
     enqueued = yield from _enqueue_orphans(settings, limit, errors)
     return SweepReport(tuple(results), enqueued, tuple(errors))
 
@@ -97,21 +99,13 @@ def _enqueue_orphans(settings: Settings, limit: int, errors: list[tuple[str, str
             try:
                 record = yield from enqueue(booking, settings)
             except Exception as error:  # noqa: BLE001 - as above
-                errors.append((booking.id, _named(error)))
+                errors.append((booking.id, named(error, show=settings.show_errors)))
             else:
                 found += [] if record is None else [booking.id]
         if len(page) < limit or len(found) >= limit or page[-1].start_at <= since:
             break
         since = page[-1].start_at
     return tuple(found)
-
-
-def _named(error: Exception) -> str:
-    name = type(error).__name__
-    try:
-        return f"{name}: {error}"
-    except Exception:  # noqa: BLE001 - a host's own, which cannot even be shown
-        return name
 
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:

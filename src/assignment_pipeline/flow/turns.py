@@ -11,6 +11,7 @@ from assignment_pipeline.flow.landing import later
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import Target
 from assignment_pipeline.ports import FlagDecision, Refused, Wanted
+from assignment_pipeline.redaction import redacted
 
 
 def wait_for_no_one(
@@ -44,5 +45,5 @@ def is_refused(call: Call, hold: Hold) -> Flow[bool]:
     try:
         return isinstance((yield from hold), Refused)
     except LockManagerUnavailableError as error:
-        call.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=str(error))
+        call.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=redacted(error))
         return False

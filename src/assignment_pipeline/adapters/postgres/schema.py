@@ -141,8 +141,7 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     for part in parts:
         wanted = len(MIGRATIONS[part])
         if found.get(part) != wanted:
-            got = f"version {found[part]}" if part in found else "none"
-            raise SchemaMismatchError(where, f"version {wanted} of the {part} schema", got)
+            raise SchemaMismatchError.of_version(where, part, wanted, found.get(part))
 
 
 def _versions(schema: str) -> Work[dict[str, int]]:

@@ -173,7 +173,8 @@ def _check_file(where: str, *, create: bool) -> None:
             msg = f"{where} cannot be opened, there is no folder {folder}"
             raise StoreUnavailableError(msg) from None
         if not create:
-            raise SchemaMismatchError(where, "a database that was initialised", "no such file") from None
+            remedy = "make it with `assignment-pipeline db init`"
+            raise SchemaMismatchError(where, "a database that was initialised", "no such file", remedy) from None
         return
     except OSError as error:
         msg = f"{where} cannot be opened, {error.strerror}"

@@ -330,8 +330,7 @@ def check_part(connection: sqlite3.Connection, where: str, part: str = PIPELINE)
     found = _version(connection, part)
     wanted = len(MIGRATIONS[part])
     if found != wanted:
-        got = "none" if found is None else f"version {found}"
-        raise SchemaMismatchError(where, f"version {wanted} of the {part} schema", got)
+        raise SchemaMismatchError.of_version(where, part, wanted, found)
 
 
 def _parts(*, standalone: bool) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from typing import Any
 import attrs
 import typer
 
+from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.doctor import Finding, Health, examine
 
@@ -39,7 +40,7 @@ def _of_app(app: str) -> Sequence[Finding]:
     with from_app(app) as coordinator:
         store: Any = counting(app, coordinator.store)
         if not hasattr(store, "rollout"):
-            refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(store).__name__}")
+            refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(itself(store)).__name__}")
         return examine(store, os.environ, _dropped(coordinator, store))
 
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 import attrs
 import typer
 
+from assignment_pipeline.cli.apps import from_app
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout.steering import steered, up_to_date
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, from_app
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.flags import EnvFlags
 

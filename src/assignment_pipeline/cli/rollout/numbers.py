@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.wiring import from_app
 from assignment_pipeline.ports import MetricsStore
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
@@ -70,6 +70,6 @@ def counting(app: str, store: Any) -> MetricsStore:
         BadInputError: It does not.
     """
     if not hasattr(store, "measure"):
-        refuse(f"--app {app}", "a store that counts (`MetricsStore`)", f"a {type(store).__name__}")
+        refuse(f"--app {app}", "a store that counts (`MetricsStore`)", f"a {type(itself(store)).__name__}")
     found: MetricsStore = store
     return found

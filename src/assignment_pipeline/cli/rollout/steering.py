@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.wiring import from_app
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
@@ -68,7 +68,7 @@ def _of_app(app: str, store: Any, flags: FlagResolver) -> Steering:
     try:
         rollout = Rollout.of(store, flags)
     except TypeError:
-        kept = store if stored is None else stored.store
+        kept = itself(store) if stored is None else stored.store
         refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(kept).__name__}")
     return Steering(rollout, flags, followed=stored is not None)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from assignment_pipeline.cli.apps import itself
 from assignment_pipeline.cli.day.json_file import read_document
 from assignment_pipeline.cli.failures import RefusedError, refuse
 from assignment_pipeline.coordinator import Coordinator
@@ -31,7 +32,7 @@ def kept_by(coordinator: Coordinator) -> ShadowStore:
     Raises:
         BadInputError: The coordinator's keeps none.
     """
-    store = coordinator.store
+    store = itself(coordinator.store)
     if not isinstance(store, ShadowStore):
         refuse("--app", "a store that keeps bundles", f"a {type(store).__name__}")
     return store

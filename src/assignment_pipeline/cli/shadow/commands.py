@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.moments import zone_of
+from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -39,7 +39,7 @@ def show_all(
     if verdict is not None and verdict not in _VERDICTS:
         refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
     wanted = ShadowVerdict(verdict) if verdict is not None else None
-    with opened(app, db) as coordinator:
+    with opened(app, db, reads=True) as coordinator:
         found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
         if as_json:
             print_json({"bundles": [_entry(bundle) for bundle in found]})
@@ -74,7 +74,7 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
     for bundle in found:
         table.add_row(
             bundle.id[:SHORT],
-            f"{bundle.captured_at.astimezone(zones[bundle.restaurant_id]):%Y-%m-%d %H:%M}",
+            local(bundle.captured_at, zones[bundle.restaurant_id]),
             bundle.booking_id,
             bundle.verdict.value,
             difference(bundle.kind, bundle.cost_difference),
@@ -89,7 +89,7 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
 
     With --json all of it, as replay takes it from a file.
     """
-    with opened(app, db) as coordinator:
+    with opened(app, db, reads=True) as coordinator:
         found: Any = found_in(coordinator, bundle)
         if as_json:
             print_json(found)
@@ -100,7 +100,7 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
         facts = {
             "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
             "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
-            "At": _local(booking["start_at"], zone_of(coordinator, booking["restaurant_id"])),
+            "At": local(dt.datetime.fromisoformat(booking["start_at"]), zone_of(coordinator, booking["restaurant_id"])),
             "Legacy": case["error"] or tables(legacy.get("tables")),
             "which costs": _cost(found["legacy_cost"]),
             "and breaks": ", ".join(found["legacy_broken"]),
@@ -114,10 +114,6 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
         for name, said in facts.items():
             if said:
                 print(f"{name:<{width}}  {said}")
-
-
-def _local(moment: str, zone: dt.tzinfo) -> str:
-    return f"{dt.datetime.fromisoformat(moment).astimezone(zone):%Y-%m-%d %H:%M}"
 
 
 def _cost(cost: float | None) -> str:

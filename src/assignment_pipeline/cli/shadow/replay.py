@@ -61,7 +61,7 @@ def replay(
     if app is None and db is None:
         found = read_bundle(Path(bundle))
     else:
-        with opened(app, db) as coordinator:
+        with opened(app, db, reads=True) as coordinator:
             found = read_bundle(Path(bundle)) if file else found_in(coordinator, bundle)
             engine = coordinator.engine if app is not None and db is None else None
     try:

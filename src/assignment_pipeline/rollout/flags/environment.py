@@ -12,6 +12,7 @@ import attrs
 
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import Clock, FlagDecision
+from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS, basis_points, bucket, percentage
 from assignment_pipeline.rollout.flags.settings import (
     DEFAULT_PARALLEL,
@@ -247,8 +248,8 @@ class EnvFlags:
                 log.error("%s The last good value stays.", error)
             else:
                 self._on_error(error)
-        except Exception:
-            log.exception("on_error failed for: %s", error)
+        except Exception as failure:  # noqa: BLE001 - a host's code may raise anything, and the flags go on
+            log.error("on_error failed with %s, for: %s", redacted(failure), error)
 
 
 def _value(field: str, text: str | None) -> Any:

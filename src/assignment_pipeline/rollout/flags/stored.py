@@ -16,6 +16,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RecordPage, RecordQuery, RolloutStore
+from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.flags.cohorts import bucket
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding, Explanation, FlagSettings
@@ -223,7 +224,7 @@ class StoreFlags(processes.Watched):
         self._failed = True
         age = self.age
         stays = "everything is off until they can be" if age is None else f"those of {age:.1f} s ago stay"
-        log.error("The rollout's settings could not be read, %s: %s", stays, error)
+        log.error("The rollout's settings could not be read, %s: %s", stays, redacted(error))
         self._tell(error)
 
     def _misread(self, error: FlagError) -> None:
@@ -243,16 +244,16 @@ class StoreFlags(processes.Watched):
         try:
             if self._sink is not None:
                 self._sink.emit([event])
-        except Exception:
-            log.exception("The sink could not be told of: %s", error)
+        except Exception as failure:  # noqa: BLE001 - the flags go on
+            log.error("The sink could not be told, by %s, of: %s", redacted(failure), error)
         self._tell(error)
 
     def _tell(self, error: Exception) -> None:
         if self._on_error is not None:
             try:
                 self._on_error(error)
-            except Exception:
-                log.exception("on_error failed for: %s", error)
+            except Exception as failure:  # noqa: BLE001 - the flags go on
+                log.error("on_error failed with %s, for: %s", redacted(failure), redacted(error))
 
 
 def _look_again_and_again(

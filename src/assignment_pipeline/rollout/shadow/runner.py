@@ -18,6 +18,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
+from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.shadow.bundles import BundleError, case_of, written_case
 from assignment_pipeline.rollout.shadow.inspection import Inspector, per_restaurant, verdict_event
 from assignment_pipeline.rollout.shadow.lanes import BATCH, Item, Lane, ShadowCounts
@@ -321,9 +322,11 @@ class ShadowRunner(processes.Watched):
                     else:
                         lane.extend(TELLING)
                         self._write_down(inspector, items)
-                except BaseException:  # noqa: BLE001 - the next case may fare better
+                except BaseException as error:  # noqa: BLE001 - the next case may fare better
                     self.counts.lost += 1
-                    _LOG.debug("the shadow could not see to a case", exc_info=True)
+                    shows = self._flow_settings.show_errors
+                    said = redacted(error, show=shows)
+                    _LOG.debug("the shadow could not see to a case: %s", said, exc_info=shows)
                 del items  # Nothing is kept of a case while the next one is waited for.
                 if not lane.end():
                     return  # Somebody has told of it, and somebody else is in this thread's place.

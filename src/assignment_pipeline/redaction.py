@@ -1,0 +1,77 @@
+"""What may be said of an error that is not ours: its text may quote a row, and in it a guest."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from assignment_pipeline.errors import AssignmentPipelineError, UnexpectedError
+
+__all__ = ["named", "redacted", "unexpected"]
+
+_OURS = __name__.partition(".")[0]
+_STATES = ("sqlstate", "pgcode", "sqlite_errorname")  # psycopg and asyncpg, psycopg2, sqlite3.
+_STATE = re.compile(r"[0-9A-Z]{5}|SQLITE_[A-Z_]+")
+
+
+def redacted(error: BaseException, *, show: bool = False) -> str:
+    """
+    One line about *error* without anybody's data.
+
+    An error of this library keeps its sentence. Of any other only the class is named, and the database's code for
+    the failure, such as ``UniqueViolation (23505)``.
+
+    Args:
+        error: The error.
+
+        show: Say what the error says, too, in one line: only where the host has asked for it.
+    """
+    return _in_one_line(str(error)) if _is_ours(error) else named(error, show=show)
+
+
+def named(error: BaseException, *, show: bool = False) -> str:
+    """The same, and of an error of this library the class as well: ``BookingNotFoundError: Booking ...``."""
+    name = type(error).__name__
+    state = _state(error)
+    said = f"{name} ({state})" if state else name
+    if not show and not _is_ours(error):
+        return said
+    try:
+        text = _in_one_line(str(error))
+    except Exception:  # noqa: BLE001 - a host's own error, which cannot even be shown
+        return said
+    return f"{said}: {text}" if text else said
+
+
+def unexpected(error: Exception) -> Exception:
+    """The same error if it is one of ours; else an `UnexpectedError` in its place, which does not quote it."""
+    return error if _is_ours(error) else UnexpectedError(redacted(error))
+
+
+def _is_ours(error: BaseException) -> bool:
+    ours = type(error).__module__.partition(".")[0] == _OURS
+    return ours and isinstance(error, AssignmentPipelineError)
+
+
+def _state(error: BaseException) -> str | None:
+    """The database's code: of the error, of the driver's error that SQLAlchemy wraps, or of its cause, as in Django."""
+    for each in (error, _of(error, "orig"), error.__cause__):
+        for name in _STATES:
+            found = _of(each, name)
+            if isinstance(found, str) and _STATE.fullmatch(found):
+                return found
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        return os.strerror(error.errno)
+    return None
+
+
+def _of(error: object, name: str) -> Any:
+    try:
+        return getattr(error, name, None)
+    except Exception:  # noqa: BLE001 - a property of a host's own error
+        return None
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())

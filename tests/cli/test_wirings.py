@@ -1,0 +1,270 @@
+"""Every command on every wiring: an application for threads or asyncio, a database of our own or an application's."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sqlite3
+
+import pytest
+import typer
+from tests.cli import own_tables
+
+from assignment_pipeline import Booking, Coordinator, FixedFlags, LegacyResult, Mode, Settings
+from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.cli import app as command_line
+from assignment_pipeline.domain.adoption import LegacySeat
+
+NOW = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
+APP, OURS, NONE = "an application", "a database of our own", "none"
+BY = ("--actor", "ann")
+FORCE = (*BY, "--reason", "a test", "--force")
+
+# In this order. Of each: its words, its options, its exit code, and whether it needs restaurants and bookings.
+COMMANDS = [
+    ("review list", (), 0, False),
+    ("review list", ("--json",), 0, False),
+    ("review suggest", ("big",), 1, True),
+    ("review place", ("later", "T3", *BY), 0, True),
+    ("review pin", ("later", *BY), 0, True),
+    ("review unpin", ("later", *BY), 0, True),
+    ("review requeue", ("later", *BY), 0, True),
+    ("review reject", ("big", "--reason", "too_many", *BY), 0, True),
+    ("sweep", (), 0, True),
+    ("worker", ("--once",), 0, True),
+    ("reoptimize", ("--restaurant", "corner", "--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}"), 0, True),
+    ("service seated", ("here", *BY), 0, True),
+    ("service extend", ("here", f"{NOW + dt.timedelta(hours=3):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
+    ("service left", ("here", *BY), 0, True),
+    ("service no-show", ("gone", *BY), 0, True),
+    (
+        "tables block",
+        ("corner", "T4", "--from", "2031-05-17T10:00Z", "--until", "2031-05-17T11:00Z", *BY, "--reason", "paint"),
+        0,
+        True,
+    ),
+    ("tables list", ("corner",), 0, False),
+    ("tables unblock", ("corner", "BLOCK", *BY), 0, True),
+    ("shadow list", (), 0, False),
+    ("shadow show", ("BUNDLE",), 0, False),
+    ("shadow work", ("--once",), 0, True),
+    ("replay", ("BUNDLE",), 1, False),
+    ("backtest", (), 0, True),
+    ("rollout enter", ("production-shadow", *FORCE), 0, False),
+    ("rollout status", (), 0, False),
+    ("rollout check", (), 1, False),
+    ("rollout advance", FORCE, 0, False),
+    ("rollout list", ("--always", "corner", *BY, "--reason", "a test"), 0, False),
+    ("rollout history", (), 0, False),
+    ("rollout watch", ("--once",), 0, False),
+    ("rollout rollback", BY, 0, False),
+    ("rollout report", ("--html", "report.html"), 0, False),
+    ("rollout archive", ("numbers.json",), 0, False),
+    ("flags explain", ("corner",), 0, False),
+    ("alerts check", (), 0, False),
+    ("metrics", (), 0, False),
+    ("doctor", (), None, False),
+]
+
+ELSEWHERE = {
+    "demo", "assign", "db init", "db check", "diagram", "sql", "env", "dashboard grafana", "alerts prometheus",
+    "alerts grafana", "host check",
+}  # fmt: skip
+"""Commands that take neither, make their database, or have tests of their own for each."""
+
+BOOKINGS = [
+    Booking("here", "corner", 2, NOW - dt.timedelta(minutes=30)),
+    Booking("gone", "corner", 2, NOW - dt.timedelta(minutes=40)),
+    Booking("later", "corner", 2, NOW + dt.timedelta(hours=4)),
+    Booking("big", "corner", 30, NOW + dt.timedelta(hours=4)),
+    Booking("other", "corner", 2, NOW + dt.timedelta(hours=7)),
+    Booking("before", "corner", 2, NOW - dt.timedelta(hours=9)),
+]
+
+
+def commands(group, words=()):
+    """The words of every command that there is."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*words, name))
+        else:
+            yield " ".join((*words, name))
+
+
+def test_the_table_has_every_command():
+    """A new command is tried on every wiring, or is said to need none."""
+    there = set(commands(typer.main.get_command(command_line.app))) | {"host check"}
+    assert there == {words for words, *_ in COMMANDS} | ELSEWHERE
+
+
+def live(store):
+    """What has happened so far: assignments, one in review, one of legacy's, and a shadow that differs."""
+    settings = Settings(replay=True)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=()) as coordinator:
+        coordinator.assign_many(BOOKINGS[:4])
+        coordinator.adopt([LegacySeat(BOOKINGS[5], ("T1",))])
+    shadow = Coordinator(
+        store,
+        flags=FixedFlags(Mode.SHADOW),
+        settings=settings,
+        sinks=(),
+        legacy=lambda _: LegacyResult(()),
+    )
+    with shadow:
+        shadow.assign(BOOKINGS[4])
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request, tmp_path, monkeypatch):
+    """An empty database of that kind, and a folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("ASSIGNMENT_PIPELINE_APP", "ASSIGNMENT_PIPELINE_DB"):
+        monkeypatch.delenv(name, raising=False)
+    if request.param == "sqlite":
+        where = str(tmp_path / "day.sqlite3")
+        monkeypatch.setenv(own_tables.WHERE, where)
+        yield where
+        return
+    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    server = request.getfixturevalue("postgres_database")
+    with postgres.database(server) as where:
+        monkeypatch.setenv(own_tables.WHERE, where)
+        yield where
+
+
+@pytest.fixture
+def embedded(place, cli):
+    """The pipeline's tables beside an application's."""
+    own_tables.make(BOOKINGS)
+    assert cli("db", "init", "--db", place, "--embedded").code == 0
+    with own_tables.store() as store:
+        live(store)
+    return place
+
+
+@pytest.fixture
+def standalone(place, cli):
+    """A database that keeps restaurants and bookings, too."""
+    assert cli("db", "init", "--db", place).code == 0
+    if own_tables.is_postgres():
+        from assignment_pipeline.adapters import postgres as adapter  # noqa: PLC0415
+
+        host = adapter.StandaloneHost()
+        made = adapter.PostgresStore(place, host=host)
+    else:
+        host = sqlite.StandaloneHost()
+        made = sqlite.SQLiteStore(place, host=host)
+    with made as store:
+        store.write(lambda connection: host.put_venue(connection, own_tables.CORNER))
+        for booking in BOOKINGS:
+            store.write(lambda connection, booking=booking: host.put_booking(connection, booking))
+        live(store)
+    return place
+
+
+def went_through(cli, *options):
+    """What each command of the table came to: its words, and how it ended."""
+    known = {}
+    for words, arguments, code, needs in COMMANDS:
+        given = [known.get(argument, argument) for argument in arguments]
+        ended = cli(*words.split(), *given, *options)
+        if words == "tables list" and ended.code == 0:
+            blocks = cli("tables", "list", "corner", "--json", *options).json["blocks"]
+            known["BLOCK"] = blocks[0]["id"] if blocks else "none"
+        if words == "shadow list" and ended.code == 0:
+            known["BUNDLE"] = cli("shadow", "list", "--json", *options).json["bundles"][0]["id"]
+        yield words, code, needs, ended
+
+
+@pytest.mark.parametrize("factory", ["asynchronous", "made_in_the_loop", "held", "sync"])
+def test_an_application_hands_over_its_coordinator_in_many_ways(cli, embedded, factory):
+    """A function, a coroutine or a context manager, for threads or for asyncio."""
+    ended = cli("review", "list", "--json", "--app", f"tests.cli.own_tables:{factory}")
+    assert [review["booking_id"] for review in ended.json["reviews"]] == ["big"]
+
+
+@pytest.mark.parametrize("factory", ["sync", "asynchronous"])
+def test_every_command_works_for_an_application(cli, embedded, factory):
+    """For threads and for asyncio."""
+    for words, code, _, ended in went_through(cli, "--app", f"tests.cli.own_tables:{factory}"):
+        assert "Traceback" not in ended.err, words
+        assert ended.code in ((0, 1) if code is None else (code,)), (words, ended)
+
+
+def test_every_command_works_on_a_database_of_our_own(cli, standalone):
+    """With the same outcomes."""
+    for words, code, _, ended in went_through(cli, "--db", standalone):
+        assert ended.code in ((0, 1) if code is None else (code,)), (words, ended)
+
+
+def rows(place):
+    """What the pipeline has written about bookings."""
+    query = "SELECT booking_id, state, version, deliveries FROM {}assignment_records ORDER BY booking_id"
+    if own_tables.is_postgres():
+        import psycopg  # noqa: PLC0415 - an extra
+
+        with psycopg.connect(place) as connection:
+            return connection.execute(query.format("assignment_pipeline.")).fetchall()
+    with contextlib.closing(sqlite3.connect(place)) as connection:
+        return connection.execute(query.format("")).fetchall()
+
+
+def test_an_applications_database_is_read_without_its_code(cli, embedded):
+    """What takes the application's code says so in one sentence, and changes nothing."""
+    before = rows(embedded)
+    for words, code, needs, ended in went_through(cli, "--db", embedded):
+        if needs:
+            assert ended.code == 2, (words, ended)
+            assert "--app" in ended.complaint, (words, ended)
+        else:
+            assert ended.code in ((0, 1) if code is None else (code,)), (words, ended)
+    assert rows(embedded) == before
+
+
+def events(place):
+    """What the store was told, as text."""
+    if own_tables.is_postgres():
+        import psycopg  # noqa: PLC0415 - an extra
+
+        with psycopg.connect(place) as connection:
+            return str(connection.execute("SELECT * FROM assignment_pipeline.observability_events").fetchall())
+    with contextlib.closing(sqlite3.connect(place)) as connection:
+        return str(connection.execute("SELECT * FROM observability_events").fetchall())
+
+
+@pytest.mark.parametrize("factory", ["careless", "careless_in_commits", "careless_factory"])
+def test_no_guest_is_named_where_the_application_fails(cli, embedded, factory, caplog):
+    """Not by any command, in the log or in an event: an error is its class and the database's code, in one line."""
+    caplog.set_level("DEBUG")
+    failed = set()
+    for words, code, _, ended in went_through(cli, "--app", f"tests.cli.own_tables:{factory}"):
+        assert "Canary" not in ended.out + ended.err, (words, ended)
+        assert "Traceback" not in ended.err, (words, ended)
+        if ended.code != code:
+            failed.add(words)
+            assert ended.err.count("\n") <= 1, (words, ended)
+            if words == "review place":
+                driver = own_tables.is_postgres() and factory != "careless_factory"
+                assert ("UniqueViolation (23505)" if driver else "ValueError") in ended.complaint
+    assert {"worker", "review place"} <= failed
+    assert "Canary" not in caplog.text
+    assert "Canary" not in events(embedded)
+
+
+def test_an_error_of_the_applications_is_shown_where_it_is_asked_for(cli, embedded):
+    """By an option before the command."""
+    ended = cli("--traceback", "review", "place", "later", "T3", *BY, "--app", "tests.cli.own_tables:careless")
+    assert ended.code == 2
+    assert "Canary" in ended.err
+    assert "from own_tables.py:" in ended.err.splitlines()[-1]
+
+
+def test_the_environment_names_a_database_as_the_option_does(cli, standalone, monkeypatch):
+    """An option on the command line wins, and so does an application."""
+    asked = cli("review", "list", "--json", "--db", standalone)
+    monkeypatch.setenv("ASSIGNMENT_PIPELINE_DB", standalone)
+    assert cli("review", "list", "--json").out == asked.out
+    assert cli("db", "check").code == 0
+    elsewhere = cli("review", "list", "--db", "elsewhere.sqlite3")
+    assert (elsewhere.code, "elsewhere.sqlite3" in elsewhere.complaint) == (2, True)
+    assert "nowhere" in cli("review", "list", "--app", "nowhere:app").complaint
