@@ -73,7 +73,7 @@ def together(store, *work):
         answers = []
         for number, one in enumerate(work, 1):
             answers.append(pool.submit(ask, one))
-            while len(store._writer._queue) < number:
+            while store._writer._inbox.qsize() < number:
                 time.sleep(0.001)
         queued.set()
         first.result()
@@ -289,9 +289,10 @@ def test_the_writers_thread_ends_when_idle(path, monkeypatch):
     monkeypatch.setattr(writer, "IDLE", 0.05)
     with SQLiteStore(path, host=StandaloneHost()) as store:
         store.write(add("a"))
-        thread = store._writer._thread
-        thread.join(5)
-        assert not thread.is_alive()
+        give_up = time.monotonic() + 5
+        while store._writer._seat.locked() and time.monotonic() < give_up:
+            time.sleep(0.01)
+        assert not store._writer._seat.locked()
         assert store.write(add("b")) == 1
 
 

@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 
+from assignment_pipeline.adapters.sqlite.files import Files
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 
 OLDEST_SQLITE = (3, 35, 0)
@@ -101,7 +102,26 @@ def locate(path: str | os.PathLike[str]) -> str:
     return os.path.realpath(name)
 
 
-def connect(where: str, *, busy_timeout: dt.timedelta, create: bool = False) -> sqlite3.Connection:
+class FileConnection(sqlite3.Connection):
+    """
+    A connection to the database file.
+
+    Attributes:
+        files: The files that it works on, where a lender has looked.
+    """
+
+    files: Files
+
+    def is_closed(self) -> bool:
+        """Whether it has been closed."""
+        try:
+            self.in_transaction  # noqa: B018 - it is asked for the error
+        except sqlite3.ProgrammingError:
+            return True
+        return False
+
+
+def connect(where: str, *, busy_timeout: dt.timedelta, create: bool = False) -> FileConnection:
     """
     A connection in autocommit mode, for any one thread at a time.
 
@@ -118,6 +138,7 @@ def connect(where: str, *, busy_timeout: dt.timedelta, create: bool = False) -> 
         isolation_level=None,
         check_same_thread=False,
         cached_statements=CACHED_STATEMENTS,
+        factory=FileConnection,
     )
 
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import _thread
 import collections
 import contextlib
 import contextvars
 import copy
 import datetime as dt
+import queue
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
-from concurrent import futures
-from typing import Any, Generic, TypeVar
-
-import attrs
+from typing import Any, TypeVar
 
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
-from assignment_pipeline.adapters.sqlite.opening import HookError, primary_code, translate
+from assignment_pipeline.adapters.sqlite.jobs import Job, Tally, Work
+from assignment_pipeline.adapters.sqlite.opening import FileConnection, HookError, primary_code, translate
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
 
 GROUP = 256
 """Jobs in one transaction at most."""
@@ -47,6 +45,12 @@ Seconds between two groups where the second is already waiting.
 Longer than anyone's pause between two tries: all who wait ask once before this process asks again.
 """
 
+INTERRUPTED = 0.5
+"""Seconds for which an interrupted caller waits for work that has been begun."""
+
+POLL = 0.001
+"""Seconds between two looks whether the thread has ended."""
+
 IDLE = 5.0
 """Seconds without work after which the thread ends."""
 
@@ -62,14 +66,8 @@ ROLLS_BACK = frozenset(
 )
 """The errors on which SQLite may undo the whole transaction by itself."""
 
-
-@attrs.define(eq=False)
-class _Job(Generic[T]):
-    context: contextvars.Context  # The caller's: host code that the work calls finds its variables.
-    work: Work[T]
-    awaited: bool
-    weight: int
-    answer: futures.Future[T] = attrs.field(factory=futures.Future)
+ENDED = "code inside a transaction must not commit it or roll it back"
+CLOSED = "code inside a transaction must not close the connection that it was given"
 
 
 class Writer(processes.Watched):
@@ -80,32 +78,41 @@ class Writer(processes.Watched):
     a savepoint of its own: one that raises is undone alone. They are answered once
     the commit has been, so that many writers share one flush of the disk.
 
+    A caller holds no lock that the thread needs, so that an interrupt at any of its steps leaves the others at work:
+    see `jobs`.
+
     Args:
         connections: Where it gets its connection.
 
         patience: How long callers wait for their job to begin, and then again for its answer.
 
         backlog: What jobs that nobody waits for may weigh together.
-
-    Attributes:
-        lost: What jobs that nobody waited for weighed together, where they could not be done.
     """
 
     def __init__(self, connections: Connections, *, patience: dt.timedelta, backlog: int = 0) -> None:
-        self.lost = 0
+        self._lost = Tally()
         self._connections = connections
         self._patience = patience.total_seconds()
         self._backlog = backlog
         self._closed = False
+        self._abandoned = False  # Closed for so long that what is queued is refused.
         self.reset_in_child()
         processes.watch(self)
 
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to do."""
-        self._queue: collections.deque[_Job[Any]] = collections.deque()
-        self._posted = 0
-        self._thread: threading.Thread | None = None
-        self._changed = threading.Condition(threading.Lock())
+        self._inbox: queue.SimpleQueue[Job[Any]] = queue.SimpleQueue()  # From callers to the thread.
+        self._queue: collections.deque[Job[Any]] = collections.deque()  # The thread's own.
+        self._posted = Tally()
+        self._done = 0  # What the thread has taken of what was posted.
+        self._starting = False
+        self._seat = threading.Lock()  # Held by the thread that serves, and by no caller.
+        self._server: int | None = None  # That thread.
+
+    @property
+    def lost(self) -> int:
+        """What jobs that nobody waited for weighed together, where they could not be done."""
+        return self._lost.total
 
     # -- What callers call ----------------------------------------------------------------------------------------
 
@@ -117,111 +124,171 @@ class Writer(processes.Watched):
             StoreUnavailableError: It could not be begun, or was undone: nothing was written.
             CommitUnknownError: It was begun, and there was no answer.
         """
-        if threading.current_thread() is self._thread:
+        if threading.get_ident() == self._server:
             msg = "code inside a transaction cannot ask for another: use the connection that it was given"
             raise RuntimeError(msg)
-        job = _Job(contextvars.copy_context(), work, awaited=True, weight=0)
-        self._put(job)
+        self._refuse_if_closed()
+        job = Job(work, contextvars.copy_context())
         try:
-            return self._await(job)
-        except Exception:
+            self._inbox.put(job)
+            if not self._seat.locked():
+                self._start()
+            self._await(job)
+        except BaseException as error:
+            # Interrupted: work that has begun ends first, so that no lock is released before it.
+            if not job.claim() and not isinstance(error, Exception):
+                job.wait(INTERRUPTED)
             raise
-        except BaseException:
-            # Interrupted: what is under way is seen to its end, so that no lock is let go of before it.
-            if not job.answer.cancel():
-                futures.wait([job.answer], self._patience)
-            raise
+        return job.result()
 
-    def _await(self, job: _Job[T]) -> T:
+    def _await(self, job: Job[Any]) -> None:
         where = self._connections.where
-        with contextlib.suppress(TimeoutError):  # The job's own comes again below.
-            return job.answer.result(self._patience)
-        if job.answer.cancel():
+        if job.wait(self._patience):
+            return
+        if job.claim():
             msg = f"{where}: others kept it locked for {self._patience:g} s"
             raise StoreUnavailableError(msg)
-        if futures.wait([job.answer], self._patience).not_done:
+        if not job.wait(self._patience):
             msg = f"{where}: no answer within {self._patience:g} s"
             raise CommitUnknownError(msg)
-        return job.answer.result()
 
     def post(self, work: Work[object], weight: int) -> None:
         """Have *work* done some time soon. Never waits; where that would be needed, it is lost."""
-        try:
-            self._put(_Job(contextvars.Context(), work, awaited=False, weight=weight))
-        except StoreUnavailableError:
-            with self._changed:
-                self.lost += weight
+        if self._closed or self._posted.total - self._done + weight > self._backlog:
+            self._lost.add(weight)
+            return
+        self._inbox.put(Job(work, contextvars.Context(), awaited=False, weight=weight))
+        self._posted.add(weight)
+        if not self._starting and not self._seat.locked():
+            with contextlib.suppress(StoreUnavailableError):  # The next call tries again.
+                self._start()
 
     def close(self) -> None:
         """Do what is queued, and end. Jobs that come later are refused."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(self._patience)
-        self._refuse_all(StoreUnavailableError(f"{self._connections.where}: the store has been closed"))
+        self._closed = True
+        deadline = time.monotonic() + self._patience
+        if self._seat.locked() or not self._inbox.empty():
+            self._inbox.put(Job.nothing())  # Wakes the thread.
+            if not self._seat.locked():
+                with contextlib.suppress(StoreUnavailableError):
+                    self._start()
+        self._wait_for_end(deadline)
+        self._abandoned = True
+        self._wait_for_end(time.monotonic() + 2 * LINGER)
+        while (job := self._from_inbox()) is not None:  # The thread is in host code, or there is none.
+            if job.claim():
+                self._fail([job], self._closed_error())
+
+    def _wait_for_end(self, deadline: float) -> None:
+        while self._is_served() and time.monotonic() < deadline and threading.get_ident() != self._server:
+            time.sleep(POLL)
+
+    def _is_served(self) -> bool:
+        return not self._inbox.empty() or self._seat.locked()
 
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
-        if self._thread is not None:
+        if self._is_served():
             self._patience = min(self._patience, processes.PATIENCE / 2)
             self.close()
 
-    def _put(self, job: _Job[Any]) -> None:
-        where = self._connections.where
-        with self._changed:
-            if self._closed:
-                msg = f"{where}: the store has been closed"
-                raise StoreUnavailableError(msg)
-            if not job.awaited and self._posted + job.weight > self._backlog:
-                msg = f"{where}: too much is queued"
-                raise StoreUnavailableError(msg)
-            if self._thread is None:
-                self._start(where)
-            self._posted += job.weight
-            self._queue.append(job)
-            self._changed.notify_all()
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise self._closed_error()
 
-    def _start(self, where: str) -> None:
-        thread = threading.Thread(target=self._serve, name="assignment-pipeline-writer", daemon=True)
+    def _closed_error(self) -> StoreUnavailableError:
+        return StoreUnavailableError(f"{self._connections.where}: the store has been closed")
+
+    def _start(self) -> None:
+        """
+        Start a thread that serves, unless another does.
+
+        `threading.Thread.start` takes locks that the new thread needs, and so is called in a thread of its own.
+        """
+        self._starting = True
         try:
-            thread.start()
+            _thread.start_new_thread(self._launch, ())
         except RuntimeError as error:
-            msg = f"{where}: the writer could not be started, {error}"
+            self._starting = False
+            msg = f"{self._connections.where}: the writer could not be started, {error}"
             raise StoreUnavailableError(msg) from error
-        self._thread = thread
+
+    def _launch(self) -> None:
+        try:
+            threading.Thread(target=self._serve, name="assignment-pipeline-writer", daemon=True).start()
+        except RuntimeError:  # There may be no more threads than this.
+            self._serve()
 
     # -- What the thread does -------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while self._wait_for_jobs():
+        seat = self._seat
+        while seat.acquire(blocking=False):
+            self._server, self._starting = threading.get_ident(), False
             try:
-                with self._connections.lend(Kind.WRITE) as connection:
-                    if self._begin(connection):
-                        self._write_group(connection)
-                        if self._queue:
-                            time.sleep(YIELD)
-            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
-                self._refuse_all(error)
+                while self._wait_for_jobs():
+                    self._write()
+            finally:
+                self._server = None
+                seat.release()
+            if self._inbox.empty():  # Else somebody asked before the seat was free, and started nobody.
+                return
+
+    def _take_in(self, seconds: float = 0.0) -> bool:
+        """
+        Take what callers have asked for into the queue, and drop what they gave up.
+
+        Args:
+            seconds: For how long to wait for something, at most.
+
+        Returns:
+            Whether there is something to do.
+        """
+        job = self._from_inbox(seconds)
+        while job is not None:
+            self._queue.append(job)
+            job = self._from_inbox()
+        while self._queue and self._queue[0].claimed:
+            self._queue.popleft()
+        return bool(self._queue)
+
+    def _from_inbox(self, seconds: float = 0.0) -> Job[Any] | None:
+        with contextlib.suppress(queue.Empty):
+            return self._inbox.get(timeout=seconds)
+        return None
 
     def _wait_for_jobs(self) -> bool:
         """Whether there is something to do; else the thread is to end."""
-        with self._changed:
-            idle_at = time.monotonic() + IDLE
-            while not self._queue:
-                if self._closed or not self._changed.wait(idle_at - time.monotonic()):
-                    self._thread = None
-                    return False
-            linger_until = time.monotonic() + LINGER
-            while not self._closed and not any(job.awaited for job in self._queue):
-                if not self._changed.wait(linger_until - time.monotonic()):
-                    break
-        return True
+        until, lingers = time.monotonic() + IDLE, False
+        wanted = self._take_in()
+        while not self._closed and not self._awaited():
+            if wanted and not lingers:
+                until, lingers = time.monotonic() + LINGER, True
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            wanted = self._take_in(left)
+        return wanted
+
+    def _awaited(self) -> bool:
+        return any(job.awaited and not job.claimed for job in self._queue)
+
+    def _write(self) -> None:
+        """Write the next group, or refuse all that is queued where it cannot be."""
+        try:
+            with self._connections.lend(Kind.WRITE) as connection:
+                if self._begin(connection):
+                    self._write_group(connection)
+            if self._abandoned:
+                self._refuse_all(self._closed_error())
+            if self._queue or not self._inbox.empty():
+                time.sleep(YIELD)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
+            self._refuse_all(error)
 
     def _begin(self, connection: sqlite3.Connection) -> bool:
         """Get the write lock; False when nobody waits for it any more, or the process is about to fork."""
-        while not self._not_wanted():
+        while self._take_in() and not self._connections.paused and not self._abandoned:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
@@ -232,55 +299,46 @@ class Writer(processes.Watched):
             time.sleep(random.uniform(*RETRY) if self._awaited() else LINGER)  # noqa: S311 - not a secret
         return False
 
-    def _awaited(self) -> bool:
-        with self._changed:
-            return any(job.awaited for job in self._queue)
-
-    def _not_wanted(self) -> bool:
-        if self._connections.paused:
-            return True
-        with self._changed:
-            while self._queue and self._queue[0].answer.cancelled():
-                self._queue.popleft()
-            return not self._queue
-
-    def _next(self) -> _Job[Any] | None:
-        with self._changed:
-            while self._queue:
-                job = self._queue.popleft()
-                self._posted -= job.weight
-                if job.answer.set_running_or_notify_cancel():
-                    return job
+    def _next(self) -> Job[Any] | None:
+        """The next job that its caller has not given up."""
+        while self._take_in():
+            job = self._queue.popleft()
+            if job.claim():
+                self._done += job.weight
+                return job
         return None
 
-    def _write_group(self, connection: sqlite3.Connection) -> None:
+    def _write_group(self, connection: FileConnection) -> None:
         where = self._connections.where
-        group: list[_Job[Any]] = []
+        group: list[Job[Any]] = []
         answers: list[tuple[Any, BaseException | None]] = []
         committing = False
         try:
             while len(group) < GROUP and (job := self._next()) is not None:
                 group.append(job)
                 answers.append(_attempt(connection, job))
+            connection.files.require(where)
             committing = True
             connection.execute("COMMIT")
+            connection.files.require(where)
         except _TransactionEndedError as error:
             _roll_back(connection)
-            culprit = RuntimeError("code inside a transaction must not commit it or roll it back")
+            culprit = RuntimeError(str(error))
             culprit.__cause__ = error.__cause__
             self._fail(group[-1:], culprit)
             self._fail(group[:-1], CommitUnknownError(f"{where}: another job ended the transaction"))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             _roll_back(connection)
-            if committing and primary_code(error) == sqlite3.SQLITE_IOERR:
-                # The commit may be on the disk although the disk says that it is not.
-                self._fail(group, CommitUnknownError(f"{where}: {error}"))
+            if committing and (isinstance(error, StoreUnavailableError) or primary_code(error) == sqlite3.SQLITE_IOERR):
+                # The commit may be on the disk although the disk says that it is not, or in a file without a name.
+                detail = error.detail if isinstance(error, StoreUnavailableError) else f"{where}: {error}"
+                self._fail(group, CommitUnknownError(detail))
             else:
                 self._fail(group, translate(error, where))
         else:
             for job, (value, failure) in zip(group, answers, strict=True):
                 if failure is None:
-                    job.answer.set_result(value)
+                    job.answer(value)
                 else:
                     self._fail([job], translate(failure, where))
 
@@ -291,35 +349,36 @@ class Writer(processes.Watched):
             refused.append(job)
         self._fail(refused, translate(error, self._connections.where))
 
-    def _fail(self, jobs: list[_Job[Any]], error: BaseException) -> None:
+    def _fail(self, jobs: list[Job[Any]], error: BaseException) -> None:
         for job in jobs:
             if not job.awaited:
-                with self._changed:
-                    self.lost += job.weight
+                self._lost.add(job.weight)
             # Each thread raises one of its own.
             own = error if len(jobs) == 1 else copy.copy(error)
             own.__cause__ = error.__cause__
-            job.answer.set_exception(own)
+            job.answer(None, own)
 
 
 class _TransactionEndedError(Exception):
     """A job has ended the transaction that it was to be a part of."""
 
 
-def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> tuple[Any, BaseException | None]:
+def _attempt(connection: FileConnection, job: Job[Any]) -> tuple[Any, BaseException | None]:
     """What the job returns or raises; in the latter case, it is undone."""
     connection.execute("SAVEPOINT job")
     value: Any = None
     failure: BaseException | None = None
     try:
-        value = job.context.run(job.work, connection)
+        value = job.attempt(connection)
     except BaseException as error:  # noqa: BLE001 - it is raised where it was asked for
         failure = error
+    if connection.is_closed():
+        raise _TransactionEndedError(CLOSED) from failure
     if not connection.in_transaction:
         cause = failure.error if isinstance(failure, HookError) else failure
         if isinstance(cause, sqlite3.Error) and primary_code(cause) in ROLLS_BACK:
             raise cause
-        raise _TransactionEndedError from cause
+        raise _TransactionEndedError(ENDED) from cause
     try:
         if failure is not None:
             connection.execute("ROLLBACK TO job")
@@ -327,11 +386,11 @@ def _attempt(connection: sqlite3.Connection, job: _Job[Any]) -> tuple[Any, BaseE
     except sqlite3.OperationalError as error:
         if primary_code(error) != sqlite3.SQLITE_ERROR:
             raise
-        raise _TransactionEndedError from error  # And has begun another.
+        raise _TransactionEndedError(ENDED) from error  # And has begun another.
     return value, failure
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        with contextlib.suppress(sqlite3.Error):
+def _roll_back(connection: FileConnection) -> None:
+    with contextlib.suppress(sqlite3.Error):
+        if connection.in_transaction:
             connection.execute("ROLLBACK")

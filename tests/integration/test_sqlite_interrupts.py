@@ -1,0 +1,120 @@
+"""Ctrl-C: an interrupt at any step of a caller leaves nothing locked, and the database whole."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import sqlite3
+import sys
+
+import pytest
+
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline.ports import RecordQuery
+from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
+from assignment_pipeline.testing.contracts.sinks import event
+
+STEPPED = ("adapters/sqlite/", "contextlib.py", "processes.py")
+"""Where the interrupts come: in our own code, and in the standard library's that a caller goes through."""
+
+numbers = itertools.count()
+
+
+class Interrupt:
+    """Raises `KeyboardInterrupt` at the *at*-th step of the interpreter inside the block, in this thread."""
+
+    def __init__(self, at):
+        self.left = at
+        self.struck = False
+
+    def __enter__(self):
+        sys.settrace(self.enter)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        sys.settrace(None)
+        return kind is KeyboardInterrupt
+
+    def enter(self, frame, what, argument):
+        if not any(name in frame.f_code.co_filename for name in STEPPED):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return self.step
+
+    def step(self, frame, what, argument):
+        if what == "opcode":
+            self.left -= 1
+            if self.left < 0 and not self.struck:
+                self.struck = True
+                raise KeyboardInterrupt
+        return self.step
+
+
+def confirm(store):
+    number = next(numbers)
+    booking = make_booking(f"b-{number:05}", at=DINNER + number * 24 * HOUR)
+    store.commit([make_change(booking, *CONFIRM, tables=("T1",))])
+    return booking.id
+
+
+def read(store):
+    return store.records(RecordQuery(limit=1)).records
+
+
+def tell(store):
+    store.emit([event(f"told-{next(numbers)}")])
+    store.flush()
+
+
+@pytest.fixture
+def fast(path):
+    """Opens stores that do not wait for the disk; the test closes them."""
+    return lambda: SQLiteStore(path, host=StandaloneHost(), synchronous="OFF")
+
+
+def found(path):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return {row[0] for row in connection.execute("SELECT booking_id FROM assignment_records")}
+
+
+@pytest.mark.parametrize("act", [confirm, read, tell])
+@pytest.mark.parametrize("fresh", [False, True], ids=["open", "first"])
+def test_an_interrupt_at_any_step_of_a_call_leaves_the_store_at_work(fast, path, act, fresh):
+    """The next call is answered, what was answered is there, and the store closes."""
+    answered = set()
+    store = fast()
+    for at in itertools.count():
+        if fresh:
+            store.close()
+            store = fast()
+        with Interrupt(at) as interrupt:
+            act(store)
+        answered.add(confirm(store))
+        read(store)
+        tell(store)
+        if not interrupt.struck:
+            break
+    store.close()
+    assert at > 100
+    assert store.lost == 0
+    assert answered <= found(path)
+
+
+def test_an_interrupt_at_any_step_of_closing_can_be_followed_by_another_close(fast, path):
+    """Closing again closes, and what was told before is there."""
+    for at in itertools.count():
+        store = fast()
+        confirm(store)
+        store.emit([event(f"told-{next(numbers)}")])
+        with Interrupt(at) as interrupt:
+            store.close()
+        store.close()
+        assert not store._writer._seat.locked()
+        if not interrupt.struck:
+            break
+    assert at > 100
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        told = connection.execute("SELECT count(*) FROM observability_events WHERE id LIKE 'told-%'").fetchone()
+    assert told == (at + 1,)
