@@ -8,6 +8,7 @@ import io
 import json
 import os
 import runpy
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -112,19 +113,37 @@ def shell(tmp_path):
     return spawn
 
 
+@contextlib.contextmanager
+def interruptible():
+    """
+    Processes that start in the block can be interrupted.
+
+    Shells start what they put into the background with SIGINT ignored, which every process below inherits. Tests that
+    run there sent interrupts that nobody got.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def start(tmp_path):
     """Starts a command in a process of its own, and does not wait for it."""
     started = []
 
-    def spawn(*arguments, **changes):
-        process = subprocess.Popen(
-            command(*arguments),
-            env=environment(**changes),
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def spawn(*arguments, inherits_signals=False, **changes):
+        with contextlib.nullcontext() if inherits_signals else interruptible():
+            process = subprocess.Popen(
+                command(*arguments),
+                env=environment(**changes),
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         started.append(process)
         return process
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -74,20 +76,62 @@ def test_a_full_disk_is_one_line(env, tmp_path):
     assert done.stderr.decode() == "assignment-pipeline: [Errno 28] No space left on device\n"
 
 
+def until_some_are_seated(db):
+    """Wait until the run is in the middle of its day."""
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as at,
+        ):
+            if at.execute("SELECT count(*) FROM assignment_records").fetchone()[0] > 5:
+                return
+        time.sleep(0.01)
+    pytest.fail("nobody was seated")
+
+
 def test_control_c_ends_it_without_a_traceback(start, cli, made_up, day_file, problems, tmp_path):
-    """With 130, and the day can go on later."""
+    """With 130, and the day can go on later; it waits for the file when the interrupt comes, so that it cannot end."""
     document = made_up(8, 60, 400)
     path, db = day_file(document), tmp_path / "day.sqlite3"
     process = start("assign", path, "--db", db, "--json")
-    give_up = time.monotonic() + 30
-    while not db.exists() and time.monotonic() < give_up:
-        time.sleep(0.005)
-    time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    until_some_are_seated(db)
+    with contextlib.closing(sqlite3.connect(db, isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err.strip()) == (130, b"", b"")
     ended = cli("assign", path, "--db", db, "--json")
     assert (ended.code, problems(document, ended.json)) == (0, [])
+
+
+@pytest.mark.parametrize("becomes", ["gone", "another"])
+def test_a_database_that_goes_away_ends_it_in_one_line(start, made_up, day_file, tmp_path, becomes):
+    """In place of trying each booking again for a minute; a file in its place that is no database of ours as well."""
+    path, db = day_file(made_up(8, 60, 400)), tmp_path / "day.sqlite3"
+    process = start("assign", path, "--db", db, "--json")
+    until_some_are_seated(db)
+    if becomes == "gone":
+        db.rename(tmp_path / "away.sqlite3")
+    else:
+        (tmp_path / "other").write_bytes(b"restaurant,table\n" * 100)
+        (tmp_path / "other").replace(db)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.count(b"\n")) == (2, b"", 1)
+    assert (b"deleted or moved away" if becomes == "gone" else b"expected a SQLite database") in err
+
+
+def test_a_process_that_ignores_interrupts_stays_so(start, day_file, small, tmp_path):
+    """As after nohup, or behind a shell's &: who started it meant it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start("assign", day_file(small), "--db", tmp_path / "day.sqlite3", "--json", inherits_signals=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out.startswith(b"{")
 
 
 @pytest.mark.parametrize("package", ["typer", "rich"])

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import itertools
+import signal
 import sqlite3
 import sys
+import threading
+import time
 
 import pytest
 
@@ -118,3 +122,62 @@ def test_an_interrupt_at_any_step_of_closing_can_be_followed_by_another_close(fa
     with contextlib.closing(sqlite3.connect(path)) as connection:
         told = connection.execute("SELECT count(*) FROM observability_events WHERE id LIKE 'told-%'").fetchone()
     assert told == (at + 1,)
+
+
+def test_an_interrupted_caller_waits_for_what_has_begun(opened, path):
+    """Its locks are released after the commit has ended, not in the middle of it."""
+    ended = []
+
+    def on_commit(connection, changes):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.2)
+        ended.append(changes[0].record.booking_id)
+
+    store = opened(on_commit=on_commit)
+    with pytest.raises(KeyboardInterrupt):
+        confirm(store)
+    assert len(ended) == 1
+    store.close()
+    assert found(path) == {*ended}
+
+
+def test_a_second_interrupt_is_not_waited_for(opened):
+    """Nor is a first one for longer than a moment, where host code does not come back."""
+    release = threading.Event()
+
+    def on_commit(connection, changes):
+        for _ in range(2):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.05)
+        release.wait(60)
+
+    store = opened(on_commit=on_commit, busy_timeout=dt.timedelta(minutes=1))
+    interrupts = []
+
+    def count(number, frame):
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, count)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            confirm(store)
+        assert not release.is_set()
+    finally:
+        release.set()
+        signal.signal(signal.SIGINT, before)
+    assert len(interrupts) == 2
+
+
+def test_closing_does_not_wait_for_those_who_gave_up(opened, path):
+    """What an interrupted caller wanted holds up nobody, although somebody else keeps the file locked."""
+    store = opened(busy_timeout=dt.timedelta(minutes=10))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            confirm(store)
+        store.close()
+        other.execute("ROLLBACK")
+    assert found(path) == set()

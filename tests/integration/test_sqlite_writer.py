@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, writer
+from assignment_pipeline.adapters.sqlite.connections import Kind
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError, TableConflictError
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
@@ -296,6 +297,60 @@ def test_the_writers_thread_ends_when_idle(path, monkeypatch):
         assert store.write(add("b")) == 1
 
 
+# -- Connections --------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_in_a_transaction_is_not_kept(store):
+    """The next borrower gets one that is in none, and sees what has been written since."""
+    with store._connections.lend(Kind.READ) as first:
+        first.execute("BEGIN")
+        assert first.execute(COUNT).fetchone() == (0,)
+    store.write(add("later"))
+    with store._connections.lend(Kind.READ) as second:
+        assert not second.in_transaction
+        assert second.execute(COUNT).fetchone() == (1,)
+
+
+def test_a_connection_that_is_idle_is_lent_again(store):
+    """Opening one costs more than most reads."""
+    with store._connections.lend(Kind.READ) as first:
+        pass
+    with store._connections.lend(Kind.READ) as second:
+        assert second is first
+
+
+@pytest.mark.parametrize("call", [lambda store: store.records(RecordQuery()), lambda store: store.write(add("a"))])
+def test_nothing_is_lent_while_the_process_forks(store, call):
+    """A connection that is open at a fork would be the child's as well; who asks for one waits until it is over."""
+    call(store)
+    connections = store._connections
+    connections.before_fork(time.monotonic() + 5)
+    assert not any(connections._idle.values())
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(call, store)
+        time.sleep(0.1)
+        assert not asked.done()
+        assert not any(loan.connection for loan in [*connections._out.values()])
+        connections.after_fork()
+        with contextlib.suppress(sqlite3.IntegrityError):  # The row is there already.
+            asked.result(5)
+
+
+def test_a_fork_does_not_wait_for_a_writer_that_waits_for_others(opened, other):
+    """It returns its connection, and begins again after the fork."""
+    store = opened(busy_timeout=dt.timedelta(minutes=1))
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(store.write, add("a"))
+        while not any(loan.connection for loan in [*store._connections._out.values()]):
+            time.sleep(0.001)
+        store._connections.before_fork(time.monotonic() + 60)
+        assert not any(loan.connection for loan in [*store._connections._out.values()])
+        store._connections.after_fork()
+        other.execute("ROLLBACK")
+        assert asked.result(30) == 1
+
+
 # -- Events -------------------------------------------------------------------------------------------------------
 
 
@@ -373,6 +428,26 @@ def test_a_hook_that_commits_is_told_so(opened):
     store = opened(on_commit=lambda connection, changes: connection.commit())
     with pytest.raises(RuntimeError, match="must not commit it or roll it back"):
         store.commit([confirm(1)])
+
+
+def test_a_hook_that_closes_the_connection_is_told_so(opened, path):
+    """Whoever was in the same transaction learns that it is unknown; the next call works."""
+    spoiled = []
+
+    def close(connection, changes):
+        if not spoiled:
+            spoiled.append(connection.close())
+
+    store = opened(on_commit=close)
+    touch = lambda connection: connection.execute("UPDATE assignment_rollout SET updated_at = updated_at").rowcount  # noqa: E731
+    before, culprit = together(store, touch, lambda connection: store._commits.commit(connection, [confirm(1)]))
+    assert isinstance(before, CommitUnknownError)
+    assert isinstance(culprit, RuntimeError)
+    assert "must not close the connection" in str(culprit)
+    store.commit([confirm(2)])
+    assert [record.booking_id for record in store.records(RecordQuery()).records] == ["b-2"]
+    store.close()
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
 def test_the_hosts_own_hook_comes_first(opened):

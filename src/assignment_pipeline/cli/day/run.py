@@ -51,11 +51,14 @@ def assign_day(
 
     Args:
         tell: Called with each booking when it is done.
+
+    Raises:
+        StoreUnavailableError: The database is gone.
     """
     records = _records(store, service.venue.id)
     for booking in service.bookings:
         if not _is_done(booking, records.get(booking.id)):
-            _until_settled(coordinator, booking)
+            _until_settled(coordinator, store, booking)
         tell(booking)
 
 
@@ -68,7 +71,7 @@ def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:
     return record.state in SETTLED and (same or not booking.is_pending)
 
 
-def _until_settled(coordinator: Coordinator, booking: Booking) -> None:
+def _until_settled(coordinator: Coordinator, store: AssignmentStore, booking: Booking) -> None:
     deadline = time.monotonic() + PATIENCE
     pauses = iter(PAUSES)
     trigger = "creation"
@@ -79,6 +82,8 @@ def _until_settled(coordinator: Coordinator, booking: Booking) -> None:
             continue  # Each try is counted, and the last of them asks for a person.
         if not _is_in_the_way(result) or time.monotonic() > deadline:
             return
+        if result.reason is Reason.STORE_UNAVAILABLE:
+            store.check_schema()  # A file that others keep locked can be read; one that is gone raises.
         time.sleep(next(pauses, PAUSES[-1]))
 
 
