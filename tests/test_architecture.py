@@ -44,7 +44,7 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"celery", "openfeature", "opentelemetry", "orjson", "psycopg", "psycopg_pool", "redis"},
+    "adapters": {"celery", "openfeature", "opentelemetry", "orjson", "psycopg", "redis"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "rollout": {"grafana_foundation_sdk", "jinja2", "markupsafe", "matplotlib"},

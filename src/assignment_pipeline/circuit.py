@@ -1,4 +1,4 @@
-"""A circuit breaker: after enough failures in a row, leave the store alone for a while."""
+"""A circuit breaker: after enough failures in a row, leave the store alone for a moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CircuitState(enum.StrEnum):
     """Nothing does, until the cooldown is over."""
 
     HALF_OPEN = "half_open"
-    """Everything does, and the next answers decide."""
+    """One call a cooldown does, until the store has answered one; then all do, and the next commits decide."""
 
 
 class CircuitBreaker(processes.Watched):
@@ -32,9 +32,10 @@ class CircuitBreaker(processes.Watched):
 
         failures: Failures in a row that open it.
 
-        cooldown: For how long it stays open.
+        cooldown: For how long it stays open. Short: a store that is back is used again as soon as that, and one call
+            a cooldown is no burden to one that is not.
 
-        successes: Successes in a row that close it again.
+        successes: Commits in a row that close it again.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class CircuitBreaker(processes.Watched):
         clock: Clock,
         *,
         failures: int = 5,
-        cooldown: dt.timedelta = dt.timedelta(seconds=15),
+        cooldown: dt.timedelta = dt.timedelta(seconds=1),
         successes: int = 2,
     ) -> None:
         self._clock = clock
@@ -57,26 +58,38 @@ class CircuitBreaker(processes.Watched):
         self._lock = threading.Lock()
         self._state = CircuitState.CLOSED
         self._count = 0
-        self._opened = 0.0
+        self._waits_until = 0.0
+        self._answers = False
 
     @property
     def state(self) -> CircuitState:
         """Where it stands."""
-        self.remaining()
-        return self._state
+        is_over = self._state is CircuitState.OPEN and self._waits_until <= self._clock.monotonic()
+        return CircuitState.HALF_OPEN if is_over else self._state
 
     def remaining(self) -> dt.timedelta:
-        """For how long it still lets nothing through: zero if it lets everything."""
-        if self._state is not CircuitState.OPEN:
+        """For how long this caller has to leave the store alone: zero if it may ask."""
+        if self._state is CircuitState.CLOSED:
             return dt.timedelta()
         with self._lock:
-            left = self._opened + self._cooldown - self._clock.monotonic()
-            if left <= 0 and self._state is CircuitState.OPEN:
-                self._enter(CircuitState.HALF_OPEN)
-            return dt.timedelta(seconds=max(left, 0.0))
+            now = self._clock.monotonic()
+            if self._answers or self._is_closed():
+                return dt.timedelta()
+            if now < self._waits_until:
+                return dt.timedelta(seconds=self._waits_until - now)
+            # This caller finds out how the store is. The others wait for that, or for another cooldown.
+            self._enter(CircuitState.HALF_OPEN)
+            self._waits_until = now + self._cooldown
+            return dt.timedelta()
+
+    def reached(self) -> None:
+        """The store has answered a question. That it can be written to is not said."""
+        if self._state is CircuitState.HALF_OPEN:
+            with self._lock:
+                self._answers = self._state is CircuitState.HALF_OPEN
 
     def succeeded(self) -> None:
-        """The store has answered."""
+        """The store has committed."""
         if self._state is CircuitState.CLOSED and not self._count:
             return
         with self._lock:
@@ -88,13 +101,19 @@ class CircuitBreaker(processes.Watched):
                     self._enter(CircuitState.CLOSED)
 
     def failed(self) -> None:
-        """The store has not."""
+        """The store has not answered, or not committed."""
         with self._lock:
+            if self._state is CircuitState.OPEN:
+                return  # Of a call that began before.
             self._count += 1
             if self._state is CircuitState.HALF_OPEN or self._count >= self._failures:
                 self._enter(CircuitState.OPEN)
-                self._opened = self._clock.monotonic()
+                self._waits_until = self._clock.monotonic() + self._cooldown
+
+    def _is_closed(self) -> bool:  # As another thread may have left it meanwhile.
+        return self._state is CircuitState.CLOSED
 
     def _enter(self, state: CircuitState) -> None:
         self._state = state
         self._count = 0
+        self._answers = False

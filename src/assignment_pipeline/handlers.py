@@ -140,6 +140,8 @@ class Wiring:
 
     def answered(self, effect: Effect[Any]) -> None:
         """Take note of an answer."""
+        if effect.port is Port.STORE:
+            self.process.circuit.reached()
         if not isinstance(effect, Commit):
             return
         # Only a commit proves that the store works: one that can be read, and not written, has to open the circuit.

@@ -9,7 +9,6 @@ from assignment_pipeline.errors import MissingExtraError
 try:
     import orjson  # noqa: F401 - whether they are there
     import psycopg  # noqa: F401
-    import psycopg_pool  # noqa: F401
 except ModuleNotFoundError as error:
     raise MissingExtraError("postgres", error.name or "psycopg") from None
 

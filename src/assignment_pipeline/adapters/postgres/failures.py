@@ -6,6 +6,7 @@ import psycopg
 from psycopg import conninfo as conninfos
 from psycopg import errors
 
+from assignment_pipeline.adapters.postgres.line import SilentError
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
 _COLLIDED = frozenset({"40001", "40P01"})  # Serialization failures and deadlocks.
@@ -78,7 +79,9 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
     state = error.sqlstate or ""
     detail = (str(error) or type(error).__name__).strip().splitlines()[0]
     found: Exception = error
-    if closed or state in _LOST or state.startswith(_GONE):
+    if isinstance(error, SilentError):  # Asked again, it might keep the caller as long once more.
+        found = CommitUnknownError(f"{where}: {detail}") if commits else StoreUnavailableError(f"{where}: {detail}")
+    elif closed or state in _LOST or state.startswith(_GONE):
         unavailable = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=True)
         found = CommitUnknownError(f"{where}: {detail}") if commits else unavailable
     elif state in (_COLLIDED if ends else _CONTENDED):

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import threading
+import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any, Generic, TypeVar
 
+import attrs
 import psycopg
-import psycopg_pool
 from psycopg.pq import TransactionStatus
 
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of
+from assignment_pipeline.adapters.postgres.line import AsyncConnection, Connection, is_lost, options
+from assignment_pipeline.adapters.postgres.slots import Place, Slots
 from assignment_pipeline.adapters.postgres.work import Work, arun, pauses, run
 from assignment_pipeline.errors import StoreUnavailableError
 
 T = TypeVar("T")
+C = TypeVar("C", Connection, AsyncConnection)
 
 Check = Callable[[str], Work[None]]
 """Makes sure that a database, named for people, is the right one."""
@@ -27,13 +30,36 @@ Check = Callable[[str], Work[None]]
 SIZE = 10
 PATIENCE = dt.timedelta(seconds=5)
 
-# A server-side prepared statement belongs to a session, which pgbouncer hands to somebody else.
-_OPTIONS: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
+RETRY = 0.4
+"""Seconds, about, between two tries of a process to reach a server that is away."""
 
 
-class _Pool(processes.Watched):
+@attrs.frozen
+class Wait:
+    """Wait for a place in the queue to be served."""
+
+    place: Place[Any]
+    seconds: float
+
+
+@attrs.frozen
+class Open:
+    """Open a connection."""
+
+
+@attrs.frozen
+class Pause:
+    """Do nothing for a while."""
+
+    seconds: float
+
+
+class _Pool(processes.Watched, Generic[C]):
     """
     What both pools share: nothing is opened before it is needed, and a forked child opens its own.
+
+    Whoever needs a connection opens it. No thread does so in the background, so that a server that is back is
+    found by the first call, and one that is away is asked only by those who need it.
 
     Args:
         conninfo: The database, as a URL or in libpq's ``key=value`` form.
@@ -45,8 +71,6 @@ class _Pool(processes.Watched):
         patience: How long to wait for one.
     """
 
-    _pool: Any
-
     def __init__(
         self, conninfo: str, check: Check | None = None, *, size: int = SIZE, patience: dt.timedelta = PATIENCE
     ) -> None:
@@ -55,39 +79,100 @@ class _Pool(processes.Watched):
         self._checked = check is None
         self._size = size
         self._patience = patience.total_seconds()
-        self._pool = None
         self._closed = False
+        self._away: Exception | None = None
+        self._not_before = 0.0
         self.where = place_of(conninfo)
-        self._renew()
+        self._options = options(conninfo)
+        self._slots: Slots[C] = Slots(size)
         processes.watch(self)
 
-    def _renew(self) -> None:
-        self._lock = threading.Lock()
+    def __del__(self) -> None:
+        for connection in getattr(self, "_slots", Slots[C](0)).drain():
+            connection.pgconn.finish()
 
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: the sockets are the parent's."""
-        if self._pool is not None:
-            processes.leak(self._pool)
-        self._pool = None
-        self._renew()
+        processes.leak(self._slots)
+        self._slots = Slots(self._size)
+
+    def _obtaining(self, slots: Slots[C]) -> Generator[Wait | Open | Pause, Any, C]:
+        """
+        A connection that can be used, for a driver that does what is yielded.
+
+        Raises:
+            StoreUnavailableError: None was to be had.
+        """
+        deadline = time.monotonic() + self._patience
+        found = slots.idle()
+        while found is not None:
+            if not is_lost(found):
+                return found
+            found.pgconn.finish()
+            slots.give(None)
+            found = slots.idle()
+        while True:
+            self._refuse_closed()
+            place = slots.join()
+            try:
+                found = yield Wait(place, max(deadline - time.monotonic(), 0))
+            except BaseException as error:
+                slots.leave(place)
+                if isinstance(error, TimeoutError):
+                    raise self._unavailable(self._away) from (self._away or error)
+                raise
+            try:
+                if found is None:
+                    found = yield from self._opening(slots, place, deadline)
+            except BaseException:
+                slots.gave_up(place)
+                raise
+            if found is not None:
+                return found
+
+    def _opening(self, slots: Slots[C], place: Place[C], deadline: float) -> Generator[Open | Pause, Any, C | None]:
+        """A connection of the caller's own; None where somebody else tries already, and the caller has to wait."""
+        while True:
+            pause = self._not_before - time.monotonic()
+            if pause > 0:
+                if time.monotonic() + pause >= deadline:
+                    raise self._unavailable(self._away)
+                yield Pause(pause)
+                self._refuse_closed()
+            try:
+                found: C = yield Open()
+            except psycopg.OperationalError as error:
+                self._away = error
+            else:
+                self._away, self._not_before = None, 0.0
+                slots.opened()
+                return found
+            if not slots.failed(place):
+                return None
+            # Not all processes are to try at one time.
+            self._not_before = time.monotonic() + RETRY * random.uniform(0.5, 1.5)  # noqa: S311
+
+    def _giving_back(self, slots: Slots[C], connection: C) -> list[C]:
+        """Take it back, and say which others are to be closed: where one line is lost, the others may be."""
+        if connection.closed:
+            slots.give(None)
+            return slots.drain()
+        slots.give(connection)
+        return slots.drain() if self._closed or slots is not self._slots else slots.unused()
 
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreUnavailableError(f"{self.where}: it was closed")
 
-    @property
-    def _sizes(self) -> dict[str, Any]:
-        # None that nobody has asked for yet: an event loop that ends while one is being opened might never end.
-        return {"min_size": 0, "max_size": self._size, "open": False, "timeout": self._patience}
-
-    def _unavailable(self, error: Exception) -> StoreUnavailableError:
-        return StoreUnavailableError(f"{self.where}: {error}")
+    def _unavailable(self, cause: Exception | None) -> StoreUnavailableError:
+        said = str(cause or "").strip() or f"none of {self._size} connections came free in {self._patience:g} seconds"
+        error = StoreUnavailableError(f"{self.where}: {said.splitlines()[0]}")
+        error.__cause__ = cause
+        return error
 
 
-class Pool(_Pool):
+class Pool(_Pool[Connection]):
     """Connections for threads."""
-
-    _pool: psycopg_pool.ConnectionPool[psycopg.Connection[Any]] | None
 
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
@@ -95,11 +180,9 @@ class Pool(_Pool):
 
     def close(self) -> None:
         """Close them all. Calls that come later raise."""
-        with self._lock:
-            self._closed = True
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        self._closed = True
+        for connection in self._slots.drain():
+            connection.close()
 
     def run(self, begin: Callable[[], Work[T]]) -> T:
         """
@@ -109,11 +192,8 @@ class Pool(_Pool):
             StoreUnavailableError: No connection was to be had.
         """
         for pause in pauses():
-            try:
+            with contextlib.suppress(AgainError):
                 return self._once(begin)
-            except AgainError as again:
-                if again.lost:
-                    self._mend()
             time.sleep(pause)
         try:
             return self._once(begin)
@@ -128,57 +208,58 @@ class Pool(_Pool):
             return run(begin(), connection, self.where)
 
     @contextlib.contextmanager
-    def _lend(self) -> Iterator[psycopg.Connection[Any]]:
+    def _lend(self) -> Iterator[Connection]:
         """A connection in autocommit mode, for the block. What a block that raises has begun is rolled back."""
-        pool = self._pool or self._open()
-        try:
-            connection = pool.getconn()
-        except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg_pool.TooManyRequests) as error:
-            raise self._unavailable(error) from error
+        self._refuse_closed()
+        slots = self._slots
+        connection = self._obtain(slots)
         try:
             yield connection
         finally:
             if connection.info.transaction_status is not TransactionStatus.IDLE:
                 _abandon(connection)
-            pool.putconn(connection)
+            for other in self._giving_back(slots, connection):
+                other.close()
 
-    def _mend(self) -> None:
-        """Replace the connections that have been lost: where one is, others are."""
-        if self._pool is not None:
-            with contextlib.suppress(psycopg_pool.PoolClosed):
-                self._pool.check()
+    def _obtain(self, slots: Slots[Connection]) -> Connection:
+        steps = self._obtaining(slots)
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = self._do(step)
+                except BaseException as error:  # noqa: BLE001 - it is theirs to deal with
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as stop:
+            connection: Connection = stop.value
+            return connection
 
-    def _open(self) -> psycopg_pool.ConnectionPool[psycopg.Connection[Any]]:
-        with self._lock:
-            self._refuse_closed()
-            if self._pool is None:
-                pool = psycopg_pool.ConnectionPool(self.conninfo, kwargs=_OPTIONS, **self._sizes)
-                pool.open()
-                self._pool = pool
-            return self._pool
+    def _do(self, step: Wait | Open | Pause) -> Any:
+        if isinstance(step, Wait):
+            return step.place.result(step.seconds)
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        return Connection.connect(self.conninfo, **self._options)
 
 
-class AsyncPool(_Pool):
+class AsyncPool(_Pool[AsyncConnection]):
     """`Pool`, for asyncio: on the event loop on which it is used first, and on another once that is closed."""
 
-    _pool: psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None
-    _loop: asyncio.AbstractEventLoop | None
+    _loop: asyncio.AbstractEventLoop | None = None
 
     async def close(self) -> None:
         """Close them all. Calls that come later raise."""
         self._closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        for connection in self._slots.drain():
+            await connection.close()
 
     async def run(self, begin: Callable[[], Work[T]]) -> T:
         """See `Pool.run`."""
         for pause in pauses():
-            try:
+            with contextlib.suppress(AgainError):
                 return await self._once(begin)
-            except AgainError as again:
-                if again.lost:
-                    await self._mend()
             await asyncio.sleep(pause)
         try:
             return await self._once(begin)
@@ -193,46 +274,59 @@ class AsyncPool(_Pool):
             return await arun(begin(), connection, self.where)
 
     @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        pool = await self._opened()
-        try:
-            connection = await pool.getconn()
-        except (psycopg_pool.PoolTimeout, psycopg_pool.PoolClosed, psycopg_pool.TooManyRequests) as error:
-            raise self._unavailable(error) from error
+    async def _lend(self) -> AsyncIterator[AsyncConnection]:
+        self._refuse_closed()
+        self._move_to(asyncio.get_running_loop())
+        slots = self._slots
+        connection = await self._obtain(slots)
         try:
             yield connection
         finally:
             if connection.info.transaction_status is not TransactionStatus.IDLE:
                 await _aabandon(connection)
-            await pool.putconn(connection)
+            for other in self._giving_back(slots, connection):
+                await other.close()
 
-    async def _mend(self) -> None:
-        if self._pool is not None:
-            with contextlib.suppress(psycopg_pool.PoolClosed):
-                await self._pool.check()
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Leave the connections of another loop, whose places nobody gives back any more."""
+        if self._loop is not loop:
+            for connection in self._slots.drain():
+                connection.pgconn.finish()
+            self._loop, self._slots = loop, Slots(self._size)
 
-    async def _opened(self) -> psycopg_pool.AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
-        self._refuse_closed()
-        loop = asyncio.get_running_loop()
-        if self._pool is None or self._loop is not loop:
-            self._loop = loop
-            self._pool = psycopg_pool.AsyncConnectionPool(self.conninfo, kwargs=_OPTIONS, **self._sizes)
-        await self._pool.open()  # At once, if it is open.
-        return self._pool
+    async def _obtain(self, slots: Slots[AsyncConnection]) -> AsyncConnection:
+        steps = self._obtaining(slots)
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = await self._do(step)
+                except BaseException as error:  # noqa: BLE001 - as above
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as stop:
+            connection: AsyncConnection = stop.value
+            return connection
 
-    def _renew(self) -> None:
-        super()._renew()
-        self._loop = None
+    async def _do(self, step: Wait | Open | Pause) -> Any:
+        if isinstance(step, Wait):
+            if step.place.done():
+                return step.place.result()
+            return await asyncio.wait_for(asyncio.wrap_future(step.place), step.seconds)
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        return await AsyncConnection.connect(self.conninfo, **self._options)
 
 
-def _abandon(connection: psycopg.Connection[Any]) -> None:
+def _abandon(connection: Connection) -> None:
     try:
         connection.rollback()
     except psycopg.Error:
         connection.close()
 
 
-async def _aabandon(connection: psycopg.AsyncConnection[Any]) -> None:
+async def _aabandon(connection: AsyncConnection) -> None:
     try:
         await connection.rollback()
     except psycopg.Error:

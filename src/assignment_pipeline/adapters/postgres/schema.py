@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of, translate
+from assignment_pipeline.adapters.postgres.line import options
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
@@ -164,7 +165,7 @@ def on_connection(conninfo: str, work: Work[T]) -> T:
     """
     where = place_of(conninfo)
     try:
-        connection: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection: psycopg.Connection[Any] = psycopg.connect(conninfo, **options(conninfo))
     except psycopg.Error as error:
         raise translate(error, where, closed=False, commits=False) from error
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -28,7 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _options(told)
     except ValueError as error:
         parser.error(f"--faults: {error}")
-    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # Lost connections are what it is about.
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Whoever ends it wants nothing left behind.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

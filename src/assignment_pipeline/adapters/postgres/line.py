@@ -1,0 +1,96 @@
+"""The line to the server: how a connection is opened, and that nothing on it waits for ever."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import conninfo as conninfos
+
+T = TypeVar("T")
+
+SILENCE = 30.0
+"""Seconds for which the answer to a statement is waited for. A statement of ours waits ten for a lock, at most."""
+
+# A server-side prepared statement belongs to a session, which pgbouncer hands to somebody else.
+_SESSION: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
+
+# Where packets are swallowed, the kernel gives up after some ten seconds, instead of hours.
+_LINE: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT"}
+
+
+class SilentError(psycopg.OperationalError):
+    """The server has not answered a statement for so long that the connection was closed."""
+
+
+def options(conninfo: str) -> dict[str, Any]:
+    """What to connect with, besides *conninfo*, which is left its own say about the line."""
+    said = conninfos.conninfo_to_dict(conninfo)
+    line = {
+        name: value for name, value in _LINE.items() if name not in said and _VARIABLES.get(name, "") not in os.environ
+    }
+    return {**line, **_SESSION}
+
+
+class Connection(psycopg.Connection[Any]):
+    """
+    A connection whose statements are waited for `SILENCE` seconds, and no longer.
+
+    Attributes:
+        silence: Seconds to wait for instead.
+    """
+
+    silence = SILENCE
+
+    def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """See `psycopg.Connection.wait`."""
+        return super().wait(_bounded(gen, self), *args, **options)
+
+
+class AsyncConnection(psycopg.AsyncConnection[Any]):
+    """`Connection`, for asyncio."""
+
+    silence = SILENCE
+
+    async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """See `psycopg.AsyncConnection.wait`."""
+        return await super().wait(_bounded(gen, self), *args, **options)
+
+
+def _bounded(gen: Generator[Any, Any, T], connection: Connection | AsyncConnection) -> Generator[Any, Any, T]:
+    """*gen*, which waits for the server; psycopg sends it 0 every tenth of a second while there is nothing."""
+    deadline = time.monotonic() + connection.silence
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() > deadline:
+                connection.pgconn.finish()
+                msg = f"the server has not answered for {connection.silence:.0f} seconds"
+                raise SilentError(msg)
+            wanted = gen.send(ready)
+    except StopIteration as stop:
+        answer: T = stop.value
+        return answer
+
+
+def is_lost(connection: Connection | AsyncConnection) -> bool:
+    """Whether an idle connection is of no use: the server has said what nobody asked for, such as that it goes."""
+    if connection.closed:
+        return True
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([connection.pgconn.socket], [], [], 0)[0])
