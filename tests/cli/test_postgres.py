@@ -166,6 +166,11 @@ def test_a_run_that_was_killed_is_completed(start, cli, made_up, day_file, addre
         (["a.b.c"], "--host-bookings: expected a table, such as reservations or public.reservations, got 'a.b.c'"),
         (['"a.b"."c.d"'], "which is none"),
         (["x", "--column", "id=a", "--column", "id=b"], "--column: expected one column for id, got 'a' and 'b'"),
+        (["x", "--status", "booked"], "--status: expected WORD=STATUS, such as booked=confirmed, got 'booked'"),
+        (
+            ["pg_class", "--status", "a=b"],
+            "--host-bookings, status: expected pending, confirmed, cancelled, failed, got b",
+        ),
     ],
 )
 def test_a_hosts_table_that_is_none_is_one_line(cli, address, words, said):

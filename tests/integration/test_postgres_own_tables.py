@@ -19,6 +19,7 @@ from assignment_pipeline.domain.policy import VenuePolicy  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, VenueNotFoundError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
+from assignment_pipeline.rollout.queries import operator  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import DINNER, HOUR  # noqa: E402
 
 SCHEMA, THEIRS = "embedded", "restaurant"
@@ -198,6 +199,21 @@ def test_bookings_is_a_view(host, house, coordinator, postgres_database):
         (uuid.UUID(key), key, *shared, "confirmed", "confirmed", 5, "optimal_fit", "any", None, False),
         (unknown, str(unknown), *shared, "pending", None, None, None, "any", None, False),
     ]
+
+
+def test_a_hosts_own_words_count_as_what_they_mean(host, house, postgres_database):
+    """The rates of the guide are right for a host that says booked and sat; a word that nobody explained stays."""
+    words = {"booked": "confirmed", "sat": "confirmed", "asked": "pending", "it's off": "cancelled"}
+    view(host, postgres_database, statuses=words, apply=True)
+    for status in ("booked", "sat", "asked", "it's off", "unknown"):
+        host.execute(
+            f"INSERT INTO {THEIRS}.reservations (id, house, covers, starts, status) VALUES (%s, %s, 2, %s, %s)",
+            (uuid.uuid4(), house, DINNER, status),
+        )
+    found = host.execute(f"SELECT status FROM {SCHEMA}.bookings ORDER BY status").fetchall()
+    assert [status for (status,) in found] == ["cancelled", "confirmed", "confirmed", "pending", "unknown"]
+    [(_, confirmed, _, total, rate)] = host.execute(operator("daily-summary", "postgres", schema=SCHEMA)).fetchall()
+    assert (confirmed, total, rate) == (2, 5, 40)
 
 
 def scans(connection, statement, *values):

@@ -321,17 +321,19 @@ class PostgresDatabase:
 
         postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
 
-    def bookings_view(self, table: str, columns: Mapping[str, str], *, apply: bool) -> str:
+    def bookings_view(self, table: str, columns: Mapping[str, str], statuses: Mapping[str, str], *, apply: bool) -> str:
         """
         The SQL of the view ``bookings`` over that table, and whether to run it.
 
         Raises:
-            BadInputError: There is no such table or column, or something else has that name.
+            BadInputError: There is no such table, column or status, or something else has that name.
         """
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         try:
-            return postgres.bookings_view(self.conninfo, table, columns, schema=self.schema, apply=apply)
+            return postgres.bookings_view(
+                self.conninfo, table, columns, statuses=statuses, schema=self.schema, apply=apply
+            )
         except SchemaMismatchError as error:
             _refused(self, error)
         except ValueError as error:

@@ -53,6 +53,14 @@ def init(
         list[str] | None,
         typer.Option("--column", metavar="NAME=COLUMN", help="What the application calls a column; may be repeated."),
     ] = None,
+    statuses: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="WORD=STATUS",
+            help="What a word of the application's means: pending, confirmed, cancelled or failed. Repeatable.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the view's SQL, to be changed and run by hand.")
     ] = False,
@@ -63,8 +71,8 @@ def init(
     The database may be the application's own, with --embedded.
     """
     if host_bookings is None:
-        if columns or dry_run:
-            refuse("--column and --dry-run", "--host-bookings beside them", "none")
+        if columns or statuses or dry_run:
+            refuse("--column, --status and --dry-run", "--host-bookings beside them", "none")
         db.init(standalone=standalone)
         stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
         return
@@ -72,11 +80,14 @@ def init(
         refuse("--host-bookings", "a PostgreSQL address for --db", str(db))
     if _QUOTED.sub("", host_bookings).count(".") > 1:
         refuse("--host-bookings", "a table, such as reservations or public.reservations", repr(host_bookings))
-    names = _named(columns or ())
-    text = db.bookings_view(host_bookings, names, apply=False)  # What is wrong with it is said before anything is made.
+    names = _named("--column", "NAME=COLUMN, such as party_size=covers", "column", columns or ())
+    words = _named("--status", "WORD=STATUS, such as booked=confirmed", "status", statuses or ())
+    text = db.bookings_view(
+        host_bookings, names, words, apply=False
+    )  # What is wrong with it is said before anything is made.
     if not dry_run:
         db.init(standalone=False)
-        db.bookings_view(host_bookings, names, apply=True)
+        db.bookings_view(host_bookings, names, words, apply=True)
     if dry_run:
         print(text)
     else:
@@ -84,15 +95,15 @@ def init(
         stdout().print(f"{db}: {what}, and bookings as a view over {host_bookings}.", soft_wrap=True)
 
 
-def _named(columns: Sequence[str]) -> dict[str, str]:
+def _named(option: str, form: str, what: str, given: Sequence[str]) -> dict[str, str]:
     pairs = dict[str, str]()
-    for given in columns:
-        name, equals, column = given.partition("=")
-        if not (name and equals and column):
-            refuse("--column", "NAME=COLUMN, such as party_size=covers", repr(given))
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            refuse(option, form, repr(text))
         if name in pairs:
-            refuse("--column", f"one column for {name}", f"{pairs[name]!r} and {column!r}")
-        pairs[name] = column
+            refuse(option, f"one {what} for {name}", f"{pairs[name]!r} and {value!r}")
+        pairs[name] = value
     return pairs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 import psycopg
 from psycopg import sql
 
@@ -19,6 +20,9 @@ OPTIONAL = {
     "accessible": "false",
 }
 """What stands for a column that the host has not."""
+
+STATUSES = ("pending", "confirmed", "cancelled", "failed")
+"""How the guest stands, in the words that the queries for operators count by."""
 
 COLUMNS = """
 SELECT a.attname, format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname
@@ -45,7 +49,13 @@ _KEYS = {"uuid": "as_uuid", "bigint": "as_bigint", "integer": "as_bigint"}
 
 
 def bookings_view(
-    conninfo: str, table: str, columns: Mapping[str, str] | None = None, *, schema: str = SCHEMA, apply: bool = False
+    conninfo: str,
+    table: str,
+    columns: Mapping[str, str] | None = None,
+    *,
+    statuses: Mapping[str, str] | None = None,
+    schema: str = SCHEMA,
+    apply: bool = False,
 ) -> str:
     """
     The statement that makes ``bookings`` a view over the table in which a host keeps its own.
@@ -60,21 +70,34 @@ def bookings_view(
 
         columns: What the host calls its columns, by our names; those that are missing are called as here.
 
+        statuses: What the host's words in ``status`` mean, each one of `STATUSES`. Other words stay as they are, and
+            the rates that operators read do not count them as confirmed.
+
         schema: The pipeline's schema.
 
         apply: Whether to make it, too; an earlier one is replaced.
 
     Raises:
-        ValueError: The table is not there, or has no such column, or another kind of key.
+        ValueError: The table is not there, or has no such column, or another kind of key; or a word means none of
+            `STATUSES`.
         SchemaMismatchError: It is to be made, and the pipeline's tables are not there, or the host is a standalone
             one: it has a table.
         StoreUnavailableError: The database cannot be reached or written.
     """
     where = place(conninfo, schema)
-    return on_connection(conninfo, in_transaction(_make(table, columns or {}, schema, where, apply=apply)))
+    names = _Names(columns or {}, statuses or {})
+    return on_connection(conninfo, in_transaction(_make(table, names, schema, where, apply=apply)))
 
 
-def _make(table: str, columns: Mapping[str, str], schema: str, where: str, *, apply: bool) -> Work[str]:
+@attrs.frozen
+class _Names:
+    """What the host calls things: its columns by our names, and what its words for a status mean."""
+
+    columns: Mapping[str, str]
+    statuses: Mapping[str, str]
+
+
+def _make(table: str, names: _Names, schema: str, where: str, *, apply: bool) -> Work[str]:
     if apply:
         yield from checked((PIPELINE,), schema, where)
     try:
@@ -87,7 +110,7 @@ def _make(table: str, columns: Mapping[str, str], schema: str, where: str, *, ap
         msg = f"the host's bookings: expected a table or view, got {table!r}, which is none"
         raise ValueError(msg)
     found = {name: (kind, collation) for name, kind, collation, *_ in rows}
-    text = _statement(sql.Identifier(*rows[0][3:]).as_string(None), columns, found, schema)
+    text = _statement(sql.Identifier(*rows[0][3:]).as_string(None), names, found, schema)
     if apply:
         view = f"{sql.Identifier(schema).as_string(None)}.bookings"
         try:
@@ -101,7 +124,12 @@ def _make(table: str, columns: Mapping[str, str], schema: str, where: str, *, ap
     return text
 
 
-def _statement(table: str, columns: Mapping[str, str], found: Mapping[str, tuple[str, str]], schema: str) -> str:
+def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], schema: str) -> str:
+    columns = names.columns
+    wrong = sorted({*names.statuses.values()} - {*STATUSES})
+    if wrong:
+        msg = f"status: expected {', '.join(STATUSES)}, got {', '.join(wrong)}"
+        raise ValueError(msg)
     unknown = sorted(set(columns) - {*REQUIRED, *OPTIONAL})
     if unknown:
         msg = f"columns: expected {', '.join((*REQUIRED, *OPTIONAL))}, got {', '.join(unknown)}"
@@ -125,6 +153,7 @@ def _statement(table: str, columns: Mapping[str, str], found: Mapping[str, tuple
         f"h.{sql.Identifier(column).as_string(None)} AS {name}" if column in found else f"{OPTIONAL[name]} AS {name}"
         for name, column in called.items()
     ]
+    shown = [_in_our_words(line, names.statuses) if line.endswith(" AS status") else line for line in shown]
     return VIEW.format(
         schema=quoted,
         columns=",\n    ".join(shown),
@@ -132,3 +161,16 @@ def _statement(table: str, columns: Mapping[str, str], found: Mapping[str, tuple
         id=sql.Identifier(called["id"]).as_string(None),
         key=key.format(schema=quoted),
     )
+
+
+def _in_our_words(column: str, statuses: Mapping[str, str]) -> str:
+    """The column ``status`` with the host's words replaced."""
+    if not statuses:
+        return column
+    word = f"{column.removesuffix(' AS status')}::text"
+    cases = "\n        ".join(f"WHEN {_quoted(theirs)} THEN {_quoted(ours)}" for theirs, ours in statuses.items())
+    return f"CASE {word}\n        {cases}\n        ELSE {word}\n    END AS status"
+
+
+def _quoted(text: str) -> str:
+    return sql.Literal(text).as_string(None)
