@@ -162,9 +162,12 @@ class SharedFloorHost(StandaloneHost):
         super().__init__(schema=schema)
         self._seats = seats
 
-    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
-        """See `Host.occupied`."""
-        return [seat for where, seat in self._seats if where == restaurant_id and seat.window.overlaps(window)]
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
+        """See `Host.occupied`: it yields, as many hosts do, and reads meanwhile."""
+        for where, seat in self._seats:
+            connection.execute("SELECT 1")
+            if where == restaurant_id and seat.window.overlaps(window):
+                yield seat
 
 
 class AsyncSharedFloorHost(AsyncStandaloneHost):

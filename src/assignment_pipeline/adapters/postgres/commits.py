@@ -126,7 +126,7 @@ class Commits:
         ]
         if not windows:
             return []
-        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)))
+        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)), many=True)
         return rival_facts(restaurant_id, found)
 
     # -- Tables out of service ------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ class Commits:
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
         bookings = set(json.loads(answer or "[]"))
         if not self.reads.standalone:
-            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window))
+            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window), many=True)
             bookings |= {
                 seat.booking_id
                 for seat in others

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from psycopg import conninfo as conninfos
 from psycopg import errors
@@ -21,6 +23,10 @@ _GONE = ("08", "40003")  # The connection is, or the answer.
 _MISSING = frozenset({"42P01", "42703", "42883", "3F000"})  # Tables, columns, functions, schemas.
 _UNAVAILABLE = ("53", "57", "58", "0A000", "25006", "42501", "55P03", "XX")  # 0A000: a standby writes nothing.
 _ISOLATION = "AP001"
+_LOCK_TIMEOUT = "55P03"
+_IDLE_TIMEOUT = "25P03"
+
+_RELATION = re.compile(r'relation "([^"]+)"')
 
 
 class AgainError(Exception):
@@ -77,10 +83,12 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
         ends: Whether it only ends a transaction: what it collides with then is a deferred constraint of the host's.
     """
     state = error.sqlstate or ""
-    detail = (str(error) or type(error).__name__).strip().splitlines()[0]
+    detail = _detail(error, state)
     found: Exception = error
     if isinstance(error, SilentError):  # Asked again, it might keep the caller as long once more.
         found = CommitUnknownError(f"{where}: {detail}") if commits else StoreUnavailableError(f"{where}: {detail}")
+    elif state == _IDLE_TIMEOUT:  # It would be left idle once more.
+        found = StoreUnavailableError(f"{where}: {detail}")
     elif closed or state in _LOST or state.startswith(_GONE):
         unavailable = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=True)
         found = CommitUnknownError(f"{where}: {detail}") if commits else unavailable
@@ -97,13 +105,42 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
     return found
 
 
-def translate_from_host(error: psycopg.Error, where: str, *, closed: bool) -> Exception:
+def translate_from_host(error: Exception, where: str, *, closed: bool) -> Exception:
     """
     What host code met inside our transaction: that is the host's to raise.
 
-    Unless the connection went away under it, or the whole transaction has to be tried again.
+    Unless the connection went away under it, the whole transaction has to be tried again, or somebody else's holds it
+    up. The host may have put the driver's error into one of its own.
     """
-    state = error.sqlstate or ""
-    if closed or state in _LOST:
-        return translate(error, where, closed=True, commits=False)
-    return AgainError(error, lost=False) if state in _COLLIDED else error
+    met = error if isinstance(error, psycopg.Error) else _driver_error_behind(error)
+    state = (met.sqlstate if met else None) or ""
+    found = error
+    if met and (closed or state in _LOST):
+        return translate(met, where, closed=True, commits=False)
+    if met and state in _COLLIDED:
+        found = AgainError(StoreUnavailableError(f"{where}: host code, {_detail(met, state)}"), lost=False)
+    elif met and state == _LOCK_TIMEOUT:
+        found = StoreUnavailableError(f"{where}: host code {_detail(met, state)}")
+    if found is not error:
+        found.__cause__ = error
+    return found
+
+
+def _driver_error_behind(error: BaseException) -> psycopg.Error | None:
+    seen: list[BaseException] = [error]
+    while (cause := seen[-1].__cause__ or seen[-1].__context__) is not None and cause not in seen:
+        if isinstance(cause, psycopg.Error):
+            return cause
+        seen.append(cause)
+    return None
+
+
+def _detail(error: psycopg.Error, state: str) -> str:
+    said = (str(error) or type(error).__name__).strip().splitlines()[0]
+    if state == _IDLE_TIMEOUT:
+        return "host code left the transaction of a commit or a look idle for too long, and the server has ended it"
+    if state != _LOCK_TIMEOUT or not said.startswith("canceling"):
+        return said  # Our own functions say it all.
+    place = _RELATION.search(error.diag.context or "")
+    what = f"a row of {place[1]}" if place else "a lock"
+    return f"waited too long for {what} that another transaction holds: commit it or roll it back, and keep such short"

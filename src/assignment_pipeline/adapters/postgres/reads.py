@@ -211,7 +211,7 @@ class Reads:
             return []
         times = (text_of(window.start), text_of(window.end))
         [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
-        others = yield Call(self.host.occupied, (venue.id, window))
+        others = yield Call(self.host.occupied, (venue.id, window), many=True)
         unmovable = (attrs.evolve(one, movable=False) if one.movable else one for one in others)
         return [*_seats_and_blocks(json.loads(answer)), *unmovable]
 
@@ -286,7 +286,7 @@ class Reads:
         asked = limit
         seen = -1
         while limit > 0:
-            pending = list((yield Call(self.host.unassigned, (since, asked))))
+            pending = yield Call(self.host.unassigned, (since, asked), many=True)
             ids = document([booking.id for booking in pending])
             without = {row[0] for row in (yield self.ask(WITHOUT_RECORD, ids))}
             found = [booking for booking in pending if booking.id in without]

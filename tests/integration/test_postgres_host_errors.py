@@ -1,0 +1,279 @@
+"""What callers hear where a connection goes away under host code, or others hold it up: never the driver's error."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+
+from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFlags, Mode, Occupied, TimeWindow  # noqa: E402
+from assignment_pipeline.adapters.memory import MemorySink  # noqa: E402
+from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore, init  # noqa: E402
+from assignment_pipeline.errors import StoreUnavailableError  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+
+SCHEMA = "host_errors"
+START = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).replace(hour=18, minute=0, second=0, microsecond=0)
+HOUR = dt.timedelta(hours=1)
+
+
+class OwnError(Exception):
+    """What a host makes of the driver's errors."""
+
+
+class Host:
+    """One that reads with each question, and whose session somebody ends at one of them, once or always."""
+
+    def __init__(self, database, at=None, *, always=False, wraps=False):
+        self.database, self.at, self.always, self.wraps = database, at, always, wraps
+
+    def read(self, connection, what):
+        if what == self.at:
+            self.at = what if self.always else None
+            end(self.database, connection)
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            if self.wraps:
+                raise OwnError(what) from error
+            raise
+
+    def booking(self, connection, booking_id):
+        self.read(connection, "booking")
+        return Booking(booking_id, "r-1", 2, START)
+
+    def venue(self, connection, restaurant_id, known_version):
+        self.read(connection, "venue")
+        venue = make_venue()
+        return None if venue.version == known_version else venue
+
+    def occupied(self, connection, restaurant_id, window):
+        self.read(connection, "occupied")
+        return [Occupied(table_id="T9", window=window)]
+
+    def unassigned(self, connection, since, limit):
+        self.read(connection, "unassigned")
+        return []
+
+    def on_commit(self, connection, changes):
+        self.read(connection, "on_commit")
+
+
+class Yields(Host):
+    """The same, one by one, as the host in the documentation does."""
+
+    def occupied(self, connection, restaurant_id, window):
+        yield Occupied(table_id="T9", window=window)
+        self.read(connection, "occupied")
+
+    def unassigned(self, connection, since, limit):
+        self.read(connection, "unassigned")
+        yield from ()
+
+
+class Awaits(Host):
+    """The same, for asyncio."""
+
+    async def read(self, connection, what):
+        if what == self.at:
+            self.at = what if self.always else None
+            end(self.database, connection)
+        await connection.execute("SELECT 1")
+
+    async def booking(self, connection, booking_id):
+        await self.read(connection, "booking")
+        return Booking(booking_id, "r-1", 2, START)
+
+    async def venue(self, connection, restaurant_id, known_version):
+        await self.read(connection, "venue")
+        venue = make_venue()
+        return None if venue.version == known_version else venue
+
+    async def occupied(self, connection, restaurant_id, window):
+        yield Occupied(table_id="T9", window=window)
+        await self.read(connection, "occupied")
+
+    async def unassigned(self, connection, since, limit):
+        await self.read(connection, "unassigned")
+        return []
+
+    async def on_commit(self, connection, changes):
+        await self.read(connection, "on_commit")
+
+
+def end(database, connection):
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+
+
+@pytest.fixture(scope="module")
+def database(postgres_database):
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    init(postgres_database, schema=SCHEMA)
+    return postgres_database
+
+
+@pytest.fixture
+def empty(database):
+    with psycopg.connect(database, autocommit=True) as connection:
+        for table in ("assignment_records", "booking_table_assignments", "booking_assignment_state_history"):
+            connection.execute(f"DELETE FROM {SCHEMA}.{table}")
+    return database
+
+
+@pytest.fixture
+def sink():
+    return MemorySink()
+
+
+@pytest.fixture
+def opened(empty, sink):
+    """Opens a coordinator over a store with that host."""
+    stores = []
+
+    def open_(host, **how):
+        stores.append(PostgresStore(empty, host=host, schema=SCHEMA, **how))
+        return Coordinator(stores[-1], flags=FixedFlags(Mode.ACTIVE), sinks=(sink,), shadow=None)
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+QUESTIONS = ["booking", "venue", "occupied", "on_commit"]
+
+
+@pytest.mark.parametrize("wraps", [False, True], ids=["the driver's", "its own"])
+@pytest.mark.parametrize(("kind", "question"), [*((Host, one) for one in QUESTIONS), (Yields, "occupied")])
+def test_a_session_that_ends_under_the_host_is_made_good(opened, empty, kind, question, wraps):
+    """Where it happens once, nobody notices: the look or the commit is made again."""
+    coordinator = opened(kind(empty, question, wraps=wraps))
+    result = coordinator.assign(Booking("b-1", "r-1", 2, START))
+    assert result.outcome == "confirmed"
+
+
+@pytest.mark.parametrize("wraps", [False, True], ids=["the driver's", "its own"])
+@pytest.mark.parametrize(("kind", "question"), [*((Host, one) for one in QUESTIONS), (Yields, "occupied")])
+def test_sessions_that_always_end_are_an_outage(opened, empty, kind, question, wraps):
+    """Then the answer is to come again, and names what the server said."""
+    coordinator = opened(kind(empty, question, always=True, wraps=wraps))
+    result = coordinator.assign(Booking("b-1", "r-1", 2, START))
+    assert (result.outcome, result.reason) == ("retry", "store_unavailable")
+
+
+@pytest.mark.parametrize("kind", [Host, Yields])
+def test_other_calls_are_no_exception(opened, empty, kind):
+    """The sweep and a block ask hosts for several, too."""
+    host = kind(empty, "unassigned", always=True)
+    coordinator = opened(host)
+    with pytest.raises(StoreUnavailableError):
+        coordinator.store.unassigned(START, 10)
+    host.at = "occupied"
+    with pytest.raises(StoreUnavailableError):
+        coordinator.block("r-1", "T1", TimeWindow(START, START + HOUR), actor="anna", reason="maintenance")
+    host.at, host.always = "occupied", False
+    assert coordinator.block("r-1", "T1", TimeWindow(START, START + HOUR), actor="anna", reason="maintenance").block
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("always", [False, True])
+def test_the_same_holds_in_asyncio(empty, question, always):
+    """With coroutines, and an async generator for those that are several."""
+
+    async def main():
+        store = AsyncPostgresStore(empty, host=Awaits(empty, question, always=always), schema=SCHEMA)
+        async with store, AsyncCoordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None) as worker:
+            return await worker.assign(Booking("b-1", "r-1", 2, START))
+
+    result = asyncio.run(main())
+    assert result.outcome == ("retry" if always else "confirmed")
+
+
+def test_a_joined_transaction_that_ends_is_an_outage(opened, empty):
+    """Inside the host's own transaction there is no second try: it is gone."""
+    coordinator = opened(Yields(empty, "occupied", always=True))
+    with psycopg.connect(empty) as connection, pytest.raises(StoreUnavailableError):
+        coordinator.store.joined(connection).load(_query())
+
+
+def _query():
+    from assignment_pipeline.ports import LoadQuery  # noqa: PLC0415 - one test asks it
+
+    return LoadQuery(restaurant_id="r-1", bookings=(Booking("b-1", "r-1", 2, START),))
+
+
+def test_a_row_that_the_hosts_own_transaction_holds_is_named(opened, empty, sink):
+    """The commit waits for it, and then says in one sentence what is in the way and what to do."""
+
+    class Mirrors(Host):
+        def on_commit(self, connection, changes):
+            connection.execute("SET LOCAL lock_timeout = '50ms'")
+            connection.execute("UPDATE mirror SET state = 'seated'")
+
+    with psycopg.connect(empty, autocommit=True) as own:
+        own.execute("DROP TABLE IF EXISTS mirror")
+        own.execute("CREATE TABLE mirror AS SELECT 'b-1' AS id, 'new' AS state")
+        own.execute("BEGIN")
+        own.execute("UPDATE mirror SET state = 'called'")
+        result = opened(Mirrors(empty)).assign(Booking("b-1", "r-1", 2, START))
+        own.execute("ROLLBACK")
+    assert (result.outcome, result.reason) == ("retry", "store_unavailable")
+    said = _error_of(sink)
+    assert "host code waited too long for a row of mirror that another transaction holds: commit it" in said
+
+
+def test_the_restaurants_lock_that_the_hosts_own_transaction_holds_is_named(opened, empty, sink):
+    """The same, where the host has joined its transaction, and assigns before it commits."""
+    coordinator = opened(Host(empty))
+    with psycopg.connect(empty, autocommit=True) as admin, psycopg.connect(empty) as own:
+        for name in ("begin_commit(jsonb, jsonb)", "commit(jsonb)"):
+            admin.execute(f"ALTER FUNCTION {SCHEMA}.{name} SET lock_timeout = '50ms'")
+        try:
+            coordinator.joined(own).enqueue(Booking("b-1", "r-1", 2, START))
+            result = coordinator.assign(Booking("b-2", "r-1", 2, START))
+        finally:
+            for name in ("begin_commit(jsonb, jsonb)", "commit(jsonb)"):
+                admin.execute(f"ALTER FUNCTION {SCHEMA}.{name} SET lock_timeout = '10s'")
+        pid = own.info.backend_pid
+    assert (result.outcome, result.reason) == ("retry", "store_unavailable")
+    said = _error_of(sink)
+    assert (
+        f"waited 50ms for the commit lock of restaurant 'r-1', which another transaction holds (session {pid}, " in said
+    )
+    assert "commit it or roll it back" in said
+
+
+def _error_of(sink):
+    [event] = [event for event in sink.events if event.type == "coordinator.error"]
+    return str(event.context)
+
+
+def test_a_transaction_that_host_code_leaves_idle_is_ended_once(opened, empty):
+    """The server ends it in time; it is not left idle over and over again."""
+    seen = []
+
+    def dawdle(connection, changes):
+        seen.append(len(changes))
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = '100ms'")
+        time.sleep(0.5)
+        connection.execute("SELECT 1")
+
+    result = opened(Host(empty), on_commit=dawdle).assign(Booking("b-1", "r-1", 2, START))
+    assert (result.outcome, result.reason) == ("retry", "store_unavailable")
+    assert seen == [1]
+
+
+def test_what_host_code_raises_itself_is_raised(opened, empty):
+    """With a connection that works, an error is the host's, whatever it is."""
+
+    class Wrong(Host):
+        def occupied(self, connection, restaurant_id, window):
+            yield from connection.execute("SELECT * FROM nowhere")
+
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        opened(Wrong(empty)).assign(Booking("b-1", "r-1", 2, START))
