@@ -21,18 +21,14 @@ from assignment_pipeline.flow.view import Target
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.people import AsyncPeople, People
-from assignment_pipeline.ports import (
-    AssignmentStore,
-    AsyncLegacyPlanner,
-    LegacyPlanner,
-)
+from assignment_pipeline.ports import AssignmentStore, AsyncLegacyPlanner, LegacyPlanner, LockManager
 from assignment_pipeline.rollout.watching import Demote, Look, Watcher
-from assignment_pipeline.wired import Wired
+from assignment_pipeline.wired import AnyLegacy, AnyLocks, AnyStore, Wired
 
 T = TypeVar("T")
 
 
-class Coordinator(Wired, People):
+class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
     """
     Assigns tables to bookings.
 
@@ -67,7 +63,7 @@ class Coordinator(Wired, People):
         observer: Who watches the calls, such as `OpenTelemetry`; by default nobody.
     """
 
-    store: AssignmentStore
+    _awaits = False
 
     def __enter__(self) -> Self:
         return self
@@ -287,12 +283,14 @@ class Coordinator(Wired, People):
         return Joined(self._joined(connection), self.settings)
 
 
-class AsyncCoordinator(Wired, AsyncPeople):
+class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
     """
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
 
     A task that is cancelled waits for the question that it has put to a port, and lets go of its lock.
     """
+
+    _awaits = True
 
     async def __aenter__(self) -> Self:
         return self

@@ -12,6 +12,8 @@ __all__ = [
     "BookingNotFoundError",
     "CommitUnknownError",
     "FlagError",
+    "HostContradictionError",
+    "HostError",
     "IllegalTransitionError",
     "LockManagerUnavailableError",
     "MissingExtraError",
@@ -342,6 +344,62 @@ class LockManagerUnavailableError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The lock manager is unavailable: {self.detail}."
+
+
+@attrs.define
+class HostError(AssignmentPipelineError):
+    """
+    A method of the host answered something else than its protocol says.
+
+    Attributes:
+        method: The class and the method.
+
+        expected: What it takes.
+
+        got: What came, without anything that is in it.
+    """
+
+    code: ClassVar[str] = "host_error"
+
+    method: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        return f"{self.method}: expected {self.expected}, got {self.got}."
+
+
+@attrs.define
+class HostContradictionError(AssignmentPipelineError):
+    """
+    A booking was to give its tables back and wait, while the host's row would not say that it waits.
+
+    Nothing was written: the guest keeps the tables. Otherwise nobody would ever seat that guest again.
+
+    Attributes:
+        booking_id: The booking.
+
+        state: The state that its assignment was to go to.
+
+        status: What ``booking`` said of it after ``on_commit``.
+
+        hook: What was to write it, such as ``MyHost.on_commit``; empty where the host has none.
+    """
+
+    code: ClassVar[str] = "host_contradiction"
+
+    booking_id: str
+    state: str
+    status: str
+    hook: str
+
+    def __str__(self) -> str:
+        mend = f"{self.hook} has to write" if self.hook else "the host has no on_commit that writes"
+        return (
+            f"Booking {self.booking_id!r} keeps its tables: it was to wait again ({self.state}), but the host's row"
+            f" still reads as {self.status!r}. For that state, {mend} a word that booking() reads back as 'pending';"
+            " StatusMap has one for each state."
+        )
 
 
 @attrs.define

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import attrs
 
 from assignment_pipeline.circuit import CircuitBreaker
-from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.drive import arun, run, settle
-from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, Port
+from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.observe import observed
 from assignment_pipeline.outbox import Outbox
 from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
+from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -35,6 +36,10 @@ class TakesCases(Protocol):
         ...
 
 
+_MOST_KNOWN = 10_000
+_MOST_NAMED = 10
+USE_ASYNC = "Use AsyncCoordinator, or what answers at once."
+_MAY_BE_ASYNC = frozenset({Port.STORE, Port.LOCKS, Port.LIMITER, Port.LEGACY})
 _ANSWERED_AT_ONCE = frozenset({Port.FLAGS, Port.ENGINE, Port.PROCESS})
 
 
@@ -75,6 +80,7 @@ class Process:
         self.draw = draw
         # A store that is a sink too keeps the events that no commit of its own carries.
         self._records = Outbox((store,) if isinstance(store, EventSink) else (), show_errors=show_errors)
+        self._unknown: dict[str, tuple[str, ...]] = {}
 
     def circuit_cooldown(self) -> dt.timedelta:
         """For how long the store is still left alone."""
@@ -88,6 +94,24 @@ class Process:
         """Tell of what no commit carries."""
         self._records.publish(events)
         self.outbox.publish(events)
+
+    def unknown_tables(self, restaurant_id: str, table_ids: tuple[str, ...]) -> None:
+        """Tell, once, that the host's ``occupied`` names tables that a restaurant's floor does not have."""
+        if self._unknown.get(restaurant_id) == table_ids:
+            return
+        if len(self._unknown) > _MOST_KNOWN:
+            self._unknown.clear()
+        self._unknown[restaurant_id] = table_ids
+        told = Event(
+            id=self.new_id(),
+            created_at=self.now(),
+            source=Source.COORDINATOR,
+            type=EventType.HOST_FAULT,
+            severity=Severity.ERROR,
+            restaurant_id=restaurant_id,
+            context={"reason": "unknown_table", "tables": table_ids[:_MOST_NAMED]},
+        )
+        self.emit((told,))
 
     def has_shadow(self) -> bool:
         """Whether there is a shadow."""
@@ -138,10 +162,14 @@ class Wiring:
         if effect.port is Port.STORE and isinstance(error, StoreUnavailableError | CommitUnknownError):
             self.process.circuit.failed()
 
-    def answered(self, effect: Effect[Any]) -> None:
+    def answered(self, effect: Effect[Any], answer: Any) -> None:
         """Take note of an answer."""
         if effect.port is Port.STORE:
             self.process.circuit.reached()
+        if isinstance(effect, LoadContext):
+            if answer is not None and answer.unknown_tables:
+                self.process.unknown_tables(answer.venue.id, answer.unknown_tables)
+            return
         if not isinstance(effect, Commit):
             return
         # Only a commit proves that the store works: one that can be read, and not written, has to open the circuit.
@@ -167,9 +195,11 @@ class SyncHandler:
         except Exception as error:
             self._wiring.failed(effect, error)
             raise
+        if effect.port in _MAY_BE_ASYNC:
+            refuse_awaitable(answer, f"{effect.port.name.lower()} ({type(effect).__name__})", USE_ASYNC)
         if isinstance(answer, Leases):
             self._held.append((port, answer))
-        self._wiring.answered(effect)
+        self._wiring.answered(effect, answer)
         return answer
 
     def release(self) -> None:
@@ -214,7 +244,7 @@ class AsyncHandler:
             raise
         if isinstance(answer, Leases):
             self._held.append((port, answer))
-        self._wiring.answered(effect)
+        self._wiring.answered(effect, answer)
         return answer
 
     async def release(self) -> None:
@@ -238,5 +268,5 @@ async def _ask(port: Any, question: Callable[[Any], Any]) -> Any:
 
 def is_async(port: Any) -> bool:
     """Whether a port is to be awaited, judged by its methods."""
-    methods = (getattr(port, name, None) for name in ("load", "acquire", "__call__"))
-    return inspect.iscoroutinefunction(port) or any(map(inspect.iscoroutinefunction, methods))
+    methods = (getattr(port, name, None) for name in ("load", "acquire"))
+    return is_coroutine_function(port) or any(is_coroutine_function(method) for method in methods if method)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
@@ -12,7 +12,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.handlers import Process, Wiring, is_async
+from assignment_pipeline.handlers import USE_ASYNC, Process, Wiring, is_async
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
@@ -27,11 +27,22 @@ from assignment_pipeline.ports import (
     LockManager,
     Observer,
 )
+from assignment_pipeline.ports.fitting import require, require_kind
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 from assignment_pipeline.rollout.shadow import Shadow, ShadowRunner
 
+Store = TypeVar("Store", bound="AnyStore")
+Locks = TypeVar("Locks", bound="AnyLocks")
+Legacy = TypeVar("Legacy", bound="AnyLegacy")
 
-class Wired:
+AnyStore = AssignmentStore | AsyncAssignmentStore
+AnyLocks = LockManager | AsyncLockManager
+AnyLegacy = LegacyPlanner | AsyncLegacyPlanner
+
+_AT_ONCE = "It is asked in the caller's path: it answers from what it has at hand."
+
+
+class Wired(Generic[Store, Locks, Legacy]):
     """
     The ports of a coordinator, and what it can tell of its own doings.
 
@@ -45,14 +56,16 @@ class Wired:
         shadow: What runs beside legacy, with its counts; None where there is none.
     """
 
+    _awaits: ClassVar[bool]
+
     def __init__(
         self,
-        store: AssignmentStore | AsyncAssignmentStore,
+        store: Store,
         *,
         flags: FlagResolver | None = None,
-        locks: LockManager | AsyncLockManager | None = None,
-        limiter: LockManager | AsyncLockManager | None = None,
-        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+        locks: Locks | None = None,
+        limiter: Locks | None = None,
+        legacy: Legacy | None = None,
         sinks: Sequence[EventSink] | None = None,
         strategies: Sequence[Strategy] = (),
         engine: Engine | None = None,
@@ -62,7 +75,17 @@ class Wired:
         observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        self.store = store
+        flags = EnvFlags() if flags is None else flags
+        given = {"locks": locks, "limiter": limiter}
+        self._require(store, flags, {name: one for name, one in given.items() if one is not None}, legacy)
+        require("clock", clock, ("now", "monotonic"), "a Clock, such as SystemClock()", sync=_AT_ONCE)
+        if engine is not None:
+            require("engine", engine, ("plan",), "an Engine, such as TableEngine()", sync=_AT_ONCE)
+        if settings is not None:
+            require_kind("settings", settings, Settings)
+        for sink in sinks or ():
+            require("sinks", sink, ("emit",), "EventSinks, such as LoggingSink()", sync="A thread calls it.")
+        self.store: Store = store
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
@@ -79,10 +102,20 @@ class Wired:
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
             Port.LEGACY: legacy,
             Port.ENGINE: self.engine,
-            Port.FLAGS: EnvFlags() if flags is None else flags,
+            Port.FLAGS: flags,
         }
         self.shadow = self._cast(Shadow.of(shadow))
         self._process.shadow = self.shadow
+
+    def _require(self, store: Any, flags: Any, locks: Mapping[str, Any], legacy: Any) -> None:
+        """Refuse ports that could not answer, or whose answers nobody would await."""
+        sync = None if self._awaits else USE_ASYNC
+        require("store", store, ("load", "commit"), "an AssignmentStore, such as SQLiteStore", sync=sync)
+        require("flags", flags, ("resolve",), "a FlagResolver, such as FixedFlags(Mode.ACTIVE)", sync=_AT_ONCE)
+        for name, manager in locks.items():
+            require(name, manager, ("acquire", "release"), "a LockManager, such as RedisLockManager", sync=sync)
+        if legacy is not None:
+            require("legacy", legacy, ("__call__",), "a function of a Booking that answers a LegacyResult", sync=sync)
 
     def _cast(self, shadow: Shadow | None) -> ShadowRunner | None:
         if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
@@ -102,7 +135,8 @@ class Wired:
         """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
         options.setdefault("flags", FixedFlags(Mode.ACTIVE))
         clock = options.get("clock") or SystemClock()
-        return cls(MemoryStore(MemoryHost(*venues), clock=clock), **options)
+        store: Any = MemoryStore(MemoryHost(*venues), clock=clock)
+        return cls(store, **options)
 
     @property
     def flags(self) -> FlagResolver:
@@ -111,6 +145,8 @@ class Wired:
         return flags
 
     def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
+        if legacy is not None:
+            self._require(self.store, self.flags, {}, legacy)
         ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
         return Wiring(self._process, ports)
 

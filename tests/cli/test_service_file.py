@@ -182,7 +182,7 @@ WRONG = [
     (["policy", "adjacency"], "near", 'policy.adjacency: expected connected, neighbours or pairwise, got "near"'),
     # Tables and how they fit together.
     (["tables", 2, "min_party_size"], 5, "tables[2].min_party_size: expected a whole number from 1 to 4, got 5"),
-    (["tables", 2, "max_party_size"], 1, "tables[2].max_party_size: expected a whole number from 2 to 4, got 1"),
+    (["tables", 2, "max_party_size"], 1, "tables[2].max_party_size: expected a whole number from 2 to 500, got 1"),
     (["tables", 2, "capacity"], 501, "tables[2].capacity: expected a whole number from 1 to 500, got 501"),
     (["tables", 1, "out_of_service"], "tonight", 'tables[1].out_of_service: expected a list, got "tonight"'),
     (["tables", 1, "out_of_service"], [{}], "tables[1].out_of_service[0].start_at: expected an ISO 8601 time with an"),

@@ -49,7 +49,7 @@ def tables(draw, table_id):
         table_id,
         capacity,
         min_party_size=low,
-        max_party_size=draw(st.integers(low, capacity)),
+        max_party_size=draw(st.integers(low, capacity + 2)),
         zone=draw(st.none() | NAMES),
         seating=draw(st.sampled_from([place for place in SeatingPreference if place is not SeatingPreference.ANY])),
         accessible=draw(st.booleans()),

@@ -38,7 +38,7 @@ def floors(draw: st.DrawFn) -> FloorPlan:
                 name,
                 capacity,
                 min_party_size=least,
-                max_party_size=draw(st.integers(least, capacity)),
+                max_party_size=draw(st.integers(least, capacity + 2)),
                 zone=draw(ZONES),
                 seating=draw(st.sampled_from(["indoor", "outdoor"])),
                 accessible=draw(st.booleans()),
@@ -351,7 +351,7 @@ def test_a_person_gets_what_the_floor_names():
     for size in (5, 6, 10, 11):
         request = SeatingRequest.at(venue, attrs.evolve(TWO, party_size=size))
         found = TableEngine().evaluate(request, long_table.tables, FloorSnapshot.of(venue, ()))
-        assert found.plan.parts["waste"] == 10 - size
+        assert found.plan.parts["waste"] == max(10 - size, 0)
         broken[size] = found.broken
     assert broken == {5: (Rule.SIZE,), 6: (), 10: (), 11: (Rule.SIZE,)}
 
@@ -441,3 +441,22 @@ def test_evaluation_names_every_rule_that_is_broken():
     expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN}
     assert set(evaluation.broken) == expected
     assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
+
+
+def test_a_table_for_four_takes_six_where_the_house_says_so():
+    """It wastes no seat then, and counts as four where it is joined."""
+    floor = FloorPlan([Table("T1", 4, max_party_size=6), Table("T2", 4)], [("T1", "T2")])
+    venue = Venue("v", "UTC", floor)
+    start = dt.datetime(2031, 5, 2, 19, tzinfo=dt.UTC)
+
+    def plan(size):
+        request = SeatingRequest.at(venue, Booking(f"b-{size}", "v", size, start))
+        return TableEngine().plan(request, FloorSnapshot.of(venue, [])).plan
+
+    assert (plan(6).tables, plan(6).parts["waste"]) == (("T1",), 0)
+    assert (plan(8).tables, plan(8).parts["waste"]) == (("T1", "T2"), 0)
+    assert plan(9) is None
+    evaluation = TableEngine().evaluate(
+        SeatingRequest.at(venue, Booking("b", "v", 6, start)), ["T1"], FloorSnapshot.of(venue, [])
+    )
+    assert evaluation.broken == ()

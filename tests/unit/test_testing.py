@@ -118,6 +118,7 @@ SPREAD = {
     "a table out of use": (strategies.floors(), lambda floor: not all(table.active for table in floor.tables)),
     "one table": (strategies.floors(), lambda floor: len(floor.tables) == 1),
     "a capped table": (strategies.tables(), lambda table: table.max_party_size < table.capacity),
+    "a table that takes more": (strategies.tables(), lambda table: table.max_party_size > table.capacity),
     "a combination": (strategies.venues(), lambda venue: any(len(one.tables) > 2 for one in venue.seatings)),
     "past midnight": (strategies.policies(), lambda policy: any(one.past_midnight for one in policy.service_periods)),
     "always open": (strategies.policies(), lambda policy: not policy.service_periods),

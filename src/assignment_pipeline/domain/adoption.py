@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple, flag
+from assignment_pipeline.domain.checks import as_tuple, each, flag, identifier, kind
 
 
 @attrs.frozen
@@ -23,7 +23,7 @@ class LegacySeat:
         pinned: Whether it may not be moved once the pipeline answers for it.
     """
 
-    booking: Booking
+    booking: Booking = attrs.field(validator=kind(Booking))
     tables: tuple[str, ...] = attrs.field(converter=as_tuple)
     pinned: bool = attrs.field(default=False, validator=flag)
 
@@ -32,6 +32,7 @@ class LegacySeat:
         if not tables:
             msg = f"{attribute.name}: expected one table or more for booking {self.booking.id!r}, got none"
             raise ValueError(msg)
+        each(identifier)(self, attribute, tables)
 
 
 @attrs.frozen

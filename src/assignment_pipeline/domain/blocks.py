@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_tuple, identifier, optional_code
+from assignment_pipeline.domain.checks import as_tuple, identifier, kind, optional_code
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.windows import TimeWindow
 
@@ -31,7 +31,7 @@ class TableBlock:
     id: str = attrs.field(validator=identifier)
     restaurant_id: str = attrs.field(validator=identifier)
     table_id: str = attrs.field(validator=identifier)
-    window: TimeWindow
+    window: TimeWindow = attrs.field(validator=kind(TimeWindow))
     reason: str | None = attrs.field(default=None, validator=optional_code)
     actor: str | None = None
 

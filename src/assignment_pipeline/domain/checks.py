@@ -29,6 +29,34 @@ def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
         identifier(instance, attribute, value)
 
 
+def kind(expected: type, *, optional: bool = False) -> Validator:
+    """A value of that type."""
+
+    def check(_: object, attribute: Any, value: Any) -> None:
+        if not isinstance(value, expected) and not (optional and value is None):
+            msg = f"{attribute.name}: expected {named(expected)}, got {named(type(value))}"
+            raise ValueError(msg)
+
+    return check
+
+
+def named(kind: type) -> str:
+    """A type with its article: what a value is, and nothing of what is in it, which may be a guest's."""
+    if kind is type(None):
+        return "None"
+    return f"{'an' if kind.__name__[0] in 'AEIOUaeiou' else 'a'} {kind.__name__}"
+
+
+def each(check: Validator) -> Validator:
+    """Several values, each of which *check* takes."""
+
+    def check_all(instance: object, attribute: Any, values: Iterable[Any]) -> None:
+        for value in values:
+            check(instance, attribute, value)
+
+    return check_all
+
+
 def code(_: object, attribute: Any, value: Any) -> None:
     """Small letters, digits and underscores: what holds nobody's name or words."""
     if not isinstance(value, str) or not _CODE.fullmatch(value):
@@ -90,7 +118,10 @@ def to_utc(value: Any) -> Any:
     return value
 
 
-def _several(items: Iterable[Any]) -> Iterable[Any]:
+def _several(items: Any) -> Iterable[Any]:
+    if not isinstance(items, Iterable):
+        msg = f"expected several, such as a list of them, got {named(type(items))}"
+        raise ValueError(msg)
     if isinstance(items, str):
         msg = f"expected several texts, such as a list of them, got one, {items!r}"
         raise ValueError(msg)
@@ -121,7 +152,10 @@ def aware(_: object, attribute: Any, value: Any) -> None:
     """A datetime that knows its offset from UTC."""
     if type(value) is dt.datetime and value.tzinfo is dt.UTC:
         return
-    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+    if not isinstance(value, dt.datetime):
+        msg = f"{attribute.name}: expected a datetime with an offset from UTC, got {named(type(value))}, {value!r}"
+        raise ValueError(msg)
+    if value.utcoffset() is None:
         msg = f"{attribute.name}: expected a time with an offset from UTC, got {value!s}"
         raise ValueError(msg)
 

@@ -53,6 +53,7 @@ class EventType(enum.StrEnum):
     TAKEN_OVER = "coordinator.taken_over"
     ADOPTED = "coordinator.adopted"
     ERROR = "coordinator.error"
+    HOST_FAULT = "coordinator.host_fault"
 
     RESEATED = "booking.reseated"
 

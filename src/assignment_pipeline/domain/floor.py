@@ -10,7 +10,16 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
-from assignment_pipeline.domain.checks import as_frozenset, as_tuple, flag, identifier, optional_identifier, whole
+from assignment_pipeline.domain.checks import (
+    as_frozenset,
+    as_tuple,
+    each,
+    flag,
+    identifier,
+    kind,
+    optional_identifier,
+    whole,
+)
 from assignment_pipeline.domain.combination import PRIORITY, Combination
 from assignment_pipeline.domain.policy import AdjacencyMode
 from assignment_pipeline.domain.windows import TimeWindow
@@ -30,7 +39,8 @@ class Table:
 
         min_party_size: The smallest party that may sit at it alone.
 
-        max_party_size: The largest party that may sit at it alone; the capacity unless told otherwise.
+        max_party_size: The largest party that may sit at it alone; the capacity unless told otherwise. It may be more:
+            a table for four that takes six has no empty seat then, and counts as four where it is joined.
 
         zone: The part of the restaurant it stands in, or None.
 
@@ -68,7 +78,7 @@ class Table:
 
     @max_party_size.validator
     def _max_fits(self, attribute: Any, value: Any) -> None:
-        whole(self.min_party_size, self.capacity)(self, attribute, value)
+        whole(self.min_party_size, MAX_PARTY)(self, attribute, value)
 
     @seating.validator
     def _stands_somewhere(self, attribute: Any, value: SeatingPreference) -> None:
@@ -117,6 +127,10 @@ class Seating:
         """The ids of the tables, in the floor's order."""
         return tuple(table.id for table in self.tables)
 
+    def empty_seats(self, party_size: int) -> int:
+        """The seats that a party leaves empty."""
+        return max(self.capacity - party_size, 0)
+
     @property
     def priority(self) -> int:
         """The operator's priority, summed over the tables, and that of joining them."""
@@ -149,11 +163,11 @@ class Occupied:
         movable: Whether the booking could be given other tables. Never so for what the host reports.
     """
 
-    table_id: str
-    window: TimeWindow
-    booking_id: str | None = None
-    reason: str | None = None
-    movable: bool = False
+    table_id: str = attrs.field(validator=identifier)
+    window: TimeWindow = attrs.field(validator=kind(TimeWindow))
+    booking_id: str | None = attrs.field(default=None, validator=optional_identifier)
+    reason: str | None = attrs.field(default=None, validator=kind(str, optional=True))
+    movable: bool = attrs.field(default=False, validator=flag)
 
 
 def _bits(mask: int) -> Iterator[int]:
@@ -180,9 +194,11 @@ class FloorPlan:
         combinations: Those that the restaurant has named, each id and each set of tables once.
     """
 
-    tables: tuple[Table, ...] = attrs.field(converter=as_tuple)
+    tables: tuple[Table, ...] = attrs.field(converter=as_tuple, validator=each(kind(Table)))
     adjacent: frozenset[frozenset[str]] = attrs.field(default=frozenset(), converter=_pairs)
-    combinations: tuple[Combination, ...] = attrs.field(default=(), converter=as_tuple)
+    combinations: tuple[Combination, ...] = attrs.field(
+        default=(), converter=as_tuple, validator=each(kind(Combination))
+    )
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[Table, ...]) -> None:
@@ -295,8 +311,9 @@ class FloorPlan:
                 # Taking one table away at a time reaches every smaller set that may be joined.
                 fewer = max(largest.get(mask & ~(1 << position), 0) for position in _bits(mask))
                 seating = self._joined(mask, 1 + fewer)
-                largest[mask] = max(fewer, seating.max_party)  # A named one may take fewer than a table of its own.
-                found.append(seating)
+                largest[mask] = max(fewer, seating.max_party)  # It may take fewer than a table of its own.
+                if seating.min_party <= seating.max_party or seating.combination:
+                    found.append(seating)
             level = list(grown)
         found = self._with_named(found, active)
         return tuple(sorted(found, key=lambda seating: (seating.capacity, len(seating.tables), seating.mask)))
@@ -345,10 +362,17 @@ class FloorPlan:
         )
 
     def seating(self, table_ids: tuple[str, ...]) -> Seating | None:
-        """Those tables as one place for any party up to their seats, or None if one is unknown or named twice."""
+        """
+        Those tables as one place, or None if one is unknown or named twice.
+
+        It is for any party up to their seats; a single table is for those up to its largest party, if that is more.
+        """
         if not table_ids or len(set(table_ids)) != len(table_ids) or not self.positions.keys() >= set(table_ids):
             return None
-        return self._joined(self._mask(table_ids), 1)
+        place = self._joined(self._mask(table_ids), 1)
+        if len(place.tables) == 1 and place.tables[0].max_party_size > place.capacity:
+            return attrs.evolve(place, max_party=place.tables[0].max_party_size)
+        return place
 
 
 def _no_table_to_spare(seating: Seating, others: Iterable[Seating]) -> Seating:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
-from assignment_pipeline.domain.checks import as_tuple, identifier, number, whole
+from assignment_pipeline.domain.checks import as_tuple, each, identifier, kind, number, whole
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -120,6 +120,7 @@ class Weights:
 
 
 def _turn_bands(_: object, attribute: Any, bands: tuple[TurnBand, ...]) -> None:
+    each(kind(TurnBand))(_, attribute, bands)
     sizes = [band.up_to for band in bands]
     if not bands or sizes != sorted(set(sizes)):
         msg = f"{attribute.name}: expected bands for ever larger parties, got {sizes!r}"
@@ -155,7 +156,9 @@ class VenuePolicy:
         weights: What the engine's cost is made of.
     """
 
-    service_periods: tuple[ServicePeriod, ...] = attrs.field(default=(), converter=as_tuple)
+    service_periods: tuple[ServicePeriod, ...] = attrs.field(
+        default=(), converter=as_tuple, validator=each(kind(ServicePeriod))
+    )
     turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=_turn_bands)
     pre_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     post_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
@@ -165,7 +168,7 @@ class VenuePolicy:
     reseat: Reseat = attrs.field(default=Reseat.AUTO, converter=Reseat)
     freeze_minutes: int = attrs.field(default=30, validator=whole(0, 24 * 60))
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, 24 * 60))
-    weights: Weights = Weights()
+    weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
 
     @property
     def pre_buffer(self) -> dt.timedelta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -15,9 +15,12 @@ from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, id
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
-from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
 
 _COUNT = whole(0, 2**31)
+_GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
+_HOLD_EXPIRED = "hold_expired"
+_WAITING = frozenset(AssignmentState) - SETTLED - SEATED | {AssignmentState.MANUAL_REVIEW}
 _GUEST_STATUS = {
     AssignmentState.CONFIRMED: "confirmed",
     AssignmentState.CANCELLED: CANCELLED,
@@ -305,6 +308,39 @@ class AssignmentChange:
             return _GUEST_STATUS[state] if reached else None
         left = any(step.from_state is AssignmentState.CONFIRMED for step in self.steps)
         return PENDING if left else None
+
+    @property
+    def gives_tables_back(self) -> bool:
+        """
+        Whether a booking that had tables waits again, so that the host's row has to say so.
+
+        A hold that expires ends whatever the host says.
+        """
+        return (
+            self.record.owner is Owner.PIPELINE
+            and self.record.state in _WAITING
+            and any(step.from_state in SEATED for step in self.steps)
+            and not any(step.reason == _HOLD_EXPIRED for step in self.steps)
+        )
+
+    @property
+    def seats(self) -> bool:
+        """Whether it was planned, and gives tables."""
+        return self.assumed is not None and any(step.trigger in _GIVING for step in self.steps)
+
+    def stands_on(self, table_ids: Container[str]) -> bool:
+        """Whether the tables that it gives are among *table_ids*."""
+        return not self.seats or all(table_id in table_ids for table_id in self.record.tables)
+
+    def check_floor(self, table_ids: Container[str]) -> None:
+        """
+        The guard of tables that were planned, given those that the host has inside the transaction.
+
+        Raises:
+            StaleRecordError: One of them is not there any more.
+        """
+        if not self.stands_on(table_ids):
+            raise StaleRecordError(self.record.booking_id, "venue")
 
     def check_version(self, current: AssignmentRecord | None) -> None:
         """

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, as_tuple, sorted_ids
+from assignment_pipeline.domain.checks import as_dict, as_tuple, each, identifier, sorted_ids
 from assignment_pipeline.domain.record import AssignmentRecord
 
 
@@ -116,9 +116,9 @@ class Move:
         tables: Those that it gets instead, sorted.
     """
 
-    booking_id: str
-    origin: tuple[str, ...] = attrs.field(converter=sorted_ids)
-    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+    booking_id: str = attrs.field(validator=identifier)
+    origin: tuple[str, ...] = attrs.field(converter=sorted_ids, validator=each(identifier))
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids, validator=each(identifier))
 
 
 @attrs.frozen
@@ -194,7 +194,7 @@ class LegacyResult:
         outcome: Whether it seated the booking; by default, whether there are tables.
     """
 
-    tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple, validator=each(identifier))
     outcome: LegacyOutcome = attrs.field(converter=LegacyOutcome)
 
     @outcome.default

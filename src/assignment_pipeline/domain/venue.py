@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import identifier
+from assignment_pipeline.domain.checks import identifier, kind
 from assignment_pipeline.domain.floor import FloorPlan, Seating
 from assignment_pipeline.domain.policy import WEEKDAYS, VenuePolicy
 from assignment_pipeline.domain.windows import TimeWindow
@@ -48,18 +48,26 @@ class Venue:
 
     id: str = attrs.field(validator=identifier)
     timezone: str = attrs.field(validator=_timezone)
-    floor: FloorPlan
-    policy: VenuePolicy = VenuePolicy()
+    floor: FloorPlan = attrs.field(validator=kind(FloorPlan))
+    policy: VenuePolicy = attrs.field(default=VenuePolicy(), validator=kind(VenuePolicy))
     version: str = attrs.field(validator=identifier, kw_only=True)
 
     @version.default
     def _digest(self) -> str:
+        floor: Any = self.floor
+        if not isinstance(floor, FloorPlan):
+            return "none"  # The validators, which come later, refuse it.
         pairs = sorted(sorted(pair) for pair in self.floor.adjacent)
         tables = [attrs.evolve(table, tags=frozenset()) for table in self.floor.tables]
         tags = [sorted(table.tags) for table in self.floor.tables]
         combinations = sorted(self.floor.combinations, key=lambda combination: combination.id)
         content = repr((self.id, self.timezone, tables, tags, pairs, combinations, self.policy))
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
+
+    @cached_property
+    def has_own_version(self) -> bool:
+        """Whether the host has made its version, and no digest of the rest."""
+        return self.version != self._digest()
 
     @cached_property
     def zone(self) -> zoneinfo.ZoneInfo:

@@ -18,6 +18,7 @@ from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.ports.fitting import require_kind
 
 _T = Trigger
 ADOPT = "adopt"
@@ -46,6 +47,7 @@ def adopt(seats: Iterable[LegacySeat], settings: Settings) -> Flow[AdoptReport]:
     found: dict[str, list[str]] = {ADOPTED: [], CONFLICTED: [], KNOWN: []}
     refused: list[tuple[str, str]] = []
     for seat in seats:
+        require_kind("seats", seat, LegacySeat)
         said = yield from Apart(_adopt(seat, settings))
         if said not in found:
             refused.append((seat.booking.id, said))

@@ -64,6 +64,9 @@ def _write_down(
             call.note(EventType.ERROR, Severity.ERROR, reason="legacy_too_late")
             return (yield from call.answer(Outcome.NOOP, Reason.HANDED_OVER, record=record))
         if answer is not None and answer.outcome is LegacyOutcome.SUCCEEDED:
+            unknown = sorted(set(answer.tables) - context.venue.floor.positions.keys())
+            if unknown and not conflicted:
+                call.note(EventType.HOST_FAULT, Severity.ERROR, reason="unknown_table", tables=tuple(unknown))
             seats = seats_of(context.venue, booking, answer.tables, conflicted=conflicted)
             decided = yield from _seated(call, record, seats)
         else:

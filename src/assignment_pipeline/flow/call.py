@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.checks import named
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
@@ -86,6 +87,11 @@ class Call:
     @classmethod
     def begin(cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None) -> Flow[Call]:
         """A call about a booking of a restaurant, by their ids."""
+        given: tuple[Any, ...] = ids
+        for name, value in zip(("booking_id", "restaurant_id"), given, strict=True):
+            if not isinstance(value, str):
+                msg = f"{name}: expected the id as text, got {named(type(value))}, {value!r}"
+                raise ValueError(msg)
         call = cls(*ids, trigger, actor)
         call.id = yield from NewId()
         call.now = yield from Now()

@@ -25,6 +25,7 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.turns import lock_of, slot_at
 from assignment_pipeline.flow.view import Passed, Target, View, Write
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
+from assignment_pipeline.ports.fitting import require_booking
 
 Answers = dict[str, AssignmentResult]
 
@@ -45,6 +46,7 @@ def assign_many(
     passed = Passed()
     restaurants: dict[str, list[Booking]] = collections.defaultdict(list)
     for booking in bookings:
+        require_booking(booking)
         restaurants[booking.restaurant_id].append(booking)
     if len({booking.id for booking in bookings}) != len(bookings):
         msg = "bookings: expected each booking once"

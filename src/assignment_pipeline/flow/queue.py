@@ -14,6 +14,7 @@ from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import Target, View
 from assignment_pipeline.ports import RecordQuery
+from assignment_pipeline.ports.fitting import require_booking
 
 
 def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | None]:
@@ -23,6 +24,7 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
     Returns:
         Its record, the old one if there was one; None where the pipeline is not in charge, or its schema does not fit.
     """
+    require_booking(booking)
     flags = yield from ResolveFlags(booking.restaurant_id)
     if flags.mode is not Mode.ACTIVE:
         return None
@@ -55,6 +57,7 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     Raises:
         VenueNotFoundError: The host has no such restaurant.
     """
+    require_booking(booking)
     call = yield from Call.begin((booking.id, booking.restaurant_id), "preview")
     context = yield from LoadContext(Target.of(booking).query)
     if context is None:

@@ -34,6 +34,7 @@ from assignment_pipeline.flow.view import View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.ports.fitting import require_booking
 
 NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
 """Two parties at one table, and a table that is not there: no person may allow these."""
@@ -192,6 +193,7 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
         TableConflictError: Somebody else has one of the tables.
         ValueError: The booking is to make room for itself.
     """
+    require_booking(booking)
     if any(move.booking_id == booking.id for move in wanted.moves):
         msg = f"moves: expected other bookings than {booking.id!r}"
         raise ValueError(msg)

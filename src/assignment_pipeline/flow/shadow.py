@@ -8,6 +8,7 @@ from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, Flow, HandOver, HasShadow, Monotonic, ResolveFlags
+from assignment_pipeline.ports.fitting import require_booking
 
 OBSERVED = "observed"
 """The trigger of what legacy did elsewhere."""
@@ -55,6 +56,7 @@ def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool
     Returns:
         Whether it was handed over: the restaurant is in shadow mode, and there is a shadow.
     """
+    require_booking(booking)
     flags = yield from ResolveFlags(booking.restaurant_id)
     call = yield from Call.begin((booking.id, booking.restaurant_id), OBSERVED)
     call.mode = flags.mode

@@ -19,6 +19,7 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.ports.fitting import require_booking
 
 
 @attrs.frozen
@@ -44,6 +45,7 @@ class Target:
     @classmethod
     def of(cls, booking: Booking, deadline: dt.timedelta | None = None) -> Target:
         """The booking at hand."""
+        require_booking(booking)
         return cls(booking.id, booking.restaurant_id, booking, deadline)
 
     @property

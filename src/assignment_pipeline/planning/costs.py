@@ -32,7 +32,7 @@ def lasting_parts(venue: Venue, seating: Seating, party_size: int) -> dict[str, 
     weights, positions = venue.policy.weights, venue.floor.positions
     demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
     return {
-        "waste": weights.waste * (seating.capacity - party_size),
+        "waste": weights.waste * seating.empty_seats(party_size),
         "join": weights.join * (len(seating.tables) - 1),
         "scarcity": weights.scarcity * demand,
     }

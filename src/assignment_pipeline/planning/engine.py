@@ -143,5 +143,5 @@ def _takes(venue: Venue, seating: Seating, party_size: int) -> bool:
     """Whether the party is neither too large for the tables nor so small that the engine would not seat it there."""
     known = venue.seatings_by_mask.get(seating.mask)
     if known is None:
-        return party_size <= seating.capacity
+        return party_size <= seating.max_party
     return known in venue.candidates(party_size)

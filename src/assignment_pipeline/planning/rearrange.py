@@ -245,7 +245,7 @@ def _is_stranded(party: Sitting, present: int, floor: FloorSnapshot) -> bool:
 def _place(
     request: SeatingRequest, option: Option, sitting: Sitting | None = None, *, stranded: bool = False
 ) -> _Place:
-    return _Place(request, sitting, option, stranded, option.seating.capacity - request.booking.party_size)
+    return _Place(request, sitting, option, stranded, option.seating.empty_seats(request.booking.party_size))
 
 
 def _plan(option: Option) -> Plan:

@@ -179,7 +179,7 @@ class Shelf:
         for strategy, seating in proposals(request, floor, strategies):
             usable = (
                 seating.mask not in known
-                and seating.capacity >= booking.party_size
+                and max(seating.capacity, seating.max_party) >= booking.party_size
                 and seating.grants(booking)
                 and all(table.active for table in seating.tables)
                 and joinable(self.venue, seating)

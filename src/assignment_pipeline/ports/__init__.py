@@ -2,6 +2,7 @@
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.ports.checked_host import CheckedHost, unknown_tables
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags
@@ -31,6 +32,7 @@ __all__ = [
     "AsyncAssignmentStore",
     "AsyncLegacyPlanner",
     "AsyncLockManager",
+    "CheckedHost",
     "Clock",
     "Due",
     "EventSink",
@@ -56,5 +58,6 @@ __all__ = [
     "Wanted",
     "Watch",
     "may_be_due",
+    "unknown_tables",
     "waits",
 ]

@@ -113,6 +113,8 @@ class AssignmentContext:
         bookings: The host's view of them, by id, where it knows them.
 
         taken: Everything taken that overlaps the time that planning looks at: ours, blocks, and the host's.
+
+        unknown_tables: The tables among the host's that the floor does not have, sorted.
     """
 
     now: dt.datetime
@@ -121,6 +123,7 @@ class AssignmentContext:
     records: Mapping[str, AssignmentRecord]
     bookings: Mapping[str, Booking]
     taken: tuple[Occupied, ...]
+    unknown_tables: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

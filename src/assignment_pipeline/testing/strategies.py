@@ -81,7 +81,7 @@ def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
         draw(identifiers()) if table_id is None else table_id,
         capacity,
         min_party_size=smallest,
-        max_party_size=draw(st.sampled_from([capacity, max(smallest, capacity - 1)])),
+        max_party_size=draw(st.sampled_from([capacity, max(smallest, capacity - 1), capacity + 2])),
         zone=draw(st.sampled_from([None, *ZONES])),
         seating=draw(st.sampled_from(SEATINGS)),
         accessible=draw(st.booleans()),

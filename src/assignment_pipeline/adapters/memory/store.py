@@ -6,7 +6,8 @@ import contextlib
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -33,6 +34,7 @@ from assignment_pipeline.errors import StaleRecordError, TableConflictError, Ven
 from assignment_pipeline.ports import (
     CLAIM,
     AssignmentContext,
+    CheckedHost,
     Clock,
     Due,
     Host,
@@ -42,8 +44,15 @@ from assignment_pipeline.ports import (
     RecordPage,
     RecordQuery,
     may_be_due,
+    unknown_tables,
     waits,
 )
+
+T = TypeVar("T")
+
+
+class _UndoneError(Exception):
+    """Ends a transaction of the host's bookings that is to leave nothing."""
 
 
 class MemoryStore(Revisions, MemoryShadow, Measures):
@@ -65,9 +74,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
 
     def __init__(self, host: Host, *, clock: Clock | None = None, on_commit: OnCommit | None = None) -> None:
         super().__init__()
-        self.host = host
         self.clock = clock or SystemClock()
-        self.on_commit = on_commit
+        self._asked = CheckedHost(host, on_commit)
         self.blocks: defaultdict[str, list[TableBlock]] = defaultdict(list)
         self._lock = threading.RLock()
         self._records: dict[str, AssignmentRecord] = {}
@@ -79,6 +87,47 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+
+    @property
+    def host(self) -> Host:
+        """The host's side."""
+        host: Host = self._asked.host
+        return host
+
+    @host.setter
+    def host(self, host: Host) -> None:
+        self._asked = CheckedHost(host, self.on_commit)
+
+    @property
+    def on_commit(self) -> OnCommit | None:
+        """What is called inside each commit, beside the host's own."""
+        hook: OnCommit | None = self._asked.on_commit
+        return hook
+
+    @on_commit.setter
+    def on_commit(self, hook: OnCommit | None) -> None:
+        self._asked = CheckedHost(self.host, hook)
+
+    @property
+    def checked_host(self) -> CheckedHost:
+        """The host's side, each answer looked at."""
+        return self._asked
+
+    @property
+    def undoes(self) -> bool:
+        """Whether `probe` undoes what the host's code writes."""
+        return isinstance(self.host, MemoryHost)
+
+    def probe(self, work: Callable[[None], T]) -> T:
+        """Run *work*, and undo what it does to the host's bookings."""
+        with self._lock:
+            if not isinstance(self.host, MemoryHost):
+                return work(None)
+            answers: list[T] = []
+            with contextlib.suppress(_UndoneError), self.host.transaction():
+                answers.append(work(None))
+                raise _UndoneError
+            return answers[0]
 
     def apart(self) -> MemoryStore:
         """The same store for the shadow: nobody waits for a connection here."""
@@ -93,22 +142,24 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
             ids = dict.fromkeys((*query.ids, *of_day))
             records = {key: self._records[key] for key in ids if key in self._records}
-            found = {key: self.host.booking(None, key) for key in ids}
+            found = {key: self._asked.booking(None, key) for key in ids}
             bookings = {key: booking for key, booking in found.items() if booking is not None}
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
+            others = () if window is None else self._asked.occupied(None, venue.id, window)
             return AssignmentContext(
                 now=self.clock.now(),
                 generation=self.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=tuple(self._taken_in(venue, window)),
+                taken=(*self._taken_in(venue, window), *others),
+                unknown_tables=unknown_tables(venue, others),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
-        venue = self.host.venue(None, restaurant_id, None)
+        venue: Venue | None = self._asked.venue(None, restaurant_id, None)
         if venue is None:  # Only a host that takes None for a version would say so.
             raise VenueNotFoundError(restaurant_id)
         return venue
@@ -119,8 +170,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         for tables in self._taken[venue.id].values():
             yield from (taken for taken in tables.values() if taken.window.overlaps(window))
         yield from (block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window))
-        for taken in self.host.occupied(None, venue.id, window):
-            yield attrs.evolve(taken, movable=False) if taken.movable else taken
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
         """See `AssignmentStore.knows`."""
@@ -157,13 +206,14 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
     def booking(self, booking_id: str) -> Booking | None:
         """See `AssignmentStore.booking`."""
         with self._lock:
-            return self.host.booking(None, booking_id)
+            found: Booking | None = self._asked.booking(None, booking_id)
+            return found
 
     def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
         """See `AssignmentStore.unassigned`."""
         with self._lock:
             # The host may not know which have a record: with so many to spare, enough are left without those.
-            pending = self.host.unassigned(None, since, limit + len(self._records))
+            pending = self._asked.unassigned(None, since, limit + len(self._records))
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
     def restaurants(self) -> tuple[str, ...]:
@@ -210,7 +260,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
                 known.append(block)
             self.emit(events)
             ours = self._taken[block.restaurant_id][block.table_id].values()
-            others = self.host.occupied(None, block.restaurant_id, block.window)
+            others = self._asked.occupied(None, block.restaurant_id, block.window)
             seats = (seat for seat in (*ours, *others) if seat.table_id == block.table_id)
             return tuple(
                 sorted({seat.booking_id for seat in seats if seat.booking_id and seat.window.overlaps(block.window)})
@@ -267,12 +317,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         if change.id in self._changes:  # Without a transition, its version would still fit.
             raise StaleRecordError(booking_id, "version")
         if change.assumed is not None:
-            booking = self.host.booking(None, booking_id)
+            booking = self._asked.booking(None, booking_id)
             try:
-                version = self._venue(change.record.restaurant_id).version
+                venue = self._venue(change.record.restaurant_id)
             except VenueNotFoundError as error:
                 raise StaleRecordError(booking_id, "venue") from error
-            change.check_assumed(current, booking, version, self.generation)
+            change.check_assumed(current, booking, venue.version, self.generation)
+            change.check_floor(venue.floor.positions)
 
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
@@ -292,7 +343,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             rivals: defaultdict[str, list[Occupied]] = defaultdict(list)
             window = TimeWindow.around(seat.window for seat in new)
             blocked = (block.occupied for block in self.blocks[restaurant_id])
-            for other in (*seats, *blocked, *self.host.occupied(None, restaurant_id, window)):
+            for other in (*seats, *blocked, *self._asked.occupied(None, restaurant_id, window)):
                 rivals[other.table_id].append(other)
             for seat in new:
                 staying = [other for key, other in ours[seat.table_id].items() if key not in after]
@@ -333,9 +384,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
 
     def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
         with self.host.transaction() if isinstance(self.host, MemoryHost) else contextlib.nullcontext():
-            for hook in (getattr(self.host, "on_commit", None), self.on_commit):
-                if hook is not None:
-                    hook(None, changes)
+            for call in self._asked.calls(changes):
+                call(None)
 
     def _seat(self, record: AssignmentRecord) -> None:
         before = self._records.get(record.booking_id)

@@ -23,6 +23,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.ports import (
     AssignmentContext,
+    CheckedHost,
     Clock,
     Due,
     LoadQuery,
@@ -54,7 +55,7 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         pool_size: int = SIZE,
         patience: dt.timedelta = PATIENCE,
     ) -> None:
-        self._work = StoreWork(host, clock, on_commit, schema)  # type: ignore[arg-type]
+        self._work = StoreWork(host, clock, on_commit, schema, waits=True)  # type: ignore[arg-type]
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
         # Sinks are fed from a thread, which has no business with the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
@@ -139,6 +140,21 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def write(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
         """See `PostgresStore.write`; *work* is a coroutine function."""
         answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
+        return answer
+
+    @property
+    def checked_host(self) -> CheckedHost:
+        """The host's side, each answer looked at."""
+        return self._work.reads.host
+
+    async def probe(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """See `PostgresStore.probe`; *work* is a coroutine function."""
+
+        async def rolled_back(connection: psycopg.AsyncConnection[Any]) -> T:
+            async with connection.transaction(force_rollback=True):
+                return await work(connection)
+
+        answer: T = await self._pool.run(lambda: calling(rolled_back))
         return answer
 
     def joined(self, connection: Any) -> AsyncJoinedStore:

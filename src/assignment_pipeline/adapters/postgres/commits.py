@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
     VenueNotFoundError,
 )
-from assignment_pipeline.ports import CLAIM, Due, OnCommit
+from assignment_pipeline.ports import CLAIM, Due
 
 COMMIT = "SELECT assignment_pipeline.commit(%s)"
 
@@ -47,17 +47,14 @@ class Commits:
 
     Attributes:
         reads: The reading half.
-
-        on_commit: The host's code inside each commit.
     """
 
     reads: Reads
-    on_commit: OnCommit | None
 
     @property
     def asks(self) -> bool:
         """Whether a commit runs code of the host's, and needs a transaction around it."""
-        return not self.reads.standalone or self.on_commit is not None
+        return not self.reads.standalone or self.reads.host.on_commit is not None
 
     def commit(self, changes: Sequence[AssignmentChange], *, lands: bool) -> Work[None]:
         """
@@ -81,23 +78,23 @@ class Commits:
         [(answer,)] = yield self.reads.ask(COMMIT, document(facts), commits=lands)
         if answer is not None:
             raise _refusal(json.loads(answer))
-        hooks = [self.on_commit]
-        if not self.reads.standalone:
-            hooks.insert(0, getattr(self.reads.host, "on_commit", None))
-        for hook in filter(None, hooks):
-            yield Call(hook, (ordered,))
+        for call in self.reads.host.calls(ordered, ours=self.reads.standalone):
+            yield Call(call)
 
     def _ask_host(self, changes: Sequence[AssignmentChange], facts: dict[str, Any]) -> Work[dict[str, Any]]:
         """How the host's rows stand, behind the lock and before anything is written."""
         [(answer,)] = yield self.reads.ask(BEGIN_COMMIT, document(facts["restaurants"]), document(facts["ids"]))
+        seating = {change.record.restaurant_id for change in changes if change.seats}
         policies: dict[str, Any] = {}
+        floors: dict[str, Container[str]] = {}
         versions: dict[str, str] = {}
         rivals = list(facts["rivals"])
         for restaurant_id in json.loads(answer or "[]"):
             try:
-                venue = yield from self.reads.venue(restaurant_id)
+                venue = yield from self.reads.venue(restaurant_id, seats=restaurant_id in seating)
             except VenueNotFoundError:
                 continue
+            floors[restaurant_id] = venue.floor.positions
             policies[restaurant_id] = json.loads(policy_text(venue.policy))
             versions[restaurant_id] = venue.version
         for restaurant_id in facts["restaurants"]:
@@ -109,7 +106,8 @@ class Commits:
                 booking = yield Call(self.reads.host.booking, (booking_id,))
                 if booking != change.assumed.booking:
                     moved_bookings.append(booking_id)
-                if versions.get(change.record.restaurant_id) != change.assumed.venue_version:
+                where = change.record.restaurant_id
+                if versions.get(where) != change.assumed.venue_version or not change.stands_on(floors[where]):
                     moved_venues.append(booking_id)
         return {
             "policies": policies,
@@ -126,7 +124,7 @@ class Commits:
         ]
         if not windows:
             return []
-        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)), many=True)
+        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)))
         return rival_facts(restaurant_id, found)
 
     # -- Tables out of service ------------------------------------------------------------------------------------
@@ -137,7 +135,7 @@ class Commits:
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
         bookings = set(json.loads(answer or "[]"))
         if not self.reads.standalone:
-            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window), many=True)
+            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window))
             bookings |= {
                 seat.booking_id
                 for seat in others

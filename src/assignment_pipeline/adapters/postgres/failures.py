@@ -10,6 +10,7 @@ from psycopg import errors
 
 from assignment_pipeline.adapters.postgres.line import SilentError
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.ports.fitting import require_kind
 
 _COLLIDED = frozenset({"40001", "40P01"})  # Serialization failures and deadlocks.
 _CONTENDED = _COLLIDED | frozenset(
@@ -52,6 +53,7 @@ def place_of(conninfo: str) -> str:
     Raises:
         ValueError: It cannot be read; or not as it was meant, so that a part of a password would be shown.
     """
+    require_kind("conninfo", conninfo, str, "It is a URL, or libpq's key=value form.")
     try:
         facts = conninfos.conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:

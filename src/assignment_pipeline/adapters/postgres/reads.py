@@ -26,14 +26,23 @@ from assignment_pipeline.adapters.postgres.codec import (
 )
 from assignment_pipeline.adapters.postgres.host import FIND_BOOKING
 from assignment_pipeline.adapters.postgres.schema import named
-from assignment_pipeline.adapters.postgres.venues import Venues
 from assignment_pipeline.adapters.postgres.work import Call, Statement, Work
+from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.ports import AssignmentContext, Clock, Host, LoadQuery, Occupied, RecordPage, RecordQuery
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    CheckedHost,
+    Clock,
+    LoadQuery,
+    Occupied,
+    RecordPage,
+    RecordQuery,
+    unknown_tables,
+)
 
 LOAD = "SELECT assignment_pipeline.load(%s)"
 
@@ -93,7 +102,7 @@ class Reads:
         venues: The venues that were asked for last.
     """
 
-    host: Host | Any
+    host: CheckedHost
     standalone: bool
     clock: Clock | None
     schema: str
@@ -123,14 +132,15 @@ class Reads:
         bookings = yield from self._bookings(query, records, found)
         if any(key not in records and key not in bookings for key in query.booking_ids):
             return None
-        taken = yield from self._taken(query, venue, records, bookings, found)
+        taken, others = yield from self._taken(query, venue, records, bookings, found)
         return AssignmentContext(
             now=moment_of(found["now"]),
             generation=found["generation"],
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=tuple(taken),
+            taken=(*taken, *others),
+            unknown_tables=unknown_tables(venue, others),
         )
 
     def _look(self, query: LoadQuery, known: Venue | None) -> Work[str | None]:
@@ -203,32 +213,37 @@ class Reads:
         records: dict[str, AssignmentRecord],
         bookings: dict[str, Booking],
         found: Any,
-    ) -> Work[list[Occupied]]:
+    ) -> Work[tuple[list[Occupied], tuple[Occupied, ...]]]:
+        """What we have written, and what the host has."""
         if self.standalone:
-            return list(_seats_and_blocks(found["taken"]))
+            return list(_seats_and_blocks(found["taken"])), ()
         window = query.window(venue, records, bookings)
         if window is None:
-            return []
+            return [], ()
         times = (text_of(window.start), text_of(window.end))
         [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
-        others = yield Call(self.host.occupied, (venue.id, window), many=True)
-        unmovable = (attrs.evolve(one, movable=False) if one.movable else one for one in others)
-        return [*_seats_and_blocks(json.loads(answer)), *unmovable]
+        others = yield Call(self.host.occupied, (venue.id, window))
+        return list(_seats_and_blocks(json.loads(answer))), others
 
-    def venue(self, restaurant_id: str) -> Work[Venue]:
+    def venue(self, restaurant_id: str, *, seats: bool = False) -> Work[Venue]:
         """
         The host's venue, as the transaction sees it.
+
+        Args:
+            seats: Whether somebody is being seated there: its tables are read then, whatever its version says.
 
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        known = self.venues.known(restaurant_id)
-        venue = (yield Call(self.host.venue, (restaurant_id, known.version if known else None))) or known
+        asked = self.venues.version(restaurant_id, seats=seats)
+        venue: Venue | None = yield Call(self.host.venue, (restaurant_id, asked))
+        if venue is None:
+            venue = self.venues.known(restaurant_id) if asked is not None else None
+        else:
+            self.venues.keep(venue)
         if venue is None:  # Only a host that takes None for a version would say so.
             raise VenueNotFoundError(restaurant_id)
-        found: Venue = venue
-        self.venues.keep(found)
-        return found
+        return venue
 
     # -- Looking up -----------------------------------------------------------------------------------------------
 
@@ -286,7 +301,7 @@ class Reads:
         asked = limit
         seen = -1
         while limit > 0:
-            pending = yield Call(self.host.unassigned, (since, asked), many=True)
+            pending = yield Call(self.host.unassigned, (since, asked))
             ids = document([booking.id for booking in pending])
             without = {row[0] for row in (yield self.ask(WITHOUT_RECORD, ids))}
             found = [booking for booking in pending if booking.id in without]

@@ -21,14 +21,15 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
-from assignment_pipeline.adapters.postgres.venues import Venues
 from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
+from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.ports import (
     AssignmentContext,
+    CheckedHost,
     Clock,
     Due,
     Host,
@@ -53,11 +54,15 @@ class StoreWork:
         on_commit: The host's code inside each commit.
 
         schema: The schema that everything is in.
+
+        waits: Whether the host's methods may be coroutines.
     """
 
-    def __init__(self, host: Any, clock: Clock | None, on_commit: OnCommit | None, schema: str) -> None:
-        self.reads = Reads(host, is_ours(host), clock, schema)
-        self.commits = Commits(self.reads, on_commit)
+    def __init__(
+        self, host: Any, clock: Clock | None, on_commit: OnCommit | None, schema: str, *, waits: bool = False
+    ) -> None:
+        self.reads = Reads(CheckedHost(host, on_commit, waits=waits), is_ours(host), clock, schema)
+        self.commits = Commits(self.reads)
         self._parts = (PIPELINE, STANDALONE) if self.reads.standalone else (PIPELINE,)
 
     def inside(self) -> StoreWork:
@@ -222,6 +227,25 @@ class PostgresStore(Revisions, Shadows, Measures):
             CommitUnknownError: The answer was lost.
         """
         answer: T = self._pool.run(lambda: in_transaction(calling(work)))
+        return answer
+
+    @property
+    def checked_host(self) -> CheckedHost:
+        """The host's side, each answer looked at."""
+        return self._work.reads.host
+
+    def probe(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
+        """
+        Run *work* in a transaction that is rolled back, whatever comes of it: nothing that it writes stays.
+
+        A commit in it is refused.
+        """
+
+        def rolled_back(connection: psycopg.Connection[Any]) -> T:
+            with connection.transaction(force_rollback=True):
+                return work(connection)
+
+        answer: T = self._pool.run(lambda: calling(rolled_back))
         return answer
 
     def joined(self, connection: Any) -> JoinedStore:

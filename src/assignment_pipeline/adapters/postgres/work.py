@@ -58,14 +58,10 @@ class Call:
         function: It gets the connection first.
 
         arguments: What else it gets.
-
-        many: Whether it returns several, in any form; the answer is a list of them then. Where a host yields them, an
-            error of the connection is translated like any other.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
-    many: bool = False
 
 
 Work = Generator[Statement | Call, Any, T]
@@ -92,7 +88,6 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
             try:
                 if isinstance(step, Call):
                     answer = step.function(connection, *step.arguments)
-                    answer = list(answer) if step.many else answer
                 else:
                     cursor.execute(step.text, step.values or None, prepare=False)
                     answer = [] if cursor.rownumber is None else cursor.fetchall()
@@ -116,8 +111,6 @@ async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: s
                     answer = step.function(connection, *step.arguments)
                     if inspect.isawaitable(answer):
                         answer = await answer
-                    if step.many:
-                        answer = [one async for one in answer] if hasattr(answer, "__aiter__") else list(answer)
                 else:
                     await cursor.execute(step.text, step.values or None, prepare=False)
                     answer = [] if cursor.rownumber is None else await cursor.fetchall()

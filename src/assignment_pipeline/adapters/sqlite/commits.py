@@ -23,9 +23,10 @@ from assignment_pipeline.adapters.sqlite.reads import (
 )
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, in_order
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, Due, OnCommit
+from assignment_pipeline.ports import CLAIM, Due
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
 LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)
@@ -129,12 +130,9 @@ class Commits:
 
     Attributes:
         reads: The reading half.
-
-        on_commit: The host's code inside each commit.
     """
 
     reads: Reads
-    on_commit: OnCommit | None
 
     def commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """See `AssignmentStore.commit`."""
@@ -174,17 +172,17 @@ class Commits:
                 raise StaleRecordError(booking_id, "version")
             if change.assumed is not None:
                 booking = self.reads.host.booking(connection, booking_id)
-                version = self._venue_version(connection, change, change.assumed.venue_version)
-                change.check_assumed(current, booking, version, generation(rows))
+                venue = self._venue(connection, change)
+                change.check_assumed(current, booking, venue.version, generation(rows))
+                change.check_floor(venue.floor.positions)
             after[booking_id] = change.record
         return after
 
-    def _venue_version(self, connection: sqlite3.Connection, change: AssignmentChange, assumed: str) -> str:
+    def _venue(self, connection: sqlite3.Connection, change: AssignmentChange) -> Venue:
         try:
-            venue = self.reads.host.venue(connection, change.record.restaurant_id, assumed)
+            return self.reads.venue(connection, change.record.restaurant_id, seats=change.seats)
         except VenueNotFoundError as error:
             raise StaleRecordError(change.record.booking_id, "venue") from error
-        return assumed if venue is None else venue.version
 
     def _contested_by_others(
         self, connection: sqlite3.Connection, rows: sqlite3.Cursor, taken: Iterable[_Taken]
@@ -250,7 +248,7 @@ class Commits:
         if not near:
             return []
         try:
-            venue = self.reads.venues.find(connection, restaurant_id)
+            venue = self.reads.venue(connection, restaurant_id)
         except VenueNotFoundError:
             return [booking_id for booking_id, _ in near]
         found = []
@@ -262,12 +260,11 @@ class Commits:
         return found
 
     def _call_hooks(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
-        for hook in (getattr(self.reads.host, "on_commit", None), self.on_commit):
-            if hook is not None:
-                try:
-                    hook(connection, changes)
-                except BaseException as error:
-                    raise HookError(error) from error
+        for call in self.reads.host.calls(changes):
+            try:
+                call(connection)
+            except BaseException as error:
+                raise HookError(error) from error
 
     def tell(self, connection: sqlite3.Connection, events: Sequence[Row]) -> None:
         """Write the rows of events that no commit carries."""

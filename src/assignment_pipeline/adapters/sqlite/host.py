@@ -109,6 +109,8 @@ class StandaloneHost:
         clock: What bookings say they were created by.
     """
 
+    keeps_floors = True
+
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
 

@@ -10,8 +10,10 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from assignment_pipeline.adapters.sqlite.files import Files
+from assignment_pipeline.domain.checks import named
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 
 OLDEST_SQLITE = (3, 35, 0)
@@ -95,6 +97,10 @@ def locate(path: str | os.PathLike[str]) -> str:
     Raises:
         ValueError: It is not the name of a file.
     """
+    given: Any = path
+    if not isinstance(given, str | os.PathLike):
+        msg = f"path: expected the name of a file, got {named(type(given))}"
+        raise TypeError(msg)
     name = os.fspath(path)
     if not name or name == ":memory:" or name.startswith("file:"):
         msg = f"path: expected the name of a file, got {name!r}"

@@ -23,13 +23,23 @@ from assignment_pipeline.adapters.sqlite.codec import (
     window_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.venues import Venues
+from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports import AssignmentContext, Clock, Host, LoadQuery, Occupied, RecordPage, RecordQuery
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    CheckedHost,
+    Clock,
+    LoadQuery,
+    Occupied,
+    RecordPage,
+    RecordQuery,
+    unknown_tables,
+)
 
 T = TypeVar("T")
 
@@ -111,7 +121,7 @@ class Reads:
         venues: The venues that were asked for last.
     """
 
-    host: Host
+    host: CheckedHost
     clock: Clock
     venues: Venues
 
@@ -119,7 +129,7 @@ class Reads:
         """See `AssignmentStore.load`."""
         rows = cursor_of(connection)
         now = self.clock.now()
-        venue = self.venues.find(connection, query.restaurant_id)
+        venue = self.venue(connection, query.restaurant_id)
         records = find_records(rows, query.ids)
         near = find_records(rows, _near(rows, venue, query.day))
         records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
@@ -127,25 +137,37 @@ class Reads:
         bookings = {key: booking for key, booking in found.items() if booking is not None}
         if any(key not in records and key not in bookings for key in query.booking_ids):
             return None
+        window = query.window(venue, records, bookings)
+        others = () if window is None else self.host.occupied(connection, venue.id, window)
         return AssignmentContext(
             now=now,
             generation=generation(rows),
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=tuple(self._taken(connection, rows, venue, query.window(venue, records, bookings))),
+            taken=(*_taken(rows, venue, window), *others),
+            unknown_tables=unknown_tables(venue, others),
         )
 
-    def _taken(
-        self, connection: sqlite3.Connection, rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None
-    ) -> Iterator[Occupied]:
-        if window is None:
-            return
-        ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
-        yield from itertools.starmap(occupied_of, ours)
-        yield from blocks(rows, venue.id, window)
-        for taken in self.host.occupied(connection, venue.id, window):
-            yield attrs.evolve(taken, movable=False) if taken.movable else taken
+    def venue(self, connection: sqlite3.Connection, restaurant_id: str, *, seats: bool = False) -> Venue:
+        """
+        The venue, as the connection's transaction sees it.
+
+        Args:
+            seats: Whether somebody is being seated there: its tables are read then, whatever its version says.
+
+        Raises:
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        asked = self.venues.version(restaurant_id, seats=seats and not self.host.keeps_floors)
+        venue: Venue | None = self.host.venue(connection, restaurant_id, asked)
+        if venue is None:
+            venue = self.venues.known(restaurant_id) if asked is not None else None
+        else:
+            self.venues.keep(venue)
+        if venue is None:  # Only a host that takes None for a version would say so.
+            raise VenueNotFoundError(restaurant_id)
+        return venue
 
     def knows(self, connection: sqlite3.Connection, change_id: str) -> bool:
         """See `AssignmentStore.knows`."""
@@ -173,7 +195,8 @@ class Reads:
 
     def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
         """See `AssignmentStore.booking`."""
-        return self.host.booking(connection, booking_id)
+        found: Booking | None = self.host.booking(connection, booking_id)
+        return found
 
     def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
         """
@@ -195,6 +218,15 @@ class Reads:
             seen = len(pending)
             asked *= 2
         return ()
+
+
+def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
+    """What we have written that overlaps *window*."""
+    if window is None:
+        return
+    ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
+    yield from itertools.starmap(occupied_of, ours)
+    yield from blocks(rows, venue.id, window)
 
 
 def span_of(restaurant_id: str, window: TimeWindow) -> Row:

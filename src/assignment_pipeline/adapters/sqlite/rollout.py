@@ -82,7 +82,7 @@ class Revisions:
 
     def _restaurants(self, connection: sqlite3.Connection) -> tuple[str, ...]:
         rows = cursor_of(connection)
-        asked = (RESTAURANTS, OWN) if isinstance(self._commits.reads.host, StandaloneHost) else (RESTAURANTS,)
+        asked = (RESTAURANTS, OWN) if isinstance(self._commits.reads.host.host, StandaloneHost) else (RESTAURANTS,)
         return tuple(sorted({restaurant_id for text in asked for (restaurant_id,) in rows.execute(text)}))
 
     def _revise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import sqlite3
@@ -15,19 +16,20 @@ from assignment_pipeline.adapters.sqlite.commits import Commits
 from assignment_pipeline.adapters.sqlite.connections import Connections, Kind
 from assignment_pipeline.adapters.sqlite.joined import JoinedStore
 from assignment_pipeline.adapters.sqlite.metrics import Measures
-from assignment_pipeline.adapters.sqlite.opening import locate, translated
+from assignment_pipeline.adapters.sqlite.opening import connect, locate, translated
 from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.shadow import Shadows
-from assignment_pipeline.adapters.sqlite.venues import Venues
 from assignment_pipeline.adapters.sqlite.writer import Writer
+from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.ports import (
+    CheckedHost,
     Clock,
     Due,
     Host,
@@ -42,6 +44,10 @@ BACKLOG = 10_000
 """Events that wait to be written, at most."""
 
 _SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+
+
+def _refuse_to_end(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
 
 
 class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
@@ -94,8 +100,8 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
             self._where, synchronous=synchronous.upper(), busy_timeout=busy_timeout, prepare=self._check
         )
         self._writer = Writer(self._connections, patience=busy_timeout, backlog=BACKLOG)
-        self._reads = Reads(host, clock or SystemClock(), Venues(host))
-        self._commits = Commits(self._reads, on_commit)
+        self._reads = Reads(CheckedHost(host, on_commit), clock or SystemClock(), Venues())
+        self._commits = Commits(self._reads)
         self._blocks = Blocks(self._commits)
 
     def _check(self, connection: sqlite3.Connection) -> None:
@@ -178,6 +184,27 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
             CommitUnknownError: The answer was lost.
         """
         return self._writer.run(work)
+
+    @property
+    def checked_host(self) -> CheckedHost:
+        """The host's side, each answer looked at."""
+        return self._reads.host
+
+    def probe(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Run *work* in a transaction that is rolled back, whatever comes of it: nothing that it writes stays.
+
+        Others wait with their writes until it ends. A COMMIT in it is refused.
+        """
+        with translated(self._where), contextlib.closing(connect(self._where, busy_timeout=BUSY_TIMEOUT)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.set_authorizer(_refuse_to_end)
+            try:
+                return work(connection)
+            finally:
+                connection.set_authorizer(None)
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def joined(self, connection: sqlite3.Connection) -> JoinedStore:
         """

@@ -196,7 +196,7 @@ class Worker:
             frame.mode = answer.mode
         if isinstance(effect, ClaimDue):
             self._claims = {due.booking_id: due.deliveries for due in answer}
-        self._wiring.answered(effect)
+        self._wiring.answered(effect, answer)
         frame.look(effect, answer)
         self._world.say(self, effect, answer, fault)
         self._advance(frame, answer, None)

@@ -1,0 +1,188 @@
+"""A host whose every answer is looked at before a store goes by it: once, for all stores."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.checks import named
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import HostContradictionError, HostError
+from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable, require
+
+T = TypeVar("T")
+
+METHODS = ("booking", "venue", "occupied", "unassigned")
+"""What every host has."""
+
+_EXPECTED = "a Host, which has the methods booking, venue, occupied and unassigned"
+_SYNC = "Write it with def; or use AsyncPostgresStore and AsyncCoordinator."
+
+
+class CheckedHost:
+    """
+    The host's side, as a store asks it: what is no answer raises `HostError`, which names the method.
+
+    Args:
+        host: The host's side.
+
+        on_commit: Host code that was given to the store, beside a host's own.
+
+        waits: Whether the store awaits what it gets: the host's methods may be coroutines then.
+
+    Raises:
+        TypeError: It is no host, or its methods are coroutines that nobody would await.
+    """
+
+    def __init__(self, host: Any, on_commit: Any = None, *, waits: bool = False) -> None:
+        require("host", host, METHODS, _EXPECTED, sync=None if waits else _SYNC)
+        self.host = host
+        self.on_commit = on_commit
+        self._waits = waits
+        for name, hook in self._hooks():
+            if not callable(hook):
+                msg = f"{name}: expected a function of a connection and changes, got {named(type(hook))}"
+                raise TypeError(msg)
+            if not waits and is_coroutine_function(hook):
+                msg = f"{name} is a coroutine function, which nobody awaits here. {_SYNC}"
+                raise TypeError(msg)
+
+    def _hooks(self) -> Iterator[tuple[str, Any]]:
+        """The host's code for commits: its own, and what the store was given."""
+        own = getattr(self.host, "on_commit", None)
+        if own is not None:
+            yield f"{type(self.host).__name__}.on_commit", own
+        if self.on_commit is not None:
+            yield "on_commit", self.on_commit
+
+    @property
+    def keeps_floors(self) -> bool:
+        """Whether it is one of ours, whose versions follow its floors."""
+        return bool(getattr(self.host, "keeps_floors", False))
+
+    def booking(self, connection: Any, booking_id: str) -> Any:
+        """See `Host.booking`."""
+        return self._answer(self.host.booking(connection, booking_id), "booking", _booking, booking_id)
+
+    def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Any:
+        """See `Host.venue`."""
+        return self._answer(self.host.venue(connection, restaurant_id, known_version), "venue", _venue, restaurant_id)
+
+    def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Any:
+        """See `Host.occupied`; a tuple, of which nothing is movable."""
+        return self._answer(self.host.occupied(connection, restaurant_id, window), "occupied", _occupied, "")
+
+    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Any:
+        """See `Host.unassigned`; a tuple."""
+        return self._answer(self.host.unassigned(connection, since, limit), "unassigned", _unassigned, "")
+
+    def calls(self, changes: Sequence[AssignmentChange], *, ours: bool = False) -> Iterator[Callable[[Any], Any]]:
+        """
+        What a store calls inside a commit of *changes*, one after the other, each with its connection.
+
+        Args:
+            ours: Whether the host's rows are ours, and the store itself keeps them.
+        """
+        for name, hook in self._hooks():
+            if not ours or hook is self.on_commit:
+                yield self._hooked(name, hook, changes)
+        if ours:
+            return
+        for change in changes:
+            if change.gives_tables_back:
+                yield self._look_again(change)
+
+    def _hooked(self, name: str, hook: Callable[..., Any], changes: Sequence[AssignmentChange]) -> Callable[[Any], Any]:
+        def call(connection: Any) -> Any:
+            answer = hook(connection, changes)
+            if not self._waits:
+                refuse_awaitable(answer, name, _SYNC)
+            return answer
+
+        return call
+
+    def _look_again(self, change: AssignmentChange) -> Callable[[Any], Any]:
+        """Whether the host's row says, after ``on_commit``, that a booking waits which gives its tables back."""
+
+        def check(booking: Booking | None) -> None:
+            if booking is not None and not booking.is_pending and booking.status != CANCELLED:
+                record = change.record
+                raise HostContradictionError(
+                    record.booking_id, record.state.value, booking.status, next((name for name, _ in self._hooks()), "")
+                )
+
+        def call(connection: Any) -> Any:
+            answer = self.booking(connection, change.record.booking_id)
+            return _then(answer, check) if self._waits and hasattr(type(answer), "__await__") else check(answer)
+
+        return call
+
+    def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
+        who = f"{type(self.host).__name__}.{method}"
+        if not self._waits:
+            refuse_awaitable(answer, who, _SYNC)
+            return check(answer, who, asked)
+        if hasattr(type(answer), "__aiter__"):
+            return _then(_all_of(answer), lambda found: check(found, who, asked))
+        if hasattr(type(answer), "__await__"):
+            return _then(answer, lambda found: check(found, who, asked))
+        return check(answer, who, asked)
+
+
+def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...]:
+    """The tables of *occupied* that the floor does not have, sorted."""
+    return tuple(sorted({taken.table_id for taken in occupied} - venue.floor.positions.keys()))
+
+
+async def _all_of(answer: Any) -> list[Any]:
+    return [one async for one in answer]
+
+
+async def _then(answer: Any, check: Callable[[Any], T]) -> T:
+    return check(await answer)
+
+
+def _booking(answer: Any, who: str, booking_id: str) -> Booking | None:
+    if answer is None:
+        return None
+    if not isinstance(answer, Booking):
+        raise HostError(who, "a Booking or None", named(type(answer)))
+    if answer.id != booking_id:
+        raise HostError(who, f"the booking that was asked for, {booking_id!r}", f"one with the id {answer.id!r}")
+    return answer
+
+
+def _venue(answer: Any, who: str, restaurant_id: str) -> Venue | None:
+    if answer is None:
+        return None
+    if not isinstance(answer, Venue):
+        raise HostError(who, "a Venue, or None where its version is still known_version", named(type(answer)))
+    if answer.id != restaurant_id:
+        raise HostError(who, f"the restaurant that was asked for, {restaurant_id!r}", f"one with the id {answer.id!r}")
+    return answer
+
+
+def _occupied(answer: Any, who: str, _: str) -> tuple[Occupied, ...]:
+    return tuple(
+        attrs.evolve(taken, movable=False) if taken.movable else taken for taken in _each(answer, who, Occupied)
+    )
+
+
+def _unassigned(answer: Any, who: str, _: str) -> tuple[Booking, ...]:
+    return tuple(_each(answer, who, Booking))
+
+
+def _each(answer: Any, who: str, kind: type[T]) -> Iterator[T]:
+    if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
+        raise HostError(who, f"a list of {kind.__name__} values", named(type(answer)))
+    for one in answer:
+        if not isinstance(one, kind):
+            raise HostError(who, f"a list of {kind.__name__} values", f"{named(type(one))} in it")
+        yield one
