@@ -327,7 +327,9 @@ def _is_call(event: Event) -> bool:
 def _fails(event: Event) -> bool:
     if event.source is Source.COORDINATOR:
         return event.type is EventType.ERROR
-    return event.type in _SHADOW_ERRORS or event.context.get("result") == "error"
+    if event.source is Source.SHADOW:
+        return event.type in _SHADOW_ERRORS
+    return event.context.get("result") == "error"
 
 
 def _is_again(event: Event) -> bool:
