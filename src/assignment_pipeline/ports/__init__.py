@@ -21,6 +21,8 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    alone,
+    is_ahead,
     may_be_due,
     waits,
 )
@@ -57,6 +59,8 @@ __all__ = [
     "TableBlock",
     "Wanted",
     "Watch",
+    "alone",
+    "is_ahead",
     "may_be_due",
     "unknown_tables",
     "waits",
