@@ -50,8 +50,6 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
-    alone,
-    is_ahead,
     may_be_due,
 )
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -233,14 +231,12 @@ class PlainStore:
         with self._lock:
             now = self.clock.now()
             ready = sorted(
-                (now if is_ahead(record, now) else record.next_attempt_at, record.booking_id, record.deliveries)
+                (record.next_attempt_at, record.booking_id)
                 for record in self.state.records.values()
-                if may_be_due(record)
-                and record.next_attempt_at
-                and (record.next_attempt_at <= now or is_ahead(record, now))
+                if may_be_due(record) and record.next_attempt_at and record.next_attempt_at <= now
             )
             claimed = {}
-            for key in alone([(key, deliveries) for _, key, deliveries in ready[:limit]]):
+            for _, key in ready[:limit]:
                 record = self.state.records[key]
                 claimed[key] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
             self.state = attrs.evolve(self.state, records={**self.state.records, **claimed})
@@ -248,18 +244,6 @@ class PlainStore:
                 Due(booking_id=key, restaurant_id=record.restaurant_id, deliveries=record.deliveries)
                 for key, record in claimed.items()
             )
-
-    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`: as if they had not been handed out."""
-        with self._lock:
-            due_at = self.clock.now() + min(after, CLAIM)
-            back = {}
-            for due in claims:
-                record = self.state.records.get(due.booking_id)
-                if record is not None and record.deliveries >= due.deliveries:
-                    at = due_at if record.deliveries == due.deliveries else record.next_attempt_at
-                    back[due.booking_id] = attrs.evolve(record, deliveries=record.deliveries - 1, next_attempt_at=at)
-            self.state = attrs.evolve(self.state, records={**self.state.records, **back})
 
     def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
         """See `AssignmentStore.unassigned`: the host need not know which of its bookings have a record."""

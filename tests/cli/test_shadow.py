@@ -61,7 +61,7 @@ def test_bundles_are_listed(cli, day, bundle):
     assert max(map(len, listed.out.splitlines())) <= 80
     [entry] = cli("shadow", "list", "--db", day, "--json").json["bundles"]
     assert (entry["id"], entry["booking_id"], entry["kind"]) == (bundle, "zoe", "pipeline_only")
-    assert cli("shadow", "list", "--db", day, "--restaurant", "none", "--json").json == {"bundles": []}
+    assert cli("shadow", "list", "--db", day, "--restaurant", "none", "--json").json["bundles"] == []
     assert cli("shadow", "list", "--db", day, "--verdict", "both_error").out == "No shadow run has left a bundle.\n"
     wrong = cli("shadow", "list", "--db", day, "--verdict", "match")
     assert (wrong.code, wrong.complaint[:11]) == (2, "--verdict: ")

@@ -46,9 +46,6 @@ class AsyncStore:
     async def due(self, limit):
         return self.store.due(limit)
 
-    async def put_back(self, claims, after):
-        return self.store.put_back(claims, after)
-
     async def unassigned(self, since, limit):
         return self.store.unassigned(since, limit)
 

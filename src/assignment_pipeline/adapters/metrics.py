@@ -105,8 +105,8 @@ def metrics_of(
     [(review,)] = rows["review"]
     [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
-    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, _ in rows["agreement"]}
-    better = sum(int(number) for _, _, number in rows["agreement"])
+    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, *_ in rows["agreement"]}
+    better, unreadable, double_seated = (sum(int(row[place]) for row in rows["agreement"]) for place in (2, 3, 4))
     return Metrics(
         since=query.since,
         until=query.until or now,
@@ -117,7 +117,7 @@ def metrics_of(
             _group(owner, mode): Latency(calls=number, p50=p50, p95=p95, p99=p99)
             for owner, mode, number, p50, p95, p99 in rows["latency"]
         },
-        agreement=Agreement(**verdicts, better=better),
+        agreement=Agreement(**verdicts, better=better, unreadable=unreadable, double_seated=double_seated),
         volume={Mode(mode): Volume(bookings=asked, told=told) for mode, asked, told in rows["volume"]},
         attempts=attempts,
         attempted=attempted,

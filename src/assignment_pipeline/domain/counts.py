@@ -155,7 +155,11 @@ class Agreement:
 
         dropped: Cases that were never looked at: the queue was full.
 
-        incomparable: The floor had changed otherwise.
+        incomparable: All that could not be compared; the next two are among them.
+
+        unreadable: Legacy answered something else than a `LegacyResult`, or named tables that the floor does not have.
+
+        double_seated: Legacy gave away tables that were taken.
     """
 
     match: int = 0
@@ -168,6 +172,8 @@ class Agreement:
     timeout: int = 0
     dropped: int = 0
     incomparable: int = 0
+    unreadable: int = 0
+    double_seated: int = 0
 
     @property
     def agreeing(self) -> int:
@@ -183,6 +189,11 @@ class Agreement:
     def rate(self) -> float | None:
         """Agreeing, of those that can be compared; None of none."""
         return _share(self.agreeing, self.comparable)
+
+    @property
+    def unreadable_rate(self) -> float | None:
+        """Answers of legacy's that cannot be read, of all that it gave; None of none."""
+        return _share(self.unreadable, self.comparable + self.incomparable)
 
     @property
     def errors(self) -> int:

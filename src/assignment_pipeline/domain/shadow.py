@@ -52,10 +52,32 @@ class Difference(enum.StrEnum):
     LEGACY_ONLY = "legacy_only"
 
 
+class Incomparable(enum.StrEnum):
+    """Why a case cannot be compared, where that is the legacy planner's doing."""
+
+    UNREADABLE_ANSWER = "unreadable_answer"
+    """It answered something else than a `LegacyResult`."""
+
+    UNKNOWN_TABLES = "unknown_tables"
+    """It named tables that the floor does not have."""
+
+    LEGACY_TABLES_TAKEN = "legacy_tables_taken"
+    """It gave away tables that were taken."""
+
+
+UNREADABLE = frozenset({Incomparable.UNREADABLE_ANSWER, Incomparable.UNKNOWN_TABLES})
+"""What keeps a gate from passing: the shadow compares nothing then."""
+
 KEPT_VERDICTS = frozenset(
-    {ShadowVerdict.MISMATCH, ShadowVerdict.LEGACY_ERROR, ShadowVerdict.PIPELINE_ERROR, ShadowVerdict.BOTH_ERROR}
+    {
+        ShadowVerdict.MISMATCH,
+        ShadowVerdict.LEGACY_ERROR,
+        ShadowVerdict.PIPELINE_ERROR,
+        ShadowVerdict.BOTH_ERROR,
+        ShadowVerdict.INCOMPARABLE,
+    }
 )
-"""The verdicts of which a bundle is kept."""
+"""The verdicts of which a bundle is kept; of `INCOMPARABLE`, only where it is of a kind in `Incomparable`."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

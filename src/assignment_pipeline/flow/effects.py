@@ -211,18 +211,6 @@ class ClaimDue(Effect[tuple[Due, ...]]):
 
 
 @attrs.frozen(eq=False)
-class PutBack(Effect[None]):
-    """Give up claims: those deliveries do not count."""
-
-    port = Port.STORE
-    claims: tuple[Due, ...]
-    after: dt.timedelta
-
-    def ask(self, port: Any) -> Any:
-        return port.put_back(self.claims, self.after)
-
-
-@attrs.frozen(eq=False)
 class ReadRecords(Effect[RecordPage]):
     """A page of records."""
 

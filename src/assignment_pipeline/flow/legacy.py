@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import EventType, Severity, Source
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
-from assignment_pipeline.flow.shadow import hand_over
+from assignment_pipeline.flow.shadow import hand_over, summary
 
 
 def leave_to_legacy(
@@ -53,23 +52,14 @@ def run_legacy(call: Call, booking: Booking, reason: Reason) -> Flow[Any]:
         answer: Any = yield from RunLegacy(booking)
     except Exception as raised:
         call.legacy_raised = raised
-        yield from _summarise(call, reason, started, "error", raised)
+        yield from _summarise(call, reason, started, raised)
         yield from hand_over(call, booking, reason, raised, started)
         raise
-    yield from _summarise(call, reason, started, answer.outcome if isinstance(answer, LegacyResult) else "unknown")
+    yield from _summarise(call, reason, started, answer)
     yield from hand_over(call, booking, reason, answer, started)
     return answer
 
 
-def _summarise(call: Call, reason: Reason, started: float, result: str, error: Exception | None = None) -> Flow[None]:
+def _summarise(call: Call, reason: Reason, started: float, answer: object) -> Flow[None]:
     took = (yield from Monotonic()) - started
-    event = call.event(
-        Source.LEGACY,
-        EventType.LEGACY_SUMMARY,
-        Severity.ERROR if error else Severity.INFO,
-        result=result,
-        reason=reason,
-        error=type(error).__name__ if error else None,
-        duration_ms=round(took * 1000, 3),
-    )
-    yield from Emit((event,))
+    yield from Emit((summary(call, answer, reason=reason, duration_ms=round(took * 1000, 3)),))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.flow.call import Call
@@ -17,6 +19,19 @@ OBSERVED = "observed"
 def shadowed() -> Flow[Reason]:
     """What a call in shadow mode answers for a reason."""
     return Reason.SHADOW if (yield from HasShadow()) else Reason.SHADOW_UNAVAILABLE
+
+
+def summary(call: Call, answer: object, **facts: Any) -> Event:
+    """The event of a call of the legacy planner: what it answered or raised, or what it should have answered."""
+    result: str
+    if isinstance(answer, BaseException):
+        result, error, severity = "error", type(answer).__name__, Severity.ERROR
+    elif isinstance(answer, LegacyResult):
+        result, error, severity = answer.outcome, None, Severity.INFO
+    else:
+        error, severity = f"expected a LegacyResult, got {type(answer).__name__}", Severity.WARNING
+        result = "unknown"
+    return call.event(Source.LEGACY, EventType.LEGACY_SUMMARY, severity, result=result, error=error, **facts)
 
 
 def hand_over(call: Call, booking: Booking, reason: Reason, answer: object, started: float | None) -> Flow[None]:
@@ -62,15 +77,7 @@ def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool
     call.mode = flags.mode
     if flags.mode is not Mode.SHADOW:
         return False
-    failed = isinstance(legacy, BaseException)
-    event = call.event(
-        Source.LEGACY,
-        EventType.LEGACY_SUMMARY,
-        Severity.ERROR if failed else Severity.INFO,
-        result="error" if isinstance(legacy, BaseException) else legacy.outcome,
-        error=type(legacy).__name__ if failed else None,
-    )
-    yield from Emit((event,))
+    yield from Emit((summary(call, legacy),))
     reason = yield from shadowed()
     yield from hand_over(call, booking, reason, legacy, None)
     return reason is Reason.SHADOW

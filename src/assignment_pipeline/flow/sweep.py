@@ -14,12 +14,12 @@ from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import assumed, change, rest
-from assignment_pipeline.flow.claims import Work
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
 from assignment_pipeline.flow.effects import (
     Apart,
     CheckCircuit,
+    ClaimDue,
     DoubtFlags,
     FindUnassigned,
     Flow,
@@ -34,7 +34,7 @@ from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.untold import end_untold
 from assignment_pipeline.flow.view import Target, View, Write
-from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
 from assignment_pipeline.redaction import named
 
@@ -72,11 +72,15 @@ def sweep(settings: Settings, limit: int, *, legacy: bool = False) -> Flow[Sweep
     Raises:
         StoreUnavailableError: The store could not be asked what is due.
     """
+    results: list[AssignmentResult] = []
+    errors: list[tuple[str, str]] = []
     if (yield from CheckCircuit()):
         return SweepReport()
-    work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
-    yield from work.off(limit)
-    results, errors = work.results, work.errors
+    for due in (yield from ClaimDue(limit)):
+        try:
+            results.append((yield from Apart(take_up(due, settings, legacy=legacy))))
+        except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
+            errors.append((due.booking_id, named(error, show=settings.show_errors)))
     try:
         yield from end_untold(results, settings)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
@@ -109,7 +113,23 @@ def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[Assig
     call = yield from Call.begin((due.booking_id, due.restaurant_id), SWEEP)
     if due.deliveries > settings.max_deliveries:
         return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
-    return (yield from _see_to(call, due, settings, legacy=legacy))
+    result = yield from _see_to(call, due, settings, legacy=legacy)
+    if result.reason in _IN_THE_WAY:
+        yield from amend(call, settings, partial(_hand_back, call, due, result.retry_after or settings.rate_retry))
+    return result
+
+
+_IN_THE_WAY = frozenset(
+    {
+        Reason.RATE_LIMITED,
+        Reason.LOCK_CONTENTION,
+        Reason.CONFLICT,
+        Reason.COMMIT_UNKNOWN,
+        Reason.CIRCUIT_OPEN,
+        Reason.STORE_UNAVAILABLE,
+    }
+)
+"""Why nothing came of a claim that is no fault of the booking's."""
 
 
 def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[AssignmentResult]:
@@ -144,6 +164,16 @@ def _give_up(
     triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
     outcome = Outcome.MANUAL_REVIEW
     return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
+
+
+def _hand_back(
+    call: Call, due: Due, after: dt.timedelta, record: AssignmentRecord | None, now: dt.datetime
+) -> Flow[Write | AssignmentResult]:
+    """Give up a claim as if it had not been handed out: what was in the way does not count against the booking."""
+    if record is None or record.deliveries != due.deliveries or record.state in FINAL:
+        return (yield from _somebody_elses(call, record))
+    back = change(call, record, deliveries=due.deliveries - 1, next_attempt_at=now + after)
+    return Write(change=back, outcome=Outcome.NOOP)
 
 
 def _somebody_elses(call: Call, record: AssignmentRecord | None) -> Flow[AssignmentResult]:

@@ -21,8 +21,6 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
-    alone,
-    is_ahead,
     may_be_due,
     waits,
 )
@@ -59,8 +57,6 @@ __all__ = [
     "TableBlock",
     "Wanted",
     "Watch",
-    "alone",
-    "is_ahead",
     "may_be_due",
     "unknown_tables",
     "waits",

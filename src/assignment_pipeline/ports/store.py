@@ -96,26 +96,6 @@ def may_be_due(record: AssignmentRecord) -> bool:
     return record.owner is Owner.PIPELINE or record.state is AssignmentState.ASSIGNMENT_IN_PROGRESS
 
 
-def is_ahead(record: AssignmentRecord, now: dt.datetime) -> bool:
-    """Whether its claim ends later than any claim can: the clock that made it was ahead, and the booking is due."""
-    return record.deliveries > 0 and record.next_attempt_at is not None and record.next_attempt_at > now + 2 * CLAIM
-
-
-def alone(ready: Sequence[tuple[str, int]]) -> list[str]:
-    """
-    Which of the bookings that are due are claimed together.
-
-    One that was handed out before and never came back is claimed alone: it may end the worker, and its neighbours are
-    not to pay for that.
-
-    Args:
-        ready: The bookings' ids with their deliveries, the longest due first.
-    """
-    if ready and ready[0][1] > 0:
-        return [ready[0][0]]
-    return [booking_id for booking_id, deliveries in ready if deliveries == 0]
-
-
 @attrs.frozen(kw_only=True)
 class AssignmentContext:
     """
@@ -287,17 +267,7 @@ class AssignmentStore(Protocol):
         Among them what legacy was handed and has not answered in time; nothing else of legacy's: see `may_be_due`.
 
         A claim pushes `next_attempt_at` a minute ahead and counts a delivery in the same
-        statement, so that two sweepers never get the same one. A booking that was handed out before and never came
-        back is claimed alone: see `alone`. A claim that ends later than any claim can is over: see `is_ahead`.
-        """
-        ...
-
-    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """
-        Give up claims of which nothing came, for no fault of their bookings: those deliveries do not count.
-
-        Each booking is due again when *after* has passed, a claim's time at most, unless somebody else has claimed it
-        since. A booking that was committed since is left as it is. It waits for no commit of the same restaurant.
+        statement, so that two sweepers never get the same one.
         """
         ...
 
@@ -356,10 +326,6 @@ class AsyncAssignmentStore(Protocol):
 
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
-        ...
-
-    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         ...
 
     async def records(self, query: RecordQuery) -> RecordPage:

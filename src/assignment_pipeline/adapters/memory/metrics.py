@@ -24,6 +24,7 @@ from assignment_pipeline.domain.metrics import (
 )
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
+from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due
 
@@ -229,6 +230,7 @@ class _Window:
     def _agreement(self) -> Rows:
         counts: collections.Counter[str] = collections.Counter()
         better: collections.Counter[str] = collections.Counter()
+        unreadable = double_seated = 0
         for event in self._told(self._since, self._until):
             if event.source is Source.SHADOW:
                 number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
@@ -237,7 +239,14 @@ class _Window:
                 better[event.type.value] += event.type is EventType.SHADOW_MISMATCH and bool(
                     event.context.get("better")
                 )
-        return [(kind, number, better[kind]) for kind, number in counts.items()]
+                if event.type is EventType.SHADOW_INCOMPARABLE:
+                    unreadable += event.context.get("kind") in UNREADABLE
+                    double_seated += event.context.get("kind") == Incomparable.LEGACY_TABLES_TAKEN
+        told = EventType.SHADOW_INCOMPARABLE.value
+        return [
+            (kind, number, better[kind], *((unreadable, double_seated) if kind == told else (0, 0)))
+            for kind, number in counts.items()
+        ]
 
     def _volume(self) -> Rows:
         asked: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)

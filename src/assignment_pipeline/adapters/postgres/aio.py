@@ -132,10 +132,6 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         """See `AssignmentStore.due`."""
         return await self._pool.run(lambda: self._work.commits.due(limit))
 
-    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
-        await self._pool.run(lambda: self._work.commits.put_back(claims, after))
-
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`: for a thread, through a connection of its own. They are written when it returns."""
         if events:

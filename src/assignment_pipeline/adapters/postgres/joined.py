@@ -104,10 +104,6 @@ class JoinedStore:
         """See `AssignmentStore.due`."""
         return self._do(lambda: self._work.commits.due(limit))
 
-    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
-        self._do(lambda: self._work.commits.put_back(claims, after))
-
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`; they land with the host's transaction."""
         self._do(lambda: self._work.commits.tell(events))
@@ -187,10 +183,6 @@ class AsyncJoinedStore:
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `JoinedStore.due`."""
         return await self._do(lambda: self._work.commits.due(limit))
-
-    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `JoinedStore.put_back`."""
-        await self._do(lambda: self._work.commits.put_back(claims, after))
 
     async def emit(self, events: Sequence[Event]) -> None:
         """See `JoinedStore.emit`."""

@@ -33,7 +33,6 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_metrics",),
         ("pipeline_leases", "pipeline_checks"),
         ("pipeline_guard",),
-        ("pipeline_claims",),
     ),
     STANDALONE: (("standalone_1",),),
 }

@@ -211,10 +211,6 @@ class PostgresStore(Revisions, Shadows, Measures):
         """See `AssignmentStore.due`."""
         return self._pool.run(lambda: self._work.commits.due(limit))
 
-    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
-        self._pool.run(lambda: self._work.commits.put_back(claims, after))
-
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`: they are written when it returns."""
         if events:

@@ -258,23 +258,8 @@ _STANDALONE_2 = (
     """,
 )
 
-# Claims that ended without an answer: few, and looked at by every sweep.
-_PIPELINE_CLAIMS = (
-    """
-    CREATE INDEX assignment_records_claimed ON assignment_records (next_attempt_at)
-    WHERE deliveries > 0 AND next_attempt_at IS NOT NULL
-    """,
-)
-
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (
-        _PIPELINE_1,
-        _PIPELINE_ROLLOUT,
-        shadow.MIGRATION,
-        _PIPELINE_HANDOVER,
-        metrics.MIGRATION,
-        _PIPELINE_CLAIMS,
-    ),
+    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION, _PIPELINE_HANDOVER, metrics.MIGRATION),
     STANDALONE: (_STANDALONE_1, _STANDALONE_2),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""

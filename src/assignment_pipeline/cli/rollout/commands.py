@@ -12,6 +12,7 @@ import typer
 from assignment_pipeline.cli.failures import NO, refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout import standing as views
+from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -42,9 +43,12 @@ def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = Fal
         standing = steering.rollout.status()
         cohort = views.cohort_of(steering)
         cleanup = _cleanup(steering, standing)
+        agreement = agreement_in(steering.rollout.store)
         if as_json:
-            print_json({**views.document(standing, cohort), "cleanup": [attrs.asdict(item) for item in cleanup]})
+            found = {**views.document(standing, cohort), **headlines_document(agreement)}
+            print_json({**found, "cleanup": [attrs.asdict(item) for item in cleanup]})
         else:
+            show_headlines(agreement)
             views.show(standing, cohort, steering)
             views.show_cleanup(cleanup)
 
@@ -56,9 +60,11 @@ def check(
     """Say whether the rollout may go on: exits with 0 if so, 1 if not."""
     with steered(app, db) as steering:
         standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
+        agreement = agreement_in(steering.rollout.store)
         if as_json:
-            print_json(views.document(standing))
+            print_json({**views.document(standing), **headlines_document(agreement)})
         else:
+            show_headlines(agreement)
             views.show_check(standing)
         if not standing.passes:
             raise typer.Exit(NO)

@@ -13,7 +13,11 @@ import typer
 from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.domain.counts import Agreement
+from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.report import headlines
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -60,6 +64,32 @@ def counted(app: str | None, db: Database | None) -> Iterator[Any]:
             yield counting(app, coordinator.store)
     else:
         refuse("--db or --app", "one of them", "none")
+
+
+HEADLINES_OVER = dt.timedelta(days=7)
+
+
+def agreement_in(store: Any, restaurant_id: str | None = None) -> Agreement | None:
+    """How the shadow's answers compare with legacy's in the last week; None for a store that does not count."""
+    if not hasattr(store, "measure"):
+        return None
+    query = MetricsQuery(since=store.now() - HEADLINES_OVER, restaurant_id=restaurant_id)
+    found: Agreement = store.measure(query).agreement
+    return found
+
+
+def headlines_document(agreement: Agreement | None) -> dict[str, Any]:
+    """What is to be known about the old planner, as JSON."""
+    if agreement is None:
+        return {"headlines": []}
+    counts = {name: getattr(agreement, name) for name in ("incomparable", "unreadable", "double_seated")}
+    return {"headlines": list(headlines(agreement)), "shadow": counts}
+
+
+def show_headlines(agreement: Agreement | None) -> None:
+    """The same, for people."""
+    for line in headlines(agreement) if agreement is not None else ():
+        stdout().print(line, style="bold", soft_wrap=True)
 
 
 def counting(app: str, store: Any) -> MetricsStore:

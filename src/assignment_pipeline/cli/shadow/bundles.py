@@ -22,6 +22,9 @@ KINDS = {
     "tables": "other tables",
     "pipeline_only": "only the pipeline finds tables",
     "legacy_only": "only legacy found tables",
+    "unreadable_answer": "legacy answered no LegacyResult",
+    "unknown_tables": "legacy named tables that the floor has not",
+    "legacy_tables_taken": "legacy gave taken tables away",
 }
 
 

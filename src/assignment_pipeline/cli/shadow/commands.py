@@ -12,6 +12,7 @@ from rich.table import Table
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
@@ -41,9 +42,11 @@ def show_all(
     wanted = ShadowVerdict(verdict) if verdict is not None else None
     with opened(app, db, reads=True) as coordinator:
         found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
+        agreement = agreement_in(coordinator.store, restaurant)
         if as_json:
-            print_json({"bundles": [_entry(bundle) for bundle in found]})
+            print_json({"bundles": [_entry(bundle) for bundle in found], **headlines_document(agreement)})
         else:
+            show_headlines(agreement)
             _print_all(coordinator, found)
 
 

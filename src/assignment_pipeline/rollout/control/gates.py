@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.counts import Calls, Volume
+from assignment_pipeline.domain.counts import Agreement, Calls, Volume
 from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
@@ -25,6 +25,9 @@ from assignment_pipeline.rollout.control.phases import (
     Phase,
 )
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
+
+MOST_UNREADABLE = 0.01
+"""Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +47,10 @@ class Counted:
         hours: How long it has been counted for.
 
         min_hours: How long it has to be.
+
+        unreadable: Answers of legacy's that the shadow could not compare with anything.
+
+        answered: Of how many of its answers.
     """
 
     part: int
@@ -52,6 +59,8 @@ class Counted:
     other_whole: int | None = None
     hours: float = 0.0
     min_hours: float = 0.0
+    unreadable: int = 0
+    answered: int = 0
 
     @property
     def value(self) -> float | None:
@@ -104,7 +113,17 @@ def _errors(metrics: Metrics, mode: Mode) -> Counted:
 
 def _volume(metrics: Metrics, mode: Mode) -> Counted:
     volume = metrics.volume.get(mode, Volume())
-    return Counted(part=volume.told, whole=volume.bookings)
+    counted = Counted(part=volume.told, whole=volume.bookings)
+    return _with_unreadable(counted, metrics.agreement) if mode is Mode.SHADOW else counted
+
+
+def _agreement(metrics: Metrics, _: Mode) -> Counted:
+    found = metrics.agreement
+    return _with_unreadable(Counted(part=found.agreeing, whole=found.comparable), found)
+
+
+def _with_unreadable(counted: Counted, found: Agreement) -> Counted:
+    return attrs.evolve(counted, unreadable=found.unreadable, answered=found.comparable + found.incomparable)
 
 
 def _relative(metrics: Metrics, _: Mode) -> Counted:
@@ -118,7 +137,7 @@ _COUNTS: Mapping[str, Callable[[Metrics, Mode], Counted]] = {
     REVIEW_RATE: lambda metrics, _: Counted(part=metrics.pipeline.review, whole=metrics.pipeline.sample),
     ERROR_RATE: _errors,
     EVENT_VOLUME: _volume,
-    LEGACY_AGREEMENT: lambda metrics, _: Counted(part=metrics.agreement.agreeing, whole=metrics.agreement.comparable),
+    LEGACY_AGREEMENT: _agreement,
     RELATIVE_CONFIRMATION: _relative,
 }
 
@@ -142,10 +161,12 @@ def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = N
     answer, missing = Answer.HOLD, None
     passes_at = since + dt.timedelta(hours=counted.min_hours) if since is not None else None
     wants = [] if counted.sample >= max(criterion.min_sample, 1) else [_more(criterion, counted)]
+    if counted.unreadable > MOST_UNREADABLE * counted.answered:
+        wants.append(f"{counted.unreadable} of {counted.answered} answers of legacy's could not be compared")
     if counted.hours < counted.min_hours:
         wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
     if value is None or bounds is None:
-        missing = _nothing(counted)
+        missing = "; ".join([_nothing(counted), *(want for want in wants if counted.unreadable and "answers" in want)])
     elif _is_ruled_out(criterion, bounds):
         answer, passes_at = Answer.FAIL, None
         missing = f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"

@@ -276,6 +276,15 @@ def _shadow(facts: Facts) -> Finding:
     legacy = facts.number(Mode.SHADOW, "auto_assign")
     shadowed = facts.number(Mode.SHADOW, "assignment.state_machine", "assignment.shadow")
     called = facts.number(Mode.SHADOW, "assignment.coordinator", "auto_assign")
+    agreement = facts.day.agreement
+    if agreement.unreadable:
+        return _wrong(
+            check,
+            f"{agreement.unreadable} of {agreement.comparable + agreement.incomparable} answers of legacy's in a day"
+            " could not be compared",
+            "the legacy planner returns something else than a LegacyResult, or names tables that the floor has not",
+            "return LegacyResult(tables) with the ids of the floor's tables; see `shadow list --verdict incomparable`",
+        )
     if shadowed:
         return _good(check, f"{shadowed} events of the shadow, {legacy} of legacy's, since the last change")
     if called:

@@ -2,6 +2,7 @@
 
 from assignment_pipeline.rollout.report.cleanup import Item, is_due, left_to_do
 from assignment_pipeline.rollout.report.findings import Findings, archived, find
+from assignment_pipeline.rollout.report.headlines import headlines
 from assignment_pipeline.rollout.report.html import page
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Item",
     "archived",
     "find",
+    "headlines",
     "is_due",
     "left_to_do",
     "page",

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control import Rollout, Standing
 from assignment_pipeline.rollout.report.cleanup import Item, left_to_do
+from assignment_pipeline.rollout.report.headlines import headlines
 from assignment_pipeline.rollout.watching import Alert, Alerts
 from assignment_pipeline.rollout.watching.alerts import floor
 
@@ -94,6 +95,7 @@ def archived(findings: Findings) -> dict[str, Any]:
         "calls": _grouped(metrics.calls),
         "latency": _grouped(metrics.latency),
         "agreement": attrs.asdict(metrics.agreement),
+        "headlines": list(headlines(metrics.agreement)),
         "strategies": dict(metrics.strategies),
         "reasons": dict(metrics.reasons),
         "attempts": metrics.attempts,

@@ -26,6 +26,7 @@ from assignment_pipeline.rollout.control.phases import (
 from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
 from assignment_pipeline.rollout.report.findings import Findings
+from assignment_pipeline.rollout.report.headlines import headlines
 from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.version import installed_version
 
@@ -92,6 +93,7 @@ def _facts(findings: Findings, reasons: Mapping[str, str]) -> dict[str, Any]:
         "ladder": _ladder(findings),
         "gates": [_gate(verdict) for verdict in standing.verdicts],
         "shadow": _shadow(attrs.asdict(metrics.agreement)),
+        "headlines": headlines(metrics.agreement),
         "reviews": [
             {"name": reasons.get(code, code.replace("_", " ")), "count": count}
             for code, count in sorted(metrics.reasons.items(), key=lambda item: (-item[1], item[0]))

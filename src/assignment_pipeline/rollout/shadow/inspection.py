@@ -13,7 +13,14 @@ import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowCase, ShadowVerdict
+from assignment_pipeline.domain.shadow import (
+    KEPT_VERDICTS,
+    UNREADABLE,
+    Incomparable,
+    ShadowBundle,
+    ShadowCase,
+    ShadowVerdict,
+)
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
@@ -25,6 +32,11 @@ from assignment_pipeline.rollout.shadow.settings import Shadow
 MOST_TABLES = 20
 IGNORED = "ignored"
 
+MOST_ALIKE = 3
+"""Bundles that are kept of legacy's answers that cannot be read, of each kind."""
+
+_LOOKED_THROUGH = 1_000
+
 _ERRORS = frozenset({ShadowVerdict.PIPELINE_ERROR, ShadowVerdict.BOTH_ERROR, ShadowVerdict.LEGACY_ERROR})
 
 
@@ -33,7 +45,8 @@ def verdict_event(
 ) -> Event:
     """How a case came out."""
     severity = Severity.ERROR if verdict in _ERRORS else Severity.INFO
-    if verdict in (ShadowVerdict.MISMATCH, ShadowVerdict.TIMEOUT, ShadowVerdict.DROPPED):
+    loud = context.get("kind") in frozenset(Incomparable)
+    if loud or verdict in (ShadowVerdict.MISMATCH, ShadowVerdict.TIMEOUT, ShadowVerdict.DROPPED):
         severity = Severity.WARNING
     facts = {
         "mode": Mode.SHADOW.value,
@@ -148,6 +161,7 @@ class Inspector:
         self._shadow = shadow
         self._now = now
         self._owned = owned
+        self._alike: dict[str, int] = {}
 
     @property
     def keeps(self) -> ShadowStore | None:
@@ -175,12 +189,26 @@ class Inspector:
         judgement = judge(case, trial, self._engine, self._settings, {*later, *self._since(case)})
         faults = 0
         found: Mapping[str, Any] | None = None
-        if judgement.verdict in KEPT_VERDICTS:
+        if self._is_kept(judgement):
             found = bundle_document(case, trial, judgement, self._settings)
             judgement, found, faults = self._through_hooks(judgement, found)
         events = (*trial.transitions, self._told(case, trial, judgement, kept=found is not None))
         bundle = bundle_of(case, judgement, found) if found is not None else None
         return Inspected(judgement=judgement, events=events, bundle=bundle, faults=faults)
+
+    def _is_kept(self, judgement: Judgement) -> bool:
+        """Whether there is a bundle: of what cannot be read a few, for they are alike; of all else each."""
+        if judgement.verdict is not ShadowVerdict.INCOMPARABLE:
+            return judgement.verdict in KEPT_VERDICTS
+        if judgement.kind not in UNREADABLE:
+            return judgement.kind == Incomparable.LEGACY_TABLES_TAKEN
+        keeps = self.keeps
+        if keeps is None or self._alike.get(judgement.kind, 0) >= MOST_ALIKE:
+            return False
+        found = keeps.bundles(verdict=ShadowVerdict.INCOMPARABLE, limit=_LOOKED_THROUGH)
+        alike = sum(bundle.kind == judgement.kind for bundle in found)
+        self._alike[judgement.kind] = alike + 1
+        return alike < MOST_ALIKE
 
     def _since(self, case: ShadowCase) -> frozenset[str]:
         keeps = self.keeps

@@ -9,7 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.domain.shadow import Difference, ShadowCase, ShadowVerdict
+from assignment_pipeline.domain.shadow import Difference, Incomparable, ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
@@ -81,12 +81,13 @@ def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, la
     if case.error is not None:
         return Judgement(verdict=ShadowVerdict.LEGACY_ERROR, kind=case.error)
     if case.legacy is None:
-        return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind="unreadable_answer")
+        return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind=Incomparable.UNREADABLE_ANSWER.value)
     context = trial.contexts[-1] if trial.contexts else None
     result = trial.result
     if context is None or result is None:
         return Judgement(verdict=ShadowVerdict.INCOMPARABLE, kind="nothing_loaded")
-    moved = _moved_on(case, context, later)
+    known = context.venue.floor.positions.keys() >= set(case.legacy.tables)
+    moved = _moved_on(case, context, later) if known else Incomparable.UNKNOWN_TABLES.value
     if moved is None and result.outcome is Outcome.NOOP:
         moved = str(result.reason or Reason.TERMINAL_STATE)
     if moved is not None:
@@ -128,8 +129,8 @@ def _compared(
     if ours == theirs:
         return judgement
     if Rule.TAKEN in scored.broken:
-        # Somebody else has come since, or legacy has given a table away twice: that cannot be told apart from here.
-        return attrs.evolve(judgement, verdict=ShadowVerdict.INCOMPARABLE, kind="legacy_tables_taken")
+        # Whom legacy has seen to since is not among them: it has given a table away twice.
+        return attrs.evolve(judgement, verdict=ShadowVerdict.INCOMPARABLE, kind=Incomparable.LEGACY_TABLES_TAKEN.value)
     if not ours or not theirs:
         kind = Difference.PIPELINE_ONLY if ours else Difference.LEGACY_ONLY
         return attrs.evolve(judgement, verdict=ShadowVerdict.MISMATCH, kind=kind.value)

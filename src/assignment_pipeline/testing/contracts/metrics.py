@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 
 from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
@@ -287,12 +288,19 @@ class MetricsStoreContract(StoreSuite):
             )
             for word, which in (("better", True), ("worse", False))
         )
-        self.told(harness, store, *events, dropped, better, worse)
+        because = ("unreadable_answer", "unknown_tables", "legacy_tables_taken", "floor_changed")
+        others = [
+            told(f"e-{why}", EventType.SHADOW_INCOMPARABLE, Source.SHADOW, booking="b-11", mode="shadow")
+            for why in because
+        ]
+        others = [attrs.evolve(event, context={**event.context, "kind": event.id[2:]}) for event in others]
+        self.told(harness, store, *events, dropped, better, worse, *others)
         clock.advance(MINUTE)
         found = store.measure(MetricsQuery(since=START))
         agreement = found.agreement
         assert (agreement.agreeing, agreement.comparable, agreement.errors, agreement.dropped) == (7, 11, 3, 7)
         assert (agreement.mismatch, agreement.better, agreement.rate) == (3, 1, 7 / 11)
+        assert (agreement.incomparable, agreement.unreadable, agreement.double_seated) == (5, 2, 1)
         assert found.calls == {(Owner.PIPELINE, Mode.SHADOW): Calls(bookings=13, failing=3, calls=13, errors=3)}
 
     def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:

@@ -184,9 +184,14 @@ FROM ranked GROUP BY owner, mode;
 
 -- name: agreement
 -- The shadow's verdicts, and of how many of them the pipeline did better. What was dropped is told of by the count.
+-- Of what cannot be compared, what legacy has answered that nobody can read, and tables that it gave away twice.
 SELECT event_type,
     sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce((context->>'count')::bigint, 1) ELSE 1 END),
-    count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND (context->>'better')::boolean)
+    count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND (context->>'better')::boolean),
+    count(*) FILTER (
+        WHERE event_type = 'shadow.incomparable' AND context->>'kind' IN ('unreadable_answer', 'unknown_tables')
+    ),
+    count(*) FILTER (WHERE event_type = 'shadow.incomparable' AND context->>'kind' = 'legacy_tables_taken')
 FROM assignment_pipeline.observability_events
 WHERE source = 'assignment.shadow' AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz
     AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)

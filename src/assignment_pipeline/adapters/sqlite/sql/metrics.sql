@@ -184,9 +184,14 @@ FROM ranked GROUP BY owner, mode;
 
 -- name: agreement
 -- The shadow's verdicts, and of how many of them the pipeline did better. What was dropped is told of by the count.
+-- Of what cannot be compared, what legacy has answered that nobody can read, and tables that it gave away twice.
 SELECT event_type,
     sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce(json_extract(context, '$.count'), 1) ELSE 1 END),
-    count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND json_extract(context, '$.better'))
+    count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND json_extract(context, '$.better')),
+    count(*) FILTER (
+        WHERE event_type = 'shadow.incomparable' AND json_extract(context, '$.kind') IN ('unreadable_answer', 'unknown_tables')
+    ),
+    count(*) FILTER (WHERE event_type = 'shadow.incomparable' AND json_extract(context, '$.kind') = 'legacy_tables_taken')
 FROM observability_events INDEXED BY observability_events_created
 WHERE source = 'assignment.shadow' AND created_at >= :since AND created_at < :until
     AND (:restaurant IS NULL OR restaurant_id = :restaurant)
