@@ -14,7 +14,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 VALUES = {"domain", "errors", "lifecycle", "redaction"}
 HEART = VALUES | {"flow", "planning", "ports"}
 WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout", "version"}
-LIBRARY = WIRING | {"__init__", "coordinator", "joined", "wired"}
+LIBRARY = WIRING | {"__init__", "coordinator", "host_check", "joined", "wired"}
 MAY_IMPORT = {
     "errors": set(),
     "redaction": {"errors"},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "people": HEART,
     "wired": WIRING,
     "joined": HEART | {"handlers"},
+    "host_check": HEART,
     "coordinator": WIRING | {"joined", "wired"},
     "__init__": LIBRARY,
     "testing": LIBRARY,

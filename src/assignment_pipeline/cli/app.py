@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import assign, db, demo, diagram, reoptimize, review, service, sweep, tables, worker
+from assignment_pipeline.cli import assign, db, demo, diagram, host, reoptimize, review, service, sweep, tables, worker
 from assignment_pipeline.cli.failures import (
     BAD_INPUT,
     BROKEN_PIPE,
@@ -78,6 +78,7 @@ app.command("sweep")(sweep.sweep)
 app.command("worker")(worker.worker)
 app.command("reoptimize")(reoptimize.reoptimize)
 app.add_typer(db.app, name="db")
+app.add_typer(host.app, name="host")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
 rollout.app.command("watch")(watch.watch)

@@ -45,7 +45,7 @@ class CheckedHost:
         require("host", host, METHODS, _EXPECTED, sync=None if waits else _SYNC)
         self.host = host
         self.on_commit = on_commit
-        self._waits = waits
+        self.waits = waits
         for name, hook in self._hooks():
             if not callable(hook):
                 msg = f"{name}: expected a function of a connection and changes, got {named(type(hook))}"
@@ -102,7 +102,7 @@ class CheckedHost:
     def _hooked(self, name: str, hook: Callable[..., Any], changes: Sequence[AssignmentChange]) -> Callable[[Any], Any]:
         def call(connection: Any) -> Any:
             answer = hook(connection, changes)
-            if not self._waits:
+            if not self.waits:
                 refuse_awaitable(answer, name, _SYNC)
             return answer
 
@@ -120,13 +120,13 @@ class CheckedHost:
 
         def call(connection: Any) -> Any:
             answer = self.booking(connection, change.record.booking_id)
-            return _then(answer, check) if self._waits and hasattr(type(answer), "__await__") else check(answer)
+            return _then(answer, check) if self.waits and hasattr(type(answer), "__await__") else check(answer)
 
         return call
 
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
         who = f"{type(self.host).__name__}.{method}"
-        if not self._waits:
+        if not self.waits:
             refuse_awaitable(answer, who, _SYNC)
             return check(answer, who, asked)
         if hasattr(type(answer), "__aiter__"):

@@ -14,7 +14,9 @@ from assignment_pipeline.testing.clock import FakeClock
 if TYPE_CHECKING:
     from assignment_pipeline.testing.contracts import (
         AssignmentStoreContract,
+        AsyncHostContract,
         EventSinkContract,
+        HostContract,
         LockManagerContract,
         MetricsStoreContract,
         RolloutStoreContract,
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AssignmentStoreContract",
+    "AsyncHostContract",
     "EventSinkContract",
     "FakeClock",
+    "HostContract",
     "LockManagerContract",
     "MetricsStoreContract",
     "RolloutStoreContract",

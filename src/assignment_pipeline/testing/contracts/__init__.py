@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
             "blocks",
             "guards",
             "harness",
+            "host",
             "legacys",
             "locks",
             "metrics",
@@ -30,6 +31,7 @@ pytest.register_assert_rewrite(
 )
 
 from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402 - behind the rewriting
+from assignment_pipeline.testing.contracts.host import AsyncHostContract, HostContract  # noqa: E402
 from assignment_pipeline.testing.contracts.locks import LockManagerContract  # noqa: E402
 from assignment_pipeline.testing.contracts.metrics import MetricsStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.rollout import RolloutStoreContract  # noqa: E402
@@ -39,7 +41,9 @@ from assignment_pipeline.testing.contracts.store import AssignmentStoreContract 
 
 __all__ = [
     "AssignmentStoreContract",
+    "AsyncHostContract",
     "EventSinkContract",
+    "HostContract",
     "LockManagerContract",
     "MetricsStoreContract",
     "RolloutStoreContract",

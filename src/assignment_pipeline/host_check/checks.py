@@ -1,0 +1,312 @@
+"""The checks, in the order in which they are worth reading. Each is made in a transaction that is rolled back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.host_check.sample import (
+    TO_CONFIRMED,
+    TO_PROGRESS,
+    UNKNOWN_ID,
+    Ask,
+    Asking,
+    Sample,
+    SkippedError,
+    WrongError,
+    leading,
+)
+from assignment_pipeline.lifecycle import TO_PENDING, AssignmentState, Trigger
+from assignment_pipeline.ports import RecordQuery
+
+_T = Trigger
+
+LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+MOST = 200
+_NAMED = 10
+_DAYS_BACK, _DAYS_AHEAD = dt.timedelta(days=1), dt.timedelta(days=30)
+_TRIED = 5
+
+STATES: Mapping[str, tuple[tuple[Trigger, ...], ...]] = {
+    "waits": (TO_PENDING,),
+    "waits for a person": ((*TO_PROGRESS, _T.ESCALATE),),
+    "has tables held": ((*TO_PROGRESS, _T.SEAT),),
+    "is confirmed": (TO_CONFIRMED,),
+    "waits again": (TO_CONFIRMED, (_T.REQUEUE,)),
+    "waits again for a person": (TO_CONFIRMED, (_T.REQUEUE, _T.BEGIN, _T.ESCALATE)),
+    "is cancelled": (TO_CONFIRMED, (_T.CANCEL,)),
+    "has failed": ((*TO_PROGRESS, _T.FAIL),),
+}
+"""How a booking comes into each state that a host has a word for."""
+
+_SETTLED = {
+    AssignmentState.CONFIRMED,
+    AssignmentState.CANCELLED,
+    AssignmentState.FAILED,
+}
+
+
+def _venue(sample: Sample) -> Asking[Venue]:
+    venue: Venue | None = yield Ask("venue", (sample.restaurant_id, None))
+    if venue is None:
+        msg = "venue() answers None although no version is known: it has to give the Venue then"
+        raise WrongError(msg)
+    return venue
+
+
+def _booking(booking_id: str) -> Asking[Booking]:
+    found: Booking | None = yield Ask("booking", (booking_id,))
+    if found is None:
+        msg = f"booking({booking_id!r}) answers None although unassigned() gives that booking: look it up by that id"
+        raise WrongError(msg)
+    return found
+
+
+def bookings(sample: Sample) -> Asking[str]:
+    """Ids are text, times aware whole minutes, and a row gives the same booking each time."""
+    for one in (sample.booking, *sample.bookings[1:_TRIED]):
+        first, second = (yield from _booking(one.id)), (yield from _booking(one.id))
+        for other, what in ((second, "the second time"), (one, "in unassigned()")):
+            if first != other:
+                names = ", ".join(_differing(first, other))
+                msg = (
+                    f"booking({one.id!r}) answers something else than {what} ({names}): the same row has to give"
+                    " the same booking, or no commit is ever accepted"
+                )
+                raise WrongError(msg)
+    return f"{min(len(sample.bookings), _TRIED)} read, each the same twice"
+
+
+def unknown_booking(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check gets it
+    """A booking that is not there is None, whatever the id looks like."""
+    found = yield Ask("booking", (UNKNOWN_ID,))
+    if found is not None:
+        msg = f"booking({UNKNOWN_ID!r}) answers a booking: answer None for an id that is none of yours"
+        raise WrongError(msg)
+    return "an id that is not there is None"
+
+
+def venues(sample: Sample) -> Asking[str]:
+    """A venue comes with a version that stays while the venue does."""
+    first, second = (yield from _venue(sample)), (yield from _venue(sample))
+    if first.version != second.version:
+        msg = "venue() has another version each time: nobody is ever seated. It may change only when the venue does"
+        raise WrongError(msg)
+    if attrs.evolve(first, version="-") != attrs.evolve(second, version="-"):
+        msg = "venue() answers another venue under the same version: the version has to change when the venue does"
+        raise WrongError(msg)
+    again = yield Ask("venue", (sample.restaurant_id, first.version))
+    if again is not None and again.version != first.version:
+        msg = "venue() has another version where it is asked with known_version: nobody is ever seated"
+        raise WrongError(msg)
+    stale = yield Ask("venue", (sample.restaurant_id, "host-check-other-version"))
+    if stale is None:
+        msg = "venue() answers None for a known_version that is not its own: changes of the floor are never seen"
+        raise WrongError(msg)
+    tables = f"{len(first.floor.tables)} tables"
+    if first.has_own_version:
+        return f"{tables}; version {first.version!r} is your own: see that each change of floor or policy changes it"
+    return f"{tables}; the version follows floor and policy"
+
+
+def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001
+    """A restaurant that is not there raises `VenueNotFoundError`."""
+    try:
+        yield Ask("venue", ("host-check-no-such-restaurant", None))
+    except VenueNotFoundError:
+        return "a restaurant that is not there raises VenueNotFoundError"
+    msg = "venue() answers for a restaurant that is not there: raise VenueNotFoundError(restaurant_id)"
+    raise WrongError(msg)
+
+
+def occupied(sample: Sample) -> Asking[str]:
+    """What is taken names tables of the floor, and a narrow window shows what a wide one does."""
+    venue = yield from _venue(sample)
+    wide = TimeWindow(sample.now - _DAYS_BACK, sample.now + _DAYS_AHEAD)
+    seats: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, wide))
+    unknown = sorted({seat.table_id for seat in seats} - venue.floor.positions.keys())
+    if unknown:
+        named = ", ".join(map(repr, unknown[:_NAMED]))
+        msg = (
+            f"occupied() names tables that the floor does not have: {named}. They keep nobody off: use the floor's ids"
+        )
+        raise WrongError(msg)
+    for seat in seats[:_TRIED]:
+        middle = seat.window.start + seat.window.duration // 2 // MINUTE * MINUTE
+        minute = TimeWindow(middle, middle + MINUTE)
+        within: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, minute))
+        if not any(other.table_id == seat.table_id and other.window.overlaps(minute) for other in within):
+            msg = (
+                f"occupied() leaves out table {seat.table_id!r} for a minute in the middle of its time: it has to give"
+                " all that overlaps the window, not what starts or lies in it"
+            )
+            raise WrongError(msg)
+    return f"{len(seats)} seats in the next 30 days, at tables of the floor"
+
+
+def unassigned(sample: Sample) -> Asking[str]:
+    """What waits is found: pending, after the time, the soonest first, and not more than asked for."""
+    found: tuple[Booking, ...] = yield Ask("unassigned", (LONG_AGO, MOST))
+    if len(found) > MOST:
+        msg = f"unassigned() answers {len(found)} bookings where at most {MOST} were asked for: keep to limit"
+        raise WrongError(msg)
+    settled = [one.id for one in found if not one.is_pending]
+    if settled:
+        msg = f"unassigned() gives bookings that do not wait: {', '.join(settled[:_NAMED])}. Give pending ones only"
+        raise WrongError(msg)
+    starts = [one.start_at for one in found]
+    if starts != sorted(starts):
+        msg = "unassigned() is not in order: the soonest first, or a limit cuts off those that are due"
+        raise WrongError(msg)
+    if found:
+        if len((yield Ask("unassigned", (LONG_AGO, 1)))) != 1:
+            msg = "unassigned() does not keep to a limit of 1"
+            raise WrongError(msg)
+        last = found[-1]
+        later: tuple[Booking, ...] = yield Ask("unassigned", (last.start_at, MOST))
+        if any(one.start_at <= last.start_at for one in later):
+            msg = "unassigned() gives bookings that start at since or before it: give those that start after it"
+            raise WrongError(msg)
+    if sample.booking.id not in {one.id for one in found} and len(found) < MOST:
+        msg = f"unassigned() does not find {sample.booking.id!r}, which waits"
+        raise WrongError(msg)
+    return f"{len(found)} wait, in order"
+
+
+def states(sample: Sample) -> Asking[str]:
+    """Every state has a word: who waits reads back as pending, and who is settled does not."""
+    booking, venue = sample.booking, (yield from _venue(sample))
+    _require_on_commit(sample)
+    tried = 0
+    for name, ways in STATES.items():
+        if name == "has tables held" and not sample.holds:
+            continue
+        tried += 1
+        for change in leading(booking, venue, sample.now, *ways):
+            yield Ask("on_commit", (change,))
+        state = change.record.state
+        found = yield from _booking(booking.id)
+        waits = state not in _SETTLED
+        if waits != found.is_pending:
+            msg = (
+                f"on_commit() for a booking that {name} ({state}): booking() then says {found.status!r}, expected"
+                f" {'pending' if waits else 'anything but pending'}."
+                f" {_why(found, booking, waits=waits)}"
+            )
+            raise WrongError(msg)
+        if state is AssignmentState.CONFIRMED and found.status == CANCELLED:
+            msg = "on_commit() for a booking that is confirmed: booking() then says cancelled"
+            raise WrongError(msg)
+        if not found.same_request(booking):
+            names = ", ".join(_differing(found, booking))
+            msg = f"on_commit() for a booking that {name} changes what was booked: {names}"
+            raise WrongError(msg)
+    return f"{tried} states have a word, and who waits reads back as pending"
+
+
+def _why(found: Booking, booking: Booking, *, waits: bool) -> str:
+    if waits:
+        return "Write a word for each state: StatusMap has one for all of them"
+    if found == booking:
+        return "It changed no row: look for the booking by record.booking_id, which is a text"
+    return "What it wrote reads back as pending: map the word in booking()"
+
+
+def one_row(sample: Sample) -> Asking[str]:
+    """A commit about one booking leaves the others alone."""
+    booking, venue = sample.booking, (yield from _venue(sample))
+    _require_on_commit(sample)
+    others = [one for one in sample.bookings if one.id != booking.id][:_TRIED]
+    if not others:
+        msg = "only one booking waits: enter a second one, and run it again"
+        raise SkippedError(msg)
+    (confirmed,) = leading(booking, venue, sample.now, TO_CONFIRMED)
+    yield Ask("on_commit", (confirmed,))
+    for other in others:
+        found = yield Ask("booking", (other.id,))
+        if found != other:
+            msg = f"on_commit() of booking {booking.id!r} changed {other.id!r}: write the row of record.booking_id"
+            raise WrongError(msg)
+    return f"{len(others)} other bookings stay as they are"
+
+
+def given_back(sample: Sample) -> Asking[str]:
+    """What ``on_commit`` copies does not keep the table taken when the pipeline gives it up."""
+    booking, venue = sample.booking, (yield from _venue(sample))
+    _require_on_commit(sample)
+    changes = leading(booking, venue, sample.now, TO_CONFIRMED, (_T.CANCEL,))
+    (table_id,), window = changes[0].record.tables, venue.blocked(venue.turn(booking))
+    before = yield from _at(sample, table_id, window)
+    yield Ask("on_commit", (changes[0],))
+    during = yield from _at(sample, table_id, window)
+    strangers = [seat for seat in during if seat not in before and seat.booking_id != booking.id]
+    if strangers:
+        msg = (
+            f"occupied() shows table {table_id!r} as somebody else's once on_commit() has seated {booking.id!r} there:"
+            " leave out what the pipeline wrote, or give it the booking_id"
+        )
+        raise WrongError(msg)
+    yield Ask("on_commit", (changes[1],))
+    after = yield from _at(sample, table_id, window)
+    if [seat for seat in after if seat not in before]:
+        msg = f"occupied() still shows table {table_id!r} after on_commit() of the cancellation: clear what it wrote"
+        raise WrongError(msg)
+    return "a table that the pipeline gives up is free"
+
+
+def _at(sample: Sample, table_id: str, window: TimeWindow) -> Asking[list[Occupied]]:
+    seats: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, window))
+    return [seat for seat in seats if seat.table_id == table_id]
+
+
+def commit(sample: Sample) -> Asking[str]:
+    """The store writes: the schema is there, and the role's rights are enough."""
+    booking, venue = sample.booking, (yield from _venue(sample))
+    records = yield Ask("records", (RecordQuery(booking_ids=(booking.id,)),))
+    (change,) = leading(booking, venue, sample.now, TO_PENDING)
+    if records:
+        record = records[0]
+        change = AssignmentChange(id=change.id, record=record, expected_version=record.version)
+    yield Ask("commit", (change,))
+    return "a commit is written, and rolled back"
+
+
+def _require_on_commit(sample: Sample) -> None:
+    if not sample.has_on_commit:
+        msg = "the host has no on_commit: its rows do not follow what the pipeline does, so write them yourself"
+        raise SkippedError(msg)
+    if not sample.undoes:
+        msg = "this store cannot roll back what on_commit writes: run it on the store of your backend"
+        raise SkippedError(msg)
+
+
+def _differing(one: Booking, other: Booking) -> list[str]:
+    return [
+        field.name
+        for field in attrs.fields(Booking)
+        if field.eq and getattr(one, field.name) != getattr(other, field.name)
+    ]
+
+
+CHECKS: Mapping[str, Callable[[Sample], Asking[Any]]] = {
+    "venue": venues,
+    "unknown-venue": unknown_venue,
+    "unassigned": unassigned,
+    "booking": bookings,
+    "unknown-booking": unknown_booking,
+    "occupied": occupied,
+    "states": states,
+    "one-row": one_row,
+    "given-back": given_back,
+    "commit": commit,
+}
+"""Every check, by its name."""

@@ -1,0 +1,289 @@
+"""Making the checks: on a connection of the store's, sync or async, in transactions that are rolled back."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.checks import named
+from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.flow.settings import Confirmation, Settings
+from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
+from assignment_pipeline.host_check.sample import Ask, Asking, Sample, Say, SkippedError, WrongError
+from assignment_pipeline.ports import CheckedHost
+from assignment_pipeline.redaction import redacted
+
+_OURS = re.compile(r"[a-z_]+: expected ")
+_READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """
+    What one check says.
+
+    Attributes:
+        check: Its name.
+
+        says: Whether all is well.
+
+        text: What was found; where something is wrong, what to do.
+    """
+
+    check: str
+    says: Say
+    text: str
+
+
+@attrs.define
+class _Host:
+    """The host, as a check asks it on one connection."""
+
+    host: CheckedHost
+    store: Any
+    connection: Any
+
+    def ask(self, question: Ask) -> Any:
+        if question.method in _READ_ALONE:
+            return getattr(self.host, question.method)(self.connection, *question.arguments)
+        if question.method == "on_commit":
+            return list(self.host.calls(question.arguments))
+        if not hasattr(self.store, "joined"):
+            if question.method == "records":
+                return self.store.records(*question.arguments)
+            msg = "a store in memory has nothing to be short of"
+            raise SkippedError(msg)
+        joined = self.store.joined(self.connection)
+        if question.method == "records":
+            return joined.records(*question.arguments)
+        return joined.commit(question.arguments)
+
+
+def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> Iterator[Answer]:
+    """
+    Check the host of a store. Nothing that is written stays.
+
+    Args:
+        store: The store that it is wired to.
+
+        restaurant_id: The restaurant to try; by default, that of the booking that waits the longest.
+
+        settings: How the flows behave.
+
+    Raises:
+        TypeError: The store cannot roll back what a check has done.
+    """
+    work = _all_checks(_probe_of(store), restaurant_id, settings)
+    answer: Any = None
+    raised: Exception | None = None
+    while True:
+        try:
+            wanted = work.throw(raised) if raised else work.send(answer)
+        except StopIteration:
+            return
+        answer = raised = None
+        if isinstance(wanted, Answer):
+            yield wanted
+            continue
+        try:
+            answer = wanted(store)
+        except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
+            raised = error
+
+
+async def acheck(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> list[Answer]:
+    """`check`, of an async store."""
+    work = _all_checks(_probe_of(store), restaurant_id, settings)
+    answer: Any = None
+    raised: Exception | None = None
+    found: list[Answer] = []
+    while True:
+        try:
+            wanted = work.throw(raised) if raised else work.send(answer)
+        except StopIteration:
+            return found
+        answer = raised = None
+        if isinstance(wanted, Answer):
+            found.append(wanted)
+            continue
+        try:
+            answer = wanted(store)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except Exception as error:  # noqa: BLE001 - as above
+            raised = error
+
+
+def _probe_of(store: Any) -> bool:
+    if not hasattr(store, "probe"):
+        msg = f"host check: expected a store of this library, got {named(type(store))}, which has no probe()"
+        raise TypeError(msg)
+    waits: bool = store.checked_host.waits
+    return waits
+
+
+def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | None) -> Any:  # noqa: FBT001
+    """Every answer; and, where it is needed, a call of the store that somebody else makes."""
+    try:
+        yield lambda store: store.check_schema()
+    except Exception as error:  # noqa: BLE001 - as above
+        yield Answer(check="schema", says=Say.WRONG, text=f"{_told(error)} Run `assignment-pipeline db init`")
+        return
+    yield Answer(check="schema", says=Say.OK, text="the tables are there, and of this version")
+    try:
+        sample = yield from _sample(waits, restaurant_id, settings)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield Answer(check="unassigned", says=Say.WRONG, text=_told(error))
+        if restaurant_id is None:
+            return
+        sample = yield lambda store: _bare(store, restaurant_id, settings)
+    if isinstance(sample, str):
+        yield Answer(check="restaurant", says=Say.WRONG, text=sample)
+        return
+    before = yield from _rows(waits, sample)
+    for name, begin in CHECKS.items():
+        yield (yield from _one(waits, name, begin(sample)))
+    after = yield from _rows(waits, sample)
+    if before != after:
+        text = "a row stayed behind: on_commit commits by itself. It must leave the transaction to the store"
+        yield Answer(check="rolled-back", says=Say.WRONG, text=text)
+    else:
+        yield Answer(check="rolled-back", says=Say.OK, text="nothing stayed behind")
+
+
+def _one(waits: bool, name: str, asking: Asking[str]) -> Any:  # noqa: FBT001
+    try:
+        text = yield _probed(waits, asking)
+    except WrongError as error:
+        return Answer(check=name, says=Say.WRONG, text=str(error))
+    except SkippedError as error:
+        return Answer(check=name, says=Say.SKIPPED, text=str(error))
+    except Exception as error:  # noqa: BLE001 - as above
+        return Answer(check=name, says=Say.WRONG, text=_told(error))
+    return Answer(check=name, says=Say.OK, text=text)
+
+
+def _rows(waits: bool, sample: Sample) -> Any:  # noqa: FBT001
+    """The sample's bookings as the host has them now; None where it cannot say."""
+
+    def asking() -> Asking[list[Any]]:
+        found: list[Any] = []
+        for booking in sample.bookings:
+            found += [(yield Ask("booking", (booking.id,)))]
+        return found
+
+    try:
+        return (yield _probed(waits, asking()))
+    except Exception:  # noqa: BLE001 - a check says so
+        return None
+
+
+def _sample(waits: bool, restaurant_id: str | None, settings: Settings | None) -> Any:  # noqa: FBT001
+    def asking() -> Asking[Any]:
+        found = yield Ask("unassigned", (LONG_AGO, MOST))
+        return found
+
+    found = yield _probed(waits, asking())
+    where = restaurant_id or next((one.restaurant_id for one in found), None)
+    if where is None:
+        return "no booking waits at the host, so no restaurant is known: name one with --restaurant"
+    bookings = tuple(one for one in found if one.restaurant_id == where)
+    bare = yield lambda store: _bare(store, where, settings)
+    return attrs.evolve(bare, bookings=bookings)
+
+
+def _bare(store: Any, restaurant_id: str, settings: Settings | None) -> Sample:
+    host: CheckedHost = store.checked_host
+    return Sample(
+        restaurant_id=restaurant_id,
+        now=dt.datetime.now(dt.UTC).replace(second=0, microsecond=0),
+        has_on_commit=host.on_commit is not None or hasattr(host.host, "on_commit"),
+        undoes=getattr(store, "undoes", True),
+        holds=settings is not None and settings.confirmation is Confirmation.EXTERNAL,
+    )
+
+
+def _probed(waits: bool, asking: Asking[Any]) -> Callable[[Any], Any]:  # noqa: FBT001
+    """The call of a store that makes a check, and rolls back."""
+
+    def call(store: Any) -> Any:
+        return store.probe(lambda connection: (_adrive if waits else _drive)(asking, store, connection))
+
+    return call
+
+
+def _drive(asking: Asking[Any], store: Any, connection: Any) -> Any:
+    host = _Host(store.checked_host, store, connection)
+    answer: Any = None
+    raised: Exception | None = None
+    while True:
+        try:
+            question = asking.throw(raised) if raised else asking.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = raised = None
+        try:
+            answer = host.ask(question)
+            if question.method == "on_commit":
+                answer = [call(connection) for call in answer]
+            answer = _records(question, answer)
+        except Exception as error:  # noqa: BLE001 - the check is told
+            raised = error
+
+
+async def _adrive(asking: Asking[Any], store: Any, connection: Any) -> Any:
+    host = _Host(store.checked_host, store, connection)
+    answer: Any = None
+    raised: Exception | None = None
+    while True:
+        try:
+            question = asking.throw(raised) if raised else asking.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = raised = None
+        try:
+            answer = host.ask(question)
+            if question.method == "on_commit":
+                for call in answer:
+                    done = call(connection)
+                    if inspect.isawaitable(done):
+                        await done
+            elif inspect.isawaitable(answer):
+                answer = await answer
+            answer = _records(question, answer)
+        except Exception as error:  # noqa: BLE001 - as above
+            raised = error
+
+
+def _records(question: Ask, answer: Any) -> Any:
+    return answer.records if question.method == "records" else answer
+
+
+def _told(error: Exception) -> str:
+    """An error in one line: in full where it is ours, and by its class where it may hold what is a guest's."""
+    if isinstance(error, AssignmentPipelineError) or _OURS.match(str(error)):
+        return str(error)
+    if isinstance(error, TypeError) and "nobody awaits" in str(error):
+        return str(error)
+    return f"the host raised {redacted(error)}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """Where the host's code was, for whoever mends it: the last line of a file that is not ours."""
+    trace, found = error.__traceback__, ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "assignment_pipeline" not in code.co_filename and "site-packages" not in code.co_filename:
+            found = f" in {code.co_name}(), line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
+
+
+def all_is_well(answers: Iterable[Answer]) -> bool:
+    """Whether nothing is wrong."""
+    return all(answer.says is not Say.WRONG for answer in answers)

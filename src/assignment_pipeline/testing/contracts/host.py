@@ -1,0 +1,126 @@
+"""What every host promises: the checks of ``host check``, as tests."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from assignment_pipeline.host_check import CHECKS, Answer, Say, acheck, check
+
+NAMES = ("schema", *CHECKS, "rolled-back")
+
+
+def _made(name: str, answers: list[Answer]) -> None:
+    found = {answer.check: answer for answer in answers}
+    answer = found.get(name) or answers[-1]
+    if answer.says is Say.SKIPPED:
+        pytest.skip(answer.text)
+    assert answer.says is Say.OK, f"{answer.check}: {answer.text}"
+
+
+class HostContract:
+    """
+    The suite for a `Host`, on the store that it is wired to.
+
+    Give it a fixture ``store``, and a fixture ``restaurant_id``: a restaurant where two bookings wait or more. What the
+    checks do is rolled back. Two more are optional, and are tested where you have them: ``change_floor``, a function
+    that gets a connection and changes a table of the restaurant, and ``seat_elsewhere``, one that gives a table away as
+    your own planner or your staff do, and returns the table's id and the time, a `TimeWindow`.
+    """
+
+    @pytest.fixture
+    def change_floor(self) -> Callable[[Any], Any] | None:
+        """Changes a table of the restaurant; None where that is not to be tested."""
+        return None
+
+    @pytest.fixture
+    def seat_elsewhere(self) -> Callable[[Any], Any] | None:
+        """Gives a table away beside the pipeline; None where that is not to be tested."""
+        return None
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_host_keeps_its_promise(self, store: Any, restaurant_id: str, name: str) -> None:
+        """The check of that name finds nothing wrong."""
+        _made(name, list(check(store, restaurant_id)))
+
+    def test_the_version_follows_the_floor(self, store: Any, restaurant_id: str, change_floor: Any) -> None:
+        """Where a table changes, the version of the venue does."""
+        if change_floor is None:
+            pytest.skip("no change_floor: nobody has said how the floor changes")
+
+        def work(connection: Any) -> tuple[str, str]:
+            before = store.checked_host.venue(connection, restaurant_id, None).version
+            change_floor(connection)
+            return before, store.checked_host.venue(connection, restaurant_id, None).version
+
+        before, after = store.probe(work)
+        assert before != after, "venue(): the floor has changed, and its version has not"
+
+    def test_seats_of_others_are_shown(self, store: Any, restaurant_id: str, seat_elsewhere: Any) -> None:
+        """Where a table is given away beside the pipeline, ``occupied`` shows it."""
+        if seat_elsewhere is None:
+            pytest.skip("no seat_elsewhere: nobody has said how others give a table away")
+
+        def work(connection: Any) -> tuple[str, Any]:
+            table_id, window = seat_elsewhere(connection)
+            return table_id, store.checked_host.occupied(connection, restaurant_id, window)
+
+        table_id, seats = store.probe(work)
+        assert table_id in {seat.table_id for seat in seats}, f"occupied(): it does not show table {table_id!r}"
+
+
+class AsyncHostContract:
+    """
+    `HostContract`, for asyncio.
+
+    Give it the same fixtures, and a fixture ``run``: a function that runs a coroutine on the loop of the store, such as
+    ``asyncio.Runner().run``. The optional ones are coroutine functions.
+    """
+
+    @pytest.fixture
+    def change_floor(self) -> Callable[[Any], Awaitable[Any]] | None:
+        """See `HostContract.change_floor`."""
+        return None
+
+    @pytest.fixture
+    def seat_elsewhere(self) -> Callable[[Any], Awaitable[Any]] | None:
+        """See `HostContract.seat_elsewhere`."""
+        return None
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_host_keeps_its_promise(self, store: Any, restaurant_id: str, run: Any, name: str) -> None:
+        """The check of that name finds nothing wrong."""
+        _made(name, run(acheck(store, restaurant_id)))
+
+    def test_the_version_follows_the_floor(self, store: Any, restaurant_id: str, run: Any, change_floor: Any) -> None:
+        """Where a table changes, the version of the venue does."""
+        if change_floor is None:
+            pytest.skip("no change_floor: nobody has said how the floor changes")
+
+        async def work(connection: Any) -> tuple[str, str]:
+            before = await _answer(store.checked_host.venue(connection, restaurant_id, None))
+            await _answer(change_floor(connection))
+            after = await _answer(store.checked_host.venue(connection, restaurant_id, None))
+            return before.version, after.version
+
+        before, after = run(store.probe(work))
+        assert before != after, "venue(): the floor has changed, and its version has not"
+
+    def test_seats_of_others_are_shown(self, store: Any, restaurant_id: str, run: Any, seat_elsewhere: Any) -> None:
+        """Where a table is given away beside the pipeline, ``occupied`` shows it."""
+        if seat_elsewhere is None:
+            pytest.skip("no seat_elsewhere: nobody has said how others give a table away")
+
+        async def work(connection: Any) -> tuple[str, Any]:
+            table_id, window = await _answer(seat_elsewhere(connection))
+            return table_id, await _answer(store.checked_host.occupied(connection, restaurant_id, window))
+
+        table_id, seats = run(store.probe(work))
+        assert table_id in {seat.table_id for seat in seats}, f"occupied(): it does not show table {table_id!r}"
+
+
+async def _answer(given: Any) -> Any:
+    return await given if inspect.isawaitable(given) else given

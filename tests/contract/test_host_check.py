@@ -1,0 +1,433 @@
+"""``host check`` and the contracts made of it: each mistake of a host is found by a check, and nothing stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import json
+import textwrap
+
+import attrs
+import pytest
+from tests.contract.rows import AT, HOUSE, ForgetsWaiting, RowHost, book
+from tests.contract.test_hosts import (  # noqa: F401 - the fixture
+    TWO_HOURS,
+    VENUE,
+    AsyncPostgresRig,
+    SQLiteRig,
+    StaleVersion,
+    rig,
+)
+
+from assignment_pipeline import TimeWindow
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.adapters.sqlite import SQLiteStore
+from assignment_pipeline.cli.app import run
+from assignment_pipeline.host_check import Say, acheck, check
+from assignment_pipeline.testing import AsyncHostContract, HostContract
+
+
+class Unstable(RowHost):
+    """Gives a booking that changes with the clock."""
+
+    count = itertools.count()
+
+    def booking(self, connection, booking_id):
+        found = super().booking(connection, booking_id)
+        return found and attrs.evolve(found, party_size=1 + next(self.count) % 2)
+
+
+class RaisesOnUnknown(RowHost):
+    """Raises for an id that is none of its own."""
+
+    def booking(self, connection, booking_id):
+        if not booking_id.startswith("b-"):
+            msg = "badly formed hexadecimal UUID string"
+            raise ValueError(msg)
+        return super().booking(connection, booking_id)
+
+
+class RestlessVersion(RowHost):
+    """Makes another version each time."""
+
+    count = itertools.count()
+
+    def venue(self, connection, restaurant_id, known_version):
+        return attrs.evolve(super().venue(connection, restaurant_id, None), version=f"v{next(self.count)}")
+
+
+class NeverNew(RowHost):
+    """Answers that nothing has changed, whatever is known."""
+
+    def venue(self, connection, restaurant_id, known_version):
+        return None if known_version else super().venue(connection, restaurant_id, None)
+
+
+class AnyRestaurant(RowHost):
+    """Has a venue for every id."""
+
+    def venue(self, connection, restaurant_id, known_version):
+        found = super().venue(connection, HOUSE, None)
+        return attrs.evolve(found, id=restaurant_id)
+
+
+class OtherNames(RowHost):
+    """Names tables as the old planner does."""
+
+    def occupied(self, connection, restaurant_id, window):
+        return [
+            attrs.evolve(seat, table_id=seat.table_id.lower())
+            for seat in super().occupied(connection, restaurant_id, window)
+        ]
+
+
+class StartsWithin(RowHost):
+    """Shows only what starts in the window."""
+
+    def occupied(self, connection, restaurant_id, window):
+        found = super().occupied(connection, restaurant_id, TimeWindow(window.start - TWO_HOURS * 12, window.end))
+        return [seat for seat in found if window.start <= seat.window.start < window.end]
+
+
+class Unordered(RowHost):
+    """Gives what waits the latest first."""
+
+    def unassigned(self, connection, since, limit):
+        return super().unassigned(connection, since, limit)[::-1]
+
+
+class NoLimit(RowHost):
+    """Gives all that waits."""
+
+    def unassigned(self, connection, since, limit):
+        return super().unassigned(connection, since, 1_000)
+
+
+class NoSince(RowHost):
+    """Gives what has begun as well."""
+
+    def unassigned(self, connection, since, limit):
+        return super().unassigned(connection, dt.datetime(1999, 1, 1, tzinfo=dt.UTC), limit)
+
+
+class GivesSettled(RowHost):
+    """Gives bookings that do not wait any more."""
+
+    def unassigned(self, connection, since, limit):
+        rows = self.rows(connection, "SELECT id, house, covers, starts, state FROM @reservations ORDER BY starts, id")
+        return [one for one in map(self.booking_of, rows) if one.start_at > since][:limit]
+
+
+class MissesTheRow(RowHost):
+    """Writes to no row."""
+
+    def write(self, connection, record):
+        self.rows(connection, "UPDATE @reservations SET state = 'booked' WHERE id = ?", f"x{record.booking_id}")
+
+
+class WritesAll(RowHost):
+    """Writes to every row."""
+
+    def write(self, connection, record):
+        self.rows(connection, "UPDATE @reservations SET state = ?", self.words.word(record))
+
+
+class OddWord(RowHost):
+    """Reads its own word for a review as settled."""
+
+    def booking_of(self, row):
+        found = super().booking_of(row)
+        return attrs.evolve(found, status="asked") if row[-1] == "asked" else found
+
+
+class CopiesSeats(RowHost):
+    """Copies tables into the old planner's, for nobody."""
+
+    def write(self, connection, record):
+        super().write(connection, record)
+        for table_id in record.tables:
+            window = record.allocation.blocked
+            self.rows(
+                connection,
+                "INSERT INTO @legacy_seats VALUES (?, ?, ?, ?, NULL)",
+                HOUSE,
+                table_id,
+                window.start.isoformat(),
+                window.end.isoformat(),
+            )
+
+
+class KeepsSeats(CopiesSeats):
+    """Copies tables with the booking's id, and leaves them when it gives them up."""
+
+    def write(self, connection, record):
+        super().write(connection, record)
+        self.rows(connection, "UPDATE @legacy_seats SET reservation = ? WHERE reservation IS NULL", record.booking_id)
+
+
+class Commits(RowHost):
+    """Ends the transaction that is the store's."""
+
+    def on_commit(self, connection, changes):
+        super().on_commit(connection, changes)
+        if connection is not None and hasattr(connection, "commit"):
+            connection.commit()
+
+
+class ShiftsTheTime(RowHost):
+    """Writes what it should leave alone."""
+
+    def write(self, connection, record):
+        super().write(connection, record)
+        self.rows(connection, "UPDATE @reservations SET covers = covers + 1 WHERE id = ?", record.booking_id)
+
+
+BROKEN = {
+    "booking": Unstable,
+    "unknown-booking": RaisesOnUnknown,
+    "venue": RestlessVersion,
+    "venue: never new": NeverNew,
+    "unknown-venue": AnyRestaurant,
+    "occupied": OtherNames,
+    "occupied: what starts": StartsWithin,
+    "unassigned": Unordered,
+    "unassigned: all": NoLimit,
+    "unassigned: begun": NoSince,
+    "unassigned: settled": GivesSettled,
+    "states": ForgetsWaiting,
+    "states: no row": MissesTheRow,
+    "states: a word": OddWord,
+    "states: covers": ShiftsTheTime,
+    "one-row": WritesAll,
+    "given-back": CopiesSeats,
+    "given-back: kept": KeepsSeats,
+}
+
+
+def filled(rig, kind=RowHost):  # noqa: F811 - the fixture's value
+    """A host of that kind with three bookings that wait, one that is settled, and a seat of the old planner's."""
+    host = rig.host(kind)
+    for number in range(3):
+        book(host, rig.connection, f"b-{number}", starts=AT + number * dt.timedelta(minutes=30))
+    book(host, rig.connection, "b-9", state="booked", starts=AT + 4 * TWO_HOURS)
+    times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
+    host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'B1', ?, ?, 'b-8')", *times)
+    return host
+
+
+def answers(rig, host):  # noqa: F811
+    """What is said of the host, by check."""
+    store = rig.coordinator(host).store
+    found = rig.runner.run(acheck(store, HOUSE)) if isinstance(rig, AsyncPostgresRig) else list(check(store, HOUSE))
+    return {one.check: one for one in found}
+
+
+def rows(rig, host):  # noqa: F811
+    """All that the host has."""
+    tables = ("reservations", "legacy_seats", "dining_tables")
+    return [sorted(map(repr, host.rows(rig.connection, f"SELECT * FROM @{name}"))) for name in tables]
+
+
+def test_a_host_that_keeps_its_promises_passes(rig):  # noqa: F811
+    """Every check is made, none finds anything, and no row stays behind."""
+    host = filled(rig)
+    before = rows(rig, host)
+    found = answers(rig, host)
+    assert {one.check: one.text for one in found.values() if one.says is not Say.OK} == {}
+    assert len(found) == 12
+    assert rows(rig, host) == before
+    assert rig.coordinator(host).record("b-0") is None
+
+
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_each_mistake_is_found(rig, mistake):  # noqa: F811
+    """The check that it belongs to says what is wrong, and no row stays behind."""
+    host = filled(rig, BROKEN[mistake])
+    before = rows(rig, host)
+    found = answers(rig, host)
+    answer = found[mistake.partition(":")[0]]
+    assert answer.says is Say.WRONG, answer
+    assert "\n" not in answer.text
+    assert rows(rig, host) == before
+
+
+def test_a_host_that_ends_the_transaction_leaves_nothing(rig):  # noqa: F811
+    """Its commit is refused, and what it wrote is undone."""
+    host = filled(rig, Commits)
+    before = rows(rig, host)
+    found = answers(rig, host)
+    if not isinstance(rig, AsyncPostgresRig):  # There, the test's host has no connection at hand.
+        assert found["states"].says is Say.WRONG
+    assert rows(rig, host) == before
+
+
+def test_the_schema_comes_first(tmp_path):
+    """Without the tables, nothing else is tried, and the line says what to do."""
+    path = tmp_path / "backend.db"
+    path.touch()
+    with SQLiteStore(path, host=RowHost()) as store:
+        (answer,) = check(store)
+    assert (answer.check, answer.says) == ("schema", Say.WRONG)
+    assert "db init" in answer.text
+
+
+def test_a_host_without_bookings_says_what_to_do(tmp_path):
+    """Where nobody waits, it is said, and no check guesses."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        host = rig.host(RowHost)
+        store = rig.coordinator(host).store
+        *_, last = check(store)
+        assert last.says is Say.WRONG
+        assert "--restaurant" in last.text
+        found = {one.check: one.says for one in check(store, HOUSE)}
+    assert found["states"] is Say.SKIPPED
+    assert found["occupied"] is Say.OK
+
+
+def test_a_store_in_memory_is_checked_as_far_as_it_goes():
+    """The reference host passes, and what a store in memory cannot undo is not tried on others."""
+    host = MemoryHost(VENUE)
+    for number in range(2):
+        host.put_booking(attrs.evolve(_booking(), id=f"b-{number}"))
+    found = {one.check: one for one in check(MemoryStore(host), "v")}
+    assert {one.check: one.text for one in found.values() if one.says is Say.WRONG} == {}
+    assert host.booking(None, "b-0").status == "pending"
+
+
+def _booking():
+    from assignment_pipeline import Booking  # noqa: PLC0415
+
+    return Booking("b", "v", 2, AT)
+
+
+# -- The command ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def backend(tmp_path, monkeypatch):
+    """A module that makes a coordinator of a host of that kind."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(kind, name):
+        made = SQLiteRig(tmp_path / f"{name}.db")
+        filled(made, kind)
+        made.close()
+        (tmp_path / f"{name}.py").write_text(
+            textwrap.dedent(f"""
+            from assignment_pipeline import Coordinator, FixedFlags, Mode
+            from assignment_pipeline.adapters.sqlite import SQLiteStore
+            from tests.contract.rows import *
+            from tests.contract.test_host_check import *
+
+            def coordinator():
+                store = SQLiteStore({str(made.path)!r}, host={kind.__name__}())
+                return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+            """)
+        )
+        return f"{name}:coordinator"
+
+    return write
+
+
+def test_the_command_says_ok_line_by_line(backend, capsys):
+    """A host without a mistake exits with 0."""
+    assert run(["host", "check", "--app", backend(RowHost, "good_backend")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 12
+    assert all(line.startswith("ok      ") for line in lines)
+
+
+def test_the_command_says_what_is_wrong(backend, capsys):
+    """A mistake exits with 1, for people and for programs."""
+    spec = backend(ForgetsWaiting, "bad_backend")
+    assert run(["host", "check", "--app", spec, "--restaurant", HOUSE]) == 1
+    assert "wrong   states:" in capsys.readouterr().out
+    assert run(["host", "check", "--app", spec, "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert said["ok"] is False
+    assert [one["check"] for one in said["checks"] if one["says"] == "wrong"] == ["states"]
+
+
+# -- The contracts ----------------------------------------------------------------------------------------------------
+
+
+class TestAHost(HostContract):
+    """The suite as a backend writes it, on SQLite."""
+
+    @pytest.fixture
+    def rows(self, tmp_path):
+        made = SQLiteRig(tmp_path / "backend.db")
+        made.made = filled(made)
+        with contextlib.closing(made):
+            yield made
+
+    @pytest.fixture
+    def store(self, rows):
+        return rows.coordinator(rows.made).store
+
+    @pytest.fixture
+    def restaurant_id(self):
+        return HOUSE
+
+    @pytest.fixture
+    def change_floor(self, rows):
+        return lambda connection: rows.made.rows(connection, "UPDATE @dining_tables SET seats = seats + 1")
+
+    @pytest.fixture
+    def seat_elsewhere(self, rows):
+        window = TimeWindow(AT, AT + TWO_HOURS)
+
+        def seat(connection):
+            times = (window.start.isoformat(), window.end.isoformat())
+            rows.made.rows(connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'A1', ?, ?, NULL)", *times)
+            return "A1", window
+
+        return seat
+
+
+class TestAnAsyncHost(AsyncHostContract):
+    """The same, for asyncio, on PostgreSQL."""
+
+    @pytest.fixture
+    def rows(self, postgres_database):
+        made = AsyncPostgresRig(postgres_database)
+        made.made = filled(made)
+        with contextlib.closing(made):
+            yield made
+
+    @pytest.fixture
+    def store(self, rows):
+        return rows.coordinator(rows.made).store
+
+    @pytest.fixture
+    def run(self, rows):
+        return rows.runner.run
+
+    @pytest.fixture
+    def restaurant_id(self):
+        return HOUSE
+
+    @pytest.fixture
+    def change_floor(self, rows):
+        async def change(connection):
+            await connection.execute(f"UPDATE {rows.prefix}.dining_tables SET seats = seats + 1")
+
+        return change
+
+
+def test_a_version_that_does_not_follow_the_floor_is_found(tmp_path):
+    """The contract bites: a host that forgot to count its version up fails it."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        host = filled(rig, StaleVersion)
+        store = rig.coordinator(host).store
+
+        def change(connection):
+            host.rows(connection, "DELETE FROM @dining_tables WHERE label = 'B2'")
+
+        with pytest.raises(AssertionError, match="its version has not"):
+            HostContract().test_the_version_follows_the_floor(store, HOUSE, change)
+        text = {one.check: one.text for one in check(store, HOUSE)}["venue"]
+        assert "version '1' is your own" in text
