@@ -20,6 +20,7 @@ CORNER = Venue(
 WORDS = {"confirmed": "confirmed", "cancelled": "cancelled", "failed": "cancelled"}
 SQL = {
     "make": "CREATE TABLE reservations (id text, restaurant_id text, party_size int, start_at text, status text)",
+    "add": "INSERT INTO reservations VALUES (%s, %s, %s, %s, %s)",
     "booking": "SELECT * FROM reservations WHERE id = %s",
     "pending": "SELECT * FROM reservations WHERE status = 'pending' AND start_at > %s ORDER BY start_at LIMIT %s",
     "says": "UPDATE reservations SET status = %s WHERE id = %s",
@@ -90,17 +91,27 @@ class AsyncHouse(House):
 
 def make(bookings):
     """Make the table, with rows of *bookings*."""
-    rows = [(each.id, each.restaurant_id, each.party_size, each.start_at.isoformat(), each.status) for each in bookings]
+    run(SQL["make"])
+    for booking in bookings:
+        add(booking)
+
+
+def add(booking):
+    """Take a booking."""
+    facts = (booking.id, booking.restaurant_id, booking.party_size, booking.start_at.isoformat(), booking.status)
+    run(sql("add"), facts)
+
+
+def run(text, facts=()):
+    """Run a statement of the application's own."""
     if is_postgres():
         import psycopg  # noqa: PLC0415 - an extra
 
         with psycopg.connect(os.environ[WHERE], autocommit=True) as connection:
-            connection.execute(SQL["make"])
-            connection.cursor().executemany("INSERT INTO reservations VALUES (%s, %s, %s, %s, %s)", rows)
+            connection.execute(text, facts)
     else:
         with contextlib.closing(sqlite3.connect(os.environ[WHERE])) as connection, connection:
-            connection.execute(SQL["make"])
-            connection.executemany("INSERT INTO reservations VALUES (?, ?, ?, ?, ?)", rows)
+            connection.execute(text, facts)
 
 
 def store(host=None):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 import sqlite3
+import sys
 
 import pytest
 import typer
@@ -249,6 +251,36 @@ def test_no_guest_is_named_where_the_application_fails(cli, embedded, factory, c
     assert {"worker", "review place"} <= failed
     assert "Canary" not in caplog.text
     assert "Canary" not in events(embedded)
+
+
+@pytest.fixture
+def working(start):
+    """Starts a worker on an application in a process of its own; reads its first line, ends it, and has the rest."""
+
+    def work(factory, env):
+        at = ("--app", f"tests.cli.own_tables:{factory}", "--interval", "3600")
+        process = start("worker", *at, PYTHONPATH=os.pathsep.join(sys.path), **env)
+        first = process.stdout.readline().decode()
+        process.terminate()
+        out, err = (stream.decode() for stream in process.communicate(timeout=30))
+        return process.returncode, first + out, err
+
+    return work
+
+
+def test_a_worker_runs_an_application_for_asyncio(embedded, working):
+    """In processes of its own, and ends when it is told to."""
+    code, out, _ = working("asynchronous", {own_tables.WHERE: embedded})
+    assert code == 0
+    assert "Enqueued 1 booking that nobody had." in out
+
+
+def test_a_booking_that_always_fails_does_not_keep_a_worker_busy(embedded, working):
+    """It is tried once in each look, and named without what the application says about it."""
+    code, out, err = working("careless", {own_tables.WHERE: embedded})
+    assert code == 0
+    assert "Canary" not in out + err
+    assert 1 <= out.count("new: ") <= 2
 
 
 def test_an_error_of_the_applications_is_shown_where_it_is_asked_for(cli, embedded):

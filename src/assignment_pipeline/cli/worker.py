@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Collection
 from typing import Annotated
 
 import typer
@@ -63,10 +62,10 @@ def _work(app: str | None, db: Database | None, interval: float, limit: int, as_
 def _work_on(app: str | None, db: Database | None, interval: float, limit: int, *, as_json: bool) -> None:
     stop = Stop()
     with opened(app, db) as coordinator:
+        looks = _Looks(coordinator, limit, as_json=as_json)
         while not stop:
             try:
-                done, errors = _look(coordinator, limit, as_json=as_json)
-                busy = done or bool(errors)
+                busy = looks.again()
             except StoreUnavailableError as error:
                 busy = False
                 _say(redacted(error))
@@ -80,35 +79,43 @@ def _work_on(app: str | None, db: Database | None, interval: float, limit: int, 
 def _once(app: str | None, db: Database | None, limit: int, grace: float, *, as_json: bool) -> int:
     """All that is due, in this process; the exit code."""
     with Stop() as stop, stop.at_the_latest(grace, _give_up), opened(app, db) as coordinator:
-        return NO if _until_idle(coordinator, stop, limit, as_json=as_json) else GOOD
+        looks = _Looks(coordinator, limit, as_json=as_json)
+        while not stop and looks.again():
+            pass
+        return NO if looks.failed else GOOD
 
 
-def _until_idle(coordinator: Coordinator, stop: Stop, limit: int, *, as_json: bool) -> bool:
-    """Look until nothing is due, or until asked to stop; whether anything raised."""
-    raised_before = set[tuple[str, str]]()
-    busy = True
-    while busy and not stop:
-        done, errors = _look(coordinator, limit, as_json=as_json)
-        # A booking that nobody could enqueue is found again at once, and fails again.
-        busy = done or not raised_before.issuperset(errors)
-        raised_before.update(errors)
-    return bool(raised_before)
+class _Looks:
+    """
+    One look after another at what is due.
 
+    Attributes:
+        failed: Whether a booking has made one of them raise.
+    """
 
-def _look(coordinator: Coordinator, limit: int, *, as_json: bool) -> tuple[bool, Collection[tuple[str, str]]]:
-    """See once to what is due; whether there was any of it, and what was raised, by booking."""
-    done = coordinator.sweep(limit=limit)
-    if done.results or done.enqueued or done.errors:
-        for line in [document(done)] if as_json else sentences(done):
-            print_line(line)
-    compared = _compare(coordinator, limit)
-    return bool(done.results or compared), done.errors
+    def __init__(self, coordinator: Coordinator, limit: int, *, as_json: bool) -> None:
+        self.failed = False
+        self._coordinator = coordinator
+        self._limit = limit
+        self._as_json = as_json
+        self._raised: frozenset[tuple[str, str]] = frozenset()
 
+    def again(self) -> bool:
+        """Look once, and say what was done; whether there may be more at once."""
+        done = self._coordinator.sweep(limit=self._limit)
+        if done.results or done.enqueued or done.errors:
+            for line in [document(done)] if self._as_json else sentences(done):
+                print_line(line)
+        before, self._raised = self._raised, frozenset(done.errors)
+        self.failed = self.failed or bool(done.errors)
+        # A booking that cannot be enqueued is found again at once, and fails again.
+        compared = self._compare()
+        return bool(done.results or compared or self._raised - before)
 
-def _compare(coordinator: Coordinator, limit: int) -> int:
-    """See to at most *limit* of the shadow's cases, where they wait for a worker; how many there were."""
-    shadow = coordinator.shadow
-    return shadow.work(limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
+    def _compare(self) -> int:
+        """See to some of the shadow's cases, where they wait for a worker; how many there were."""
+        shadow = self._coordinator.shadow
+        return shadow.work(self._limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
 
 
 def _give_up() -> None:
