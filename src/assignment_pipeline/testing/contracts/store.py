@@ -7,11 +7,12 @@ from assignment_pipeline.testing.contracts.guards import Guards
 from assignment_pipeline.testing.contracts.legacys import Legacys
 from assignment_pipeline.testing.contracts.reads import Reads
 from assignment_pipeline.testing.contracts.records import Records
+from assignment_pipeline.testing.contracts.spans import Spans
 from assignment_pipeline.testing.contracts.sweep import Sweep
 from assignment_pipeline.testing.contracts.threads import Threads
 
 
-class AssignmentStoreContract(Records, Guards, Blocks, Legacys, Sweep, Reads, Threads):
+class AssignmentStoreContract(Records, Guards, Spans, Blocks, Legacys, Sweep, Reads, Threads):
     """
     The suite for an `AssignmentStore`.
 

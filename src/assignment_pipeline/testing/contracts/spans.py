@@ -1,0 +1,112 @@
+"""What every store promises of parties that stay as long as they may, between buffers as long as they may be."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from assignment_pipeline.domain.booking import MAX_TURN, Booking
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import TableConflictError
+from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.ports import AssignmentStore, LoadQuery
+from assignment_pipeline.testing.clock import FakeClock
+from assignment_pipeline.testing.contracts.harness import (
+    CONFIRM,
+    DINNER,
+    HOUR,
+    QUEUE,
+    StoreHarness,
+    StoreSuite,
+    make_block,
+    make_booking,
+    make_venue,
+)
+
+MINUTE = dt.timedelta(minutes=1)
+BUFFER = 6 * HOUR
+BUFFERS = {"pre_buffer_minutes": 360, "post_buffer_minutes": 360}
+LAST = DINNER + MAX_TURN + BUFFER - MINUTE
+"""The last minute for which the table of a party from `DINNER` on is blocked."""
+
+
+def long_stay(booking_id: str = "long", *, at: dt.datetime = DINNER) -> Booking:
+    """Two guests who stay for a day."""
+    return make_booking(booking_id, at=at, end_at=at + MAX_TURN)
+
+
+class Spans(StoreSuite):
+    """However long before or after a window somebody starts: who overlaps it is found, and woken."""
+
+    # The venue's buffers are six hours each. A stay of a day blocks its table for 36 hours.
+
+    @pytest.fixture
+    def buffered(self, store: AssignmentStore, harness: StoreHarness) -> AssignmentStore:
+        """The store, with such a venue."""
+        harness.put_venue(make_venue(**BUFFERS))
+        return store
+
+    def stay(self, store: AssignmentStore, booking: Booking, table: str = "T1") -> None:
+        """Have the booking at a table."""
+        self.commit(store, booking, *CONFIRM, tables=(table,), venue=make_venue(**BUFFERS))
+
+    def test_a_long_stay_keeps_its_table_to_the_end(self, buffered: AssignmentStore) -> None:
+        """Nobody is seated over the last minute of its buffer, and from the next one on anybody may be."""
+        self.stay(buffered, long_stay())
+        with pytest.raises(TableConflictError):
+            self.stay(buffered, make_booking("over", at=LAST + BUFFER))
+        self.stay(buffered, make_booking("after", at=LAST + MINUTE + BUFFER))
+
+    def test_a_long_stay_finds_who_comes_at_its_end(self, buffered: AssignmentStore) -> None:
+        """The other way round: it is not seated over somebody who has the last minute of it."""
+        self.stay(buffered, make_booking("short", at=LAST + BUFFER))
+        with pytest.raises(TableConflictError):
+            self.stay(buffered, long_stay())
+
+    def test_planning_sees_a_long_stay_at_its_end(self, buffered: AssignmentStore) -> None:
+        """Its table is taken for who wants the last minute."""
+        self.stay(buffered, long_stay())
+        wanted = make_booking("wants", at=LAST + BUFFER)
+        context = buffered.load(LoadQuery(restaurant_id="r-1", bookings=(wanted,)))
+        assert context is not None
+        assert {one.booking_id for one in context.taken} == {"long"}
+
+    def test_a_day_has_who_has_sat_since_long_before(self, buffered: AssignmentStore) -> None:
+        """Who still sits when a day begins is of that day, and so is who waits for tables until then."""
+        day = TimeWindow(DINNER + MAX_TURN - 10 * MINUTE, DINNER + MAX_TURN + HOUR)
+        self.stay(buffered, long_stay())
+        self.commit(buffered, long_stay("waits"), *QUEUE)
+        context = buffered.load(LoadQuery(restaurant_id="r-1", day=day))
+        assert context is not None
+        assert context.records.keys() == {"long", "waits"}
+
+    def test_a_block_names_a_long_stay(self, buffered: AssignmentStore) -> None:
+        """Who loses the last minute is named."""
+        self.stay(buffered, long_stay())
+        assert buffered.block(make_block(window=TimeWindow(LAST, LAST + HOUR)), ()) == ("long",)
+        assert buffered.block(make_block("k-2", window=TimeWindow(LAST + MINUTE, LAST + HOUR)), ()) == ()
+
+    def test_a_long_block_keeps_a_table_to_its_end(self, buffered: AssignmentStore) -> None:
+        """A table that is out of service for weeks is given to nobody in its last minute."""
+        end = DINNER + dt.timedelta(days=40)
+        buffered.block(make_block(window=TimeWindow(DINNER, end)), ())
+        with pytest.raises(TableConflictError):
+            self.stay(buffered, make_booking("over", at=end - MINUTE + BUFFER))
+        self.stay(buffered, make_booking("after", at=end + BUFFER))
+
+    def test_who_waits_far_off_is_woken(self, buffered: AssignmentStore, clock: FakeClock) -> None:
+        """A stay that would run into the first minute that came free, and a party whose buffer begins in the last."""
+        freed = TimeWindow(DINNER - BUFFER, DINNER + HOUR + BUFFER)
+        waiting = {
+            "runs-into": long_stay("runs-into", at=freed.start + MINUTE - BUFFER - MAX_TURN),
+            "touches-before": long_stay("touches-before", at=freed.start - BUFFER - MAX_TURN),
+            "begins-in": make_booking("begins-in", at=freed.end - MINUTE + BUFFER),
+            "touches-after": make_booking("touches-after", at=freed.end + BUFFER),
+        }
+        self.stay(buffered, make_booking("b-1"))
+        for booking in waiting.values():
+            self.commit(buffered, booking, *QUEUE, next_attempt_at=DINNER + 90 * HOUR)
+        clock.advance(MINUTE)
+        self.commit(buffered, make_booking("b-1"), Trigger.CANCEL)
+        assert {due.booking_id for due in buffered.due(10)} == {"runs-into", "begins-in"}
