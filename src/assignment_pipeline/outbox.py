@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Sequence
+
+import attrs
 
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
@@ -15,6 +18,26 @@ from assignment_pipeline.redaction import redacted
 _LOG = logging.getLogger("assignment_pipeline")
 _EXIT_TIMEOUT = 2.0
 
+PATIENCE = 10.0
+"""Seconds for which `Outbox.flush` and `Outbox.close` wait for sinks, unless told otherwise."""
+
+
+@attrs.define(eq=False)
+class _Mark:
+    """A place in the queue: whoever put it there learns when the thread has come to it."""
+
+    ends: bool  # Whether the thread ends there.
+    _ahead: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ahead.acquire()
+
+    def reach(self) -> None:
+        self._ahead.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._ahead.acquire(timeout=seconds)
+
 
 class Outbox(processes.Watched):
     """
@@ -23,7 +46,8 @@ class Outbox(processes.Watched):
     Its thread starts with the first event that needs it, once a process.
 
     Attributes:
-        dropped: Events that a sink was not given, because the queue was full.
+        dropped: Events that a sink was not given, because the queue was full, or because the sinks had not taken them
+            when the outbox was closed.
 
         failed: Events on which a sink raised.
     """
@@ -41,7 +65,8 @@ class Outbox(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to tell."""
         self._lock = threading.Lock()
-        self._queue: queue.Queue[tuple[Event, ...] | None] | None = None
+        self._queue: queue.SimpleQueue[tuple[Event, ...] | _Mark] | None = None
+        self._at: EventSink | None = None  # The sink that has been called and has not returned.
 
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
@@ -54,42 +79,70 @@ class Outbox(processes.Watched):
         for sink in self._inline:
             self._feed(sink, events)
         if self._queued:
-            try:
-                with self._lock:  # So that nothing is put behind what ends the thread.
-                    self._started().put_nowait(tuple(events))
-            except queue.Full:
-                self.dropped += len(events)
+            with self._lock:  # So that nothing is put behind what ends the thread.
+                waiting = self._started()
+                if waiting.qsize() < self._capacity:
+                    waiting.put(tuple(events))
+                else:
+                    self.dropped += len(events)
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until the sinks have what was published, at most *timeout* seconds; whether they have."""
+        """
+        Wait until the sinks have what was published; whether they have.
+
+        Args:
+            timeout: For how many seconds at most; `PATIENCE` if None.
+        """
         waiting = self._queue
         if waiting is None:
             return True
-        with waiting.all_tasks_done:
-            return waiting.all_tasks_done.wait_for(lambda: not waiting.unfinished_tasks, timeout)
+        mark = _Mark(ends=False)
+        waiting.put(mark)
+        return mark.wait(PATIENCE if timeout is None else timeout)
 
     def close(self) -> None:
-        """Wait until the sinks have what was published, and end the thread. What is published later starts another."""
+        """
+        Wait until the sinks have what was published, for `PATIENCE` at most, and end the thread.
+
+        A sink that does not come back is named in a log line and left behind; what it was not given is counted in
+        `dropped`. What is published later starts another thread.
+        """
         with self._lock:
             ends, self._queue = self._queue, None
-        if ends is not None:
-            ends.put(None)
-            ends.join()
+        if ends is None:
+            return
+        mark = _Mark(ends=True)
+        ends.put(mark)
+        if not mark.wait(PATIENCE):
+            missed = 0
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    batch = ends.get_nowait()
+                    missed += 0 if isinstance(batch, _Mark) else len(batch)
+            ends.put(mark)  # For the thread, should the sink come back.
+            self.dropped += missed
+            name = type(self._at).__name__
+            _LOG.warning(
+                "event sink %s has not come back for %g s: %d events behind it are lost", name, PATIENCE, missed
+            )
 
-    def _started(self) -> queue.Queue[tuple[Event, ...] | None]:
+    def _started(self) -> queue.SimpleQueue[tuple[Event, ...] | _Mark]:
         if self._queue is None:
-            self._queue = queue.Queue(self._capacity)
+            self._queue = queue.SimpleQueue()
             threading.Thread(target=self._work, args=(self._queue,), name="event-sinks", daemon=True).start()
         return self._queue
 
-    def _work(self, events: queue.Queue[tuple[Event, ...] | None]) -> None:
+    def _work(self, waiting: queue.SimpleQueue[tuple[Event, ...] | _Mark]) -> None:
         while True:
-            batch = events.get()
-            for sink in self._queued if batch is not None else ():
-                self._feed(sink, batch or ())
-            events.task_done()
-            if batch is None:
-                return
+            batch = waiting.get()
+            if isinstance(batch, _Mark):
+                batch.reach()
+                if batch.ends:
+                    return
+            else:
+                for sink in self._queued:
+                    self._at = sink
+                    self._feed(sink, batch)
 
     def _feed(self, sink: EventSink, events: Sequence[Event]) -> None:
         try:

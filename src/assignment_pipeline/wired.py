@@ -161,12 +161,12 @@ class Wired(Generic[Store, Locks, Legacy]):
         return legacy is not None or self._legacy is not None
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until the sinks have every event, at most *timeout* seconds; whether they have."""
+        """Wait until the sinks have every event, at most *timeout* seconds, or 10 if None; whether they have."""
         return self._process.flush(timeout)
 
     @property
     def dropped_events(self) -> int:
-        """Events that no sink was given, because it was too slow."""
+        """Events that a sink was not given, because it was too slow, or did not come back before closing."""
         return self._process.outbox.dropped
 
     @property

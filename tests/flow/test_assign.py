@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
 
 import pytest
 
@@ -22,6 +23,7 @@ from assignment_pipeline import (
     Venue,
     VenueNotFoundError,
     VenuePolicy,
+    outbox,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -32,6 +34,7 @@ from assignment_pipeline.errors import (
     StaleRecordError,
     StoreUnavailableError,
 )
+from assignment_pipeline.planning import costs
 from assignment_pipeline.ports import Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -414,6 +417,54 @@ def test_a_slow_sink_is_never_waited_for(house):
     gate.set()
     assert coordinator.flush(10)
     assert told
+
+
+def test_a_sink_that_never_comes_back_holds_up_nobody(house, monkeypatch, caplog):
+    """Flushing and closing end, a log line names the sink, what it missed is counted, and the next calls work."""
+    monkeypatch.setattr(outbox, "PATIENCE", 0.2)
+    gate = threading.Event()
+
+    class Lost:
+        def emit(self, events):
+            gate.wait(60)
+
+    coordinator = house.coordinator(sinks=(Lost(), house.sink))
+    for number in range(2):
+        for name in ("first", "second"):
+            later = house.clock.now() + (1 + number) * DAY
+            assert coordinator.assign(house.booking(f"{name}-{number}", 2, start_at=later)).tables
+        assert not coordinator.flush()
+        coordinator.sweep()
+        coordinator.close()
+        assert "event sink Lost has not come back" in caplog.messages[-1]
+    assert coordinator.dropped_events > 0
+    gate.set()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_a_strategy_that_proposes_without_end_is_skipped_and_named(house, monkeypatch, pause):
+    """Whether it goes fast or slowly: the planning goes on without it, and an event says so."""
+    monkeypatch.setattr(costs, "PROPOSING", 0.2)
+
+    class Endless:
+        name = "endless"
+
+        def propose(self, request, floor):
+            while True:
+                time.sleep(pause)
+                yield floor.seating("T1")
+
+        def weigh(self, request, seating, floor):
+            return 0.0
+
+    coordinator = house.coordinator(strategies=(Endless(),))
+    result = coordinator.assign(house.booking())
+    assert result.outcome is Outcome.CONFIRMED
+    assert result.decision.faults == ("endless",)
+    faults = [event for event in house.sink.events if event.context.get("strategy") == "endless"]
+    assert [event.type.value for event in faults] == ["coordinator.error"]
+    assert coordinator.flush()
+    coordinator.sweep()
 
 
 def test_events_tell_the_whole_story_once(house, coordinator):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.floor import Seating
@@ -18,9 +19,15 @@ FAIR_SLOTS = 4
 
 MOST_DEMAND = 20
 
+MOST_PROPOSED = 1000
+"""Seatings that a strategy may propose to one booking."""
+
+PROPOSING = 1.0
+"""Seconds that it may take for that, looked at between two of them."""
+
 
 class StrategyFaultError(Exception):
-    """A strategy raised, or answered what is no cost."""
+    """A strategy raised, answered what is no cost, or did not come to an end with what it proposes."""
 
     def __init__(self, strategy: Strategy) -> None:
         super().__init__(strategy.name)
@@ -124,17 +131,31 @@ def proposals(
     The seatings that strategies propose, each with who does.
 
     Raises:
-        StrategyFaultError: One of them raised, or proposed anything else.
+        StrategyFaultError: One of them raised, or proposed anything else, or too much, or took too long.
     """
     for strategy in strategies:
         propose = getattr(strategy, "propose", None)
         if propose is None:
             continue
         try:
-            seatings = list(propose(request, floor))
+            seatings = _all_of(propose(request, floor))
         except Exception as error:
             raise StrategyFaultError(strategy) from error
         for seating in seatings:
             if not isinstance(seating, Seating):
                 raise StrategyFaultError(strategy)
             yield strategy, seating
+
+
+def _all_of(proposed: Iterable[Seating]) -> list[Seating]:
+    """What is proposed, as long as that comes to an end."""
+    found: list[Seating] = []
+    until = time.monotonic() + PROPOSING
+    for seating in proposed:
+        found.append(seating)
+        if len(found) > MOST_PROPOSED or time.monotonic() > until:
+            msg = (
+                f"propose: expected at most {MOST_PROPOSED} seatings within {PROPOSING:g} s, got {len(found)} and more"
+            )
+            raise ValueError(msg)
+    return found

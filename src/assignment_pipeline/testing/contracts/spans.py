@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ from assignment_pipeline.testing.contracts.harness import (
 
 MINUTE = dt.timedelta(minutes=1)
 BUFFER = 6 * HOUR
-BUFFERS = {"pre_buffer_minutes": 360, "post_buffer_minutes": 360}
+BUFFERS: dict[str, Any] = {"pre_buffer_minutes": 360, "post_buffer_minutes": 360}
 LAST = DINNER + MAX_TURN + BUFFER - MINUTE
 """The last minute for which the table of a party from `DINNER` on is blocked."""
 
