@@ -94,19 +94,29 @@ SETTLED = FINAL | {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW}
 """The states that ``assign()`` leaves alone."""
 
 
-def build_machine(model: object | None = None, **options: Any) -> Machine:
+def build_machine(
+    model: object | None = None, *, initial: AssignmentState | str | None = None, **options: Any
+) -> Machine:
     """
     A fresh `transitions.Machine` of the table, for hosts that attach models or callbacks, or draw it.
 
     Real assignments do not run through it: hook into those with events and ``on_commit``.
 
     Args:
-        model: What gets the triggers as methods; None builds a Machine without a model.
+        model: What gets the triggers as methods; None builds a Machine without a model. A method of its own that is
+            called like a trigger stays as it is: fire that one with ``model.trigger("cancel")``.
+
+        initial: Where it starts; by default where the model is, as its attribute ``state`` says, else ``created``.
 
         options: Handed to the Machine, such as ``after_state_change``.
+
+    Raises:
+        ValueError: *initial*, or the model's ``state``, is no state.
     """
     from transitions import Machine  # noqa: PLC0415 - 30 ms that a process which only imports us need not pay
 
+    if initial is None:
+        initial = getattr(model, "state", None) or AssignmentState.CREATED
     rows = [
         {
             "trigger": row.trigger.value,
@@ -119,7 +129,7 @@ def build_machine(model: object | None = None, **options: Any) -> Machine:
         model=model,
         states=[state.value for state in AssignmentState],
         transitions=rows,
-        initial=AssignmentState.CREATED.value,
+        initial=AssignmentState(initial).value,
         auto_transitions=False,
         **options,
     )

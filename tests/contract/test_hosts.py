@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import functools
 import sqlite3
+import time
 import uuid
 
 import attrs
@@ -23,6 +24,7 @@ from assignment_pipeline import (
     Mode,
     Occupied,
     Outcome,
+    Settings,
     Table,
     TimeWindow,
     Venue,
@@ -564,3 +566,81 @@ def test_a_taken_table_that_the_floor_does_not_have_is_told_of_once(rig):
     assert [(event.restaurant_id, event.context["reason"], event.context["tables"]) for event in told] == [
         (HOUSE, "unknown_table", ("b1",))
     ]
+
+
+# -- Rows that are not there yet --------------------------------------------------------------------------------------
+
+
+def test_a_confirmation_that_came_before_the_row_is_told_again(rig):
+    """A host that assigns before it commits has its row taken along by the sweep."""
+    host = rig.host(RowHost)
+    coordinator = rig.coordinator(host, settings=Settings(orphan_after=dt.timedelta(milliseconds=1)))
+    result = coordinator.assign(Booking("b-1", HOUSE, 2, AT))
+    assert result.outcome is Outcome.CONFIRMED
+    book(host, rig.connection, "b-1")
+    _sweep_until(coordinator, lambda: state_of(host, rig.connection, "b-1")[0] != "open")
+    assert state_of(host, rig.connection, "b-1") == ("booked", ", ".join(result.tables))
+    _sweep_until(coordinator, lambda: coordinator.record("b-1").next_attempt_at is None)
+    assert coordinator.record("b-1").state == "confirmed"
+
+
+def test_a_row_that_never_comes_is_told_of_and_left(rig):
+    """After some looks the sweep says so, and takes nobody's tables."""
+    heard = []
+
+    class Sink:
+        inline = True
+
+        def emit(self, events):
+            heard.extend(events)
+
+    host = rig.host(RowHost)
+    settings = Settings(orphan_after=dt.timedelta(milliseconds=1))
+    coordinator = rig.coordinator(host, settings=settings, sinks=[Sink()])
+    tables = coordinator.assign(Booking("b-1", HOUSE, 2, AT)).tables
+    _sweep_until(coordinator, lambda: coordinator.record("b-1").next_attempt_at is None)
+    coordinator.flush()
+    assert [event.context["reason"] for event in heard if event.type == "coordinator.host_fault"] == ["not_taken"]
+    assert coordinator.record("b-1").tables == tables
+
+
+def _sweep_until(coordinator, done):
+    for _ in range(50):
+        coordinator.sweep()
+        if done():
+            return
+        time.sleep(0.01)
+    pytest.fail("the sweep never came to it")
+
+
+def test_a_host_without_code_for_commits_is_left_alone(rig):
+    """Where the host writes its rows itself, a row that is not there is its own affair."""
+    kind = type("Silent", (RowHost,), {"on_commit": None})
+    host = rig.host(kind)
+    if isinstance(rig, AsyncPostgresRig):
+        pytest.skip("the rig's async hosts have code for commits")
+    coordinator = rig.coordinator(host)
+    coordinator.assign(Booking("b-1", HOUSE, 2, AT))
+    assert coordinator.record("b-1").next_attempt_at is None
+
+
+def test_a_record_that_waits_behind_a_settled_row_is_told_of(rig):
+    """What the two do not agree on is an event, not silence."""
+    heard = []
+
+    class Sink:
+        inline = True
+
+        def emit(self, events):
+            heard.extend(events)
+
+    host = rig.host(RowHost)
+    settings = Settings(orphan_after=dt.timedelta(milliseconds=1))
+    coordinator = rig.coordinator(host, settings=settings, sinks=[Sink()])
+    book(host, rig.connection, "b-1")
+    booking = host.booking(rig.connection, "b-1")
+    coordinator.enqueue(booking)
+    host.rows(rig.connection, "UPDATE @reservations SET state = 'booked'")
+    _sweep_until(coordinator, lambda: coordinator.record("b-1").next_attempt_at is None)
+    coordinator.flush()
+    assert [event.context["reason"] for event in heard if event.type == "coordinator.host_fault"] == ["host_settled"]

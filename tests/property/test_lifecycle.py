@@ -137,3 +137,22 @@ def test_the_diagram_has_every_transition():
     arrows = {f"    {source} --> {row.dest or source}: {row.trigger}" for row in TRANSITIONS for source in row.sources}
     assert arrows <= set(lines)
     assert len(lines) == len(set(lines)) == len(arrows) + len(FINAL) + 2
+
+
+def test_a_loaded_model_stays_where_it_is():
+    """A model that was read from a row keeps its state, and one without any begins at the start."""
+
+    class Loaded:
+        state = "confirmed"
+
+    model = Loaded()
+    build_machine(model)
+    assert model.state == "confirmed"
+    model.cancel()
+    assert model.state == "cancelled"
+    fresh = Loaded()
+    build_machine(fresh, initial="manual_review")
+    assert fresh.state == "manual_review"
+    fresh.state = "nowhere"
+    with pytest.raises(ValueError, match="nowhere"):
+        build_machine(fresh)

@@ -22,6 +22,7 @@ from assignment_pipeline import (
     LegacyResult,
     Occupied,
     Settings,
+    StatusMap,
     SweepReport,
     TimeWindow,
     Trigger,
@@ -41,6 +42,7 @@ from assignment_pipeline.domain.shadow import ShadowBundle
 from assignment_pipeline.planning.base import FloorSnapshot, Seating, SeatingRequest
 from assignment_pipeline.ports import (
     AssignmentStore,
+    AsyncAssignmentStore,
     AsyncLockManager,
     EventSink,
     FlagResolver,
@@ -144,3 +146,23 @@ def rollout(store: AssignmentStore, path: str, client: OpenFeatureClient) -> Non
     control = Rollout(steering[1], environment=layered.environment)
     assert_type(control.status().verdicts, tuple[Verdict, ...])
     assert_type(control.advance(actor="dana"), RolloutRevision)
+
+
+async def awaited_planner(booking: Booking) -> LegacyResult:
+    """A planner for asyncio."""
+    return LegacyResult([booking.id])
+
+
+def what_does_not_fit(store: AsyncAssignmentStore, fitting: AssignmentStore, locks: AsyncRedisLockManager) -> None:
+    """Sync and async are told apart: an ignore that is not needed is an error."""
+    Coordinator(store)  # type: ignore[arg-type]
+    Coordinator(fitting, legacy=awaited_planner)  # type: ignore[arg-type]
+    Coordinator(fitting, locks=locks)  # type: ignore[arg-type]
+    AsyncCoordinator(store, legacy=awaited_planner, locks=locks)
+
+
+def words() -> None:
+    """A host says what each state is called."""
+    made = StatusMap(waiting="w", review="w", held="w", confirmed="c", failed="f", cancelled="x")
+    assert_type(made.word(AssignmentState.CONFIRMED), str)
+    StatusMap(waiting="w", review="w", held="w", confirmed="c", failed="f")  # type: ignore[call-arg]

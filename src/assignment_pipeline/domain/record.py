@@ -274,6 +274,8 @@ class AssignmentChange:
         events: What is told of it, in the same transaction.
 
         assumed: What must still hold, or None for what does not depend on a plan.
+
+        repeats: Whether it tells the host once more of what it was told before its row was there.
     """
 
     id: str = attrs.field(validator=identifier)
@@ -283,6 +285,7 @@ class AssignmentChange:
     attempt: Attempt | None = None
     events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
     assumed: Assumed | None = None
+    repeats: bool = attrs.field(default=False, validator=flag)
 
     @steps.validator
     def _lead_to_the_record(self, _: Any, steps: tuple[StateChange, ...]) -> None:
@@ -305,7 +308,7 @@ class AssignmentChange:
             return None
         if state in _GUEST_STATUS:
             reached = any(step.from_state is not state and step.to_state is state for step in self.steps)
-            return _GUEST_STATUS[state] if reached else None
+            return _GUEST_STATUS[state] if reached or self.repeats else None
         left = any(step.from_state is AssignmentState.CONFIRMED for step in self.steps)
         return PENDING if left else None
 

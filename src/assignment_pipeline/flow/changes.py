@@ -129,6 +129,8 @@ def change(
     )
 
 
-def rest(call: Call, record: AssignmentRecord, assumed: Assumed | None = None) -> AssignmentChange:
-    """Nothing but that the sweep need not see to *record* any more."""
-    return change(call, record, assumed=assumed, next_attempt_at=None, deliveries=0)
+def rest(
+    call: Call, record: AssignmentRecord, assumed: Assumed | None = None, told: Sequence[Event] = ()
+) -> AssignmentChange:
+    """Nothing but that the sweep need not see to *record* any more, and what is *told* of it."""
+    return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)

@@ -9,6 +9,7 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow.changes import allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.effects import Draw, Flow
+from assignment_pipeline.flow.host_rows import disagreement, watched
 from assignment_pipeline.flow.room import moves
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.flow.view import View, Write
@@ -118,7 +119,8 @@ def write(
     )
     plan = decision.plan
     moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
-    return Write(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+    landing = watched(view, made)
+    return Write(change=landing, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
 
 
 def pass_over(view: View) -> Flow[Write | AssignmentResult]:
@@ -137,8 +139,8 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
     took = yield from view.call.elapsed()
     at_host = view.at_host or view.booking
     if at_host is not None and at_host.status != CANCELLED:
-        # Somebody else has seen to it, and what became of it is not ours to tell.
-        rests = rest(view.call, record, assumed(view.context, record.booking_id))
+        # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
+        rests = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
         return Write(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
         view.call,

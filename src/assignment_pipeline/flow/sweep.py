@@ -28,6 +28,7 @@ from assignment_pipeline.flow.effects import (
 )
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
+from assignment_pipeline.flow.host_rows import disagreement, look_again
 from assignment_pipeline.flow.landing import later
 from assignment_pipeline.flow.queue import enqueue
 from assignment_pipeline.flow.room import find
@@ -201,10 +202,12 @@ def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | Assignm
     if record.state is AssignmentState.ASSIGNED:
         return (yield from _end_hold(view, record, legacy=legacy))
     if record.state in SETTLED:
-        waits = _waits_for_tables(record)  # A person sees to it, or the sweep does once the pipeline is back.
-        left = change(view.call, record, deliveries=0) if waits else rest(view.call, record)
-        reason = Reason.PIPELINE_DISABLED if waits else Reason.TERMINAL_STATE
-        return Write(change=left, outcome=Outcome.NOOP, reason=reason)
+        if _waits_for_tables(record):  # A person sees to it, or the sweep does once the pipeline is back.
+            left = change(view.call, record, deliveries=0)
+            settled = Write(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
+        else:
+            settled = look_again(view, record)
+        return settled
     if view.settings.in_flight is InFlight.DRAIN:
         return (yield from assign.decide(view))
     if not view.is_wanted:
@@ -230,7 +233,7 @@ def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
     if _waits_for_tables(record):
         return (yield from _reconsider(view, record))
     if record.state in SETTLED:
-        return Write(change=rest(view.call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+        return look_again(view, record)
     return (yield from assign.decide(view))
 
 
@@ -241,5 +244,5 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
         view, decision = yield from find(view, request)
         if decision.plan is not None:
             return (yield from seat(view, request, decision))
-    stays = rest(view.call, record, assumed(view.context, record.booking_id))
+    stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
     return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

@@ -63,9 +63,14 @@ class CheckedHost:
             yield "on_commit", self.on_commit
 
     @property
-    def keeps_floors(self) -> bool:
-        """Whether it is one of ours, whose versions follow its floors."""
-        return bool(getattr(self.host, "keeps_floors", False))
+    def is_ours(self) -> bool:
+        """Whether it is one of ours: its versions follow its floors, and it remembers bookings that were passed in."""
+        return bool(getattr(self.host, "is_ours", False))
+
+    @property
+    def follows(self) -> bool:
+        """Whether it has rows of its own that its code for commits keeps in step."""
+        return not self.is_ours and any(self._hooks())
 
     def booking(self, connection: Any, booking_id: str) -> Any:
         """See `Host.booking`."""

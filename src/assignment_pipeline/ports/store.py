@@ -114,6 +114,8 @@ class AssignmentContext:
 
         taken: Everything taken that overlaps the time that planning looks at: ours, blocks, and the host's.
 
+        follows: Whether the host has rows of its own that its ``on_commit`` keeps in step.
+
         unknown_tables: The tables among the host's that the floor does not have, sorted.
     """
 
@@ -123,6 +125,7 @@ class AssignmentContext:
     records: Mapping[str, AssignmentRecord]
     bookings: Mapping[str, Booking]
     taken: tuple[Occupied, ...]
+    follows: bool = False
     unknown_tables: tuple[str, ...] = ()
 
 

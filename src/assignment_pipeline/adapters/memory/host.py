@@ -31,6 +31,8 @@ class MemoryHost:
         venues: The restaurants that it has.
     """
 
+    is_ours = True
+
     def __init__(self, *venues: Venue) -> None:
         self._lock = threading.RLock()
         self._venues = {venue.id: venue for venue in venues}

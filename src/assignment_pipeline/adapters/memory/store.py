@@ -155,6 +155,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
                 records=records,
                 bookings=bookings,
                 taken=(*self._taken_in(venue, window), *others),
+                follows=self._asked.follows,
                 unknown_tables=unknown_tables(venue, others),
             )
 

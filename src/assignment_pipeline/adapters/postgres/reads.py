@@ -140,6 +140,7 @@ class Reads:
             records=records,
             bookings=bookings,
             taken=(*taken, *others),
+            follows=not self.standalone and self.host.follows,
             unknown_tables=unknown_tables(venue, others),
         )
 

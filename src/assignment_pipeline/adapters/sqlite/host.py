@@ -109,7 +109,7 @@ class StandaloneHost:
         clock: What bookings say they were created by.
     """
 
-    keeps_floors = True
+    is_ours = True
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()

@@ -146,6 +146,7 @@ class Reads:
             records=records,
             bookings=bookings,
             taken=(*_taken(rows, venue, window), *others),
+            follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
         )
 
@@ -159,7 +160,7 @@ class Reads:
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        asked = self.venues.version(restaurant_id, seats=seats and not self.host.keeps_floors)
+        asked = self.venues.version(restaurant_id, seats=seats and not self.host.is_ours)
         venue: Venue | None = self.host.venue(connection, restaurant_id, asked)
         if venue is None:
             venue = self.venues.known(restaurant_id) if asked is not None else None

@@ -16,14 +16,14 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.doctor import Finding, Health, examine
+from assignment_pipeline.rollout.doctor import Finding, Health, examine, examine_host
 
 _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
 
 
 def doctor(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """
-    Look for what may be wrong: flags, shadow, reviews, contention, sweep, events, schema.
+    Look for what may be wrong: flags, shadow, reviews, contention, sweep, events, schema, host.
 
     Each with its evidence, what is likely behind it, and what to do. Exits with 1 if
     anything is wrong. Changes nothing.
@@ -41,7 +41,10 @@ def _of_app(app: str) -> Sequence[Finding]:
         store: Any = counting(app, coordinator.store)
         if not hasattr(store, "rollout"):
             refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(itself(store)).__name__}")
-        return examine(store, os.environ, _dropped(coordinator, store))
+        found = examine(store, os.environ, _dropped(coordinator, store))
+        if found[0].health is Health.WRONG:
+            return found
+        return (*found, *examine_host(store, store.now()))
 
 
 def _of_db(db: Database | None) -> Sequence[Finding]:

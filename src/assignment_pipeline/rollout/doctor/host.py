@@ -1,0 +1,167 @@
+"""Whether the records and the host's rows say the same, of the bookings of these days."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.lifecycle import SEATED, AssignmentState
+from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.redaction import redacted
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+
+BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
+MOST_RESTAURANTS = 50
+NAMED = 10
+
+_WAITING = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
+
+
+class Loads(Protocol):
+    """A store whose records and host can be held against each other."""
+
+    def restaurants(self) -> tuple[str, ...]:
+        """See `RolloutStore.restaurants`."""
+        ...
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        """See `AssignmentStore.load`."""
+        ...
+
+
+@attrs.define
+class _Found:
+    """What does not agree: ids, and what goes with them."""
+
+    bookings: int = 0
+    untaken: list[str] = attrs.field(factory=list)
+    settled: list[str] = attrs.field(factory=list)
+    cancelled: list[str] = attrs.field(factory=list)
+    twice: list[str] = attrs.field(factory=list)
+    unknown: list[str] = attrs.field(factory=list)
+    unreadable: list[str] = attrs.field(factory=list)
+
+
+def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
+    """
+    The findings of the host's rows, for bookings from 12 hours ago to 60 hours from now.
+
+    Args:
+        store: Where the records are; it asks its host.
+
+        now: The store's time.
+    """
+    found = _Found()
+    start = now.astimezone(dt.UTC).replace(second=0, microsecond=0)
+    day = TimeWindow(start - BACK, start + AHEAD + MINUTE)
+    restaurants = store.restaurants()
+    for restaurant_id in restaurants[:MOST_RESTAURANTS]:
+        try:
+            context = store.load(LoadQuery(restaurant_id=restaurant_id, day=day))
+        except VenueNotFoundError:
+            continue  # It has closed down since.
+        except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
+            found.unreadable.append(f"{restaurant_id}: {redacted(error)}")
+            continue
+        if context is not None:
+            _look(context, found)
+    seen = f"{found.bookings} bookings of {min(len(restaurants), MOST_RESTAURANTS)} restaurants, from 12 hours ago on"
+    return tuple(_findings(found, seen))
+
+
+def _look(context: AssignmentContext, found: _Found) -> None:
+    for booking_id, record in context.records.items():
+        at_host = context.bookings.get(booking_id)
+        if at_host is None or record.owner is not Owner.PIPELINE:
+            continue
+        found.bookings += 1
+        if context.follows and record.state is AssignmentState.CONFIRMED and at_host.is_pending:
+            found.untaken.append(booking_id)
+        if record.state in _WAITING and not at_host.is_pending and at_host.status != CANCELLED:
+            found.settled.append(booking_id)
+        if record.state in SEATED and at_host.status == CANCELLED:
+            found.cancelled.append(booking_id)
+    found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
+    found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _twice(taken: Sequence[Occupied], records: Any, bookings: Any) -> list[str]:
+    """The bookings of ours at whose table the host, or a record, has somebody else at the same time."""
+    by_table: collections.defaultdict[str, list[Occupied]] = collections.defaultdict(list)
+    for seat in taken:
+        by_table[seat.table_id].append(seat)
+    found = set()
+    for seats in by_table.values():
+        for seat in seats:
+            record: AssignmentRecord | None = records.get(seat.booking_id or "")
+            known: Booking | None = bookings.get(seat.booking_id or "")
+            if record is None or known is None or record.owner is not Owner.PIPELINE:
+                continue
+            others = (other for other in seats if other.booking_id != seat.booking_id and other.reason is None)
+            if any(other.window.overlaps(seat.window) for other in others):
+                found.add(record.booking_id)
+    return sorted(found)
+
+
+def _findings(found: _Found, seen: str) -> Iterator[Finding]:
+    if found.unreadable:
+        yield _wrong(
+            "host-readable",
+            found.unreadable,
+            "a row that the host's class cannot read, or code that raises",
+            "run `assignment-pipeline host check --app ... --restaurant ID`, and mend what it names",
+        )
+    else:
+        yield Finding(check="host-readable", health=Health.GOOD, evidence=seen)
+    pairs = (
+        (
+            "host-took",
+            found.untaken,
+            "waiting at the host: on_commit changed no row, or the booking was assigned before its row was there",
+            "enqueue inside the transaction and assign after it; the sweep tells the host once more; see `host check`",
+        ),
+        (
+            "host-waits",
+            found.settled,
+            "settled at the host: on_commit wrote no word for who waits, or somebody has seated them there",
+            "write a word for each state (StatusMap); set the row back to waiting, or cancel the booking here",
+        ),
+        (
+            "host-cancelled",
+            found.cancelled,
+            "cancelled at the host, and with tables here: nobody called cancel()",
+            "call cancel() in the transaction that cancels the row; until then the tables stay empty",
+        ),
+        (
+            "host-tables",
+            found.unknown,
+            "occupied() names tables that the floor does not have: they keep nobody off",
+            "use the ids of the venue's tables; upper and lower case count",
+        ),
+        (
+            "host-seats",
+            found.twice,
+            "somebody else has the table at that time: seated by another planner, or copied without the booking's id",
+            "seat one of the two elsewhere: `review place`; give `Occupied` its booking_id",
+        ),
+    )
+    for check, ids, cause, fix in pairs:
+        if ids:
+            yield _wrong(check, ids, cause, fix)
+        else:
+            yield Finding(check=check, health=Health.GOOD, evidence="records and host agree")
+
+
+def _wrong(check: str, ids: Sequence[str], cause: str, fix: str) -> Finding:
+    more = f", and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+    evidence = f"{len(ids)}: {', '.join(ids[:NAMED])}{more}"
+    return Finding(check=check, health=Health.WRONG, evidence=evidence, cause=cause, fix=fix)
