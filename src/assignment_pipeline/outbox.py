@@ -62,6 +62,8 @@ class Outbox(processes.Watched):
         self.reset_in_child()
         processes.watch(self)
 
+    exit_turn = 1  # The shadow tells it what it has found.
+
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to tell."""
         self._lock = threading.Lock()

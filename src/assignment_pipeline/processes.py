@@ -17,13 +17,21 @@ import os
 import threading
 import time
 import weakref
+from typing import ClassVar
 
 PATIENCE = 5.0
 """Seconds for which a fork, or the end of the process, waits for work in progress."""
 
 
 class Watched:
-    """Something that is told when the process forks or ends, for as long as it is alive."""
+    """
+    Something that is told when the process forks or ends, for as long as it is alive.
+
+    Attributes:
+        exit_turn: When it is told that the process ends: what hands things to others comes before them.
+    """
+
+    exit_turn: ClassVar[int] = 0
 
     def before_fork(self, deadline: float) -> None:
         """Come to rest until `after_fork`, if that takes no longer than until *deadline* (monotonic)."""
@@ -79,7 +87,7 @@ def _in_child() -> None:
 
 
 def _at_exit() -> None:
-    for thing in list(_watched):
+    for thing in sorted(_watched, key=lambda thing: thing.exit_turn):
         thing.at_exit()
 
 

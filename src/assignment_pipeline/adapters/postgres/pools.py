@@ -174,6 +174,8 @@ class _Pool(processes.Watched, Generic[C]):
 class Pool(_Pool[Connection]):
     """Connections for threads."""
 
+    exit_turn = 2  # Sinks write events with them until then.
+
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
         self.close()

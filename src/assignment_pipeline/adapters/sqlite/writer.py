@@ -186,6 +186,8 @@ class Writer(processes.Watched):
     def _is_served(self) -> bool:
         return not self._inbox.empty() or self._seat.locked()
 
+    exit_turn = 2  # Sinks give it events until then.
+
     def at_exit(self) -> None:
         """See `Watched.at_exit`."""
         if self._is_served():
