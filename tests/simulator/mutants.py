@@ -35,6 +35,7 @@ from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
 from assignment_pipeline.rollout.shadow import candidate
+from assignment_pipeline.testing.simulator.staff import Staff
 from assignment_pipeline.testing.simulator.worker import Worker
 
 Patches = list[tuple[object, str, object]]
@@ -511,6 +512,15 @@ def orphans_are_left_alone() -> Patches:
         yield
 
     return [(sweep, "_enqueue_orphans", enqueue)]
+
+
+# -- The host's staff ---------------------------------------------------------------------------------------------
+
+
+@mutant()
+def the_guard_guards_nothing() -> Patches:
+    """The staff look in the transaction in which they write, and commits of the pipeline land in between."""
+    return [(Staff, "keep_out", lambda *_: False), (Staff, "keep_out_changes", lambda *_: False)]
 
 
 # -- The shadow ---------------------------------------------------------------------------------------------------

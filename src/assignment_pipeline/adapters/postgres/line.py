@@ -16,6 +16,9 @@ T = TypeVar("T")
 SILENCE = 30.0
 """Seconds for which the answer to a statement is waited for. A statement of ours waits ten for a lock, at most."""
 
+LONG_SILENCE = 600.0
+"""The same, where all that has happened for days is counted."""
+
 # A server-side prepared statement belongs to a session, which pgbouncer hands to somebody else.
 _SESSION: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
 
@@ -66,6 +69,11 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
     async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
         """See `psycopg.AsyncConnection.wait`."""
         return await super().wait(_bounded(gen, self), *args, **options)
+
+
+def take_time(connection: Any) -> None:
+    """Wait for the answers of this connection for `LONG_SILENCE`, until it is given back."""
+    connection.silence = LONG_SILENCE
 
 
 def _bounded(gen: Generator[Any, Any, T], connection: Connection | AsyncConnection) -> Generator[Any, Any, T]:

@@ -157,6 +157,7 @@ class _Pool(processes.Watched, Generic[C]):
         if connection.closed:
             slots.give(None)
             return slots.drain()
+        vars(connection).pop("silence", None)
         slots.give(connection)
         return slots.drain() if self._closed or slots is not self._slots else slots.unused()
 

@@ -91,6 +91,11 @@ def _seats_somebody(world: World) -> str:
     return f"{seat.table_id} from {seat.window.start:%H:%M} to {seat.window.end:%H:%M}"
 
 
+def _takes_its_time(world: World) -> str:
+    row = _free_row(world)
+    return "no table is free" if row is None else world.staff.begin(row[0].id, row[1])
+
+
 def _blocks(world: World) -> str:
     row = _free_row(world)
     if row is None:
@@ -105,7 +110,8 @@ def _free_row(world: World) -> tuple[Venue, Occupied] | None:
     start = world.choices.of((DINNER, DINNER + dt.timedelta(hours=1), DINNER - dt.timedelta(hours=2)))
     table = world.choices.of(venue.floor.tables)
     seat = Occupied(table_id=table.id, window=TimeWindow(start, start + dt.timedelta(hours=2)))
-    return (venue, seat) if world.is_free(venue.id, seat) else None
+    is_guarded = venue.id in world.staff.looked
+    return (venue, seat) if not is_guarded and world.is_free(venue.id, seat) else None
 
 
 def _table_goes(world: World) -> str:
@@ -150,6 +156,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     Happening("the host changes a booking", 3, _changes_booking),
     Happening("the host cancels a booking", 3, _cancels),
     Happening("the staff seat somebody", 3, _seats_somebody, "occupy"),
+    Happening("the staff take their time", 2, _takes_its_time, "occupy"),
     Happening("a table is blocked", 1, _blocks),
     Happening("a table goes out of use", 1, _table_goes),
     Happening("the store goes down", 1, _store_goes_down, None, "store-down"),

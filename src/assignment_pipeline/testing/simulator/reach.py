@@ -91,7 +91,8 @@ class InFlightStore:
     def knows(self, restaurant_id: str, change_id: str) -> bool:
         """See `AssignmentStore.knows`: it stands in line behind what is in flight for that restaurant."""
         for changes in list(self.in_flight):
-            if any(restaurant_id in self._restaurants(change) for change in changes):
+            waits = self._world.staff.keep_out_changes(changes)
+            if not waits and any(restaurant_id in self._restaurants(change) for change in changes):
                 said = self.land(self.in_flight.index(changes))
                 self._world.note("the store", said)
         return self._store.knows(restaurant_id, change_id)

@@ -51,14 +51,17 @@ class Schedule:
     def _turns(self) -> list[Turn]:
         world, now = self._world, self._world.clock.now()
         busy = [worker for worker in world.workers if worker.busy and worker.wakes_at <= now]
+        busy = [worker for worker in busy if not world.staff.keep_out(worker.asks)]
         busy.sort(key=lambda worker: worker is not self._last)
         turns: list[Turn] = [partial(self._step, worker) for worker in busy]
         if world.messages and self._idle:
             turns.append(self._take_message)
         if world.left:
             turns.append(self._begin_something)
-        late = range(len(world.store.in_flight))
-        return turns + [partial(self._land, place) for place in late] if turns else turns
+        turns += [partial(self._staff_write, restaurant_id) for restaurant_id in world.staff.looked]
+        late = enumerate(world.store.in_flight)
+        able = [place for place, changes in late if not world.staff.keep_out_changes(changes)]
+        return turns + [partial(self._land, place) for place in able] if turns else turns
 
     @property
     def _idle(self) -> list[Worker]:
@@ -108,6 +111,10 @@ class Schedule:
         if suited:
             return job, choices.of(suited)
         return choices.of((JOBS[0], JOBS[0], JOBS[0], job)), choices.of(anyone)
+
+    def _staff_write(self, restaurant_id: str) -> None:
+        self._world.note("the staff", self._world.staff.commit(restaurant_id))
+        self._world.look()
 
     def _land(self, place: int) -> None:
         self._world.note("the store", self._world.store.land(place))

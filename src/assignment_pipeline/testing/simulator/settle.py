@@ -30,6 +30,9 @@ def settle(world: World) -> None:
     """
     world.stop_faults()
     world.note("from here on", "nothing goes wrong any more")
+    for restaurant_id in list(world.staff.looked):
+        world.note("the staff", world.staff.commit(restaurant_id))
+        world.look()
     while world.store.in_flight:
         world.note("the store", world.store.land(0))
         world.look()

@@ -123,6 +123,11 @@ class Worker:
         return bool(self._frames)
 
     @property
+    def asks(self) -> Effect[Any] | None:
+        """What it waits for the answer to."""
+        return self._frames[-1].effect if self._frames else None
+
+    @property
     def standing(self) -> Standing:
         """What it may go by when it commits."""
         leases = (lease for frame in self._frames for _, held in frame.held for lease in held.leases)

@@ -28,6 +28,7 @@ from assignment_pipeline.testing.simulator.ledger import Ledger, Standing, steps
 from assignment_pipeline.testing.simulator.reach import InFlightStore, Sink
 from assignment_pipeline.testing.simulator.rollout import Rollout, WatchedLocks
 from assignment_pipeline.testing.simulator.scenario import draw_scenario
+from assignment_pipeline.testing.simulator.staff import Staff
 from assignment_pipeline.testing.simulator.worker import Worker
 
 MakeHarness = Callable[[FakeClock], StoreHarness]
@@ -91,6 +92,7 @@ class World:
         self.ledger = Ledger(self.harness, scenario.settings, self.clock)
         self.ledger.blind = scenario.blind
         self.store = InFlightStore(self)
+        self.staff = Staff(self)
         self.sink = Sink(self, lambda events: self.ledger.told.extend(steps_told(events)))
         own = self.harness.store
         self.store_sink = Sink(self, own.emit) if isinstance(own, EventSink) else object()
