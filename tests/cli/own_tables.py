@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import os
@@ -146,6 +147,12 @@ def asynchronous():
 
 async def made_in_the_loop():
     """The same, as a coroutine."""
+    return asynchronous()
+
+
+def made_on_the_loop():
+    """The same, of things that an event loop has to run for."""
+    asyncio.get_running_loop()
     return asynchronous()
 
 

@@ -57,7 +57,7 @@ def _made(
     made, kept = found, False
     try:
         if callable(made) and not isinstance(made, coordinators):
-            made = made()
+            made = _called(made, wait)
         if inspect.isawaitable(made):
             made = wait(made)
         if not isinstance(made, coordinators) and hasattr(made, "__aenter__"):
@@ -76,6 +76,20 @@ def _made(
             stack.callback(lambda: wait(store.close()))
         stack.callback(lambda: wait(made.close()))
     return made
+
+
+def _called(factory: Callable[[], Any], wait: Callable[[Any], Any]) -> Any:
+    """What *factory* returns; one that makes things of an event loop is called on it."""
+
+    async def on_the_loop() -> Any:
+        return factory()
+
+    try:
+        return factory()
+    except RuntimeError as error:
+        if str(error) != "no running event loop":
+            raise
+        return wait(on_the_loop())
 
 
 class Waiting:
