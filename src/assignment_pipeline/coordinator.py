@@ -158,6 +158,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
             Its record; None where the pipeline is not in charge.
 
         Raises:
+            FlagsUnreadError: It is not known yet whether the pipeline is in charge; a `StoreUnavailableError`.
             StoreUnavailableError: It could not be noted.
         """
         return self._run(queue.enqueue(booking, self.settings))

@@ -12,6 +12,7 @@ __all__ = [
     "BookingNotFoundError",
     "CommitUnknownError",
     "FlagError",
+    "FlagsUnreadError",
     "HostContradictionError",
     "HostError",
     "IllegalTransitionError",
@@ -289,6 +290,21 @@ class StoreUnavailableError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The assignment store is unavailable: {self.detail}."
+
+
+@attrs.define
+class FlagsUnreadError(StoreUnavailableError):
+    """
+    The flags were not read yet: nobody knows which planner is in charge. Nothing was written, and no planner was run.
+
+    Attributes:
+        detail: What has not answered.
+    """
+
+    code: ClassVar[str] = "flags_unread"
+
+    def __str__(self) -> str:
+        return f"The feature flags were not read yet: {self.detail}. Try again."
 
 
 @attrs.define

@@ -230,7 +230,7 @@ class AsyncHandler:
         if isinstance(effect, Apart):
             return await arun(self._wiring.observed(effect.flow), AsyncHandler(self._wiring))
         port = self._wiring.port(effect)
-        if effect.port in _ANSWERED_AT_ONCE and not effect.takes_long:
+        if effect.port in _ANSWERED_AT_ONCE and not effect.takes_long(port):
             return effect.ask(port)
         if effect.port is Port.LEGACY:
             return await _ask(port, effect.ask)

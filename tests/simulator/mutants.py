@@ -13,7 +13,7 @@ from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
+from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
 from assignment_pipeline.flow import (
     answered,
     assign,
@@ -464,6 +464,21 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
         return (yield from free.amend(call, settings, ending))
 
     return [(free, "cancel", cancel)]
+
+
+@mutant()
+def not_read_is_off() -> Patches:
+    """Where the flags were not read yet, the booking is left to legacy."""
+    sound = conduct._conduct
+
+    def planned(call: Any, target: Any, *rest: Any, legacy: bool) -> Any:
+        try:
+            return (yield from sound(call, target, *rest, legacy=legacy))
+        except FlagsUnreadError:
+            reason = Reason.PIPELINE_DISABLED
+            return (yield from conduct.leave_to_legacy(call, target.booking, reason, wired=legacy))
+
+    return [(conduct, "_conduct", planned)]
 
 
 # -- The sweep ----------------------------------------------------------------------------------------------------

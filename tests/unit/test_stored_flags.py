@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from assignment_pipeline import Coordinator, LegacyResult, Outcome, Reason
 from assignment_pipeline.adapters.memory import MemoryHost, MemorySink, MemoryStore
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import FlagError, StoreUnavailableError
+from assignment_pipeline.errors import FlagError, FlagsUnreadError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFlags, StoreFlags
@@ -34,9 +36,11 @@ class Store(MemoryStore):
 
     away = False
     asked = 0
+    slow = 0.0
 
     def rollout(self):
         self.asked += 1
+        time.sleep(self.slow)
         if self.away:
             raise StoreUnavailableError("it is away")
         return super().rollout()
@@ -131,12 +135,78 @@ class TestReading:
 class TestStored:
     """What is read from the database."""
 
-    def test_it_is_off_until_the_first_answer(self, store, flags):
-        """A process whose database is away leaves everything to legacy."""
+    def test_not_read_is_not_off(self, store, flags):
+        """Nothing is said until the database has answered, by none of the ways to ask."""
         store.away = True
-        off = FlagDecision(mode=Mode.OFF, max_parallel=3, reason="disabled", source="store")
-        assert flags.resolve("r-1") == off
-        assert (flags.age, flags.generation) == (None, None)
+        for ask in (flags.resolve, flags.explain, lambda _: flags.settings):
+            with pytest.raises(FlagsUnreadError):
+                ask("r-1")
+        assert (flags.unread, flags.age, flags.generation) == (True, None, None)
+
+    def test_the_first_callers_wait_for_one_look(self, store):
+        """However many they are; and what they get is what the database says."""
+        store.put(enabled=True)
+        store.asked, store.slow = 0, 10 * SOON
+        flags = StoreFlags(store, refresh=60)
+        with ThreadPoolExecutor(8) as pool:
+            decisions = list(pool.map(flags.resolve, ["r-1"] * 8))
+        flags.close()
+        assert {decision.mode for decision in decisions} == {Mode.ACTIVE}
+        assert (store.asked, flags.unread) == (1, False)
+
+    def test_nobody_waits_twice_for_a_database_that_is_away(self, store):
+        """One caller waits until the look has failed or the time is over; those behind it are told at once."""
+        store.away = True
+        with contextlib.closing(StoreFlags(store, refresh=SOON, first_answer=60)) as flags:
+            for _ in range(3):
+                with pytest.raises(FlagsUnreadError):
+                    flags.resolve("r-1")
+            store.away = False
+            store.put(enabled=True)
+            wait_until(lambda: not flags.unread)
+            assert flags.resolve("r-1").mode is Mode.ACTIVE
+
+    def test_a_look_that_hangs_is_not_waited_for(self, store):
+        """Beyond the time given, which all callers share."""
+        store.slow = 30
+        with contextlib.closing(StoreFlags(store, first_answer=SOON)) as flags:
+            for _ in range(3):
+                with pytest.raises(FlagsUnreadError):
+                    flags.resolve("r-1")
+
+    def test_a_first_document_that_cannot_be_read_is_no_answer(self, store, caplog):
+        """It is said once, and what can be read later is taken."""
+        store.put(enabled="yes")
+        with contextlib.closing(StoreFlags(store, refresh=SOON)) as flags:
+            for _ in range(3):
+                with pytest.raises(FlagsUnreadError):
+                    flags.resolve("r-1")
+            assert caplog.text.count("enabled") == 1
+            store.put(enabled=True)
+            wait_until(lambda: not flags.unread)
+            assert flags.resolve("r-1").mode is Mode.ACTIVE
+
+    def test_an_older_answer_that_comes_late_is_not_taken(self, store, flags):
+        """Two looks at a time: what was asked for first and answered last is out of date."""
+        asked, answer = threading.Event(), threading.Event()
+        now = store.rollout
+
+        def late():
+            found = now()
+            asked.set()
+            answer.wait(10)
+            return found
+
+        store.rollout = late
+        first = threading.Thread(target=flags.refresh_now)
+        first.start()
+        asked.wait(10)
+        store.rollout = now
+        store.put(enabled=True)
+        flags.refresh_now()
+        answer.set()
+        first.join()
+        assert (flags.generation, flags.resolve("r-1").mode) == (1, Mode.ACTIVE)
 
     def test_fresh_is_what_was_never_in_charge(self, store, flags):
         """As the database says, and not once it ever was."""

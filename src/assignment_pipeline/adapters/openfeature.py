@@ -7,6 +7,7 @@ Comes with the extra ``openfeature``.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,16 +15,17 @@ import attrs
 
 from assignment_pipeline.domain.checks import whole
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.errors import FlagError, MissingExtraError
+from assignment_pipeline.errors import FlagError, FlagsUnreadError, MissingExtraError
 from assignment_pipeline.ports import FlagDecision, FlagResolver
 from assignment_pipeline.redaction import redacted
 
 try:
     from openfeature.client import OpenFeatureClient
     from openfeature.evaluation_context import EvaluationContext
-    from openfeature.exception import FlagNotFoundError, TargetingKeyMissingError, TypeMismatchError
+    from openfeature.exception import ErrorCode, FlagNotFoundError, TargetingKeyMissingError, TypeMismatchError
     from openfeature.flag_evaluation import FlagResolutionDetails, Reason
-    from openfeature.provider import AbstractProvider, Metadata
+    from openfeature.provider import AbstractProvider, Metadata, ProviderStatus
+    from openfeature.provider.no_op_provider import NoOpProvider
 except ModuleNotFoundError as error:
     raise MissingExtraError("openfeature", error.name or "openfeature-sdk") from None
 
@@ -36,6 +38,9 @@ SOURCE = "openfeature"
 
 MODES = ", ".join(Mode)
 MOST_PARALLEL = 20
+_OBJECT = "an object with mode and, if wanted, max_parallel"
+_LOOK = 0.005  # Seconds between two looks whether the provider is ready.
+
 KEPT = 10_000
 """Restaurants whose last good value is kept."""
 
@@ -49,8 +54,12 @@ class OpenFeatureFlags:
     A `FlagResolver` that asks an OpenFeature client: the restaurant is the targeting key.
 
     Its provider has to answer from memory, as most do: flags are asked on the way of every booking. A value that cannot
-    be read, or an error of the provider's, leaves the last good value of that restaurant; before the first it is off.
-    Its decisions have no generation: what was decided before a flag was turned may still be committed after it.
+    be read, or an error of the provider's, leaves the last good value of that restaurant. Its decisions have no
+    generation: what was decided before a flag was turned may still be committed after it.
+
+    Flags that were not read yet say nothing: they are not off. While the provider is not ready, the first callers wait
+    for it, at most *first_answer* seconds. Before the first good value of a restaurant, an error is `FlagsUnreadError`;
+    only a flag that the provider does not have is off.
 
     Attributes:
         client: Whom to ask, such as ``openfeature.api.get_client()``.
@@ -63,6 +72,8 @@ class OpenFeatureFlags:
         max_parallel: Assignments at one time at a restaurant, where the flag does not say; from 1 to 20.
 
         on_error: Told once of each value that cannot be read, and of each kind of error; by default it is logged.
+
+        first_answer: Seconds for which callers wait until the provider is ready, in all.
     """
 
     client: OpenFeatureClient
@@ -70,40 +81,74 @@ class OpenFeatureFlags:
     as_object: bool = False
     max_parallel: int = attrs.field(default=3, validator=whole(1, MOST_PARALLEL))
     on_error: Callable[[FlagError], None] | None = None
+    first_answer: float = 2.0
+    _patience: list[float] = attrs.field(factory=list, init=False, repr=False)
     _last: dict[str, FlagDecision] = attrs.field(factory=dict, init=False, repr=False)
     _told: set[tuple[str, str]] = attrs.field(factory=set, init=False, repr=False)
 
+    @property
+    def unread(self) -> bool:
+        """Whether the provider is not ready, so that a question may wait for it."""
+        return self.client.get_provider_status() is ProviderStatus.NOT_READY
+
     def resolve(self, restaurant_id: str) -> FlagDecision:
-        """What the flag says about a restaurant, now."""
+        """
+        What the flag says about a restaurant, now.
+
+        Raises:
+            FlagsUnreadError: Nothing was ever read of that restaurant, and the provider does not answer.
+        """
+        last = self._last.get(restaurant_id)
+        if last is None and self.unread:
+            self._wait()
         context = EvaluationContext(targeting_key=restaurant_id, attributes={"restaurant_id": restaurant_id})
         if self.as_object:
             details: Any = self.client.get_object_details(self.flag, {"mode": Mode.OFF.value}, context)
         else:
             details = self.client.get_string_details(self.flag, Mode.OFF.value, context)
         try:
-            decision = self._read(details)
+            decision = self._read(details, last)
         except FlagError as error:
             self._tell(error)
-            return self._last.get(restaurant_id) or self._decision(Mode.OFF, self.max_parallel, "error")
+            if last is not None:
+                return last
+            if details.error_code is ErrorCode.FLAG_NOT_FOUND:
+                return self._decision(Mode.OFF, self.max_parallel, "error")
+            raise FlagsUnreadError(f"{error.variable}: {error.got}") from None
         if len(self._last) >= KEPT and restaurant_id not in self._last:
             self._last.clear()
         self._last[restaurant_id] = decision
         return decision
 
-    def _read(self, details: Any) -> FlagDecision:
+    def _wait(self) -> None:
+        """Wait until the provider is ready: all callers until the same moment, and not again after it."""
+        if not self._patience:
+            self._patience.append(time.monotonic() + self.first_answer)
+        while self.unread and time.monotonic() < self._patience[0]:
+            time.sleep(_LOOK)
+
+    def _read(self, details: Any, last: FlagDecision | None) -> FlagDecision:
+        if details.error_code is None and isinstance(self.client.provider, NoOpProvider):
+            raise FlagError(self.flag, "no provider is set", "an answer of the provider")
         if details.error_code is not None:
             got = f"{details.error_code.value}: {details.error_message or 'no message'}"
             raise FlagError(self.flag, got, "an answer of the provider")
         value = details.value if self.as_object else {"mode": details.value}
-        if not isinstance(value, Mapping) or not {"mode"} <= set(value) <= {"mode", "max_parallel"}:
-            raise FlagError(self.flag, repr(value), "an object with mode and, if wanted, max_parallel")
+        if not isinstance(value, Mapping) or "mode" not in value:
+            raise FlagError(self.flag, repr(value), _OBJECT)
         try:
             mode = Mode(value["mode"])
         except ValueError:
             raise FlagError(self.flag, repr(value["mode"]), f"one of {MODES}") from None
+        if not set(value) <= {"mode", "max_parallel"}:  # The mode counts all the same: it may be a rollback.
+            self._tell(FlagError(self.flag, repr(value), _OBJECT))
         limit = value.get("max_parallel", self.max_parallel)
+        if isinstance(limit, float) and limit.is_integer():
+            limit = int(limit)  # Protobuf and JavaScript know no other numbers.
         if type(limit) is not int or not 1 <= limit <= MOST_PARALLEL:
-            raise FlagError(f"{self.flag}: max_parallel", repr(limit), f"a whole number from 1 to {MOST_PARALLEL}")
+            takes = f"a whole number from 1 to {MOST_PARALLEL}"
+            self._tell(FlagError(f"{self.flag}: max_parallel", repr(limit), takes))
+            limit = last.max_parallel if last is not None else self.max_parallel
         return self._decision(mode, limit, str(details.reason or "unknown").lower())
 
     def _decision(self, mode: Mode, max_parallel: int, reason: str) -> FlagDecision:

@@ -25,7 +25,7 @@ __all__ = ["OpenTelemetry"]
 NAME = "assignment_pipeline"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-_FAULTS = frozenset({Reason.STORE_UNAVAILABLE, Reason.COMMIT_UNKNOWN, Reason.RUNTIME_DISABLED})
+_FAULTS = frozenset({Reason.STORE_UNAVAILABLE, Reason.FLAGS_UNREAD, Reason.COMMIT_UNKNOWN, Reason.RUNTIME_DISABLED})
 
 
 class OpenTelemetry:

@@ -23,6 +23,7 @@ REASONS: Mapping[str, str] = {
     Reason.LOCK_CONTENTION: "somebody else is at it",
     Reason.CONFLICT: "others were faster every time",
     Reason.STORE_UNAVAILABLE: "the store could not be reached",
+    Reason.FLAGS_UNREAD: "the feature flags were not read yet",
     Reason.BY_REQUEST: "as somebody asked for",
     Reason.PIPELINE_DISABLED: "the pipeline was switched off",
     Reason.LEGACY_EXHAUSTED: "the legacy planner found no tables",

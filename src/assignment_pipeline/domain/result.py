@@ -52,6 +52,7 @@ class Reason(enum.StrEnum):
     RATE_LIMITED = "rate_limited"
     LOCK_CONTENTION = "lock_contention"
     STORE_UNAVAILABLE = "store_unavailable"
+    FLAGS_UNREAD = "flags_unread"
     COMMIT_UNKNOWN = "commit_unknown"
     CONFLICT = "conflict"
 

@@ -36,6 +36,7 @@ _TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
     Reason.LOCK_CONTENTION: (EventType.LOCK_CONTENTION, Severity.INFO),
     Reason.CIRCUIT_OPEN: (EventType.CIRCUIT_OPEN, Severity.WARNING),
     Reason.STORE_UNAVAILABLE: (EventType.ERROR, Severity.ERROR),
+    Reason.FLAGS_UNREAD: (EventType.ERROR, Severity.ERROR),
     Reason.COMMIT_UNKNOWN: (EventType.ERROR, Severity.ERROR),
     Reason.RUNTIME_DISABLED: (EventType.ERROR, Severity.ERROR),
 }

@@ -6,7 +6,7 @@ from functools import partial
 
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
-from assignment_pipeline.errors import SchemaMismatchError, StaleRolloutError
+from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StaleRolloutError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, ResolveFlags
 from assignment_pipeline.flow.handover import drain, stand_aside
@@ -28,6 +28,14 @@ def conduct(
         BookingNotFoundError: Only the booking's id was given, and nobody knows it.
         VenueNotFoundError: The host has no such restaurant.
     """
+    try:
+        return (yield from _conduct(call, target, settings, decide, legacy=legacy))
+    except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
+        call.let_through(error)
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+
+
+def _conduct(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:
     in_turn, passed = False, Passed()
     outdated: int | None = None
     for _ in range(settings.tries):

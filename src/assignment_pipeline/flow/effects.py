@@ -60,9 +60,8 @@ class Effect(Generic[T]):
 
     port: ClassVar[Port]
 
-    @property
-    def takes_long(self) -> bool:
-        """Whether the answer, of a port that is not asked over a network, takes its time all the same."""
+    def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - most ports answer as fast, whatever their state
+        """Whether the answer of *port*, which is not asked over a network, takes its time all the same."""
         return False
 
     def __iter__(self) -> Generator[Effect[Any], Any, T]:
@@ -76,10 +75,14 @@ class Effect(Generic[T]):
 
 @attrs.frozen(eq=False)
 class ResolveFlags(Effect[FlagDecision]):
-    """What the flags say about a restaurant."""
+    """What the flags say about a restaurant. `FlagsUnreadError` is raised inside the flow."""
 
     port = Port.FLAGS
     restaurant_id: str
+
+    def takes_long(self, port: Any) -> bool:
+        """Whether the first answer is still waited for."""
+        return bool(getattr(port, "unread", False))  # See `UnreadFlags`.
 
     def ask(self, port: Any) -> Any:
         return port.resolve(self.restaurant_id)
@@ -264,8 +267,7 @@ class MakePlan(Effect[Decision]):
     floor: FloorSnapshot
     budget: Budget = BUDGET
 
-    @property
-    def takes_long(self) -> bool:
+    def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - it depends on the floor
         """Whether moves may be looked for, which takes milliseconds to seconds."""
         return bool(self.floor.sitting)
 
@@ -282,8 +284,7 @@ class Rearrange(Effect[Rearrangement]):
     waiting: tuple[SeatingRequest, ...]
     budget: dt.timedelta
 
-    @property
-    def takes_long(self) -> bool:
+    def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - it always does
         """It is the whole day's plan."""
         return True
 

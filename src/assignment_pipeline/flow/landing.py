@@ -10,6 +10,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     CommitUnknownError,
+    FlagsUnreadError,
     StaleRecordError,
     StaleRolloutError,
     StoreUnavailableError,
@@ -28,6 +29,8 @@ def guarded(call: Call, settings: Settings, steps: Flow[AssignmentResult]) -> Fl
     """Answer `retry` to what only the infrastructure is to blame for."""
     try:
         return (yield from steps)
+    except FlagsUnreadError as error:
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
     except StoreUnavailableError as error:
         return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry, error))
     except CommitUnknownError as error:

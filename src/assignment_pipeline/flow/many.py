@@ -14,6 +14,7 @@ from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
+    FlagsUnreadError,
     LockManagerUnavailableError,
     TableConflictError,
 )
@@ -69,10 +70,10 @@ def assign_many(
 def days(bookings: Sequence[Booking]) -> Flow[tuple[tuple[Booking, ...], ...]]:
     """The bookings of one restaurant, by the day to which it counts them."""
     first = bookings[0]
-    flags = yield from ResolveFlags(first.restaurant_id)
-    if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
-        return ()
     try:
+        flags = yield from ResolveFlags(first.restaurant_id)
+        if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+            return ()
         context = yield from LoadContext(LoadQuery(restaurant_id=first.restaurant_id, bookings=(first,)))
     except AssignmentPipelineError:
         return ()
@@ -93,17 +94,17 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
         somebody is at work on one of them, others were faster every time, or somebody would have to make room.
     """
     restaurant_id = bookings[0].restaurant_id
-    flags = yield from ResolveFlags(restaurant_id)
-    if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
-        return {}
     try:
+        flags = yield from ResolveFlags(restaurant_id)
+        if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+            return {}
         for hold in (
             TakeSlot((slot_at(restaurant_id, flags),), settings.lock_ttl),
             Hold(tuple(lock_of(booking.id) for booking in bookings), settings.lock_ttl),
         ):
             if isinstance((yield from hold), Refused):
                 return {}
-    except LockManagerUnavailableError:
+    except (FlagsUnreadError, LockManagerUnavailableError):
         return {}
     answers: Answers = {}
     try:

@@ -23,6 +23,9 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
 
     Returns:
         Its record, the old one if there was one; None where the pipeline is not in charge, or its schema does not fit.
+
+    Raises:
+        FlagsUnreadError: It is not known yet whether the pipeline is in charge.
     """
     require_booking(booking)
     flags = yield from ResolveFlags(booking.restaurant_id)

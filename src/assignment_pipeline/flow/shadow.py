@@ -8,6 +8,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
 from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, Flow, HandOver, HasShadow, Monotonic, ResolveFlags
 from assignment_pipeline.ports.fitting import require_booking
@@ -72,7 +73,10 @@ def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool
         Whether it was handed over: the restaurant is in shadow mode, and there is a shadow.
     """
     require_booking(booking)
-    flags = yield from ResolveFlags(booking.restaurant_id)
+    try:
+        flags = yield from ResolveFlags(booking.restaurant_id)
+    except FlagsUnreadError:  # Legacy has done its work: the booking must not fail for want of a comparison.
+        return False
     call = yield from Call.begin((booking.id, booking.restaurant_id), OBSERVED)
     call.mode = flags.mode
     if flags.mode is not Mode.SHADOW:

@@ -9,7 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
-from assignment_pipeline.errors import StaleRolloutError
+from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import SWEEP, Call
@@ -114,7 +114,11 @@ def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[Assig
     call = yield from Call.begin((due.booking_id, due.restaurant_id), SWEEP)
     if due.deliveries > settings.max_deliveries:
         return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
-    result = yield from _see_to(call, due, settings, legacy=legacy)
+    try:
+        result = yield from _see_to(call, due, settings, legacy=legacy)
+    except FlagsUnreadError as error:
+        call.let_through(error)
+        result = yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error)
     if result.reason in _IN_THE_WAY:
         yield from amend(call, settings, partial(_hand_back, call, due, result.retry_after or settings.rate_retry))
     return result
@@ -128,6 +132,7 @@ _IN_THE_WAY = frozenset(
         Reason.COMMIT_UNKNOWN,
         Reason.CIRCUIT_OPEN,
         Reason.STORE_UNAVAILABLE,
+        Reason.FLAGS_UNREAD,
     }
 )
 """Why nothing came of a claim that is no fault of the booking's."""

@@ -5,7 +5,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.ports.checked_host import CheckedHost, unknown_tables
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
-from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags
+from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
 from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
 from assignment_pipeline.ports.metrics import MetricsStore
@@ -55,6 +55,7 @@ __all__ = [
     "ShadowStore",
     "StaleFlags",
     "TableBlock",
+    "UnreadFlags",
     "Wanted",
     "Watch",
     "may_be_due",

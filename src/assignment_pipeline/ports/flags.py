@@ -41,10 +41,30 @@ class FlagDecision:
 
 
 class FlagResolver(Protocol):
-    """What decides whether the pipeline is in charge of a restaurant. Never blocks, does no I/O."""
+    """
+    What decides whether the pipeline is in charge of a restaurant.
+
+    It answers from memory. Flags that were not read yet are not off: until the first answer, a call waits for it, for
+    a bounded time, and then raises. See `UnreadFlags`.
+    """
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
-        """What the flags say about that restaurant, now."""
+        """
+        What the flags say about that restaurant, now.
+
+        Raises:
+            FlagsUnreadError: They were not read yet. The call that asked answers ``retry``, and nobody's planner runs.
+        """
+        ...
+
+
+@runtime_checkable
+class UnreadFlags(Protocol):
+    """A `FlagResolver` that has to read before it can answer. Asyncio asks it in a thread until it has read."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is no first answer yet, so that a question may wait for it."""
         ...
 
 

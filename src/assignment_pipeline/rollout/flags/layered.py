@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from assignment_pipeline.ports import FlagDecision, FlagResolver, StaleFlags
+from assignment_pipeline.ports import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
 from assignment_pipeline.rollout.flags.environment import EnvFlags
 from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
 from assignment_pipeline.rollout.flags.stored import StoreFlags
@@ -31,6 +31,11 @@ class LayeredFlags:
         """What the flags say about a restaurant, now."""
         layer = self.environment if self.environment.is_rollback else self.store
         return layer.resolve(restaurant_id)
+
+    @property
+    def unread(self) -> bool:
+        """Whether a question may wait for the database's first answer. A rollback in the environment needs none."""
+        return not self.environment.is_rollback and isinstance(self.store, UnreadFlags) and self.store.unread
 
     def stale(self, generation: int | None) -> None:
         """Have the database's flags read again, if they are still of that generation. Does not wait for it."""

@@ -13,7 +13,7 @@ from assignment_pipeline import processes
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import FlagError
+from assignment_pipeline.errors import FlagError, FlagsUnreadError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RecordPage, RecordQuery, RolloutStore
 from assignment_pipeline.redaction import redacted
@@ -26,8 +26,12 @@ log = logging.getLogger(__name__)
 REFRESH = 1.0
 """Seconds between two looks at the database."""
 
+FIRST_ANSWER = 2.0
+"""Seconds for which a caller waits for the first answer of the database."""
+
 _MANY = 10_000  # Changes of a rollout: more than there ever are.
 _LIVE = tuple(state for state in AssignmentState if state not in FINAL)  # A guest may cancel what nobody has begun.
+_NONE_YET = -1  # No generation's.
 _SHORTEST = 0.05  # Seconds between two looks, however often somebody says that the last one is out of date.
 _LAST_LOOK = 1.0  # Seconds for which the end of a process waits for a look that is under way.
 
@@ -36,10 +40,13 @@ class StoreFlags(processes.Watched):
     """
     The feature flags of the revision in force, in the database whose commits they gate.
 
-    One thread of each process asks the database every *refresh* seconds, from the first time that anybody asks the
-    flags; whoever asks them gets what was read last, and never waits. Until the first answer everything is off: call
-    `refresh_now` when the process starts. While the database does not answer, the last good value stays. Each decision
-    names its generation, which its commit compares: what was decided under an older one never lands.
+    One thread of each process asks the database every *refresh* seconds, from the first question on. Callers get what
+    was read last. While the database does not answer, the last good value stays. Each decision names its generation,
+    which its commit compares: a decision under an older one never lands.
+
+    Flags that were not read yet say nothing: they are not off. Until the first answer, callers wait for it, at most
+    *first_answer* seconds. After a failure they no longer wait, and get `FlagsUnreadError` until the database answers.
+    A forked child reads the flags itself, whatever its parent has read.
 
     Args:
         store: Where the revisions are. Beside a coordinator for asyncio it is a store for threads on the same
@@ -48,6 +55,8 @@ class StoreFlags(processes.Watched):
         salt: Names the rollout, in at most 64 bytes. With another one, a percentage covers other restaurants.
 
         refresh: Seconds between two looks.
+
+        first_answer: Seconds for which a caller waits for the first answer, at most.
 
         on_error: Told once of each failure to read: of the database (`StoreUnavailableError`, ...) or of what is in it
             (`FlagError`). It is logged besides. What it raises is logged too.
@@ -69,6 +78,7 @@ class StoreFlags(processes.Watched):
         *,
         salt: str = DEFAULT_SALT,
         refresh: float = REFRESH,
+        first_answer: float = FIRST_ANSWER,
         on_error: Callable[[Exception], None] | None = None,
         sink: EventSink | None = None,
         clock: Clock | None = None,
@@ -77,20 +87,22 @@ class StoreFlags(processes.Watched):
         self.store = store
         self._salt = salt
         self._refresh = refresh
+        self._first_answer = first_answer
         self._on_error = on_error
         self._sink = sink if sink is not None or not isinstance(store, EventSink) else store
         self._clock = clock or SystemClock()
-        self._deciding = Deciding(FlagSettings(), self.source, salt)
-        self._answered_at: float | None = None
-        self._failed = False
-        self._unreadable: int | None = None
         self._looks = itertools.count(1)
         self._last_look = 0
         self.reset_in_child()
         processes.watch(self)
 
     def reset_in_child(self) -> None:
-        """See `Watched.reset_in_child`: the thread is the parent's; a child starts its own when it is asked."""
+        """See `Watched.reset_in_child`: a child starts a thread of its own when it is asked, and reads for itself."""
+        self._deciding: Deciding | None = None
+        self._answered_at: float | None = None
+        self._failed = False
+        self._unreadable: int | None = _NONE_YET
+        self._looked = threading.Event()  # Set once nobody need wait for the first answer any more.
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._wake = threading.Event()
@@ -104,6 +116,7 @@ class StoreFlags(processes.Watched):
         """Stop looking. What was read last stays."""
         self._over.set()
         self._wake.set()
+        self._looked.set()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(_LAST_LOOK)
@@ -111,10 +124,29 @@ class StoreFlags(processes.Watched):
     # -- What is asked ------------------------------------------------------------------------------------------------
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
-        """What the flags say about a restaurant, as they were read last."""
+        """
+        What the flags say about a restaurant, as they were read last.
+
+        Raises:
+            FlagsUnreadError: They were not read yet.
+        """
+        return self._read().decide(restaurant_id)
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is no first answer yet, so that a question may wait for it."""
+        return self._deciding is None
+
+    def _read(self) -> Deciding:
+        """What was read last; the first time, once it is there."""
         if self._thread is None:
             self._start()
-        return self._deciding.decide(restaurant_id)
+        if self._deciding is None:
+            self._looked.wait(self._first_answer)
+            self._looked.set()  # The next callers need not wait for what takes that long: the thread goes on looking.
+        if self._deciding is None:
+            raise FlagsUnreadError("the database has not said yet which restaurants the pipeline is in charge of")
+        return self._deciding
 
     def stale(self, generation: int | None) -> None:
         """
@@ -122,24 +154,32 @@ class StoreFlags(processes.Watched):
 
         Does not wait for it.
         """
-        if generation == self._deciding.generation:
+        if generation == self.generation:
             self._wake.set()
 
     def explain(self, restaurant_id: str) -> Explanation:
-        """The same, and why."""
-        if self._thread is None:
-            self._start()
-        return self._deciding.explain(restaurant_id)
+        """
+        The same, and why.
+
+        Raises:
+            FlagsUnreadError: They were not read yet.
+        """
+        return self._read().explain(restaurant_id)
 
     @property
     def settings(self) -> FlagSettings:
-        """The flags as they were read last."""
-        return self._deciding.settings
+        """
+        The flags as they were read last.
+
+        Raises:
+            FlagsUnreadError: They were not read yet.
+        """
+        return self._read().settings
 
     @property
     def generation(self) -> int | None:
         """The generation that they were read under; None before the first answer."""
-        return self._deciding.generation
+        return None if self._deciding is None else self._deciding.generation
 
     @property
     def age(self) -> float | None:
@@ -149,7 +189,7 @@ class StoreFlags(processes.Watched):
 
     def refresh_now(self) -> None:
         """
-        Look at the database at once, and wait for it: when a process starts, and in tests.
+        Look at the database at once, and wait for it: in tests, or to find at the start that it does not answer.
 
         Raises:
             StoreUnavailableError: It does not answer.
@@ -166,18 +206,21 @@ class StoreFlags(processes.Watched):
             self._take(revision)
 
     def _take(self, revision: RolloutRevision) -> None:
-        problem = None
+        last, problem = self._deciding, None
         try:
             settings = read_settings(revision.settings)
         except FlagError as error:
+            if last is None:
+                raise
             # Its generation counts all the same: else every commit would be refused, for as long as it is in force.
-            settings, problem = self._deciding.settings, error
-        if (settings, revision.generation) != (self._deciding.settings, self._deciding.generation):
+            settings, problem = last.settings, error
+        if last is None or (settings, revision.generation) != (last.settings, last.generation):
             never = problem is None and not any(each.settings.get("enabled") for each in self.store.revisions(_MANY))
             fresh = never and self._is_empty()
             self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh)
-        elif self._deciding.fresh and not self._is_empty():
+        elif last.fresh and not self._is_empty():
             self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh=False)
+        self._looked.set()
         if problem is not None:
             raise problem
 
@@ -204,6 +247,7 @@ class StoreFlags(processes.Watched):
         except RuntimeError as error:  # At the limit of threads, or at the interpreter's end.
             self._thread = None
             self._fail(error)
+            self._looked.set()
 
     def look(self) -> None:
         """Look at the database, and tell of it if that fails: what the thread does each time."""
@@ -216,14 +260,16 @@ class StoreFlags(processes.Watched):
         else:
             if self._failed:
                 log.info("The rollout's settings can be read again.")
-            self._failed, self._unreadable = False, None
+            self._failed, self._unreadable = False, _NONE_YET
+        finally:
+            self._looked.set()
 
     def _fail(self, error: Exception) -> None:
         if self._failed or self._over.is_set():
             return
         self._failed = True
         age = self.age
-        stays = "everything is off until they can be" if age is None else f"those of {age:.1f} s ago stay"
+        stays = "calls answer retry until they can be" if age is None else f"those of {age:.1f} s ago stay"
         log.error("The rollout's settings could not be read, %s: %s", stays, redacted(error))
         self._tell(error)
 

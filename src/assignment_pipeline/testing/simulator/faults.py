@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.errors import (
     CommitUnknownError,
+    FlagsUnreadError,
     LockManagerUnavailableError,
     StaleRecordError,
     StaleRolloutError,
@@ -233,6 +234,7 @@ ALL: tuple[Fault, ...] = (
         lambda blow: blow.world.rollout.before(blow.effect.restaurant_id),
         lambda world, effect: world.rollout.has_moved(effect.restaurant_id),
     ),
+    Fault("flags-unread", 0.03, (ResolveFlags,), _raise(lambda _: FlagsUnreadError("simulated"))),
     Fault("flags-flip"),
     Fault("store-down"),
     Fault("legacy-double-books", 0.2),

@@ -10,7 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.errors import LockManagerUnavailableError
+from assignment_pipeline.errors import FlagsUnreadError, LockManagerUnavailableError
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.effects import (
     Apart,
@@ -62,6 +62,8 @@ class Frame:
 
         mode: What the flags told it last.
 
+        unread: Whether it has learned last that they were not read yet.
+
         seen: The records that it has read or written last, by booking.
 
         sent: Those that it has sent with its last commit.
@@ -72,6 +74,7 @@ class Frame:
     held: list[tuple[Any, Leases]] = attrs.Factory(list)
     unlocked: bool = False
     mode: Mode | None = None
+    unread: bool = False
     seen: dict[str, AssignmentRecord] = attrs.Factory(dict)
     sent: dict[str, AssignmentRecord] = attrs.Factory(dict)
 
@@ -192,13 +195,14 @@ class Worker:
             self._wiring.failed(effect, error)
             frame.forget(effect)
             frame.unlocked |= effect.port is Port.LOCKS and isinstance(error, LockManagerUnavailableError)
+            frame.unread |= isinstance(error, FlagsUnreadError)
             self._world.say(self, effect, type(error).__name__, fault)
             self._advance(frame, None, error)
             return
         if isinstance(answer, Leases) and isinstance(effect, Hold):
             frame.held.append((self._wiring.port(effect), answer))
         if isinstance(effect, ResolveFlags):
-            frame.mode = answer.mode
+            frame.mode, frame.unread = answer.mode, False
         if isinstance(effect, ClaimDue):
             self._claims = {due.booking_id: due.deliveries for due in answer}
         self._wiring.answered(effect, answer)
@@ -209,6 +213,8 @@ class Worker:
     def _watch(self, effect: RunLegacy) -> None:
         """Whether legacy may run, by what the flows that are under way were told: who could not ask lets it run."""
         booking_id = effect.booking.id
+        if any(frame.unread for frame in self._frames):
+            self._world.offend("legacy ran", f"for {booking_id}, although the flags were not read yet")
         modes = [frame.mode for frame in reversed(self._frames) if frame.mode is not None]
         if modes[:1] == [Mode.ACTIVE]:
             self._world.offend("legacy ran", f"for {booking_id}, where the pipeline is in charge")

@@ -1,0 +1,92 @@
+"""The first booking of a process: the planner that is in charge gets it, however the process began."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from assignment_pipeline.testing.contracts.harness import make_venue
+
+STARTS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_STARTS", "6"))
+"""How many processes are started of each kind."""
+
+# Forks that many children, one after the other, and says how their first bookings came out. "preloaded": the parent has
+# all its objects already, and has asked the flags or not; "started": each child makes its own, as a new process does.
+PARENT = """
+import asyncio, collections, datetime as dt, json, os, sys
+from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, LegacyResult
+from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
+
+kind, where, schema, how, run, count = sys.argv[1:]
+
+def make():
+    global store
+    if kind == "sqlite":
+        from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+        store = SQLiteStore(where, host=StandaloneHost())
+    elif run == "async":
+        from assignment_pipeline.adapters.postgres import AsyncPostgresStore, StandaloneHost
+        store = AsyncPostgresStore(where, host=StandaloneHost(schema=schema), schema=schema)
+    else:
+        from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost
+        store = PostgresStore(where, host=StandaloneHost(schema=schema), schema=schema)
+    flags = LayeredFlags(EnvFlags({}), StoreFlags(store))
+    of = AsyncCoordinator if run == "async" else Coordinator
+    return of(store, flags=flags, legacy=lambda booking: LegacyResult(["legacy"]), sinks=(), shadow=None)
+
+def booking(number):
+    at = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) + dt.timedelta(days=1, hours=3 * number)
+    return Booking(f"{how}-{run}-{number}", "r-1", 2, at, end_at=at + dt.timedelta(hours=1))
+
+def first_booking(coordinator, number):
+    if run == "sync":
+        return coordinator.assign(booking(number))
+    async def assign():
+        return await coordinator.assign(booking(number))
+    return asyncio.run(assign())
+
+coordinator = make() if how != "started" else None
+if how == "preloaded-and-asked":
+    coordinator.flags.resolve("r-1")
+outcomes = collections.Counter()
+for number in range(int(count)):
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            result = first_booking(coordinator or make(), number)
+            told = f"{result.outcome} {result.reason}"
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(writer, told.encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        outcomes[said.read()] += 1
+    os.waitpid(child, 0)
+print(json.dumps(outcomes))
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("how", ["started", "preloaded", "preloaded-and-asked"])
+def test_the_first_booking_of_a_process_is_the_pipelines(in_charge, how, run):
+    """At a restaurant where it is in charge, no process hands its first booking to the old planner."""
+    kind, where, schema, host, store = in_charge
+    store.write(lambda connection: host.put_venue(connection, make_venue()))
+    store.close()
+    made = subprocess.run(
+        [sys.executable, "-c", PARENT, kind, str(where), schema, how, run, str(STARTS)],
+        capture_output=True,
+        text=True,
+        timeout=60 + STARTS,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout) == {"confirmed None": STARTS}
