@@ -55,7 +55,7 @@ class CircuitBreaker(processes.Watched):
 
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
         self._state = CircuitState.CLOSED
         self._count = 0
         self._waits_until = 0.0

@@ -66,7 +66,7 @@ class Outbox(processes.Watched):
 
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what was queued is the parent's to tell."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
         self._queue: queue.SimpleQueue[tuple[Event, ...] | _Mark] | None = None
         self._at: EventSink | None = None  # The sink that has been called and has not returned.
 

@@ -15,7 +15,7 @@ import pytest
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, Owner
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
+from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import Occupied
 from assignment_pipeline.testing.contracts.guards import Guards
@@ -219,6 +219,15 @@ class HooksAfterwards(MemoryStore):
         self._call_hooks(changes)
 
 
+class NeverHeardOf(MemoryStore):
+    """Cannot say what became of a commit in which the host's code was called."""
+
+    def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
+        super()._call_hooks(changes)
+        if self.on_commit is not None:
+            raise CommitUnknownError("no answer")
+
+
 class NoHooks(MemoryStore):
     """Does not call the host's code."""
 
@@ -253,6 +262,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("names one table", OnlyTheFirstTable, "all_contested_tables_are_named"),
     ("swallows hooks", SwallowsHooks, "what_a_hook_raises_undoes_the_commit"),
     ("hooks afterwards", HooksAfterwards, "what_a_hook_raises_undoes_the_commit"),
+    ("no answer", NeverHeardOf, "a_hook_that_closes_its_connection_spoils_no_other_commit"),
     ("no hooks", NoHooks, "a_hook_sees_the_changes"),
 ]
 

@@ -30,7 +30,9 @@ assert coordinator.assign(Booking("B1", "R1", 2, tomorrow)).tables
 assert coordinator.flush(10)
 assert isinstance(locks.acquire([Wanted("booking:B2")], ttl=dt.timedelta(minutes=1)), Leases)
 for watched in (locks, coordinator._process.circuit, coordinator._process.outbox):
-    watched._lock.acquire()  # As another thread would have it at that moment.
+    other = threading.Thread(target=watched._lock.acquire)  # Another thread has it at that moment.
+    other.start()
+    other.join()
 child = os.fork()
 if child == 0:
     told.clear()

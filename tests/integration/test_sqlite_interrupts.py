@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from assignment_pipeline import Coordinator, FixedFlags, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
@@ -27,8 +28,9 @@ numbers = itertools.count()
 class Interrupt:
     """Raises `KeyboardInterrupt` at the *at*-th step of the interpreter inside the block, in this thread."""
 
-    def __init__(self, at):
+    def __init__(self, at, where=STEPPED):
         self.left = at
+        self.where = where
         self.struck = False
 
     def __enter__(self):
@@ -40,7 +42,7 @@ class Interrupt:
         return kind is KeyboardInterrupt
 
     def enter(self, frame, what, argument):
-        if not any(name in frame.f_code.co_filename for name in STEPPED):
+        if not any(name in frame.f_code.co_filename for name in self.where):
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
@@ -104,6 +106,27 @@ def test_an_interrupt_at_any_step_of_a_call_leaves_the_store_at_work(fast, path,
     assert at > 100
     assert store.lost == 0
     assert answered <= found(path)
+
+
+def test_an_interrupt_at_any_step_of_an_assignment_leaves_the_process_at_work(fast, path):
+    """Whatever it was at, in the flow, the locks, the circuit breaker or the store: the next assignment confirms."""
+    store = fast()
+    start_at = dt.datetime(2041, 5, 1, 12, tzinfo=dt.UTC)
+    seated = set()
+    for at in itertools.count(step=13):
+        start_at += 24 * HOUR
+        coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(store,), shadow=None)
+        with Interrupt(at, ("assignment_pipeline/",)) as interrupt:
+            coordinator.assign(make_booking(f"i-{at}", at=start_at))
+        result = coordinator.assign(make_booking(f"n-{at}", at=start_at + 3 * HOUR))
+        assert (result.outcome, interrupt.left < 0) == ("confirmed", interrupt.struck)
+        seated.add(result.booking_id)
+        coordinator.close()
+        if not interrupt.struck:
+            break
+    store.close()
+    assert at > 1000
+    assert seated <= found(path)
 
 
 def test_an_interrupt_at_any_step_of_closing_can_be_followed_by_another_close(fast, path):

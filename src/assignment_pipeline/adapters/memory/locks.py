@@ -37,7 +37,7 @@ class MemoryLockManager(processes.Watched):
 
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what the parent's threads hold, they hold in the parent."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
         self._held: dict[str, list[Lease]] = {}
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:

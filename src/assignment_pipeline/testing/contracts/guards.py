@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.domain.record import AssignmentChange, Owner
-from assignment_pipeline.errors import StaleRecordError, StaleRolloutError, TableConflictError
+from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StaleRolloutError, TableConflictError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, Occupied
 from assignment_pipeline.testing.clock import FakeClock
@@ -294,6 +295,33 @@ class Guards(StoreSuite):
         harness.hook(lambda _, changes: seen.extend(change.record.booking_id for change in changes))
         store.commit([self.seat("b-2", "T2"), self.seat("b-1", "T1")])
         assert sorted(set(seen)) == ["b-1", "b-2"]
+
+    def test_a_hook_that_closes_its_connection_spoils_no_other_commit(
+        self, store: AssignmentStore, harness: StoreHarness
+    ) -> None:
+        """Its caller hears at once what became of it, not that there was no answer; the next commit works."""
+        need(harness, "hook")
+        closed: list[object] = []
+
+        def close(connection: Any, _: Sequence[AssignmentChange]) -> None:
+            if not closed:
+                closed.append(connection)
+                answer = getattr(connection, "close", lambda: None)()
+                if inspect.iscoroutine(answer):
+                    answer.close()  # A hook cannot wait for it: nothing is closed.
+
+        harness.hook(close)
+        spoiled, next_one = self.seat("b-1", "T1"), self.seat("b-2", "T2")
+        told: Exception | None = None
+        try:
+            store.commit([spoiled])
+        except Exception as error:  # noqa: BLE001 - each store has its own
+            told = error
+        assert not isinstance(told, CommitUnknownError)
+        store.commit([next_one])
+        assert self.record(store, "b-1") in (None, spoiled.record)
+        assert self.record(store, "b-2") == next_one.record
+        assert self.taken(store) >= {("T2", "b-2")}
 
     def test_what_a_hook_raises_undoes_the_commit(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """What the host's code raises inside a commit reaches the caller, and nothing is left of the commit."""
