@@ -282,6 +282,7 @@ def test_a_place_that_cannot_be_read_is_one_line(evening):
     else:
         wrong = [
             ([at, "--schema", "mix"], "schema: expected with the address of a PostgreSQL database only"),
+            (["postgresql:ann:hush"], "not shown, for it may hold a password: expected a file of SQLite"),
             (["mysql://ann:hush@there/x"], "expected a file of SQLite or postgresql://..., got an address, mysql:..."),
         ]
     for arguments, why in wrong:

@@ -211,6 +211,26 @@ def test_what_is_no_file_name_is_refused():
             SQLiteStore(path, host=StandaloneHost())
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "sslmode=require host=localhost password=hush",
+        "postgresql://ann:hush@localhost/x",
+        "x.db password=hush",
+        "host = localhost",
+        "a\nb.db",
+    ],
+)
+def test_an_address_is_taken_for_no_file_name(given, tmp_path, monkeypatch):
+    """It is not repeated, and no file is made of it."""
+    monkeypatch.chdir(tmp_path)
+    for call in (init, check, lambda name: SQLiteStore(name, host=StandaloneHost())):
+        with pytest.raises(ValueError, match="got the address of a database, not shown") as refused:
+            call(given)
+        assert "hush" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_old_sqlite_is_refused(path, monkeypatch):
     """A library that cannot run our statements is named before it stumbles over one."""
     monkeypatch.setattr(opening, "OLDEST_SQLITE", (99, 0, 0))

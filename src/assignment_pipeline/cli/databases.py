@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Protocol
 import attrs
 
 from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.adapters.sqlite.naming import is_file_name
 from assignment_pipeline.cli.absent_host import AbsentHost
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.domain.booking import Booking
@@ -26,9 +27,6 @@ READING_PATIENCE_MS = 10_000
 
 _POSTGRES_URL = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 _POSTGRES_WORDS = re.compile(r"\s*[A-Za-z_]+\s*=")
-_PATH = re.compile(r"\.{0,2}/(?!/)|\.{0,2}\\|[A-Za-z]:[/\\]|~")
-_IN_ADDRESSES = re.compile(r"[:@=?&;'\"\x00-\x1f]")
-_SECRET = re.compile(r"://|pass(word|wd|file)?\s*=|[\x00-\x1f]", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z+]*(?=://)|file|(?=:memory:)):")
 _EXPECTED = "the path of a SQLite file, or a PostgreSQL address, postgresql://..."
 _UNSEEN = "something else, which is not shown: it may hold a password"
@@ -128,7 +126,7 @@ def database(given: str) -> Database:
     """
     if _POSTGRES_URL.match(given) or _POSTGRES_WORDS.match(given):
         return PostgresDatabase.of(given)
-    if not given or (_SECRET if _PATH.match(given) else _IN_ADDRESSES).search(given):
+    if not is_file_name(given):
         known = _SCHEME.match(given)
         refuse("--db", _EXPECTED, f"an address, {known[1]}:..." if known else _UNSEEN if given else "nothing")
     return SQLiteFile(Path(given))

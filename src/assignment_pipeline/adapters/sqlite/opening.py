@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assignment_pipeline.adapters.sqlite.files import Files
+from assignment_pipeline.adapters.sqlite.naming import is_address
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 
@@ -104,6 +105,9 @@ def locate(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     if not name or name == ":memory:" or name.startswith("file:"):
         msg = f"path: expected the name of a file, got {name!r}"
+        raise ValueError(msg)
+    if is_address(os.fsdecode(name)):
+        msg = "path: expected the name of a file, got the address of a database, not shown: it may hold a password"
         raise ValueError(msg)
     return os.path.realpath(name)
 

@@ -249,7 +249,8 @@ def _sqlite(path: str) -> Iterator[tuple[Ask, set[str]]]:
         msg = f"expected a file of SQLite or postgresql://..., got an address, {path.partition(':')[0]}:..."
         raise ValueError(msg)
     if not Path(path).is_file():
-        msg = f"{path}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"
+        place = "what is not shown, for it may hold a password" if set(path) & set(":@=") else path
+        msg = f"{place}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"
         raise ValueError(msg)
     try:
         with contextlib.closing(sqlite3.connect(Path(path).resolve().as_uri() + "?mode=ro", uri=True)) as connection:
