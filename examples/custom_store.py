@@ -50,6 +50,10 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
+    alone,
+    is_ahead,
     may_be_due,
 )
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -231,12 +235,14 @@ class PlainStore:
         with self._lock:
             now = self.clock.now()
             ready = sorted(
-                (record.next_attempt_at, record.booking_id)
+                (now if is_ahead(record, now) else record.next_attempt_at, record.booking_id, record.deliveries)
                 for record in self.state.records.values()
-                if may_be_due(record) and record.next_attempt_at and record.next_attempt_at <= now
+                if may_be_due(record)
+                and record.next_attempt_at
+                and (record.next_attempt_at <= now or is_ahead(record, now))
             )
             claimed = {}
-            for _, key in ready[:limit]:
+            for key in alone([(key, deliveries) for _, key, deliveries in ready[:limit]]):
                 record = self.state.records[key]
                 claimed[key] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
             self.state = attrs.evolve(self.state, records={**self.state.records, **claimed})
@@ -245,7 +251,28 @@ class PlainStore:
                 for key, record in claimed.items()
             )
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`: as if they had not been handed out."""
+        with self._lock:
+            due_at = self.clock.now() + min(after, CLAIM)
+            back = {}
+            for due in claims:
+                record = self.state.records.get(due.booking_id)
+                if record is not None and record.deliveries >= due.deliveries:
+                    at = due_at if record.deliveries == due.deliveries else record.next_attempt_at
+                    back[due.booking_id] = attrs.evolve(record, deliveries=record.deliveries - 1, next_attempt_at=at)
+            self.state = attrs.evolve(self.state, records={**self.state.records, **back})
+
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`: this host's restaurants are few, and all of its bookings are read."""
+        return Waiting(now=self.clock.now(), restaurants=None)
+
+    def unassigned(
+        self,
+        since: dt.datetime,
+        limit: int,
+        restaurants: Sequence[str] | None = None,  # noqa: ARG002 - `waiting` names none
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`: the host need not know which of its bookings have a record."""
         with self._lock:
             known = self.state.records

@@ -254,7 +254,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
         """
-        return self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
+        return self._run(sweep(self.settings, limit, legacy=self._has_legacy(), memory=self._sweeps))
 
     def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> Look:
         """
@@ -382,7 +382,7 @@ class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
-        return await self._run(sweep(self.settings, limit, legacy=self._has_legacy()))
+        return await self._run(sweep(self.settings, limit, legacy=self._has_legacy(), memory=self._sweeps))
 
     def joined(self, connection: Any) -> AsyncJoined:
         """

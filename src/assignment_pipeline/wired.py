@@ -11,6 +11,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Port
+from assignment_pipeline.flow.orphans import SweepMemory
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.handlers import USE_ASYNC, Process, Wiring, is_async
 from assignment_pipeline.planning.base import Engine, Strategy
@@ -89,6 +90,7 @@ class Wired(Generic[Store, Locks, Legacy]):
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._legacy = legacy
+        self._sweeps = SweepMemory()
         self._process = Process(
             clock,
             (LoggingSink(),) if sinks is None else sinks,

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     multiple,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -27,7 +28,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, AttemptResult, Owner
 from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError
 from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
-from assignment_pipeline.ports import LoadQuery, Occupied, RecordQuery, Refused, Wanted
+from assignment_pipeline.ports import Due, LoadQuery, Occupied, RecordQuery, Refused, Wanted
 from assignment_pipeline.testing import FakeClock, StoreHarness
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
@@ -148,6 +149,7 @@ class StoreAgreement(RuleBasedStateMachine):
         self.reference = self.stores[0]
         self.numbers = itertools.count()
         self.change_ids: list[str] = []
+        self.claims: list[Due] = []
 
     def teardown(self) -> None:
         try:
@@ -343,7 +345,17 @@ class StoreAgreement(RuleBasedStateMachine):
 
     @rule(limit=st.integers(0, 3))
     def due(self, limit: int) -> None:
-        self.both(lambda store: store.due(limit))
+        claims: tuple[Due, ...] = self.both(lambda store: store.due(limit))
+        self.claims.extend(claims)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), after=st.sampled_from([dt.timedelta(), dt.timedelta(minutes=1), HOUR]))
+    def put_back(self, data: st.DataObject, after: dt.timedelta) -> None:
+        claims = data.draw(
+            st.lists(st.sampled_from(self.claims), min_size=1, max_size=3, unique_by=lambda due: due.booking_id),
+            "claims",
+        )
+        self.both(lambda store: store.put_back(claims, after))
 
     @rule(booking=BOOKINGS, ids=st.lists(st.sampled_from((*IDS, "b-9")), max_size=2).map(tuple))
     def load(self, booking: Booking, ids: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError
-from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied, Waiting
 from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.reads import Reads
 
@@ -154,15 +154,32 @@ class InventsVenues(MemoryStore):
 class UnassignedWithRecords(MemoryStore):
     """Lists bookings that were enqueued as unassigned."""
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Any, ...]:
-        return tuple(self.host.unassigned(None, since, limit))
+    def unassigned(self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None) -> tuple[Any, ...]:
+        only = {} if restaurants is None else {"restaurants": restaurants}
+        return tuple(self.host.unassigned(None, since, limit, **only))
 
 
 class UnassignedTooFew(MemoryStore):
     """Counts the enqueued bookings against the limit."""
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Any, ...]:
+    def unassigned(self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None) -> tuple[Any, ...]:
+        if restaurants is not None:
+            return super().unassigned(since, limit, restaurants)
         return tuple(one for one in self.host.unassigned(None, since, limit) if one.id not in self._records)
+
+
+class UnassignedOfAll(MemoryStore):
+    """Lists all restaurants' bookings, whichever it is asked for."""
+
+    def unassigned(self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None) -> tuple[Any, ...]:
+        return super().unassigned(since, limit, None if restaurants else restaurants)
+
+
+class WaitingByTheMachine(MemoryStore):
+    """Tells another time than its own."""
+
+    def waiting(self) -> Waiting:
+        return attrs.evolve(super().waiting(), now=dt.datetime.now(dt.UTC))
 
 
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
@@ -190,6 +207,8 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("caches venues", CachesVenues, "a_changed_floor_is_loaded_changed"),
     ("invents venues", InventsVenues, "an_unknown_restaurant_is_an_error"),
     ("unassigned with records", UnassignedWithRecords, "the_unassigned_are_pending_and_have_no_record"),
+    ("unassigned of all", UnassignedOfAll, "the_unassigned_of_some_restaurants"),
+    ("waiting by the machine", WaitingByTheMachine, "the_time_is_the_stores"),
     ("unassigned too few", UnassignedTooFew, "the_unassigned_are_pending_and_have_no_record"),
 ]
 

@@ -11,7 +11,7 @@ import pytest
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.ports import Due
+from assignment_pipeline.ports import Due, is_ahead
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.sweep import Sweep
@@ -177,9 +177,79 @@ class WakesWithVersion(MemoryStore):
         return {key: attrs.evolve(one, version=one.version + 1) for key, one in super()._woken(after).items()}
 
 
+class CountsWhatIsPutBack(MemoryStore):
+    """Holds every claim against its booking."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        counts = {key: record.deliveries for key, record in self._records.items()}
+        super().put_back(claims, after)
+        for key, deliveries in counts.items():
+            self._records[key] = attrs.evolve(self._records[key], deliveries=deliveries)
+
+
+class PutsBackForAsLongAsAsked(MemoryStore):
+    """Lets a sweeper keep others away for an hour."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        super().put_back(claims, after)
+        for due in claims:
+            record = self._records.get(due.booking_id)
+            if record is not None and record.next_attempt_at is not None and record.deliveries < due.deliveries:
+                self._records[due.booking_id] = attrs.evolve(record, next_attempt_at=self.clock.now() + after)
+
+
+class PutsBackOthers(MemoryStore):
+    """Ends a claim that somebody else has made since."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        for due in claims:
+            record = self._records.get(due.booking_id)
+            newer = due if record is None else attrs.evolve(due, deliveries=max(due.deliveries, record.deliveries))
+            super().put_back((newer,), after)
+
+
+class PutsBackWhatIsSettled(MemoryStore):
+    """Makes due again what was committed since."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        super().put_back(claims, after)
+        for due in claims:
+            record = self._records.get(due.booking_id)
+            if record is not None and record.deliveries == 0:
+                self._records[due.booking_id] = attrs.evolve(record, next_attempt_at=self.clock.now() + after)
+
+
+class ClaimsSuspectsWithOthers(MemoryStore):
+    """Hands out together whatever is due."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        found: list[Due] = []
+        while len(found) < limit and (more := super().due(limit - len(found))):
+            found += more
+        return tuple(found)
+
+
+class TrustsClocksThatAreAhead(MemoryStore):
+    """Waits until a claim ends, however far ahead that is."""
+
+    def due(self, limit: int) -> tuple[Due, ...]:
+        now = self.clock.now()
+        hidden = {key: one for key, one in self._records.items() if is_ahead(one, now)}
+        self._records = {key: one for key, one in self._records.items() if key not in hidden}
+        found = super().due(limit)
+        self._records |= hidden
+        return found
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("no claims", ShowsWithoutClaiming, "a_claim_is_exclusive"),
     ("forgets deliveries", ForgetsDeliveries, "what_is_due_is_claimed"),
+    ("counts what is put back", CountsWhatIsPutBack, "a_claim_that_is_put_back_does_not_count"),
+    ("puts back for long", PutsBackForAsLongAsAsked, "a_claim_is_put_back_for_no_longer_than_a_claim"),
+    ("puts back others", PutsBackOthers, "putting_back_late_leaves_the_next_claim_alone"),
+    ("puts back what is settled", PutsBackWhatIsSettled, "putting_back_leaves_alone_what_was_committed"),
+    ("claims suspects with others", ClaimsSuspectsWithOthers, "what_never_came_back_is_claimed_alone"),
+    ("trusts clocks", TrustsClocksThatAreAhead, "a_claim_by_a_clock_that_was_ahead_is_over"),
     ("claims for ever", ClaimsForEver, "a_claim_is_exclusive"),
     ("claims all", ClaimsWithoutLimit, "the_longest_due_come_first"),
     ("claims the newest", ClaimsTheNewest, "the_longest_due_come_first"),

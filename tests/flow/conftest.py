@@ -32,7 +32,7 @@ class LossyStore(MemoryStore):
 
     def __getattribute__(self, name: str) -> Any:
         method = super().__getattribute__(name)
-        if name not in {"load", "commit", "knows", "due", "records", "booking", "unassigned"}:
+        if name not in {"load", "commit", "knows", "due", "put_back", "waiting", "records", "booking", "unassigned"}:
             return method
 
         def asked(*args: Any) -> Any:

@@ -46,8 +46,14 @@ class AsyncStore:
     async def due(self, limit):
         return self.store.due(limit)
 
-    async def unassigned(self, since, limit):
-        return self.store.unassigned(since, limit)
+    async def put_back(self, claims, after):
+        return self.store.put_back(claims, after)
+
+    async def waiting(self):
+        return self.store.waiting()
+
+    async def unassigned(self, since, limit, restaurants=None):
+        return self.store.unassigned(since, limit, restaurants)
 
 
 class AsyncLocks:

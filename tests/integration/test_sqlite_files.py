@@ -289,7 +289,7 @@ def test_the_standalone_tables_may_come_later(tmp_path):
     """They are a part of their own."""
     path = tmp_path / "x.db"
     init(path)
-    with pytest.raises(SchemaMismatchError, match="version 2 of the standalone schema, found none"):
+    with pytest.raises(SchemaMismatchError, match="version 3 of the standalone schema, found none"):
         check(path, standalone=True)
     init(path, standalone=True)
     check(path, standalone=True)

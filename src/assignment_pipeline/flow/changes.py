@@ -98,6 +98,8 @@ def change(
     """
     before = current or AssignmentRecord(booking_id=call.booking_id, restaurant_id=call.restaurant_id)
     states = (before.state, *walk(before.state, triggers))
+    if triggers:
+        facts.setdefault("deliveries", 0)  # Something came of it.
     record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
     if record.allocation is None and record.pinned:
         record = attrs.evolve(record, pinned=False)  # Whoever gives tables up is not held to them.

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
-from assignment_pipeline.domain.result import Decision, LegacyResult
+from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
@@ -27,6 +27,8 @@ from assignment_pipeline.ports import (
     RecordQuery,
     Refused,
     StaleFlags,
+    UnreadableBooking,
+    Waiting,
     Wanted,
 )
 
@@ -214,6 +216,18 @@ class ClaimDue(Effect[tuple[Due, ...]]):
 
 
 @attrs.frozen(eq=False)
+class PutBack(Effect[None]):
+    """Give up claims: those deliveries do not count."""
+
+    port = Port.STORE
+    claims: tuple[Due, ...]
+    after: dt.timedelta
+
+    def ask(self, port: Any) -> Any:
+        return port.put_back(self.claims, self.after)
+
+
+@attrs.frozen(eq=False)
 class ReadRecords(Effect[RecordPage]):
     """A page of records."""
 
@@ -247,15 +261,43 @@ class FindBooking(Effect[Booking | None]):
 
 
 @attrs.frozen(eq=False)
-class FindUnassigned(Effect[tuple[Booking, ...]]):
+class FindUnassigned(Effect[tuple[Booking | UnreadableBooking, ...]]):
     """The host's pending bookings that nobody enqueued."""
 
     port = Port.STORE
     since: dt.datetime
     limit: int
+    restaurants: tuple[str, ...] | None = None
 
     def ask(self, port: Any) -> Any:
-        return port.unassigned(self.since, self.limit)
+        if self.restaurants is None:
+            return port.unassigned(self.since, self.limit)
+        return port.unassigned(self.since, self.limit, self.restaurants)
+
+
+@attrs.frozen(eq=False)
+class FindWaiting(Effect[Waiting]):
+    """Where bookings wait that nobody enqueued, and the store's time."""
+
+    port = Port.STORE
+
+    def ask(self, port: Any) -> Any:
+        return port.waiting()
+
+
+@attrs.frozen(eq=False)
+class InCharge(Effect[tuple[str, ...]]):
+    """Of some restaurants, those that the pipeline is in charge of. `FlagsUnreadError` is raised inside the flow."""
+
+    port = Port.FLAGS
+    restaurants: tuple[str, ...]
+
+    def takes_long(self, port: Any) -> bool:
+        """See `ResolveFlags`."""
+        return bool(getattr(port, "unread", False))
+
+    def ask(self, port: Any) -> Any:
+        return tuple(name for name in self.restaurants if port.resolve(name).mode is Mode.ACTIVE)
 
 
 @attrs.frozen(eq=False)

@@ -11,6 +11,7 @@ from assignment_pipeline.flow.effects import (
     Commit,
     Effect,
     FindUnassigned,
+    FindWaiting,
     Flow,
     Hold,
     LoadContext,
@@ -66,6 +67,7 @@ STEPS: Mapping[type[Effect[Any]], str] = {
     RunLegacy: "legacy",
     ClaimDue: "claim",
     FindUnassigned: "find_unassigned",
+    FindWaiting: "find_unassigned",
 }
 """The steps of which an observer is told; the others take no time."""
 

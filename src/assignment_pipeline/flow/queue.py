@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StaleRecordError
-from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import change, known
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import Target, View
-from assignment_pipeline.ports import RecordQuery
+from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.ports import RecordQuery, UnreadableBooking
 from assignment_pipeline.ports.fitting import require_booking
 
 
@@ -50,6 +52,30 @@ def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[Assignmen
         due = page.now + settings.orphan_after
         made = change(call, None, booking=known(booking), next_attempt_at=due)
         if (yield from land(booking.restaurant_id, made)):
+            return made.record
+
+
+def enqueue_unreadable(unreadable: UnreadableBooking) -> Flow[AssignmentRecord | None]:
+    """
+    Ask a person to see to a row of the host's that is no booking, where the pipeline is in charge.
+
+    Returns:
+        Its record, the old one if there was one; None where the pipeline is not in charge.
+    """
+    flags = yield from ResolveFlags(unreadable.restaurant_id)
+    if flags.mode is not Mode.ACTIVE:
+        return None
+    call = yield from Call.begin((unreadable.id, unreadable.restaurant_id), SWEEP)
+    query = RecordQuery(booking_ids=(unreadable.id,))
+    while True:
+        page = yield from ReadRecords(query)
+        if page.records:
+            return page.records[0]
+        call.now = page.now
+        call.note(EventType.ERROR, Severity.ERROR, reason=Reason.BOOKING_UNREADABLE, error=unreadable.problem)
+        reason = Reason.BOOKING_UNREADABLE
+        made = change(call, None, (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW, reason, reason=reason)
+        if (yield from land(unreadable.restaurant_id, made)):
             return made.record
 
 

@@ -14,32 +14,28 @@ from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import assumed, change, rest
+from assignment_pipeline.flow.claims import Work
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
 from assignment_pipeline.flow.effects import (
     Apart,
     CheckCircuit,
-    ClaimDue,
     DoubtFlags,
-    FindUnassigned,
     Flow,
-    Now,
     ResolveFlags,
 )
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.host_rows import disagreement, look_again
 from assignment_pipeline.flow.landing import later
-from assignment_pipeline.flow.queue import enqueue
+from assignment_pipeline.flow.orphans import Search, SweepMemory
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.untold import end_untold
 from assignment_pipeline.flow.view import Target, View, Write
-from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
 from assignment_pipeline.redaction import named
-
-_MOST_PAGES = 20
 
 
 @attrs.frozen
@@ -61,52 +57,28 @@ class SweepReport:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def sweep(settings: Settings, limit: int, *, legacy: bool = False) -> Flow[SweepReport]:
+def sweep(
+    settings: Settings, limit: int, *, legacy: bool = False, memory: SweepMemory | None = None
+) -> Flow[SweepReport]:
     """
     Take up at most *limit* bookings that are due, each in a flow of its own.
 
     While the circuit breaker leaves the store alone, nothing is.
 
     Args:
-        legacy: Whether there is a legacy planner to hand bookings over to where the pipeline was switched off.
-
-    Raises:
-        StoreUnavailableError: The store could not be asked what is due.
+        legacy: Whether there is a legacy planner to hand bookings over XX
     """
-    results: list[AssignmentResult] = []
-    errors: list[tuple[str, str]] = []
     if (yield from CheckCircuit()):
         return SweepReport()
-    for due in (yield from ClaimDue(limit)):
-        try:
-            results.append((yield from Apart(take_up(due, settings, legacy=legacy))))
-        except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
-            errors.append((due.booking_id, named(error, show=settings.show_errors)))
+    work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
+    yield from work.off(limit)
+    results, errors = work.results, work.errors
     try:
         yield from end_untold(results, settings)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
         errors.append(("", named(error, show=settings.show_errors)))
-    enqueued = yield from _enqueue_orphans(settings, limit, errors)
+    enqueued = yield from Search(settings, limit, memory or SweepMemory(), errors).run()
     return SweepReport(tuple(results), enqueued, tuple(errors))
-
-
-def _enqueue_orphans(settings: Settings, limit: int, errors: list[tuple[str, str]]) -> Flow[tuple[str, ...]]:
-    """Enqueue the pending bookings, from now on, that nobody did, as far as the pipeline is in charge of them."""
-    since = yield from Now()
-    found: list[str] = []
-    for _ in range(_MOST_PAGES):
-        page = yield from FindUnassigned(since, limit)
-        for booking in page:
-            try:
-                record = yield from enqueue(booking, settings)
-            except Exception as error:  # noqa: BLE001 - as above
-                errors.append((booking.id, named(error, show=settings.show_errors)))
-            else:
-                found += [] if record is None else [booking.id]
-        if len(page) < limit or len(found) >= limit or page[-1].start_at <= since:
-            break
-        since = page[-1].start_at
-    return tuple(found)
 
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
@@ -115,27 +87,10 @@ def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[Assig
     if due.deliveries > settings.max_deliveries:
         return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
     try:
-        result = yield from _see_to(call, due, settings, legacy=legacy)
+        return (yield from _see_to(call, due, settings, legacy=legacy))
     except FlagsUnreadError as error:
         call.let_through(error)
-        result = yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error)
-    if result.reason in _IN_THE_WAY:
-        yield from amend(call, settings, partial(_hand_back, call, due, result.retry_after or settings.rate_retry))
-    return result
-
-
-_IN_THE_WAY = frozenset(
-    {
-        Reason.RATE_LIMITED,
-        Reason.LOCK_CONTENTION,
-        Reason.CONFLICT,
-        Reason.COMMIT_UNKNOWN,
-        Reason.CIRCUIT_OPEN,
-        Reason.STORE_UNAVAILABLE,
-        Reason.FLAGS_UNREAD,
-    }
-)
-"""Why nothing came of a claim that is no fault of the booking's."""
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
 
 
 def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[AssignmentResult]:
@@ -170,16 +125,6 @@ def _give_up(
     triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
     outcome = Outcome.MANUAL_REVIEW
     return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
-
-
-def _hand_back(
-    call: Call, due: Due, after: dt.timedelta, record: AssignmentRecord | None, now: dt.datetime
-) -> Flow[Write | AssignmentResult]:
-    """Give up a claim as if it had not been handed out: what was in the way does not count against the booking."""
-    if record is None or record.deliveries != due.deliveries or record.state in FINAL:
-        return (yield from _somebody_elses(call, record))
-    back = change(call, record, deliveries=due.deliveries - 1, next_attempt_at=now + after)
-    return Write(change=back, outcome=Outcome.NOOP)
 
 
 def _somebody_elses(call: Call, record: AssignmentRecord | None) -> Flow[AssignmentResult]:

@@ -6,7 +6,7 @@ from assignment_pipeline.ports.checked_host import CheckedHost, unknown_tables
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
-from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit
+from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit, RestaurantsHost
 from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
 from assignment_pipeline.ports.metrics import MetricsStore
 from assignment_pipeline.ports.observer import Observer, Watch
@@ -21,12 +21,16 @@ from assignment_pipeline.ports.store import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    alone,
+    is_ahead,
     may_be_due,
     waits,
 )
+from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
 
 __all__ = [
     "CLAIM",
+    "UNREADABLE",
     "AssignmentContext",
     "AssignmentStore",
     "AsyncAssignmentStore",
@@ -51,13 +55,18 @@ __all__ = [
     "RecordPage",
     "RecordQuery",
     "Refused",
+    "RestaurantsHost",
     "RolloutStore",
     "ShadowStore",
     "StaleFlags",
     "TableBlock",
     "UnreadFlags",
+    "UnreadableBooking",
+    "Waiting",
     "Wanted",
     "Watch",
+    "alone",
+    "is_ahead",
     "may_be_due",
     "unknown_tables",
     "waits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import HostContradictionError, HostError
 from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable, require
+from assignment_pipeline.ports.waiting import UnreadableBooking
 
 T = TypeVar("T")
 
@@ -37,6 +39,9 @@ class CheckedHost:
 
         waits: Whether the store awaits what it gets: the host's methods may be coroutines then.
 
+    Attributes:
+        knows_restaurants: Whether it is a `RestaurantsHost`.
+
     Raises:
         TypeError: It is no host, or its methods are coroutines that nobody would await.
     """
@@ -46,6 +51,7 @@ class CheckedHost:
         self.host = host
         self.on_commit = on_commit
         self.waits = waits
+        self.knows_restaurants = _knows_restaurants(host)
         for name, hook in self._hooks():
             if not callable(hook):
                 msg = f"{name}: expected a function of a connection and changes, got {named(type(hook))}"
@@ -84,9 +90,16 @@ class CheckedHost:
         """See `Host.occupied`; a tuple, of which nothing is movable."""
         return self._answer(self.host.occupied(connection, restaurant_id, window), "occupied", _occupied, "")
 
-    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Any:
+    def unassigned(
+        self, connection: Any, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> Any:
         """See `Host.unassigned`; a tuple."""
-        return self._answer(self.host.unassigned(connection, since, limit), "unassigned", _unassigned, "")
+        only = {} if restaurants is None else {"restaurants": restaurants}
+        return self._answer(self.host.unassigned(connection, since, limit, **only), "unassigned", _unassigned, "")
+
+    def restaurants_waiting(self, connection: Any) -> Any:
+        """See `RestaurantsHost.restaurants_waiting`; a tuple. Only where it `knows_restaurants`."""
+        return self._answer(self.host.restaurants_waiting(connection), "restaurants_waiting", _restaurants, "")
 
     def calls(self, changes: Sequence[AssignmentChange], *, ours: bool = False) -> Iterator[Callable[[Any], Any]]:
         """
@@ -180,14 +193,24 @@ def _occupied(answer: Any, who: str, _: str) -> tuple[Occupied, ...]:
     )
 
 
-def _unassigned(answer: Any, who: str, _: str) -> tuple[Booking, ...]:
-    return tuple(_each(answer, who, Booking))
+def _unassigned(answer: Any, who: str, _: str) -> tuple[Booking | UnreadableBooking, ...]:
+    return tuple(_each(answer, who, Booking, UnreadableBooking))
 
 
-def _each(answer: Any, who: str, kind: type[T]) -> Iterator[T]:
+def _restaurants(answer: Any, who: str, _: str) -> tuple[str, ...]:
+    return tuple(_each(answer, who, str))
+
+
+def _knows_restaurants(host: Any) -> bool:
+    if not callable(getattr(host, "restaurants_waiting", None)):
+        return False
+    return "restaurants" in inspect.signature(host.unassigned).parameters
+
+
+def _each(answer: Any, who: str, kind: type[T], *others: type[Any]) -> Iterator[Any]:
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
         raise HostError(who, f"a list of {kind.__name__} values", named(type(answer)))
     for one in answer:
-        if not isinstance(one, kind):
+        if not isinstance(one, (kind, *others)):
             raise HostError(who, f"a list of {kind.__name__} values", f"{named(type(one))} in it")
         yield one

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import LegacyResult
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports.waiting import UnreadableBooking
 
 
 class Host(Protocol):
@@ -41,8 +42,31 @@ class Host(Protocol):
         """What the pipeline did not write (legacy's seats, the staff's) and that overlaps *window*."""
         ...
 
-    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:
-        """Pending bookings that start after *since* and were never enqueued, at most *limit*, soonest first."""
+    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking | UnreadableBooking]:
+        """
+        Pending bookings that start after *since* and were never enqueued, at most *limit*, soonest first.
+
+        A row that makes no sense may be an `UnreadableBooking`: a person sees to it, and the others go on.
+        """
+        ...
+
+
+class RestaurantsHost(Host, Protocol):
+    """
+    A host that can look for bookings by restaurant, which it should where there are many: both methods, or none.
+
+    The sweep then looks only at restaurants in charge. Of any other host it reads all pending bookings, some hundred a
+    sweep. Both want an index on the restaurant and the start of pending bookings.
+    """
+
+    def restaurants_waiting(self, connection: Any) -> Iterable[str]:
+        """The restaurants that have pending bookings which were never enqueued, and perhaps more restaurants."""
+        ...
+
+    def unassigned(
+        self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
+    ) -> Iterable[Booking | UnreadableBooking]:
+        """See `Host.unassigned`: of those *restaurants* only, or of all for None."""
         ...
 
 

@@ -17,6 +17,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
 """For how long whoever claims a booking has it to itself: see `AssignmentStore.due`."""
@@ -94,6 +95,26 @@ def may_be_due(record: AssignmentRecord) -> bool:
     What legacy answers for is let be; only not what it was handed and has not answered: that is in progress.
     """
     return record.owner is Owner.PIPELINE or record.state is AssignmentState.ASSIGNMENT_IN_PROGRESS
+
+
+def is_ahead(record: AssignmentRecord, now: dt.datetime) -> bool:
+    """Whether its claim ends later than any claim can: the clock that made it was ahead, and the booking is due."""
+    return record.deliveries > 0 and record.next_attempt_at is not None and record.next_attempt_at > now + 2 * CLAIM
+
+
+def alone(ready: Sequence[tuple[str, int]]) -> list[str]:
+    """
+    Which of the bookings that are due are claimed together.
+
+    One that was handed out before and never came back is claimed alone: it may end the worker, and its neighbours are
+    not to pay for that.
+
+    Args:
+        ready: The bookings' ids with their deliveries, the longest due first.
+    """
+    if ready and ready[0][1] > 0:
+        return [ready[0][0]]
+    return [booking_id for booking_id, deliveries in ready if deliveries == 0]
 
 
 @attrs.frozen(kw_only=True)
@@ -270,7 +291,17 @@ class AssignmentStore(Protocol):
         Among them what legacy was handed and has not answered in time; nothing else of legacy's: see `may_be_due`.
 
         A claim pushes `next_attempt_at` a minute ahead and counts a delivery in the same
-        statement, so that two sweepers never get the same one.
+        statement, so that two sweepers never get the same one. A booking that was handed out before and never came
+        back is claimed alone: see `alone`. A claim that ends later than any claim can is over: see `is_ahead`.
+        """
+        ...
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """
+        Give up claims of which nothing came, for no fault of their bookings: those deliveries do not count.
+
+        Each booking is due again when *after* has passed, a claim's time at most, unless somebody else has claimed it
+        since. A booking that was committed since is left as it is. It waits for no commit of the same restaurant.
         """
         ...
 
@@ -286,8 +317,19 @@ class AssignmentStore(Protocol):
         """The host's view of a booking."""
         ...
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
-        """The host's pending bookings that start after *since* and have no record here."""
+    def waiting(self) -> Waiting:
+        """The store's time, and the restaurants with pending bookings that have no record here."""
+        ...
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
+        """
+        The host's pending bookings that start after *since* and have no record here, at most *limit*, soonest first.
+
+        Args:
+            restaurants: Of those only; None for all. Only where `waiting` names restaurants.
+        """
         ...
 
     def check_schema(self) -> None:
@@ -331,6 +373,10 @@ class AsyncAssignmentStore(Protocol):
         """See `AssignmentStore.due`."""
         ...
 
+    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        ...
+
     async def records(self, query: RecordQuery) -> RecordPage:
         """See `AssignmentStore.records`."""
         ...
@@ -343,7 +389,13 @@ class AsyncAssignmentStore(Protocol):
         """See `AssignmentStore.booking`."""
         ...
 
-    async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    async def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        ...
+
+    async def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
         ...
 

@@ -83,10 +83,27 @@ class MemoryHost:
         with self._lock:
             return [taken for taken in self._occupied.get(restaurant_id, ()) if taken.window.overlaps(window)]
 
-    def unassigned(self, connection: Any, since: dt.datetime, limit: int) -> Iterable[Booking]:  # noqa: ARG002
-        """See `Host.unassigned`; it does not know which were enqueued, and leaves that to the store."""
+    def restaurants_waiting(self, connection: Any) -> Iterable[str]:  # noqa: ARG002
+        """See `RestaurantsHost.restaurants_waiting`."""
         with self._lock:
-            pending = [known for known in self._bookings.values() if known.is_pending and known.start_at > since]
+            return sorted({known.restaurant_id for known in self._bookings.values() if known.is_pending})
+
+    def unassigned(
+        self,
+        connection: Any,  # noqa: ARG002
+        since: dt.datetime,
+        limit: int,
+        *,
+        restaurants: Sequence[str] | None = None,
+    ) -> Iterable[Booking]:
+        """See `RestaurantsHost.unassigned`; it does not know which were enqueued, and leaves that to the store."""
+        wanted = None if restaurants is None else frozenset(restaurants)
+        with self._lock:
+            pending = [
+                known
+                for known in self._bookings.values()
+                if known.is_pending and known.start_at > since and (wanted is None or known.restaurant_id in wanted)
+            ]
         return sorted(pending, key=lambda booking: (booking.start_at, booking.id))[: max(limit, 0)]
 
     def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:  # noqa: ARG002

@@ -43,6 +43,10 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
+    alone,
+    is_ahead,
     may_be_due,
     unknown_tables,
     waits,
@@ -210,11 +214,19 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             found: Booking | None = self._asked.booking(None, booking_id)
             return found
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        with self._lock:
+            found = self._asked.restaurants_waiting(None) if self._asked.knows_restaurants else None
+            return Waiting(now=self.clock.now(), restaurants=found)
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
         with self._lock:
             # The host may not know which have a record: with so many to spare, enough are left without those.
-            pending = self._asked.unassigned(None, since, limit + len(self._records))
+            pending = self._asked.unassigned(None, since, limit + len(self._records), restaurants)
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
     def restaurants(self) -> tuple[str, ...]:
@@ -238,18 +250,33 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         """See `AssignmentStore.due`."""
         with self._lock:
             now = self.clock.now()
+            for record in [one for one in self._records.values() if may_be_due(one) and is_ahead(one, now)]:
+                self._records[record.booking_id] = attrs.evolve(record, next_attempt_at=now)
             ready = sorted(
                 (record.next_attempt_at, record.booking_id)
                 for record in self._records.values()
                 if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
             )
-            return tuple(self._claim(booking_id, now) for _, booking_id in ready[: max(limit, 0)])
+            known = self._records
+            found = alone([(key, known[key].deliveries) for _, key in ready[: max(limit, 0)]])
+            return tuple(self._claim(booking_id, now) for booking_id in found)
 
     def _claim(self, booking_id: str, now: dt.datetime) -> Due:
         record = self._records[booking_id]
         deliveries = record.deliveries + 1
         self._records[booking_id] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=deliveries)
         return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=deliveries)
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        with self._lock:
+            due_at = self.clock.now() + min(after, CLAIM)
+            for due in claims:
+                record = self._records.get(due.booking_id)
+                if record is not None and record.deliveries >= due.deliveries:
+                    at = due_at if record.deliveries == due.deliveries else record.next_attempt_at
+                    back = attrs.evolve(record, deliveries=record.deliveries - 1, next_attempt_at=at)
+                    self._records[due.booking_id] = back
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 

@@ -29,6 +29,8 @@ from assignment_pipeline.ports import (
     LoadQuery,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
 )
 
 T = TypeVar("T")
@@ -102,9 +104,15 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         """See `AssignmentStore.booking`."""
         return await self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
 
-    async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    async def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.waiting()))
+
+    async def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
-        return await self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit)))
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit, restaurants)))
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `AssignmentStore.blocked`."""
@@ -131,6 +139,10 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return await self._pool.run(lambda: self._work.commits.due(limit))
+
+    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        await self._pool.run(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`: for a thread, through a connection of its own. They are written when it returns."""

@@ -19,7 +19,7 @@ from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports import Occupied
+from assignment_pipeline.ports import UNREADABLE, Occupied, UnreadableBooking
 
 CACHED = 16_384
 
@@ -116,6 +116,16 @@ def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
         return None
     times = {"start_at": moment_of(facts["start_at"]), "end_at": optional_moment_of(facts["end_at"])}
     return Booking(**{**facts, **times})
+
+
+def listed(facts: Mapping[str, Any]) -> Booking | UnreadableBooking:
+    """The same, in a list: a row that makes no sense does not hide the others."""
+    try:
+        booking = booking_of(facts)
+        assert booking is not None  # noqa: S101 - there are facts
+    except UNREADABLE as error:
+        return UnreadableBooking(id=facts["id"], restaurant_id=facts["restaurant_id"], problem=str(error))
+    return booking
 
 
 def venue_of(facts: Mapping[str, Any]) -> Venue:

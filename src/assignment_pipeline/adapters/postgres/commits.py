@@ -31,6 +31,8 @@ BEGIN_COMMIT = "SELECT assignment_pipeline.begin_commit(%s, %s)"
 
 DUE = "SELECT assignment_pipeline.due(%s, %s, %s)"
 
+PUT_BACK = "SELECT assignment_pipeline.put_back(%s, %s, %s)"
+
 TELL = "SELECT assignment_pipeline.tell(%s)"
 
 BLOCK = "SELECT assignment_pipeline.block(%s)"
@@ -179,6 +181,11 @@ class Commits:
             Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
             for booking_id, restaurant_id, deliveries in json.loads(answer or "[]")
         )
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> Work[None]:
+        """See `AssignmentStore.put_back`."""
+        given = [{"booking_id": one.booking_id, "deliveries": one.deliveries} for one in claims]
+        yield self.reads.ask(PUT_BACK, self.reads.now(), document(given), min(after, CLAIM))
 
 
 def _refusal(found: dict[str, Any]) -> Exception:

@@ -11,9 +11,11 @@ import psycopg
 
 from assignment_pipeline.adapters.as_json import policy_text
 from assignment_pipeline.adapters.postgres.codec import (
+    array,
     booking_facts,
     booking_of,
     document,
+    listed,
     text_of,
     venue_of,
 )
@@ -25,7 +27,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.ports import Clock, Occupied
+from assignment_pipeline.ports import Clock, Occupied, UnreadableBooking
 
 T = TypeVar("T")
 
@@ -36,6 +38,37 @@ UNASSIGNED = """
 SELECT to_json(d)::text FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
 WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
 ORDER BY b.start_at, b.id LIMIT %s
+"""
+
+# Entered once a restaurant, by the first column of the index.
+RESTAURANTS_WAITING = """
+WITH RECURSIVE names AS (
+    (
+        SELECT restaurant_id FROM assignment_pipeline.bookings
+        WHERE status = 'pending' AND assignment_state IS NULL ORDER BY restaurant_id LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT b.restaurant_id FROM assignment_pipeline.bookings b
+        WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.restaurant_id > names.restaurant_id
+        ORDER BY b.restaurant_id LIMIT 1
+    )
+    FROM names WHERE names.restaurant_id IS NOT NULL
+)
+SELECT restaurant_id FROM names WHERE restaurant_id IS NOT NULL
+"""
+
+UNASSIGNED_OF = """
+SELECT to_json(d)::text
+FROM (SELECT DISTINCT unnest(%s::text[]) AS id) AS r
+CROSS JOIN LATERAL (
+    SELECT b.id, b.start_at FROM assignment_pipeline.bookings b
+    WHERE b.restaurant_id = r.id AND b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
+        AND NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records a WHERE a.booking_id = b.id)
+    ORDER BY b.start_at, b.id LIMIT %s
+) AS found
+JOIN assignment_pipeline.booking_documents d ON d.id = found.id
+ORDER BY found.start_at, found.id LIMIT %s
 """
 
 # A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
@@ -110,9 +143,17 @@ class _Standalone:
         [(answer,)] = yield self._ask(FIND_VENUE, restaurant_id)
         return venue_of(json.loads(answer))
 
-    def _unassigned(self, since: dt.datetime, limit: int) -> Work[list[Booking]]:
-        rows = yield self._ask(UNASSIGNED, text_of(since), limit)
-        return [booking for (row,) in rows if (booking := booking_of(json.loads(row)))]
+    def _restaurants_waiting(self) -> Work[list[str]]:
+        return [row[0] for row in (yield self._ask(RESTAURANTS_WAITING))]
+
+    def _unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None
+    ) -> Work[list[Booking | UnreadableBooking]]:
+        if restaurants is None:
+            rows = yield self._ask(UNASSIGNED, text_of(since), limit)
+        else:
+            rows = yield self._ask(UNASSIGNED_OF, array(restaurants), text_of(since), limit, limit)
+        return [listed(json.loads(row)) for (row,) in rows]
 
     def _reflect(self, changes: Sequence[AssignmentChange]) -> Work[None]:
         for change in changes:
@@ -166,9 +207,20 @@ class StandaloneHost(_Standalone):
         """See `Host.occupied`: there is nothing that the store does not know itself."""
         return ()
 
-    def unassigned(self, connection: psycopg.Connection[Any], since: dt.datetime, limit: int) -> Iterable[Booking]:
-        """See `Host.unassigned`."""
-        return _do(self._unassigned(since, limit), connection)
+    def restaurants_waiting(self, connection: psycopg.Connection[Any]) -> Iterable[str]:
+        """See `RestaurantsHost.restaurants_waiting`."""
+        return _do(self._restaurants_waiting(), connection)
+
+    def unassigned(
+        self,
+        connection: psycopg.Connection[Any],
+        since: dt.datetime,
+        limit: int,
+        *,
+        restaurants: Sequence[str] | None = None,
+    ) -> Iterable[Booking | UnreadableBooking]:
+        """See `RestaurantsHost.unassigned`."""
+        return _do(self._unassigned(since, limit, restaurants), connection)
 
     def on_commit(self, connection: psycopg.Connection[Any], changes: Sequence[AssignmentChange]) -> None:
         """Have bookings that were passed in, and reflect how all of them stand."""
@@ -213,11 +265,20 @@ class AsyncStandaloneHost(_Standalone):
         """See `StandaloneHost.occupied`."""
         return ()
 
+    async def restaurants_waiting(self, connection: psycopg.AsyncConnection[Any]) -> Iterable[str]:
+        """See `RestaurantsHost.restaurants_waiting`."""
+        return await _ado(self._restaurants_waiting(), connection)
+
     async def unassigned(
-        self, connection: psycopg.AsyncConnection[Any], since: dt.datetime, limit: int
-    ) -> Iterable[Booking]:
-        """See `Host.unassigned`."""
-        return await _ado(self._unassigned(since, limit), connection)
+        self,
+        connection: psycopg.AsyncConnection[Any],
+        since: dt.datetime,
+        limit: int,
+        *,
+        restaurants: Sequence[str] | None = None,
+    ) -> Iterable[Booking | UnreadableBooking]:
+        """See `RestaurantsHost.unassigned`."""
+        return await _ado(self._unassigned(since, limit, restaurants), connection)
 
     async def on_commit(self, connection: psycopg.AsyncConnection[Any], changes: Sequence[AssignmentChange]) -> None:
         """See `StandaloneHost.on_commit`."""

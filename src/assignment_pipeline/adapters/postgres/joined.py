@@ -17,7 +17,15 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
-from assignment_pipeline.ports import AssignmentContext, Due, LoadQuery, RecordPage, RecordQuery
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    Due,
+    LoadQuery,
+    RecordPage,
+    RecordQuery,
+    UnreadableBooking,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from assignment_pipeline.adapters.postgres.store import StoreWork
@@ -72,9 +80,15 @@ class JoinedStore:
         """See `AssignmentStore.booking`."""
         return self._do(lambda: self._work.reads.booking(booking_id))
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        return self._do(self._work.reads.waiting)
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
-        return self._do(lambda: self._work.reads.unassigned(since, limit))
+        return self._do(lambda: self._work.reads.unassigned(since, limit, restaurants))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `AssignmentStore.blocked`."""
@@ -103,6 +117,10 @@ class JoinedStore:
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return self._do(lambda: self._work.commits.due(limit))
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        self._do(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`; they land with the host's transaction."""
@@ -152,9 +170,15 @@ class AsyncJoinedStore:
         """See `JoinedStore.booking`."""
         return await self._do(lambda: self._work.reads.booking(booking_id))
 
-    async def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    async def waiting(self) -> Waiting:
+        """See `JoinedStore.waiting`."""
+        return await self._do(self._work.reads.waiting)
+
+    async def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `JoinedStore.unassigned`."""
-        return await self._do(lambda: self._work.reads.unassigned(since, limit))
+        return await self._do(lambda: self._work.reads.unassigned(since, limit, restaurants))
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `JoinedStore.blocked`."""
@@ -183,6 +207,10 @@ class AsyncJoinedStore:
     async def due(self, limit: int) -> tuple[Due, ...]:
         """See `JoinedStore.due`."""
         return await self._do(lambda: self._work.commits.due(limit))
+
+    async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `JoinedStore.put_back`."""
+        await self._do(lambda: self._work.commits.put_back(claims, after))
 
     async def emit(self, events: Sequence[Event]) -> None:
         """See `JoinedStore.emit`."""

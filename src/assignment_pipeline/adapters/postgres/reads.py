@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -15,6 +15,7 @@ from assignment_pipeline.adapters.postgres.codec import (
     block_of,
     booking_of,
     document,
+    listed,
     moment_of,
     occupied_of,
     optional_text_of,
@@ -24,7 +25,7 @@ from assignment_pipeline.adapters.postgres.codec import (
     venue_of,
     window_of,
 )
-from assignment_pipeline.adapters.postgres.host import FIND_BOOKING
+from assignment_pipeline.adapters.postgres.host import FIND_BOOKING, RESTAURANTS_WAITING, UNASSIGNED_OF
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.work import Call, Statement, Work
 from assignment_pipeline.adapters.venues import Venues
@@ -41,6 +42,8 @@ from assignment_pipeline.ports import (
     Occupied,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
     unknown_tables,
 )
 
@@ -49,6 +52,8 @@ LOAD = "SELECT assignment_pipeline.load(%s)"
 LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s)"
 
 TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
+
+NOW = "SELECT to_json(coalesce(%s::timestamptz, now()))#>>'{}'"
 
 KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
 
@@ -289,7 +294,19 @@ class Reads:
         rows = yield self.ask(FIND_BOOKING, booking_id)
         return booking_of(json.loads(rows[0][0])) if rows else None
 
-    def unassigned(self, since: dt.datetime, limit: int) -> Work[tuple[Booking, ...]]:
+    def waiting(self) -> Work[Waiting]:
+        """See `AssignmentStore.waiting`."""
+        found: tuple[str, ...] | None = None
+        if self.standalone:
+            found = tuple(row[0] for row in (yield self.ask(RESTAURANTS_WAITING)))
+        elif self.host.knows_restaurants:
+            found = yield Call(self.host.restaurants_waiting)
+        [(now,)] = yield self.ask(NOW, self.now())
+        return Waiting(now=moment_of(now), restaurants=found)
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> Work[tuple[Booking | UnreadableBooking, ...]]:
         """
         See `AssignmentStore.unassigned`.
 
@@ -297,12 +314,16 @@ class Reads:
         enough of them have none, or it has no more.
         """
         if self.standalone:
+            if restaurants is not None:
+                most = max(limit, 0)
+                rows = yield self.ask(UNASSIGNED_OF, array(restaurants), text_of(since), most, most)
+                return tuple(listed(json.loads(row)) for (row,) in rows)
             [(answer,)] = yield self.ask(UNASSIGNED, text_of(since), max(limit, 0))
-            return tuple(map(booking_of, json.loads(answer or "[]")))  # type: ignore[arg-type]
+            return tuple(map(listed, json.loads(answer or "[]")))
         asked = limit
         seen = -1
         while limit > 0:
-            pending = yield Call(self.host.unassigned, (since, asked))
+            pending = yield Call(self.host.unassigned, (since, asked, restaurants))
             ids = document([booking.id for booking in pending])
             without = {row[0] for row in (yield self.ask(WITHOUT_RECORD, ids))}
             found = [booking for booking in pending if booking.id in without]

@@ -33,8 +33,9 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_metrics",),
         ("pipeline_leases", "pipeline_checks"),
         ("pipeline_guard",),
+        ("pipeline_claims",),
     ),
-    STANDALONE: (("standalone_1",),),
+    STANDALONE: (("standalone_1",), ("standalone_waiting",)),
 }
 """The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
 
@@ -78,7 +79,8 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
     Args:
         conninfo: The database, as a URL or in libpq's ``key=value`` form. It may be the host's own.
 
-        standalone: Whether the tables of `StandaloneHost` are wanted too.
+        standalone: Whether the tables of `StandaloneHost` are wanted too. Where they are there, they are brought up to
+            date anyhow.
 
         schema: The schema for all of it.
 
@@ -190,7 +192,9 @@ def _init(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     yield Statement(f"CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA {sql.Identifier(home).as_string(None)}")
     yield Statement(named(PREPARE, schema))
     found = dict((yield Statement(named(FIND_VERSIONS, schema))))
-    for part in parts:
+    for part in MIGRATIONS:
+        if part not in parts and part not in found:
+            continue  # What is there is brought up to date, whether or not it was named.
         yield from _migrate(part, found.get(part, 0), schema, where)
 
 

@@ -37,6 +37,8 @@ from assignment_pipeline.ports import (
     OnCommit,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
 )
 
 T = TypeVar("T")
@@ -181,9 +183,15 @@ class PostgresStore(Revisions, Shadows, Measures):
         """See `AssignmentStore.booking`."""
         return self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        return self._pool.run(lambda: self._work.reading(self._work.reads.waiting()))
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
-        return self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit)))
+        return self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit, restaurants)))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """See `AssignmentStore.blocked`."""
@@ -210,6 +218,10 @@ class PostgresStore(Revisions, Shadows, Measures):
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return self._pool.run(lambda: self._work.commits.due(limit))
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        self._pool.run(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`: they are written when it returns."""

@@ -26,7 +26,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, Due
+from assignment_pipeline.ports import CLAIM, Due, alone
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
 LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)
@@ -101,15 +101,29 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 """
 
 READY = """
-SELECT booking_id FROM assignment_records INDEXED BY assignment_records_due
+SELECT booking_id, deliveries FROM assignment_records INDEXED BY assignment_records_due
 WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= ?
 ORDER BY next_attempt_at, booking_id LIMIT ?
+"""
+
+# A claim that ends later than any claim can was made by a clock that was ahead.
+AHEAD = """
+SELECT booking_id FROM assignment_records INDEXED BY assignment_records_claimed
+WHERE deliveries > 0 AND next_attempt_at > ? AND (owner = 'pipeline' OR state = 'assignment_in_progress')
 """
 
 CLAIM_READY = """
 UPDATE assignment_records SET next_attempt_at = ?, deliveries = deliveries + 1
 WHERE booking_id IN (SELECT value FROM json_each(?))
 RETURNING booking_id, restaurant_id, deliveries
+"""
+
+
+PUT_BACK = """
+UPDATE assignment_records SET
+    next_attempt_at = CASE WHEN deliveries = :deliveries THEN :due ELSE next_attempt_at END,
+    deliveries = deliveries - 1
+WHERE booking_id = :booking_id AND deliveries >= :deliveries
 """
 
 
@@ -272,14 +286,19 @@ class Commits:
 
     def any_due(self, connection: sqlite3.Connection) -> bool:
         """Whether there is anything to claim."""
-        ready = cursor_of(connection).execute(READY, (text_of(self.reads.clock.now()), 1))
-        return ready.fetchone() is not None
+        rows = cursor_of(connection)
+        now = self.reads.clock.now()
+        ready = rows.execute(READY, (text_of(now), 1)).fetchone()
+        return ready is not None or rows.execute(AHEAD, (text_of(now + 2 * CLAIM),)).fetchone() is not None
 
     def due(self, connection: sqlite3.Connection, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         rows = cursor_of(connection)
         now = self.reads.clock.now()
-        ready = [row[0] for row in rows.execute(READY, (text_of(now), max(limit, 0)))]
+        ahead = [row[0] for row in rows.execute(AHEAD, (text_of(now + 2 * CLAIM),))]
+        if ahead:
+            rows.execute(WAKE, (text_of(now), json.dumps(ahead)))
+        ready = alone(rows.execute(READY, (text_of(now), max(limit, 0))).fetchall())
         claimed = {
             booking_id: Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
             for booking_id, restaurant_id, deliveries in rows.execute(
@@ -287,6 +306,12 @@ class Commits:
             )
         }
         return tuple(claimed[booking_id] for booking_id in ready)
+
+    def put_back(self, connection: sqlite3.Connection, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        due = text_of(self.reads.clock.now() + min(after, CLAIM))
+        values = [{"booking_id": one.booking_id, "deliveries": one.deliveries, "due": due} for one in claims]
+        cursor_of(connection).executemany(PUT_BACK, values)
 
 
 def _freed(before: Mapping[str, AssignmentRecord], after: Mapping[str, AssignmentRecord]) -> dict[str, set[TimeWindow]]:

@@ -20,7 +20,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.ports import Clock, Occupied
+from assignment_pipeline.ports import UNREADABLE, Clock, Occupied, UnreadableBooking
 
 _BOOKING = "id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status"
 
@@ -31,6 +31,28 @@ UNASSIGNED = f"""
 SELECT {_BOOKING} FROM bookings INDEXED BY bookings_unassigned
 WHERE status = 'pending' AND assignment_state IS NULL AND start_at > ?
 ORDER BY start_at, id LIMIT ?
+"""  # noqa: S608
+
+# Entered once a restaurant, by the first columns of the index.
+RESTAURANTS_WAITING = """
+WITH RECURSIVE names (id) AS (
+    SELECT min(restaurant_id) FROM bookings INDEXED BY bookings_waiting
+    WHERE status = 'pending' AND assignment_state IS NULL
+    UNION ALL
+    SELECT (
+        SELECT min(restaurant_id) FROM bookings INDEXED BY bookings_waiting
+        WHERE status = 'pending' AND assignment_state IS NULL AND restaurant_id > names.id
+    )
+    FROM names WHERE names.id IS NOT NULL
+)
+SELECT id FROM names WHERE id IS NOT NULL
+"""
+
+UNASSIGNED_OF = f"""
+SELECT {", ".join(f"b.{name.strip()}" for name in _BOOKING.split(","))}
+FROM (SELECT DISTINCT value FROM json_each(?)) AS r CROSS JOIN bookings AS b INDEXED BY bookings_waiting
+WHERE b.restaurant_id = r.value AND b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > ?
+ORDER BY b.start_at, b.id LIMIT ?
 """  # noqa: S608
 
 # A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
@@ -154,9 +176,24 @@ class StandaloneHost:
         """See `Host.occupied`: there is nothing that the store does not know itself."""
         return ()
 
-    def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> Iterable[Booking]:
-        """See `Host.unassigned`."""
-        return map(_booking, cursor_of(connection).execute(UNASSIGNED, (text_of(since), limit)).fetchall())
+    def restaurants_waiting(self, connection: sqlite3.Connection) -> Iterable[str]:
+        """See `RestaurantsHost.restaurants_waiting`."""
+        return [row[0] for row in cursor_of(connection).execute(RESTAURANTS_WAITING)]
+
+    def unassigned(
+        self,
+        connection: sqlite3.Connection,
+        since: dt.datetime,
+        limit: int,
+        *,
+        restaurants: Sequence[str] | None = None,
+    ) -> Iterable[Booking | UnreadableBooking]:
+        """See `RestaurantsHost.unassigned`."""
+        rows = cursor_of(connection)
+        if restaurants is None:
+            return map(_listed, rows.execute(UNASSIGNED, (text_of(since), limit)).fetchall())
+        names = json.dumps(list(restaurants))
+        return map(_listed, rows.execute(UNASSIGNED_OF, (names, text_of(since), limit)).fetchall())
 
     def on_commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """Have bookings that were passed in, and reflect how all of them stand."""
@@ -215,6 +252,13 @@ def _booking(row: tuple[Any, ...]) -> Booking:
         accessible=bool(accessible),
         status=status,
     )
+
+
+def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
+    try:
+        return _booking(row)
+    except UNREADABLE as error:
+        return UnreadableBooking(id=row[0], restaurant_id=row[1], problem=str(error))
 
 
 def _table(row: tuple[Any, ...]) -> Table:

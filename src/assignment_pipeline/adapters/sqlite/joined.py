@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -110,6 +111,10 @@ class JoinedStore(ReadingStore):
     def due(self, limit: int) -> tuple[Due, ...]:
         """See `AssignmentStore.due`."""
         return self._write(lambda connection: self._commits.due(connection, limit))
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        self._write(lambda connection: self._commits.put_back(connection, claims, after))
 
     def check_schema(self) -> None:
         """See `AssignmentStore.check_schema`."""

@@ -38,6 +38,8 @@ from assignment_pipeline.ports import (
     Occupied,
     RecordPage,
     RecordQuery,
+    UnreadableBooking,
+    Waiting,
     unknown_tables,
 )
 
@@ -199,7 +201,14 @@ class Reads:
         found: Booking | None = self.host.booking(connection, booking_id)
         return found
 
-    def unassigned(self, connection: sqlite3.Connection, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def waiting(self, connection: sqlite3.Connection) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        found = self.host.restaurants_waiting(connection) if self.host.knows_restaurants else None
+        return Waiting(now=self.clock.now(), restaurants=found)
+
+    def unassigned(
+        self, connection: sqlite3.Connection, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """
         See `AssignmentStore.unassigned`.
 
@@ -210,7 +219,7 @@ class Reads:
         asked = limit
         seen = -1
         while limit > 0:
-            pending = list(self.host.unassigned(connection, since, asked))
+            pending = list(self.host.unassigned(connection, since, asked, restaurants))
             ids = json.dumps([booking.id for booking in pending])
             without = {row[0] for row in rows.execute(WITHOUT_RECORD, (ids,))}
             found = [booking for booking in pending if booking.id in without]
@@ -346,6 +355,12 @@ class ReadingStore:
         """See `AssignmentStore.booking`."""
         return self._read(lambda connection: self._reads.booking(connection, booking_id))
 
-    def unassigned(self, since: dt.datetime, limit: int) -> tuple[Booking, ...]:
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        return self._read(self._reads.waiting)
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
         """See `AssignmentStore.unassigned`."""
-        return self._read(lambda connection: self._reads.unassigned(connection, since, limit))
+        return self._read(lambda connection: self._reads.unassigned(connection, since, limit, restaurants))

@@ -258,9 +258,32 @@ _STANDALONE_2 = (
     """,
 )
 
+# Claims that ended without an answer: few, and looked at by every sweep.
+_PIPELINE_CLAIMS = (
+    """
+    CREATE INDEX assignment_records_claimed ON assignment_records (next_attempt_at)
+    WHERE deliveries > 0 AND next_attempt_at IS NOT NULL
+    """,
+)
+
+# The bookings that nobody enqueued, by restaurant: the sweep looks for those of the restaurants in charge.
+_STANDALONE_WAITING = (
+    """
+    CREATE INDEX bookings_waiting ON bookings (restaurant_id, start_at, id)
+    WHERE status = 'pending' AND assignment_state IS NULL
+    """,
+)
+
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (_PIPELINE_1, _PIPELINE_ROLLOUT, shadow.MIGRATION, _PIPELINE_HANDOVER, metrics.MIGRATION),
-    STANDALONE: (_STANDALONE_1, _STANDALONE_2),
+    PIPELINE: (
+        _PIPELINE_1,
+        _PIPELINE_ROLLOUT,
+        shadow.MIGRATION,
+        _PIPELINE_HANDOVER,
+        metrics.MIGRATION,
+        _PIPELINE_CLAIMS,
+    ),
+    STANDALONE: (_STANDALONE_1, _STANDALONE_2, _STANDALONE_WAITING),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""
 
@@ -294,8 +317,10 @@ def init(path: str | os.PathLike[str], *, standalone: bool = False) -> None:
         connection = connect(where, busy_timeout=_BUSY, create=True)
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for part in _parts(standalone=standalone):
-                _migrate(connection, where, part)
+            for part in MIGRATIONS:
+                # What is there is brought up to date, whether or not it was named.
+                if part in _parts(standalone=standalone) or _version(connection, part) is not None:
+                    _migrate(connection, where, part)
             connection.execute("COMMIT")
             ensure_wal(connection, where, patience=_BUSY)
         finally:

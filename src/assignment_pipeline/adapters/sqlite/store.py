@@ -166,6 +166,10 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
             return ()  # Most often, and without the write lock.
         return self._ask(lambda connection: self._commits.due(connection, limit))
 
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        self._ask(lambda connection: self._commits.put_back(connection, claims, after))
+
     def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Where it does not matter whether *work* has landed, only that there was no answer."""
         try:

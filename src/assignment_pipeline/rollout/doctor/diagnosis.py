@@ -15,6 +15,7 @@ ADVICE: Mapping[str, str] = {
     "no_such_seating": "not taking such bookings, or tables of that kind",
     "outside_service": "not taking such bookings; and a look at the restaurants' timezones",
     "in_past": "a look at timezones, and at how long bookings wait in queues",
+    "booking_unreadable": "the row of the booking: its value makes no sense, such as a party of 0; the event names it",
     "crash_loop": "the log: something kills the worker, or raises, each time",
 }
 """What helps against each reason for a review."""

@@ -199,3 +199,26 @@ class Reads(StoreSuite):
         assert [booking.id for booking in store.unassigned(DINNER, 10)] == ["b-1", "b-3", "b-4"]
         assert [booking.id for booking in store.unassigned(DINNER, 2)] == ["b-1", "b-3"]
         assert store.unassigned(DINNER + 9 * HOUR, 10) == ()
+
+    def test_the_unassigned_of_some_restaurants(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Where the store names the restaurants that wait, it finds the bookings of those that it is asked for."""
+        harness.put_venue(make_venue("r-2"))
+        harness.put_booking(make_booking("b-1", at=DINNER + HOUR))
+        harness.put_booking(make_booking("b-2", at=DINNER + HOUR, restaurant_id="r-2"))
+        harness.put_booking(make_booking("b-3", at=DINNER + 2 * HOUR, restaurant_id="r-2"))
+        harness.put_booking(make_booking("b-4", restaurant_id="r-2", at=DINNER + 3 * HOUR, status="cancelled"))
+        harness.put_booking(make_booking("b-5", at=DINNER + HOUR))
+        waiting = store.waiting()
+        if waiting.restaurants is None:
+            pytest.skip("the host does not know its restaurants")
+        assert {"r-1", "r-2"} <= set(waiting.restaurants)
+        self.commit(store, make_booking("b-1", at=DINNER + HOUR), *QUEUE)
+        found = store.unassigned(DINNER, 10, ("r-2", "r-2", "nowhere"))
+        assert [booking.id for booking in found] == ["b-2", "b-3"]
+        assert [booking.id for booking in store.unassigned(DINNER, 1, ("r-2",))] == ["b-2"]
+        assert [booking.id for booking in store.unassigned(DINNER + HOUR, 9, ("r-1", "r-2"))] == ["b-3"]
+        assert store.unassigned(DINNER, 10, ()) == ()
+
+    def test_the_time_is_the_stores(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """What the sweep goes by when it looks for bookings is the store's time, not a worker's."""
+        assert store.waiting().now == clock.now()

@@ -94,6 +94,60 @@ class Sweep(StoreSuite):
         clock.advance(HOUR)
         assert store.due(1) == ()
 
+    def test_a_claim_that_is_put_back_does_not_count(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """The booking is as it was before the claim, and due again when it is told to be."""
+        record = self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        store.put_back(store.due(1), 2 * SECOND)
+        assert self.record(store) == attrs.evolve(record, next_attempt_at=clock.now() + 2 * SECOND)
+        assert store.due(1) == ()
+        clock.advance(2 * SECOND)
+        assert store.due(1) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
+
+    def test_a_claim_is_put_back_for_no_longer_than_a_claim(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """However long its sweeper wants to wait, the booking is due again when the claim would have ended."""
+        self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        store.put_back(store.due(1), HOUR)
+        clock.advance(CLAIM)
+        assert len(store.due(1)) == 1
+
+    def test_putting_back_late_leaves_the_next_claim_alone(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Who has claimed the booking since keeps it; only the count goes back by one."""
+        self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        late = store.due(1)
+        clock.advance(CLAIM)
+        (other,) = store.due(1)
+        store.put_back(late, SECOND)
+        found = self.record(store)
+        assert found is not None
+        assert (found.deliveries, found.next_attempt_at) == (other.deliveries - 1, clock.now() + CLAIM)
+
+    def test_putting_back_leaves_alone_what_was_committed(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A booking of which something has come is as that commit left it, whoever gives up a claim on it."""
+        booking = make_booking()
+        self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
+        claims = store.due(1)
+        settled = self.commit(store, booking, Trigger.CANCEL, next_attempt_at=None, deliveries=0)
+        store.put_back((*claims, Due(booking_id="nobody", restaurant_id="r-1", deliveries=1)), SECOND)
+        assert self.record(store) == settled
+
+    def test_what_never_came_back_is_claimed_alone(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A booking that ended its worker is not claimed with others, who would pay for it."""
+        for number, deliveries in enumerate((0, 2, 0, 1)):
+            due = clock.now() + number * SECOND
+            self.commit(store, make_booking(f"b-{number}"), *QUEUE, next_attempt_at=due, deliveries=deliveries)
+        clock.advance(CLAIM)
+        handed_out = [[due.booking_id for due in store.due(10)] for _ in range(4)]
+        assert handed_out == [["b-0", "b-2"], ["b-1"], ["b-3"], []]
+
+    def test_a_claim_by_a_clock_that_was_ahead_is_over(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """What was claimed for longer than a claim lasts is due; what is only scheduled for then is not."""
+        far = clock.now() + 6 * HOUR
+        self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=far, deliveries=1)
+        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=far)
+        self.commit(store, make_booking("b-3"), *QUEUE, next_attempt_at=clock.now() + CLAIM, deliveries=1)
+        assert [due.booking_id for due in store.due(10)] == ["b-1"]
+        assert store.due(10) == ()
+
     # -- Tables that come free ------------------------------------------------------------------------------------
 
     def wait(

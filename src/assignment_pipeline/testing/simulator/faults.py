@@ -26,10 +26,13 @@ from assignment_pipeline.flow.effects import (
     Emit,
     FindBooking,
     FindUnassigned,
+    FindWaiting,
     Hold,
+    InCharge,
     LoadContext,
     LookUpChange,
     Publish,
+    PutBack,
     ReadBlocks,
     ReadRecords,
     ResolveFlags,
@@ -44,8 +47,21 @@ if TYPE_CHECKING:
     from assignment_pipeline.testing.simulator.worker import Worker
     from assignment_pipeline.testing.simulator.world import World
 
-READS = (LoadContext, ReadBlocks, ReadRecords, FindBooking, FindUnassigned, ClaimDue, LookUpChange)
-SHARED = (ResolveFlags, Hold, TakeSlot, *READS, Commit, BlockTable, UnblockTable, RunLegacy, Emit, Publish)
+READS = (LoadContext, ReadBlocks, ReadRecords, FindBooking, FindUnassigned, FindWaiting, ClaimDue, LookUpChange)
+SHARED = (
+    ResolveFlags,
+    InCharge,
+    Hold,
+    TakeSlot,
+    *READS,
+    PutBack,
+    Commit,
+    BlockTable,
+    UnblockTable,
+    RunLegacy,
+    Emit,
+    Publish,
+)
 """The effects that anybody else could notice: all others are answered at once, since their order does not matter."""
 
 SLOW = dt.timedelta(seconds=8)
@@ -142,11 +158,18 @@ def _pause(blow: Blow) -> Any:
         return blow.ask()
     finally:
         nap = blow.world.choices.of((1, 2, 14))
+        blow.worker.lose_claims()
         blow.worker.wakes_at = blow.world.clock.now() + blow.world.settings.lock_ttl + nap * NAP
 
 
 def _slow(blow: Blow) -> Any:
     blow.world.clock.advance(SLOW)
+    return blow.ask()
+
+
+def _legacy_slow(blow: Blow) -> Any:
+    """More of these than one fit into the time of a claim."""
+    blow.world.clock.advance(3 * SLOW)
     return blow.ask()
 
 
@@ -223,6 +246,7 @@ ALL: tuple[Fault, ...] = (
     Fault("read-fails", 0.01, READS, _raise(_unavailable)),
     Fault("read-slow", 0.01, READS, _slow),
     Fault("claim-answer-lost", 0.03, (ClaimDue,), _then_raise(_unavailable)),
+    Fault("put-back-fails", 0.05, (PutBack,), _raise(_unavailable)),
     Fault("lock-granted-twice", 0.2, _LOCKS, _grant_anyway, lambda world, effect: world.locks.would_refuse(effect)),
     Fault("lease-lost", 0.03, _LOCKS, _lose_lease),
     Fault("locks-down", 0.02, _LOCKS, _raise(lambda _: LockManagerUnavailableError("simulated"))),
@@ -239,6 +263,7 @@ ALL: tuple[Fault, ...] = (
     Fault("store-down"),
     Fault("legacy-double-books", 0.2),
     Fault("legacy-raises", 0.1, (RunLegacy,), _raise(lambda _: LegacyDownError("simulated"))),
+    Fault("legacy-slow", 0.3, (RunLegacy,), _legacy_slow),
     Fault("sink-raises", 0.03),
     Fault("clock-off", 0.15),
     Fault("message-twice", 0.08),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome
+from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.flow.answered import LEGACY, is_handed_over
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
@@ -225,6 +225,16 @@ def what_has_ended_stays(ledger: Ledger) -> Iterator[str]:
             yield f"{booking_id} was {before.state} and is {after.state if after else 'gone'}"
 
 
+def only_crashes_make_a_crash_loop(ledger: Ledger) -> Iterator[str]:
+    """A person is asked for a crash loop only where so many claims were lost with their workers."""
+    for record in changed(ledger):
+        before = ledger.before.get(record.booking_id)
+        looped = record.reason == Reason.CRASH_LOOP and (before is None or before.reason != Reason.CRASH_LOOP)
+        lost = ledger.lost_claims[record.booking_id]
+        if looped and lost < ledger.settings.max_deliveries:
+            yield f"{record.booking_id} is in review for a crash loop, and lost {lost} claims"
+
+
 def cancelled_is_cancelled(ledger: Ledger) -> Iterator[str]:
     """A cancellation that was answered so has come about, for good."""
     for booking_id in ledger.cancelled:
@@ -272,6 +282,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_sweep_finds_what_is_open,
     nothing_is_due_that_has_ended,
     what_has_ended_stays,
+    only_crashes_make_a_crash_loop,
     cancelled_is_cancelled,
     nothing_lands_on_a_view_that_moved,
     only_who_is_in_charge_plans,

@@ -127,6 +127,8 @@ class Ledger:
 
         held_until: When unconfirmed holds end.
 
+        lost_claims: How many claims on each booking may have ended without being put back.
+
         offences: What the simulator noticed itself, each with the invariant that it breaks.
     """
 
@@ -157,6 +159,7 @@ class Ledger:
         self.answers: list[tuple[str, AssignmentResult]] = []
         self.cancelled: set[str] = set()
         self.held_until: dict[str, dt.datetime] = {}
+        self.lost_claims: Counter[str] = Counter()
         self.offences: list[tuple[str, str]] = []
         self._landed: set[str] = set()
         self._events = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ class InFlightStore:
     The store as the workers reach it: what lands in it is written into the ledger, and some commits are late.
 
     Attributes:
+        handed_out: What the sweep was given last.
+
         in_flight: Commits whose senders have been told that the answer was lost, oldest first.
     """
 
@@ -30,6 +33,7 @@ class InFlightStore:
         self.in_flight: list[tuple[AssignmentChange, ...]] = []
         self._world = world
         self._store = world.harness.store
+        self.handed_out: tuple[Due, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -38,14 +42,20 @@ class InFlightStore:
         """See `AssignmentStore.due`."""
         world = self._world
         world.touched = True
-        handed_out: tuple[Due, ...] = self._store.due(limit)
-        for due in handed_out:
+        self.handed_out = ()
+        self.handed_out = self._store.due(limit)
+        for due in self.handed_out:
             record = self.record(due.booking_id)
             if record is None or not (record.owner is Owner.PIPELINE or is_handed_over(record)):
                 world.offend("a claim on what is not ours", due.booking_id)
             elif (record.deliveries, record.next_attempt_at) != (due.deliveries, world.clock.now() + CLAIM):
                 world.offend("a claim that keeps nobody away", due.booking_id)
-        return handed_out
+        return self.handed_out
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        """See `AssignmentStore.put_back`."""
+        self._world.touched = True
+        self._store.put_back(claims, after)
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`."""

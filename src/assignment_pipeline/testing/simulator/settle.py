@@ -86,7 +86,7 @@ def _sweep(world: World) -> None:
 def _next(world: World) -> dt.datetime | None:
     """When the next booking is due, or None if none ever is."""
     now = world.clock.now()
-    if any(booking.start_at > now for booking in world.harness.store.unassigned(now, ALL_AT_ONCE)):
+    if world.harness.store.unassigned(now, ALL_AT_ONCE):
         return now
     times = [record.next_attempt_at for record in _pipelines(world) if record.next_attempt_at is not None]
     return min(times, default=None)

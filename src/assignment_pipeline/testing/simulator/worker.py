@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -21,6 +21,7 @@ from assignment_pipeline.flow.effects import (
     Hold,
     LookUpChange,
     Port,
+    PutBack,
     ReadRecords,
     ResolveFlags,
     RunLegacy,
@@ -164,8 +165,13 @@ class Worker:
     def bury(self) -> None:
         """End without a word: what is held stays held until it expires."""
         self.alive = False
+        self.lose_claims()
         while self._frames:
             self._frames.pop().flow.close()
+
+    def lose_claims(self, claims: Iterable[str] | None = None) -> None:
+        """Note that nobody may put back the claims that it has: it is gone, or sleeps for longer than they last."""
+        self._world.ledger.lost_claims.update(self._claims or () if claims is None else claims)
 
     def _run_on(self) -> None:
         while self._frames:
@@ -194,6 +200,10 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
             self._wiring.failed(effect, error)
             frame.forget(effect)
+            if isinstance(effect, PutBack):
+                self.lose_claims(due.booking_id for due in effect.claims)
+            elif isinstance(effect, ClaimDue):
+                self.lose_claims(due.booking_id for due in self._world.store.handed_out)
             frame.unlocked |= effect.port is Port.LOCKS and isinstance(error, LockManagerUnavailableError)
             frame.unread |= isinstance(error, FlagsUnreadError)
             self._world.say(self, effect, type(error).__name__, fault)
@@ -204,7 +214,7 @@ class Worker:
         if isinstance(effect, ResolveFlags):
             frame.mode, frame.unread = answer.mode, False
         if isinstance(effect, ClaimDue):
-            self._claims = {due.booking_id: due.deliveries for due in answer}
+            self._claims = (self._claims or {}) | {due.booking_id: due.deliveries for due in answer}
         self._wiring.answered(effect, answer)
         frame.look(effect, answer)
         self._world.say(self, effect, answer, fault)

@@ -1,0 +1,64 @@
+-- Claims that ended without an answer: few, and looked at by every sweep.
+CREATE INDEX assignment_records_claimed ON assignment_pipeline.assignment_records (next_attempt_at)
+WHERE deliveries > 0 AND next_attempt_at IS NOT NULL;
+
+-- Claim what is due, the longest due first. What was handed out before and never came back is claimed alone, so that a
+-- booking that ends its workers does not count against its neighbours. A claim that ends later than any claim can was
+-- made by a clock that was ahead: the booking is due now. Rows that somebody else has locked are passed over.
+CREATE OR REPLACE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    moment timestamptz := coalesce(told, now());
+    answer text;
+BEGIN
+    UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = moment
+    FROM (
+        SELECT booking_id FROM assignment_pipeline.assignment_records
+        WHERE deliveries > 0 AND next_attempt_at > moment + 2 * claim
+            AND (owner = 'pipeline' OR state = 'assignment_in_progress')
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS ahead
+    WHERE r.booking_id = ahead.booking_id;
+    WITH ready AS (
+        SELECT booking_id, next_attempt_at, deliveries FROM assignment_pipeline.assignment_records
+        WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= moment
+        ORDER BY next_attempt_at, booking_id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+    ), first AS (
+        SELECT booking_id, deliveries FROM ready ORDER BY next_attempt_at, booking_id LIMIT 1
+    ), chosen AS (
+        SELECT ready.booking_id, ready.next_attempt_at FROM ready, first
+        WHERE CASE WHEN first.deliveries > 0 THEN ready.booking_id = first.booking_id ELSE ready.deliveries = 0 END
+    ), claimed AS (
+        UPDATE assignment_pipeline.assignment_records r
+        SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
+        FROM chosen WHERE r.booking_id = chosen.booking_id
+        RETURNING r.booking_id, r.restaurant_id, r.deliveries, chosen.next_attempt_at AS was_due
+    )
+    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY was_due, booking_id) INTO answer
+    FROM claimed;
+    RETURN answer;
+END
+$$;
+
+-- Give up claims, each a booking and how often it had been handed out then: those deliveries do not count. A booking
+-- that nobody else has claimed since is due again *after* that. It takes no lock of a restaurant's: what holds that one
+-- is often why nothing came of the claim.
+CREATE FUNCTION assignment_pipeline.put_back(told timestamptz, claims jsonb, after interval) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+DECLARE
+    moment timestamptz := coalesce(told, now());
+BEGIN
+    WITH given AS (
+        SELECT booking_id, deliveries FROM jsonb_to_recordset(claims) AS c(booking_id text, deliveries integer)
+    ), held AS (
+        SELECT r.booking_id, given.deliveries
+        FROM given JOIN assignment_pipeline.assignment_records r ON r.booking_id = given.booking_id
+        WHERE r.deliveries >= given.deliveries
+        ORDER BY r.booking_id FOR NO KEY UPDATE OF r SKIP LOCKED
+    )
+    UPDATE assignment_pipeline.assignment_records r SET
+        deliveries = r.deliveries - 1,
+        next_attempt_at = CASE WHEN r.deliveries = held.deliveries THEN moment + after ELSE r.next_attempt_at END
+    FROM held WHERE r.booking_id = held.booking_id;
+END
+$$;
