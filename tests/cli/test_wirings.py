@@ -257,6 +257,8 @@ def test_no_guest_is_named_where_the_application_fails(cli, embedded, factory, c
                 driver = own_tables.is_postgres() and factory != "careless_factory"
                 assert ("UniqueViolation (23505)" if driver else "ValueError") in ended.complaint
     assert {"worker", "review place"} <= failed
+    checked = cli("host", "check", *app)
+    assert "Canary" not in checked.out + checked.err
     assert "Canary" not in caplog.text
     assert "Canary" not in events(embedded)
 
