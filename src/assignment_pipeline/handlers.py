@@ -161,6 +161,8 @@ class Wiring:
         """Take note of an answer that was an error."""
         if effect.port is Port.STORE and isinstance(error, StoreUnavailableError | CommitUnknownError):
             self.process.circuit.failed()
+        elif effect.port is Port.STORE:
+            self.process.circuit.reached()  # An error is an answer, too.
 
     def answered(self, effect: Effect[Any], answer: Any) -> None:
         """Take note of an answer."""

@@ -14,9 +14,10 @@ from typing import Any
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.testing.torture.options import Options
 from assignment_pipeline.testing.torture.place import WORKERS, Place
+from assignment_pipeline.testing.torture.witness import SOON, Witness
 
-LONGEST = 4.0
-"""Seconds for which PostgreSQL or the broker is away at most, and so for longer than calls wait."""
+LONGEST = 12.0
+"""Seconds for which PostgreSQL or the broker is away at most, for longer than calls wait; most often for less."""
 
 LOOKS = 40
 """How often it is looked for somebody who is in the middle of a commit."""
@@ -49,6 +50,8 @@ class Outages:
     Attributes:
         place: Where everything is.
 
+        late: What was not used soon after it was back.
+
     Raises:
         LookupError: A server or a package is missing.
 
@@ -68,6 +71,7 @@ class Outages:
         self._redis: Any = None
         self._broker: Any = None
         self._timers: list[threading.Timer] = []
+        self.late: list[str] = []
         if options.store == "sqlite":
             self.place = Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
             return
@@ -90,10 +94,15 @@ class Outages:
 
     def restart(self) -> None:
         """Have PostgreSQL crash or shut down; it is away for as long as it takes, or for longer."""
-        self._postgres.stop(self._chance.choice(("fast", "immediate")))
-        self._wait()
-        self._postgres.start()
+        with Witness(self.place.open_store("torture-witness")) as witness:
+            self._postgres.stop(self._chance.choice(("fast", "immediate")))
+            away = self._wait()
+            self._postgres.start()
+            took = witness.until_answered()
         self._counts["restarts"] += 1
+        self._counts["slowest return, in ms"] = max(self._counts["slowest return, in ms"], round(took * 1000))
+        if took >= SOON:
+            self.late.append(f"not used {took:.0f} s after PostgreSQL was back, which had been away for {away:.0f} s")
 
     def terminate(self) -> None:
         """End a session in the middle of a commit."""
@@ -159,8 +168,10 @@ class Outages:
         with contextlib.suppress(redis.RedisError), client:
             yield client
 
-    def _wait(self) -> None:
-        time.sleep(self._chance.choice((0.0, self._chance.uniform(0, LONGEST))))
+    def _wait(self) -> float:
+        away = self._chance.choice((0.0, LONGEST * self._chance.random() ** 2))
+        time.sleep(away)
+        return away
 
     def end(self) -> None:
         """No more of it."""

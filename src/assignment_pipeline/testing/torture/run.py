@@ -287,6 +287,7 @@ class Run:
         report.add("answers_are_true", list(report.answers.untrue(tables)))
         report.add("nothing_unexpected_is_raised", report.answers.surprises)
         report.add("nothing_is_leaked", leaks(self._place))
+        report.add("the_store_is_used_soon_after_it_is_back", self._servers.late)
         if "flags" in self._options.faults:
             report.add("only_who_is_in_charge_seats", list(out_of_turn(self._mode_events())))
         self._count(tables)
