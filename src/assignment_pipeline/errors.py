@@ -10,6 +10,7 @@ __all__ = [
     "AssignmentPipelineError",
     "BlockNotFoundError",
     "BookingNotFoundError",
+    "BookingUnreadableError",
     "CommitUnknownError",
     "FlagError",
     "FlagsUnreadError",
@@ -360,6 +361,26 @@ class LockManagerUnavailableError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The lock manager is unavailable: {self.detail}."
+
+
+@attrs.define
+class BookingUnreadableError(AssignmentPipelineError):
+    """
+    The host's row of a booking makes no sense, such as a party of 0.
+
+    Attributes:
+        booking_id: The booking.
+
+        problem: What the host's code raised, in one line without anybody's data.
+    """
+
+    code: ClassVar[str] = "booking_unreadable"
+
+    booking_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r}: the host's row cannot be read ({self.problem}). Mend the row."
 
 
 @attrs.define

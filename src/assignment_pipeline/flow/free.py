@@ -8,7 +8,7 @@ from typing import Any
 
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, NoTablesError, SchemaMismatchError
+from assignment_pipeline.errors import BookingNotFoundError, BookingUnreadableError, NoTablesError, SchemaMismatchError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
@@ -131,7 +131,10 @@ def cancel(
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
         if record is None and not call.restaurant_id:
-            booking = yield from FindBooking(booking_id)
+            try:
+                booking = yield from FindBooking(booking_id)
+            except BookingUnreadableError:
+                booking = None
             call.restaurant_id = booking.restaurant_id if booking else ""
         elif record is not None and record.state is AssignmentState.CANCELLED:
             return (yield from call.answer(Outcome.CANCELLED, record=record))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
@@ -21,7 +23,7 @@ from assignment_pipeline.flow.changes import change, known
 from assignment_pipeline.flow.effects import Commit, Flow, LoadContext, LookUpChange, Publish
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import Decide, Passed, Target, View, Write
-from assignment_pipeline.lifecycle import SEATED, SETTLED
+from assignment_pipeline.lifecycle import SEATED, SETTLED, Trigger
 from assignment_pipeline.ports import FlagDecision
 
 
@@ -129,7 +131,24 @@ def until_landed(
 def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
     if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
         return (yield from _elsewhere(view, view.booking))
+    if view.is_unreadable and (view.record is None or _is_open(view.record)):
+        return (yield from _unreadable(view))
     return (yield from decide(view))
+
+
+def _is_open(record: AssignmentRecord) -> bool:
+    return record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+
+
+def _unreadable(view: View) -> Flow[Write]:
+    """A booking whose row at the host makes no sense: a person sees to it. The sweep goes on when the row is mended."""
+    call, reason = view.call, Reason.BOOKING_UNREADABLE
+    call.note(EventType.ERROR, Severity.ERROR, reason=reason)
+    took = yield from call.elapsed()
+    facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
+    outcome = Outcome.MANUAL_REVIEW
+    made = change(call, view.record, (Trigger.ESCALATE,), outcome, reason, took=took, **facts)
+    return Write(change=made, outcome=outcome, reason=reason)
 
 
 def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:

@@ -142,6 +142,11 @@ class View:
         return all(booking is not None and booking.is_pending for booking in views)
 
     @property
+    def is_unreadable(self) -> bool:
+        """Whether the host's row of the booking makes no sense."""
+        return self.call.booking_id in self.context.unreadable
+
+    @property
     def at_host(self) -> Booking | None:
         """The booking as the host knows it."""
         return self.context.bookings.get(self.call.booking_id)

@@ -26,7 +26,7 @@ from assignment_pipeline.ports.store import (
     may_be_due,
     waits,
 )
-from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
+from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting, read_bookings
 
 __all__ = [
     "CLAIM",
@@ -68,6 +68,7 @@ __all__ = [
     "alone",
     "is_ahead",
     "may_be_due",
+    "read_bookings",
     "unknown_tables",
     "waits",
 ]

@@ -15,9 +15,9 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import HostContradictionError, HostError
+from assignment_pipeline.errors import BookingUnreadableError, HostContradictionError, HostError
 from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable, require
-from assignment_pipeline.ports.waiting import UnreadableBooking
+from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking
 
 T = TypeVar("T")
 
@@ -79,8 +79,19 @@ class CheckedHost:
         return not self.is_ours and any(self._hooks())
 
     def booking(self, connection: Any, booking_id: str) -> Any:
-        """See `Host.booking`."""
-        return self._answer(self.host.booking(connection, booking_id), "booking", _booking, booking_id)
+        """
+        See `Host.booking`.
+
+        Raises:
+            BookingUnreadableError: The row makes no sense to the host's code.
+        """
+        try:
+            answer = self.host.booking(connection, booking_id)
+        except UNREADABLE as error:
+            raise BookingUnreadableError(booking_id, _problem(error)) from error
+        if self.waits and hasattr(type(answer), "__await__"):
+            answer = _readable(answer, booking_id)
+        return self._answer(answer, "booking", _booking, booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Any:
         """See `Host.venue`."""
@@ -161,6 +172,17 @@ def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...
 
 async def _all_of(answer: Any) -> list[Any]:
     return [one async for one in answer]
+
+
+async def _readable(answer: Any, booking_id: str) -> Any:
+    try:
+        return await answer
+    except UNREADABLE as error:
+        raise BookingUnreadableError(booking_id, _problem(error)) from error
+
+
+def _problem(error: Exception) -> str:
+    return type(error).__name__
 
 
 async def _then(answer: Any, check: Callable[[Any], T]) -> T:

@@ -133,6 +133,8 @@ class AssignmentContext:
 
         bookings: The host's view of them, by id, where it knows them.
 
+        unreadable: The bookings of which the host's row makes no sense. They are not among *bookings*.
+
         taken: Everything taken that overlaps the time that planning looks at: ours, blocks, and the host's.
 
         follows: Whether the host has rows of its own that its ``on_commit`` keeps in step.
@@ -146,6 +148,7 @@ class AssignmentContext:
     records: Mapping[str, AssignmentRecord]
     bookings: Mapping[str, Booking]
     taken: tuple[Occupied, ...]
+    unreadable: frozenset[str] = frozenset()
     follows: bool = False
     unknown_tables: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ import datetime as dt
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import attrs
@@ -48,6 +49,7 @@ from assignment_pipeline.ports import (
     alone,
     is_ahead,
     may_be_due,
+    read_bookings,
     unknown_tables,
     waits,
 )
@@ -146,9 +148,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
             ids = dict.fromkeys((*query.ids, *of_day))
             records = {key: self._records[key] for key in ids if key in self._records}
-            found = {key: self._asked.booking(None, key) for key in ids}
-            bookings = {key: booking for key, booking in found.items() if booking is not None}
-            if any(key not in records and key not in bookings for key in query.booking_ids):
+            bookings, unreadable = read_bookings(partial(self._asked.booking, None), ids)
+            if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
@@ -161,6 +162,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
                 taken=(*self._taken_in(venue, window), *others),
                 follows=self._asked.follows,
                 unknown_tables=unknown_tables(venue, others),
+                unreadable=unreadable,
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -345,7 +347,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         if change.id in self._changes:  # Without a transition, its version would still fit.
             raise StaleRecordError(booking_id, "version")
         if change.assumed is not None:
-            booking = self._asked.booking(None, booking_id)
+            booking = read_bookings(partial(self._asked.booking, None), [booking_id])[0].get(booking_id)
             try:
                 venue = self._venue(change.record.restaurant_id)
             except VenueNotFoundError as error:

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, in_order
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
+    BookingUnreadableError,
     StaleRecordError,
     StaleRolloutError,
     TableConflictError,
@@ -105,7 +106,10 @@ class Commits:
         for change in changes:
             if change.assumed is not None:
                 booking_id = change.record.booking_id
-                booking = yield Call(self.reads.host.booking, (booking_id,))
+                try:
+                    booking = yield Call(self.reads.host.booking, (booking_id,))
+                except BookingUnreadableError:
+                    booking = None
                 if booking != change.assumed.booking:
                     moved_bookings.append(booking_id)
                 where = change.record.restaurant_id

@@ -13,7 +13,6 @@ import orjson
 from assignment_pipeline.adapters.postgres.codec import (
     array,
     block_of,
-    booking_of,
     document,
     listed,
     moment_of,
@@ -33,7 +32,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
-from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.errors import BookingUnreadableError, VenueNotFoundError
 from assignment_pipeline.ports import (
     AssignmentContext,
     CheckedHost,
@@ -134,8 +133,8 @@ class Reads:
         if venue is None:
             venue = self._venue(query.restaurant_id, known, found["venue"])
         records = self._records(query, venue, found["records"] or ())
-        bookings = yield from self._bookings(query, records, found)
-        if any(key not in records and key not in bookings for key in query.booking_ids):
+        bookings, unreadable = yield from self._bookings(query, records, found)
+        if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
             return None
         taken, others = yield from self._taken(query, venue, records, bookings, found)
         return AssignmentContext(
@@ -147,6 +146,7 @@ class Reads:
             taken=(*taken, *others),
             follows=not self.standalone and self.host.follows,
             unknown_tables=unknown_tables(venue, others),
+            unreadable=unreadable,
         )
 
     def _look(self, query: LoadQuery, known: Venue | None) -> Work[str | None]:
@@ -198,19 +198,30 @@ class Reads:
         records = {row["booking_id"]: record_of(row) for row in rows}
         return {key: record for key, record in records.items() if key in ids or query.is_of_day(venue, record)}
 
-    def _bookings(self, query: LoadQuery, records: dict[str, AssignmentRecord], found: Any) -> Work[dict[str, Booking]]:
+    def _bookings(
+        self, query: LoadQuery, records: dict[str, AssignmentRecord], found: Any
+    ) -> Work[tuple[dict[str, Booking], frozenset[str]]]:
         bookings: dict[str, Booking] = {}
+        unreadable: set[str] = set()
         wanted = {*query.ids, *records}
         if self.standalone:
             for row in found["bookings"] or ():
-                if row["id"] in wanted:
-                    bookings[row["id"]] = booking_of(row)  # type: ignore[assignment]
+                booking = listed(row)
+                if isinstance(booking, UnreadableBooking):
+                    unreadable.add(booking.id)
+                else:
+                    bookings[booking.id] = booking
+            bookings = {key: booking for key, booking in bookings.items() if key in wanted}
         else:
             for key in sorted(wanted):
-                booking = yield Call(self.host.booking, (key,))
-                if booking is not None:
-                    bookings[key] = booking
-        return bookings
+                try:
+                    answer = yield Call(self.host.booking, (key,))
+                except BookingUnreadableError:
+                    unreadable.add(key)
+                    continue
+                if answer is not None:
+                    bookings[key] = answer
+        return bookings, frozenset(unreadable)
 
     def _taken(
         self,
@@ -292,7 +303,12 @@ class Reads:
             found: Booking | None = yield Call(self.host.booking, (booking_id,))
             return found
         rows = yield self.ask(FIND_BOOKING, booking_id)
-        return booking_of(json.loads(rows[0][0])) if rows else None
+        if not rows:
+            return None
+        row = listed(json.loads(rows[0][0]))
+        if isinstance(row, UnreadableBooking):
+            raise BookingUnreadableError(booking_id, row.problem)
+        return row
 
     def waiting(self) -> Work[Waiting]:
         """See `AssignmentStore.waiting`."""

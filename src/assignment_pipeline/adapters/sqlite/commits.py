@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 import attrs
 
@@ -26,7 +27,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, Due, alone
+from assignment_pipeline.ports import CLAIM, Due, alone, read_bookings
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
 LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)
@@ -185,9 +186,9 @@ class Commits:
             if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
                 raise StaleRecordError(booking_id, "version")
             if change.assumed is not None:
-                booking = self.reads.host.booking(connection, booking_id)
+                found, _ = read_bookings(partial(self.reads.host.booking, connection), [booking_id])
                 venue = self._venue(connection, change)
-                change.check_assumed(current, booking, venue.version, generation(rows))
+                change.check_assumed(current, found.get(booking_id), venue.version, generation(rows))
                 change.check_floor(venue.floor.positions)
             after[booking_id] = change.record
         return after

@@ -7,6 +7,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -40,6 +41,7 @@ from assignment_pipeline.ports import (
     RecordQuery,
     UnreadableBooking,
     Waiting,
+    read_bookings,
     unknown_tables,
 )
 
@@ -135,9 +137,8 @@ class Reads:
         records = find_records(rows, query.ids)
         near = find_records(rows, _near(rows, venue, query.day))
         records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
-        found = {key: self.host.booking(connection, key) for key in {*query.ids, *records}}
-        bookings = {key: booking for key, booking in found.items() if booking is not None}
-        if any(key not in records and key not in bookings for key in query.booking_ids):
+        bookings, unreadable = read_bookings(partial(self.host.booking, connection), {*query.ids, *records})
+        if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
             return None
         window = query.window(venue, records, bookings)
         others = () if window is None else self.host.occupied(connection, venue.id, window)
@@ -150,6 +151,7 @@ class Reads:
             taken=(*_taken(rows, venue, window), *others),
             follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
+            unreadable=unreadable,
         )
 
     def venue(self, connection: sqlite3.Connection, restaurant_id: str, *, seats: bool = False) -> Venue:

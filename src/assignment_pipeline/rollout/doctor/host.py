@@ -90,6 +90,7 @@ def _look(context: AssignmentContext, found: _Found) -> None:
             found.settled.append(booking_id)
         if record.state in SEATED and at_host.status == CANCELLED:
             found.cancelled.append(booking_id)
+    found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
 

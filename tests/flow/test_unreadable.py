@@ -1,0 +1,104 @@
+"""Rows of the host's that are no bookings: each is its booking's case, and stops nobody else."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import psycopg
+import pytest
+
+from assignment_pipeline import AssignmentState, Booking, Coordinator, Mode, Outcome, Reason
+from assignment_pipeline.adapters import postgres
+from assignment_pipeline.adapters.memory import MemoryHost
+from assignment_pipeline.errors import BookingUnreadableError
+from assignment_pipeline.rollout.flags import FixedFlags
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+class Rows(MemoryHost):
+    """A host that raises, as Booking does, for the rows that somebody has made unreadable."""
+
+    error: type[Exception] = ValueError
+
+    def __init__(self, *venues):
+        super().__init__(*venues)
+        self.bad = set()
+
+    def booking(self, connection, booking_id):
+        if booking_id in self.bad:
+            raise self.error("party_size: expected 1 or more, got 0")
+        return super().booking(connection, booking_id)
+
+
+@pytest.fixture
+def host(house):
+    """The house's host, with rows that may be spoilt."""
+    house.host = house.store.host = Rows(house.venue)
+    return house.host
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError, KeyError, ZeroDivisionError])
+def test_a_neighbour_whose_row_makes_no_sense_keeps_its_tables(house, coordinator, host, error):
+    """Nobody else notices: bookings are seated around it, a day is swept, and its tables stay taken."""
+    host.error = error
+    seated = coordinator.assign(house.booking("F1"))
+    host.bad.add("F1")
+    results = [coordinator.assign(house.booking(f"B{number}")) for number in range(3)]
+    assert [result.outcome for result in results[:2]] == [Outcome.CONFIRMED] * 2
+    assert seated.tables[0] not in {table for result in results for table in result.tables}
+    report = coordinator.sweep()
+    assert report.errors == ()
+    assert house.record("F1").tables == seated.tables
+
+
+def test_a_booking_whose_own_row_makes_no_sense_goes_to_a_person(house, coordinator, host):
+    """At the sweep as by its id, with a reason of its own and an event."""
+    for name in ("B1", "B2"):
+        coordinator.enqueue(house.booking(name))
+    host.bad.update({"B1", "X9"})
+    house.clock.advance(MINUTE)
+    results = {result.booking_id: result.reason for result in coordinator.sweep().results}
+    assert results == {"B1": Reason.BOOKING_UNREADABLE, "B2": None}
+    assert house.record("B1").state is AssignmentState.MANUAL_REVIEW
+    assert coordinator.assign_id("X9", "R1").reason is Reason.BOOKING_UNREADABLE
+    assert "coordinator.error" in house.told()
+
+
+def test_a_cancellation_needs_no_row(house, coordinator, host):
+    """A booking whose row makes no sense is cancelled all the same, known to the pipeline or not."""
+    coordinator.assign(house.booking("B1"))
+    host.bad.update({"B1", "X9"})
+    for name in ("B1", "X9"):
+        assert coordinator.cancel(name).outcome is Outcome.CANCELLED
+
+
+def test_who_asks_for_the_row_is_told(house, host):
+    """The store raises an error of its own, which names the booking and quotes nothing."""
+    host.bad.add("B1")
+    with pytest.raises(BookingUnreadableError, match=r"'B1'.*ValueError") as raised:
+        house.store.booking("B1")
+    assert "got 0" not in str(raised.value)
+
+
+def test_postgres_rows_that_make_no_sense(postgres_database, house):
+    """A party of 0 in the standalone tables: the neighbours are seated, and the booking itself goes to a person."""
+    schema = "unreadable"
+    postgres.init(postgres_database, standalone=True, schema=schema)
+    host = postgres.StandaloneHost(schema=schema)
+    start = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) + dt.timedelta(days=1)
+    with postgres.PostgresStore(postgres_database, host=host, schema=schema) as store:
+        store.write(lambda connection: host.put_venue(connection, house.venue))
+        coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None)
+        seated = coordinator.assign(Booking("F1", "R1", 2, start))
+        for name in ("a", "bad", "c"):
+            store.write(lambda connection, name=name: host.put_booking(connection, Booking(name, "R1", 2, start)))
+        with psycopg.connect(postgres_database, autocommit=True) as connection:
+            connection.execute(f"UPDATE {schema}.bookings SET party_size = 0 WHERE id IN ('F1', 'bad')")
+        assert coordinator.assign(Booking("B1", "R1", 2, start)).outcome is Outcome.CONFIRMED
+        assert coordinator.assign_id("bad", "R1").reason is Reason.BOOKING_UNREADABLE
+        assert coordinator.assign_id("F1", "R1").tables == seated.tables
+        report = coordinator.sweep()
+        assert (report.enqueued, report.errors) == (("a", "c"), ())
+        with pytest.raises(BookingUnreadableError):
+            store.booking("F1")
