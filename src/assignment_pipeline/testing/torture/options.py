@@ -12,6 +12,10 @@ ON_POSTGRES = {
     "pause": "Redis takes connections and does not answer",
     "redis": "Redis crashes, and starts again",
 }
+ON_SQLITE = {
+    "away": "the database file is moved away, and put back",
+    "restore": "the database file is replaced by a copy of it",
+}
 EVERYWHERE = {
     "kill": "workers are killed, and replaced",
     "stop": "workers are stopped until after their locks have ended, and go on",
@@ -23,7 +27,7 @@ EVERYWHERE = {
     "flags": "restaurants go from active to shadow, to off, and back",
     "staff": "the host's staff seat people without telling anybody",
 }
-FAULTS = EVERYWHERE | ON_POSTGRES
+FAULTS = EVERYWHERE | ON_POSTGRES | ON_SQLITE
 """What goes wrong, by the name that it is asked for."""
 
 ON_REDIS = frozenset({"flush", "pause", "redis"})
@@ -58,7 +62,7 @@ class Options:
     restaurants: int = 3
     workers: int = 4
     threads: int = 3
-    faults: frozenset[str] = frozenset(FAULTS)
+    faults: frozenset[str] = frozenset(EVERYWHERE | ON_POSTGRES)
     seed: int = 0
 
     @property
@@ -84,7 +88,7 @@ def select(text: str, store: str) -> frozenset[str]:
     Raises:
         ValueError: There is no such fault on that store.
     """
-    known = FAULTS if store == "postgres" else EVERYWHERE
+    known = EVERYWHERE | (ON_POSTGRES if store == "postgres" else ON_SQLITE)
     if text in {"all", "none"}:
         return frozenset(known) if text == "all" else frozenset()
     wanted = [name.strip() for name in text.split(",")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -125,6 +126,29 @@ class Outages:
             return session[1] if session is not None else None
         return None
 
+    # -- SQLite ---------------------------------------------------------------------------------------------------
+
+    def move_file_away(self) -> None:
+        """Have the database file under another name for a moment: what is committed meanwhile must not be confirmed."""
+        file = Path(self.place.at)
+        away = file.rename(file.with_suffix(".away"))
+        time.sleep(self._chance.uniform(0.05, 0.5))
+        away.replace(file)
+        self._counts["files moved away"] += 1
+
+    def restore_file(self) -> None:
+        """Replace the database file by a copy that has all in it: what goes into the old one from then on is lost."""
+        file = Path(self.place.at)
+        copy = file.with_suffix(".copy")
+        with contextlib.ExitStack() as stack:
+            holder, source, target = (stack.enter_context(_opened(path)) for path in (file, file, copy))
+            holder.execute("BEGIN IMMEDIATE")  # Nobody commits while it is copied.
+            source.backup(target)
+            for suffix in ("-wal", "-shm"):
+                file.with_name(file.name + suffix).unlink(missing_ok=True)
+            copy.replace(file)
+        self._counts["files restored"] += 1
+
     # -- The broker -----------------------------------------------------------------------------------------------
 
     def restart_broker(self) -> None:
@@ -177,6 +201,10 @@ class Outages:
         """No more of it."""
         for timer in self._timers:
             timer.join()
+
+
+def _opened(path: Path) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10))
 
 
 def _own_redis() -> Any:

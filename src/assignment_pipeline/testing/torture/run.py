@@ -38,6 +38,8 @@ EVERY = {
     "flush": 3.0,
     "pause": 11.0,
     "redis": 17.0,
+    "away": 3.0,
+    "restore": 2.0,
     "flags": 4.0,
     "blocks": 1.5,
     "staff": 1.0,
@@ -141,6 +143,8 @@ class Run:
                 "flush": self._servers.flush,
                 "pause": self._servers.pause,
                 "redis": self._servers.restart_redis,
+                "away": self._servers.move_file_away,
+                "restore": self._servers.restore_file,
             },
         }
         for agenda, named in actions.items():
