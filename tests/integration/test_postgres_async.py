@@ -23,9 +23,10 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
 )
 from assignment_pipeline.coordinator import AsyncCoordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
+from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.errors import TableConflictError  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
-from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
+from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     CONFIRM,
     DINNER,
@@ -256,3 +257,21 @@ def test_what_cannot_be_joined_is_refused(database):
         AsyncCoordinator(threaded).joined(connection)
     with pytest.raises(TypeError, match="a store with connections"):
         AsyncCoordinator.in_memory(make_venue()).joined(None)
+
+
+@pytest.mark.parametrize("settings", [{}, {"shadow": True}, {"enabled": True}])
+def test_flags_follow_the_rollout_in_it(database, settings):
+    """Whatever the rollout says, from its first row on: the flags' thread asks without the event loop."""
+
+    async def main():
+        async with AsyncPostgresStore(database, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA) as store:
+            await asyncio.to_thread(store.revise, RolloutRevision(generation=1, settings=settings))
+            flags = StoreFlags(store)
+            try:
+                return await asyncio.to_thread(flags.resolve, "r-1")
+            finally:
+                await asyncio.to_thread(flags.close)
+
+    decision = asyncio.run(main())
+    mode = Mode.ACTIVE if "enabled" in settings else Mode.SHADOW if "shadow" in settings else Mode.OFF
+    assert (decision.mode, decision.generation, decision.fresh) == (mode, 1, mode is not Mode.ACTIVE)

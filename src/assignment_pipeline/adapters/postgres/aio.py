@@ -96,6 +96,10 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         """See `AssignmentStore.records`."""
         return await self._pool.run(lambda: self._work.reads.records(query))
 
+    def records_in_thread(self, query: RecordQuery) -> RecordPage:
+        """`records` for a thread, such as that of `StoreFlags`, over the connection beside the event loop's."""
+        return self._telling.run(lambda: self._work.reads.records(query))
+
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `AssignmentStore.history`."""
         return await self._pool.run(lambda: self._work.reads.history(booking_id))

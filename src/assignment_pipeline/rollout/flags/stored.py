@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import threading
@@ -227,6 +228,8 @@ class StoreFlags(processes.Watched):
     def _is_empty(self) -> bool:
         """Whether nothing is there to be asked for: other flags may have put it in charge, and people need none."""
         records: Callable[[RecordQuery], RecordPage] | None = getattr(self.store, "records", None)
+        if inspect.iscoroutinefunction(records):  # A store for asyncio may have a way for threads beside it.
+            records = getattr(self.store, "records_in_thread", None)
         return records is not None and not records(RecordQuery(states=_LIVE, limit=1)).records
 
     # -- The thread ---------------------------------------------------------------------------------------------------
