@@ -73,6 +73,7 @@ class Outages:
         self._broker: Any = None
         self._timers: list[threading.Timer] = []
         self.late: list[str] = []
+        self._longest = min(LONGEST, options.seconds / 4)
         if options.store == "sqlite":
             self.place = Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
             return
@@ -193,7 +194,7 @@ class Outages:
             yield client
 
     def _wait(self) -> float:
-        away = self._chance.choice((0.0, LONGEST * self._chance.random() ** 2))
+        away = self._chance.choice((0.0, self._longest * self._chance.random() ** 2))
         time.sleep(away)
         return away
 
