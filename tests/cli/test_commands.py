@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from assignment_pipeline import lifecycle
+from assignment_pipeline.adapters.sqlite.schema import STANDALONE_VERSION
 from assignment_pipeline.cli.app import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -45,11 +46,13 @@ def test_a_database_is_made_and_checked(cli, tmp_path):
     assert cli("db", "check", "--db", db, "--embedded").code == 0
     standalone = cli("db", "check", "--db", db)
     assert standalone.code == 1
-    assert standalone.complaint.startswith(f"{db}: expected version 2 of the standalone schema, found none: make the")
+    assert standalone.complaint.startswith(
+        f"{db}: expected version {STANDALONE_VERSION} of the standalone schema, found none: make the"
+    )
     assert "`assignment-pipeline db init`" in standalone.complaint
     assert cli("db", "init", "--db", db).code == 0
     checked = cli("db", "check", "--db", db)
-    assert (checked.code, checked.out) == (0, f"{db}: version 2 of the standalone schema.\n")
+    assert (checked.code, checked.out) == (0, f"{db}: version {STANDALONE_VERSION} of the standalone schema.\n")
 
 
 def test_tables_of_the_same_names_are_left_alone(cli, dump, tmp_path):

@@ -14,6 +14,7 @@ psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import conninfo_to_dict, make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import SCHEMA_VERSION, init  # noqa: E402
+from assignment_pipeline.adapters.postgres.schema import STANDALONE_VERSION  # noqa: E402
 
 ANN = ("--actor", "ann")
 MISSING = """
@@ -79,11 +80,14 @@ def test_the_schema_is_made_and_checked(cli, address):
     for _ in range(2):
         assert cli("db", "init", "--db", made, "--embedded").code == 0
     assert cli("db", "check", "--db", made, "--embedded").code == 0
-    assert "expected version 1 of the standalone schema, found none: " in cli("db", "check", "--db", made).complaint
+    assert (
+        f"expected version {STANDALONE_VERSION} of the standalone schema, found none: "
+        in cli("db", "check", "--db", made).complaint
+    )
     assert cli("db", "init", "--db", made).code == 0
     checked = cli("db", "check", "--db", made)
     schema = made.rpartition("=")[2]
-    assert checked.out.endswith(f"?schema={schema}: version 1 of the standalone schema.\n")
+    assert checked.out.endswith(f"?schema={schema}: version {STANDALONE_VERSION} of the standalone schema.\n")
     secret = made.partition("@")[0].rpartition(":")[2]
     assert secret not in missing.err + checked.out
 

@@ -165,7 +165,8 @@ def test_older_tables_are_brought_up_to_date(postgres_database, schema, version,
     if version < SCHEMA_VERSION:
         with pytest.raises(SchemaMismatchError, match=f"found version {version}"):
             check(postgres_database, schema=schema)
-    script = "import sys; from assignment_pipeline.adapters.postgres import init; init(sys.argv[1], schema=sys.argv[2])"
+    script = "import sys; from assignment_pipeline.adapters.postgres import init; "
+    script += "init(sys.argv[1], standalone=True, schema=sys.argv[2])"
     command = [sys.executable, "-c", script, postgres_database, schema]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [process.communicate(timeout=60)[1] for process in started] == [""] * 3

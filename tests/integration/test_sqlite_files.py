@@ -21,6 +21,7 @@ from assignment_pipeline.adapters.sqlite import (
     opening,
     schema,
 )
+from assignment_pipeline.adapters.sqlite.schema import STANDALONE_VERSION
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -289,7 +290,7 @@ def test_the_standalone_tables_may_come_later(tmp_path):
     """They are a part of their own."""
     path = tmp_path / "x.db"
     init(path)
-    with pytest.raises(SchemaMismatchError, match="version 3 of the standalone schema, found none"):
+    with pytest.raises(SchemaMismatchError, match=f"version {STANDALONE_VERSION} of the standalone schema, found none"):
         check(path, standalone=True)
     init(path, standalone=True)
     check(path, standalone=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
+from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.errors import MissingExtraError
@@ -38,12 +40,13 @@ def reoptimize(
     try:
         with opened(app, db) as coordinator:
             found = coordinator.reoptimize(restaurant, day, apply=apply, actor=actor)
+            labels = labels_of(coordinator, restaurant)
     except MissingExtraError as error:
         refuse("reoptimize", "the extra optimize", str(error))
     if as_json:
         print_json(_document(found))
     else:
-        for line in _lines(found):
+        for line in _lines(found, labels):
             print(line)
     raise typer.Exit(NO if found.reason is not None else GOOD)
 
@@ -68,10 +71,13 @@ def _document(found: Reoptimization) -> dict[str, Any]:
     }
 
 
-def _lines(found: Reoptimization) -> list[str]:
+def _lines(found: Reoptimization, labels: Mapping[str, str]) -> list[str]:
     diff = found.diff
-    lines = [f"{move.booking_id} moves from {'+'.join(move.origin)} to {'+'.join(move.tables)}." for move in diff.moves]
-    lines += [f"{booking_id} gets {'+'.join(plan.tables)}." for booking_id, plan in diff.seated]
+    lines = [
+        f"{move.booking_id} moves from {joined(move.origin, labels, '+')} to {joined(move.tables, labels, '+')}."
+        for move in diff.moves
+    ]
+    lines += [f"{booking_id} gets {joined(plan.tables, labels, '+')}." for booking_id, plan in diff.seated]
     lines += [f"{name} stands on tables that are not to be had, and has to stay there." for name in found.stranded]
     if diff.left_out:
         lines.append(f"{words.count(len(diff.left_out), 'booking')} would still wait.")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
+from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -140,7 +141,7 @@ def place(
         )
         if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
             raise nothing_done(result)
-        told = f"Booking {booking!r} has {' + '.join(result.tables)} now."
+        told = f"Booking {booking!r} has {tables_of(coordinator, result)} now."
         print_result(result, told, as_json=as_json)
 
 
@@ -165,7 +166,8 @@ def suggest(
         wanted = _booking(coordinator, booking)
         decision = coordinator.preview(wanted)
         plan = decision.plan or decision.suggestion
-        told = explain(wanted, decision, zone_of(coordinator, wanted.restaurant_id))
+        where = wanted.restaurant_id
+        told = explain(wanted, decision, zone_of(coordinator, where), labels_of(coordinator, where))
         if plan is None or not apply or actor is None:
             if as_json:
                 print_json(_suggestion(booking, decision, told))
@@ -175,7 +177,7 @@ def suggest(
         result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves, pin=False)
         if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
             raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} has {' + '.join(result.tables)} now. {told}", as_json=as_json)
+        print_result(result, f"Booking {booking!r} has {tables_of(coordinator, result)} now. {told}", as_json=as_json)
 
 
 def _suggestion(booking_id: str, decision: Decision, told: str) -> dict[str, Any]:
@@ -256,7 +258,7 @@ def pin(
         result = coordinator.pin(booking, actor=actor)
         if result.record is None or not result.record.pinned:
             raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} stays at {' + '.join(result.tables)}.", as_json=as_json)
+        print_result(result, f"Booking {booking!r} stays at {tables_of(coordinator, result)}.", as_json=as_json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse
+from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import read_time
 from assignment_pipeline.cli.output import print_json, print_result, result_document
 from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
@@ -27,7 +28,7 @@ def seated(
     """A party has sat down: nothing moves it any more."""
     with opened(app, db) as coordinator:
         result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
-        print_result(result, f"Booking {booking!r} sits at {' + '.join(result.tables)}.", as_json=as_json)
+        print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
 
 
 @app.command()
@@ -43,7 +44,7 @@ def left(
         result = coordinator.left(booking, actor=actor)
         if result.outcome is Outcome.NOOP and result.reason is None:
             raise RefusedError(f"The time of booking {booking!r} is over already.")
-        print_result(_done(result, Reason.LEFT), f"{' + '.join(result.tables)} is free.", as_json=as_json)
+        print_result(_done(result, Reason.LEFT), f"{tables_of(coordinator, result)} is free.", as_json=as_json)
 
 
 @app.command("no-show")
@@ -81,14 +82,14 @@ def extend(
         except ValueError as error:
             refuse("UNTIL", str(error).removeprefix("until: expected ").rpartition(", got ")[0], until)
         if result.outcome is not Outcome.KEPT:
-            sentence = f"Booking {booking!r} has {' + '.join(result.tables)} until {until}."
+            sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
             print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
             return
         if as_json:
             print_json(result_document(result))
             raise typer.Exit(NO)
         whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
-        raise RefusedError(f"{' + '.join(result.tables)} is taken until then{whose}: nothing was changed.")
+        raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
 
 
 def _done(result: AssignmentResult, reason: Reason) -> AssignmentResult:

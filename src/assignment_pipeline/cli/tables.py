@@ -9,6 +9,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.review import ActorOption
@@ -37,13 +38,15 @@ def show(
         if not blocks:
             stdout().print("Every table is in service.")
             return
-        zone = zone_of(coordinator, restaurant)
+        zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
         for heading in ("Table", "From", "Until", "Why", "By", "Block"):
             table.add_column(heading, overflow="fold")
         for block in blocks:
             times = (local(time, zone) for time in (block.window.start, block.window.end))
-            table.add_row(block.table_id, *times, words.reason(block.reason), block.actor or "", block.id)
+            table.add_row(
+                joined([block.table_id], labels), *times, words.reason(block.reason), block.actor or "", block.id
+            )
         stdout().print(table)
 
 
@@ -77,7 +80,8 @@ def block(
         if as_json:
             print_json({**_document(result.block), "bookings": list(result.bookings)})
             return
-        print(f"Table {table!r} is out of service: {result.block.id}")
+        name = joined([table], labels_of(coordinator, restaurant))
+        print(f"Table {name!r} is out of service: {result.block.id}")
         if result.bookings:
             print(f"Still there: {', '.join(result.bookings)}.")
 
@@ -97,7 +101,8 @@ def unblock(
         if as_json:
             print_json(_document(ended))
         else:
-            print(f"Table {ended.table_id!r} is back in service.")
+            name = joined([ended.table_id], labels_of(coordinator, restaurant))
+            print(f"Table {name!r} is back in service.")
 
 
 def _document(block: TableBlock) -> dict[str, Any]:

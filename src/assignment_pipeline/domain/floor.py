@@ -33,9 +33,11 @@ class Table:
     A table on the floor.
 
     Attributes:
-        id: What the restaurant calls it.
+        id: What programs call it: the key of its row, say.
 
         capacity: Its seats, from 1 to 500.
+
+        label: What people call it; the id unless told otherwise. Shown wherever a person reads.
 
         min_party_size: The smallest party that may sit at it alone.
 
@@ -57,6 +59,7 @@ class Table:
 
     id: str = attrs.field(validator=identifier)
     capacity: int = attrs.field(validator=whole(1, MAX_PARTY))
+    label: str = attrs.field(kw_only=True, validator=identifier)
     min_party_size: int = attrs.field(default=1, kw_only=True)
     max_party_size: int = attrs.field(kw_only=True)
     zone: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
@@ -67,6 +70,10 @@ class Table:
     active: bool = attrs.field(default=True, validator=flag, kw_only=True)
     priority: int = attrs.field(default=0, validator=PRIORITY, kw_only=True)
     tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
+
+    @label.default
+    def _called_by_its_id(self) -> str:
+        return self.id
 
     @max_party_size.default
     def _fits_its_seats(self) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.planning.base import Rule
+
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 REFUSALS: Mapping[str, str] = {
     Reason.PARTY_TOO_LARGE: "too large for any table or combination",
@@ -36,7 +39,7 @@ RULES: Mapping[str, str] = {
 _NEAREST = 3
 
 
-def explain(booking: Booking, decision: Decision, zone: dt.tzinfo) -> str:
+def explain(booking: Booking, decision: Decision, zone: dt.tzinfo, labels: Mapping[str, str] = _NO_LABELS) -> str:
     """
     One sentence, or two, of what became of *booking*.
 
@@ -45,18 +48,20 @@ def explain(booking: Booking, decision: Decision, zone: dt.tzinfo) -> str:
 
     Args:
         zone: The restaurant's timezone, in which times are told.
+
+        labels: What to call its tables, by id.
     """
     one = booking.party_size == 1
     guests = "1 guest" if one else f"{booking.party_size} guests"
     start = f"{guests} at {_time(booking.start_at, zone)}"
     if decision.plan is not None:
-        return f"{start}: {_place(decision.plan)}."
+        return f"{start}: {_place(decision.plan, labels)}."
     why = REFUSALS.get(decision.refusal, str(decision.refusal)) if decision.refusal else "nothing was looked for"
     counts = turned_away(decision.turned_away)
     told = f"{start}: {why} ({counts})." if counts else f"{start}: {why}."
     they = "The guest" if one else "They"
     if decision.suggestion is not None:
-        told += f" {they} would fit at {_place(decision.suggestion)}."
+        told += f" {they} would fit at {_place(decision.suggestion, labels)}."
     if decision.nearest:
         times = [_time(moment, zone) for moment in sorted(decision.nearest[:_NEAREST])]
         told += f" {they} would fit at {_listed(times, 'or')}."
@@ -69,9 +74,16 @@ def turned_away(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {RULES.get(rule, rule.replace('_', ' '))}" for rule, count in most_first)
 
 
-def _place(plan: Plan) -> str:
-    place = f"table {plan.tables[0]}" if len(plan.tables) == 1 else f"tables {_listed(plan.tables, 'and')}"
-    moves = [f"{move.booking_id} moves from {'+'.join(move.origin)} to {'+'.join(move.tables)}" for move in plan.moves]
+def _place(plan: Plan, labels: Mapping[str, str]) -> str:
+    def named(table_ids: Sequence[str]) -> list[str]:
+        return [labels.get(table_id, table_id) for table_id in table_ids]
+
+    tables = named(plan.tables)
+    place = f"table {tables[0]}" if len(tables) == 1 else f"tables {_listed(tables, 'and')}"
+    moves = [
+        f"{move.booking_id} moves from {'+'.join(named(move.origin))} to {'+'.join(named(move.tables))}"
+        for move in plan.moves
+    ]
     return f"{place}, once {_listed(moves, 'and')}" if moves else place
 
 

@@ -77,9 +77,11 @@ def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
     """Tables from one seat to ten; some with limits of their own, some accessible, few out of use."""
     capacity = draw(st.one_of(st.sampled_from([2, 2, 4, 4, 6]), st.integers(1, 10)))
     smallest = draw(st.sampled_from([1, 1, max(1, capacity - 1)]))
+    name = draw(identifiers()) if table_id is None else table_id
     return Table(
-        draw(identifiers()) if table_id is None else table_id,
+        name,
         capacity,
+        label=draw(st.sampled_from([name, "By the window"])),
         min_party_size=smallest,
         max_party_size=draw(st.sampled_from([capacity, max(smallest, capacity - 1), capacity + 2])),
         zone=draw(st.sampled_from([None, *ZONES])),

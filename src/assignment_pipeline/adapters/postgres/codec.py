@@ -141,7 +141,8 @@ def venue_of(facts: Mapping[str, Any]) -> Venue:
 
 def _table(facts: Mapping[str, Any]) -> Table:
     known = {key: value for key, value in facts.items() if key not in {"restaurant_id", "position"}}
-    return Table(**{**known, "tags": frozenset(facts["tags"])})
+    label = facts.get("label") or facts["id"]
+    return Table(**{**known, "tags": frozenset(facts["tags"]), "label": label})
 
 
 def _combination(facts: Mapping[str, Any]) -> Combination:

@@ -322,6 +322,7 @@ def _floor_rows(venue: Venue) -> tuple[list[dict[str, Any]], ...]:
             "active": table.active,
             "priority": table.priority,
             "tags": sorted(table.tags),
+            "label": table.label,
         }
         for position, table in enumerate(floor.tables)
     ]

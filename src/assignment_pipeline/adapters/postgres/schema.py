@@ -35,7 +35,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_guard",),
         ("pipeline_claims",),
     ),
-    STANDALONE: (("standalone_1",), ("standalone_waiting",)),
+    STANDALONE: (("standalone_1",), ("standalone_waiting",), ("standalone_label",)),
 }
 """The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
 

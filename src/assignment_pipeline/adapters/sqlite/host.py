@@ -81,7 +81,7 @@ FIND_VERSION = "SELECT version FROM restaurants WHERE id = ?"
 FIND_VENUE = "SELECT timezone, policy, version FROM restaurants WHERE id = ?"
 
 FIND_TABLES = """
-SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, tags
+SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, tags, label
 FROM table_inventory WHERE restaurant_id = ? ORDER BY position
 """
 
@@ -98,8 +98,8 @@ CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
 PUT_TABLE = """
 INSERT INTO table_inventory (
     restaurant_id, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, tags
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    priority, tags, label
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
@@ -262,10 +262,11 @@ def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
 
 
 def _table(row: tuple[Any, ...]) -> Table:
-    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, tags = row
+    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, tags, label = row
     return Table(
         table_id,
         capacity,
+        label=table_id if label is None else label,
         min_party_size=min_party,
         max_party_size=max_party,
         zone=zone,
@@ -291,6 +292,7 @@ def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ..
         table.active,
         table.priority,
         dumps(sorted(table.tags)),
+        table.label,
     )
 
 

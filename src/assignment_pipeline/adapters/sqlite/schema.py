@@ -274,6 +274,9 @@ _STANDALONE_WAITING = (
     """,
 )
 
+# Null where a table was put before it could have one: it is called by its id.
+_STANDALONE_LABEL = ("ALTER TABLE table_inventory ADD COLUMN label TEXT",)
+
 MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
     PIPELINE: (
         _PIPELINE_1,
@@ -283,7 +286,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         metrics.MIGRATION,
         _PIPELINE_CLAIMS,
     ),
-    STANDALONE: (_STANDALONE_1, _STANDALONE_2, _STANDALONE_WAITING),
+    STANDALONE: (_STANDALONE_1, _STANDALONE_2, _STANDALONE_WAITING, _STANDALONE_LABEL),
 }
 """What brings each part from one version to the next: the first makes version 1. Never edited once released."""
 

@@ -191,6 +191,7 @@ def _time(node: Node) -> dt.datetime:
 
 def _tables(nodes: list[Node]) -> tuple[Table, ...]:
     optional = (
+        "label",
         "min_party_size",
         "max_party_size",
         "zone",

@@ -175,14 +175,14 @@ def _by_zone(tables: Sequence[Table]) -> list[Table]:
 
 @attrs.frozen
 class _Margin:
-    """What stands to the left: ids and seats."""
+    """What stands to the left: what the tables are called, and their seats."""
 
     ids: int
     seats: int
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> _Margin:
-        ids = max(cell_len(table.id) for table in tables)
+        ids = max(cell_len(table.label) for table in tables)
         seats = max(len(str(table.capacity)) for table in tables)
         return cls(min(max(ids, 3), LONGEST_ID), seats)
 
@@ -198,7 +198,9 @@ class _Margin:
 
     def table(self, table: Table, content: Text) -> Text:
         """A table's line."""
-        name = table.id if cell_len(table.id) <= self.ids else set_cell_size(table.id, self.ids - 1) + "~"
+        name = table.label
+        if cell_len(name) > self.ids:
+            name = set_cell_size(name, self.ids - 1) + "~"
         seats = f"  {table.capacity:>{self.seats}}  "
         return Text.assemble(" ", set_cell_size(name, self.ids), (seats, _FAINT), content)
 
