@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import threading
 
+import attrs
 import pytest
 
 from assignment_pipeline import AsyncCoordinator, Coordinator, FixedFlags, LegacyResult, Mode, Outcome, Reason
@@ -81,6 +82,19 @@ def test_the_sweep_gives_back_what_it_cannot_decide(house, coordinator, unread, 
     house.clock.advance(2 * MINUTE)
     unread.sweep()
     assert (house.record("B1").state, ran) == ("confirmed", [])
+
+
+@pytest.mark.parametrize("lists_restaurants", [True, False])
+def test_the_sweep_finds_the_others(house, unread, flags, lists_restaurants):
+    """A restaurant whose flags are unread hides no other's forgotten bookings, and is no error of the sweep's."""
+    if not lists_restaurants:
+        known = house.store.waiting
+        house.store.waiting = lambda: attrs.evolve(known(), restaurants=None)
+    house.booking("B1")
+    report = unread.sweep()
+    assert (report.enqueued, report.errors) == ((), ())
+    flags.read = True
+    assert unread.sweep().enqueued == ("B1",)
 
 
 def test_asyncio_waits_in_a_thread(house):

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
 from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import (
@@ -287,7 +288,7 @@ class FindWaiting(Effect[Waiting]):
 
 @attrs.frozen(eq=False)
 class InCharge(Effect[tuple[str, ...]]):
-    """Of some restaurants, those that the pipeline is in charge of. `FlagsUnreadError` is raised inside the flow."""
+    """Of some restaurants, those that the pipeline is known to be in charge of: not those whose flags are unread."""
 
     port = Port.FLAGS
     restaurants: tuple[str, ...]
@@ -297,7 +298,13 @@ class InCharge(Effect[tuple[str, ...]]):
         return bool(getattr(port, "unread", False))
 
     def ask(self, port: Any) -> Any:
-        return tuple(name for name in self.restaurants if port.resolve(name).mode is Mode.ACTIVE)
+        return tuple(name for name in self.restaurants if self._is_known(port, name))
+
+    def _is_known(self, port: Any, restaurant_id: str) -> bool:
+        try:
+            return bool(port.resolve(restaurant_id).mode is Mode.ACTIVE)
+        except FlagsUnreadError:
+            return False  # One that is not known yet keeps nobody from the others.
 
 
 @attrs.frozen(eq=False)

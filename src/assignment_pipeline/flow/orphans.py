@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.effects import FindUnassigned, FindWaiting, Flow, InCharge
 from assignment_pipeline.flow.queue import enqueue, enqueue_unreadable
 from assignment_pipeline.flow.settings import Settings
@@ -135,6 +135,8 @@ class Search:
                     yield from enqueue_unreadable(booking)
                     continue
                 record = yield from enqueue(booking, self.settings)
+            except FlagsUnreadError:
+                continue  # Nothing is decided there yet, and nothing is wrong: the next sweep finds it again.
             except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
                 self.errors.append((booking.id, named(error, show=self.settings.show_errors)))
                 self.memory.raised.add(booking.id)
