@@ -169,6 +169,44 @@ class TestAsking:
             assert coordinator.assign(booking).outcome is not Outcome.NOOP
 
 
+class TestReplaced:
+    """Each provider is waited for, once."""
+
+    def test_unknown_restaurants_wait_for_the_next_provider(self):
+        """Also where the wait for the one before is over; those that are known keep their last good value."""
+        asking, told = api.get_client("replaced"), []
+        variants = {mode.value: mode.value for mode in Mode}
+        flags = OpenFeatureFlags(asking, first_answer=0, on_error=told.append)
+        with pytest.raises(FlagsUnreadError, match="no provider is set"):
+            flags.resolve("known")
+        api.set_provider_and_wait(InMemoryProvider({FLAG: InMemoryFlag("active", variants)}), "replaced")
+        assert flags.resolve("known").mode is Mode.ACTIVE
+        ready = threading.Event()
+
+        class Fetching(InMemoryProvider):
+            def initialize(self, evaluation_context):
+                assert ready.wait(20)
+
+        api.set_provider(Fetching({FLAG: InMemoryFlag("shadow", variants)}), "replaced")
+        assert flags.resolve("known").mode is Mode.ACTIVE
+        with pytest.raises(FlagsUnreadError, match="NOT_READY"):
+            flags.resolve("new")
+        patient = OpenFeatureFlags(asking, first_answer=20, on_error=told.append)
+        threading.Timer(0.05, ready.set).start()
+        assert patient.resolve("new").mode is Mode.SHADOW
+        assert [flags.resolve(name).mode for name in ("known", "new")] == [Mode.SHADOW] * 2
+        api.clear_providers()
+
+    def test_a_process_waits_for_its_provider_to_be_set(self):
+        """OpenFeature answers with the default until then, as if the flag said so."""
+        flags = OpenFeatureFlags(api.get_client("soon"), first_answer=20)
+        provider = InMemoryProvider({FLAG: InMemoryFlag("on", {"on": "active"})})
+        assert flags.unread
+        threading.Timer(0.05, api.set_provider_and_wait, (provider, "soon")).start()
+        assert flags.resolve("r-1").mode is Mode.ACTIVE
+        api.clear_providers()
+
+
 class TestBeingAsked:
     """Our flags, their client."""
 
@@ -206,6 +244,12 @@ class TestBeingAsked:
         """The client gets its default, and the code."""
         details = ours.get_string_details(flag, "mine", context)
         assert (details.value, details.error_code.value) == ("mine", code)
+
+    def test_what_is_not_read_is_not_ready(self, client):
+        """Flags of ours without a first answer give the asking client its default and the code for it."""
+        unread = OpenFeatureFlags(api.get_client("nobody's"), first_answer=0, on_error=lambda _: None)
+        details = client(AssignmentPipelineProvider(unread)).get_string_details(FLAG, "mine", EvaluationContext("r-1"))
+        assert (details.value, details.error_code.value) == ("mine", "PROVIDER_NOT_READY")
 
     def test_it_is_no_fraction(self, ours):
         """Whoever asks for one is told."""

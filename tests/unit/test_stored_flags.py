@@ -362,6 +362,34 @@ class TestStored:
             StoreFlags(store, salt="x" * 65)
 
 
+class TestWhatIsOld:
+    """An answer that nobody has followed since, and a document that was never readable."""
+
+    def test_an_answer_from_before_the_thread_may_be_old(self, store, flags, clock):
+        """A process that looked when it began, and takes its first booking hours later, looks again for it."""
+        flags.refresh_now()
+        assert not flags.unread
+        store.put(enabled=True)
+        clock.advance(dt.timedelta(hours=2))
+        assert flags.unread
+        assert flags.resolve("r-1").mode is Mode.ACTIVE
+
+    def test_where_the_database_is_away_then_it_stays(self, store, flags, clock):
+        """As the last good value does in every process."""
+        store.put(enabled=True)
+        flags.refresh_now()
+        store.away = True
+        clock.advance(dt.timedelta(hours=2))
+        assert flags.resolve("r-1").mode is Mode.ACTIVE
+
+    def test_a_first_document_that_cannot_be_read_has_its_generation(self, store, flags, caplog):
+        """The event names the row to mend, and the log does not promise a good value that never was."""
+        store.put(enabled="ture")
+        flags.look()
+        assert [event.context["generation"] for event in store.events] == [1]
+        assert "Calls answer retry until it can be read" in caplog.text
+
+
 class TestLayered:
     """The environment may roll back."""
 

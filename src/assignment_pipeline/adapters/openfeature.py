@@ -22,7 +22,13 @@ from assignment_pipeline.redaction import redacted
 try:
     from openfeature.client import OpenFeatureClient
     from openfeature.evaluation_context import EvaluationContext
-    from openfeature.exception import ErrorCode, FlagNotFoundError, TargetingKeyMissingError, TypeMismatchError
+    from openfeature.exception import (
+        ErrorCode,
+        FlagNotFoundError,
+        ProviderNotReadyError,
+        TargetingKeyMissingError,
+        TypeMismatchError,
+    )
     from openfeature.flag_evaluation import FlagResolutionDetails, Reason
     from openfeature.provider import AbstractProvider, Metadata, ProviderStatus
     from openfeature.provider.no_op_provider import NoOpProvider
@@ -82,14 +88,15 @@ class OpenFeatureFlags:
     max_parallel: int = attrs.field(default=3, validator=whole(1, MOST_PARALLEL))
     on_error: Callable[[FlagError], None] | None = None
     first_answer: float = 2.0
-    _patience: list[float] = attrs.field(factory=list, init=False, repr=False)
+    _patience: dict[int, float] = attrs.field(factory=dict, init=False, repr=False)
     _last: dict[str, FlagDecision] = attrs.field(factory=dict, init=False, repr=False)
     _told: set[tuple[str, str]] = attrs.field(factory=set, init=False, repr=False)
 
     @property
     def unread(self) -> bool:
-        """Whether the provider is not ready, so that a question may wait for it."""
-        return self.client.get_provider_status() is ProviderStatus.NOT_READY
+        """Whether there is no provider, or one that is not ready, so that a question may wait for it."""
+        none = isinstance(self.client.provider, NoOpProvider)
+        return none or self.client.get_provider_status() is ProviderStatus.NOT_READY
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
         """
@@ -121,10 +128,13 @@ class OpenFeatureFlags:
         return decision
 
     def _wait(self) -> None:
-        """Wait until the provider is ready: all callers until the same moment, and not again after it."""
-        if not self._patience:
-            self._patience.append(time.monotonic() + self.first_answer)
-        while self.unread and time.monotonic() < self._patience[0]:
+        """Wait until the provider is ready: all callers until one moment for each provider, and not again after it."""
+        while self.unread:
+            provider = id(self.client.provider)
+            if provider not in self._patience:
+                self._patience.clear()
+            if time.monotonic() >= self._patience.setdefault(provider, time.monotonic() + self.first_answer):
+                return
             time.sleep(_LOOK)
 
     def _read(self, details: Any, last: FlagDecision | None) -> FlagDecision:
@@ -247,7 +257,10 @@ class AssignmentPipelineProvider(AbstractProvider):
             raise FlagNotFoundError(f"there is only {self._flag}")
         if context is None or not context.targeting_key:
             raise TargetingKeyMissingError("the targeting key is the restaurant's id")
-        decision = self._flags.resolve(context.targeting_key)
+        try:
+            decision = self._flags.resolve(context.targeting_key)
+        except FlagsUnreadError as error:
+            raise ProviderNotReadyError(str(error)) from None
         return FlagResolutionDetails(
             value=value_of(decision),
             reason=_REASONS.get(decision.reason, Reason.TARGETING_MATCH),

@@ -100,6 +100,7 @@ class StoreFlags(processes.Watched):
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: a child starts a thread of its own when it is asked, and reads for itself."""
         self._deciding: Deciding | None = None
+        self._found: int | None = None  # The generation of the last revision that was found, readable or not.
         self._answered_at: float | None = None
         self._failed = False
         self._unreadable: int | None = _NONE_YET
@@ -135,14 +136,18 @@ class StoreFlags(processes.Watched):
 
     @property
     def unread(self) -> bool:
-        """Whether there is no first answer yet, so that a question may wait for it."""
-        return self._deciding is None
+        """Whether a question may wait: there is no first answer yet, or only one from before the thread that is old."""
+        return self._deciding is None or (self._thread is None and self._is_old())
+
+    def _is_old(self) -> bool:
+        age = self.age
+        return age is None or age > self._refresh
 
     def _read(self) -> Deciding:
         """What was read last; the first time, once it is there."""
         if self._thread is None:
             self._start()
-        if self._deciding is None:
+        if not self._looked.is_set():
             self._looked.wait(self._first_answer)
             self._looked.set()  # The next callers need not wait for what takes that long: the thread goes on looking.
         if self._deciding is None:
@@ -204,6 +209,7 @@ class StoreFlags(processes.Watched):
                 return  # Somebody who looked later has answered already.
             self._last_look = look
             self._answered_at = self._clock.monotonic()
+            self._found = revision.generation
             self._take(revision)
 
     def _take(self, revision: RolloutRevision) -> None:
@@ -245,6 +251,8 @@ class StoreFlags(processes.Watched):
                 daemon=True,
             )
             self._thread = thread
+            if self._is_old():  # A process that looked when it began may take its first booking an hour later.
+                self._looked.clear()
         try:
             thread.start()
         except RuntimeError as error:  # At the limit of threads, or at the interpreter's end.
@@ -277,11 +285,12 @@ class StoreFlags(processes.Watched):
         self._tell(error)
 
     def _misread(self, error: FlagError) -> None:
-        if self._unreadable == self.generation:
+        if self._unreadable == self._found:
             return
-        self._failed, self._unreadable = False, self.generation
-        log.error("%s The last good value stays.", error)
-        context = {"place": error.variable, "expected": error.expected, "generation": self.generation}
+        self._failed, self._unreadable = False, self._found
+        stays = "Calls answer retry until it can be read." if self._deciding is None else "The last good value stays."
+        log.error("%s %s", error, stays)
+        context = {"place": error.variable, "expected": error.expected, "generation": self._found}
         event = Event(
             str(uuid.uuid4()),
             self._clock.now(),
