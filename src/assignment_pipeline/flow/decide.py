@@ -15,6 +15,7 @@ from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.flow.view import View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
 
@@ -85,10 +86,17 @@ def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]
     else:
         triggers, outcome = (*begin, _T.ESCALATE), Outcome.MANUAL_REVIEW
         facts.update(retries=retries, reason=reason)
-        if view.state is _S.CREATED:
-            # Tables freed since the floor was read have found nobody to wake: the sweep looks once more.
+        if not _could_be_woken(record, request):
+            # A table that came free since the floor was read has woken nobody: the sweep looks once more.
             facts.update(next_attempt_at=view.now)
     return (yield from write(view, request, decision, triggers, outcome, **facts))
+
+
+def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
+    """Whether a commit that frees tables for *request* makes *record* due, and so refuses what was planned on it."""
+    if record is None or record.booking is None or not waits(record):
+        return False
+    return request.booking.same_request(record.booking)
 
 
 def write(
