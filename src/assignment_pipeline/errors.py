@@ -19,6 +19,7 @@ __all__ = [
     "IllegalTransitionError",
     "LockManagerUnavailableError",
     "MissingExtraError",
+    "NoRecordError",
     "NoTablesError",
     "NotBegunError",
     "PlacementRefusedError",
@@ -63,6 +64,28 @@ class BookingNotFoundError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"Booking {self.booking_id!r} is known neither to the host nor to the pipeline."
+
+
+@attrs.define
+class NoRecordError(BookingNotFoundError):
+    """
+    The host knows a booking, and the pipeline has no record of it.
+
+    Attributes:
+        booking_id: The id that was asked for.
+
+        status: What the host calls its state.
+
+        todo: What to do about it, in a few words.
+    """
+
+    code: ClassVar[str] = "no_record"
+
+    status: str
+    todo: str
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r} is {self.status} at the host and has no record here: {self.todo}."
 
 
 @attrs.define

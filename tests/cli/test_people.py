@@ -90,7 +90,7 @@ def test_a_person_places_a_booking(cli, db):
         (("place", "fay", "W1", "--allow", "taken"), 2, "--allow: expected one of accessible, forbidden,"),
         (("place", "fay", "G1", "--expect-version", "99"), 1, "The version of booking 'fay' has changed"),
         (("requeue", "nobody"), 2, "Booking 'nobody' is known"),
-        (("requeue", "eve"), 2, "Booking 'eve' is known"),
+        (("requeue", "eve"), 2, "Booking 'eve' is cancelled at the host and has no record here: it needs"),
         (("reject", "ada", "--reason", "no_show"), 1, "An assignment that is confirmed cannot fail."),
         (("reject", "fay", "--reason", "Was rude"), 2, "--reason: expected a short code such as guest_withdrew, got"),
     ],

@@ -6,9 +6,16 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, BookingUnreadableError, NoTablesError, SchemaMismatchError
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    BookingUnreadableError,
+    NoRecordError,
+    NoTablesError,
+    SchemaMismatchError,
+)
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import change
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
@@ -66,7 +73,7 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[As
     """
 
     def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = known_record(record, call.booking_id)
+        known = yield from known_record(record, call.booking_id)
         if known.owner is not Owner.PIPELINE:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
         if known.allocation is None:
@@ -76,16 +83,29 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[As
     return (yield from amend(call, settings, decide_seated))
 
 
-def known_record(record: AssignmentRecord | None, booking_id: str) -> AssignmentRecord:
+def known_record(record: AssignmentRecord | None, booking_id: str) -> Flow[AssignmentRecord]:
     """
     The record.
 
     Raises:
-        BookingNotFoundError: There is none.
+        NoRecordError: There is none, and the host knows the booking.
+        BookingNotFoundError: The host does not know it either.
     """
-    if record is None:
+    if record is not None:
+        return record
+    at_host = yield from FindBooking(booking_id)
+    if at_host is None:
         raise BookingNotFoundError(booking_id)
-    return record
+    raise NoRecordError(booking_id, at_host.status, _todo(at_host))
+
+
+def _todo(at_host: Booking) -> str:
+    """What to do about a booking that has no record."""
+    if at_host.is_pending:
+        return "call assign, for nobody has yet"
+    if at_host.status == CANCELLED:
+        return "it needs no tables"
+    return "the planner before the pipeline has seated it; call adopt first, with its tables"
 
 
 def seated_as(record: AssignmentRecord) -> Outcome:
@@ -103,7 +123,7 @@ def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) ->
     call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = known_record(record, booking_id)
+        known = yield from known_record(record, booking_id)
         if known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.CONFIRMED, record=known))
         if known.state is not AssignmentState.ASSIGNED:

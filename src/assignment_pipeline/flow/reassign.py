@@ -6,10 +6,11 @@ from functools import partial
 
 import attrs
 
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow import assign
+from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import allocation
 from assignment_pipeline.flow.conduct import conduct
@@ -18,7 +19,7 @@ from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import Target, View, Write
-from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
 
@@ -28,6 +29,9 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
 
     It stays at its tables where they still do. Where there is no plan, *keep* leaves everything as it was, with the
     answer ``kept``; without it, the booking gives its tables up and waits, as a new one would.
+
+    What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
+    path makes the change.
     """
     call = yield from Call.begin(target.ids, "change")
     return (yield from conduct(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
@@ -35,6 +39,8 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
 
 def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
     record, booking = view.record, view.booking
+    if _is_legacys(view):
+        return (yield from view.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
     if record is None or booking is None or record.owner is not Owner.PIPELINE:
         return (yield from assign.decide(view))
     if record.state in SEATED:
@@ -47,6 +53,14 @@ def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
         return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
     answered = settled(view)
     return (yield from answered if answered is not None else assign.decide(view))
+
+
+def _is_legacys(view: View) -> bool:
+    """Whether the host's own path makes the change: legacy has seen to the booking, and is not at work on it now."""
+    record, at_host = view.record, view.at_host
+    if record is not None:
+        return record.owner is Owner.LEGACY and record.state not in FINAL and not is_handed_over(record)
+    return at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
 
 
 def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: bool) -> Flow[Write | AssignmentResult]:

@@ -51,7 +51,7 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = known_record(record, booking_id)
+        known = yield from known_record(record, booking_id)
         if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
         facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
@@ -84,7 +84,7 @@ def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> F
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = known_record(record, booking_id)
+        known = yield from known_record(record, booking_id)
         facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
         return (yield from write(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
 

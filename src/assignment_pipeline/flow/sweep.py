@@ -13,7 +13,7 @@ from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.changes import assumed, change, rest
+from assignment_pipeline.flow.changes import assumed, change, known, rest
 from assignment_pipeline.flow.claims import Work
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
@@ -195,4 +195,8 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
         if decision.plan is not None:
             return (yield from seat(view, request, decision))
     stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
+    wish = view.booking
+    if wish is not None and record.booking is not None and not wish.same_request(record.booking):
+        # Until now, tables that came free were compared with what it asked for before: look once more.
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=view.now))
     return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

@@ -43,7 +43,7 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
-        known = known_record(record, booking_id)
+        known = yield from known_record(record, booking_id)
         if known.owner is Owner.PIPELINE or known.state in FINAL:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=known))
         facts: dict[str, Any] = {"owner": Owner.PIPELINE, "deliveries": 0, "retries": 0, "reason": None}

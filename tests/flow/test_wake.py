@@ -1,0 +1,103 @@
+"""What waits for want of tables is looked at again once some could have come free, whatever happened beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+import pytest
+
+from assignment_pipeline import AssignmentState, Outcome, Reason, Settings
+
+MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def coordinator(house):
+    """One that asks a person at once where there is no table."""
+    return house.coordinator(settings=Settings(max_retries=0))
+
+
+@pytest.fixture
+def evening(house, coordinator):
+    """Both times of the evening are full, but for the table of the one booking that will want to change."""
+    booking = house.booking()
+    later = booking.start_at + 4 * HOUR
+    for name, size in (("L1", 2), ("L2", 2), ("L3", 4)):
+        assert coordinator.assign(house.booking(name, size, start_at=later)).outcome is Outcome.CONFIRMED
+    return booking, attrs.evolve(booking, start_at=later)
+
+
+def frees_a_table_beside(house, coordinator):
+    """Somebody cancels between a plan and its commit."""
+    house.store.before["commit"] = [lambda: coordinator.cancel("L1")]
+
+
+def sweep_for_an_hour(house, coordinator):
+    """Nobody does anything but the sweep."""
+    for _ in range(12):
+        house.clock.advance(5 * MINUTE)
+        coordinator.sweep()
+
+
+def test_a_confirmed_booking_that_gives_up_its_tables(house, coordinator, evening):
+    """It is seated at the table that came free beside its change."""
+    booking, changed = evening
+    coordinator.assign(booking)
+    frees_a_table_beside(house, coordinator)
+    assert coordinator.reassign(changed, keep=False).reason is Reason.NO_FIT
+    house.host.put_booking(changed)
+    sweep_for_an_hour(house, coordinator)
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_booking_in_review_that_waited_for_no_tables(house, coordinator, evening):
+    """Freed tables were no news to it before its change, and are from then on."""
+    booking, changed = evening
+    too_large = attrs.evolve(booking, party_size=9)
+    house.host.put_booking(too_large)
+    assert coordinator.assign(too_large).reason is Reason.PARTY_TOO_LARGE
+    frees_a_table_beside(house, coordinator)
+    assert coordinator.reassign(changed).reason is Reason.NO_FIT
+    house.host.put_booking(changed)
+    sweep_for_an_hour(house, coordinator)
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_pending_booking_that_asks_for_another_time(house, coordinator, evening):
+    """It waited for the tables of its old time; those of the new one count from now on."""
+    booking, changed = evening
+    coordinator.enqueue(booking)
+    house.host.put_booking(changed)
+    frees_a_table_beside(house, coordinator)
+    assert coordinator.assign(changed, trigger="manual").reason is Reason.NO_FIT
+    sweep_for_an_hour(house, coordinator)
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_booking_that_the_host_changes_while_it_waits(house, coordinator, evening):
+    """Once the sweep has read the change, tables that come free for the new wish wake it."""
+    booking, changed = evening
+    for name, size in (("E1", 2), ("E2", 2), ("E3", 4)):
+        assert coordinator.assign(house.booking(name, size)).outcome is Outcome.CONFIRMED
+    assert coordinator.assign(booking).reason is Reason.NO_FIT
+    house.host.put_booking(changed)
+    coordinator.cancel("E1")
+    coordinator.sweep()
+    assert house.record().booking.same_request(changed)
+    sweep_for_an_hour(house, coordinator)
+    assert house.record().next_attempt_at is None
+    coordinator.cancel("L1")
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_who_waits_for_the_same_is_not_looked_at_twice(house, coordinator, evening):
+    """A commit that frees tables makes it due, and refuses what was planned before: no second look is needed."""
+    _, changed = evening
+    house.host.put_booking(changed)
+    assert coordinator.assign(changed).reason is Reason.NO_FIT
+    coordinator.sweep()
+    assert house.record().next_attempt_at is None
+    assert coordinator.reassign(changed).reason is Reason.NO_FIT
+    assert house.record().next_attempt_at is None
