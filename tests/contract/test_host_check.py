@@ -350,6 +350,16 @@ def test_the_command_says_what_is_wrong(backend, capsys):
     assert [one["check"] for one in said["checks"] if one["says"] == "wrong"] == ["states"]
 
 
+def test_a_person_who_requeues_reads_one_line(backend, capsys):
+    """Where the host's row would contradict, the command's answer is no, with what has to be written."""
+    spec = backend(ForgetsWaiting, "deaf_backend")
+    assert run(["review", "place", "b-0", "B2", "--actor", "anna", "--app", spec]) == 0
+    capsys.readouterr()
+    assert run(["review", "requeue", "b-0", "--actor", "anna", "--app", spec]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ForgetsWaiting.on_commit has to write" in line
+
+
 # -- The contracts ----------------------------------------------------------------------------------------------------
 
 

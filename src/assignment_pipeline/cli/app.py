@@ -31,6 +31,7 @@ from assignment_pipeline.cli.shadow import backtest, replay
 from assignment_pipeline.cli.shadow import commands as shadow
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
+    HostContradictionError,
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
@@ -54,6 +55,7 @@ _ANSWERS = (
     RolloutRefusedError,
     StaleRolloutError,
     TableConflictError,
+    HostContradictionError,
     StaleRecordError,
     IllegalTransitionError,
     NoTablesError,
