@@ -54,6 +54,7 @@ from assignment_pipeline.ports import (
     Waiting,
     alone,
     is_ahead,
+    is_unfinished,
     may_be_due,
 )
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -329,6 +330,7 @@ def asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
     """Whether a record belongs on the page."""
     return (
         (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
+        and (not query.unfinished or is_unfinished(record))
         and (not query.states or record.state in query.states)
         and (not query.booking_ids or record.booking_id in query.booking_ids)
         and (query.after is None or record.booking_id > query.after)

@@ -11,7 +11,7 @@ import pytest
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.ports import Due, is_ahead
+from assignment_pipeline.ports import Due, RecordPage, RecordQuery, is_ahead
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.sweep import Sweep
@@ -241,9 +241,17 @@ class TrustsClocksThatAreAhead(MemoryStore):
         return found
 
 
+class ListsWhatIsDue(MemoryStore):
+    """Lists as unfinished whatever it has."""
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        return super().records(attrs.evolve(query, unfinished=False))
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("no claims", ShowsWithoutClaiming, "a_claim_is_exclusive"),
     ("forgets deliveries", ForgetsDeliveries, "what_is_due_is_claimed"),
+    ("lists what is due", ListsWhatIsDue, "what_no_schedule_brings_back_is_listed"),
     ("counts what is put back", CountsWhatIsPutBack, "a_claim_that_is_put_back_does_not_count"),
     ("puts back for long", PutsBackForAsLongAsAsked, "a_claim_is_put_back_for_no_longer_than_a_claim"),
     ("puts back others", PutsBackOthers, "putting_back_late_leaves_the_next_claim_alone"),

@@ -18,7 +18,6 @@ REASONS: Mapping[str, str] = {
     Reason.HOLD_EXPIRED: "was not confirmed in time",
     Reason.BOOKING_GONE: "the booking is gone",
     Reason.BOOKING_UNREADABLE: "its row is no booking",
-    Reason.NOT_PENDING: "not waiting for tables, says its row",
     Reason.TIME_PASSED: "its time has passed",
     Reason.BOOKING_CHANGED: "has changed since",
     Reason.TERMINAL_STATE: "not waiting for tables",

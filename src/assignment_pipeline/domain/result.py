@@ -73,7 +73,6 @@ class Reason(enum.StrEnum):
     HOLD_EXPIRED = "hold_expired"
     BOOKING_GONE = "booking_gone"
     BOOKING_UNREADABLE = "booking_unreadable"
-    NOT_PENDING = "not_pending"
     TIME_PASSED = "time_passed"
 
     BY_REQUEST = "by_request"

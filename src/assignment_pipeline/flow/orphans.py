@@ -34,12 +34,15 @@ class SweepMemory:
 
         raised: Bookings that could not be enqueued. They come after all others.
 
+        looked_at: Up to which booking the last sweep looked at what is unfinished; None at their end.
+
         told: What the host raised last instead of its list, so that it is told once.
     """
 
     since: dt.datetime | None = None
     most: int = 0
     raised: set[str] = attrs.field(factory=set)
+    looked_at: str | None = None
     told: str = ""
 
 
@@ -84,6 +87,8 @@ class Search:
             else:
                 in_charge = yield from InCharge(waiting.restaurants)
                 yield from self._ask_for(waiting.now, in_charge)
+        except FlagsUnreadError:
+            pass  # What was not read decides nothing: the next sweep looks again.
         except (StoreUnavailableError, SchemaMismatchError):
             raise
         except Exception as error:  # noqa: BLE001 - what is due goes on without the host's list

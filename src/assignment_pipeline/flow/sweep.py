@@ -29,6 +29,7 @@ from assignment_pipeline.flow.handover import hand_over, handed_over, to_person,
 from assignment_pipeline.flow.host_rows import disagreement, look_again
 from assignment_pipeline.flow.landing import later
 from assignment_pipeline.flow.orphans import Search, SweepMemory
+from assignment_pipeline.flow.parked import look_at_unfinished
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.untold import end_untold
@@ -36,6 +37,9 @@ from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
 from assignment_pipeline.redaction import named
+
+MOST_LOOKS = 100
+"""Records that a sweep looks at beside those that are due."""
 
 
 @attrs.frozen
@@ -70,14 +74,17 @@ def sweep(
     """
     if (yield from CheckCircuit()):
         return SweepReport()
+    memory = memory or SweepMemory()
+    looks: list[tuple[str, str]] = []
+    yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
     work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
     yield from work.off(limit)
-    results, errors = work.results, work.errors
+    results, errors = work.results, [*looks, *work.errors]
     try:
         yield from end_untold(results, settings)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
         errors.append(("", named(error, show=settings.show_errors)))
-    enqueued = yield from Search(settings, limit, memory or SweepMemory(), errors).run()
+    enqueued = yield from Search(settings, limit, memory, errors).run()
     return SweepReport(tuple(results), enqueued, tuple(errors))
 
 
@@ -152,8 +159,8 @@ def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | Assignm
     if record.state is AssignmentState.ASSIGNED:
         return (yield from _end_hold(view, record, legacy=legacy))
     if record.state in SETTLED:
-        if _waits_for_tables(record):  # A person sees to it, or the sweep does once the pipeline is back.
-            left = change(view.call, record, deliveries=0)
+        if _waits_for_tables(record):  # The sweep sees to it once the pipeline is back, and nobody before.
+            left = change(view.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
             settled = Write(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
         else:
             settled = look_again(view, record)
@@ -196,7 +203,10 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
             return (yield from seat(view, request, decision))
     stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
     wish = view.booking
-    if wish is not None and record.booking is not None and not wish.same_request(record.booking):
+    if view.at_host is not None and not view.at_host.is_pending:
+        # Kept with its status: the sweep looks whether the host calls it pending again.
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(view.at_host)))
+    elif wish is not None and record.booking is not None and not wish.same_request(record.booking):
         # Until now, tables that came free were compared with what it asked for before: look once more.
         stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=view.now))
     return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

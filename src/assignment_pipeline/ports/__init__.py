@@ -23,6 +23,7 @@ from assignment_pipeline.ports.store import (
     RecordQuery,
     alone,
     is_ahead,
+    is_unfinished,
     may_be_due,
     waits,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Watch",
     "alone",
     "is_ahead",
+    "is_unfinished",
     "may_be_due",
     "read_bookings",
     "unknown_tables",

@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
@@ -86,6 +86,12 @@ def waits(record: AssignmentRecord) -> bool:
         record.state is AssignmentState.ASSIGNMENT_PENDING
         or (record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES)
     )
+
+
+def is_unfinished(record: AssignmentRecord) -> bool:
+    """Whether it is one of those that `RecordQuery.unfinished` asks for."""
+    waits = record.state not in SETTLED | SEATED and record.next_attempt_at is None
+    return record.owner is Owner.PIPELINE and (waits or record.state is AssignmentState.MANUAL_REVIEW)
 
 
 def may_be_due(record: AssignmentRecord) -> bool:
@@ -185,6 +191,8 @@ class RecordQuery:
 
         after: Only those whose booking id sorts behind this one: where the last page ended.
 
+        unfinished: Only the pipeline's that are in review, or neither settled nor due; of all restaurants and states.
+
         limit: At most so many.
     """
 
@@ -192,6 +200,7 @@ class RecordQuery:
     states: tuple[AssignmentState, ...] = ()
     booking_ids: tuple[str, ...] = ()
     after: str | None = None
+    unfinished: bool = False
     limit: int = 100
 
 

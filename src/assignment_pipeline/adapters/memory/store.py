@@ -48,6 +48,7 @@ from assignment_pipeline.ports import (
     Waiting,
     alone,
     is_ahead,
+    is_unfinished,
     may_be_due,
     read_bookings,
     unknown_tables,
@@ -431,6 +432,7 @@ def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
         (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
         and (not query.states or record.state in query.states)
         and (not query.booking_ids or record.booking_id in query.booking_ids)
+        and (not query.unfinished or is_unfinished(record))
         and (query.after is None or record.booking_id > query.after)
     )
 

@@ -34,6 +34,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         ("pipeline_leases", "pipeline_checks"),
         ("pipeline_guard",),
         ("pipeline_claims",),
+        ("pipeline_unfinished",),
     ),
     STANDALONE: (("standalone_1",), ("standalone_waiting",), ("standalone_label",)),
 }

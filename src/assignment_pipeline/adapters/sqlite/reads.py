@@ -24,6 +24,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
     window_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.schema import UNFINISHED
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
@@ -321,11 +322,14 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
     if query.booking_ids:
         conditions.append("booking_id IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(query.booking_ids))
+    if query.unfinished:
+        conditions.append(UNFINISHED)
     if query.after is not None:
         conditions.append("booking_id > ?")
         values.append(query.after)
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-    statement = f"SELECT {RECORD_COLUMNS} FROM assignment_records {where}ORDER BY booking_id LIMIT ?"  # noqa: S608
+    index = "INDEXED BY assignment_records_unfinished " if query.unfinished else ""
+    statement = f"SELECT {RECORD_COLUMNS} FROM assignment_records {index}{where}ORDER BY booking_id LIMIT ?"  # noqa: S608
     return statement, [*values, limit]
 
 

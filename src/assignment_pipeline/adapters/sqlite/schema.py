@@ -258,6 +258,16 @@ _STANDALONE_2 = (
     """,
 )
 
+UNFINISHED = (
+    "owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN"
+    " ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')))"
+)
+"""What a sweep looks at in turn: reviews, and what is neither settled nor due."""
+
+_PIPELINE_UNFINISHED = (
+    f"CREATE INDEX assignment_records_unfinished ON assignment_records (booking_id) WHERE {UNFINISHED}",
+)
+
 # Claims that ended without an answer: few, and looked at by every sweep.
 _PIPELINE_CLAIMS = (
     """
@@ -285,6 +295,7 @@ MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
         _PIPELINE_HANDOVER,
         metrics.MIGRATION,
         _PIPELINE_CLAIMS,
+        _PIPELINE_UNFINISHED,
     ),
     STANDALONE: (_STANDALONE_1, _STANDALONE_2, _STANDALONE_WAITING, _STANDALONE_LABEL),
 }

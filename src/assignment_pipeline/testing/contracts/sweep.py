@@ -10,7 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
-from assignment_pipeline.ports import AssignmentStore, Due
+from assignment_pipeline.ports import AssignmentStore, Due, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
@@ -147,6 +147,21 @@ class Sweep(StoreSuite):
         self.commit(store, make_booking("b-3"), *QUEUE, next_attempt_at=clock.now() + CLAIM, deliveries=1)
         assert [due.booking_id for due in store.due(10)] == ["b-1"]
         assert store.due(10) == ()
+
+    def test_what_no_schedule_brings_back_is_listed(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """A page of the pipeline's reviews, and of what is neither settled nor due, by booking."""
+        self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=None)
+        self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=clock.now())
+        self.commit(store, make_booking("b-3"), *REVIEW, next_attempt_at=clock.now())
+        self.commit(store, make_booking("b-4"), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("b-5"), *REVIEW, owner=Owner.LEGACY)
+        self.commit(store, make_booking("b-6"), next_attempt_at=None)
+        first = store.records(RecordQuery(unfinished=True, limit=2))
+        assert [record.booking_id for record in first.records] == ["b-1", "b-3"]
+        rest = store.records(RecordQuery(unfinished=True, after=first.next))
+        assert ([record.booking_id for record in rest.records], rest.next) == (["b-6"], None)
+        assert first.records[0] == self.record(store, "b-1")
+        assert first.now == clock.now()
 
     # -- Tables that come free ------------------------------------------------------------------------------------
 

@@ -1,0 +1,108 @@
+"""Bookings that no schedule brings back: found again when nothing is in their way, ended when it is over."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+import pytest
+from tests.flow.test_unreadable import Rows
+
+from assignment_pipeline import AssignmentState, Mode, Outcome, Reason, Settings
+from assignment_pipeline.rollout.flags import FixedFlags
+
+MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+
+
+def fill(house, coordinator):
+    """Everybody has a table at that time."""
+    for name in ("F1", "F2", "F3"):
+        coordinator.assign(house.booking(name))
+
+
+@pytest.fixture
+def waiting(house):
+    """A coordinator that asks a person at once, with a booking in review for want of tables."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    fill(house, coordinator)
+    coordinator.assign(house.booking())
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.MANUAL_REVIEW
+    return coordinator
+
+
+@pytest.mark.parametrize("first", ["enqueued", "retrying", "in review"])
+@pytest.mark.parametrize("status", ["payment_open", "confirmed"])
+def test_what_is_pending_again_is_found_again(house, first, status):
+    """Whatever it waited for before, and whatever the host called it meanwhile."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0 if first == "in review" else 5))
+    booking = house.booking()
+    if first == "enqueued":
+        coordinator.enqueue(booking)
+    else:
+        fill(house, coordinator)
+        coordinator.assign(booking)
+    house.host.put_booking(attrs.evolve(booking, status=status))
+    house.clock.advance(2 * MINUTE)
+    coordinator.sweep()
+    if first != "enqueued":
+        coordinator.cancel("F1")
+        house.clock.advance(2 * MINUTE)
+        coordinator.sweep()
+    house.host.put_booking(booking)
+    for _ in range(3):
+        coordinator.sweep()
+        house.clock.advance(MINUTE)
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_mended_row_goes_on(house, coordinator):
+    """A booking whose row made no sense is seated once it does."""
+    host = house.host = house.store.host = Rows(house.venue)
+    coordinator.enqueue(house.booking())
+    host.bad.add("B1")
+    house.clock.advance(MINUTE)
+    assert [result.reason for result in coordinator.sweep().results] == [Reason.BOOKING_UNREADABLE]
+    assert coordinator.sweep().results == ()
+    host.bad.clear()
+    assert [result.outcome for result in coordinator.sweep().results] == [Outcome.CONFIRMED]
+
+
+def test_what_cannot_be_done_is_not_claimed(house, waiting):
+    """Where the pipeline is off, a review for which a table came free is looked at once; it goes on when it is back."""
+    off = house.coordinator(flags=FixedFlags(Mode.OFF))
+    waiting.cancel("F1")
+    assert [result.reason for result in off.sweep().results] == [Reason.PIPELINE_DISABLED]
+    commits = house.store.asked.count("commit")
+    for _ in range(9):
+        house.clock.advance(10 * MINUTE)
+        assert off.sweep().results == ()
+    assert house.store.asked.count("commit") == commits
+    assert [result.outcome for result in waiting.sweep().results] == [Outcome.CONFIRMED]
+
+
+@pytest.mark.parametrize("mode", [Mode.ACTIVE, Mode.OFF])
+def test_a_review_ends_with_its_booking(house, waiting, mode):
+    """Not before the turn is over; and then also where the pipeline is off."""
+    coordinator = house.coordinator(flags=FixedFlags(mode))
+    house.clock.advance(DAY + HOUR)
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.MANUAL_REVIEW
+    house.clock.advance(HOUR)
+    coordinator.sweep()
+    assert (house.record().state, house.record().reason) == (AssignmentState.FAILED, Reason.TIME_PASSED)
+    assert coordinator.history("B1")[-1].reason == Reason.TIME_PASSED
+
+
+def test_every_record_is_come_to(house):
+    """Each sweep looks at the next ones, so that no number of reviews hides another."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    start = house.clock.now().replace(second=0, microsecond=0) + DAY
+    for number in range(250):
+        coordinator.assign(house.booking(f"B{number:03}", 99, start_at=start))
+    house.clock.advance(2 * DAY)
+    for _ in range(3):
+        coordinator.sweep()
+    assert {house.record(f"B{number:03}").state for number in range(250)} == {AssignmentState.FAILED}
