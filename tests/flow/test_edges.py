@@ -19,7 +19,7 @@ from assignment_pipeline import (
     Venue,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
-from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
+from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError, TableConflictError
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import Wanted
 
@@ -251,3 +251,9 @@ def test_a_commit_that_lands_behind_the_look_for_it_is_told_as_it_is(house, coor
     assert (result.outcome, result.tables) == (Outcome.CONFIRMED, house.record().tables)
     assert [step.version for step in coordinator.history("B1")] == [1, 2, 3, 4, 5]
     assert store.asked.count("knows") == 2
+
+
+def test_every_table_that_was_contested_counts_as_taken(house, coordinator):
+    """What an earlier try of the same call lost is not proposed again by a later one."""
+    house.store.before["commit"] = [TableConflictError(("T1",)), TableConflictError(("T2",))]
+    assert coordinator.assign(house.booking()).tables == ("T3",)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import attrs
 import pytest
 
-from assignment_pipeline import BookingNotFoundError, Outcome, Reason
+from assignment_pipeline import BookingNotFoundError, FixedFlags, Mode, Outcome, Reason
 from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.errors import NoRecordError
 
@@ -80,3 +82,18 @@ def test_a_cancelled_booking_from_before_needs_no_change(house, coordinator):
     booking = house.booking(status="cancelled")
     result = coordinator.reassign(booking)
     assert (result.reason, result.handled) == (Reason.TERMINAL_STATE, True)
+
+
+def test_a_takeover_starts_over(house, coordinator):
+    """Retries and deliveries from before the handover do not count against the booking."""
+    for name, size in (("F1", 2), ("F2", 2), ("F3", 4)):
+        coordinator.assign(house.booking(name, size))
+    assert coordinator.assign(house.booking()).outcome is Outcome.RETRY
+    off = house.coordinator(flags=FixedFlags(Mode.OFF))
+    assert off.assign(house.host.booking(None, "B1")).reason is Reason.HANDED_OVER
+    house.clock.advance(dt.timedelta(hours=1))
+    house.store.due(10)
+    before = house.record()
+    assert (before.retries, before.deliveries) == (1, 1)
+    coordinator.takeover("B1", actor="anna")
+    assert (house.record().retries, house.record().deliveries) == (0, 0)

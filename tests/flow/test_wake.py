@@ -67,7 +67,11 @@ def test_a_booking_in_review_that_waited_for_no_tables(house, coordinator, eveni
 def test_a_pending_booking_that_asks_for_another_time(house, coordinator, evening):
     """It waited for the tables of its old time; those of the new one count from now on."""
     booking, changed = evening
-    coordinator.enqueue(booking)
+    for name, size in (("E1", 2), ("E2", 2), ("E3", 4)):
+        assert coordinator.assign(house.booking(name, size)).outcome is Outcome.CONFIRMED
+    assert coordinator.assign(booking).reason is Reason.NO_FIT
+    coordinator.requeue("B1", actor="anna")
+    assert house.record().state is AssignmentState.ASSIGNMENT_PENDING
     house.host.put_booking(changed)
     frees_a_table_beside(house, coordinator)
     assert coordinator.assign(changed, trigger="manual").reason is Reason.NO_FIT
