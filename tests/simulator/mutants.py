@@ -545,3 +545,9 @@ def the_guard_guards_nothing() -> Patches:
 def the_shadow_commits() -> Patches:
     """What the candidate would commit is passed on to the store."""
     return [(candidate, "LoadContext", (effects.LoadContext, effects.Commit))]
+
+
+@mutant()
+def nobody_looks_once_more() -> Patches:
+    """Who gives tables up and waits for others is not due, whatever came free since the floor was read."""
+    return [(decide, "_could_be_woken", lambda record, _: record is not None)]

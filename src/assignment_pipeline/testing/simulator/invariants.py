@@ -12,7 +12,7 @@ from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.flow.answered import LEGACY, is_handed_over
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
-from assignment_pipeline.ports import Occupied
+from assignment_pipeline.ports import Occupied, waits
 from assignment_pipeline.testing.simulator.landings import (
     a_call_plans_once,
     a_claim_is_used_by_who_has_it,
@@ -210,6 +210,17 @@ def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
             yield f"{record.booking_id} is {record.state} and never due"
 
 
+def who_begins_to_wait_is_looked_at_once_more(ledger: Ledger) -> Iterator[str]:
+    """Who begins to wait for tables, or waits for others than before, is due: no commit so far could have woken it."""
+    for record in changed(ledger):
+        if record.state is not AssignmentState.MANUAL_REVIEW or not waits(record) or record.next_attempt_at is not None:
+            continue
+        before, booking = ledger.before.get(record.booking_id), record.booking
+        wish = before.booking if before is not None and waits(before) else None
+        if wish is None or booking is None or not wish.same_request(booking):
+            yield f"{record.booking_id} began to wait, {record.reason}, and is never due"
+
+
 def nothing_is_due_that_has_ended(ledger: Ledger) -> Iterator[str]:
     """What has failed or was cancelled is not due again."""
     for record in changed(ledger):
@@ -280,6 +291,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     sinks_hear_what_happened,
     the_tables_fit,
     the_sweep_finds_what_is_open,
+    who_begins_to_wait_is_looked_at_once_more,
     nothing_is_due_that_has_ended,
     what_has_ended_stays,
     only_crashes_make_a_crash_loop,
