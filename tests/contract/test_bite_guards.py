@@ -201,6 +201,14 @@ class OnlyTheFirstTable(MemoryStore):
         return set(sorted(super()._contested(after))[:1])
 
 
+class KeepsByTableNames(MemoryStore):
+    """Takes a table of the same name at another restaurant for one that a booking has already."""
+
+    def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        kept = {table for key in after if key in self._records for table in self._records[key].tables}
+        return super()._contested(after) - kept
+
+
 class SwallowsHooks(MemoryStore):
     """Commits whatever the host's code says."""
 
@@ -259,6 +267,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("merges changes", MergesChanges, "a_booking_changes_once_a_commit"),
     ("no swaps", OneByOne, "two_bookings_swap_tables"),
     ("keeps tables", KeepsTables, "tables_go_when_the_booking_does"),
+    ("keeps by table names", KeepsByTableNames, "a_table_at_another_restaurant_is_none_that_it_keeps"),
     ("names one table", OnlyTheFirstTable, "all_contested_tables_are_named"),
     ("swallows hooks", SwallowsHooks, "what_a_hook_raises_undoes_the_commit"),
     ("hooks afterwards", HooksAfterwards, "what_a_hook_raises_undoes_the_commit"),

@@ -46,6 +46,11 @@ SeesOursOnly = loading(lambda _, c, __: attrs.evolve(c, taken=_some(c.taken, lam
 SeesOthersOnly = loading(lambda _, c, q: attrs.evolve(c, taken=_some(c.taken, lambda o: o.booking_id not in q.ids)))
 MovesAll = loading(lambda _, c, __: attrs.evolve(c, taken=[attrs.evolve(one, movable=True) for one in c.taken]))
 MovesNone = loading(lambda _, c, __: attrs.evolve(c, taken=[attrs.evolve(one, movable=False) for one in c.taken]))
+MovesTheHosts = loading(
+    lambda _, c, __: attrs.evolve(
+        c, taken=[attrs.evolve(o, movable=o.movable or o.booking_id is not None) for o in c.taken]
+    )
+)
 OldGeneration = loading(lambda _, c, __: attrs.evolve(c, generation=0))
 MachineTime = loading(lambda _, c, __: attrs.evolve(c, now=dt.datetime.now(dt.UTC)))
 NoHostBookings = loading(lambda _, c, __: attrs.evolve(c, bookings={}))
@@ -187,6 +192,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("sees ours only", SeesOursOnly, "all_that_is_taken_is_loaded"),
     ("sees others only", SeesOthersOnly, "all_that_is_taken_is_loaded"),
     ("moves all", MovesAll, "what_may_be_moved_says_so"),
+    ("moves the host's", MovesTheHosts, "what_the_host_has_seated_stays_where_it_is"),
     ("moves none", MovesNone, "what_may_be_moved_says_so"),
     ("old generation", OldGeneration, "the_generation_is_the_rollouts"),
     ("machine's time", MachineTime, "a_booking_that_is_passed_in_need_not_be_known"),

@@ -18,6 +18,7 @@ from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGa
 from assignment_pipeline.rollout.flags import Deciding
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.watching import Alerts, AlertState, Demote, Watcher
+from assignment_pipeline.rollout.watching.rules import RULES
 from assignment_pipeline.testing import FakeClock
 
 MINUTE = dt.timedelta(minutes=1)
@@ -306,3 +307,62 @@ def test_alerts_of_a_restaurant_are_its_own():
     other = Alerts(town.store, restaurant_id=RESTAURANTS[1]).check(town.store.now())
     assert own[0].state is AlertState.FIRING
     assert other[0].state is AlertState.INACTIVE
+
+
+def test_a_phase_is_not_judged_by_what_was_assigned_before_it():
+    """What was called for before it began settles within it, and counts for nobody: neither a gate nor an alert."""
+    town = Town()
+    town.enter("production-50")
+    for _ in range(60):
+        town.book()
+    town.clock.advance(3 * MINUTE)
+    town.enter("production-100")
+    since = town.rollout.status().revision.created_at
+    town.clock.advance(HOUR)
+    now = town.store.now()
+    window = town.store.measure(MetricsQuery(since=since, until=now))
+    assert window.pipeline.sample > 20
+    measured = StoreGates(town.store).measure(since, now)
+    assert (measured.pipeline.sample, measured.volume) == (0, {})
+    assert [alert.sample for alert in Alerts(town.store).check(now, since)] == [0] * len(RULES)
+
+
+class Alarming(Alerts):
+    """Alerts of which one fires; *meanwhile* happens while they are looked at."""
+
+    def __init__(self, store, meanwhile=lambda: None):
+        super().__init__(store)
+        self._meanwhile = meanwhile
+
+    def check(self, now, since=None):
+        first, *others = super().check(now, since)
+        self._meanwhile()
+        return (attrs.evolve(first, state=AlertState.FIRING, since=now, value=0.5, sample=100), *others)
+
+
+@pytest.mark.parametrize("phase", ["local", "staging-shadow", "production-shadow"])
+@pytest.mark.parametrize("demote", [Demote.STEP, Demote.OFF])
+def test_an_alert_leads_nowhere_from_where_the_pipeline_is_not_in_charge(phase, demote):
+    """It is told; the phase stays."""
+    town = Town()
+    town.enter(phase)
+    enabled = PHASES[phase].settings.enabled
+    look = Watcher(town.store, town.rollout, alerts=Alarming(town.store), demote=demote).look()
+    assert look.firing
+    assert (look.demoted is None, look.phase) == (not enabled, phase)
+    if not enabled:
+        assert look.why == "there is nothing to roll back"
+        assert town.rollout.status().revision.phase == phase
+
+
+def test_a_rollback_that_somebody_was_faster_with_ends_in_off():
+    """One phase back would lead up by then: the watcher switches everything off, and does not fail."""
+    town = Town()
+    town.enter("production-100")
+
+    def anna():
+        town.rollout.rollback("production-10", actor="anna", reason="two parties at one table")
+
+    look = Watcher(town.store, town.rollout, alerts=Alarming(town.store, anna)).look()
+    assert (look.phase, look.demoted.phase) == ("production-100", "rollback")
+    assert town.rollout.status().revision.phase == "rollback"

@@ -30,12 +30,14 @@ from assignment_pipeline.errors import (  # noqa: E402
     CommitUnknownError,
     LockManagerUnavailableError,
     StoreUnavailableError,
+    TableConflictError,
 )
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     CONFIRM,
     HOUR,
+    QUEUE,
     make_booking,
     make_change,
     make_venue,
@@ -239,6 +241,71 @@ def test_host_code_that_kills_its_connection_is_tried_again(database, opened):
     store.commit([seat()])
     assert seen == [["b-1"], ["b-1"]]
     assert ids(store) == ["b-1"]
+
+
+def test_a_table_that_was_taken_without_the_lock_is_found_taken(database, opened):
+    """An import that asks nobody commits behind a commit's look: the constraint holds, and the commit looks again."""
+    store = opened()
+    store.commit([seat("b-1", "T2")])
+    with psycopg.connect(database) as importing, ThreadPoolExecutor(1) as pool:
+        importing.execute(
+            "INSERT INTO assignment_pipeline.booking_table_assignments SELECT (jsonb_populate_record(a, %s)).*"
+            " FROM assignment_pipeline.booking_table_assignments a WHERE booking_id = 'b-1'",
+            ('{"table_id": "T1"}',),
+        )
+        answer = pool.submit(store.commit, [seat("b-2", "T1")])
+        _until_waiting(database, "transactionid")
+        importing.commit()
+        with pytest.raises(TableConflictError) as caught:
+            answer.result(20)
+    assert caught.value.table_ids == ("T1",)
+    assert ids(store) == ["b-1"]
+
+
+def test_what_another_sweeper_is_at_is_skipped(database, opened):
+    """Nobody waits for a sweeper that is slow to claim: the others' bookings are handed out meanwhile."""
+    store = opened()
+    for name in ("b-1", "b-2"):
+        store.commit([make_change(make_booking(name), *QUEUE, next_attempt_at=dt.datetime.now(dt.UTC) - HOUR)])
+    with psycopg.connect(database) as slow, ThreadPoolExecutor(1) as pool:
+        slow.execute("SELECT FROM assignment_pipeline.assignment_records WHERE booking_id = 'b-1' FOR UPDATE")
+        answer = pool.submit(store.due, 10)
+        assert [due.booking_id for due in answer.result(15)] == ["b-2"]
+
+
+def test_what_host_code_raises_leaves_no_transaction_open(database, opened):
+    """Its connection is rolled back before it is lent again: no lock stays, and nothing of it lands later."""
+    raising = [True]
+
+    def refuse(connection, _):
+        connection.execute("INSERT INTO half VALUES ('half')")
+        if raising.pop():
+            raise ZeroDivisionError
+
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS half")
+        connection.execute("CREATE TABLE half (id text)")
+        store = opened(on_commit=refuse, pool_size=1)
+        with pytest.raises(ZeroDivisionError):
+            store.commit([seat("b-1", "T1")])
+        state = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()"
+        assert connection.execute(state).fetchone() == (0,)
+        raising.append(False)
+        store.commit([seat("b-2", "T1")])
+        assert connection.execute("SELECT count(*) FROM half").fetchone() == (1,)
+    assert ids(store) == ["b-2"]
+
+
+def _until_waiting(database, kind):
+    with psycopg.connect(database, autocommit=True) as connection:
+        statement = """
+            SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND locktype = %s AND datname = current_database()
+        """
+        deadline = time.monotonic() + 20
+        while not connection.execute(statement, (kind,)).fetchone()[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
 
 def test_host_code_must_not_end_the_transaction(opened):

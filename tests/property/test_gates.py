@@ -112,6 +112,7 @@ def test_nothing_never_passes(criterion, hours, compared):
     whole = 1000 if compared else 0
     verdict = decide(criterion, Counted(part=whole, whole=whole, hours=hours, **nothing), SINCE)
     assert (verdict.answer, verdict.value) == (Answer.HOLD, None)
+    assert verdict.passes_at is None  # Nothing tells when there will be something, whatever the least number is.
 
 
 @given(criterion=criteria, counted=counts())

@@ -178,6 +178,16 @@ class Guards(StoreSuite):
         store.commit([self.seat("b-1", "T1")])
         store.commit([self.seat("b-2", "T1", restaurant_id="r-2")])
 
+    def test_a_table_at_another_restaurant_is_none_that_it_keeps(
+        self, store: AssignmentStore, harness: StoreHarness
+    ) -> None:
+        """A booking that moves to another restaurant does not have a table there because it had one of that name."""
+        harness.put_venue(make_venue("r-2"))
+        record = self.commit(store, make_booking(), *CONFIRM, tables=("T1",))
+        store.commit([self.seat("b-2", "T1", restaurant_id="r-2")])
+        moves = make_change(make_booking(restaurant_id="r-2"), Trigger.MOVE, before=record, tables=("T1",))
+        assert self.refused_tables(store, moves) == ("T1",)
+
     def test_all_contested_tables_are_named(self, store: AssignmentStore) -> None:
         """What is refused names every contested table, sorted, over all changes."""
         store.commit([self.seat("b-1", "T1", "T3")])

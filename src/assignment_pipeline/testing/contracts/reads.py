@@ -103,6 +103,14 @@ class Reads(StoreSuite):
         assert set(self.load(store, "b-1").taken) == taken
         assert set(self.load(store, bookings=(make_booking("b-2"),)).taken) == taken
 
+    def test_what_the_host_has_seated_stays_where_it_is(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Nobody but the host moves its rows, whatever they say of themselves."""
+        need(harness, "occupy")
+        window = make_venue().turn(make_booking())
+        harness.occupy("r-1", Occupied(table_id="T1", window=window, booking_id="walk-in", movable=True))
+        (taken,) = self.load(store, bookings=(make_booking(),)).taken
+        assert taken == Occupied(table_id="T1", window=window, booking_id="walk-in", movable=False)
+
     def test_what_may_be_moved_says_so(self, store: AssignmentStore) -> None:
         """Ours may be moved, held or confirmed, but not what is pinned, nor legacy's."""
         self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
