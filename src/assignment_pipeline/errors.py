@@ -22,6 +22,7 @@ __all__ = [
     "NoRecordError",
     "NoTablesError",
     "NotBegunError",
+    "OtherRestaurantError",
     "PlacementRefusedError",
     "RolloutRefusedError",
     "SchemaMismatchError",
@@ -260,6 +261,29 @@ class StaleRecordError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The {self.what} of booking {self.booking_id!r} has changed since it was read."
+
+
+@attrs.define
+class OtherRestaurantError(AssignmentPipelineError):
+    """
+    A call named another restaurant than the host's booking has: the host's decides.
+
+    Attributes:
+        booking_id: The booking.
+
+        given: The restaurant that the call named.
+
+        found: The restaurant that the booking is of, by the host.
+    """
+
+    code: ClassVar[str] = "other_restaurant"
+
+    booking_id: str
+    given: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"The host has booking {self.booking_id!r} at restaurant {self.found!r}; the call named {self.given!r}."
 
 
 @attrs.define

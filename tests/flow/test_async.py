@@ -31,6 +31,9 @@ class AsyncStore:
         await asyncio.sleep(0)
         return self.store.records(query)
 
+    async def booking(self, booking_id):
+        return self.store.booking(booking_id)
+
     async def history(self, booking_id):
         return self.store.history(booking_id)
 

@@ -53,14 +53,14 @@ def test_a_booking_that_changes_its_restaurant(house, coordinator, versions):
     moved = attrs.evolve(booking, restaurant_id="R2")
     house.host.put_booking(moved)
     house.clock.advance(MINUTE)
-    assert coordinator.sweep().results[0].reason is Reason.BOOKING_CHANGED
+    assert coordinator.sweep().results[0].reason is Reason.OTHER_RESTAURANT
     assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
     assert house.record().restaurant_id == "R2"
     assert coordinator.assign(house.booking("B2")).outcome is Outcome.CONFIRMED
     rival = attrs.evolve(moved, id="B3")
     house.host.put_booking(rival)
     assert coordinator.assign(rival).reason is Reason.INFEASIBLE
-    assert coordinator.assign_id("B1", "R1").reason is Reason.BOOKING_CHANGED
+    assert coordinator.assign_id("B1", "R1").reason is Reason.OTHER_RESTAURANT
 
 
 def test_by_value_a_waiting_booking_moves_to_its_new_restaurant(house, coordinator):
@@ -68,7 +68,10 @@ def test_by_value_a_waiting_booking_moves_to_its_new_restaurant(house, coordinat
     house.host.put_venue(Venue("R2", "UTC", FloorPlan((Table("T1", 2),))))
     booking = house.booking()
     coordinator.enqueue(booking)
-    assert coordinator.assign(attrs.evolve(booking, restaurant_id="R2")).outcome is Outcome.CONFIRMED
+    moved = attrs.evolve(booking, restaurant_id="R2")
+    assert coordinator.assign(moved).reason is Reason.OTHER_RESTAURANT  # The host does not say so.
+    house.host.put_booking(moved)
+    assert coordinator.assign(moved).outcome is Outcome.CONFIRMED
     assert house.record().restaurant_id == "R2"
 
 

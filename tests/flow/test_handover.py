@@ -243,7 +243,7 @@ def test_where_the_pipeline_was_never_in_charge_the_store_is_not_asked(house):
         assert off.assign(house.booking()).tables == ("T1",)
         assert house.store.asked == []
     house.coordinator(flags=EnvFlags({}), legacy=Legacy(T1)).assign(house.booking())
-    assert house.store.asked == ["records"]
+    assert house.store.asked == ["records", "booking"]
 
 
 def test_while_the_circuit_is_open_the_store_is_not_even_asked(house):
@@ -385,6 +385,7 @@ def test_an_answer_of_another_handover_does_not_count(house, waiting):
     """Taken over and handed over again, it is a new case."""
 
     def overtaken():
+        house.clock.advance(house.coordinator().settings.handover_timeout)
         house.coordinator(legacy=None).takeover("B1", actor="anna")
         house.coordinator(flags=OFF).assign(waiting)
         return T1
@@ -493,9 +494,14 @@ def test_a_confirmed_one_keeps_its_tables(house, waiting, coordinator):
 
 @pytest.mark.parametrize("answer", [LegacyResult((), "succeeded"), KilledError()])
 def test_from_wherever_it_stands(house, waiting, coordinator, answer):
-    """Also while legacy is at it, or has not told where it has seated the booking."""
+    """Where legacy has not told where it has seated the booking, or never answered: but not while it may be at it."""
     with contextlib.suppress(KilledError):
         house.coordinator(flags=OFF, legacy=Legacy(answer)).assign(waiting)
+    if isinstance(answer, KilledError):
+        early = coordinator.takeover("B1", actor="anna")
+        wait = coordinator.settings.handover_timeout
+        assert (early.outcome, early.reason, early.retry_after) == (Outcome.NOOP, Reason.HANDED_OVER, wait)
+        house.clock.advance(wait)
     assert coordinator.takeover("B1", actor="anna").outcome is Outcome.RETRY
     assert house.record().state is AssignmentState.ASSIGNMENT_PENDING
 

@@ -41,7 +41,7 @@ def test_what_the_host_moved_elsewhere_is_not_planned_here(house, coordinator):
     passed, other = house.booking("B1", 2), house.booking("B2", 2)
     house.store.before["commit"] = [lambda: house.host.put_booking(attrs.evolve(passed, restaurant_id="R2"))]
     first, second = coordinator.assign_many([passed, other])
-    assert (first.outcome, first.reason) == (Outcome.NOOP, Reason.BOOKING_CHANGED)
+    assert (first.outcome, first.reason) == (Outcome.NOOP, Reason.OTHER_RESTAURANT)
     assert (second.outcome, house.record("B1")) == (Outcome.CONFIRMED, None)
 
 

@@ -11,12 +11,15 @@ import pytest
 from assignment_pipeline import (
     AssignmentState,
     AsyncCoordinator,
+    FixedFlags,
+    Mode,
     Outcome,
     Reason,
     Settings,
     TableConflictError,
     VenueNotFoundError,
 )
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
 
@@ -194,3 +197,48 @@ def test_asyncio_hosts_have_it_too(crowded, day):
     """The same flow."""
     coordinator = AsyncCoordinator(crowded.store, **crowded.options)
     assert asyncio.run(coordinator.reoptimize("R1", day, apply=True, actor="ann")).applied
+
+
+def test_no_day_lands_that_was_planned_before_a_rollback(crowded, day):
+    """Not even one that a person asked for: the flags are read again, and nothing was changed."""
+    flags = Moving()
+    coordinator = crowded.coordinator(flags=flags)
+    crowded.store.before["commit"] = [lambda: flags.move_to(crowded.store, Mode.OFF)]
+    found = coordinator.reoptimize("R1", day, apply=True, actor="ann")
+    assert (found.applied, found.reason) == (False, Reason.PIPELINE_DISABLED)
+    assert crowded.record("F3").tables == ("T3",)
+
+
+def test_who_has_not_heard_of_a_rollback_applies_nothing(crowded, day):
+    """As long as the flags are those of before, it is not done."""
+    flags = Moving()
+    crowded.store.revise(RolloutRevision(generation=1, phase="rollback", settings={}))
+    found = crowded.coordinator(flags=flags).reoptimize("R1", day, apply=True, actor="ann")
+    assert (found.applied, found.reason) == (False, Reason.CONFLICT)
+    assert flags.doubted == [0] * Settings().tries
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
+def test_where_the_pipeline_is_not_in_charge_it_is_only_shown(crowded, day, mode):
+    """What could be is answered, and stays so."""
+    found = crowded.coordinator(flags=FixedFlags(mode)).reoptimize("R1", day, apply=True, actor="ann")
+    assert (found.applied, found.reason, found.diff.is_empty) == (False, Reason.PIPELINE_DISABLED, False)
+    assert crowded.record("F3").tables == ("T3",)
+
+
+class Moving:
+    """Flags of the store's rollout, which the test moves."""
+
+    def __init__(self):
+        self.mode, self.generation, self.doubted = Mode.ACTIVE, 0, []
+
+    def move_to(self, store, mode):
+        self.mode, self.generation = mode, self.generation + 1
+        store.revise(RolloutRevision(generation=self.generation, phase="rollback", settings={}))
+
+    def resolve(self, restaurant_id):
+        found = FixedFlags(self.mode).resolve(restaurant_id)
+        return attrs.evolve(found, generation=self.generation)
+
+    def stale(self, generation):
+        self.doubted.append(generation)

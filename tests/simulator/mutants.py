@@ -125,6 +125,16 @@ def no_generation_check() -> Patches:
 
 
 @mutant()
+def the_passed_restaurant_decides() -> Patches:
+    """A booking is seated where the call says, whatever the host says."""
+
+    def decided(view: Any, _: Any, decide: Any) -> Any:
+        return (yield from decide(view))
+
+    return [(landing, "_decided", decided)]
+
+
+@mutant()
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))

@@ -20,6 +20,7 @@ REASONS: Mapping[str, str] = {
     Reason.BOOKING_UNREADABLE: "its row is no booking",
     Reason.TIME_PASSED: "its time has passed",
     Reason.BOOKING_CHANGED: "has changed since",
+    Reason.OTHER_RESTAURANT: "is another restaurant's at the host",
     Reason.TERMINAL_STATE: "not waiting for tables",
     Reason.OWNED_BY_LEGACY: "with the legacy planner",
     Reason.LOCK_CONTENTION: "somebody else is at it",

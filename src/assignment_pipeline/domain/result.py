@@ -60,6 +60,7 @@ class Reason(enum.StrEnum):
     OWNED_BY_LEGACY = "owned_by_legacy"
     NOT_DUE = "not_due"
     BOOKING_CHANGED = "booking_changed"
+    OTHER_RESTAURANT = "other_restaurant"
 
     PARTY_TOO_LARGE = "party_too_large"
     PARTY_TOO_SMALL = "party_too_small"
@@ -237,6 +238,9 @@ class AssignmentResult:
 
         duration: How long the call took.
 
+        elsewhere: The restaurant that the booking is of, by the host, where the call named another one. Then neither
+            planner has done anything.
+
         handled: False means that the host is to run its own legacy path.
     """
 
@@ -253,4 +257,5 @@ class AssignmentResult:
     decision: Decision | None = None
     attempts: int = 0
     duration: dt.timedelta = dt.timedelta()
+    elsewhere: str | None = None
     handled: bool = True

@@ -15,8 +15,8 @@ from assignment_pipeline.flow.answered import noted
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.changes import assumed, change, known
 from assignment_pipeline.flow.decide import TO_BEGIN, close, pass_over, settled
-from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing import guarded, until_landed
+from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
+from assignment_pipeline.flow.landing import elsewhere, guarded, until_landed
 from assignment_pipeline.flow.legacy import run_legacy
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.turns import is_refused, lock_of
@@ -53,7 +53,9 @@ def stand_aside(
     """
     if flags.fresh:
         return Owner.LEGACY
-    record = yield from _look(call)
+    record, at_host = yield from _look(call)
+    if at_host is not None and at_host.restaurant_id != target.restaurant_id:
+        return (yield from elsewhere(call, at_host, record))
     if record is None or _is_none_of_ours(record):
         return Owner.LEGACY
     if not is_in_flight(record):
@@ -63,18 +65,24 @@ def stand_aside(
     return (yield from Apart(hand_over(call, target, settings, flags, _decide, legacy=legacy)))
 
 
-def _look(call: Call) -> Flow[AssignmentRecord | None]:
-    """The booking's record, if there is one and the store can say so: no broken store keeps legacy from its work."""
+def _look(call: Call) -> Flow[tuple[AssignmentRecord | None, Booking | None]]:
+    """
+    The booking's record and the host's view of it, if they are there and the store can say so.
+
+    No broken store keeps legacy from its work.
+    """
     if (yield from CheckCircuit()):
-        return None
+        return None, None
+    record = None
     try:
         page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
+        record = page.records[0] if page.records else None
+        return record, (yield from FindBooking(call.booking_id))
     except SchemaMismatchError:
-        return None
+        pass
     except Exception as error:  # noqa: BLE001 - whatever ails it
         call.note(EventType.ERROR, Severity.WARNING, reason=Reason.STORE_UNAVAILABLE, error=redacted(error))
-        return None
-    return page.records[0] if page.records else None
+    return record, None
 
 
 def _is_none_of_ours(record: AssignmentRecord) -> bool:

@@ -13,6 +13,7 @@ from assignment_pipeline.errors import (
     BookingNotFoundError,
     CommitUnknownError,
     FlagsUnreadError,
+    OtherRestaurantError,
     StaleRecordError,
     StaleRolloutError,
     StoreUnavailableError,
@@ -129,8 +130,9 @@ def until_landed(
 
 
 def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
-    if view.booking is not None and view.booking.restaurant_id != target.restaurant_id:
-        return (yield from _elsewhere(view, view.booking))
+    booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
+    if booking is not None and booking.restaurant_id != target.restaurant_id:
+        return (yield from _elsewhere(view, booking))
     if view.is_unreadable and (view.record is None or _is_open(view.record)):
         return (yield from _unreadable(view))
     return (yield from decide(view))
@@ -152,10 +154,10 @@ def _unreadable(view: View) -> Flow[Write]:
 
 
 def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
-    """A booking that has become another restaurant's: nothing of this one's is planned for it."""
-    record, reason = view.record, Reason.BOOKING_CHANGED
-    if record is None or record.state in SETTLED | SEATED:
-        return (yield from view.call.answer(Outcome.NOOP, reason, record=record))
+    """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
+    record, reason = view.record, Reason.OTHER_RESTAURANT
+    if record is None or record.state in SETTLED | SEATED or record.restaurant_id == booking.restaurant_id:
+        return (yield from elsewhere(view.call, booking, record=record))
     follows = change(
         view.call,
         record,
@@ -165,6 +167,13 @@ def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
         deliveries=0,
     )
     return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
+
+
+def elsewhere(call: Call, booking: Booking, record: AssignmentRecord | None = None) -> Flow[AssignmentResult]:
+    """The answer to a call that named another restaurant than the host's *booking* has."""
+    found = booking.restaurant_id
+    error = OtherRestaurantError(call.booking_id, call.restaurant_id, found)
+    return call.answer(Outcome.NOOP, Reason.OTHER_RESTAURANT, record=record, error=error, elsewhere=found)
 
 
 def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:

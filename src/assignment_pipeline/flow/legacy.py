@@ -9,6 +9,7 @@ from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Ou
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
+from assignment_pipeline.flow.landing import elsewhere
 from assignment_pipeline.flow.shadow import hand_over, summary
 
 
@@ -32,6 +33,8 @@ def leave_to_legacy(
             return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
         if booking is None:
             raise BookingNotFoundError(call.booking_id)
+        if booking.restaurant_id != call.restaurant_id:
+            return (yield from elsewhere(call, booking))
     answer = yield from run_legacy(call, booking, reason)
     tables = answer.tables if isinstance(answer, LegacyResult) else ()
     return (yield from call.answer(Outcome.NOOP, reason, legacy=answer, tables=tables, error=error))

@@ -119,10 +119,11 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
 def _truths(
     bookings: Sequence[Booking], context: AssignmentContext, passed: Passed
 ) -> Iterator[tuple[Booking, Booking | None]]:
-    """The bookings, each with how it is now; without those that the host has moved to another restaurant."""
+    """The bookings, each with how it is now; without those that are another restaurant's at the host."""
     for booking in bookings:
-        truth = passed.truth(booking.id, booking, context.bookings.get(booking.id))
-        if truth is None or truth.restaurant_id == booking.restaurant_id:
+        at_host = context.bookings.get(booking.id)
+        truth = passed.truth(booking.id, booking, at_host)
+        if at_host is None or at_host.restaurant_id == booking.restaurant_id:
             yield booking, truth
 
 

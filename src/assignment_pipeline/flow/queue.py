@@ -6,14 +6,19 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StaleRecordError
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    BookingUnreadableError,
+    SchemaMismatchError,
+    StaleRecordError,
+)
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import change, known
-from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.view import Target, View
+from assignment_pipeline.flow.view import Target, View, require_restaurant
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery, UnreadableBooking
 from assignment_pipeline.ports.fitting import require_booking
@@ -28,6 +33,7 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
 
     Raises:
         FlagsUnreadError: It is not known yet whether the pipeline is in charge.
+        OtherRestaurantError: The host says that the booking is another restaurant's.
     """
     require_booking(booking)
     flags = yield from ResolveFlags(booking.restaurant_id)
@@ -48,6 +54,12 @@ def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[Assignmen
         page = yield from ReadRecords(query)
         if page.records:
             return page.records[0]
+        try:
+            at_host = yield from FindBooking(booking.id)
+        except BookingUnreadableError:  # Its case is the sweep's.
+            at_host = None
+        if at_host is not None:
+            require_restaurant(at_host, booking.restaurant_id)
         call.now = page.now
         due = page.now + settings.orphan_after
         made = change(call, None, booking=known(booking), next_attempt_at=due)
@@ -84,6 +96,7 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     What would become of a booking now; nothing is written.
 
     Raises:
+        OtherRestaurantError: The host says that the booking is another restaurant's.
         VenueNotFoundError: The host has no such restaurant.
     """
     require_booking(booking)
@@ -92,6 +105,8 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     if context is None:
         raise BookingNotFoundError(booking.id)
     view = View(call=call, settings=settings, context=context, booking=booking)
+    if view.at_host is not None:
+        require_restaurant(view.at_host, booking.restaurant_id)
     request = view.request(booking)
     try:
         _, decision = yield from find(view, request)

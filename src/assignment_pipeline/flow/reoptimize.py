@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import attrs
 
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
-from assignment_pipeline.domain.result import Decision, Reason
-from assignment_pipeline.errors import BookingNotFoundError, TableConflictError
+from assignment_pipeline.domain.result import Decision, Mode, Reason
+from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError, TableConflictError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.decide import seat
-from assignment_pipeline.flow.effects import Flow, LoadContext, Rearrange
+from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, Rearrange, ResolveFlags
 from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import moves, snapshot
 from assignment_pipeline.flow.settings import Settings
@@ -59,6 +59,8 @@ def reoptimize(
     """
     Plan a restaurant's day anew, and do it if it is to be applied: all of it in one commit.
 
+    It is applied only where the pipeline is in charge, and only under the rollout that it was planned under.
+
     Raises:
         CommitUnknownError: Whether it was done could not be found out.
         MissingExtraError: The extra ``optimize`` is not installed.
@@ -67,6 +69,8 @@ def reoptimize(
     """
     call = yield from Call.begin(("", restaurant_id), REOPTIMIZE, actor=actor)
     for _ in range(settings.tries):
+        flags = yield from ResolveFlags(restaurant_id)
+        call.mode = flags.mode
         view = yield from _look(call, restaurant_id, service_date, settings)
         diff = yield from Rearrange(snapshot(view), tuple(_waiting(view)), settings.repack_budget)
         gone = {move.booking_id for move in diff.moves}
@@ -78,10 +82,17 @@ def reoptimize(
         )
         if not apply or diff.is_empty:
             return found
+        if flags.mode is not Mode.ACTIVE:
+            return attrs.evolve(found, reason=Reason.PIPELINE_DISABLED)
+        if flags.generation not in (None, view.generation):
+            yield from DoubtFlags(flags.generation)
+            continue
         changes = yield from _changes(view, diff)
         try:
             if (yield from land(restaurant_id, *changes)):
                 return attrs.evolve(found, applied=True)
+        except StaleRolloutError:
+            yield from DoubtFlags(flags.generation)
         except TableConflictError:
             continue
     return attrs.evolve(found, reason=Reason.CONFLICT)
@@ -96,7 +107,7 @@ def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Setti
     if context is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     call.now = context.now
-    return View(call=call, settings=settings, context=context, booking=None)
+    return View(call=call, settings=settings, context=context, booking=None, generation=context.generation)
 
 
 def _waiting(view: View) -> Iterator[SeatingRequest]:

@@ -30,7 +30,7 @@ from assignment_pipeline.flow.free import amend, amend_seated, known_record, sea
 from assignment_pipeline.flow.landing import guarded, land, landed, later
 from assignment_pipeline.flow.room import sitting
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.view import View, Write
+from assignment_pipeline.flow.view import View, Write, require_restaurant
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
@@ -188,6 +188,7 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
     Raises:
         BookingNotFoundError: One that is to move is not known.
         IllegalTransitionError: The assignment has ended.
+        OtherRestaurantError: The host says that the booking is another restaurant's.
         PlacementRefusedError: The tables break rules that were not allowed away.
         StaleRecordError: The record is not at the version that was expected, or one that is to move has moved on.
         TableConflictError: Somebody else has one of the tables.
@@ -210,6 +211,8 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
             raise BookingNotFoundError(" or ".join(movers))
         call.now = context.now
         view = View(call=call, settings=settings, context=context, booking=booking)
+        if view.at_host is not None:
+            require_restaurant(view.at_host, booking.restaurant_id)
         version = view.record.version if view.record else 0
         if wanted.expect_version not in (None, version):
             raise StaleRecordError(call.booking_id, "version")

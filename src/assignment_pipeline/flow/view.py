@@ -13,6 +13,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.errors import OtherRestaurantError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, MakePlan
 from assignment_pipeline.flow.settings import Settings
@@ -191,6 +192,17 @@ class View:
         for fault in decision.faults:
             self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
         return decision
+
+
+def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
+    """
+    Refuse a call that names another restaurant than the host's booking has.
+
+    Raises:
+        OtherRestaurantError: It does.
+    """
+    if at_host.restaurant_id != restaurant_id:
+        raise OtherRestaurantError(at_host.id, restaurant_id, at_host.restaurant_id)
 
 
 @attrs.frozen(kw_only=True)

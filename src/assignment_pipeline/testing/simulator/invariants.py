@@ -19,10 +19,12 @@ from assignment_pipeline.testing.simulator.landings import (
     holds_last_as_promised,
     legacy_is_not_handed_what_it_has,
     legacy_keeps_what_is_its,
+    nobody_is_seated_at_another_restaurant,
     nobody_is_seated_unasked,
     nothing_lands_on_a_view_that_moved,
     only_who_is_in_charge_plans,
     plannings_are_made_under_a_lock,
+    the_engines_tables_are_of_the_rollout,
 )
 from assignment_pipeline.testing.simulator.ledger import Ledger, steps_of
 
@@ -297,7 +299,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     only_crashes_make_a_crash_loop,
     cancelled_is_cancelled,
     nothing_lands_on_a_view_that_moved,
+    nobody_is_seated_at_another_restaurant,
     only_who_is_in_charge_plans,
+    the_engines_tables_are_of_the_rollout,
     nobody_is_seated_unasked,
     legacy_keeps_what_is_its,
     legacy_is_not_handed_what_it_has,

@@ -22,6 +22,7 @@ from assignment_pipeline.errors import (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
+    OtherRestaurantError,
     PlacementRefusedError,
     StaleRecordError,
     StoreUnavailableError,
@@ -96,6 +97,15 @@ def _assign(world: World, booking: Booking) -> Flow[Any]:
 
 def _assign_id(world: World, booking: Booking) -> Flow[Any]:
     target = Target(booking.id, booking.restaurant_id)
+    return assign.assign(target, world.settings, trigger="queue", legacy=world.has_legacy)
+
+
+def _assign_elsewhere(world: World, booking: Booking) -> Flow[Any]:
+    """A message, or a caller, that names another restaurant than the host's."""
+    other = world.choices.of(tuple(world.ledger.venues))
+    target = Target(booking.id, other)
+    if world.choices.pick(2):
+        target = Target.of(attrs.evolve(booking, restaurant_id=other))
     return assign.assign(target, world.settings, trigger="queue", legacy=world.has_legacy)
 
 
@@ -208,14 +218,25 @@ _PERSON = (BookingNotFoundError, IllegalTransitionError)
 _SEATED_ONLY = (BookingNotFoundError, NoTablesError)
 _SERVICE = (*_SEATED_ONLY, IllegalTransitionError, NotBegunError)
 
+_PLACE = (
+    IllegalTransitionError,
+    OtherRestaurantError,
+    PlacementRefusedError,
+    StaleRecordError,
+    TableConflictError,
+)
+
+_PREVIEW = (OtherRestaurantError, StoreUnavailableError)
+
 _HELD = frozenset({AssignmentState.ASSIGNED})
 _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
 
 JOBS: tuple[Job, ...] = (
     Job("assign", 14, _assign, (LegacyDownError,)),
     Job("sweep", 8, _sweep, (StoreUnavailableError,)),
-    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), _STORE),
+    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), (OtherRestaurantError, *_STORE)),
     Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
+    Job("assign elsewhere", 1, _assign_elsewhere, (LegacyDownError, BookingNotFoundError)),
     Job("assign at once", 2, _assign_now, (LegacyDownError,)),
     Job("assign many", 4, _assign_many, (LegacyDownError,)),
     Job("confirm", 4, lambda world, booking: free.confirm(booking.id, world.settings), (BookingNotFoundError,), _HELD),
@@ -236,7 +257,7 @@ JOBS: tuple[Job, ...] = (
         _PERSON,
         _REVIEW,
     ),
-    Job("place", 4, _place, (IllegalTransitionError, PlacementRefusedError, StaleRecordError, TableConflictError)),
+    Job("place", 4, _place, _PLACE),
     Job("pin", 1, lambda world, booking: review.pin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
     Job("unpin", 1, lambda world, booking: review.unpin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
     Job("seat", 1, lambda world, booking: service.seated(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
@@ -255,7 +276,7 @@ JOBS: tuple[Job, ...] = (
     Job("unblock", 1, _unblock, (BlockNotFoundError, *_STORE)),
     *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
     Job("shadow", 2, _shadow),
-    Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), (StoreUnavailableError,)),
+    Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), _PREVIEW),
     Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
 )
 """Every job there is; the first is the plainest."""

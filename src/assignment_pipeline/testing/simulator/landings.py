@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Mode, Reason
-from assignment_pipeline.flow.answered import is_handed_over
+from assignment_pipeline.flow.answered import LEGACY, is_handed_over
 from assignment_pipeline.flow.settings import InFlight
 from assignment_pipeline.flow.turns import lock_of
 from assignment_pipeline.lifecycle import SEATED, SETTLED
+from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, planning_of
+
+_BY_PEOPLE = frozenset({MANUAL, LEGACY})
 
 
 def nothing_lands_on_a_view_that_moved(ledger: Ledger) -> Iterator[str]:
@@ -44,6 +47,31 @@ def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, Assi
         for change in landing.changes:
             if change.attempt is not None and not any(row.actor for row in change.steps):
                 yield landing, change.record, landing.records.get(change.record.booking_id)
+
+
+def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
+    """Tables that the engine chose are given where the pipeline is in charge, whoever asked it for them."""
+    drains = ledger.settings.in_flight is InFlight.DRAIN
+    for landing in () if ledger.blind else ledger.landings:
+        for change in landing.changes:
+            record, before = change.record, landing.records.get(change.record.booking_id)
+            mode = landing.modes.get(record.restaurant_id)
+            same = before is not None and before.tables == record.tables
+            if mode is Mode.ACTIVE or drains or same or not record.tables or record.strategy in _BY_PEOPLE:
+                continue
+            yield f"{record.booking_id} was given {', '.join(record.tables)} where {record.restaurant_id} is {mode}"
+
+
+def nobody_is_seated_at_another_restaurant(ledger: Ledger) -> Iterator[str]:
+    """Whoever names another restaurant than the host's: no tables are given there."""
+    for landing in ledger.landings:
+        for change in landing.changes:
+            record, before = change.record, landing.records.get(change.record.booking_id)
+            booking = landing.bookings.get(record.booking_id)
+            same = before is not None and before.tables == record.tables
+            if same or not record.tables or booking is None or booking.restaurant_id == record.restaurant_id:
+                continue
+            yield f"{record.booking_id} of {booking.restaurant_id} was given tables at {record.restaurant_id}"
 
 
 def only_who_is_in_charge_plans(ledger: Ledger) -> Iterator[str]:

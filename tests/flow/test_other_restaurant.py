@@ -1,0 +1,101 @@
+"""The host's restaurant decides, whatever a call names: no planner works for a booking at another one."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from assignment_pipeline import FixedFlags, LegacyResult, Mode, Outcome, Reason, StoreUnavailableError
+from assignment_pipeline.errors import OtherRestaurantError
+from assignment_pipeline.ports import FlagDecision
+
+MODES = list(Mode)
+
+
+class ByRestaurant:
+    """In charge of R1, where the booking is; at R2, as the test says."""
+
+    def __init__(self, mode, *, fresh=False):
+        self.mode, self.fresh = mode, fresh
+
+    def resolve(self, restaurant_id):
+        mode = Mode.ACTIVE if restaurant_id == "R1" else self.mode
+        return FlagDecision(mode=mode, max_parallel=3, reason="listed", source="test", fresh=self.fresh)
+
+
+@pytest.fixture
+def ran():
+    """The bookings that legacy was called for."""
+    return []
+
+
+@pytest.fixture
+def booking(house):
+    """The host's."""
+    house.host.put_venue(attrs.evolve(house.venue, id="R2"))
+    return house.booking("B1")
+
+
+@pytest.fixture
+def named_wrongly(booking):
+    """The same, as a caller has it who mixed up two restaurants."""
+    return attrs.evolve(booking, restaurant_id="R2")
+
+
+@pytest.fixture
+def of_mode(house, ran):
+    """A coordinator where R2 is in that mode."""
+
+    def legacy(booking):
+        ran.append(booking.id)
+        return LegacyResult(["T1"])
+
+    return lambda mode, **facts: house.coordinator(flags=ByRestaurant(mode, **facts), legacy=legacy)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_planner_works_for_it_there(house, of_mode, named_wrongly, ran, mode):
+    """Whichever way it is called for, and whatever the pipeline does there; the answer names both."""
+    coordinator = of_mode(mode)
+    results = [
+        coordinator.assign(named_wrongly),
+        coordinator.assign_id("B1", "R2"),
+        coordinator.reassign(named_wrongly),
+        *coordinator.assign_many([named_wrongly]),
+    ]
+    for result in results:
+        assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.OTHER_RESTAURANT, True)
+        assert (result.elsewhere, result.tables) == ("R1", ())
+    assert (ran, house.record()) == ([], None)
+    assert coordinator.assign_id("B1", "R1").outcome is Outcome.CONFIRMED
+    assert coordinator.assign(named_wrongly).elsewhere == "R1"
+
+
+@pytest.mark.parametrize("call", ["enqueue", "preview", "place"])
+def test_what_has_no_answer_raises(of_mode, named_wrongly, call):
+    """With a sentence that names both."""
+    coordinator = of_mode(Mode.ACTIVE)
+    rest = {"place": (["T1"],)}.get(call, ())
+    facts = {"place": {"actor": "ann"}}.get(call, {})
+    with pytest.raises(OtherRestaurantError, match="at restaurant 'R1'; the call named 'R2'"):
+        getattr(coordinator, call)(named_wrongly, *rest, **facts)
+
+
+def test_a_broken_store_breaks_no_off_path(house, of_mode, named_wrongly, ran):
+    """Where the host cannot be asked, legacy runs as it always did."""
+    house.store.before["booking"] = [StoreUnavailableError("gone")]
+    assert of_mode(Mode.OFF).assign(named_wrongly).reason is Reason.PIPELINE_DISABLED
+    assert ran == ["B1"]
+
+
+def test_where_the_pipeline_was_never_in_charge_the_host_is_not_asked(house, of_mode, named_wrongly, ran):
+    """No other planner could be at work on it."""
+    house.store.asked.clear()
+    assert of_mode(Mode.OFF, fresh=True).assign(named_wrongly).reason is Reason.PIPELINE_DISABLED
+    assert (ran, house.store.asked) == (["B1"], [])
+
+
+def test_a_booking_that_the_host_does_not_know_is_where_the_call_says(house):
+    """There is nobody else to ask."""
+    unknown = attrs.evolve(house.booking("B2"), id="B9")
+    assert house.coordinator(flags=FixedFlags(Mode.ACTIVE)).assign(unknown).outcome is Outcome.CONFIRMED
