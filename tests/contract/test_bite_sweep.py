@@ -170,6 +170,17 @@ class WakesWithoutBuffers(MemoryStore):
         }
 
 
+class WakesByTableNames(MemoryStore):
+    """Takes a table of the same name at another restaurant for the one that was left."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        seen = {}
+        for key, record in after.items():
+            before = self._records.get(key)
+            seen[key] = attrs.evolve(record, restaurant_id=before.restaurant_id) if before else record
+        return super()._woken(seen)
+
+
 class WakesWithVersion(MemoryStore):
     """Counts waking as a transition, of which the history knows nothing."""
 
@@ -272,6 +283,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("wakes on leaving only", WakesOnLeavingOnly, "a_move_frees_what_it_leaves"),
     ("wakes itself", WakesItself, "who_frees_is_not_woken_by_it"),
     ("wakes without buffers", WakesWithoutBuffers, "the_buffers_count_when_tables_come_free"),
+    ("wakes by table names", WakesByTableNames, "a_move_to_another_restaurant_frees_what_it_leaves"),
     ("wakes with version", WakesWithVersion, "waking_moves_nothing_but_the_schedule"),
 ]
 

@@ -43,7 +43,10 @@ OUTCOMES = frozenset(
 @attrs.frozen(kw_only=True)
 class MetricsQuery:
     """
-    What to count over.
+    What to count over: what happened in ``[since, until)``, to the microsecond, on every store.
+
+    An event counts at the time when it was told, an outcome `SETTLING` after its booking was first settled, and a
+    booking that never settles `LATE` after it was first called for.
 
     Attributes:
         since: The first instant of the window.

@@ -235,6 +235,18 @@ class Sweep(StoreSuite):
         assert self.woken(store, clock, "pending") == {"pending"}
         assert [due.booking_id for due in store.due(10)] == ["pending"]
 
+    def test_a_move_to_another_restaurant_frees_what_it_leaves(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """Also where it is given a table of the same name there."""
+        harness.put_venue(make_venue("r-2"))
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.wait(store, "pending")
+        self.wait(store, "elsewhere", restaurant_id="r-2")
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1", restaurant_id="r-2"), Trigger.MOVE, tables=("T1",))
+        assert self.woken(store, clock, "pending", "elsewhere") == {"pending"}
+
     def test_what_keeps_its_tables_frees_none(self, store: AssignmentStore, clock: FakeClock) -> None:
         """Confirming or pinning a booking wakes nobody, nor does seating one."""
         self.wait(store, "pending")
