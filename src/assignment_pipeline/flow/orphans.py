@@ -10,6 +10,7 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.flow.effects import FindUnassigned, FindWaiting, Flow, InCharge
+from assignment_pipeline.flow.floor_watch import FloorMemory
 from assignment_pipeline.flow.queue import enqueue, enqueue_unreadable
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import UnreadableBooking
@@ -37,6 +38,8 @@ class SweepMemory:
         looked_at: Up to which booking the last sweep looked at what is unfinished; None at their end.
 
         told: What the host raised last instead of its list, so that it is told once.
+
+        floors: What they found where somebody waits for tables.
     """
 
     since: dt.datetime | None = None
@@ -44,6 +47,7 @@ class SweepMemory:
     raised: set[str] = attrs.field(factory=set)
     looked_at: str | None = None
     told: str = ""
+    floors: FloorMemory = attrs.field(factory=FloorMemory)
 
 
 @attrs.define

@@ -16,7 +16,7 @@ from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.orphans import SweepMemory
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
-from assignment_pipeline.ports import LoadQuery, RecordQuery
+from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
 from assignment_pipeline.redaction import named
 
 _OBSTACLES = frozenset({Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED})
@@ -25,12 +25,15 @@ _OBSTACLES = frozenset({Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED})
 
 def look_at_unfinished(
     settings: Settings, limit: int, memory: SweepMemory, errors: list[tuple[str, str]]
-) -> Flow[None]:
+) -> Flow[RecordPage]:
     """
     Look at *limit* of the records that are not settled and not due, or in review: each sweep at the next ones.
 
     A review ends when its booking's time is over, wherever the pipeline is in charge. A booking is due again once the
     host calls it pending again, its row is mended, or the pipeline is back.
+
+    Returns:
+        The records, as they were before.
 
     Raises:
         StoreUnavailableError: The store could not be asked.
@@ -41,9 +44,10 @@ def look_at_unfinished(
         try:
             yield from _look(record, settings, page.now)
         except FlagsUnreadError:
-            return  # What was not read decides nothing.
+            break  # What was not read decides nothing.
         except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
             errors.append((record.booking_id, named(error, show=settings.show_errors)))
+    return page
 
 
 def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flow[None]:

@@ -24,6 +24,7 @@ from assignment_pipeline.flow.effects import (
     Flow,
     ResolveFlags,
 )
+from assignment_pipeline.flow.floor_watch import look_at_floors
 from assignment_pipeline.flow.free import amend, expire, write
 from assignment_pipeline.flow.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.host_rows import disagreement, look_again
@@ -76,7 +77,8 @@ def sweep(
         return SweepReport()
     memory = memory or SweepMemory()
     looks: list[tuple[str, str]] = []
-    yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
+    page = yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
+    yield from look_at_floors(page, settings, memory.floors, looks)
     work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
     yield from work.off(limit)
     results, errors = work.results, [*looks, *work.errors]

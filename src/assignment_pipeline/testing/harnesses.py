@@ -53,6 +53,10 @@ class MemoryHarness(StoreHarness):
         """See `StoreHarness.occupy`."""
         self.host.occupy(restaurant_id, occupied)
 
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.vacate`."""
+        self.host.vacate(restaurant_id, occupied)
+
     def events(self) -> Sequence[Event]:
         """See `StoreHarness.events`."""
         return self.store.events
@@ -131,6 +135,10 @@ class SQLiteHarness(StoreHarness):
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
         """See `StoreHarness.occupy`."""
         self.host.seats.append((restaurant_id, occupied))
+
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.vacate`."""
+        self.host.seats.remove((restaurant_id, occupied))
 
     def events(self) -> Sequence[Event]:
         """See `StoreHarness.events`."""

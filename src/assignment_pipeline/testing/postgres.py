@@ -272,6 +272,10 @@ class PostgresHarness(StoreHarness):
         """See `StoreHarness.occupy`."""
         self.seats.append((restaurant_id, occupied))
 
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.vacate`."""
+        self.seats.remove((restaurant_id, occupied))
+
     def events(self) -> Sequence[Event]:
         """See `StoreHarness.events`."""
         return [

@@ -79,6 +79,10 @@ class StoreHarness:
         """Take a table by other means than the pipeline's, as legacy or the staff do."""
         raise NotImplementedError
 
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """Undo `occupy`. Only the simulator asks for it, and only where it is overridden."""
+        raise NotImplementedError
+
     def events(self) -> Sequence[Event]:
         """What the store keeps of the events of its commits, oldest first."""
         raise NotImplementedError

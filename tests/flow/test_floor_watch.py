@@ -1,0 +1,295 @@
+"""Who waits for tables is seated once the restaurant or its host allows it, though no commit has told of that."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import attrs
+import pytest
+
+from assignment_pipeline import (
+    AssignmentState,
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    FixedFlags,
+    FloorPlan,
+    Mode,
+    Outcome,
+    Reason,
+    Settings,
+    Table,
+    Venue,
+    VenuePolicy,
+)
+from assignment_pipeline.adapters.memory import MemoryHost
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.ports import RecordQuery
+from assignment_pipeline.testing import FakeClock
+from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
+
+MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
+
+PATIENT = Settings(max_retries=0)
+
+
+@attrs.define(slots=False)
+class Evening:
+    """Two tables for two, one of them the host's, two that may not be joined, one out of use; a party waits."""
+
+    harness: object
+    clock: FakeClock
+    venue: Venue
+    held: Occupied
+
+    @property
+    def store(self):
+        return self.harness.store
+
+    def coordinator(self, mode=Mode.ACTIVE, **options):
+        return Coordinator(
+            self.store, flags=FixedFlags(mode), clock=self.clock, sinks=(), **{"settings": PATIENT, **options}
+        )
+
+    def record(self, booking_id="waits"):
+        return self.store.records(RecordQuery(booking_ids=(booking_id,))).records[0]
+
+    def becomes(self, *tables, **policy):
+        floor = FloorPlan(tables or self.venue.floor.tables, [("T3a", "T3b")])
+        self.venue = Venue(self.venue.id, self.venue.timezone, floor, attrs.evolve(self.venue.policy, **policy))
+        self.harness.put_venue(self.venue)
+
+
+def begin(harness, clock):
+    """The evening, before anybody has come."""
+    tables = (Table("T1", 2), Table("T2", 2), Table("T3a", 1), Table("T3b", 1), Table("T4", 2, active=False))
+    venue = Venue("R1", "Europe/London", FloorPlan(tables, [("T3a", "T3b")]), VenuePolicy(max_tables=1))
+    start = clock.now().replace(second=0, microsecond=0) + DAY
+    made = Evening(harness, clock, venue, Occupied(table_id="T1", window=TimeWindow(start, start + 2 * HOUR)))
+    harness.put_venue(venue)
+    harness.occupy("R1", made.held)
+    for name in ("sits", "waits"):
+        harness.put_booking(Booking(name, "R1", 2, start))
+    return made
+
+
+@pytest.fixture(scope="module")
+def servers(postgres_database):
+    """What makes harnesses on PostgreSQL, for threads and for asyncio."""
+    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+
+    kinds = {"postgres": False, "postgres-async": True}
+    made = {name: PostgresBackend(postgres_database, asynchronous=is_async) for name, is_async in kinds.items()}
+    yield made
+    for backend in made.values():
+        backend.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "postgres-async"])
+def evening(request):
+    clock = FakeClock()
+    if "postgres" not in request.param:
+        harness = {"memory": MemoryHarness, "sqlite": SQLiteHarness}[request.param].new(clock)
+        yield begin(harness, clock)
+        harness.close()
+        return
+    backend = request.getfixturevalue("servers")[request.param]
+    yield begin(backend.harness(clock), clock)
+    backend.reset()
+
+
+@pytest.fixture
+def coordinator(evening):
+    """One that has asked a person, and has looked at the floor."""
+    with evening.coordinator() as made:
+        assert made.assign_id("sits", "R1").outcome is Outcome.CONFIRMED
+        assert made.assign_id("waits", "R1").reason in (Reason.NO_FIT, Reason.INFEASIBLE)
+        sweep(evening, made)
+        assert evening.record().state is AssignmentState.MANUAL_REVIEW
+        assert evening.record().next_attempt_at is None
+        yield made
+
+
+def sweep(evening, *coordinators):
+    """Nobody does anything for five minutes, and then for five more."""
+    for _ in range(2):
+        evening.clock.advance(5 * MINUTE)
+        for one in coordinators:
+            assert one.sweep().errors == ()
+
+
+def row_back(evening):
+    evening.harness.vacate("R1", evening.held)
+
+
+def table_added(evening):
+    evening.becomes(*evening.venue.floor.tables, Table("T5", 2))
+
+
+def table_back_in_use(evening):
+    evening.becomes(*(attrs.evolve(table, active=True) for table in evening.venue.floor.tables))
+
+
+def policy_allows_more(evening):
+    evening.becomes(max_tables=2)
+
+
+ALLOWED_MORE = [row_back, table_added, table_back_in_use, policy_allows_more]
+
+
+@pytest.mark.parametrize("happens", ALLOWED_MORE)
+def test_it_is_seated_by_the_sweep(evening, coordinator, happens):
+    """Within two sweeps, with no call about it."""
+    happens(evening)
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+@pytest.mark.parametrize("happens", ALLOWED_MORE)
+def test_a_process_that_begins_later_finds_it_too(evening, coordinator, happens):
+    """What happened while nobody swept is no different."""
+    happens(evening)
+    with evening.coordinator() as another:
+        sweep(evening, another)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+def commits_of(store, monkeypatch):
+    """The changes that are committed from now on."""
+    made = []
+    commit = store.commit
+    monkeypatch.setattr(store, "commit", lambda changes: (made.extend(changes), commit(changes))[1])
+    return made
+
+
+def test_while_nothing_happens_nothing_is_written(evening, coordinator, monkeypatch):
+    """Neither by a process that goes on, nor by one that begins at each sweep, as from cron."""
+    made = commits_of(evening.store, monkeypatch)
+    for _ in range(5):
+        with evening.coordinator() as another:
+            sweep(evening, coordinator, another)
+    assert made == []
+
+
+def test_a_table_that_is_taken_is_no_news(evening, coordinator, monkeypatch):
+    """Only less on the floor is: nobody is woken by more."""
+    made = commits_of(evening.store, monkeypatch)
+    for table_id in ("T2", "T3a", "T1"):
+        evening.harness.occupy("R1", attrs.evolve(evening.held, table_id=table_id))
+        sweep(evening, coordinator)
+    assert made == []
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
+def test_where_the_pipeline_is_not_in_charge_it_waits(evening, coordinator, monkeypatch, mode):
+    """Nobody is woken, and nothing written, until it is."""
+    made = commits_of(evening.store, monkeypatch)
+    table_added(evening)
+    with evening.coordinator(mode) as aside:
+        sweep(evening, aside)
+    assert made == []
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+@pytest.mark.parametrize("status", ["cancelled", "payment_open"])
+def test_who_wants_no_table_is_not_woken(evening, coordinator, monkeypatch, status):
+    """The host's booking has to be pending."""
+    evening.harness.put_booking(attrs.evolve(evening.store.booking("waits"), status=status))
+    made = commits_of(evening.store, monkeypatch)
+    table_added(evening)
+    sweep(evening, coordinator)
+    assert made == []
+
+
+def test_a_change_that_nobody_told_of_is_found(evening, coordinator):
+    """What is free at the new time counts, and what comes free there from then on."""
+    later = attrs.evolve(evening.store.booking("waits"), start_at=evening.held.window.start + 4 * HOUR)
+    evening.harness.put_booking(later)
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+def fleet(clock, restaurants, waiting):
+    """So many full restaurants, each with so many who wait."""
+    start = clock.now().replace(second=0, microsecond=0) + DAY
+    names = [f"R{number:03}" for number in range(restaurants)]
+    host = MemoryHost(*(Venue(name, "UTC", FloorPlan([Table("T1", 2)])) for name in names))
+    bookings = [
+        Booking(f"{name}-{number}", name, 2, start + number * MINUTE) for name in names for number in range(1 + waiting)
+    ]
+    for booking in bookings:
+        host.put_booking(booking)
+    return host, bookings
+
+
+def test_a_look_is_one_load_a_restaurant(monkeypatch):
+    """However many wait there that day; no sweep looks at more of them than a page has."""
+    from assignment_pipeline.adapters.memory import MemoryStore  # noqa: PLC0415
+
+    clock = FakeClock()
+    host, bookings = fleet(clock, 30, 4)
+    store = MemoryStore(host, clock=clock)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=(), settings=PATIENT) as coordinator:
+        for booking in bookings:
+            coordinator.assign(booking)
+        for _ in range(6):
+            coordinator.sweep()
+        asked = []
+        load = store.load
+        monkeypatch.setattr(store, "load", lambda query: (asked.append(query), load(query))[1])
+        for _ in range(2):
+            coordinator.sweep()
+        assert len(asked) == 30  # The first 100 of the 120 who wait, then the others.
+        assert max(len(query.ids) for query in asked) == 4
+
+
+def test_one_restaurant_keeps_nobody_from_the_others(monkeypatch):
+    """A host that raises for one of them is told of, and the next is looked at."""
+    from assignment_pipeline.adapters.memory import MemoryStore  # noqa: PLC0415
+
+    clock = FakeClock()
+    host, bookings = fleet(clock, 3, 1)
+    store = MemoryStore(host, clock=clock)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=(), settings=PATIENT) as coordinator:
+        for booking in bookings:
+            coordinator.assign(booking)
+        coordinator.sweep()
+        coordinator.sweep()
+        occupied = host.occupied
+
+        def raises(connection, restaurant_id, window):
+            if restaurant_id == "R000":
+                raise RuntimeError(restaurant_id)
+            return occupied(connection, restaurant_id, window)
+
+        monkeypatch.setattr(host, "occupied", raises)
+        for name in ("R001", "R002"):
+            host.put_venue(Venue(name, "UTC", FloorPlan([Table("T1", 2), Table("T2", 2)])))
+        report = coordinator.sweep()
+        assert {result.booking_id: result.outcome for result in report.results} == {
+            "R001-1": Outcome.CONFIRMED,
+            "R002-1": Outcome.CONFIRMED,
+        }
+        assert [name for name, _ in report.errors] == ["R000-1"]
+
+
+def test_asyncio_hosts_have_it_too(house):
+    """The same flow, awaited."""
+    coordinator = AsyncCoordinator(house.store, **house.options, settings=PATIENT)
+
+    async def evening():
+        async with coordinator:
+            for name in ("F1", "F2", "F3"):
+                assert (await coordinator.assign(house.booking(name))).outcome is Outcome.CONFIRMED
+            assert (await coordinator.assign(house.booking())).outcome is Outcome.MANUAL_REVIEW
+            await coordinator.sweep()
+            await coordinator.sweep()
+            floor = attrs.evolve(house.venue.floor, tables=(*house.venue.floor.tables, Table("T9", 2)))
+            house.host.put_venue(Venue(house.venue.id, house.venue.timezone, floor, house.venue.policy))
+            await coordinator.sweep()
+
+    asyncio.run(evening())
+    assert house.record().state is AssignmentState.CONFIRMED
