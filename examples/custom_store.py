@@ -113,7 +113,8 @@ class PlainStore:
     def _taken(self, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
         if window is not None:
             yield from (seat for seat in self._kept(self.state.records, venue.id) if seat.window.overlaps(window))
-            yield from self.host.occupied(None, venue.id, window)
+            for row in self.host.occupied(None, venue.id, window):
+                yield attrs.evolve(row, movable=False)  # Nobody but the host moves what it has seated.
 
     def _kept(self, records: Mapping[str, AssignmentRecord], restaurant_id: str) -> Iterator[Occupied]:
         """All tables of a restaurant that are taken by *records*, or out of service."""

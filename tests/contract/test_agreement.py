@@ -366,7 +366,8 @@ class StoreAgreement(RuleBasedStateMachine):
 
         def ask(store: Any) -> Any:
             context = store.load(query)
-            return context and attrs.evolve(context, taken=collections.Counter(context.taken))
+            # Whether the host has an on_commit is not the store's doing.
+            return context and attrs.evolve(context, taken=collections.Counter(context.taken), follows=False)
 
         return self.both(ask)
 

@@ -197,7 +197,7 @@ FULL = tuple(seat(name, f"other-{name}") for name in TABLES)
         pytest.param(case_for(("T3",)), context_with(), (), "mismatch", "tables", id="worse"),
         pytest.param(case_for(), context_with(), (), "mismatch", "pipeline_only", id="pipeline-only"),
         pytest.param(case_for(("T0",), 4), context_with(*FULL[1:]), (), "mismatch", "legacy_only", id="legacy-only"),
-        pytest.param(case_for(("T77",)), context_with(), (), "mismatch", "tables", id="unknown-tables"),
+        pytest.param(case_for(("T77",)), context_with(), (), "incomparable", "unknown_tables", id="unknown-tables"),
         pytest.param(
             case_for(legacy=None, error="KeyError"), context_with(), (), "legacy_error", "KeyError", id="raised"
         ),
