@@ -200,3 +200,14 @@ def test_a_moved_hold_still_expires(house, external):
     assert external.reassign(house.booking(party_size=4)).outcome is Outcome.ASSIGNED
     house.clock.advance(180 * SECOND)
     assert external.sweep().results[0].reason is Reason.HOLD_EXPIRED
+
+
+def test_cancelling_what_has_failed_changes_nothing(house, external):
+    """It has no tables, and its end stays the one that it had."""
+    external.assign(house.booking())
+    house.clock.advance(180 * SECOND)
+    external.sweep()
+    failed = house.record()
+    result = external.cancel("B1")
+    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.TERMINAL_STATE)
+    assert house.record() == failed

@@ -123,7 +123,9 @@ def test_only_what_is_cancelled_is_ended(house, coordinator):
     del host._bookings["F1"]
     coordinator.assign(house.booking("B1"))
     house.clock.advance(MINUTE)
+    house.store.asked.clear()
     coordinator.sweep()
+    assert "booking" not in house.store.asked
     assert [house.record(f"F{number}").state for number in range(3)] == [AssignmentState.CONFIRMED] * 3
 
 
@@ -136,3 +138,35 @@ def test_a_restaurant_that_is_gone_does_not_stop_the_sweep(house, coordinator):
     report = coordinator.sweep()
     assert report.results[0].outcome is Outcome.RETRY
     assert report.errors == (("", "StoreUnavailableError: The assignment store is unavailable: gone."),)
+
+
+def test_of_several_days_each_is_compared(house, coordinator):
+    """One sweep frees what was cancelled on every day on which it found no tables, up to three."""
+    days = [house.booking("first").start_at + number * 24 * 60 * MINUTE for number in range(3)]
+    for number, day in enumerate(days):
+        for name in "abc":
+            coordinator.assign(house.booking(f"F{number}{name}", start_at=day))
+        coordinator.assign(house.booking(f"B{number}", start_at=day))
+        gone = house.host.booking(None, f"F{number}a")
+        house.host.put_booking(attrs.evolve(gone, status="cancelled"))
+    house.clock.advance(MINUTE)
+    coordinator.sweep()
+    assert [house.record(f"F{number}a").state for number in range(3)] == [AssignmentState.CANCELLED] * 3
+
+
+def test_a_cancellation_that_the_host_takes_back_is_no_cancellation(house, coordinator):
+    """The host is asked once more before a guest loses the tables."""
+    fill(house, coordinator)
+    gone = house.host.booking(None, "F1")
+    house.host.put_booking(attrs.evolve(gone, status="cancelled"))
+    coordinator.assign(house.booking("B1"))
+    house.clock.advance(MINUTE)
+
+    def take_back():
+        assert house.record("F1").tables
+        house.host.put_booking(gone)
+
+    house.store.behind["load"] = [lambda: None, lambda: None, take_back]
+    coordinator.sweep()
+    assert house.host.booking(None, "F1") == gone
+    assert house.record("F1").state is AssignmentState.CONFIRMED

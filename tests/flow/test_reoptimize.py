@@ -209,6 +209,20 @@ def test_no_day_lands_that_was_planned_before_a_rollback(crowded, day):
     assert crowded.record("F3").tables == ("T3",)
 
 
+def test_moves_alone_are_held_up_by_a_rollback_too(house, day):
+    """A day on which nobody new is seated is fenced like any other."""
+    flags = Moving()
+    coordinator = house.coordinator(flags=flags)
+    coordinator.assign(house.booking("B1", 2))
+    before = house.record("B1").tables
+    out_of_use(house, *before)
+    house.store.before["commit"] = [lambda: flags.move_to(house.store, Mode.OFF)]
+    found = coordinator.reoptimize("R1", day, apply=True, actor="ann")
+    assert ([move.booking_id for move in found.diff.moves], found.diff.seated) == (["B1"], ())
+    assert (found.applied, found.reason) == (False, Reason.PIPELINE_DISABLED)
+    assert house.record("B1").tables == before
+
+
 def test_who_has_not_heard_of_a_rollback_applies_nothing(crowded, day):
     """As long as the flags are those of before, it is not done."""
     flags = Moving()

@@ -25,6 +25,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Move
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.engine import TableEngine
@@ -295,3 +296,15 @@ def test_a_coordinator_in_memory_makes_room(full):
     at = {coordinator.assign(booking).tables: booking for booking in parties}
     coordinator.cancel(at["T1",].id)
     assert coordinator.assign(full.booking("B1", 4)).moved == (at["T3",].id,)
+
+
+def test_what_was_read_under_two_rollouts_is_planned_again(full, coordinator):
+    """Where the rollout moves on between the two looks, nothing of either is sent."""
+
+    def move_on():
+        full.store.revise(RolloutRevision(generation=1, phase="production-100", settings={}))
+
+    full.store.behind["load"] = [move_on]
+    full.store.asked.clear()
+    assert coordinator.assign(full.booking("B1", 4)).moved == ("F3",)
+    assert full.store.asked.count("commit") == 1

@@ -105,3 +105,26 @@ def test_who_waits_for_the_same_is_not_looked_at_twice(house, coordinator, eveni
     assert house.record().next_attempt_at is None
     assert coordinator.reassign(changed).reason is Reason.NO_FIT
     assert house.record().next_attempt_at is None
+
+
+def test_tables_that_come_free_while_a_review_is_looked_at_again(house, coordinator):
+    """A look that finds nothing does not undo what makes it due again in the meantime."""
+    for name, size in (("E1", 2), ("E2", 2), ("E3", 4)):
+        assert coordinator.assign(house.booking(name, size)).outcome is Outcome.CONFIRMED
+    assert coordinator.assign(house.booking(party_size=4)).outcome is Outcome.MANUAL_REVIEW
+    coordinator.sweep()
+    coordinator.cancel("E1")
+    house.store.before["commit"] = [lambda: coordinator.cancel("E3")]
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_booking_that_the_host_calls_pending_again_during_the_look(house, coordinator):
+    """The sweep decides by the row as it is when the decision lands."""
+    booking = house.booking()
+    coordinator.enqueue(booking)
+    house.host.put_booking(attrs.evolve(booking, status="payment"))
+    house.clock.advance(MINUTE)
+    house.store.before["commit"] = [lambda: house.host.put_booking(booking)]
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.CONFIRMED

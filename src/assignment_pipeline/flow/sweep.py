@@ -71,7 +71,7 @@ def sweep(
     While the circuit breaker leaves the store alone, nothing is.
 
     Args:
-        legacy: Whether there is a legacy planner to hand bookings over XX
+        legacy: Whether there is a legacy planner to hand bookings over to.
     """
     if (yield from CheckCircuit()):
         return SweepReport()
