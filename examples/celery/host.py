@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 
 from assignment_pipeline import (
-    AssignmentState,
     Booking,
     FloorPlan,
     Occupied,
+    StatusMap,
     Table,
     TimeWindow,
     Venue,
@@ -23,11 +23,9 @@ from assignment_pipeline.domain.record import AssignmentChange
 
 POLICY = VenuePolicy(post_buffer_minutes=15)
 
-STATUS_OF = {
-    AssignmentState.CONFIRMED: "booked",
-    AssignmentState.CANCELLED: "cancelled",
-    AssignmentState.FAILED: "declined",
-}
+WORDS = StatusMap(
+    waiting="open", review="open", held="open", confirmed="booked", failed="declined", cancelled="cancelled"
+)
 
 RESERVATION = "id::text, house, covers, starts_at, status"
 
@@ -73,9 +71,14 @@ class ReservationHost:
         for change in changes:
             record = change.record
             connection.execute(
-                "UPDATE reservations SET sits_at = %s, status = coalesce(%s, status) WHERE id = %s",
-                (", ".join(record.tables) or None, STATUS_OF.get(record.state), record.booking_id),
+                "UPDATE reservations SET sits_at = %s, status = %s WHERE id = %s",
+                (", ".join(record.tables) or None, WORDS.word(record), record.booking_id),
             )
+            if record.booking is not None:  # For whom it was planned: a change may have asked for more.
+                connection.execute(
+                    "UPDATE reservations SET covers = %s, starts_at = %s WHERE id = %s",
+                    (record.booking.party_size, record.booking.start_at, record.booking_id),
+                )
 
 
 def _booking(booking_id: str, house: str, covers: int, starts_at: dt.datetime, status: str) -> Booking:
@@ -84,5 +87,5 @@ def _booking(booking_id: str, house: str, covers: int, starts_at: dt.datetime, s
         restaurant_id=house,
         party_size=covers,
         start_at=starts_at,
-        status="pending" if status == "open" else status,
+        status=WORDS.status(status),
     )

@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 
 from assignment_pipeline import (
-    AssignmentState,
     Booking,
     FloorPlan,
     Occupied,
+    StatusMap,
     Table,
     TimeWindow,
     Venue,
@@ -30,11 +30,9 @@ POLICY_VERSION = 1
 
 BOOKING = "SELECT id, restaurant_id, party_size, start_at, status FROM bookings"
 
-STATUS_OF = {
-    AssignmentState.CONFIRMED: "confirmed",
-    AssignmentState.CANCELLED: "cancelled",
-    AssignmentState.FAILED: "declined",
-}
+WORDS = StatusMap(
+    waiting="pending", review="pending", held="pending", confirmed="confirmed", failed="declined", cancelled="cancelled"
+)
 
 
 class BookingHost:
@@ -112,9 +110,7 @@ class BookingHost:
                         key,
                     ),
                 )
-            await connection.execute(
-                "UPDATE bookings SET status = coalesce(%s, status) WHERE id = %s", (STATUS_OF.get(record.state), key)
-            )
+            await connection.execute("UPDATE bookings SET status = %s WHERE id = %s", (WORDS.word(record), key))
             if record.booking is not None:  # For whom it was planned: a change may have asked for more.
                 await connection.execute(
                     "UPDATE bookings SET party_size = %s, start_at = %s WHERE id = %s",
@@ -124,4 +120,4 @@ class BookingHost:
 
 def _booking(row: tuple[Any, ...]) -> Booking:
     booking_id, restaurant_id, party_size, start_at, status = row
-    return Booking(str(booking_id), str(restaurant_id), party_size, start_at, status=status)
+    return Booking(str(booking_id), str(restaurant_id), party_size, start_at, status=WORDS.status(status))

@@ -10,10 +10,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from assignment_pipeline import (
-    AssignmentState,
     Booking,
     FloorPlan,
     Occupied,
+    StatusMap,
     Table,
     TimeWindow,
     Venue,
@@ -30,12 +30,9 @@ POLICY_VERSION = 1
 
 RESERVATION = "id, house, covers, on_date, at_time, timezone, status"
 
-BOOKED, CANCELLED, DECLINED = "booked", "cancelled", "declined"
-STATUS_OF = {
-    AssignmentState.CONFIRMED: BOOKED,
-    AssignmentState.CANCELLED: CANCELLED,
-    AssignmentState.FAILED: DECLINED,
-}
+WORDS = StatusMap(
+    waiting="open", review="open", held="open", confirmed="booked", failed="declined", cancelled="cancelled"
+)
 
 
 class ReservationHost:
@@ -100,14 +97,19 @@ class ReservationHost:
         """Tell the reservation how it stands, in the transaction in which that comes true."""
         for change in changes:
             record = change.record
+            key = uuid.UUID(record.booking_id).bytes
             connection.execute(
-                "UPDATE reservations SET sits_at = ?, status = coalesce(?, status) WHERE id = ?",
-                (
-                    ", ".join(record.tables) or None,
-                    STATUS_OF.get(record.state),
-                    uuid.UUID(record.booking_id).bytes,
-                ),
+                "UPDATE reservations SET sits_at = ?, status = ? WHERE id = ?",
+                (", ".join(record.tables) or None, WORDS.word(record), key),
             )
+            if record.booking is not None:  # For whom it was planned: a change may have asked for more.
+                query = "SELECT timezone FROM reservations WHERE id = ?"
+                [(timezone,)] = connection.execute(query, (key,)).fetchall()
+                local = record.booking.start_at.astimezone(ZoneInfo(timezone))
+                connection.execute(
+                    "UPDATE reservations SET covers = ?, on_date = ?, at_time = ? WHERE id = ?",
+                    (record.booking.party_size, local.date().isoformat(), f"{local:%H:%M}", key),
+                )
 
 
 def _booking(row: tuple[Any, ...]) -> Booking:
@@ -117,7 +119,7 @@ def _booking(row: tuple[Any, ...]) -> Booking:
         restaurant_id=house,
         party_size=covers,
         start_at=_instant(on_date, at_time, timezone),
-        status="pending" if status == "open" else status,
+        status=WORDS.status(status),
     )
 
 

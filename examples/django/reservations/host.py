@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 
 from assignment_pipeline import (
-    AssignmentState,
     Booking,
     FloorPlan,
     Occupied,
+    StatusMap,
     Table,
     TimeWindow,
     Venue,
@@ -26,11 +26,9 @@ POLICY = VenuePolicy(post_buffer_minutes=15)
 
 BOOKING = "SELECT id, restaurant_id, party_size, start_at, status FROM reservations_booking"
 
-STATUS_OF = {
-    AssignmentState.CONFIRMED: "confirmed",
-    AssignmentState.CANCELLED: "cancelled",
-    AssignmentState.FAILED: "declined",
-}
+WORDS = StatusMap(
+    waiting="pending", review="pending", held="pending", confirmed="confirmed", failed="declined", cancelled="cancelled"
+)
 
 
 class ReservationHost:
@@ -114,8 +112,8 @@ class ReservationHost:
                     ),
                 )
             connection.execute(
-                "UPDATE reservations_booking SET status = coalesce(%s, status) WHERE id = %s",
-                (STATUS_OF.get(record.state), key),
+                "UPDATE reservations_booking SET status = %s WHERE id = %s",
+                (WORDS.word(record), key),
             )
             if record.booking is not None:  # For whom it was planned: `services.change` may have asked for more.
                 connection.execute(
@@ -126,4 +124,4 @@ class ReservationHost:
 
 def _booking(row: tuple[Any, ...]) -> Booking:
     booking_id, restaurant_id, party_size, start_at, status = row
-    return Booking(str(booking_id), str(restaurant_id), party_size, start_at, status=status)
+    return Booking(str(booking_id), str(restaurant_id), party_size, start_at, status=WORDS.status(status))
