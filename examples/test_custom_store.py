@@ -40,6 +40,10 @@ class Harness(StoreHarness):
         """See `StoreHarness.occupy`."""
         self.host.occupy(restaurant_id, occupied)
 
+    def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
+        """See `StoreHarness.vacate`."""
+        self.host.vacate(restaurant_id, occupied)
+
     def bump_generation(self) -> None:
         """See `StoreHarness.bump_generation`."""
         self.store.move_rollout()

@@ -21,6 +21,7 @@ from assignment_pipeline.flow import (
     conduct,
     decide,
     effects,
+    floor_watch,
     free,
     handover,
     landing,
@@ -561,3 +562,20 @@ def the_shadow_commits() -> Patches:
 def nobody_looks_once_more() -> Patches:
     """Who gives tables up and waits for others is not due, whatever came free since the floor was read."""
     return [(decide, "_could_be_woken", lambda record, _: record is not None)]
+
+
+@mutant()
+def nobody_looks_at_the_floor() -> Patches:
+    """Who waits for tables is not woken by what happens beside the pipeline."""
+
+    def look(*_: Any) -> Any:
+        return
+        yield
+
+    return [(sweep, "look_at_floors", look)]
+
+
+@mutant()
+def a_floor_that_allows_more_is_no_news() -> Patches:
+    """Only the first look of a process wakes anyone."""
+    return [(floor_watch.Floor, "allows_more_than", lambda *_: False)]

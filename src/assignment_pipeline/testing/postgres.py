@@ -226,6 +226,7 @@ class PostgresHarness(StoreHarness):
         if alone:
             self.cannot: dict[Ability, str] = {  # type: ignore[misc]
                 "occupy": "nobody but the pipeline seats anyone at a standalone host",
+                "vacate": "nobody but the pipeline seats anyone at a standalone host",
                 "hook": "host code takes a transaction around it, which is another family",
             }
             options["host"] = self._host

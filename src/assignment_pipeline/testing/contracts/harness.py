@@ -32,7 +32,7 @@ from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
-Ability = Literal["bump_generation", "occupy", "events", "attempts", "hook"]
+Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook"]
 
 QUEUE = (Trigger.VERIFY, Trigger.ENQUEUE)
 CONFIRM = (*QUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
@@ -60,6 +60,11 @@ class StoreHarness:
     cannot: ClassVar[Mapping[Ability, str]] = {}
     store: AssignmentStore
 
+    def can(self, ability: Ability) -> bool:
+        """Whether it is able to do that."""
+        is_optional = ability == "vacate" and type(self).vacate is StoreHarness.vacate
+        return ability not in self.cannot and not is_optional
+
     def close(self) -> None:
         """Let go of what was opened for the store. Nothing, unless overridden."""
 
@@ -80,7 +85,7 @@ class StoreHarness:
         raise NotImplementedError
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """Undo `occupy`. Only the simulator asks for it, and only where it is overridden."""
+        """Undo `occupy`. Only the simulator asks for it, and does without where it is not overridden."""
         raise NotImplementedError
 
     def events(self) -> Sequence[Event]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED, Booking
-from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.floor import Occupied, Table
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -123,6 +123,35 @@ def _table_goes(world: World) -> str:
     return gone.id
 
 
+def _gives_back(world: World) -> str:
+    rows = [(restaurant_id, seat) for restaurant_id in world.ledger.venues for seat in world.ledger.rows[restaurant_id]]
+    if not rows:
+        return "it has none"
+    restaurant_id, seat = world.choices.of(rows)
+    world.give_back(restaurant_id, seat)
+    return f"{seat.table_id} from {seat.window.start:%H:%M} to {seat.window.end:%H:%M} is free"
+
+
+def _table_comes(world: World) -> str:
+    venue = world.choices.of(tuple(world.ledger.venues.values()))
+    idle = [table for table in venue.floor.tables if not table.active]
+    if idle:
+        back = world.choices.of(idle)
+        tables = tuple(attrs.evolve(table, active=table.active or table is back) for table in venue.floor.tables)
+    else:
+        back = Table(f"{venue.id}-T{1 + len(venue.floor.tables)}", world.choices.of((2, 4)))
+        tables = (*venue.floor.tables, back)
+    world.put_venue(Venue(venue.id, venue.timezone, attrs.evolve(venue.floor, tables=tables), venue.policy))
+    return back.id
+
+
+def _policy_allows_more(world: World) -> str:
+    venue = world.choices.of(tuple(world.ledger.venues.values()))
+    policy = attrs.evolve(venue.policy, service_periods=(), max_overage=None, post_buffer_minutes=0)
+    world.put_venue(Venue(venue.id, venue.timezone, venue.floor, policy))
+    return f"{venue.id} serves always, and joins what it likes"
+
+
 def _rollout_moves(world: World) -> str:
     restaurant_id = world.choices.of(tuple(world.ledger.venues))
     is_active = world.rollout.modes[restaurant_id] is Mode.ACTIVE
@@ -151,6 +180,13 @@ def _words(booking: Booking) -> str:
     return f"{booking.id} is for {booking.party_size} at {booking.restaurant_id}, {booking.start_at:%H:%M}"
 
 
+ALLOWS_MORE: tuple[Happening, ...] = (
+    Happening("a table comes into use", 2, _table_comes),
+    Happening("the policy allows more", 1, _policy_allows_more),
+    Happening("the host takes its row back", 2, _gives_back, "vacate"),
+)
+"""What may give somebody tables who waits for them."""
+
 HAPPENINGS: tuple[Happening, ...] = (
     Happening("time passes", 7, _time_passes),
     Happening("the host changes a booking", 3, _changes_booking),
@@ -159,6 +195,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     Happening("the staff take their time", 2, _takes_its_time, "occupy"),
     Happening("a table is blocked", 1, _blocks),
     Happening("a table goes out of use", 1, _table_goes),
+    *ALLOWS_MORE,
     Happening("the store goes down", 1, _store_goes_down, None, "store-down"),
     Happening("the rollout moves", 6, _rollout_moves, "bump_generation", "flags-flip"),
 )

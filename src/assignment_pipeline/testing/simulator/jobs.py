@@ -187,7 +187,8 @@ def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
 
 
 def _sweep(world: World, _: Booking) -> Flow[Any]:
-    return sweep.sweep(world.settings, world.choices.of((100, 100, 1, 2)), legacy=world.has_legacy)
+    limit = world.choices.of((100, 100, 1, 2))
+    return sweep.sweep(world.settings, limit, legacy=world.has_legacy, memory=world.sweeps)
 
 
 def _adopt(world: World, booking: Booking) -> Flow[Any]:

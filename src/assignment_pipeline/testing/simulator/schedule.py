@@ -23,7 +23,7 @@ class Schedule:
     """
 
     def __init__(self, world: World) -> None:
-        able = [kind for kind in HAPPENINGS if kind.needs not in world.harness.cannot]
+        able = [kind for kind in HAPPENINGS if world.can(kind)]
         self._world = world
         self._kinds: list[Job | Happening] = [
             *JOBS,

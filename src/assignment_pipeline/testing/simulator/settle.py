@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode
 from assignment_pipeline.flow.answered import is_handed_over
@@ -12,6 +13,7 @@ from assignment_pipeline.flow.sweep import SweepReport, sweep
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.testing.simulator.happenings import ALLOWS_MORE
 from assignment_pipeline.testing.simulator.invariants import BrokenError
 from assignment_pipeline.testing.simulator.world import World
 
@@ -23,7 +25,7 @@ ALL_AT_ONCE = 100
 
 def settle(world: World) -> None:
     """
-    Have all go well from now on, and see to it that every booking comes to rest.
+    Have all go well from now on, and see to it that every booking comes to rest, also once a restaurant allows more.
 
     Raises:
         BrokenError: One does not, or an invariant does not hold on the way.
@@ -42,6 +44,13 @@ def settle(world: World) -> None:
             world.move_rollout(restaurant_id, Mode.ACTIVE)
     world.clock.advance(world.settings.lock_ttl + SECOND)
     world.renew()
+    _come_to_rest(world)
+    if any(_wait_for_tables(world)):
+        world.happen(world.choices.of([kind for kind in ALLOWS_MORE if world.can(kind)]))
+        _come_to_rest(world)
+
+
+def _come_to_rest(world: World) -> None:
     for _ in range(MOST_SWEEPS):
         _sweep(world)
         due = _next(world)
@@ -78,7 +87,8 @@ def _sweep(world: World) -> None:
             errors.extend(f"{name}: {said}" for name, said in answer.errors)
 
     world.note("worker 1", "sweeps")
-    world.workers[0].begin("sweep", sweep(world.settings, ALL_AT_ONCE, legacy=world.has_legacy), done)
+    flow = sweep(world.settings, ALL_AT_ONCE, legacy=world.has_legacy, memory=world.sweeps)
+    world.workers[0].begin("sweep", flow, done)
     _finish(world)
     _broken("sweeps go well", "A sweep during which nothing goes wrong meets no error.", iter(errors))
 
@@ -111,15 +121,17 @@ def _unsettled(world: World) -> Iterator[str]:
             yield f"{record.booking_id} is {record.state}"
 
 
+def _wait_for_tables(world: World) -> Iterator[tuple[AssignmentRecord, Booking]]:
+    for record in _pipelines(world):
+        waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
+        booking = world.harness.store.booking(record.booking_id) if waits else None
+        if booking is not None and booking.is_pending:  # Whom the host does not know wants no tables.
+            yield record, booking
+
+
 def _waiting(world: World) -> Iterator[str]:
     """Those for whom the engine finds tables after all, though they wait for want of any."""
-    for record in _pipelines(world):
-        booking = world.harness.store.booking(record.booking_id)  # Whom the host does not know wants no tables.
-        waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
-        if not waits or booking is None or not booking.is_pending:
-            continue
-        if record.booking is None or not booking.same_request(record.booking):
-            continue  # The host has changed it and did not tell: nobody could know.
+    for record, booking in _wait_for_tables(world):
         query = LoadQuery(restaurant_id=record.restaurant_id, bookings=(booking,))
         context = world.harness.store.load(query)
         assert context is not None

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Effect, Port
+from assignment_pipeline.flow.orphans import SweepMemory
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweep import SweepReport
 from assignment_pipeline.planning.base import Strategy
@@ -56,6 +57,8 @@ class World:
         outcomes: How calls came out.
 
         trace: What happened, in plain words, if it is wanted.
+
+        sweeps: What the sweeps know of each other, as those of one process do.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class World:
         self.messages: list[tuple[jobs.Job, str]] = []
         self.bookings = {booking.id: booking for booking in scenario.bookings}
         self.walk_ins = scenario.walk_ins
+        self.sweeps = SweepMemory()
         self.ledger = Ledger(self.harness, scenario.settings, self.clock)
         self.ledger.blind = scenario.blind
         self.store = InFlightStore(self)
@@ -196,6 +200,10 @@ class World:
                 if result.outcome is Outcome.CANCELLED:
                     self.ledger.cancelled.add(result.booking_id)
 
+    def can(self, happening: happenings.Happening) -> bool:
+        """Whether it can come about with this harness."""
+        return happening.needs is None or self.harness.can(happening.needs)
+
     def happen(self, happening: happenings.Happening) -> None:
         """Have something come about."""
         self.done[happening.name] += 1
@@ -258,6 +266,11 @@ class World:
         """Have the host seat somebody."""
         self.harness.occupy(restaurant_id, seat)
         self.ledger.rows[restaurant_id].append(seat)
+
+    def give_back(self, restaurant_id: str, seat: Occupied) -> None:
+        """Have the host take its row back."""
+        self.harness.vacate(restaurant_id, seat)
+        self.ledger.rows[restaurant_id].remove(seat)
 
     def block(self, restaurant_id: str, seat: Occupied) -> None:
         """Have a table be blocked."""
