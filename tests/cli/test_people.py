@@ -29,6 +29,14 @@ class wired:
 
 def broken():
     raise KeyError("DATABASE_URL")
+
+
+class Unawaited(StandaloneHost):
+    async def booking(self, connection, booking_id): ...
+
+
+def unawaited():
+    return Coordinator(SQLiteStore(Path(__file__).with_name("day.sqlite3"), host=Unawaited()))
 """
 
 
@@ -180,6 +188,10 @@ def test_an_application_brings_its_own_wiring(shell, db):
         ("backend:nothing", "--app backend:nothing: expected something to import, got AttributeError: "),
         ("backend:number", "--app backend:number: expected a Coordinator, or what returns one, got a int"),
         ("backend:broken", "--app backend:broken: expected a factory that returns, got KeyError from backend.py:"),
+        (
+            "backend:unawaited",
+            "--app backend:unawaited: expected a factory that returns, got TypeError from backend.py:",
+        ),
     ],
 )
 def test_wiring_that_does_not_work_is_one_line(cli, tmp_path, monkeypatch, app, expected):
@@ -191,6 +203,16 @@ def test_wiring_that_does_not_work_is_one_line(cli, tmp_path, monkeypatch, app, 
     ended = cli("sweep", "--app", app)
     assert ended.code == 2
     assert ended.complaint.startswith(expected)
+
+
+def test_a_host_of_coroutines_is_told_so(cli, tmp_path, monkeypatch):
+    """What this library says of the types that it was wired with is said in full."""
+    (tmp_path / "backend.py").write_text(APP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(__import__("sys").modules, "backend", raising=False)
+    complaint = cli("sweep", "--app", "backend:unawaited").complaint
+    assert "Unawaited.booking is a coroutine function, which nobody awaits here. Write it with def" in complaint
 
 
 def test_something_to_work_on_must_be_named(cli):

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import json
 import textwrap
+import uuid
 
 import attrs
 import pytest
@@ -183,6 +184,57 @@ class ShiftsTheTime(RowHost):
         self.rows(connection, "UPDATE @reservations SET covers = covers + 1 WHERE id = ?", record.booking_id)
 
 
+class ForgetsAnEnd(RowHost):
+    """Has no word for a booking that ends in this state: the row stays as it was."""
+
+    end = ""
+
+    def write(self, connection, record):
+        if record.state != self.end:
+            super().write(connection, record)
+
+
+class ForgetsFailed(ForgetsAnEnd):
+    """A failed booking goes on looking as if it waited."""
+
+    end = "failed"
+
+
+class ForgetsCancelled(ForgetsAnEnd):
+    """A cancelled booking goes on looking as if it were confirmed."""
+
+    end = "cancelled"
+
+
+class OnlyTheFirst(RowHost):
+    """Writes the first change of a commit, and forgets that others moved with it."""
+
+    def on_commit(self, connection, changes):
+        super().on_commit(connection, changes[:1])
+
+
+class ListsConfirmed(RowHost):
+    """Gives the confirmed bookings of the pipeline's as well."""
+
+    def unassigned(self, connection, since, limit):
+        rows = self.rows(
+            connection,
+            "SELECT id, house, covers, starts, state FROM @reservations"
+            " WHERE (state = 'open' OR sits_at IS NOT NULL) AND starts > ? ORDER BY starts, id LIMIT ?",
+            since.isoformat(),
+            limit,
+        )
+        return [self.booking_of(row) for row in rows]
+
+
+class EndsItInSQL(RowHost):
+    """Ends the transaction that is the store's with a statement, which no driver looks at."""
+
+    def on_commit(self, connection, changes):
+        super().on_commit(connection, changes)
+        self.rows(connection, "COMMIT")
+
+
 BROKEN = {
     "booking": Unstable,
     "unknown-booking": RaisesOnUnknown,
@@ -199,7 +251,12 @@ BROKEN = {
     "states: no row": MissesTheRow,
     "states: a word": OddWord,
     "states: covers": ShiftsTheTime,
+    "states: no word for failed": ForgetsFailed,
+    "states: no word for cancelled": ForgetsCancelled,
+    "states: confirmed ones listed": ListsConfirmed,
+    "states: COMMIT": EndsItInSQL,
     "one-row": WritesAll,
+    "one-row: the first alone": OnlyTheFirst,
     "given-back": CopiesSeats,
     "given-back: kept": KeepsSeats,
 }
@@ -260,6 +317,21 @@ def test_a_host_that_ends_the_transaction_leaves_nothing(rig):  # noqa: F811
     if not isinstance(rig, AsyncPostgresRig):  # There, the test's host has no connection at hand.
         assert found["states"].says is Say.WRONG
     assert rows(rig, host) == before
+
+
+def test_an_id_that_looks_like_the_hosts_own_is_asked_for(rig):  # noqa: F811
+    """A host with uuid keys that raises for one that it does not have is found, too."""
+
+    class Uuids(RowHost):
+        def booking(self, connection, booking_id):
+            found = super().booking(connection, booking_id)
+            if found is None and booking_id.count("-") == 4:
+                raise ValueError(booking_id)
+            return found
+
+    host = rig.host(Uuids)
+    book(host, rig.connection, str(uuid.uuid4()))
+    assert answers(rig, host)["unknown-booking"].says is Say.WRONG
 
 
 def test_the_schema_comes_first(tmp_path):

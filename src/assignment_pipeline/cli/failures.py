@@ -69,7 +69,8 @@ class RefusedError(AssignmentPipelineError):
         return self.sentence
 
 
-_OTHERS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), str(Path(__file__).parents[1]), "<")
+_PACKAGE = str(Path(__file__).parents[1])
+_OTHERS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), _PACKAGE, "<")
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -77,10 +78,19 @@ def raised(error: BaseException) -> str:
     """
     What was raised and where, in one line, without what it says: that may quote a guest.
 
-    The place is the innermost line of the application's own code, if it has a part in it.
+    The place is the innermost line of the application's own code, if it has a part in it. What this library says of the
+    types that it was wired with is said in full: it names classes and methods.
     """
     own = application_frames(error)
-    return f"{redacted(error)} from {Path(own[-1].filename).name}:{own[-1].lineno}" if own else redacted(error)
+    where = f" from {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    says = f": {' '.join(str(error).split())}" if isinstance(error, TypeError) and _is_ours(error) else ""
+    return f"{redacted(error)}{where}{says}"
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether this library's code raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
 
 
 def application_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,9 +45,9 @@ STATES: Mapping[str, tuple[tuple[Trigger, ...], ...]] = {
     "waits again": (TO_CONFIRMED, (_T.REQUEUE,)),
     "waits again for a person": (TO_CONFIRMED, (_T.REQUEUE, _T.BEGIN, _T.ESCALATE)),
     "is cancelled": (TO_CONFIRMED, (_T.CANCEL,)),
-    "has failed": ((*TO_PROGRESS, _T.FAIL),),
+    "has failed": (TO_PENDING, (_T.BEGIN, _T.FAIL)),
 }
-"""How a booking comes into each state that a host has a word for."""
+"""How a booking comes into each state that a host has a word for, from a row that says something else."""
 
 _SETTLED = {
     AssignmentState.CONFIRMED,
@@ -86,13 +87,23 @@ def bookings(sample: Sample) -> Asking[str]:
     return f"{min(len(sample.bookings), _TRIED)} read, each the same twice"
 
 
-def unknown_booking(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check gets it
+def unknown_booking(sample: Sample) -> Asking[str]:
     """A booking that is not there is None, whatever the id looks like."""
-    found = yield Ask("booking", (UNKNOWN_ID,))
-    if found is not None:
-        msg = f"booking({UNKNOWN_ID!r}) answers a booking: answer None for an id that is none of yours"
-        raise WrongError(msg)
+    alike = [str(uuid.uuid4())] if sample.bookings and _is_uuid(sample.booking.id) else []
+    for unknown in (UNKNOWN_ID, *alike):
+        found = yield Ask("booking", (unknown,))
+        if found is not None:
+            msg = f"booking({unknown!r}) answers a booking: answer None for an id that is none of yours"
+            raise WrongError(msg)
     return "an id that is not there is None"
+
+
+def _is_uuid(booking_id: str) -> bool:
+    try:
+        uuid.UUID(booking_id)
+    except ValueError:
+        return False
+    return True
 
 
 def venues(sample: Sample) -> Asking[str]:
@@ -118,7 +129,7 @@ def venues(sample: Sample) -> Asking[str]:
     return f"{tables}; the version follows floor and policy"
 
 
-def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001
+def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check gets it
     """A restaurant that is not there raises `VenueNotFoundError`."""
     try:
         yield Ask("venue", ("host-check-no-such-restaurant", None))
@@ -186,7 +197,7 @@ def states(sample: Sample) -> Asking[str]:
     """Every state has a word: who waits reads back as pending, and who is settled does not."""
     booking, venue = sample.booking, (yield from _venue(sample))
     _require_on_commit(sample)
-    tried = 0
+    tried, seated = 0, None
     for name, ways in STATES.items():
         if name == "has tables held" and not sample.holds:
             continue
@@ -203,8 +214,11 @@ def states(sample: Sample) -> Asking[str]:
                 f" {_why(found, booking, waits=waits)}"
             )
             raise WrongError(msg)
-        if state is AssignmentState.CONFIRMED and found.status == CANCELLED:
-            msg = "on_commit() for a booking that is confirmed: booking() then says cancelled"
+        if state is AssignmentState.CONFIRMED:
+            seated = found.status
+            yield from _not_listed(found)
+        if (found.status == CANCELLED) if state is AssignmentState.CONFIRMED else (found.status == seated):
+            msg = f"on_commit() for a booking that {name}: booking() then says {found.status!r}. Write a word for it"
             raise WrongError(msg)
         if not found.same_request(booking):
             names = ", ".join(_differing(found, booking))
@@ -213,11 +227,22 @@ def states(sample: Sample) -> Asking[str]:
     return f"{tried} states have a word, and who waits reads back as pending"
 
 
+def _not_listed(settled: Booking) -> Asking[None]:
+    """That ``unassigned`` leaves out a booking that is settled: such ones would fill what a limit lets through."""
+    listed: tuple[Booking, ...] = yield Ask("unassigned", (settled.start_at - MINUTE, MOST))
+    if settled.id in {one.id for one in listed}:
+        msg = f"unassigned() gives {settled.id!r}, which is confirmed: give those that wait, and no others"
+        raise WrongError(msg)
+
+
 def _why(found: Booking, booking: Booking, *, waits: bool) -> str:
     if waits:
         return "Write a word for each state: StatusMap has one for all of them"
     if found == booking:
-        return "It changed no row: look for the booking by record.booking_id, which is a text"
+        return (
+            "Either it changed no row (look for the booking by record.booking_id, which is a text),"
+            " or booking() reads the word that it wrote as pending"
+        )
     return "What it wrote reads back as pending: map the word in booking()"
 
 
@@ -236,6 +261,11 @@ def one_row(sample: Sample) -> Asking[str]:
         if found != other:
             msg = f"on_commit() of booking {booking.id!r} changed {other.id!r}: write the row of record.booking_id"
             raise WrongError(msg)
+    (ended,) = leading(others[0], venue, sample.now, (*TO_PROGRESS, _T.FAIL))
+    yield Ask("on_commit", (confirmed, ended))
+    if (yield from _booking(others[0].id)).is_pending:
+        msg = "on_commit() of two changes left the row of the second as it was: go through all of them"
+        raise WrongError(msg)
     return f"{len(others)} other bookings stay as they are"
 
 

@@ -150,7 +150,7 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
         yield (yield from _one(waits, name, begin(sample)))
     after = yield from _rows(waits, sample)
     if before != after:
-        text = "a row stayed behind: on_commit commits by itself. It must leave the transaction to the store"
+        text = "a row stayed behind: a method of the host commits by itself. It must leave the transaction to the store"
         yield Answer(check="rolled-back", says=Say.WRONG, text=text)
     else:
         yield Answer(check="rolled-back", says=Say.OK, text="nothing stayed behind")
@@ -270,6 +270,8 @@ def _told(error: Exception) -> str:
         return str(error)
     if isinstance(error, TypeError) and "nobody awaits" in str(error):
         return str(error)
+    if isinstance(error, RuntimeError) and str(error).startswith("code inside a transaction must not "):
+        return f"the host's {error}"
     return f"the host raised {redacted(error)}{_place(error)}"
 
 

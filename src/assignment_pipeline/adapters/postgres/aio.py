@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self, TypeVar
@@ -16,7 +17,7 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store import StoreWork, calling
-from assignment_pipeline.adapters.postgres.work import Work, in_transaction
+from assignment_pipeline.adapters.postgres.work import SEAL, Work, in_transaction, not_ended
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -168,7 +169,13 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
 
         async def rolled_back(connection: psycopg.AsyncConnection[Any]) -> T:
             async with connection.transaction(force_rollback=True):
-                return await work(connection)
+                with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+                    async with connection.transaction():
+                        await connection.execute(SEAL)
+                try:
+                    return await work(connection)
+                finally:
+                    not_ended(connection)
 
         answer: T = await self._pool.run(lambda: calling(rolled_back))
         return answer

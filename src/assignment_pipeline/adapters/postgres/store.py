@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
-from assignment_pipeline.adapters.postgres.work import Call, Work, in_snapshot, in_transaction
+from assignment_pipeline.adapters.postgres.work import SEAL, Call, Work, in_snapshot, in_transaction, not_ended
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -255,7 +256,12 @@ class PostgresStore(Revisions, Shadows, Measures):
 
         def rolled_back(connection: psycopg.Connection[Any]) -> T:
             with connection.transaction(force_rollback=True):
-                return work(connection)
+                with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                    connection.execute(SEAL)
+                try:
+                    return work(connection)
+                finally:
+                    not_ended(connection)
 
         answer: T = self._pool.run(lambda: calling(rolled_back))
         return answer

@@ -175,6 +175,21 @@ def in_savepoint(work: Work[T]) -> Work[T]:
     return answer
 
 
+_MUST_NOT_END = "code inside a transaction must not commit it or roll it back"
+
+SEAL = """
+CREATE TEMPORARY TABLE assignment_pipeline_seal (never integer UNIQUE DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP;
+INSERT INTO assignment_pipeline_seal VALUES (1), (1)
+"""
+"""Statements after which a transaction can be rolled back, and not committed: its COMMIT fails, and undoes it all."""
+
+
+def not_ended(connection: Any) -> None:
+    """Make sure that host code has not ended the transaction, in whatever state it left it."""
+    if connection.info.transaction_status is TransactionStatus.IDLE:
+        raise RuntimeError(_MUST_NOT_END)
+
+
 def still_open(connection: Any) -> None:
     """
     Make sure that no host code has ended the transaction, or gone on in one that has failed.
@@ -186,7 +201,7 @@ def still_open(connection: Any) -> None:
         return
     if connection.closed:
         raise AgainError(StoreUnavailableError("the connection was closed"), lost=True)
-    msg = "code inside a transaction must not commit it or roll it back"
+    msg = _MUST_NOT_END
     if status is TransactionStatus.INERROR:
         msg = "code inside a transaction must not go on after an error of the database, except after one in a savepoint"
     raise RuntimeError(msg)
