@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from assignment_pipeline import AsyncCoordinator, EnvFlags, StoreUnavailableError
 from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore
+from assignment_pipeline.rollout.flags import LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.shadow import Shadow
 from host import BookingHost
 from legacy import LegacyPlanner
@@ -49,10 +50,11 @@ async def opened(conninfo: str, *, sweep_every: float = SWEEP_EVERY) -> AsyncIte
         pool = await stack.enter_async_context(AsyncConnectionPool(conninfo, open=False))
         host = BookingHost()
         store = await stack.enter_async_context(AsyncPostgresStore(conninfo, host=host))
+        rollout = stack.enter_context(contextlib.closing(StoreFlags(store)))
         coordinator = await stack.enter_async_context(
             AsyncCoordinator(
                 store,
-                flags=EnvFlags(),  # Where the pipeline is in charge, or runs in the shadow, the environment says.
+                flags=LayeredFlags(EnvFlags(), rollout),  # Where the pipeline is in charge, the rollout says.
                 legacy=LegacyPlanner(pool),
                 shadow=Shadow(),
                 sinks=[LoggingSink(), store],  # The log, and the table that queries and dashboards read.

@@ -7,18 +7,19 @@ import contextlib
 import datetime as dt
 import uuid
 
+import attrs
 import httpx
 import psycopg
 import pytest
 
 from app import app
+from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.testing.postgres import database, server
 from database import open_restaurant, prepare
 from services import opened
 
 pytestmark = pytest.mark.anyio
 
-FLAG = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 AT_EIGHT = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(hour=20, minute=0, second=0, microsecond=0)
 LATER = AT_EIGHT + dt.timedelta(hours=5)
 ANA = {"X-Staff": "ana"}
@@ -55,6 +56,17 @@ class Guest:
         shown = (await self.client.get(f"/bookings/{booking['id']}")).json()
         return shown["status"], shown["tables"]
 
+    async def enter(self, phase, mode):
+        """Begin a phase of the rollout, as the command line does, and wait until the server follows."""
+        coordinator = app.state.services.coordinator
+        await asyncio.to_thread(Rollout(coordinator.store).enter, phase, actor="ana", reason="a test", force=True)
+
+        async def followed():
+            found = await asyncio.to_thread(coordinator.flags.resolve, self.restaurant_id)
+            return found.mode == mode
+
+        await until(followed)
+
     def rows(self, query):
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             cursor = connection.execute(query)
@@ -62,21 +74,15 @@ class Guest:
 
 
 @pytest.fixture
-def environment(monkeypatch):
-    """The pipeline is in charge, unless a test says otherwise."""
-    monkeypatch.setenv(FLAG, "true")
-    return monkeypatch
-
-
-@pytest.fixture
-async def guest(conninfo, environment):
-    """The application as its server runs it, with a restaurant of its own."""
+async def guest(conninfo):
+    """The application as its server runs it, with a restaurant of its own, and with the pipeline in charge."""
     restaurant_id = str(open_restaurant(conninfo))
     async with (
         opened(conninfo, sweep_every=0.05) as app.state.services,
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         guest = Guest(conninfo, restaurant_id, client)
+        await guest.enter("local", "active")
         yield guest
     guest.rows(f"TRUNCATE {', '.join(TABLES)} CASCADE")
 
@@ -112,10 +118,10 @@ async def test_bad_requests_are_refused(guest):
     assert (await guest.client.get(f"/bookings/{uuid.uuid4()}")).json()["code"] == "booking_not_found"
 
 
-async def test_the_sweep_finds_what_nobody_assigned(guest, environment):
+async def test_the_sweep_finds_what_nobody_assigned(guest, monkeypatch):
     """As if the process had died after the commit."""
     used = app.state.services
-    with environment.context() as patched:
+    with monkeypatch.context() as patched:
         patched.setattr(type(used.coordinator), "assign", lambda *_: asyncio.sleep(0))
         booking = await guest.book(2)
     assert booking["status"] == "pending"
@@ -206,6 +212,36 @@ async def test_the_staff_sees_to_the_review_queue(guest):
     assert history[-1].actor == "ana"
 
 
+async def test_who_is_requeued_waits_and_is_seated_again(guest):
+    """The row says so: a booking without tables never looks confirmed."""
+    booking = await guest.book(2)
+    coordinator = app.state.services.coordinator
+    await coordinator.requeue(booking["id"], actor="ana")
+
+    async def seated():
+        return await guest.look(booking) == ("confirmed", ["T1"])
+
+    assert await guest.look(booking) in [("pending", []), ("confirmed", ["T1"])]  # The sweep may have come already.
+    await until(seated)
+
+
+async def test_who_changes_without_keeping_the_tables_waits_for_others(guest):
+    """And gets them as soon as they come free, for the party that was asked for."""
+    small, *large = [await guest.book(size) for size in (2, 4, 4)]
+    used = app.state.services
+    async with used.pool.connection() as connection:
+        wanted = attrs.evolve(await used.host.booking(connection, small["id"]), party_size=4)
+    await used.coordinator.reassign(wanted, keep=False)
+    assert await guest.look(small) == ("pending", [])
+    assert (await guest.client.delete(f"/bookings/{large[0]['id']}")).status_code == 204
+
+    async def seated():
+        return (await guest.look(small))[0] == "confirmed"
+
+    await until(seated)
+    assert (await guest.client.get(f"/bookings/{small['id']}")).json()["party_size"] == 4
+
+
 async def test_others_seats_are_left_alone(guest):
     """What the old planner or the staff has given away is taken."""
     guest.rows(
@@ -215,29 +251,26 @@ async def test_others_seats_are_left_alone(guest):
     assert (await guest.book(2))["tables"] == ["T3"]
 
 
-async def test_the_old_planner_runs_where_the_pipeline_is_off(guest, environment):
+async def test_the_old_planner_runs_where_the_pipeline_is_off(guest):
     """The pipeline keeps no record; and each plans around the other, once it is switched."""
     await guest.book(2)
-    environment.setenv(FLAG, "false")
-    await asyncio.sleep(1.1)  # The environment is read once a second.
+    await guest.enter("rollback", "off")
     booking = await guest.book(2)
     assert (booking["status"], booking["tables"]) == ("confirmed", ["T2"])
     assert guest.rows("SELECT given_by FROM seats ORDER BY label") == [("pipeline",), ("legacy",)]
     assert len(guest.rows("SELECT 1 FROM assignment_pipeline.assignment_records")) == 1
     answer = await guest.client.patch(f"/bookings/{booking['id']}", json={"party_size": 4})
     assert (answer.status_code, answer.json()["party_size"]) == (200, 4)
-    environment.setenv(FLAG, "true")
-    await asyncio.sleep(1.1)
+    await guest.enter("local", "active")
     assert (await guest.book(4))["tables"] == ["T3"]
 
 
-async def test_what_waits_is_handed_over(guest, environment):
+async def test_what_waits_is_handed_over(guest, monkeypatch):
     """Switched off under a booking that has no tables yet, the pipeline takes it to the old planner, with a sweep."""
-    with environment.context() as patched:
+    with monkeypatch.context() as patched:
         patched.setattr(type(app.state.services.coordinator), "assign", lambda *_: asyncio.sleep(0))
         booking = await guest.book(2)
-    environment.setenv(FLAG, "false")
-    await asyncio.sleep(1.1)
+    await guest.enter("rollback", "off")
     guest.rows("UPDATE assignment_pipeline.assignment_records SET next_attempt_at = now()")
 
     async def seated():
@@ -250,11 +283,9 @@ async def test_what_waits_is_handed_over(guest, environment):
     assert guest.rows("SELECT given_by FROM seats") == [("legacy",)]
 
 
-async def test_the_shadow_runs_beside_the_old_planner(guest, environment):
+async def test_the_shadow_runs_beside_the_old_planner(guest):
     """It writes nothing but its verdict."""
-    environment.setenv(FLAG, "false")
-    environment.setenv(f"{FLAG}_SHADOW", "true")
-    await asyncio.sleep(1.1)
+    await guest.enter("staging-shadow", "shadow")
     assert (await guest.book(2))["tables"] == ["T1"]
     verdicts = "SELECT event_type FROM assignment_pipeline.observability_events WHERE source = 'assignment.shadow'"
 

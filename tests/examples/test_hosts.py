@@ -90,10 +90,11 @@ def test_the_fastapi_backend_passes_its_tests(project):
 
 @pytest.mark.parametrize("project", ["fastapi"], indirect=True)
 def test_the_fastapi_backend_runs(project):
-    """With its README's two commands: a server that takes a booking, and ends well when it is told to."""
+    """With its README's commands: a server that follows the rollout, takes a booking, and ends well when told to."""
     httpx = pytest.importorskip("httpx")
-    install, serve = project.commands
+    install, enter, serve = project.commands
     ready, _ = project.run(install.partition(" && ")[2])
+    project.run(enter, ASSIGNMENT_PIPELINE_DB=project.database)
     restaurant_id = re.search(r"at restaurant (\S+)\.", ready)[1]
     port = free_port()
     start_at = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(second=0, microsecond=0)

@@ -8,6 +8,7 @@ import logging
 import os
 from unittest import mock
 
+import attrs
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -111,6 +112,24 @@ class PipelineTests(PipelineTestCase):
         call_command("sweep", stdout=io.StringIO())
         waiting.refresh_from_db()
         assert waiting.status == "confirmed"
+
+    def test_who_loses_the_tables_waits_and_is_seated_again(self) -> None:
+        """The row says so: a booking without tables never looks confirmed."""
+        small, *large = [self.book(size) for size in (2, 4, 4)]
+        pipeline.coordinator().requeue(str(large[0].id), actor="ana")
+        large[0].refresh_from_db()
+        assert (large[0].status, large[0].tables) == ("pending", ())
+        call_command("sweep", stdout=io.StringIO())
+        large[0].refresh_from_db()
+        assert large[0].status == "confirmed"
+        wanted = attrs.evolve(small.for_pipeline(), party_size=4)
+        pipeline.coordinator().reassign(wanted, keep=False)
+        small.refresh_from_db()
+        assert (small.status, small.party_size, small.tables) == ("pending", 4, ())
+        services.cancel(large[1])
+        call_command("sweep", stdout=io.StringIO())
+        small.refresh_from_db()
+        assert (small.status, small.party_size) == ("confirmed", 4)
 
     def test_others_seats_are_left_alone(self) -> None:
         """What the old planner or the staff has given away is taken, in the plan and in the commit."""
