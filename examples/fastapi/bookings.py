@@ -22,7 +22,7 @@ SELECT id, restaurant_id, party_size, start_at, status,
 FROM bookings WHERE id = %s
 """
 
-ENDED = ("cancelled", "declined")
+ENDED = ("cancelled", "failed")
 
 
 def _whole_minute(moment: dt.datetime) -> dt.datetime:

@@ -208,6 +208,9 @@ async def test_the_staff_sees_to_the_review_queue(guest):
     answer = await guest.client.post(f"/review/{larger['id']}/reject", json={}, headers=ANA)
     assert answer.json() == {"outcome": "failed", "tables": []}
     assert await guest.look(larger) == ("declined", [])
+    answer = await guest.client.patch(f"/bookings/{larger['id']}", json={"party_size": 2})
+    assert answer.status_code == 409  # It is over.
+    assert await guest.look(larger) == ("declined", [])
     history = await app.state.services.coordinator.history(larger["id"])
     assert history[-1].actor == "ana"
 

@@ -7,6 +7,7 @@ import uuid
 from django.db import models
 
 from assignment_pipeline import Booking as PipelineBooking
+from reservations.host import WORDS
 
 
 class Restaurant(models.Model):
@@ -76,7 +77,7 @@ class Booking(models.Model):
     def for_pipeline(self) -> PipelineBooking:
         """The same, as the pipeline knows it: identifiers are text there."""
         return PipelineBooking(
-            str(self.id), str(self.restaurant_id), self.party_size, self.start_at, status=str(self.status)
+            str(self.id), str(self.restaurant_id), self.party_size, self.start_at, status=WORDS.status(str(self.status))
         )
 
 
