@@ -21,6 +21,7 @@ from assignment_pipeline.flow.changes import change
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
 from assignment_pipeline.flow.landing import guarded, land, landed, later
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.touch import take_over
 from assignment_pipeline.flow.view import Write
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import RecordQuery
@@ -37,7 +38,12 @@ def amend(call: Call, settings: Settings, decide: Amend, *, joined: bool = False
         StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's, which must
             not be committed then.
     """
-    steps = _until_landed(call, settings, decide)
+    return (yield from _answered(call, settings, _until_landed(call, settings, decide), joined=joined))
+
+
+def _answered(
+    call: Call, settings: Settings, steps: Flow[AssignmentResult], *, joined: bool = False
+) -> Flow[AssignmentResult]:
     try:
         return (yield from steps if joined else guarded(call, settings, steps))
     except SchemaMismatchError as error:
@@ -80,7 +86,11 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[As
             raise NoTablesError(known.booking_id, known.state.value)
         return (yield from decide(known, known.allocation, now))
 
-    return (yield from amend(call, settings, decide_seated))
+    def steps() -> Flow[AssignmentResult]:
+        yield from take_over(call.booking_id, settings, actor=call.actor)
+        return (yield from _until_landed(call, settings, decide_seated))
+
+    return (yield from _answered(call, settings, steps()))
 
 
 def known_record(record: AssignmentRecord | None, booking_id: str) -> Flow[AssignmentRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, TypeVar
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
@@ -27,8 +27,10 @@ from assignment_pipeline.flow.view import Decide, Passed, Target, View, Write
 from assignment_pipeline.lifecycle import SEATED, SETTLED, Trigger
 from assignment_pipeline.ports import FlagDecision
 
+T = TypeVar("T")
 
-def guarded(call: Call, settings: Settings, steps: Flow[AssignmentResult]) -> Flow[AssignmentResult]:
+
+def guarded(call: Call, settings: Settings, steps: Flow[T]) -> Flow[T | AssignmentResult]:
     """Answer `retry` to what only the infrastructure is to blame for."""
     try:
         return (yield from steps)

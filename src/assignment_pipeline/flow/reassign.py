@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import Call
@@ -16,8 +18,10 @@ from assignment_pipeline.flow.changes import allocation
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import seat, settled, write
 from assignment_pipeline.flow.effects import Evaluate, Flow
+from assignment_pipeline.flow.landing import guarded
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.touch import take_over
 from assignment_pipeline.flow.view import Target, View, Write
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
@@ -31,9 +35,13 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
     answer ``kept``; without it, the booking gives its tables up and waits, as a new one would.
 
     What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
-    path makes the change.
+    path makes the change; unless `Settings.takeover` has the pipeline take it over first.
     """
     call = yield from Call.begin(target.ids, "change")
+    with contextlib.suppress(SchemaMismatchError):  # What follows meets it again, and answers it.
+        failed = yield from guarded(call, settings, take_over(target.booking_id, settings))
+        if failed is not None:
+            return failed
     return (yield from conduct(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
 
 

@@ -29,6 +29,16 @@ class Impossible(enum.StrEnum):
     FAIL = "fail"
 
 
+class Takeover(enum.StrEnum):
+    """When the pipeline answers for bookings that legacy had seated before the pipeline was in charge."""
+
+    NEVER = "never"
+    """Once a person has called `takeover`."""
+
+    ON_TOUCH = "on_touch"
+    """When somebody first asks for something about one."""
+
+
 class InFlight(enum.StrEnum):
     """What becomes of bookings that wait where the pipeline is switched off."""
 
@@ -89,6 +99,10 @@ class Settings:
         handover_timeout: When a person is asked to see to a booking that was handed over, and of which nothing has
             come. Longer than the planner that the pipeline replaces may take.
 
+        takeover: When the pipeline answers for bookings that legacy has seated. With ``on_touch``, `reassign`,
+            `seated`, `left`, `no_show`, `extend`, `pin` and `unpin` first take such a booking over where the pipeline
+            is in charge, at the tables that ``Host.occupied`` shows for it. That is a commit of its own.
+
         replay: Whether bookings count as new whatever the clock says, and are always due: for days past.
 
         show_errors: Whether reports and the log repeat what an error of the host or of a driver says, which may
@@ -113,6 +127,7 @@ class Settings:
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
     handover_timeout: dt.timedelta = _seconds(120)
+    takeover: Takeover = attrs.field(default=Takeover.NEVER, converter=Takeover)
     replay: bool = attrs.field(default=False, validator=flag)
     show_errors: bool = attrs.field(default=False, validator=flag)
 
