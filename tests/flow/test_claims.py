@@ -9,6 +9,7 @@ import pytest
 from assignment_pipeline import AssignmentState, Outcome, Reason, Settings, StoreUnavailableError
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, LegacyResult, Mode
+from assignment_pipeline.errors import CommitUnknownError
 from assignment_pipeline.ports import Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -99,6 +100,15 @@ def test_a_store_that_goes_away_in_a_batch_counts_against_nobody(house, coordina
             break
         house.clock.advance(MINUTE)
     assert Reason.CRASH_LOOP not in {reason for _, reason in states(house, names)}
+
+
+def test_a_commit_whose_answer_is_lost_counts_against_nobody(house, coordinator):
+    """Nor where it cannot be found out whether it has landed: the booking is put back, and tried again."""
+    (name,) = enqueue(house, coordinator, 1)
+    house.store.before["commit"] = [CommitUnknownError("cut"), CommitUnknownError("cut")]
+    house.store.before["knows"] = [StoreUnavailableError("gone")] * 2
+    assert [result.reason for result in coordinator.sweep().results] == [Reason.COMMIT_UNKNOWN]
+    assert house.record(name).deliveries == 0
 
 
 def test_where_claims_cannot_be_put_back_the_batch_ends(house, coordinator):

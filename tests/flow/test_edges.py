@@ -217,6 +217,21 @@ def test_a_review_woken_while_the_pipeline_is_off_is_not_forgotten(house, coordi
     assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
 
 
+def test_a_commit_between_failures_starts_the_count_over(house, coordinator):
+    """Only failures in a row open the circuit; and once it is closed again, one failure does not."""
+    booking, gone = house.booking("B9"), StoreUnavailableError("gone")
+    for number, failures in enumerate((4, 4, 5)):
+        house.store.before["commit"] = [gone] * failures
+        reasons = [coordinator.assign(booking).reason for _ in range(failures)]
+        assert reasons == [Reason.STORE_UNAVAILABLE] * failures
+        house.clock.advance(2 * SECOND)
+        assert coordinator.assign(house.booking(f"B{number}")).outcome is Outcome.CONFIRMED
+    coordinator.cancel("B0")
+    house.store.before["commit"] = [gone]
+    assert coordinator.assign(booking).reason is Reason.STORE_UNAVAILABLE
+    assert coordinator.assign(booking).outcome is Outcome.CONFIRMED
+
+
 def test_a_store_that_reads_and_cannot_write_opens_the_circuit(house, coordinator):
     """A full disk, a replica: each call reads well, and none of them helps."""
     house.store.before["commit"] = [StoreUnavailableError("read-only")] * 5

@@ -211,3 +211,14 @@ def test_cancelling_what_has_failed_changes_nothing(house, external):
     result = external.cancel("B1")
     assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.TERMINAL_STATE)
     assert house.record() == failed
+
+
+@pytest.mark.parametrize("act", ["confirm", "cancel"])
+def test_what_comes_of_a_booking_voids_the_claim_on_it(house, external, act):
+    """A worker that has claimed the end of a hold, and was slower, has claimed nothing."""
+    external.assign(house.booking())
+    house.clock.advance(180 * SECOND)
+    (claim,) = house.store.due(10)
+    assert claim.deliveries == house.record().deliveries == 1
+    getattr(external, act)("B1")
+    assert house.record().deliveries == 0

@@ -528,3 +528,32 @@ def test_a_person_may_have_it_handed_over_once_more(house, waiting):
     assert (result.outcome, legacy.calls) == (Outcome.CONFIRMED, ["B1", "B1"])
     result = off.requeue("B1", actor="anna")
     assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.OWNED_BY_LEGACY)
+
+
+@pytest.mark.parametrize("when", ["load", "commit"])
+def test_a_process_that_has_not_heard_of_a_rollback_takes_nothing_over(house, waiting, when):
+    """Whether the rollback comes before the look or behind it: the booking stays legacy's, and the call is repeated."""
+
+    class Behind(FixedFlags):
+        def resolve(self, restaurant_id):
+            return attrs.evolve(super().resolve(restaurant_id), generation=0)
+
+    def roll_back():
+        house.store.revise(RolloutRevision(generation=1, phase="rollback", settings={}))
+
+    house.coordinator(flags=OFF, legacy=Legacy(LegacyResult())).assign(waiting)
+    before = house.record()
+    house.store.before[when] = [roll_back]
+    result = house.coordinator(flags=Behind(Mode.ACTIVE)).takeover("B1", actor="anna")
+    assert (result.outcome, result.reason) == (Outcome.RETRY, Reason.CONFLICT)
+    assert house.record() == before
+
+
+def test_what_the_host_has_deleted_is_not_handed_over(house, waiting):
+    """Legacy is called for nobody who is gone: the booking's assignment ends, and the record says why."""
+    legacy = Legacy(T1)
+    house.host._bookings.pop("B1")
+    house.clock.advance(dt.timedelta(hours=1))
+    (result,) = house.coordinator(flags=OFF, legacy=legacy).sweep().results
+    assert (result.reason, legacy.calls) == (Reason.BOOKING_GONE, [])
+    assert house.record().state is AssignmentState.FAILED

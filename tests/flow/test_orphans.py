@@ -11,6 +11,7 @@ from assignment_pipeline import AssignmentState, Booking, FloorPlan, Mode, Reaso
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.ports import FlagDecision, UnreadableBooking
 
 MINUTE = dt.timedelta(minutes=1)
@@ -139,6 +140,21 @@ def test_a_list_that_raises_is_told_once_and_stops_nothing_else(house, coordinat
     assert coordinator.sweep().errors == (("", "ValueError"),)
 
 
+def test_a_backlog_whose_flags_are_unread_hides_nobody(house):
+    """A host that knows its restaurants is asked for those alone whose flags say that the pipeline is in charge."""
+
+    class Unread(Ours):
+        def resolve(self, restaurant_id):
+            if restaurant_id == "other":
+                raise FlagsUnreadError("nobody has said so")
+            return super().resolve(restaurant_id)
+
+    house.host.put_venue(attrs.evolve(house.venue, id="other"))
+    last = fill(house.host.put_booking, house.clock, 30, 10)
+    house.booking("z", start_at=last + MINUTE)
+    assert house.coordinator(flags=Unread()).sweep(limit=20).enqueued == ("z",)
+
+
 def test_a_row_that_is_no_booking_is_one_case_for_a_person(house, coordinator):
     """The good rows of a host's list are enqueued; the bad one is in review, once, and told."""
 
@@ -155,6 +171,21 @@ def test_a_row_that_is_no_booking_is_one_case_for_a_person(house, coordinator):
     assert (record.state, record.reason) == (AssignmentState.MANUAL_REVIEW, Reason.BOOKING_UNREADABLE)
     told = [event.context.get("error") for event in house.sink.events if event.booking_id == "bad"]
     assert [error for error in told if error] == ["party_size: expected 1 or more, got 0"]
+
+
+def test_a_row_that_is_no_booking_is_left_alone_where_the_pipeline_is_off(house):
+    """Whoever plans there reads it for itself: no record of the pipeline's gets into its way."""
+
+    class Marks(ThreeArguments):
+        def unassigned(self, *_):
+            return [
+                UnreadableBooking(id=f"bad-{name}", restaurant_id=name, problem="no party") for name in ("R1", "R9")
+            ]
+
+    house.store.host = Marks(house.venue)
+    house.coordinator(flags=Ours()).sweep()
+    assert house.record("bad-R1").state is AssignmentState.MANUAL_REVIEW
+    assert house.record("bad-R9") is None
 
 
 def test_a_bad_row_of_a_standalone_database_hides_no_other(tmp_path, house):

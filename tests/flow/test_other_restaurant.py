@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from assignment_pipeline import FixedFlags, LegacyResult, Mode, Outcome, Reason, StoreUnavailableError
+from assignment_pipeline import FixedFlags, LegacyResult, Mode, Outcome, Reason, Settings, StoreUnavailableError
 from assignment_pipeline.errors import OtherRestaurantError
 from assignment_pipeline.ports import FlagDecision
 
@@ -99,3 +99,13 @@ def test_a_booking_that_the_host_does_not_know_is_where_the_call_says(house):
     """There is nobody else to ask."""
     unknown = attrs.evolve(house.booking("B2"), id="B9")
     assert house.coordinator(flags=FixedFlags(Mode.ACTIVE)).assign(unknown).outcome is Outcome.CONFIRMED
+
+
+def test_a_hold_keeps_its_tables_where_the_host_moves_the_booking(house, booking):
+    """What is seated is no other restaurant's to seat: its hold stays as it is until somebody ends it."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external"))
+    assert coordinator.assign(booking).outcome is Outcome.ASSIGNED
+    before = house.record()
+    house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+    assert coordinator.assign_id("B1", "R1").reason is Reason.OTHER_RESTAURANT
+    assert house.record() == before

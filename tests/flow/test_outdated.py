@@ -45,6 +45,15 @@ def test_what_the_host_moved_elsewhere_is_not_planned_here(house, coordinator):
     assert (second.outcome, house.record("B1")) == (Outcome.CONFIRMED, None)
 
 
+def test_what_the_host_deletes_meanwhile_gets_no_tables(house, coordinator):
+    """A booking that was passed, and that is gone at the host when its plan would land."""
+    passed = house.booking()
+    house.store.before["commit"] = [lambda: house.host._bookings.pop("B1")]
+    result = coordinator.assign(passed)
+    assert (result.outcome, result.reason, result.tables) == (Outcome.NOOP, Reason.TERMINAL_STATE, ())
+    assert house.record() is None
+
+
 # -- Outages ------------------------------------------------------------------------------------------------------
 
 

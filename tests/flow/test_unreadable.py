@@ -7,7 +7,7 @@ import datetime as dt
 import psycopg
 import pytest
 
-from assignment_pipeline import AssignmentState, Booking, Coordinator, Mode, Outcome, Reason
+from assignment_pipeline import AssignmentState, Booking, Coordinator, Mode, Outcome, Reason, Settings
 from assignment_pipeline.adapters import postgres
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.errors import BookingUnreadableError
@@ -63,6 +63,35 @@ def test_a_booking_whose_own_row_makes_no_sense_goes_to_a_person(house, coordina
     assert house.record("B1").state is AssignmentState.MANUAL_REVIEW
     assert coordinator.assign_id("X9", "R1").reason is Reason.BOOKING_UNREADABLE
     assert "coordinator.error" in house.told()
+
+
+def test_a_hold_whose_row_makes_no_sense_keeps_its_tables(house, host):
+    """It is seated already: nobody takes its tables away before the hold ends."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external"))
+    held = coordinator.assign(house.booking())
+    host.bad.add("B1")
+    assert coordinator.assign_id("B1", "R1").tables == held.tables
+    assert (house.record().state, house.record().tables) == (AssignmentState.ASSIGNED, held.tables)
+    assert coordinator.confirm("B1").tables == held.tables
+
+
+def test_what_legacy_is_at_work_on_is_left_to_it(house, coordinator, host):
+    """A booking that was handed over stays so when its row makes no sense."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(booking):
+        raise Killed
+
+    coordinator.enqueue(house.booking())
+    with pytest.raises(Killed):
+        house.coordinator(flags=FixedFlags(Mode.OFF), legacy=kill).assign(host.booking(None, "B1"))
+    before = house.record()
+    assert before.state is AssignmentState.ASSIGNMENT_IN_PROGRESS
+    host.bad.add("B1")
+    coordinator.assign_id("B1", "R1")
+    assert house.record() == before
 
 
 def test_a_cancellation_needs_no_row(house, coordinator, host):

@@ -46,6 +46,7 @@ def test_a_confirmed_booking_that_gives_up_its_tables(house, coordinator, evenin
     coordinator.assign(booking)
     frees_a_table_beside(house, coordinator)
     assert coordinator.reassign(changed, keep=False).reason is Reason.NO_FIT
+    assert house.record().next_attempt_at == house.clock.now()
     house.host.put_booking(changed)
     sweep_for_an_hour(house, coordinator)
     assert house.record().state is AssignmentState.CONFIRMED
@@ -89,6 +90,7 @@ def test_a_booking_that_the_host_changes_while_it_waits(house, coordinator, even
     coordinator.cancel("E1")
     coordinator.sweep()
     assert house.record().booking.same_request(changed)
+    assert house.record().next_attempt_at is not None
     sweep_for_an_hour(house, coordinator)
     assert house.record().next_attempt_at is None
     coordinator.cancel("L1")

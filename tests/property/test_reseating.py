@@ -314,3 +314,34 @@ def test_a_strategy_that_raises_for_whoever_moves_is_skipped():
     assert decision.faults == ("broken",)
     assert decision.plan.moves
     assert "broken" not in decision.plan.parts
+
+
+def crowded(size: int, tables: dict[str, int], sitting: dict[str, tuple[int, tuple[str, ...]]]) -> Evening:
+    """A party of *size*, and at which tables parties of which sizes sit; Y1, Y2 and Y3 may stand together."""
+    joined = [pair for pair in (("Y1", "Y2"), ("Y2", "Y3")) if set(pair) <= tables.keys()]
+    floor = FloorPlan([Table(name, seats) for name, seats in tables.items()], joined)
+    movable = {Booking(name, "R1", guests, EVENING): seats for name, (guests, seats) in sitting.items()}
+    venue = Venue("R1", "UTC", floor, VenuePolicy(max_tables=3))
+    return Evening(venue, Booking("B0", "R1", size, EVENING), movable, [])
+
+
+PAIRS = {"Y1": 2, "Y2": 2, "W1": 2, "W2": 2}
+TRIPLES = {"X": 8, **PAIRS, "Y3": 2, "W3": 2}
+
+
+@pytest.mark.parametrize(
+    ("size", "tables", "sitting", "moves"),
+    [
+        (4, PAIRS, {"a": (2, ("Y1",)), "b": (2, ("Y2",))}, 2),
+        (6, {"X": 6, "Y": 4, "Z": 2}, {"a": (4, ("X",)), "b": (2, ("Y",))}, 2),
+        (7, TRIPLES, {"a": (5, ("X",)), **{f"b{n}": (2, (f"Y{n}",)) for n in (1, 2, 3)}}, 4),
+    ],
+    ids=["two at once", "one after the other", "three for one"],
+)
+def test_where_few_moves_do_not_help_more_are_tried(size, tables, sitting, moves):
+    """A search that is cut off by the number of moves is no proof: it goes on with one more."""
+    evening = crowded(size, tables, sitting)
+    few = Budget(PLENTY.reseating, PLENTY.reseating)  # No time for what looks at everything.
+    plan = engine().plan(evening.request, evening.floor, few).plan
+    assert plan is not None
+    assert (plan.strategy, len(plan.moves)) == ("reseating", moves)

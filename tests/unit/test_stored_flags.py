@@ -449,6 +449,14 @@ class TestFreshness:
         assert not flags.resolve("r-1").fresh
         assert flags.resolve("r-1").mode is Mode.SHADOW
 
+    def test_a_record_that_was_there_first_is_to_be_asked_for_too(self, store, flags):
+        """A process that begins beside records of other flags' time asks for them from its first look on."""
+        store.put(shadow=True)
+        store.host.put_venue(make_venue())
+        store.commit([make_change(make_booking("b-1"), *QUEUE)])
+        flags.refresh_now()
+        assert not flags.resolve("r-1").fresh
+
 
 class TestStaleness:
     """Who was refused says so, and does not wait for the next look."""

@@ -179,7 +179,7 @@ def cancel(
 def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[Write]:
     """The end of a hold that nobody confirmed: another try where `Settings.max_holds` grants one, else failure."""
     holds = record.holds + 1
-    facts: dict[str, Any] = {"allocation": None, "holds": holds, "deliveries": 0, "retries": 0}
+    facts: dict[str, Any] = {"allocation": None, "holds": holds, "retries": 0}
     reason = Reason.HOLD_EXPIRED
     if holds < settings.max_holds:
         triggers, outcome = (Trigger.RETRY,), Outcome.RETRY
