@@ -218,7 +218,7 @@ def events_outside_the_commit() -> Patches:
     def commit(self: MemoryStore, several: Any) -> None:
         sound(self, [attrs.evolve(change, events=()) for change in several])
 
-    def answered(self: Wiring, effect: Any) -> None:
+    def answered(self: Wiring, effect: Any, *_: Any) -> None:
         if isinstance(effect, effects.Commit):
             self.process.emit([event for change in effect.changes for event in change.events])
 

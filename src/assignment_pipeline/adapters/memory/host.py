@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -87,6 +87,12 @@ class MemoryHost:
         """See `RestaurantsHost.restaurants_waiting`."""
         with self._lock:
             return sorted({known.restaurant_id for known in self._bookings.values() if known.is_pending})
+
+    def restaurants_pending(self, *, without: Container[str]) -> frozenset[str]:
+        """The restaurants that have pending bookings, those *without* aside."""
+        with self._lock:
+            known = self._bookings.values()
+            return frozenset(one.restaurant_id for one in known if one.is_pending and one.id not in without)
 
     def unassigned(
         self,

@@ -221,6 +221,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         """See `AssignmentStore.waiting`."""
         with self._lock:
             found = self._asked.restaurants_waiting(None) if self._asked.knows_restaurants else None
+            if found is not None and isinstance(self.host, MemoryHost):
+                pending = self.host.restaurants_pending(without=self._records)
+                found = tuple(name for name in found if name in pending)
             return Waiting(now=self.clock.now(), restaurants=found)
 
     def unassigned(

@@ -227,6 +227,20 @@ class Reads(StoreSuite):
         assert [booking.id for booking in store.unassigned(DINNER + HOUR, 9, ("r-1", "r-2"))] == ["b-3"]
         assert store.unassigned(DINNER, 10, ()) == ()
 
+    def test_restaurants_whose_bookings_are_all_enqueued_wait_for_nothing(
+        self, store: AssignmentStore, harness: StoreHarness
+    ) -> None:
+        """Of the store's own host, the restaurants that wait are those with a pending booking that has no record."""
+        harness.put_venue(make_venue("r-2"))
+        harness.put_booking(make_booking("b-1"))
+        harness.put_booking(make_booking("b-2", restaurant_id="r-2"))
+        harness.put_booking(make_booking("b-3", restaurant_id="r-2"))
+        if store.waiting().restaurants is None:
+            pytest.skip("the host does not know its restaurants")
+        self.commit(store, make_booking("b-1"), *QUEUE)
+        self.commit(store, make_booking("b-2", restaurant_id="r-2"), *QUEUE)
+        assert store.waiting().restaurants == ("r-2",)
+
     def test_the_time_is_the_stores(self, store: AssignmentStore, clock: FakeClock) -> None:
         """What the sweep goes by when it looks for bookings is the store's time, not a worker's."""
         assert store.waiting().now == clock.now()
