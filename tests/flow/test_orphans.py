@@ -62,6 +62,17 @@ def test_the_backlog_of_others_hides_nobody(house, kind, count, a_minute):
     assert sorted(found) == ["z0", "z1", "z2"]
 
 
+def test_the_search_begins_again_behind_its_end(house):
+    """A booking that comes into the middle of what was searched to its end is found by the next sweeps."""
+    host = house.store.host = ThreeArguments(house.venue, attrs.evolve(house.venue, id="other"))
+    last = fill(host.put_booking, house.clock, 900, 7)
+    coordinator = house.coordinator(flags=Ours())
+    for _ in range(5):
+        coordinator.sweep(limit=20)
+    host.put_booking(Booking("z", house.venue.id, 2, last - 90 * MINUTE))
+    assert [name for _ in range(5) for name in coordinator.sweep(limit=20).enqueued] == ["z"]
+
+
 def test_a_host_that_knows_its_restaurants_is_asked_for_those_in_charge(house):
     """The sweep reads no row of a restaurant that is off: once for the restaurants, once for the bookings."""
     asked = []

@@ -400,6 +400,29 @@ def test_a_strategy_may_forbid_and_propose():
     assert (refused.refusal, refused.turned_away) == (Reason.NO_FIT, {"forbidden": 2})
 
 
+def test_a_proposal_with_a_table_that_is_out_of_use_is_passed_over():
+    """Alone or joined, and named by the floor or not: nobody is sent to a table that is not there."""
+
+    class Stubborn:
+        name = "stubborn"
+
+        def weigh(self, request, seating, floor):
+            return 0.0
+
+        def propose(self, request, floor):
+            plan = floor.venue.floor
+            seatings = map(plan.seating, [("T1", "T2"), ("T2",), ("T2", "T3")])
+            return [seating for seating in seatings if seating is not None]
+
+    tables = (Table("T1", 2), Table("T2", 4, active=False), Table("T3", 2))
+    named = Combination("both", ("T2", "T3"), 6, min_party_size=2)
+    venue = Venue("R1", "UTC", FloorPlan(tables, [("T1", "T2")], [named]))
+    four = attrs.evolve(TWO, party_size=4)
+    assert venue.floor.seating(("T1", "T2")) is not None
+    decision = TableEngine([Stubborn()]).plan(SeatingRequest.at(venue, four), FloorSnapshot.of(venue, []))
+    assert (decision.plan, decision.faults) == (None, ())
+
+
 @pytest.mark.parametrize("answer", [float("nan"), float("inf"), "cheap", ZeroDivisionError()])
 def test_a_strategy_that_answers_nonsense_is_skipped(answer):
     """As if it were not there, and named."""
