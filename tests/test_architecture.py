@@ -45,7 +45,7 @@ MAY_IMPORT = {
 
 EVERYWHERE = {"attrs"}
 ONLY_IN = {
-    "adapters": {"celery", "openfeature", "opentelemetry", "orjson", "psycopg", "redis"},
+    "adapters": {"celery", "openfeature", "opentelemetry", "orjson", "psycopg", "redis", "sqlalchemy"},
     "lifecycle": {"transitions"},
     "planning": {"highspy"},
     "rollout": {"grafana_foundation_sdk", "jinja2", "markupsafe", "matplotlib"},

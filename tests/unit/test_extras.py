@@ -22,6 +22,7 @@ except ImportError as error:
         ("celery", "celery", "celery"),
         ("opentelemetry", "otel", "opentelemetry"),
         ("psycopg", "postgres", "postgres"),
+        ("sqlalchemy", "sqlalchemy", "sqlalchemy"),
     ],
 )
 def test_a_missing_package_is_named(package, extra, module):
