@@ -190,7 +190,7 @@ def no_look_at_the_hosts_rows() -> Patches:
     return [(MemoryStore, "_contested", contested)]
 
 
-@mutant("commit-sent-twice")
+@mutant(first=226)
 def a_change_lands_twice() -> Patches:
     """A commit does not look whether it has landed before."""
     sound = MemoryStore._check
@@ -268,7 +268,7 @@ def _landing(found: Callable[[Any, Any], Any]) -> Patches:
     return _everywhere("land", land)
 
 
-@mutant()
+@mutant(first=156)
 def a_lost_answer_by_version() -> Patches:
     """A commit whose answer was lost counts as landed once the version is there, whoever wrote it."""
 
@@ -404,7 +404,7 @@ def handed_over_for_good() -> Patches:
     return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
 
 
-@mutant()
+@mutant(first=1253)
 def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
@@ -502,7 +502,7 @@ def not_read_is_off() -> Patches:
 # -- The sweep ----------------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(first=136)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide
