@@ -115,6 +115,27 @@ def test_the_fastapi_backend_runs(project):
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize("project", ["sqlalchemy"], indirect=True)
+def test_the_sqlalchemy_backend_works(project):
+    """On threads and with asyncio; its README's commands make the tables, begin the rollout and check the host."""
+    pytest.importorskip("fastapi")
+    psycopg = pytest.importorskip("psycopg")
+    install, enter, _serve, check, worker = project.commands
+    project.run(install.partition(" && ")[2])
+    project.run(enter, ASSIGNMENT_PIPELINE_DB=project.database)
+    with psycopg.connect(project.database) as connection:
+        connection.execute(
+            "INSERT INTO reservations (id, house_id, guest, covers, starts_at, status) SELECT gen_random_uuid(), id,"
+            " 'Guest 12', 2, date_trunc('minute', now()) + '1 day', 'open' FROM houses, generate_series(1, 2)"
+        )
+    for module in ("app", "aio"):
+        told, _ = project.run(check.replace("app:", f"{module}:"))
+        assert told.startswith("ok      schema")
+        assert "wrong" not in told
+    project.run(worker, "--once")
+    assert "2 passed" in project.run("python -m pytest -q")[0]
+
+
 def answers(client):
     """Whether the server is up, after a while."""
     httpx = pytest.importorskip("httpx")
