@@ -16,6 +16,7 @@ OPTIONAL = (
     "assignment_pipeline.adapters.opentelemetry",
     "assignment_pipeline.adapters.postgres",
     "assignment_pipeline.adapters.redis",
+    "assignment_pipeline.adapters.sqlalchemy",
     "assignment_pipeline.cli.",
     "assignment_pipeline.rollout.exports.dashboard",
     "assignment_pipeline.testing",
