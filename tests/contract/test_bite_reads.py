@@ -180,6 +180,13 @@ class UnassignedOfAll(MemoryStore):
         return super().unassigned(since, limit, None if restaurants else restaurants)
 
 
+class WaitingForTheEnqueued(MemoryStore):
+    """Names restaurants whose bookings are all enqueued, too."""
+
+    def waiting(self):
+        return attrs.evolve(super().waiting(), restaurants=("r-1", "r-2"))
+
+
 class WaitingByTheMachine(MemoryStore):
     """Tells another time than its own."""
 
@@ -214,6 +221,11 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("invents venues", InventsVenues, "an_unknown_restaurant_is_an_error"),
     ("unassigned with records", UnassignedWithRecords, "the_unassigned_are_pending_and_have_no_record"),
     ("unassigned of all", UnassignedOfAll, "the_unassigned_of_some_restaurants"),
+    (
+        "waiting for the enqueued",
+        WaitingForTheEnqueued,
+        "restaurants_whose_bookings_are_all_enqueued_wait_for_nothing",
+    ),
     ("waiting by the machine", WaitingByTheMachine, "the_time_is_the_stores"),
     ("unassigned too few", UnassignedTooFew, "the_unassigned_are_pending_and_have_no_record"),
 ]

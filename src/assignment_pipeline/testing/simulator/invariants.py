@@ -218,6 +218,8 @@ def who_begins_to_wait_is_looked_at_once_more(ledger: Ledger) -> Iterator[str]:
         if record.state is not AssignmentState.MANUAL_REVIEW or not waits(record) or record.next_attempt_at is not None:
             continue
         before, booking = ledger.before.get(record.booking_id), record.booking
+        if booking is not None and not booking.is_pending:
+            continue  # The host has cancelled it, and the pipeline has still to hear of that.
         wish = before.booking if before is not None and waits(before) else None
         if wish is None or booking is None or not wish.same_request(booking):
             yield f"{record.booking_id} began to wait, {record.reason}, and is never due"
