@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SQLite 3.46.1, from apsw 3.46.1.0
 #
-# Guess:   After a backup was moved into the place of a database, whoever opens it reads the backup.
+# Guess:   After a backup was moved into the place of a database, the next connection reads the backup.
 # Happens: In WAL mode the log of the replaced database, `name-wal`, lies beside it still. The next connection takes the
 #          log for the new file's own and replays it: pages of the old database come back. `integrity_check` says ok.
 # Matters: A restore by `mv` brings some of the damage back that it was to undo, and nothing says so. The log has to go

@@ -36,7 +36,7 @@ class Reservation(Base):
     """
     A reservation.
 
-    `sits_at` has the tables' labels, whoever chose them; `seated_by` says who did.
+    `sits_at` has the tables' labels, and `seated_by` says which planner chose them.
     """
 
     __tablename__ = "reservations"

@@ -24,7 +24,7 @@ PATIENCE = 10.0
 
 @attrs.define(eq=False)
 class _Mark:
-    """A place in the queue: whoever put it there learns when the thread has come to it."""
+    """A place in the queue: its caller learns when the thread has come to it."""
 
     ends: bool  # Whether the thread ends there.
     _ahead: threading.Lock = attrs.field(factory=threading.Lock, init=False)

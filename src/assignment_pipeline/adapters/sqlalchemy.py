@@ -1,5 +1,5 @@
 """
-A host in terms of SQLAlchemy 2: its methods get a `Session` in the transaction of whoever asks.
+A host in terms of SQLAlchemy 2: its methods get a `Session` in the caller's transaction.
 
 Comes with the extra ``sqlalchemy``. The connection and its transaction stay the store's: sessions begin, commit, roll
 back and close nothing.

@@ -48,7 +48,7 @@ def named(kind: type) -> str:
 
 
 def each(check: Validator) -> Validator:
-    """Several values, each of which *check* takes."""
+    """Several values, each one that *check* takes."""
 
     def check_all(instance: object, attribute: Any, values: Iterable[Any]) -> None:
         for value in values:

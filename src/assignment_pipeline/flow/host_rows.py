@@ -25,7 +25,7 @@ def host_fault(view: View, reason: str) -> Event:
 
 
 def disagreement(view: View) -> tuple[Event, ...]:
-    """What is told of a record that waits while the host's row says that its booking does not, and is not cancelled."""
+    """The event for a record that waits while the host's row says that its booking does not, and is not cancelled."""
     at_host = view.at_host
     settled = at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
     return (host_fault(view, HOST_SETTLED),) if settled else ()

@@ -145,7 +145,7 @@ def _is_open(record: AssignmentRecord) -> bool:
 
 
 def _unreadable(view: View) -> Flow[Write]:
-    """A booking whose row at the host makes no sense: a person sees to it. The sweep goes on when the row is mended."""
+    """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
     call, reason = view.call, Reason.BOOKING_UNREADABLE
     call.note(EventType.ERROR, Severity.ERROR, reason=reason)
     took = yield from call.elapsed()

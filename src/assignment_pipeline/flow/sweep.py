@@ -161,7 +161,7 @@ def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | Assignm
     if record.state is AssignmentState.ASSIGNED:
         return (yield from _end_hold(view, record, legacy=legacy))
     if record.state in SETTLED:
-        if _waits_for_tables(record):  # The sweep sees to it once the pipeline is back, and nobody before.
+        if _waits_for_tables(record):  # The sweep takes it up once the pipeline is back, and nobody before.
             left = change(view.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
             settled = Write(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
         else:

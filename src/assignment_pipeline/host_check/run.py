@@ -276,7 +276,7 @@ def _told(error: Exception) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where the host's code was, for whoever mends it: the last line of a file that is not ours."""
+    """Where the host's code was, for the person who mends it: the last line of a file that is not ours."""
     trace, found = error.__traceback__, ""
     while trace is not None:
         code = trace.tb_frame.f_code

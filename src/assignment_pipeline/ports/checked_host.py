@@ -98,7 +98,7 @@ class CheckedHost:
         return self._answer(self.host.venue(connection, restaurant_id, known_version), "venue", _venue, restaurant_id)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Any:
-        """See `Host.occupied`; a tuple, of which nothing is movable."""
+        """See `Host.occupied`; a tuple, with nothing movable in it."""
         return self._answer(self.host.occupied(connection, restaurant_id, window), "occupied", _occupied, "")
 
     def unassigned(

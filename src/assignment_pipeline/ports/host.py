@@ -46,7 +46,7 @@ class Host(Protocol):
         """
         Pending bookings that start after *since* and were never enqueued, at most *limit*, soonest first.
 
-        A row that makes no sense may be an `UnreadableBooking`: a person sees to it, and the others go on.
+        A row that makes no sense may be an `UnreadableBooking`: a person decides on it, and the others go on.
         """
         ...
 

@@ -139,7 +139,7 @@ class AssignmentContext:
 
         bookings: The host's view of them, by id, where it knows them.
 
-        unreadable: The bookings of which the host's row makes no sense. They are not among *bookings*.
+        unreadable: The bookings whose row at the host makes no sense. They are not among *bookings*.
 
         taken: Everything taken that overlaps the time that planning looks at: ours, blocks, and the host's.
 

@@ -58,7 +58,7 @@ class _Pool(processes.Watched, Generic[C]):
     """
     What both pools share: nothing is opened before it is needed, and a forked child opens its own.
 
-    Whoever needs a connection opens it. No thread does so in the background, so that a server that is back is
+    A caller that needs a connection opens it. No thread does so in the background, so that a server that is back is
     found by the first call, and one that is away is asked only by those who need it.
 
     Args:

@@ -84,7 +84,7 @@ class Slots(Generic[C]):
             self._serve()
 
     def opened(self) -> None:
-        """The server has been reached: whoever waits may open connections, too."""
+        """The server has been reached: the callers that wait may open connections, too."""
         with self._lock:
             self._is_away, self._tries = False, None
             self._serve()

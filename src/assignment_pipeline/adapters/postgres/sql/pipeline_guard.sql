@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 
--- Keep the pipeline's commits at these restaurants out until this transaction ends. For whoever gives tables away
+-- Keep the pipeline's commits at these restaurants out until this transaction ends. For code that gives tables away
 -- beside the pipeline: guard, look in statements of their own, write, commit. Where the transaction is left idle for
 -- longer than a commit of the pipeline may be, the server ends it, unless the session has its own bound.
 CREATE FUNCTION assignment_pipeline.guard(VARIADIC restaurants text[]) RETURNS void
