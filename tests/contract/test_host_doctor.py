@@ -25,7 +25,7 @@ def findings(rig, coordinator):  # noqa: F811
 
 @pytest.fixture
 def evening(rig):  # noqa: F811
-    """Three bookings, two of which are seated, and one waits."""
+    """Three bookings: two are seated, and one waits."""
     host = rig.host(RowHost)
     coordinator = rig.coordinator(host)
     for number in range(3):

@@ -173,7 +173,7 @@ def test_every_event_counts_alike_at_the_edges_of_a_window(subject: Callable[[Fa
     """
     A window begins with its first instant and ends before its last: `[since, until)`, to the microsecond.
 
-    Each kind of event, whatever it says, is told of a microsecond before an instant, at it, and a microsecond after
+    Each kind of event, whatever it says, is emitted a microsecond before an instant, at it, and a microsecond after
     it, each of a booking of its own. Windows begin and end around that instant, and as much later as outcomes settle.
     """
     clock = FakeClock()

@@ -60,7 +60,7 @@ def test_a_slow_planner_that_takes_over_does_not_cost_a_batch_its_claims(house, 
 
 
 def test_slow_work_does_not_make_a_crash_loop(house):
-    """What takes 15 seconds a booking is claimed in pieces that stay fresh, whoever sweeps beside it."""
+    """Work of 15 seconds a booking is claimed in pieces that stay fresh, beside other sweepers too."""
 
     class Slow:
         name = "slow"

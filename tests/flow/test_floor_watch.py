@@ -1,4 +1,4 @@
-"""Who waits for tables is seated once the restaurant or its host allows it, though no commit has told of that."""
+"""Who waits for tables is seated once the restaurant or its host allows it, though no commit has said so."""
 
 from __future__ import annotations
 

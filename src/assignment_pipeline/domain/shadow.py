@@ -77,7 +77,7 @@ KEPT_VERDICTS = frozenset(
         ShadowVerdict.INCOMPARABLE,
     }
 )
-"""The verdicts of which a bundle is kept; of `INCOMPARABLE`, only where it is of a kind in `Incomparable`."""
+"""The verdicts whose bundles are kept; `INCOMPARABLE` only where it is of a kind in `Incomparable`."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

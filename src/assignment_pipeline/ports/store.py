@@ -310,7 +310,7 @@ class AssignmentStore(Protocol):
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         """
-        Give up claims of which nothing came, for no fault of their bookings: those deliveries do not count.
+        Give up claims that led to nothing, for no fault of their bookings: those deliveries do not count.
 
         Each booking is due again when *after* has passed, a claim's time at most, unless somebody else has claimed it
         since. A booking that was committed since is left as it is. It waits for no commit of the same restaurant.

@@ -122,7 +122,7 @@ class Sweep(StoreSuite):
         assert (found.deliveries, found.next_attempt_at) == (other.deliveries - 1, clock.now() + CLAIM)
 
     def test_putting_back_leaves_alone_what_was_committed(self, store: AssignmentStore, clock: FakeClock) -> None:
-        """A booking of which something has come is as that commit left it, whoever gives up a claim on it."""
+        """A booking that has changed since its claim stays as that commit left it, when the claim is given up."""
         booking = make_booking()
         self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
         claims = store.due(1)

@@ -50,7 +50,7 @@ def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, Assi
 
 
 def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
-    """Tables that the engine chose are given where the pipeline is in charge, whoever asked it for them."""
+    """Tables that the engine chose are given where the pipeline is in charge, also when a person asked."""
     drains = ledger.settings.in_flight is InFlight.DRAIN
     for landing in () if ledger.blind else ledger.landings:
         for change in landing.changes:
@@ -63,7 +63,7 @@ def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
 
 
 def nobody_is_seated_at_another_restaurant(ledger: Ledger) -> Iterator[str]:
-    """Whoever names another restaurant than the host's: no tables are given there."""
+    """A call that names another restaurant than the host's gives no tables there."""
     for landing in ledger.landings:
         for change in landing.changes:
             record, before = change.record, landing.records.get(change.record.booking_id)

@@ -25,7 +25,7 @@ ALL_AT_ONCE = 100
 
 def settle(world: World) -> None:
     """
-    Have all go well from now on, and see to it that every booking comes to rest, also once a restaurant allows more.
+    Have all go well from now on, and let every booking come to rest, also once a restaurant allows more.
 
     Raises:
         BrokenError: One does not, or an invariant does not hold on the way.

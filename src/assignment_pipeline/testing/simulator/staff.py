@@ -16,7 +16,7 @@ class Staff:
     """
     Transactions of the staff that are open: they have looked behind the guard, and not written yet.
 
-    Until they have, whoever else writes at that restaurant waits, as for `Joined.guard`.
+    Until they have, others that write at that restaurant wait, as for `Joined.guard`.
 
     Attributes:
         looked: The table that is about to be given away, by restaurant.
