@@ -186,28 +186,6 @@ class TestStored:
             wait_until(lambda: not flags.unread)
             assert flags.resolve("r-1").mode is Mode.ACTIVE
 
-    def test_an_older_answer_that_comes_late_is_not_taken(self, store, flags):
-        """Two looks at a time: what was asked for first and answered last is out of date."""
-        asked, answer = threading.Event(), threading.Event()
-        now = store.rollout
-
-        def late():
-            found = now()
-            asked.set()
-            answer.wait(10)
-            return found
-
-        store.rollout = late
-        first = threading.Thread(target=flags.refresh_now)
-        first.start()
-        asked.wait(10)
-        store.rollout = now
-        store.put(enabled=True)
-        flags.refresh_now()
-        answer.set()
-        first.join()
-        assert (flags.generation, flags.resolve("r-1").mode) == (1, Mode.ACTIVE)
-
     def test_fresh_is_what_was_never_in_charge(self, store, flags):
         """As the database says, and not once it ever was."""
         flags.refresh_now()
