@@ -138,6 +138,28 @@ def test_a_booking_that_others_hold_is_put_back_without_a_row(house, coordinator
     assert house.record().deliveries == 0
 
 
+def test_a_claim_that_comes_to_nothing_where_the_pipeline_is_off_is_put_back(house):
+    """A worker whose flags are out of date claims what waits for tables, and only then learns that it may not."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    for name in ("F1", "F2", "F3", "B1"):
+        coordinator.assign(house.booking(name))
+    coordinator.sweep()
+    coordinator.cancel("F1")
+
+    class OutdatedOnce:
+        """What the rollout was, and from the second time on what it is."""
+
+        def __init__(self):
+            self.answers = iter([Mode.ACTIVE])
+
+        def resolve(self, restaurant_id):
+            return FixedFlags(next(self.answers, Mode.SHADOW)).resolve(restaurant_id)
+
+    (result,) = house.coordinator(flags=OutdatedOnce()).sweep().results
+    assert (result.outcome, house.record().reason in WAITS_FOR_TABLES) == (Outcome.NOOP, True)
+    assert house.record().deliveries == 0
+
+
 def test_a_booking_that_kills_its_workers_does_not_take_its_neighbours_along(house, coordinator):
     """Of a batch, the one that ends its worker goes to a person; the others are seated."""
     names = enqueue(house, coordinator, 6)

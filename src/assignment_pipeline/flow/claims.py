@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from assignment_pipeline.domain.result import AssignmentResult, Reason
+from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.effects import Apart, ClaimDue, Flow, Monotonic, PutBack
 from assignment_pipeline.flow.settings import Settings
@@ -16,19 +16,6 @@ from assignment_pipeline.redaction import named
 
 FRESH = CLAIM / 3
 """For how long after a claim the work on it may begin. What is left of the claim is for the work."""
-
-NOT_ITS_FAULT = frozenset(
-    {
-        Reason.RATE_LIMITED,
-        Reason.LOCK_CONTENTION,
-        Reason.CONFLICT,
-        Reason.COMMIT_UNKNOWN,
-        Reason.CIRCUIT_OPEN,
-        Reason.STORE_UNAVAILABLE,
-        Reason.FLAGS_UNREAD,
-    }
-)
-"""Why nothing came of a claim that is no fault of the booking's."""
 
 _AT_ONCE = dt.timedelta()
 
@@ -105,7 +92,7 @@ class Work:
                 return True
         else:
             self.results.append(result)
-            if result.reason not in NOT_ITS_FAULT:
+            if not _is_still_claimed(due, result):
                 return True
             after = result.retry_after or after
         return (yield from self._put_back((due,), after))
@@ -119,3 +106,12 @@ class Work:
                 self._kept += claims
             return False
         return True
+
+
+def _is_still_claimed(due: Due, result: AssignmentResult) -> bool:
+    """
+    Whether nothing was written of the booking, so that its claim is still there.
+
+    Left to end by itself, it would be counted as the claim of a worker that died.
+    """
+    return result.record is None or result.record.deliveries == due.deliveries

@@ -159,6 +159,8 @@ def _pause(blow: Blow) -> Any:
     finally:
         nap = blow.world.choices.of((1, 2, 14))
         blow.worker.lose_claims()
+        if isinstance(blow.effect, ClaimDue):
+            blow.worker.lose_claims(due.booking_id for due in blow.world.store.handed_out)
         blow.worker.wakes_at = blow.world.clock.now() + blow.world.settings.lock_ttl + nap * NAP
 
 

@@ -241,16 +241,13 @@ def what_has_ended_stays(ledger: Ledger) -> Iterator[str]:
 
 
 def only_crashes_make_a_crash_loop(ledger: Ledger) -> Iterator[str]:
-    """
-    A person is asked for a crash loop only where claims were lost with their workers.
-
-    Not as many as deliveries: a worker that is paused for longer than its claim looks like one that has died.
-    """
+    """A person is asked for a crash loop only where so many claims have ended without being put back."""
     for record in changed(ledger):
         before = ledger.before.get(record.booking_id)
         looped = record.reason == Reason.CRASH_LOOP and (before is None or before.reason != Reason.CRASH_LOOP)
-        if looped and not ledger.lost_claims[record.booking_id]:
-            yield f"{record.booking_id} is in review for a crash loop, and lost no claim"
+        lost = ledger.lost_claims[record.booking_id]
+        if looped and lost < ledger.settings.max_deliveries:
+            yield f"{record.booking_id} is in review for a crash loop, and lost {lost} claims"
 
 
 def cancelled_is_cancelled(ledger: Ledger) -> Iterator[str]:

@@ -34,6 +34,7 @@ class InFlightStore:
         self._world = world
         self._store = world.harness.store
         self.handed_out: tuple[Due, ...] = ()
+        self._claims: dict[str, tuple[int, dt.datetime]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -50,6 +51,11 @@ class InFlightStore:
                 world.offend("a claim on what is not ours", due.booking_id)
             elif (record.deliveries, record.next_attempt_at) != (due.deliveries, world.clock.now() + CLAIM):
                 world.offend("a claim that keeps nobody away", due.booking_id)
+            deliveries, until = self._claims.get(due.booking_id, (0, world.clock.now()))
+            if deliveries == due.deliveries - 1 and until > world.clock.now():
+                # Tables came free meanwhile, and made it due again: whoever has the claim before finds it void.
+                world.ledger.lost_claims[due.booking_id] += 1
+            self._claims[due.booking_id] = due.deliveries, world.clock.now() + CLAIM
         return self.handed_out
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
