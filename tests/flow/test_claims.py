@@ -214,3 +214,17 @@ def test_a_review_that_waits_is_given_up_through_the_queue(house):
     assert [step.trigger.value for step in coordinator.history("B1")][-2:] == ["requeue", "escalate"]
     coordinator.cancel("F2")
     assert coordinator.sweep().results == ()
+
+
+def test_a_booking_that_is_due_twice_is_taken_up_once_in_a_sweep(house):
+    """A hold ends, which makes its booking due at once, while more is claimed: the next sweep sees to that."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external", max_holds=2))
+    coordinator.assign(house.booking())
+    house.clock.advance(3 * MINUTE)
+    house.store.due(1)  # A worker that dies: the next claim of it is one alone, and more are claimed after that.
+    house.clock.advance(MINUTE)
+    assert [(result.booking_id, result.reason) for result in coordinator.sweep(limit=10).results] == [
+        ("B1", Reason.HOLD_EXPIRED)
+    ]
+    assert house.record().deliveries == 0
+    assert [result.outcome for result in coordinator.sweep(limit=10).results] == [Outcome.ASSIGNED]

@@ -8,6 +8,7 @@ import pytest
 
 from assignment_pipeline import AssignmentState, BookingNotFoundError, Outcome, Reason, Settings
 from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
+from assignment_pipeline.testing.contracts.harness import make_change
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 
@@ -60,6 +61,17 @@ def test_a_second_hold_where_that_is_granted(house):
     assert again.outcome is Outcome.ASSIGNED
     house.clock.advance(180 * SECOND)
     assert coordinator.sweep().results[0].outcome is Outcome.FAILED
+
+
+def test_a_hold_that_ends_starts_the_retries_over(house):
+    """However it came to its retries: who looks for tables again after a hold has all tries before it."""
+    coordinator = house.coordinator(settings=Settings(confirmation="external", max_holds=2))
+    coordinator.assign(house.booking())
+    counted = make_change(house.host.booking(None, "B1"), before=house.record(), retries=5, venue=house.venue)
+    house.store.commit([counted])
+    house.clock.advance(180 * SECOND)
+    (expired,) = coordinator.sweep().results
+    assert (expired.outcome, expired.record.retries) == (Outcome.RETRY, 0)
 
 
 def test_confirming_what_is_unknown_raises(coordinator):

@@ -244,6 +244,17 @@ def test_no_table_is_turned_away_twice(evening):
         assert total == len(venue.floor.tables)
 
 
+def test_a_table_out_of_use_is_turned_away_for_that():
+    """It counts for that rule alone, however large it is, and whether the party is seated or refused."""
+    small, idle = Table("T1", 2), Table("T2", 4, active=False)
+    assert ask(TableEngine(), TWO, small, idle).turned_away == {"inactive": 1}
+    venue = Venue("R1", "UTC", FloorPlan([small, idle]))
+    request = SeatingRequest.at(venue, TWO)
+    taken = [Occupied(table_id="T1", window=request.turn)]
+    refused = TableEngine().plan(request, FloorSnapshot.of(venue, taken))
+    assert refused.turned_away == {"inactive": 1, "taken": 1}
+
+
 def ask(engine: TableEngine, booking: Booking, *tables: Table, pairs: Any = (), **policy: Any) -> Any:
     venue = Venue("R1", "UTC", FloorPlan(tables, pairs), VenuePolicy(**policy))
     return engine.plan(SeatingRequest.at(venue, booking), FloorSnapshot.of(venue, ()))
