@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import json
 import os
 import signal
@@ -72,8 +73,7 @@ def with_shadow():
 
 class Counting(Coordinator):
     def sweep(self, *, limit=100):
-        print("swept", file=sys.stderr, flush=True)
-        time.sleep(0.001)
+        print("swept", time.monotonic(), file=sys.stderr, flush=True)
         return super().sweep(limit=limit)
 
 
@@ -87,12 +87,6 @@ def forgetful():
 
         return Coordinator(SQLiteStore(HERE / "empty.db", host=StandaloneHost()), flags=FixedFlags(Mode.ACTIVE))
     return Coordinator.in_memory(sinks=())
-
-
-def dying():
-    if multiprocessing.parent_process() is not None:
-        sys.exit(3)
-    return coordinator()
 '''
 
 
@@ -321,17 +315,6 @@ def alone(tmp_path):
     return start
 
 
-def test_a_process_that_keeps_dying_is_given_time(alone):
-    """It is not started over and over at full speed."""
-    with alone("dying") as said:
-        for _ in range(3):
-            assert next(said).endswith(" started\n")
-            assert next(said).endswith(" has ended (exit code 3): starting another\n")
-        began = time.monotonic()
-        assert next(said).endswith(" started\n")
-        assert time.monotonic() - began > 0.9
-
-
 def test_a_database_that_is_away_is_waited_for(alone):
     """The processes say so, and stay."""
     pytest.importorskip("psycopg")
@@ -344,10 +327,8 @@ def test_it_waits_where_nothing_is_due(alone):
     """Between two looks, for as long as it was told."""
     with alone("counting", "--interval", "0.2") as said:
         assert next(said).endswith(" started\n")
-        assert next(said) == "swept\n"
-        began = time.monotonic()
-        assert [next(said) for _ in range(4)] == ["swept\n"] * 4
-        assert time.monotonic() - began >= 0.75
+        looks = [float(next(said).removeprefix("swept ")) for _ in range(5)]
+    assert all(later - earlier > 0.19 for earlier, later in itertools.pairwise(looks))
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "3"), ("--once",)])
