@@ -160,6 +160,20 @@ def test_a_claim_that_comes_to_nothing_where_the_pipeline_is_off_is_put_back(hou
     assert house.record().deliveries == 0
 
 
+def test_an_earlier_claim_that_is_put_back_late_leaves_the_present_one(house, coordinator):
+    """A sweep that slept beyond its claim puts it back while another works: that one goes on."""
+    enqueue(house, coordinator, 1)
+    slept = house.store.due(1)
+    house.clock.advance(MINUTE)
+
+    def put_back_first(query):
+        house.store.put_back(slept, SECOND)
+        return MemoryStore.load(house.store, query)
+
+    house.store.load = put_back_first
+    assert [result.outcome for result in coordinator.sweep().results] == [Outcome.CONFIRMED]
+
+
 def test_a_booking_that_kills_its_workers_does_not_take_its_neighbours_along(house, coordinator):
     """Of a batch, the one that ends its worker goes to a person; the others are seated."""
     names = enqueue(house, coordinator, 6)

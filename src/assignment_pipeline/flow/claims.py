@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.effects import Apart, ClaimDue, Flow, Monotonic, PutBack
@@ -92,8 +93,9 @@ class Work:
                 return True
         else:
             self.results.append(result)
-            if not _is_still_claimed(due, result):
+            if result.record is not None and not holds(due, result.record):
                 return True
+            # Nothing was written. Left to end by itself, the claim would count as that of a worker that died.
             after = result.retry_after or after
         return (yield from self._put_back((due,), after))
 
@@ -108,10 +110,10 @@ class Work:
         return True
 
 
-def _is_still_claimed(due: Due, result: AssignmentResult) -> bool:
+def holds(due: Due, record: AssignmentRecord | None) -> bool:
     """
-    Whether nothing was written of the booking, so that its claim is still there.
+    Whether nothing has come of a booking since it was claimed, so that the claim is still there.
 
-    Left to end by itself, it would be counted as the claim of a worker that died.
+    Its deliveries may be fewer than when it was claimed: a sweep that held an earlier claim has put that one back.
     """
-    return result.record is None or result.record.deliveries == due.deliveries
+    return record is not None and 0 < record.deliveries <= due.deliveries

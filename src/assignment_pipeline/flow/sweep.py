@@ -14,7 +14,7 @@ from assignment_pipeline.flow import assign
 from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import assumed, change, known, rest
-from assignment_pipeline.flow.claims import Work
+from assignment_pipeline.flow.claims import Work, holds
 from assignment_pipeline.flow.conduct import conduct
 from assignment_pipeline.flow.decide import close, seat
 from assignment_pipeline.flow.effects import (
@@ -122,7 +122,7 @@ def _give_up(
     call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
 ) -> Flow[Write | AssignmentResult]:
     """What becomes of a booking that was handed out too often, and of which nothing ever came."""
-    if record is None or record.deliveries != due.deliveries:
+    if record is None or not holds(due, record):
         return (yield from _somebody_elses(call, record))
     if record.state is AssignmentState.ASSIGNED:
         return (yield from expire(call, settings, record, now))
@@ -148,7 +148,7 @@ def _waits_for_tables(record: AssignmentRecord) -> bool:
 def _claimed(view: View, due: Due) -> Flow[Write | AssignmentResult] | AssignmentRecord:
     """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
     record = view.record
-    if record is None or record.deliveries != due.deliveries:
+    if record is None or not holds(due, record):
         return _somebody_elses(view.call, record)
     return unanswered(view, record) if is_handed_over(record) else record
 
