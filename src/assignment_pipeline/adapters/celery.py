@@ -12,6 +12,8 @@ import functools
 import hashlib
 import inspect
 import logging
+import math
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
@@ -42,6 +44,9 @@ LEFT_LOCKED = dt.timedelta(seconds=30)
 
 SOON = dt.timedelta(seconds=2)
 """When a message is looked at again that came before the host's commit, or for which no coordinator could be made."""
+
+_DELAY = re.compile(r"(?:[01]\.){28}")
+"""What kombu writes before the routing key of a message that RabbitMQ is to deliver later."""
 
 _SWEEPS_AT_A_TIME = 20
 _KEPT_FOR = 30
@@ -280,7 +285,20 @@ def _again(task: Any, after: dt.timedelta, error: Exception | None = None) -> No
         celery.exceptions.Retry: It will come again.
     """
     if task.request.retries < HINTS:
-        raise task.retry(countdown=after.total_seconds(), exc=unexpected(error) if error else None)
+        # Delayed delivery on RabbitMQ cuts a countdown to whole seconds, and refuses the message where none is left.
+        countdown = max(1, math.ceil(after.total_seconds()))
+        exc = unexpected(error) if error else None
+        raise task.retry(countdown=countdown, exc=exc, **_back_to_its_queue(task))
+
+
+def _back_to_its_queue(task: Any) -> dict[str, str]:
+    """Where a message is sent again: to the queue that it came from. Left to itself, Celery takes the default queue."""
+    key = _DELAY.sub("", (task.request.delivery_info or {}).get("routing_key") or "", count=1)
+    queues = task.app.amqp.queues
+    if key in queues:
+        return {"queue": key}
+    names = [name for name, queue in queues.items() if queue.routing_key == key]
+    return {"queue": names[0]} if key and len(names) == 1 else {}
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
