@@ -25,7 +25,10 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.policy import ServicePeriod
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
@@ -208,6 +211,90 @@ def test_a_change_that_nobody_told_of_is_found(evening, coordinator):
     """What is free at the new time counts, and what comes free there from then on."""
     later = attrs.evolve(evening.store.booking("waits"), start_at=evening.held.window.start + 4 * HOUR)
     evening.harness.put_booking(later)
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+MORNING = ServicePeriod("morning", dt.time(6), dt.time(7))
+
+NOT_ALLOWED = {
+    Reason.PARTY_TOO_LARGE: ({"party_size": 6}, lambda evening: add(evening, Table("T6", 6))),
+    Reason.PARTY_TOO_SMALL: ({"party_size": 1}, lambda evening: add(evening, Table("T7", 2))),
+    Reason.NO_SUCH_SEATING: ({"zone": "window"}, lambda evening: add(evening, Table("T8", 2, zone="window"))),
+    Reason.OUTSIDE_SERVICE: ({}, lambda evening: evening.becomes(service_periods=())),
+}
+
+
+def add(evening, table):
+    evening.becomes(*evening.venue.floor.tables, table)
+
+
+@pytest.fixture(params=NOT_ALLOWED)
+def refused(request, evening):
+    """A booking in review for what the restaurant does not allow, the reason, and what allows it after all."""
+    wish, allows = NOT_ALLOWED[request.param]
+    tables = [Table(table.id, 2, min_party_size=2, active=table.active) for table in evening.venue.floor.tables]
+    evening.becomes(*tables, service_periods=(MORNING,) if request.param is Reason.OUTSIDE_SERVICE else ())
+    evening.harness.put_booking(attrs.evolve(evening.store.booking("waits"), **wish))
+    with evening.coordinator() as made:
+        assert made.assign_id("waits", "R1").reason == request.param
+        sweep(evening, made)
+        yield made, request.param, lambda: allows(evening)
+
+
+def test_what_the_restaurant_did_not_allow_is_seated_once_it_does(evening, refused):
+    """A larger table, a smaller one, a window, other hours: within two sweeps, with no call about it."""
+    coordinator, _, allows = refused
+    allows()
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+def test_what_the_restaurant_allows_while_nobody_sweeps_is_found(evening, refused):
+    """A process that begins later seats it, too."""
+    _, _, allows = refused
+    allows()
+    with evening.coordinator() as another:
+        sweep(evening, another)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+def test_what_the_restaurant_still_does_not_allow_stays(evening, refused, monkeypatch):
+    """Another version, and freed tables, are no news to it: each process plans once, and writes nothing."""
+    coordinator, reason, _ = refused
+    evening.becomes(post_buffer_minutes=5)
+    made, asked, plan = commits_of(evening.store, monkeypatch), [], TableEngine.plan
+    monkeypatch.setattr(TableEngine, "plan", lambda *args, **how: (asked.append(1), plan(*args, **how))[1])
+    row_back(evening)
+    with evening.coordinator() as another:
+        sweep(evening, coordinator, another)
+    assert (made, evening.record().reason) == ([], reason)
+    reviews = evening.store.records(RecordQuery(states=(AssignmentState.MANUAL_REVIEW,))).records
+    assert len(asked) == 2 * len(reviews)
+
+
+def test_what_is_allowed_now_waits_for_tables_where_there_are_none(evening, refused):
+    """Every table is taken: from then on, it waits for one."""
+    coordinator, _, allows = refused
+    allows()
+    taken = [attrs.evolve(evening.held, table_id=table.id) for table in evening.venue.floor.tables]
+    for row in taken:
+        evening.harness.occupy("R1", row)
+    sweep(evening, coordinator)
+    assert evening.record().reason in WAITS_FOR_TABLES
+    for row in taken:
+        evening.harness.vacate("R1", row)
+    sweep(evening, coordinator)
+    assert evening.record().state is AssignmentState.CONFIRMED
+
+
+def test_a_wish_that_the_restaurant_allows_is_found(evening, refused):
+    """The guests are two now, want no window and come in the morning, and nobody told of that."""
+    coordinator, _, _ = refused
+    wish = attrs.evolve(evening.store.booking("waits"), party_size=2, zone=None)
+    if evening.venue.policy.service_periods:
+        wish = attrs.evolve(wish, start_at=wish.start_at.replace(hour=5), end_at=wish.start_at.replace(hour=6))
+    evening.harness.put_booking(wish)
     sweep(evening, coordinator)
     assert evening.record().state is AssignmentState.CONFIRMED
 

@@ -1,17 +1,18 @@
-"""Reviews for want of tables: due again once the restaurant itself, or what the host has taken, allows more."""
+"""Reviews that the restaurant was the reason for: due again once it, or what the host has taken there, allows more."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode
+from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRecordError, StoreUnavailableError, VenueNotFoundError
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.changes import assumed, change
@@ -20,9 +21,12 @@ from assignment_pipeline.flow.landing import land
 from assignment_pipeline.flow.room import find
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.view import View
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordPage
 from assignment_pipeline.redaction import named
+
+NOT_ALLOWED = IMPOSSIBLE - {Reason.IN_PAST}
+"""The reasons for a review that another floor or policy may do away with. Tables that come free cannot."""
 
 
 @attrs.frozen
@@ -82,10 +86,12 @@ def look_at_floors(
     page: RecordPage, settings: Settings, memory: FloorMemory, errors: list[tuple[str, str]]
 ) -> Flow[None]:
     """
-    Make those of *page* due who wait for tables, and for whom there may be some.
+    Make those of *page* due who wait for tables, and for whom there may be some; and whom the restaurant allows now.
 
     That is one look at the store for each day of a restaurant. Where a process looks for the first time, and where the
     wish is another, it plans within `Settings.call_budget`; later it compares. Nothing is written where nobody is due.
+    For a booking that the restaurant did not allow, it plans with each new version of the restaurant, and looks for no
+    moves.
     """
     days: defaultdict[tuple[str, dt.date], list[str]] = defaultdict(list)
     for record in page.records:
@@ -106,10 +112,10 @@ def look_at_floors(
 
 
 def _waits(record: AssignmentRecord | None) -> bool:
-    """Whether it is in review for want of tables, and nothing brings it back."""
+    """Whether it is in review for want of tables, or for what was not allowed, and nothing brings it back."""
     if record is None or record.next_attempt_at is not None or record.state is not AssignmentState.MANUAL_REVIEW:
         return False
-    return record.reason in WAITS_FOR_TABLES
+    return record.reason in WAITS_FOR_TABLES | NOT_ALLOWED
 
 
 def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory: FloorMemory) -> Flow[None]:
@@ -126,7 +132,10 @@ def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory
         if {record.restaurant_id, wish.restaurant_id} != {restaurant_id}:
             continue
         floor, before = Floor.of(context, wish), memory.last(booking_id)
-        if record.booking is None or not wish.same_request(record.booking):
+        if record.reason in NOT_ALLOWED:
+            is_known = before is not None and before.version == floor.version and before.wish.same_request(wish)
+            is_due = not is_known and (yield from _is_allowed(context, record, wish, settings))
+        elif record.booking is None or not wish.same_request(record.booking):
             is_due = True  # Tables that come free are compared with what it asked for before.
         elif before is None or not before.wish.same_request(wish):
             is_due = yield from _finds_tables(context, record, wish, settings)
@@ -140,8 +149,7 @@ def _finds_tables(
     context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings
 ) -> Flow[bool]:
     """Whether there are tables for *wish*, as far as a call would find them."""
-    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    view = View(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
+    view = yield from _view(context, record, wish, settings)
     try:
         _, decision = yield from find(view, view.request(wish))
     except StaleRecordError:
@@ -149,8 +157,26 @@ def _finds_tables(
     return decision.plan is not None
 
 
+def _is_allowed(context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[bool]:
+    """Whether the restaurant could seat *wish* in an empty house."""
+    view = yield from _view(context, record, wish, settings)
+    decision = yield from view.plan(view.request(wish))
+    return decision.refusal not in IMPOSSIBLE
+
+
+def _view(context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[View]:
+    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
+    return View(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
+
+
 def _wake(context: AssignmentContext, record: AssignmentRecord) -> Flow[bool]:
+    """Make it due: who waits for tables stays in review until there are some, others are queued again."""
     call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
     call.now = context.now
-    due = change(call, record, assumed=assumed(context, record.booking_id), next_attempt_at=context.now, deliveries=0)
+    on = assumed(context, record.booking_id)
+    facts: dict[str, Any] = {"next_attempt_at": context.now, "deliveries": 0}
+    if record.reason in NOT_ALLOWED:
+        due = change(call, record, (Trigger.REQUEUE,), assumed=on, **facts, retries=0, reason=None)
+    else:
+        due = change(call, record, assumed=on, **facts)
     return (yield from land(record.restaurant_id, due))
