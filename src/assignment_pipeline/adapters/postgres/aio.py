@@ -16,7 +16,8 @@ from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPoo
 from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
-from assignment_pipeline.adapters.postgres.store import StoreWork, calling
+from assignment_pipeline.adapters.postgres.store import calling
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import SEAL, Work, in_transaction, not_ended
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking

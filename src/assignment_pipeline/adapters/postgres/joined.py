@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
 from assignment_pipeline.adapters.postgres.failures import AgainError
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap_async
 from assignment_pipeline.adapters.postgres.work import Work, arun, in_savepoint, run
 from assignment_pipeline.domain.blocks import TableBlock
@@ -26,9 +27,6 @@ from assignment_pipeline.ports import (
     UnreadableBooking,
     Waiting,
 )
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.postgres.store import StoreWork
 
 T = TypeVar("T")
 

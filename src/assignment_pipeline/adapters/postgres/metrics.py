@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from assignment_pipeline.adapters.metrics import (
     MEASURES,
@@ -21,12 +21,10 @@ from assignment_pipeline.adapters.postgres.codec import moment_of, optional_mome
 from assignment_pipeline.adapters.postgres.line import take_time
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import named
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import Call, Statement, Work, in_snapshot
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.postgres.store import StoreWork
 
 T = TypeVar("T")
 
@@ -39,8 +37,7 @@ BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 class Measures:
     """The part of both stores that is a `MetricsStore`: sync, for it is asked off the caller's path."""
 
-    if TYPE_CHECKING:
-        _work: StoreWork
+    _work: StoreWork
 
     @abstractmethod
     def _do(self, begin: Callable[[], Work[T]]) -> T:

@@ -7,19 +7,17 @@ import random
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
 from assignment_pipeline.adapters.postgres.codec import document, event_facts, optional_moment_of
 from assignment_pipeline.adapters.postgres.reads import Reads
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import Work
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, StoreUnavailableError
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.postgres.store import StoreWork
 
 T = TypeVar("T")
 
@@ -58,8 +56,7 @@ _LOCK_TIMEOUT = "55P03"
 class Revisions:
     """The part of both stores that is a `RolloutStore`: sync, for it is asked off the caller's path."""
 
-    if TYPE_CHECKING:
-        _work: StoreWork
+    _work: StoreWork
 
     @abstractmethod
     def _do(self, begin: Callable[[], Work[T]]) -> T:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from assignment_pipeline.adapters.postgres.codec import document, moment_of
 from assignment_pipeline.adapters.postgres.schema import named
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import Statement, Work
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.postgres.store import StoreWork
 
 T = TypeVar("T")
 
@@ -91,8 +89,7 @@ WHERE created_at >= %s AND source = 'auto_assign' AND event_type = 'auto_assign.
 class Shadows:
     """The part of both stores that is a `ShadowStore`: sync, for it is asked off the caller's path."""
 
-    if TYPE_CHECKING:
-        _work: StoreWork
+    _work: StoreWork
 
     @abstractmethod
     def _do(self, begin: Callable[[], Work[T]]) -> T:

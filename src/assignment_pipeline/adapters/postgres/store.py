@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import datetime as dt
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import attrs
 import psycopg
 
-from assignment_pipeline.adapters.postgres.commits import Commits
-from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
 from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
-from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.rollout import Revisions
-from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, STANDALONE, checked
+from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
+from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.unwrapping import unwrap
-from assignment_pipeline.adapters.postgres.work import SEAL, Call, Work, in_snapshot, in_transaction, not_ended
-from assignment_pipeline.adapters.venues import Venues
+from assignment_pipeline.adapters.postgres.work import SEAL, Call, Work, in_transaction, not_ended
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -43,60 +38,6 @@ from assignment_pipeline.ports import (
 )
 
 T = TypeVar("T")
-
-
-class StoreWork:
-    """
-    What the store does, as work that somebody else does on a connection: see `work`.
-
-    Args:
-        host: The host's side.
-
-        clock: The store's clock; None for the server's.
-
-        on_commit: The host's code inside each commit.
-
-        schema: The schema that everything is in.
-
-        waits: Whether the host's methods may be coroutines.
-    """
-
-    def __init__(
-        self, host: Any, clock: Clock | None, on_commit: OnCommit | None, schema: str, *, waits: bool = False
-    ) -> None:
-        self.reads = Reads(CheckedHost(host, on_commit, waits=waits), is_ours(host), clock, schema)
-        self.commits = Commits(self.reads)
-        self._parts = (PIPELINE, STANDALONE) if self.reads.standalone else (PIPELINE,)
-
-    def inside(self) -> StoreWork:
-        """The same inside a transaction of the host's, whose venues may never come about: nobody else sees them."""
-        other = copy.copy(self)
-        other.reads = attrs.evolve(self.reads, venues=Venues(self.reads.venues))
-        other.commits = attrs.evolve(self.commits, reads=other.reads)
-        return other
-
-    def check(self, where: str) -> Work[None]:
-        """See `AssignmentStore.check_schema`."""
-        return checked(self._parts, self.reads.schema, where)
-
-    def reading(self, work: Work[T]) -> Work[T]:
-        """*work*, which asks the host if that is not ours: then it takes a transaction to see one snapshot."""
-        return work if self.reads.standalone else in_snapshot(work)
-
-    def commit(self, changes: Sequence[AssignmentChange]) -> Work[None]:
-        """A commit: one statement, unless host code has a part in it."""
-        work = self.commits.commit(changes, lands=not self.commits.asks)
-        return in_transaction(work) if self.commits.asks else work
-
-    def block(self, block: TableBlock, events: Sequence[Event]) -> Work[tuple[str, ...]]:
-        """The same, for a block."""
-        work = self.commits.block(block, events, lands=self.reads.standalone)
-        return work if self.reads.standalone else in_transaction(work)
-
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> Work[bool]:
-        """The same, for the end of one."""
-        work = self.commits.unblock(block, events, lands=self.reads.standalone)
-        return work if self.reads.standalone else in_transaction(work)
 
 
 class PostgresStore(Revisions, Shadows, Measures):

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from assignment_pipeline.adapters.metrics import (
     MEASURES,
@@ -20,11 +20,9 @@ from assignment_pipeline.adapters.metrics import (
 )
 from assignment_pipeline.adapters.sqlite.codec import moment_of, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.reads import Reads
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.sqlite.reads import Reads  # Which asks for the schema, which asks for us.
 
 T = TypeVar("T")
 

@@ -24,7 +24,6 @@ from assignment_pipeline.adapters.sqlite.codec import (
     window_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.schema import UNFINISHED
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
@@ -104,6 +103,12 @@ KNOWS = """
 SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = :id)
     OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :id)
 """
+
+UNFINISHED = (
+    "owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN"
+    " ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')))"
+)
+"""What a sweep looks at in turn: reviews, and what is neither settled nor due."""
 
 GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from assignment_pipeline.adapters.sqlite import metrics, shadow
 from assignment_pipeline.adapters.sqlite.opening import connect, cursor_of, ensure_wal, locate, translated
+from assignment_pipeline.adapters.sqlite.reads import UNFINISHED
 from assignment_pipeline.errors import SchemaMismatchError
 
 PIPELINE = "pipeline"
@@ -257,12 +258,6 @@ _STANDALONE_2 = (
     ) WITHOUT ROWID
     """,
 )
-
-UNFINISHED = (
-    "owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN"
-    " ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')))"
-)
-"""What a sweep looks at in turn: reviews, and what is neither settled nor due."""
 
 _PIPELINE_UNFINISHED = (
     f"CREATE INDEX assignment_records_unfinished ON assignment_records (booking_id) WHERE {UNFINISHED}",

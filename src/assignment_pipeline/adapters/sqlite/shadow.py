@@ -7,14 +7,12 @@ import json
 import sqlite3
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from assignment_pipeline.adapters.sqlite.codec import moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
+from assignment_pipeline.adapters.sqlite.reads import Reads
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
-
-if TYPE_CHECKING:
-    from assignment_pipeline.adapters.sqlite.reads import Reads
 
 T = TypeVar("T")
 
@@ -94,8 +92,7 @@ WHERE created_at >= ? AND source = 'auto_assign' AND event_type = 'auto_assign.s
 class Shadows:
     """The part of the embedded store that is a `ShadowStore`."""
 
-    if TYPE_CHECKING:
-        _reads: Reads
+    _reads: Reads
 
     @abstractmethod
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
