@@ -1,4 +1,4 @@
-"""Who may import whom, and where the packages of the extras may be imported."""
+"""Who may import whom, that no imports form a circle, and where the packages of the extras may be imported."""
 
 import ast
 import sys
@@ -145,3 +145,83 @@ def test_a_violation_is_found(tmp_path, file, source, violation):
     path.write_text(source)
     [found] = violations(tmp_path)
     assert violation in found
+
+
+def module_name(root, package, path):
+    """The dotted name of a module."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def import_graph(root, package):
+    """
+    For each module below *root*, the modules there that it imports.
+
+    Every import counts, wherever it stands: at the top, in a function, and under ``if TYPE_CHECKING``. ``from package
+    import name`` is an import of the module ``package.name`` where there is one, else of ``package``. That Python runs
+    the ``__init__`` of each package on the way does not count: it would forbid a package to offer its modules' names.
+    """
+    paths = {module_name(root, package, path): path for path in sorted(root.rglob("*.py"))}
+
+    def targets(name, path):
+        inside = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                origin = inside[: len(inside) - node.level + 1] if node.level else []
+                base = ".".join([*origin, *(node.module.split(".") if node.module else [])])
+                for alias in node.names:
+                    yield f"{base}.{alias.name}" if f"{base}.{alias.name}" in paths else base
+
+    return {name: {target for target in targets(name, path) if target in paths} for name, path in paths.items()}
+
+
+def circles(graph):
+    """The groups of modules that reach each other, each in order."""
+    reached = {}
+    for start in graph:
+        seen, wanted = set(), list(graph[start])
+        while wanted:
+            name = wanted.pop()
+            if name not in seen:
+                seen.add(name)
+                wanted += graph[name]
+        reached[start] = seen
+    groups = {tuple(sorted(other for other in graph[name] | reached[name] if name in reached[other])) for name in graph}
+    return sorted(group for group in groups if group)
+
+
+def test_no_imports_form_a_circle():
+    """Each module can be read after those that it imports, inside each folder, too."""
+    assert circles(import_graph(ROOT, PACKAGE)) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from thing.a import first",
+        "import thing.a",
+        "from thing import a",
+        "from . import a",
+        "from .a import first",
+        "def f():\n    from thing.a import first",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from thing.a import first",
+    ],
+)
+def test_a_circle_is_found(tmp_path, back):
+    """However the import that closes it is written."""
+    (tmp_path / "__init__.py").write_text("from thing.a import first")
+    (tmp_path / "a.py").write_text("from thing import b\nfirst = 1")
+    (tmp_path / "b.py").write_text("import thing.c")
+    (tmp_path / "c.py").write_text(back)
+    assert circles(import_graph(tmp_path, "thing")) == [("thing.a", "thing.b", "thing.c")]
+
+
+def test_a_package_may_offer_what_its_modules_have(tmp_path):
+    """That is no circle: the module does not import from the package's ``__init__``."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "__init__.py").write_text("from .a import first\nfrom . import b")
+    (tmp_path / "inner" / "a.py").write_text("from thing.inner.b import first")
+    (tmp_path / "inner" / "b.py").write_text("first = 1")
+    assert circles(import_graph(tmp_path, "thing")) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -42,10 +42,7 @@ from assignment_pipeline.flow.effects import (
 )
 from assignment_pipeline.ports import Lease, Leases, Refused
 from assignment_pipeline.testing.simulator.choices import CERTAIN
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.worker import Worker
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import FleetMember, World
 
 READS = (LoadContext, ReadBlocks, ReadRecords, FindBooking, FindUnassigned, FindWaiting, ClaimDue, LookUpChange)
 SHARED = (
@@ -92,7 +89,7 @@ class Blow:
     """
 
     world: World
-    worker: Worker
+    worker: FleetMember
     effect: Any
     ask: Callable[[], Any]
 

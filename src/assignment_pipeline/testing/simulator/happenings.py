@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,9 +15,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.handover import is_in_flight
 from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 SPANS = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 3, 10, 35, 61, 185, 900))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -52,9 +52,7 @@ from assignment_pipeline.rollout.shadow.inspection import verdict_event
 from assignment_pipeline.rollout.shadow.judging import judge
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 STAFF = "staff"
 STAYS = (dt.timedelta(minutes=30), dt.timedelta(hours=2), dt.timedelta())

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.result import LegacyResult
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 
 def plan(world: World, booking: Booking) -> LegacyResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
@@ -14,9 +14,7 @@ from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.ports import CLAIM, Due, RecordQuery
 from assignment_pipeline.testing.simulator import words
 from assignment_pipeline.testing.simulator.ledger import Standing
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 
 class InFlightStore:

@@ -17,7 +17,8 @@ from assignment_pipeline.testing.simulator.faults import Fault
 from assignment_pipeline.testing.simulator.invariants import BrokenError
 from assignment_pipeline.testing.simulator.schedule import Schedule
 from assignment_pipeline.testing.simulator.settle import settle
-from assignment_pipeline.testing.simulator.world import MakeHarness, World
+from assignment_pipeline.testing.simulator.simulation import Simulation
+from assignment_pipeline.testing.simulator.world import MakeHarness
 
 MOST_STEPS = 2_000
 """Steps after which a run comes to its end, whatever is left to do."""
@@ -76,7 +77,7 @@ class Run:
     def __call__(self, choices: Choices, *, traced: bool = False) -> Report:
         """Make the run that *choices* lead to."""
         with _quiet():
-            world = World(choices, self.faults, self.harness, self.strategies, traced=traced)
+            world = Simulation(choices, self.faults, self.harness, self.strategies, traced=traced)
             failure = None
             try:
                 Schedule(world).run(self.steps)

@@ -8,8 +8,8 @@ from functools import partial
 from assignment_pipeline.testing.simulator.choices import CERTAIN
 from assignment_pipeline.testing.simulator.happenings import HAPPENINGS, Happening
 from assignment_pipeline.testing.simulator.jobs import JOBS, Job
+from assignment_pipeline.testing.simulator.simulation import Simulation
 from assignment_pipeline.testing.simulator.worker import Worker
-from assignment_pipeline.testing.simulator.world import World
 
 Turn = Callable[[], None]
 
@@ -22,7 +22,7 @@ class Schedule:
     that something new comes about, and that a commit lands which was late.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         able = [kind for kind in HAPPENINGS if world.can(kind)]
         self._world = world
         self._kinds: list[Job | Happening] = [

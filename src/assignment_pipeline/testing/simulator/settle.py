@@ -15,7 +15,7 @@ from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.testing.simulator.happenings import ALLOWS_MORE
 from assignment_pipeline.testing.simulator.invariants import BrokenError
-from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.simulation import Simulation
 
 MOST_STEPS = 20_000
 MOST_SWEEPS = 80
@@ -23,7 +23,7 @@ SECOND = dt.timedelta(seconds=1)
 ALL_AT_ONCE = 100
 
 
-def settle(world: World) -> None:
+def settle(world: Simulation) -> None:
     """
     Have all go well from now on, and let every booking come to rest, also once a restaurant allows more.
 
@@ -50,7 +50,7 @@ def settle(world: World) -> None:
         _come_to_rest(world)
 
 
-def _come_to_rest(world: World) -> None:
+def _come_to_rest(world: Simulation) -> None:
     for _ in range(MOST_SWEEPS):
         _sweep(world)
         due = _next(world)
@@ -65,7 +65,7 @@ def _come_to_rest(world: World) -> None:
     )
 
 
-def _finish(world: World) -> None:
+def _finish(world: Simulation) -> None:
     """Have every worker end what it is about."""
     for _ in range(MOST_STEPS):
         busy = [worker for worker in world.workers if worker.busy]
@@ -75,7 +75,7 @@ def _finish(world: World) -> None:
     _broken("flows end", "Every flow ends.", iter([worker.job for worker in world.workers if worker.busy]))
 
 
-def _sweep(world: World) -> None:
+def _sweep(world: Simulation) -> None:
     reports: list[SweepReport] = []
     errors: list[str] = []
 
@@ -93,7 +93,7 @@ def _sweep(world: World) -> None:
     _broken("sweeps go well", "A sweep during which nothing goes wrong meets no error.", iter(errors))
 
 
-def _next(world: World) -> dt.datetime | None:
+def _next(world: Simulation) -> dt.datetime | None:
     """When the next booking is due, or None if none ever is."""
     now = world.clock.now()
     if world.harness.store.unassigned(now, ALL_AT_ONCE):
@@ -102,26 +102,26 @@ def _next(world: World) -> dt.datetime | None:
     return min(times, default=None)
 
 
-def _pipelines(world: World) -> list[AssignmentRecord]:
+def _pipelines(world: Simulation) -> list[AssignmentRecord]:
     """The records that the pipeline has to see to: its own, and those that legacy was handed and has not answered."""
     records = world.ledger.records.values()
     return [record for record in records if record.owner is Owner.PIPELINE or is_handed_over(record)]
 
 
-def _open(world: World) -> Iterator[str]:
+def _open(world: Simulation) -> Iterator[str]:
     for record in _pipelines(world):
         if record.next_attempt_at is not None:
             yield f"{record.booking_id} is {record.state}, due at {record.next_attempt_at}"
 
 
-def _unsettled(world: World) -> Iterator[str]:
+def _unsettled(world: Simulation) -> Iterator[str]:
     for record in _pipelines(world):
         booking = world.harness.store.booking(record.booking_id)
         if record.state not in SETTLED and (booking is None or booking.is_pending):
             yield f"{record.booking_id} is {record.state}"
 
 
-def _wait_for_tables(world: World) -> Iterator[tuple[AssignmentRecord, Booking]]:
+def _wait_for_tables(world: Simulation) -> Iterator[tuple[AssignmentRecord, Booking]]:
     for record in _pipelines(world):
         waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
         booking = world.harness.store.booking(record.booking_id) if waits else None
@@ -129,7 +129,7 @@ def _wait_for_tables(world: World) -> Iterator[tuple[AssignmentRecord, Booking]]
             yield record, booking
 
 
-def _waiting(world: World) -> Iterator[str]:
+def _waiting(world: Simulation) -> Iterator[str]:
     """Those for whom the engine finds tables after all, though they wait for want of any."""
     for record, booking in _wait_for_tables(world):
         query = LoadQuery(restaurant_id=record.restaurant_id, bookings=(booking,))

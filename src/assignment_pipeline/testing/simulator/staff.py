@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.flow.effects import BlockTable, Commit, LookUpChange, RunLegacy, UnblockTable
-
-if TYPE_CHECKING:
-    from assignment_pipeline.domain.record import AssignmentChange
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 
 class Staff:

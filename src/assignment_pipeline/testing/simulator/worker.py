@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -29,12 +29,10 @@ from assignment_pipeline.flow.effects import (
 from assignment_pipeline.flow.handover import is_in_flight
 from assignment_pipeline.handlers import Process, Wiring
 from assignment_pipeline.ports import AssignmentContext, Leases, RecordPage
-from assignment_pipeline.testing.simulator.faults import SHARED, Blow, DiedError
+from assignment_pipeline.testing.simulator.faults import SHARED, Blow, DiedError, Fault
 from assignment_pipeline.testing.simulator.ledger import Standing
 from assignment_pipeline.testing.simulator.rollout import WorkerClock
-
-if TYPE_CHECKING:
-    from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.simulator.world import World
 
 JITTERS = 16
 
@@ -109,12 +107,15 @@ class Worker:
         wakes_at: Until when it does nothing.
     """
 
-    def __init__(self, world: World, name: str, offset: dt.timedelta) -> None:
+    def __init__(
+        self, world: World, name: str, offset: dt.timedelta, strike: Callable[[Effect[Any]], Fault | None]
+    ) -> None:
         self.name = name
         self.job = ""
         self.alive = True
         self.wakes_at = world.clock.now()
         self._world = world
+        self._strike = strike
         self._frames: list[Frame] = []
         self._claims: dict[str, int] | None = None
         self._done: Callable[[Any, Exception | None], None] = lambda _answer, _error: None
@@ -152,7 +153,7 @@ class Worker:
         """Answer the effect that the flow waits for, and those after it that nobody else could notice."""
         effect = self._frames[-1].effect
         assert effect is not None
-        fault = self._world.strike(effect)
+        fault = self._strike(effect)
         blow = Blow(self._world, self, effect, self._asking(effect))
         try:
             self._answer(effect, (lambda: fault.does(blow)) if fault else blow.ask, fault.name if fault else "")
