@@ -10,6 +10,7 @@ from tests.contract.rows import AT, HOUSE, RowHost, book
 from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: F401 - the fixture
 
 from assignment_pipeline.cli.apps import Waiting
+from assignment_pipeline.ports import UnreadableBooking
 from assignment_pipeline.rollout.doctor import Health, examine_host
 
 NOW = AT - dt.timedelta(hours=20)
@@ -75,6 +76,31 @@ def test_a_row_that_cannot_be_read_is_named(rig, evening):  # noqa: F811
     host.rows(rig.connection, "UPDATE @reservations SET starts = 'Mrs Canary at eight' WHERE id = 'b-0'")
     (evidence,) = findings(rig, coordinator).values()
     assert evidence == "1: tasca: b-0"
+
+
+def test_a_list_that_raises_is_named(rig, evening):  # noqa: F811
+    """A row that makes no sense, in a host that says so of none, hides the bookings that nobody enqueued."""
+    host, coordinator = evening
+    book(host, rig.connection, "b-8")
+    host.rows(rig.connection, "UPDATE @reservations SET starts = 'yy, Mrs Canary at eight' WHERE id = 'b-8'")
+    (evidence,) = findings(rig, coordinator).values()
+    assert evidence == "1: ValueError"
+
+
+class SaysSo(RowHost):
+    """A host whose list has a word for rows that make no sense."""
+
+    def unassigned(self, connection, since, limit):
+        return [
+            UnreadableBooking(id="b-8", restaurant_id=HOUSE, problem="no time"),
+            *super().unassigned(connection, since, limit),
+        ]
+
+
+def test_a_row_of_the_list_that_cannot_be_read_is_named(rig):  # noqa: F811
+    """By its restaurant and its id, as the host gives them."""
+    coordinator = rig.coordinator(rig.host(SaysSo))
+    assert findings(rig, coordinator) == {"host-readable": "1: tasca: b-8"}
 
 
 def test_the_first_ten_are_named(rig):  # noqa: F811

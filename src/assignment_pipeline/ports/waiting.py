@@ -19,8 +19,8 @@ class Waiting:
     Attributes:
         now: The store's time.
 
-        restaurants: The restaurants that have pending bookings without a record, and perhaps more; None where the host
-            does not say: see `Host`.
+        restaurants: The restaurants that have pending bookings without a record; None where the host does not say: see
+            `Host`. A host that does not know which bookings have a record may name more: that costs the sweep a look.
     """
 
     now: dt.datetime

@@ -15,12 +15,13 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
-from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
 from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 
 BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
 MOST_RESTAURANTS = 50
+MOST_LISTED = 1_000
 NAMED = 10
 
 _WAITING = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
@@ -37,6 +38,16 @@ class Loads(Protocol):
         """See `AssignmentStore.load`."""
         ...
 
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`."""
+        ...
+
+    def unassigned(
+        self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
+    ) -> tuple[Booking | UnreadableBooking, ...]:
+        """See `AssignmentStore.unassigned`."""
+        ...
+
 
 @attrs.define
 class _Found:
@@ -49,11 +60,12 @@ class _Found:
     twice: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
     unreadable: list[str] = attrs.field(factory=list)
+    unlisted: list[str] = attrs.field(factory=list)
 
 
 def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
     """
-    The findings of the host's rows, for bookings from 12 hours ago to 60 hours from now.
+    The findings of the host's rows: bookings from 12 hours ago to 60 hours from now, and its list of the not enqueued.
 
     Args:
         store: Where the records are; it asks its host.
@@ -74,6 +86,7 @@ def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
             continue
         if context is not None:
             _look(context, found)
+    _list(store, found)
     seen = f"{found.bookings} bookings of {min(len(restaurants), MOST_RESTAURANTS)} restaurants, from 12 hours ago on"
     return tuple(_findings(found, seen))
 
@@ -93,6 +106,19 @@ def _look(context: AssignmentContext, found: _Found) -> None:
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _list(store: Loads, found: _Found) -> None:
+    """Ask for the list that the sweep asks for: one that raises hides every booking in it."""
+    try:
+        waiting = store.waiting()
+        listed = store.unassigned(waiting.now, MOST_LISTED, waiting.restaurants)
+    except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
+        found.unlisted.append(redacted(error))
+        return
+    known = set(found.unreadable)
+    rows = (f"{one.restaurant_id}: {one.id}" for one in listed if isinstance(one, UnreadableBooking))
+    found.unreadable += [row for row in rows if row not in known]
 
 
 def _twice(taken: Sequence[Occupied], records: Any, bookings: Any) -> list[str]:
@@ -124,6 +150,12 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
     else:
         yield Finding(check="host-readable", health=Health.GOOD, evidence=seen)
     pairs = (
+        (
+            "host-list",
+            found.unlisted,
+            "the list of bookings that nobody enqueued raises: the sweep finds none of them",
+            "give `UnreadableBooking` for the row that makes no sense, in `unassigned`: see `bring your own store`",
+        ),
         (
             "host-took",
             found.untaken,

@@ -32,7 +32,7 @@ from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
-Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook"]
+Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook", "tell_enqueued"]
 
 QUEUE = (Trigger.VERIFY, Trigger.ENQUEUE)
 CONFIRM = (*QUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
@@ -52,7 +52,8 @@ class StoreHarness:
     that need it are skipped for the reason given there.
 
     Attributes:
-        cannot: Why, for each ability that the host does not have.
+        cannot: Why, for each ability that the host does not have. All but one are methods; ``tell_enqueued`` is for
+            its ``restaurants_waiting``: to leave out the restaurants whose pending bookings all have a record.
 
         store: The store. The simulator asks for it here; the contract has a fixture of its own.
     """
