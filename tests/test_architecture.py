@@ -13,8 +13,18 @@ ROOT = Path(assignment_pipeline.__file__).parent
 
 VALUES = {"domain", "errors", "lifecycle", "redaction"}
 HEART = VALUES | {"flow", "planning", "ports"}
-WIRING = HEART | {"adapters", "circuit", "clock", "handlers", "outbox", "people", "processes", "rollout", "version"}
-LIBRARY = WIRING | {"__init__", "coordinator", "host_check", "joined", "wired"}
+WIRING = HEART | {
+    "adapters",
+    "circuit",
+    "clock",
+    "handlers",
+    "event_dispatcher",
+    "staff",
+    "processes",
+    "rollout",
+    "version",
+}
+LIBRARY = WIRING | {"__init__", "coordinator", "host_check", "joined", "base_coordinator"}
 MAY_IMPORT = {
     "errors": set(),
     "redaction": {"errors"},
@@ -28,14 +38,14 @@ MAY_IMPORT = {
     "processes": set(),
     "adapters": VALUES | {"clock", "ports", "processes", "version"},
     "circuit": VALUES | {"ports", "processes"},
-    "outbox": VALUES | {"ports", "processes"},
+    "event_dispatcher": VALUES | {"ports", "processes"},
     "rollout": HEART | {"clock", "processes", "version"},
-    "handlers": HEART | {"circuit", "clock", "outbox"},
-    "people": HEART,
-    "wired": WIRING,
+    "handlers": HEART | {"circuit", "clock", "event_dispatcher"},
+    "staff": HEART,
+    "base_coordinator": WIRING,
     "joined": HEART | {"handlers"},
     "host_check": HEART,
-    "coordinator": WIRING | {"joined", "wired"},
+    "coordinator": WIRING | {"joined", "base_coordinator"},
     "__init__": LIBRARY,
     "testing": LIBRARY,
     "cli": LIBRARY,

@@ -24,7 +24,7 @@ from assignment_pipeline.errors import (
     VenueNotFoundError,
 )
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.sweep import SweepReport
+from assignment_pipeline.flow.sweeping.sweep import SweepReport
 from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 

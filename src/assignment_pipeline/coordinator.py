@@ -6,24 +6,25 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, Wired
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
-from assignment_pipeline.flow import assign, free, many, queue
-from assignment_pipeline.flow.adopt import adopt
+from assignment_pipeline.flow.assigning import assign, assign_many, enqueue
+from assignment_pipeline.flow.assigning.decision_context import Target
+from assignment_pipeline.flow.assigning.reassign import reassign
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
-from assignment_pipeline.flow.reassign import reassign
-from assignment_pipeline.flow.shadow import observe
-from assignment_pipeline.flow.sweep import SweepReport, sweep
-from assignment_pipeline.flow.view import Target
+from assignment_pipeline.flow.legacy.adopt import adopt
+from assignment_pipeline.flow.legacy.shadow import observe
+from assignment_pipeline.flow.staff import confirm_and_cancel
+from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
-from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.ports import AssignmentStore, AsyncLegacyPlanner, LegacyPlanner, LockManager
 from assignment_pipeline.rollout.watching import Demote, Look, Watcher
-from assignment_pipeline.wired import AnyLegacy, AnyLocks, AnyStore, Wired
+from assignment_pipeline.staff import AsyncPeople, People
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
             ValueError: A booking comes twice.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+        return self._run(assign_many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
 
     def preview(self, booking: Booking) -> Decision:
         """
@@ -148,7 +149,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
             StoreUnavailableError: The store could not be asked.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(queue.preview(booking, self.settings))
+        return self._run(enqueue.preview(booking, self.settings))
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
@@ -161,7 +162,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
             FlagsUnreadError: It is not known yet whether the pipeline is in charge; a `StoreUnavailableError`.
             StoreUnavailableError: It could not be noted.
         """
-        return self._run(queue.enqueue(booking, self.settings))
+        return self._run(enqueue.enqueue(booking, self.settings))
 
     def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """
@@ -198,7 +199,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         Raises:
             BookingNotFoundError: The booking has no record.
         """
-        return self._run(free.confirm(booking_id, self.settings, actor=actor))
+        return self._run(confirm_and_cancel.confirm(booking_id, self.settings, actor=actor))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -209,7 +210,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         Args:
             restaurant_id: Its restaurant, for a booking that neither the pipeline nor the host knows.
         """
-        return self._run(free.cancel(booking_id, restaurant_id, self.settings, actor=actor))
+        return self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
     def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
         """
@@ -231,7 +232,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         Raises:
             StoreUnavailableError: The store could not be asked.
         """
-        return self._run(queue.look_up(booking_id))
+        return self._run(enqueue.look_up(booking_id))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """
@@ -340,15 +341,15 @@ class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
 
     async def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
         """See `Coordinator.assign_many`."""
-        return await self._run(many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+        return await self._run(assign_many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
 
     async def preview(self, booking: Booking) -> Decision:
         """See `Coordinator.preview`."""
-        return await self._run(queue.preview(booking, self.settings))
+        return await self._run(enqueue.preview(booking, self.settings))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return await self._run(queue.enqueue(booking, self.settings))
+        return await self._run(enqueue.enqueue(booking, self.settings))
 
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """See `Coordinator.adopt`."""
@@ -360,13 +361,13 @@ class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
 
     async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
         """See `Coordinator.confirm`."""
-        return await self._run(free.confirm(booking_id, self.settings, actor=actor))
+        return await self._run(confirm_and_cancel.confirm(booking_id, self.settings, actor=actor))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """See `Coordinator.cancel`."""
-        return await self._run(free.cancel(booking_id, restaurant_id, self.settings, actor=actor))
+        return await self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
     async def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
         """See `Coordinator.reassign`."""
@@ -374,7 +375,7 @@ class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
 
     async def record(self, booking_id: str) -> AssignmentRecord | None:
         """See `Coordinator.record`."""
-        return await self._run(queue.look_up(booking_id))
+        return await self._run(enqueue.look_up(booking_id))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
         """See `Coordinator.history`."""

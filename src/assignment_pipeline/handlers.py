@@ -15,10 +15,10 @@ from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
+from assignment_pipeline.event_dispatcher import Outbox
 from assignment_pipeline.flow.drive import arun, run, settle
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
-from assignment_pipeline.flow.observe import observed
-from assignment_pipeline.outbox import Outbox
+from assignment_pipeline.flow.tracing import observed
 from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
 from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable
 

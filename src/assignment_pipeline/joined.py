@@ -12,12 +12,13 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import identifier, sorted_ids
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult
-from assignment_pipeline.flow import free, queue
-from assignment_pipeline.flow.adopt import adopt
+from assignment_pipeline.flow.assigning import enqueue
 from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port
+from assignment_pipeline.flow.legacy.adopt import adopt
+from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.shadow import observe
+from assignment_pipeline.flow.staff import confirm_and_cancel
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Joined:
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Coordinator.enqueue`."""
-        return self._run(queue.enqueue(booking, self._settings))
+        return self._run(enqueue.enqueue(booking, self._settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Coordinator.observe`. A transaction that is rolled back afterwards has been observed all the same."""
@@ -63,7 +64,7 @@ class Joined:
         Raises:
             StoreUnavailableError: Nothing was cancelled: the transaction must not be committed.
         """
-        return self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+        return self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
 
     def guard(self, *restaurant_ids: str) -> None:
         """
@@ -93,7 +94,7 @@ class AsyncJoined:
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """See `Joined.enqueue`."""
-        return await self._run(queue.enqueue(booking, self._settings))
+        return await self._run(enqueue.enqueue(booking, self._settings))
 
     async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """See `Joined.observe`."""
@@ -107,7 +108,9 @@ class AsyncJoined:
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """See `Joined.cancel`."""
-        return await self._run(free.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True))
+        return await self._run(
+            confirm_and_cancel.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
+        )
 
     async def guard(self, *restaurant_ids: str) -> None:
         """See `Joined.guard`."""

@@ -23,7 +23,7 @@ from assignment_pipeline import (
     Venue,
     VenueNotFoundError,
     VenuePolicy,
-    outbox,
+    event_dispatcher,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -421,7 +421,7 @@ def test_a_slow_sink_is_never_waited_for(house):
 
 def test_a_sink_that_never_comes_back_holds_up_nobody(house, monkeypatch, caplog):
     """Flushing and closing end, a log line names the sink, what it missed is counted, and the next calls work."""
-    monkeypatch.setattr(outbox, "PATIENCE", 0.2)
+    monkeypatch.setattr(event_dispatcher, "PATIENCE", 0.2)
     gate = threading.Event()
 
     class Lost:

@@ -33,10 +33,10 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.opentelemetry import OpenTelemetry
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.flow import observe
+from assignment_pipeline.flow import tracing
 from assignment_pipeline.joined import AsyncJoined, Joined
-from assignment_pipeline.people import AsyncPeople, People
 from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.staff import AsyncPeople, People
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
 
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
@@ -279,13 +279,13 @@ def test_every_call_that_writes_is_watched():
     inner = {"assign_day", "hand_over", "take_up"}
     for kinds in ((Coordinator, People), (AsyncCoordinator, AsyncPeople)):
         methods = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}
-        assert methods - reads - {"assign_id"} == observe.CALLS - inner
+        assert methods - reads - {"assign_id"} == tracing.CALLS - inner
 
 
 def test_without_an_observer_it_is_not_even_imported():
     """The extra may be missing, and costs nothing where it is not used."""
     program = (
-        "import sys; import assignment_pipeline; from assignment_pipeline.flow.observe import observed;"
+        "import sys; import assignment_pipeline; from assignment_pipeline.flow.tracing import observed;"
         "flow = iter(()); assert observed(flow, None) is flow; assert 'opentelemetry' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -14,24 +14,20 @@ from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
-from assignment_pipeline.flow import (
-    answered,
+from assignment_pipeline.flow import effects
+from assignment_pipeline.flow.assigning import (
     assign,
-    changes,
-    conduct,
-    decide,
-    effects,
-    floor_watch,
-    free,
-    handover,
-    landing,
-    many,
-    queue,
+    assign_many,
+    decision_context,
+    enqueue,
+    planning_call,
     reassign,
-    review,
-    sweep,
-    view,
+    seating,
 )
+from assignment_pipeline.flow.landing import changes, commit
+from assignment_pipeline.flow.legacy import handover, outcome
+from assignment_pipeline.flow.staff import confirm_and_cancel, review
+from assignment_pipeline.flow.sweeping import floor_watch, sweep
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
@@ -94,7 +90,9 @@ def mutant(*faults: str, first: int = 0) -> Callable[[Callable[[], Patches]], Ca
 
 def _everywhere(name: str, broken: object) -> Patches:
     return [
-        (module, name, broken) for module in (landing, answered, free, many, queue, review) if hasattr(module, name)
+        (module, name, broken)
+        for module in (commit, outcome, confirm_and_cancel, assign_many, enqueue, review)
+        if hasattr(module, name)
     ]
 
 
@@ -139,7 +137,7 @@ def the_passed_restaurant_decides() -> Patches:
     def decided(view: Any, _: Any, decide: Any) -> Any:
         return (yield from decide(view))
 
-    return [(landing, "_decided", decided)]
+    return [(commit, "_decided", decided)]
 
 
 @mutant(first=36)
@@ -169,7 +167,7 @@ def no_schedule_check() -> Patches:
 @mutant(first=36)
 def nothing_is_assumed() -> Patches:
     """The flows do not say what their plans took for granted."""
-    return [(module, "assumed", lambda *_: None) for module in (decide, sweep)]
+    return [(module, "assumed", lambda *_: None) for module in (seating, sweep)]
 
 
 @mutant()
@@ -313,7 +311,7 @@ def no_lock() -> Patches:
         return None
         yield
 
-    return [(conduct, "wait_for_no_one", wait)]
+    return [(planning_call, "wait_for_no_one", wait)]
 
 
 @mutant()
@@ -359,14 +357,14 @@ def no_owner_check() -> Patches:
 @mutant()
 def legacy_at_the_same_time() -> Patches:
     """Legacy is called where the pipeline is in charge."""
-    sound = conduct.until_landed
+    sound = planning_call.until_landed
 
     def until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
         if target.booking is not None:
             yield from effects.RunLegacy(target.booking)
         return (yield from sound(call, target, *args, **options))
 
-    return [(conduct, "until_landed", until_landed)]
+    return [(planning_call, "until_landed", until_landed)]
 
 
 # -- Handovers ----------------------------------------------------------------------------------------------------
@@ -435,13 +433,13 @@ def legacys_tables_are_free() -> Patches:
 def the_hosts_word_is_not_heard() -> Patches:
     """A booking that the host has settled is still planned for."""
     wanted = property(lambda self: self.booking is not None and self.booking.is_pending)
-    return [(view.View, "is_wanted", wanted)]
+    return [(decision_context.View, "is_wanted", wanted)]
 
 
 @mutant()
 def a_retry_without_an_attempt() -> Patches:
     """A planning that found nothing leaves no attempt."""
-    sound = decide.write
+    sound = seating.write
 
     def write(view: Any, request: Any, decision: Any, triggers: Any, outcome: Any, **facts: Any) -> Any:
         made = yield from sound(view, request, decision, triggers, outcome, **facts)
@@ -450,13 +448,13 @@ def a_retry_without_an_attempt() -> Patches:
         record = attrs.evolve(made.change.record, attempts=made.change.record.attempts - 1)
         return attrs.evolve(made, change=attrs.evolve(made.change, attempt=None, record=record))
 
-    return [(decide, "write", write)]
+    return [(seating, "write", write)]
 
 
 @mutant()
 def retries_without_end() -> Patches:
     """Nobody is ever asked to see to a booking that finds no tables."""
-    sound = decide.seat
+    sound = seating.seat
 
     def seat(view: Any, *args: Any) -> Any:
         return (yield from sound(attrs.evolve(view, settings=attrs.evolve(view.settings, max_retries=100)), *args))
@@ -469,7 +467,7 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
     """Cancelling a booking that nobody knows leaves nothing behind."""
 
     def cancel(booking_id: str, restaurant_id: Any, settings: Any, **_: Any) -> Any:
-        call = yield from free.Call.begin((booking_id, restaurant_id or ""), "cancel")
+        call = yield from confirm_and_cancel.Call.begin((booking_id, restaurant_id or ""), "cancel")
 
         def ending(record: Any, _: Any) -> Any:
             if record is None or record.state is AssignmentState.CANCELLED:
@@ -477,26 +475,28 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
             if record.state is AssignmentState.FAILED:
                 return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
             facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
-            return (yield from free.write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+            return (
+                yield from confirm_and_cancel.write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts)
+            )
 
-        return (yield from free.amend(call, settings, ending))
+        return (yield from confirm_and_cancel.amend(call, settings, ending))
 
-    return [(free, "cancel", cancel)]
+    return [(confirm_and_cancel, "cancel", cancel)]
 
 
 @mutant(first=23)
 def not_read_is_off() -> Patches:
     """Where the flags were not read yet, the booking is left to legacy."""
-    sound = conduct._conduct
+    sound = planning_call._conduct
 
     def planned(call: Any, target: Any, *rest: Any, legacy: bool) -> Any:
         try:
             return (yield from sound(call, target, *rest, legacy=legacy))
         except FlagsUnreadError:
             reason = Reason.PIPELINE_DISABLED
-            return (yield from conduct.leave_to_legacy(call, target.booking, reason, wired=legacy))
+            return (yield from planning_call.leave_to_legacy(call, target.booking, reason, wired=legacy))
 
-    return [(conduct, "_conduct", planned)]
+    return [(planning_call, "_conduct", planned)]
 
 
 # -- The sweep ----------------------------------------------------------------------------------------------------
@@ -530,7 +530,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return view.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        return decision_context.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]
@@ -568,7 +568,7 @@ def the_shadow_commits() -> Patches:
 @mutant()
 def nobody_looks_once_more() -> Patches:
     """Who gives tables up and waits for others is not due, whatever came free since the floor was read."""
-    return [(decide, "_could_be_woken", lambda record, _: record is not None)]
+    return [(seating, "_could_be_woken", lambda record, _: record is not None)]
 
 
 @mutant()

@@ -14,7 +14,7 @@ from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.errors import MissingExtraError
-from assignment_pipeline.flow.reoptimize import Reoptimization
+from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
 
 
 def reoptimize(

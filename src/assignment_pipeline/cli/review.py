@@ -19,7 +19,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome
 from assignment_pipeline.errors import BookingNotFoundError
-from assignment_pipeline.flow.review import NEVER_ALLOWED
+from assignment_pipeline.flow.staff.review import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
 from assignment_pipeline.ports import RecordPage, RecordQuery

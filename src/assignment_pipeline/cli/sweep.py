@@ -11,7 +11,7 @@ from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO
 from assignment_pipeline.cli.output import print_json, result_document
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
-from assignment_pipeline.flow.sweep import SweepReport
+from assignment_pipeline.flow.sweeping.sweep import SweepReport
 
 
 def sweep(

@@ -9,9 +9,9 @@ from assignment_pipeline.domain.result import Reason
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import Rule, SeatingRequest
+from assignment_pipeline.planning.candidate_seatings import Choice, Shelf
 from assignment_pipeline.planning.occupancy import minute
 from assignment_pipeline.planning.ranking import Question
-from assignment_pipeline.planning.shelf import Choice, Shelf
 
 NEAREST_STEP = dt.timedelta(minutes=15)
 NEAREST_TIMES = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
+from assignment_pipeline.planning.candidate_seatings import Shelf
 from assignment_pipeline.planning.costs import weigh
 from assignment_pipeline.planning.options import Option
-from assignment_pipeline.planning.shelf import Shelf
 
 
 class Offers:

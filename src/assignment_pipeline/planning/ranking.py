@@ -8,8 +8,8 @@ import attrs
 
 from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
+from assignment_pipeline.planning.candidate_seatings import Candidate, Choice, digest
 from assignment_pipeline.planning.costs import Gaps, weigh
-from assignment_pipeline.planning.shelf import Candidate, Choice, digest
 
 ROUNDED = 1e-8
 """More than rounding takes from a cost, or adds to it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.crowd import Crowd, Places, bits, span_of
+from assignment_pipeline.planning.movable_parties import Crowd, Places, bits, span_of
 from assignment_pipeline.planning.options import Arrangement, Impossible, Options
 
 # How many have to leave for it, what it costs, which place it is, and who leaves.

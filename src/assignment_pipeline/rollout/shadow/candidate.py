@@ -16,7 +16,8 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.flow.assign import assign
+from assignment_pipeline.flow.assigning.assign import assign
+from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.drive import run
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
@@ -37,7 +38,6 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
 )
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.view import Target
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, Leases, LoadQuery
 

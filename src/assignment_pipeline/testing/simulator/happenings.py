@@ -12,7 +12,7 @@ from assignment_pipeline.domain.floor import Occupied, Table
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.flow.handover import is_in_flight
+from assignment_pipeline.flow.legacy.handover import is_in_flight
 from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
 from assignment_pipeline.testing.simulator.world import World

@@ -9,7 +9,7 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError
-from assignment_pipeline.flow.answered import LEGACY, is_handed_over
+from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.ports import Occupied, waits

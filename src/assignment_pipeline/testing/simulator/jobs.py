@@ -28,22 +28,12 @@ from assignment_pipeline.errors import (
     StoreUnavailableError,
     TableConflictError,
 )
-from assignment_pipeline.flow import (
-    adopt,
-    assign,
-    blocks,
-    free,
-    many,
-    queue,
-    reassign,
-    reoptimize,
-    review,
-    service,
-    sweep,
-    takeover,
-)
+from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, reassign, reoptimize
+from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.effects import Emit, Flow, LoadContext, Port
-from assignment_pipeline.flow.view import Target
+from assignment_pipeline.flow.legacy import adopt, takeover
+from assignment_pipeline.flow.staff import blocks, confirm_and_cancel, review, service
+from assignment_pipeline.flow.sweeping import sweep
 from assignment_pipeline.lifecycle import SEATED, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
@@ -114,7 +104,7 @@ def _assign_now(world: World, booking: Booking) -> Flow[Any]:
 def _assign_many(world: World, booking: Booking) -> Flow[Any]:
     others = [world.any_booking() for _ in range(1 + world.choices.pick(4))]
     wanted = {found.id: found for found in (booking, *others)}
-    return many.assign_many(tuple(wanted.values()), world.settings, legacy=world.has_legacy)
+    return assign_many.assign_many(tuple(wanted.values()), world.settings, legacy=world.has_legacy)
 
 
 def _reassign(world: World, booking: Booking) -> Flow[Any]:
@@ -128,12 +118,12 @@ def _reassign(world: World, booking: Booking) -> Flow[Any]:
 
 def _cancel(world: World, booking: Booking) -> Flow[Any]:
     restaurant_id = world.choices.of((booking.restaurant_id, None))
-    return free.cancel(booking.id, restaurant_id, world.settings)
+    return confirm_and_cancel.cancel(booking.id, restaurant_id, world.settings)
 
 
 def _cancel_unknown(world: World, booking: Booking) -> Flow[Any]:
     restaurant_id = world.choices.of((booking.restaurant_id, None))
-    return free.cancel(f"X{world.choices.pick(3)}", restaurant_id, world.settings)
+    return confirm_and_cancel.cancel(f"X{world.choices.pick(3)}", restaurant_id, world.settings)
 
 
 def _place(world: World, booking: Booking) -> Flow[Any]:
@@ -233,12 +223,18 @@ _REVIEW = frozenset({AssignmentState.MANUAL_REVIEW})
 JOBS: tuple[Job, ...] = (
     Job("assign", 14, _assign, (LegacyDownError,)),
     Job("sweep", 8, _sweep, (StoreUnavailableError,)),
-    Job("enqueue", 5, lambda world, booking: queue.enqueue(booking, world.settings), (OtherRestaurantError, *_STORE)),
+    Job("enqueue", 5, lambda world, booking: enqueue.enqueue(booking, world.settings), (OtherRestaurantError, *_STORE)),
     Job("assign by id", 3, _assign_id, (LegacyDownError, BookingNotFoundError)),
     Job("assign elsewhere", 1, _assign_elsewhere, (LegacyDownError, BookingNotFoundError)),
     Job("assign at once", 2, _assign_now, (LegacyDownError,)),
     Job("assign many", 4, _assign_many, (LegacyDownError,)),
-    Job("confirm", 4, lambda world, booking: free.confirm(booking.id, world.settings), (BookingNotFoundError,), _HELD),
+    Job(
+        "confirm",
+        4,
+        lambda world, booking: confirm_and_cancel.confirm(booking.id, world.settings),
+        (BookingNotFoundError,),
+        _HELD,
+    ),
     Job("reassign", 4, _reassign, (LegacyDownError,), SEATED | _REVIEW),
     Job("cancel", 3, _cancel, (), SEATED),
     Job("cancel an unknown booking", 1, _cancel_unknown),
@@ -275,8 +271,8 @@ JOBS: tuple[Job, ...] = (
     Job("unblock", 1, _unblock, (BlockNotFoundError, *_STORE)),
     *((Job("reoptimize", 2, _reoptimize, _STORE),) if available() else ()),
     Job("shadow", 2, _shadow),
-    Job("preview", 1, lambda world, booking: queue.preview(booking, world.settings), _PREVIEW),
-    Job("look up", 1, lambda _, booking: queue.look_up(booking.id), (StoreUnavailableError,)),
+    Job("preview", 1, lambda world, booking: enqueue.preview(booking, world.settings), _PREVIEW),
+    Job("look up", 1, lambda _, booking: enqueue.look_up(booking.id), (StoreUnavailableError,)),
 )
 """Every job there is; the first is the plainest."""
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Mode, Reason
-from assignment_pipeline.flow.answered import LEGACY, is_handed_over
+from assignment_pipeline.flow.assigning.admission import lock_of
+from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.flow.settings import InFlight
-from assignment_pipeline.flow.turns import lock_of
 from assignment_pipeline.lifecycle import SEATED, SETTLED
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, planning_of

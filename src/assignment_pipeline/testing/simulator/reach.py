@@ -10,7 +10,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError
-from assignment_pipeline.flow.answered import is_handed_over
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.ports import CLAIM, Due, RecordQuery
 from assignment_pipeline.testing.simulator import words
 from assignment_pipeline.testing.simulator.ledger import Standing

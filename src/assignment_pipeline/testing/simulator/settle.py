@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode
-from assignment_pipeline.flow.answered import is_handed_over
-from assignment_pipeline.flow.sweep import SweepReport, sweep
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
+from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import LoadQuery

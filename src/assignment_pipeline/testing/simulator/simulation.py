@@ -10,7 +10,7 @@ from typing import Any
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome
 from assignment_pipeline.flow.effects import Effect, Port
-from assignment_pipeline.flow.sweep import SweepReport
+from assignment_pipeline.flow.sweeping.sweep import SweepReport
 from assignment_pipeline.planning.base import Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import EventSink, LoadQuery

@@ -11,7 +11,6 @@ import attrs
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagsUnreadError, LockManagerUnavailableError
-from assignment_pipeline.flow.answered import is_handed_over
 from assignment_pipeline.flow.effects import (
     Apart,
     ClaimDue,
@@ -26,7 +25,8 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
     RunLegacy,
 )
-from assignment_pipeline.flow.handover import is_in_flight
+from assignment_pipeline.flow.legacy.handover import is_in_flight
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.handlers import Process, Wiring
 from assignment_pipeline.ports import AssignmentContext, Leases, RecordPage
 from assignment_pipeline.testing.simulator.faults import SHARED, Blow, DiedError, Fault

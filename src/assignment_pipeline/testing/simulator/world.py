@@ -15,8 +15,8 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Effect, Port
-from assignment_pipeline.flow.orphans import SweepMemory
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
 from assignment_pipeline.ports import Due, EventSink
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness

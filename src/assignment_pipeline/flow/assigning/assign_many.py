@@ -1,0 +1,173 @@
+"""Many bookings of one restaurant at a time: one snapshot and one commit a service day."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.policy import Reseat
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    FlagsUnreadError,
+    LockManagerUnavailableError,
+    TableConflictError,
+)
+from assignment_pipeline.flow.assigning import assign
+from assignment_pipeline.flow.assigning.admission import lock_of, slot_at
+from assignment_pipeline.flow.assigning.decision_context import Passed, Target, View, Write
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
+from assignment_pipeline.flow.landing.commit import land, landed
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
+from assignment_pipeline.ports.fitting import require_booking
+
+Answers = dict[str, AssignmentResult]
+
+
+def assign_many(
+    bookings: Sequence[Booking], settings: Settings, *, legacy: bool = False
+) -> Flow[tuple[AssignmentResult, ...]]:
+    """
+    Assign *bookings*, in their order, with one snapshot and one commit a restaurant and service day.
+
+    What cannot be done so (the pipeline is not in charge, somebody is at work on one of them, others were faster
+    every time, somebody would have to make room) is assigned one by one.
+
+    Raises:
+        ValueError: A booking comes twice.
+    """
+    answers: Answers = {}
+    passed = Passed()
+    restaurants: dict[str, list[Booking]] = collections.defaultdict(list)
+    for booking in bookings:
+        require_booking(booking)
+        restaurants[booking.restaurant_id].append(booking)
+    if len({booking.id for booking in bookings}) != len(bookings):
+        msg = "bookings: expected each booking once"
+        raise ValueError(msg)
+    for group in restaurants.values():
+        for day in (yield from Apart(days(group))):
+            answers.update((yield from Apart(assign_day(day, settings, passed))))
+    results = []
+    for booking in bookings:
+        answer = answers.get(booking.id)
+        if answer is None:
+            target = Target.of(booking)
+            if passed.is_outdated(booking.id):  # The host is asked instead.
+                target = Target(booking.id, booking.restaurant_id)
+            answer = yield from Apart(assign.assign(target, settings, legacy=legacy))
+        results.append(answer)
+    return tuple(results)
+
+
+def days(bookings: Sequence[Booking]) -> Flow[tuple[tuple[Booking, ...], ...]]:
+    """The bookings of one restaurant, by the day to which it counts them."""
+    first = bookings[0]
+    try:
+        flags = yield from ResolveFlags(first.restaurant_id)
+        if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+            return ()
+        context = yield from LoadContext(LoadQuery(restaurant_id=first.restaurant_id, bookings=(first,)))
+    except AssignmentPipelineError:
+        return ()
+    if context is None:
+        return ()
+    groups: dict[dt.date, list[Booking]] = collections.defaultdict(list)
+    for booking in bookings:
+        groups[context.venue.service_date(booking.start_at)].append(booking)
+    return tuple(tuple(group) for _, group in sorted(groups.items()))
+
+
+def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) -> Flow[Answers]:
+    """
+    Assign bookings of one restaurant and day, in their order, with one commit.
+
+    Returns:
+        The answers, by booking; what is missing has to be assigned one by one, because the pipeline is not in charge,
+        somebody is at work on one of them, others were faster every time, or somebody would have to make room.
+    """
+    restaurant_id = bookings[0].restaurant_id
+    try:
+        flags = yield from ResolveFlags(restaurant_id)
+        if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
+            return {}
+        for hold in (
+            TakeSlot((slot_at(restaurant_id, flags),), settings.lock_ttl),
+            Hold(tuple(lock_of(booking.id) for booking in bookings), settings.lock_ttl),
+        ):
+            if isinstance((yield from hold), Refused):
+                return {}
+    except (FlagsUnreadError, LockManagerUnavailableError):
+        return {}
+    answers: Answers = {}
+    try:
+        for _ in range(settings.tries):
+            if (yield from _try(bookings, settings, flags, answers, passed)):
+                break
+    except AssignmentPipelineError:
+        pass
+    return answers
+
+
+def _truths(
+    bookings: Sequence[Booking], context: AssignmentContext, passed: Passed
+) -> Iterator[tuple[Booking, Booking | None]]:
+    """The bookings, each with how it is now; without those that are another restaurant's at the host."""
+    for booking in bookings:
+        at_host = context.bookings.get(booking.id)
+        truth = passed.truth(booking.id, booking, at_host)
+        if at_host is None or at_host.restaurant_id == booking.restaurant_id:
+            yield booking, truth
+
+
+def _try(
+    bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, answers: Answers, passed: Passed
+) -> Flow[bool]:
+    open_ones = tuple(booking for booking in bookings if booking.id not in answers)
+    if not open_ones:
+        return True
+    restaurant_id = open_ones[0].restaurant_id
+    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
+    if context is None or flags.generation not in (None, context.generation):
+        return True
+    writes: dict[str, tuple[Call, Write]] = {}
+    for booking, truth in _truths(open_ones, context, passed):
+        call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
+        call.mode, call.now = flags.mode, context.now
+        view = View(
+            call=call,
+            settings=settings,
+            context=context,
+            booking=truth,
+            generation=context.generation,
+            provisional=True,
+        )
+        decided = yield from assign.decide(view)
+        if isinstance(decided, AssignmentResult):
+            answers[booking.id] = decided
+            continue
+        if decided.reason is Reason.NO_FIT and context.venue.policy.reseat is not Reseat.OFF:
+            continue  # By itself, others may be moved for it.
+        writes[booking.id] = call, decided
+        seated = decided.change.record.allocation
+        if seated is not None:
+            taken = [
+                Occupied(table_id=name, window=seated.blocked, booking_id=booking.id, movable=True)
+                for name in seated.tables
+            ]
+            context = attrs.evolve(context, taken=(*context.taken, *taken))
+    try:
+        if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
+            return False
+    except TableConflictError:
+        return False
+    for booking_id, (call, decided) in writes.items():
+        answers[booking_id] = yield from landed(call, decided)
+    return True

@@ -1,0 +1,121 @@
+"""Getting bookings into the queue, and looking without touching."""
+
+from __future__ import annotations
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    BookingUnreadableError,
+    SchemaMismatchError,
+    StaleRecordError,
+)
+from assignment_pipeline.flow.assigning.decision_context import Target, View, require_restaurant
+from assignment_pipeline.flow.assigning.reseating import find
+from assignment_pipeline.flow.call import SWEEP, Call
+from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.landing.changes import change, known
+from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.ports import RecordQuery, UnreadableBooking
+from assignment_pipeline.ports.fitting import require_booking
+
+
+def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | None]:
+    """
+    Note that a booking wants tables; the sweep sees to it unless somebody assigns it first.
+
+    Returns:
+        Its record, the old one if there was one; None where the pipeline is not in charge, or its schema does not fit.
+
+    Raises:
+        FlagsUnreadError: It is not known yet whether the pipeline is in charge.
+        OtherRestaurantError: The host says that the booking is another restaurant's.
+    """
+    require_booking(booking)
+    flags = yield from ResolveFlags(booking.restaurant_id)
+    if flags.mode is not Mode.ACTIVE:
+        return None
+    call = yield from Call.begin((booking.id, booking.restaurant_id), "enqueue")
+    try:
+        return (yield from _enqueue(call, booking, settings))
+    except SchemaMismatchError as error:
+        # The host is about to take a booking: that must not fail for want of us.
+        yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, error=error)
+        return None
+
+
+def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[AssignmentRecord]:
+    query = RecordQuery(booking_ids=(booking.id,))
+    while True:
+        page = yield from ReadRecords(query)
+        if page.records:
+            return page.records[0]
+        try:
+            at_host = yield from FindBooking(booking.id)
+        except BookingUnreadableError:  # Its case is the sweep's.
+            at_host = None
+        if at_host is not None:
+            require_restaurant(at_host, booking.restaurant_id)
+        call.now = page.now
+        due = page.now + settings.orphan_after
+        made = change(call, None, booking=known(booking), next_attempt_at=due)
+        if (yield from land(booking.restaurant_id, made)):
+            return made.record
+
+
+def enqueue_unreadable(unreadable: UnreadableBooking) -> Flow[AssignmentRecord | None]:
+    """
+    Ask a person to see to a row of the host's that is no booking, where the pipeline is in charge.
+
+    Returns:
+        Its record, the old one if there was one; None where the pipeline is not in charge.
+    """
+    flags = yield from ResolveFlags(unreadable.restaurant_id)
+    if flags.mode is not Mode.ACTIVE:
+        return None
+    call = yield from Call.begin((unreadable.id, unreadable.restaurant_id), SWEEP)
+    query = RecordQuery(booking_ids=(unreadable.id,))
+    while True:
+        page = yield from ReadRecords(query)
+        if page.records:
+            return page.records[0]
+        call.now = page.now
+        call.note(EventType.ERROR, Severity.ERROR, reason=Reason.BOOKING_UNREADABLE, error=unreadable.problem)
+        reason = Reason.BOOKING_UNREADABLE
+        made = change(call, None, (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW, reason, reason=reason)
+        if (yield from land(unreadable.restaurant_id, made)):
+            return made.record
+
+
+def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
+    """
+    What would become of a booking now; nothing is written.
+
+    Raises:
+        OtherRestaurantError: The host says that the booking is another restaurant's.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    require_booking(booking)
+    call = yield from Call.begin((booking.id, booking.restaurant_id), "preview")
+    context = yield from LoadContext(Target.of(booking).query)
+    if context is None:
+        raise BookingNotFoundError(booking.id)
+    view = View(call=call, settings=settings, context=context, booking=booking)
+    if view.at_host is not None:
+        require_restaurant(view.at_host, booking.restaurant_id)
+    request = view.request(booking)
+    try:
+        _, decision = yield from find(view, request)
+    except StaleRecordError:  # Somebody is at work on it: what the first look said will do.
+        return (yield from view.plan(request))
+    return decision
+
+
+def look_up(booking_id: str) -> Flow[AssignmentRecord | None]:
+    """Where a booking's assignment stands, or None if it has no record."""
+    page = yield from ReadRecords(RecordQuery(booking_ids=(booking_id,)))
+    return page.records[0] if page.records else None

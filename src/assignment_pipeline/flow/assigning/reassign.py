@@ -1,0 +1,97 @@
+"""Changing a booking that already has tables."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.errors import SchemaMismatchError
+from assignment_pipeline.flow.assigning import assign
+from assignment_pipeline.flow.assigning.decision_context import Target, View, Write
+from assignment_pipeline.flow.assigning.planning_call import conduct
+from assignment_pipeline.flow.assigning.reseating import find
+from assignment_pipeline.flow.assigning.seating import seat, settled, write
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Evaluate, Flow
+from assignment_pipeline.flow.landing.changes import allocation
+from assignment_pipeline.flow.landing.commit import guarded
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
+from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.planning.base import SeatingRequest
+
+
+def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = False) -> Flow[AssignmentResult]:
+    """
+    Seat a booking as it is now; the old tables go only in the commit in which new ones are taken.
+
+    It stays at its tables where they still do. Where there is no plan, *keep* leaves everything as it was, with the
+    answer ``kept``; without it, the booking gives its tables up and waits, as a new one would.
+
+    What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
+    path makes the change; unless `Settings.takeover` has the pipeline take it over first.
+    """
+    call = yield from Call.begin(target.ids, "change")
+    with contextlib.suppress(SchemaMismatchError):  # What follows meets it again, and answers it.
+        failed = yield from guarded(call, settings, take_over(target.booking_id, settings))
+        if failed is not None:
+            return failed
+    return (yield from conduct(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
+
+
+def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
+    record, booking = view.record, view.booking
+    if _is_legacys(view):
+        return (yield from view.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
+    if record is None or booking is None or record.owner is not Owner.PIPELINE:
+        return (yield from assign.decide(view))
+    if record.state in SEATED:
+        return (yield from _reseat(view, record, booking, keep=keep))
+    if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
+        request = view.request(booking)
+        view, decision = yield from find(view, request)
+        return (yield from seat(view, request, decision))
+    if record.state not in SETTLED and record.booking is not None and not booking.same_request(record.booking):
+        return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
+    answered = settled(view)
+    return (yield from answered if answered is not None else assign.decide(view))
+
+
+def _is_legacys(view: View) -> bool:
+    """Whether the host's own path makes the change: legacy has seen to the booking, and is not at work on it now."""
+    record, at_host = view.record, view.at_host
+    if record is not None:
+        return record.owner is Owner.LEGACY and record.state not in FINAL and not is_handed_over(record)
+    return at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
+
+
+def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: bool) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
+    request = view.request(booking)
+    here = yield from Evaluate(request, record.tables, view.floor(request))
+    if here.plan is not None and not here.broken:
+        if record.booking is not None and booking.same_request(record.booking):
+            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+        stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
+        return (yield from _move(view, record, request, Decision(plan=stays)))
+    view, decision = yield from find(view, request)
+    if decision.plan is not None:
+        return (yield from _move(view, record, request, decision))
+    if keep:
+        return (yield from view.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
+    return (yield from seat(view, request, decision))
+
+
+def _move(view: View, record: AssignmentRecord, request: SeatingRequest, decision: Decision) -> Flow[Write]:
+    assert decision.plan is not None  # noqa: S101 - the caller looked
+    outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
+    tables = allocation(request, decision.plan)
+    stays = record.tables == tables.tables
+    facts = {"allocation": tables, "strategy": decision.plan.strategy, "pinned": record.pinned and stays}
+    return (yield from write(view, request, decision, (Trigger.MOVE,), outcome, **facts))

@@ -1,0 +1,146 @@
+"""A whole day at once: who waits and could be seated, and who stands on tables that are not to be had."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import attrs
+
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import Decision, Mode, Reason
+from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError, TableConflictError
+from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.assigning.reseating import moves, snapshot
+from assignment_pipeline.flow.assigning.seating import seat
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, Rearrange, ResolveFlags
+from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.rearrange import Rearrangement
+from assignment_pipeline.ports import LoadQuery, waits
+
+REOPTIMIZE = "reoptimize"
+"""The trigger of the call, and why somebody was moved by it."""
+
+
+@attrs.frozen(kw_only=True)
+class Reoptimization:
+    """
+    What a day could be, and whether it is now.
+
+    Attributes:
+        restaurant_id: The restaurant.
+
+        service_date: The day.
+
+        diff: Who would move, who would be seated, and what that is worth.
+
+        stranded: The bookings that stay at tables which are out of use or blocked: nobody could move them, or they
+            may not be moved.
+
+        applied: Whether all of it has been done.
+
+        reason: Why it was not, although it was to be.
+    """
+
+    restaurant_id: str
+    service_date: dt.date
+    diff: Rearrangement
+    stranded: tuple[str, ...] = ()
+    applied: bool = False
+    reason: Reason | None = None
+
+
+def reoptimize(
+    restaurant_id: str, service_date: dt.date, settings: Settings, *, apply: bool, actor: str | None = None
+) -> Flow[Reoptimization]:
+    """
+    Plan a restaurant's day anew, and do it if it is to be applied: all of it in one commit.
+
+    It is applied only where the pipeline is in charge, and only under the rollout that it was planned under.
+
+    Raises:
+        CommitUnknownError: Whether it was done could not be found out.
+        MissingExtraError: The extra ``optimize`` is not installed.
+        StoreUnavailableError: The store could not be asked.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    call = yield from Call.begin(("", restaurant_id), REOPTIMIZE, actor=actor)
+    for _ in range(settings.tries):
+        flags = yield from ResolveFlags(restaurant_id)
+        call.mode = flags.mode
+        view = yield from _look(call, restaurant_id, service_date, settings)
+        diff = yield from Rearrange(snapshot(view), tuple(_waiting(view)), settings.repack_budget)
+        gone = {move.booking_id for move in diff.moves}
+        found = Reoptimization(
+            restaurant_id=restaurant_id,
+            service_date=service_date,
+            diff=diff,
+            stranded=tuple(name for name in _stranded(view) if name not in gone),
+        )
+        if not apply or diff.is_empty:
+            return found
+        if flags.mode is not Mode.ACTIVE:
+            return attrs.evolve(found, reason=Reason.PIPELINE_DISABLED)
+        if flags.generation not in (None, view.generation):
+            yield from DoubtFlags(flags.generation)
+            continue
+        changes = yield from _changes(view, diff)
+        try:
+            if (yield from land(restaurant_id, *changes)):
+                return attrs.evolve(found, applied=True)
+        except StaleRolloutError:
+            yield from DoubtFlags(flags.generation)
+        except TableConflictError:
+            continue
+    return attrs.evolve(found, reason=Reason.CONFLICT)
+
+
+def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Settings) -> Flow[View]:
+    """Everybody who sits, or waits, at the restaurant on that day."""
+    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    if context is not None:
+        day = context.venue.service_day(service_date)
+        context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
+    if context is None:  # Only a store that was asked for a booking may say so.
+        raise BookingNotFoundError(restaurant_id)
+    call.now = context.now
+    return View(call=call, settings=settings, context=context, booking=None, generation=context.generation)
+
+
+def _waiting(view: View) -> Iterator[SeatingRequest]:
+    """Those who wait and could be seated as they asked, in the order in which they arrive."""
+    requests = []
+    for booking_id, record in view.context.records.items():
+        booking = view.context.bookings.get(booking_id)
+        if booking is not None and booking.is_pending and waits(record) and booking.restaurant_id == view.venue.id:
+            requests.append(view.request(booking))
+    for request in sorted(requests, key=lambda request: (request.turn.start, request.booking.id)):
+        in_time = request.not_before is None or request.turn.start >= request.not_before
+        if in_time and view.venue.serves(request.turn):
+            yield request
+
+
+def _stranded(view: View) -> Iterator[str]:
+    """Those whose tables are out of use, gone, or blocked for part of their time."""
+    in_use = {table.id for table in view.venue.floor.tables if table.active}
+    blocks = [row for row in view.context.taken if row.booking_id is None]
+    for booking_id, record in sorted(view.context.records.items()):
+        seats = record.allocation
+        if seats is None or record.owner is not Owner.PIPELINE:
+            continue
+        blocked = {row.table_id for row in blocks if row.window.overlaps(seats.blocked)}
+        if not in_use.issuperset(seats.tables) or blocked.intersection(seats.tables):
+            yield booking_id
+
+
+def _changes(view: View, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:
+    changes = list(moves(view, diff.moves, "repack", REOPTIMIZE))
+    for booking_id, plan in diff.seated:
+        record: AssignmentRecord = view.context.records[booking_id]
+        booking = view.context.bookings[booking_id]
+        one = attrs.evolve(view, call=view.call.about(record), booking=booking)
+        changes.append((yield from seat(one, one.request(booking), Decision(plan=plan))).change)
+    return tuple(changes)

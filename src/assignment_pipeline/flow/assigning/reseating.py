@@ -1,0 +1,123 @@
+"""Making room: where nothing is free, parties that have not arrived are given other tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import attrs
+
+from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.events import EventType, Source
+from assignment_pipeline.domain.policy import Reseat
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import Decision, Move, Reason
+from assignment_pipeline.errors import StaleRecordError
+from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.effects import Flow, LoadContext
+from assignment_pipeline.flow.landing.changes import assumed, change
+from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
+from assignment_pipeline.ports import LoadQuery
+
+MADE_ROOM = "made_room"
+"""Why a booking was given other tables."""
+
+
+def find(view: View, request: SeatingRequest) -> Flow[tuple[View, Decision]]:
+    """
+    The best tables for *request*, with what it was found on: a wider view where others would have to move.
+
+    Raises:
+        StaleRecordError: The booking has changed since *view* was loaded.
+    """
+    decision = yield from view.plan(request)
+    if decision.refusal is not Reason.NO_FIT or not _may_help(view, request):
+        return view, decision
+    wider = yield from _widen(view, request)
+    return wider, (yield from wider.plan(request, lambda seen: snapshot(seen, request)))
+
+
+def _may_help(view: View, request: SeatingRequest) -> bool:
+    """Whether anybody who is in the way could be moved, as far as the rows tell."""
+    policy = view.venue.policy
+    if policy.reseat is Reseat.OFF or view.provisional:
+        return False
+    in_the_way = (row.window for row in view.context.taken if row.movable and row.window.overlaps(request.blocked))
+    return any(not _is_frozen(view, window.start + policy.pre_buffer) for window in in_the_way)
+
+
+def _widen(view: View, request: SeatingRequest) -> Flow[View]:
+    """The same view, with everybody who sits on the day of *request*."""
+    booking, venue = request.booking, view.venue
+    day = venue.service_day(venue.service_date(request.turn.start))
+    context = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=(booking,), day=day))
+    if context is None or context.generation != view.context.generation:
+        raise StaleRecordError(booking.id, "rollout")
+    wider = attrs.evolve(view, context=context)
+    moved_on = {
+        "version": wider.record != view.record,
+        "booking": wider.at_host != view.at_host,
+        "venue": context.venue.version != venue.version,
+    }
+    for what, has_moved in moved_on.items():
+        if has_moved:
+            raise StaleRecordError(booking.id, what)
+    return wider
+
+
+def snapshot(view: View, request: SeatingRequest | None = None) -> FloorSnapshot:
+    """The floor with the parties on it that may be moved, for *request* if there is one."""
+    records = sorted(view.context.records.values(), key=lambda record: record.booking_id)
+    parties = [party for record in records if (party := sitting(view, record)) is not None]
+    seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
+    frozen = {booking_id for booking_id, arrival in seated if _is_frozen(view, arrival)}
+    return view.floor(request, sitting=parties, frozen=frozen)
+
+
+def sitting(view: View, record: AssignmentRecord) -> Sitting | None:
+    """The party of a record in the view, if it may be moved."""
+    tables, booking = record.allocation, record.booking
+    if tables is None or booking is None or record.pinned or record.owner is not Owner.PIPELINE:
+        return None
+    at_host = view.context.bookings.get(record.booking_id)
+    if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
+        return None  # The host is about to tell us something.
+    if _is_frozen(view, tables.turn.start):
+        return None
+    request = SeatingRequest(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
+    return Sitting(request, tables.tables)
+
+
+def _is_frozen(view: View, arrival: dt.datetime) -> bool:
+    """Whether who arrives then is here, or as good as."""
+    return not view.settings.replay and arrival - view.now <= view.venue.policy.freeze
+
+
+def moves(view: View, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM) -> tuple[AssignmentChange, ...]:
+    """What is written of those who move, each guarded like any other change."""
+    return tuple(_move(view, move, view.context.records[move.booking_id], strategy, why) for move in planned)
+
+
+def _move(view: View, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
+    assert record.allocation is not None  # noqa: S101 - only who has tables is moved
+    call = view.call.about(record)
+    event = call.event(
+        Source.COORDINATOR,
+        EventType.RESEATED,
+        trigger=call.trigger,
+        reason=why,
+        room_for=view.call.booking_id or None,
+        origin=move.origin,
+        tables=move.tables,
+    )
+    return change(
+        call,
+        record,
+        (Trigger.MOVE,),
+        why=why,
+        told=(event,),
+        assumed=assumed(view.context, record.booking_id, view.generation),
+        allocation=attrs.evolve(record.allocation, tables=move.tables),
+        strategy=strategy,
+    )

@@ -1,0 +1,171 @@
+"""From what the engine thought to what is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.flow.assigning.decision_context import View, Write
+from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
+from assignment_pipeline.flow.assigning.reseating import moves
+from assignment_pipeline.flow.effects import Draw, Flow
+from assignment_pipeline.flow.landing.changes import allocation, assumed, attempt, change, known, rest
+from assignment_pipeline.flow.settings import Confirmation, Impossible
+from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
+from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.ports import waits
+
+_S, _T = AssignmentState, Trigger
+
+TO_BEGIN: dict[AssignmentState, tuple[Trigger, ...]] = {
+    _S.CREATED: (*TO_PENDING, _T.BEGIN),
+    _S.CAPACITY_VERIFIED: (_T.ENQUEUE, _T.BEGIN),
+    _S.ASSIGNMENT_PENDING: (_T.BEGIN,),
+    _S.ASSIGNMENT_IN_PROGRESS: (),
+    _S.ASSIGNED: (_T.RETRY, _T.BEGIN),
+    _S.CONFIRMED: (_T.REQUEUE, _T.BEGIN),
+    _S.MANUAL_REVIEW: (_T.REQUEUE, _T.BEGIN),
+}
+"""What brings an assignment to where it can be seated, or be found to have no tables."""
+
+TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
+    _S.CONFIRMED: (_T.REQUEUE,),
+    _S.MANUAL_REVIEW: (_T.REQUEUE,),
+}
+"""What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
+
+
+def settled(view: View) -> Flow[AssignmentResult] | None:
+    """The answer where `assign` has nothing to do, or None where it has."""
+    record, answer = view.record, view.call.answer
+    if record is None:
+        return None
+    if record.owner is not Owner.PIPELINE:
+        return answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record)
+    if record.state in SETTLED | SEATED:
+        if _has_changed(view, record):
+            return answer(Outcome.NOOP, Reason.BOOKING_CHANGED, record=record)
+        if record.state is _S.ASSIGNED:
+            return answer(Outcome.ASSIGNED, record=record)
+        return answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record)
+    return None
+
+
+def _has_changed(view: View, record: AssignmentRecord) -> bool:
+    unlike = view.booking and record.booking and not view.booking.same_request(record.booking)
+    return bool(unlike) and record.state not in FINAL
+
+
+def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]:
+    """What is written of *decision*: tables, another attempt, or a case for a person."""
+    draw = yield from Draw()
+    record, settings = view.record, view.settings
+    retries = 1
+    if record is not None and record.state not in SEATED | {_S.MANUAL_REVIEW}:
+        retries += record.retries  # Whoever gives tables up, or comes back from a review, starts over.
+    facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
+    reason, begin = decision.refusal, TO_BEGIN[view.state]
+    triggers: tuple[Trigger, ...]
+    if decision.plan is not None:
+        triggers, outcome = (*begin, _T.SEAT, _T.CONFIRM), Outcome.CONFIRMED
+        facts.update(allocation=allocation(request, decision.plan), strategy=decision.plan.strategy, retries=0)
+        if settings.confirmation is Confirmation.EXTERNAL:
+            triggers, outcome = (*begin, _T.SEAT), Outcome.ASSIGNED
+            facts.update(next_attempt_at=view.now + settings.hold_ttl)
+    elif reason in IMPOSSIBLE and settings.impossible is Impossible.FAIL:
+        triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.FAIL), Outcome.FAILED
+        facts.update(reason=reason)
+    elif reason in IMPOSSIBLE:
+        triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.ESCALATE), Outcome.MANUAL_REVIEW
+        facts.update(reason=reason)
+    elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _is_for_people(view, request, decision):
+        triggers, outcome = (*begin, _T.RETRY), Outcome.RETRY
+        facts.update(retries=retries, next_attempt_at=view.now + settings.retry_delay(retries, draw))
+    else:
+        triggers, outcome = (*begin, _T.ESCALATE), Outcome.MANUAL_REVIEW
+        facts.update(retries=retries, reason=reason)
+        if not _could_be_woken(record, request):
+            # A table that came free since the floor was read has woken nobody: the sweep looks once more.
+            facts.update(next_attempt_at=view.now)
+    return (yield from write(view, request, decision, triggers, outcome, **facts))
+
+
+def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
+    """Whether a commit that frees tables for *request* makes *record* due, and so refuses what was planned on it."""
+    if record is None or record.booking is None or not waits(record):
+        return False
+    return request.booking.same_request(record.booking)
+
+
+def write(
+    view: View,
+    request: SeatingRequest,
+    decision: Decision,
+    triggers: tuple[Trigger, ...],
+    outcome: Outcome,
+    **facts: Any,
+) -> Flow[Write]:
+    """The change that records an attempt and leads through *triggers*."""
+    record = view.record
+    took = yield from view.call.elapsed()
+    made = change(
+        view.call,
+        record,
+        triggers,
+        outcome,
+        decision.refusal,
+        took=took,
+        attempt=attempt(record, decision, view.now),
+        assumed=assumed(view.context, request.booking.id, view.generation),
+        restaurant_id=request.booking.restaurant_id,
+        booking=known(request.booking),
+        attempts=(record.attempts if record else 0) + 1,
+        deliveries=0,
+        **facts,
+    )
+    plan = decision.plan
+    moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
+    landing = watched(view, made)
+    return Write(change=landing, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+
+
+def pass_over(view: View) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking for which nobody wants tables any more."""
+    at_host = view.at_host
+    if view.record is None or (at_host is not None and at_host.is_pending):
+        # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
+        return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=view.record))
+    return (yield from close(view, view.record))
+
+
+def close(view: View, record: AssignmentRecord) -> Flow[Write]:
+    """The end of an unsettled assignment whose booking the host has settled, or forgotten, without telling."""
+    gone = view.booking is None
+    reason = Reason.BOOKING_GONE if gone else Reason.TERMINAL_STATE
+    took = yield from view.call.elapsed()
+    at_host = view.at_host or view.booking
+    if at_host is not None and at_host.status != CANCELLED:
+        # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
+        rests = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
+        return Write(change=rests, outcome=Outcome.NOOP, reason=reason)
+    made = change(
+        view.call,
+        record,
+        (_T.FAIL if gone else _T.CANCEL,),
+        Outcome.NOOP,
+        reason,
+        took=took,
+        assumed=assumed(view.context, record.booking_id),
+        next_attempt_at=None,
+        allocation=None,
+        reason=reason,
+    )
+    return Write(change=made, outcome=Outcome.NOOP, reason=reason)
+
+
+def _is_for_people(view: View, request: SeatingRequest, decision: Decision) -> bool:
+    """Whether a person has to see to it: to agree to moves, or because no time is left for another attempt."""
+    arrives_soon = request.turn.start - view.now <= view.venue.policy.retry_cutoff
+    return decision.suggestion is not None or (arrives_soon and not view.settings.replay)

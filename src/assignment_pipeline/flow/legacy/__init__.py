@@ -1,0 +1,1 @@
+"""Beside the planner that the pipeline replaces: running it, handing over to it, taking over from it."""

@@ -1,0 +1,1 @@
+"""What people do: they place, seat, confirm, cancel, and take tables out of service."""

@@ -1,0 +1,202 @@
+"""Confirming tables, and letting go of them. No locks, no flags: compare, set, and try again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    BookingUnreadableError,
+    NoRecordError,
+    NoTablesError,
+    SchemaMismatchError,
+)
+from assignment_pipeline.flow.assigning.decision_context import Write
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
+from assignment_pipeline.flow.landing.changes import change
+from assignment_pipeline.flow.landing.commit import guarded, land, landed, later
+from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import RecordQuery
+
+Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["Write | AssignmentResult"]]
+"""A flow from a record, if there is one, and the store's time to what is to be written."""
+
+
+def amend(call: Call, settings: Settings, decide: Amend, *, joined: bool = False) -> Flow[AssignmentResult]:
+    """
+    Read the call's record, decide on it and commit, until nobody was faster.
+
+    Raises:
+        StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's, which must
+            not be committed then.
+    """
+    return (yield from _answered(call, settings, _until_landed(call, settings, decide), joined=joined))
+
+
+def _answered(
+    call: Call, settings: Settings, steps: Flow[AssignmentResult], *, joined: bool = False
+) -> Flow[AssignmentResult]:
+    try:
+        return (yield from steps if joined else guarded(call, settings, steps))
+    except SchemaMismatchError as error:
+        return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False, error=error))
+
+
+def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
+    for _ in range(settings.tries):
+        page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
+        call.now = page.now
+        record = page.records[0] if page.records else None
+        if record is not None:
+            call.restaurant_id = record.restaurant_id
+        decided = yield from decide(record, page.now)
+        if isinstance(decided, AssignmentResult):
+            return decided
+        if (yield from land(call.restaurant_id, decided.change)):
+            return (yield from landed(call, decided))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["Write | AssignmentResult"]]
+"""The same of a record that has tables, with them."""
+
+
+def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[AssignmentResult]:
+    """
+    `amend` a record that has tables which the pipeline answers for.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+    """
+
+    def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = yield from known_record(record, call.booking_id)
+        if known.owner is not Owner.PIPELINE:
+            return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
+        if known.allocation is None:
+            raise NoTablesError(known.booking_id, known.state.value)
+        return (yield from decide(known, known.allocation, now))
+
+    def steps() -> Flow[AssignmentResult]:
+        yield from take_over(call.booking_id, settings, actor=call.actor)
+        return (yield from _until_landed(call, settings, decide_seated))
+
+    return (yield from _answered(call, settings, steps()))
+
+
+def known_record(record: AssignmentRecord | None, booking_id: str) -> Flow[AssignmentRecord]:
+    """
+    The record.
+
+    Raises:
+        NoRecordError: There is none, and the host knows the booking.
+        BookingNotFoundError: The host does not know it either.
+    """
+    if record is not None:
+        return record
+    at_host = yield from FindBooking(booking_id)
+    if at_host is None:
+        raise BookingNotFoundError(booking_id)
+    raise NoRecordError(booking_id, at_host.status, _todo(at_host))
+
+
+def _todo(at_host: Booking) -> str:
+    """What to do about a booking that has no record."""
+    if at_host.is_pending:
+        return "call assign, for nobody has yet"
+    if at_host.status == CANCELLED:
+        return "it needs no tables"
+    return "the planner before the pipeline has seated it; call adopt first, with its tables"
+
+
+def seated_as(record: AssignmentRecord) -> Outcome:
+    """How a call comes out that leaves a record with tables in its state."""
+    return Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
+
+
+def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) -> Flow[AssignmentResult]:
+    """
+    Confirm tables that are held. A late call confirms too, as long as they are; else the answer is ``hold_lost``.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+    """
+    call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
+
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = yield from known_record(record, booking_id)
+        if known.state is AssignmentState.CONFIRMED:
+            return (yield from call.answer(Outcome.CONFIRMED, record=known))
+        if known.state is not AssignmentState.ASSIGNED:
+            return (yield from call.answer(Outcome.HOLD_LOST, record=known))
+        return (yield from write(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None))
+
+    return (yield from amend(call, settings, decide))
+
+
+def cancel(
+    booking_id: str,
+    restaurant_id: str | None,
+    settings: Settings,
+    *,
+    actor: str | None = None,
+    joined: bool = False,
+) -> Flow[AssignmentResult]:
+    """
+    Free a booking's tables for good. An unknown one is cancelled all the same, so that nothing late seats it.
+
+    Raises:
+        StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's.
+    """
+    call = yield from Call.begin((booking_id, restaurant_id or ""), "cancel", actor=actor)
+
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record is None and not call.restaurant_id:
+            try:
+                booking = yield from FindBooking(booking_id)
+            except BookingUnreadableError:
+                booking = None
+            call.restaurant_id = booking.restaurant_id if booking else ""
+        elif record is not None and record.state is AssignmentState.CANCELLED:
+            return (yield from call.answer(Outcome.CANCELLED, record=record))
+        elif record is not None and record.state is AssignmentState.FAILED:
+            return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+        facts = {"allocation": None, "next_attempt_at": None}
+        return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+
+    return (yield from amend(call, settings, decide, joined=joined))
+
+
+def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[Write]:
+    """The end of a hold that nobody confirmed: another try where `Settings.max_holds` grants one, else failure."""
+    holds = record.holds + 1
+    facts: dict[str, Any] = {"allocation": None, "holds": holds, "retries": 0}
+    reason = Reason.HOLD_EXPIRED
+    if holds < settings.max_holds:
+        triggers, outcome = (Trigger.RETRY,), Outcome.RETRY
+        return (yield from write(call, record, triggers, outcome, reason, next_attempt_at=now, **facts))
+    facts |= {"next_attempt_at": None, "reason": reason}
+    return (yield from write(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts))
+
+
+def write(
+    call: Call,
+    record: AssignmentRecord | None,
+    triggers: tuple[Trigger, ...],
+    outcome: Outcome,
+    why: Reason | None,
+    **facts: Any,
+) -> Flow[Write]:
+    """A change that needs no plan."""
+    took = yield from call.elapsed()
+    made = change(call, record, triggers, outcome, why, took=took, **facts)
+    return Write(change=made, outcome=outcome, reason=why)

@@ -1,0 +1,288 @@
+"""What people do: place a booking by hand, have it stay there, put it back into the queue, turn it down."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import as_tuple, code
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    IllegalTransitionError,
+    PlacementRefusedError,
+    StaleRecordError,
+    TableConflictError,
+)
+from assignment_pipeline.flow.assigning.assign import MANUAL
+from assignment_pipeline.flow.assigning.decision_context import View, Write, require_restaurant
+from assignment_pipeline.flow.assigning.reseating import sitting
+from assignment_pipeline.flow.assigning.seating import TO_BEGIN
+from assignment_pipeline.flow.assigning.seating import write as write_plan
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
+from assignment_pipeline.flow.landing.changes import allocation
+from assignment_pipeline.flow.landing.commit import guarded, land, landed, later
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, amend_seated, known_record, seated_as, write
+from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
+from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.ports.fitting import require_booking
+
+NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
+"""Two parties at one table, and a table that is not there: no person may allow these."""
+
+
+def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Have a booking assigned anew: it waits, due at once, with all its attempts before it.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        IllegalTransitionError: It is neither in review nor confirmed.
+    """
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = yield from known_record(record, booking_id)
+        if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
+            return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
+        facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
+        facts |= {"allocation": None, "owner": Owner.PIPELINE}
+        return (yield from write(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts))
+
+    return (yield from amend(call, settings, decide))
+
+
+@attrs.frozen
+class _Rejection:
+    """Why a person turns a booking down."""
+
+    reason: str = attrs.field(validator=code)
+
+
+def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> Flow[AssignmentResult]:
+    """
+    Turn a booking down for good.
+
+    Args:
+        reason: A short code such as ``guest_withdrew``, for the record; never a guest's name or words.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        IllegalTransitionError: It is confirmed, or has ended already.
+        ValueError: *reason* is not a code.
+    """
+    _Rejection(reason)
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        known = yield from known_record(record, booking_id)
+        facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
+        return (yield from write(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
+
+    return (yield from amend(call, settings, decide))
+
+
+def pin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Have a booking stay at its tables until a person says otherwise.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        NoTablesError: It has no tables.
+    """
+    return (yield from _pin(booking_id, settings, actor, Reason.PINNED))
+
+
+def unpin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Let a booking be moved again.
+
+    Raises:
+        BookingNotFoundError: It has no record.
+        NoTablesError: It has no tables.
+    """
+    return (yield from _pin(booking_id, settings, actor, Reason.UNPINNED))
+
+
+def _pin(booking_id: str, settings: Settings, actor: str, why: Reason) -> Flow[AssignmentResult]:
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    pinned = why is Reason.PINNED
+
+    def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if record.pinned is pinned:
+            return (yield from call.answer(Outcome.NOOP, record=record))
+        return (yield from write(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned))
+
+    return (yield from amend_seated(call, settings, decide))
+
+
+@attrs.frozen(kw_only=True)
+class Placement:
+    """
+    What a person wants.
+
+    Attributes:
+        table_ids: These tables.
+
+        expect_version: If the record is still at this version; None means whatever it is at.
+
+        allowed: Whatever these rules say.
+
+        moves: With these others making room.
+
+        pin: Until a person says otherwise.
+    """
+
+    table_ids: tuple[str, ...]
+    expect_version: int | None
+    allowed: frozenset[Rule]
+    moves: tuple[Move, ...]
+    pin: bool
+
+    @classmethod
+    def of(
+        cls,
+        tables: Collection[str],
+        *,
+        expect_version: int | None,
+        allow: Collection[str],
+        moves: Sequence[Move],
+        pin: bool,
+    ) -> Placement:
+        """
+        The same, as a caller says it.
+
+        Raises:
+            ValueError: *allow* names no rule, or one that cannot be allowed away; or one booking is to move twice.
+        """
+        allowable = sorted(set(Rule) - NEVER_ALLOWED)
+        unknown = [name for name in allow if name not in allowable]
+        if unknown:
+            msg = f"allow: expected rules among {', '.join(allowable)}, got {unknown[0]!r}"
+            raise ValueError(msg)
+        if len({move.booking_id for move in moves}) != len(moves):
+            msg = "moves: expected each booking once"
+            raise ValueError(msg)
+        return cls(
+            table_ids=as_tuple(tables),
+            expect_version=expect_version,
+            allowed=frozenset(map(Rule, allow)),
+            moves=tuple(moves),
+            pin=pin,
+        )
+
+
+def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    Give a booking the tables that a person chose: a walk-in, a move, or the end of a review.
+
+    Raises:
+        BookingNotFoundError: One that is to move is not known.
+        IllegalTransitionError: The assignment has ended.
+        OtherRestaurantError: The host says that the booking is another restaurant's.
+        PlacementRefusedError: The tables break rules that were not allowed away.
+        StaleRecordError: The record is not at the version that was expected, or one that is to move has moved on.
+        TableConflictError: Somebody else has one of the tables.
+        ValueError: The booking is to make room for itself.
+    """
+    require_booking(booking)
+    if any(move.booking_id == booking.id for move in wanted.moves):
+        msg = f"moves: expected other bookings than {booking.id!r}"
+        raise ValueError(msg)
+    call = yield from Call.begin((booking.id, booking.restaurant_id), MANUAL, actor=actor)
+    return (yield from guarded(call, settings, _place(call, booking, settings, wanted)))
+
+
+def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) -> Flow[AssignmentResult]:
+    movers = tuple(move.booking_id for move in wanted.moves)
+    query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=movers)
+    for _ in range(settings.tries):
+        context = yield from LoadContext(query)
+        if context is None:
+            raise BookingNotFoundError(" or ".join(movers))
+        call.now = context.now
+        view = View(call=call, settings=settings, context=context, booking=booking)
+        if view.at_host is not None:
+            require_restaurant(view.at_host, booking.restaurant_id)
+        version = view.record.version if view.record else 0
+        if wanted.expect_version not in (None, version):
+            raise StaleRecordError(call.booking_id, "version")
+        if view.state in FINAL:
+            raise IllegalTransitionError(view.state, Trigger.SEAT)
+        request = view.request(booking)
+        floor = yield from _with_room(view, request, wanted)
+        found = yield from Evaluate(request, wanted.table_ids, floor)
+        _refuse(request, found, wanted.table_ids, wanted.allowed, floor)
+        decided = yield from _placed(view, request, found, wanted)
+        if (yield from land(booking.restaurant_id, *decided.changes)):
+            return (yield from landed(call, decided))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _with_room(view: View, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
+    """The floor once everybody has made room, each of whom must be able to."""
+    venue, without = view.venue, {request.booking.id}
+    movers = {move.booking_id for move in wanted.moves}
+    taken = [row for row in view.context.taken if row.booking_id not in movers]
+    for move in wanted.moves:
+        record = view.context.records.get(move.booking_id)
+        party = sitting(view, record) if record is not None else None
+        if party is None or party.tables != move.origin:
+            raise StaleRecordError(move.booking_id, "tables")
+        floor = FloorSnapshot.of(venue, taken, without)
+        found = yield from Evaluate(party.request, move.tables, floor)
+        _refuse(party.request, found, move.tables, wanted.allowed, floor)
+        taken += [Occupied(table_id=name, window=party.request.blocked) for name in move.tables]
+    return FloorSnapshot.of(venue, taken, without)
+
+
+def _refuse(
+    request: SeatingRequest,
+    found: Evaluation,
+    table_ids: tuple[str, ...],
+    allowed: frozenset[Rule],
+    floor: FloorSnapshot,
+) -> None:
+    broken = [rule for rule in found.broken if rule not in allowed]
+    if broken and broken != [Rule.TAKEN]:
+        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in broken))
+    if broken:
+        positions = floor.venue.floor.positions
+        busy = floor.occupancy.busy(request.blocked)
+        raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
+
+
+def _placed(view: View, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[Write]:
+    assert found.plan is not None  # noqa: S101 - unknown tables were refused
+    plan = attrs.evolve(found.plan, moves=wanted.moves)
+    if view.state in SEATED:
+        triggers: tuple[Trigger, ...] = (Trigger.MOVE,)
+    elif view.state is AssignmentState.MANUAL_REVIEW:
+        triggers = (Trigger.SEAT, Trigger.CONFIRM)
+    else:
+        triggers = (*TO_BEGIN[view.state], Trigger.SEAT, Trigger.CONFIRM)
+    held = view.state is AssignmentState.ASSIGNED
+    return (
+        yield from write_plan(
+            view,
+            request,
+            Decision(plan=plan),
+            triggers,
+            Outcome.ASSIGNED if held else Outcome.CONFIRMED,
+            allocation=allocation(request, plan),
+            strategy=plan.strategy,
+            owner=Owner.PIPELINE,
+            pinned=wanted.pin,
+            next_attempt_at=view.record.next_attempt_at if held and view.record else None,
+            reason=None,
+        )
+    )

@@ -1,0 +1,164 @@
+"""The service itself: a party sits down, leaves, stays on, or never came."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from assignment_pipeline.domain.booking import MAX_TURN
+from assignment_pipeline.domain.checks import aware_minute, to_utc
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import NoTablesError, NotBegunError, TableConflictError
+from assignment_pipeline.flow.assigning.assign import MANUAL
+from assignment_pipeline.flow.assigning.decision_context import Write
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
+from assignment_pipeline.flow.landing.commit import guarded
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, seated_as, write
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import LoadQuery, RecordQuery
+
+_MINUTE = dt.timedelta(minutes=1)
+
+
+def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    The party sits: nobody moves it any more, and tables that were only held are its own.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+    """
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        return (yield from _came(call, record, Reason.SEATED, held, pinned=True))
+
+    return (yield from amend_seated(call, settings, decide))
+
+
+def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    The party has gone: the rest of its time is free from the next minute on, the buffer behind it included.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+        NotBegunError: Its turn has not begun.
+    """
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        end = _next_minute(now)
+        if end <= held.turn.start:
+            raise NotBegunError(booking_id, held.turn.start.isoformat())
+        if end >= held.blocked.end:
+            return (yield from call.answer(Outcome.NOOP, record=record))
+        turn = TimeWindow(held.turn.start, min(held.turn.end, end))
+        rest = attrs.evolve(held, turn=turn, blocked=TimeWindow(held.blocked.start, end))
+        return (yield from _came(call, record, Reason.LEFT, rest))
+
+    return (yield from amend_seated(call, settings, decide))
+
+
+def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    The party never came: its tables are free, for good. The assignment is cancelled, with that as the reason.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+        NotBegunError: Its turn has not begun.
+    """
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+        if now < held.turn.start:
+            raise NotBegunError(booking_id, held.turn.start.isoformat())
+        why = Reason.NO_SHOW
+        facts = {"allocation": None, "next_attempt_at": None, "reason": why}
+        return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
+
+    return (yield from amend_seated(call, settings, decide))
+
+
+def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+    """
+    The party stays on, and its tables are kept for as much longer; where others have them then, nothing is written.
+
+    Returns:
+        With the outcome ``kept``, who is in the way, in `AssignmentResult.displaced`.
+
+    Raises:
+        BookingNotFoundError: The booking has no record.
+        NoTablesError: It has no tables.
+        ValueError: *until* is no whole minute with an offset, not after the turn's end, or more than 24 hours after
+            its start.
+    """
+    end = _Until(until).until
+    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+
+    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+        longer = _longer(held, end)
+        return (yield from write(call, record, (Trigger.MOVE,), seated_as(record), Reason.EXTENDED, allocation=longer))
+
+    try:
+        return (yield from amend_seated(call, settings, decide))
+    except TableConflictError:
+        return (yield from guarded(call, settings, _in_the_way(call, end)))
+
+
+@attrs.frozen
+class _Until:
+    """Until when a party stays."""
+
+    until: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
+
+
+def _longer(held: Allocation, end: dt.datetime) -> Allocation:
+    if not held.turn.end < end <= held.turn.start + MAX_TURN:
+        latest = held.turn.start + MAX_TURN
+        msg = f"until: expected a time after {held.turn.end}, {latest} at the latest, got {end}"
+        raise ValueError(msg)
+    by = end - held.turn.end
+    zero = dt.timedelta()
+    return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by))
+
+
+def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:
+    """The answer that names who has the tables that the call's booking would have until *end*."""
+    page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
+    displaced: set[str] = set()
+    for record in page.records:
+        if record.allocation is None:  # Somebody has ended it meanwhile.
+            raise NoTablesError(record.booking_id, record.state.value)
+        if record.booking is None:
+            continue
+        around = attrs.evolve(record.booking, end_at=end)
+        context = yield from LoadContext(LoadQuery(restaurant_id=record.restaurant_id, bookings=(around,)))
+        window = _longer(record.allocation, end).blocked
+        for taken in context.taken if context else ():
+            if taken.table_id in record.tables and taken.window.overlaps(window) and taken.booking_id:
+                displaced.add(taken.booking_id)
+    found = tuple(sorted(displaced - {call.booking_id}))
+    return (yield from call.answer(Outcome.KEPT, Reason.NO_FIT, record=next(iter(page.records), None), displaced=found))
+
+
+def _came(call: Call, record: AssignmentRecord, why: Reason, tables: Allocation, **facts: bool) -> Flow[Write]:
+    """What is written of a party that is or was there, whether or not anybody has confirmed its tables."""
+    trigger = Trigger.CONFIRM if record.state is AssignmentState.ASSIGNED else Trigger.MOVE
+    return (
+        yield from write(
+            call, record, (trigger,), Outcome.CONFIRMED, why, allocation=tables, next_attempt_at=None, **facts
+        )
+    )
+
+
+def _next_minute(now: dt.datetime) -> dt.datetime:
+    """The whole minute that *now* is, or the next one."""
+    minute = now.replace(second=0, microsecond=0)
+    return minute if minute == now else minute + _MINUTE

@@ -1,0 +1,214 @@
+"""What is due: retries, freed tables, expired holds, bookings nobody enqueued, work that a crashed worker left."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+
+import attrs
+
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
+from assignment_pipeline.flow.assigning import assign
+from assignment_pipeline.flow.assigning.decision_context import Target, View, Write
+from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
+from assignment_pipeline.flow.assigning.planning_call import conduct
+from assignment_pipeline.flow.assigning.reseating import find
+from assignment_pipeline.flow.assigning.seating import close, seat
+from assignment_pipeline.flow.call import SWEEP, Call
+from assignment_pipeline.flow.effects import (
+    Apart,
+    CheckCircuit,
+    DoubtFlags,
+    Flow,
+    ResolveFlags,
+)
+from assignment_pipeline.flow.landing.changes import assumed, change, known, rest
+from assignment_pipeline.flow.landing.commit import later
+from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
+from assignment_pipeline.flow.settings import InFlight, Settings
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, write
+from assignment_pipeline.flow.sweeping.claims import Work, holds
+from assignment_pipeline.flow.sweeping.floor_watch import look_at_floors
+from assignment_pipeline.flow.sweeping.unassigned import Search, SweepMemory
+from assignment_pipeline.flow.sweeping.unfinished import look_at_unfinished
+from assignment_pipeline.flow.sweeping.unreported_cancellations import end_untold
+from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
+from assignment_pipeline.ports import Due
+from assignment_pipeline.redaction import named
+
+MOST_LOOKS = 100
+"""Records that a sweep looks at beside those that are due."""
+
+
+@attrs.frozen
+class SweepReport:
+    """
+    What a sweep did.
+
+    Attributes:
+        results: What became of each booking that was due.
+
+        enqueued: Bookings that nobody had enqueued, and that are now.
+
+        errors: What was raised, by booking, in one line without anybody's data: see `Settings.show_errors`. Such a
+            booking is due again in a minute.
+    """
+
+    results: tuple[AssignmentResult, ...] = ()
+    enqueued: tuple[str, ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
+
+
+def sweep(
+    settings: Settings, limit: int, *, legacy: bool = False, memory: SweepMemory | None = None
+) -> Flow[SweepReport]:
+    """
+    Take up at most *limit* bookings that are due, each in a flow of its own.
+
+    While the circuit breaker leaves the store alone, nothing is.
+
+    Args:
+        legacy: Whether there is a legacy planner to hand bookings over to.
+    """
+    if (yield from CheckCircuit()):
+        return SweepReport()
+    memory = memory or SweepMemory()
+    looks: list[tuple[str, str]] = []
+    page = yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
+    yield from look_at_floors(page, settings, memory.floors, looks)
+    work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
+    yield from work.off(limit)
+    results, errors = work.results, [*looks, *work.errors]
+    try:
+        yield from end_untold(results, settings)
+    except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
+        errors.append(("", named(error, show=settings.show_errors)))
+    enqueued = yield from Search(settings, limit, memory, errors).run()
+    return SweepReport(tuple(results), enqueued, tuple(errors))
+
+
+def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
+    """See to one booking that was claimed."""
+    call = yield from Call.begin((due.booking_id, due.restaurant_id), SWEEP)
+    if due.deliveries > settings.max_deliveries:
+        return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
+    try:
+        return (yield from _see_to(call, due, settings, legacy=legacy))
+    except FlagsUnreadError as error:
+        call.let_through(error)
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+
+
+def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[AssignmentResult]:
+    target = Target(due.booking_id, due.restaurant_id)
+    for _ in range(settings.tries):
+        flags = yield from ResolveFlags(due.restaurant_id)
+        call.mode = flags.mode
+        if flags.mode is Mode.ACTIVE:
+            return (yield from conduct(call, target, settings, partial(_decide, due=due)))
+        decide = partial(_decide_aside, due=due, legacy=legacy)
+        try:
+            return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
+        except StaleRolloutError as error:
+            call.let_through(error)
+            yield from DoubtFlags(flags.generation)
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def _give_up(
+    call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
+) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking that was handed out too often, and of which nothing ever came."""
+    if record is None or not holds(due, record):
+        return (yield from _somebody_elses(call, record))
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from expire(call, settings, record, now))
+    waits = _waits_for_tables(record)
+    if record.state in SETTLED and not waits:
+        return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+    facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
+    # Who is in review already is there for another reason from now on: freed tables are no news to it any more.
+    triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
+    outcome = Outcome.MANUAL_REVIEW
+    return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
+
+
+def _somebody_elses(call: Call, record: AssignmentRecord | None) -> Flow[AssignmentResult]:
+    """The answer where something has come of a booking since it was claimed: the claim is void."""
+    return call.answer(Outcome.NOOP, Reason.NOT_DUE if record else Reason.TERMINAL_STATE, record=record)
+
+
+def _waits_for_tables(record: AssignmentRecord) -> bool:
+    return record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
+
+
+def _claimed(view: View, due: Due) -> Flow[Write | AssignmentResult] | AssignmentRecord:
+    """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
+    record = view.record
+    if record is None or not holds(due, record):
+        return _somebody_elses(view.call, record)
+    return unanswered(view, record) if is_handed_over(record) else record
+
+
+def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | AssignmentResult]:
+    """What becomes of a booking whose restaurant the pipeline is not in charge of."""
+    record = _claimed(view, due)
+    if not isinstance(record, AssignmentRecord):
+        return (yield from record)
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from _end_hold(view, record, legacy=legacy))
+    if record.state in SETTLED:
+        if _waits_for_tables(record):  # The sweep takes it up once the pipeline is back, and nobody before.
+            left = change(view.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
+            settled = Write(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
+        else:
+            settled = look_again(view, record)
+        return settled
+    if view.settings.in_flight is InFlight.DRAIN:
+        return (yield from assign.decide(view))
+    if not view.is_wanted:
+        return (yield from close(view, record))
+    return (yield from handed_over(view, record) if legacy else to_person(view, record))
+
+
+def _end_hold(view: View, record: AssignmentRecord, *, legacy: bool) -> Flow[Write]:
+    """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
+    holds = record.holds + 1
+    hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted
+    if hands_over and holds < view.settings.max_holds:
+        return (yield from handed_over(view, record, holds=holds))
+    return (yield from expire(view.call, view.settings, record, view.now))
+
+
+def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
+    record = _claimed(view, due)
+    if not isinstance(record, AssignmentRecord):
+        return (yield from record)
+    if record.state is AssignmentState.ASSIGNED:
+        return (yield from expire(view.call, view.settings, record, view.now))
+    if _waits_for_tables(record):
+        return (yield from _reconsider(view, record))
+    if record.state in SETTLED:
+        return look_again(view, record)
+    return (yield from assign.decide(view))
+
+
+def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
+    """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
+    if view.booking is not None and view.is_wanted:
+        request = view.request(view.booking)
+        view, decision = yield from find(view, request)
+        if decision.plan is not None:
+            return (yield from seat(view, request, decision))
+    stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
+    wish = view.booking
+    if view.at_host is not None and not view.at_host.is_pending:
+        # Kept with its status: the sweep looks whether the host calls it pending again.
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(view.at_host)))
+    elif wish is not None and record.booking is not None and not wish.same_request(record.booking):
+        # Until now, tables that came free were compared with what it asked for before: look once more.
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=view.now))
+    return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

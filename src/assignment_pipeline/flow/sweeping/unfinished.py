@@ -1,0 +1,106 @@
+"""Bookings that no schedule brings back: reviews that are over, and what waited for its row or for the pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode, Outcome, Reason
+from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
+from assignment_pipeline.flow.call import SWEEP, Call
+from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.landing.changes import change, known
+from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.confirm_and_cancel import write
+from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
+from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
+from assignment_pipeline.redaction import named
+
+_OBSTACLES = frozenset({Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED})
+"""The reasons for a review that end by themselves: the row is mended, the pipeline is back."""
+
+
+def look_at_unfinished(
+    settings: Settings, limit: int, memory: SweepMemory, errors: list[tuple[str, str]]
+) -> Flow[RecordPage]:
+    """
+    Look at *limit* of the records that are not settled and not due, or in review: each sweep at the next ones.
+
+    A review ends when its booking's time is over, wherever the pipeline is in charge. A booking is due again once the
+    host calls it pending again, its row is mended, or the pipeline is back.
+
+    Returns:
+        The records, as they were before.
+
+    Raises:
+        StoreUnavailableError: The store could not be asked.
+    """
+    page = yield from ReadRecords(RecordQuery(unfinished=True, after=memory.looked_at, limit=limit))
+    memory.looked_at = page.next
+    for record in page.records:
+        try:
+            yield from _look(record, settings, page.now)
+        except FlagsUnreadError:
+            break  # What was not read decides nothing.
+        except Exception as error:  # noqa: BLE001 - one booking must not keep the sweep from the others
+            errors.append((record.booking_id, named(error, show=settings.show_errors)))
+    return page
+
+
+def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flow[None]:
+    in_review = record.state is AssignmentState.MANUAL_REVIEW
+    booking = record.booking
+    if booking is not None and booking.start_at <= now and not settings.replay:
+        if in_review and (yield from _is_over(booking, now)):
+            yield from _end(record, now)
+        return
+    if in_review and not _may_go_on(record):
+        return
+    flags = yield from ResolveFlags(record.restaurant_id)
+    if flags.mode is not Mode.ACTIVE:
+        return
+    try:
+        at_host = yield from FindBooking(record.booking_id)
+    except BookingUnreadableError:
+        return
+    if at_host is not None and at_host.is_pending and at_host.restaurant_id == record.restaurant_id:
+        yield from _wake(record, at_host, now)
+
+
+def _may_go_on(record: AssignmentRecord) -> bool:
+    """Whether its review was for what may have ended, or was interrupted when the host did not call it pending."""
+    if record.reason in WAITS_FOR_TABLES:
+        return record.booking is not None and not record.booking.is_pending
+    return record.reason in _OBSTACLES
+
+
+def _is_over(booking: Booking, now: dt.datetime) -> Flow[bool]:
+    if booking.end_at is not None:
+        return booking.end_at <= now
+    try:
+        context = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id))
+    except VenueNotFoundError:
+        return True
+    return context is not None and context.venue.turn(booking).end <= now
+
+
+def _end(record: AssignmentRecord, now: dt.datetime) -> Flow[None]:
+    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
+    call.now = now
+    reason = Reason.TIME_PASSED
+    facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
+    ended = yield from write(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
+    yield from land(record.restaurant_id, ended.change)
+
+
+def _wake(record: AssignmentRecord, at_host: Booking, now: dt.datetime) -> Flow[None]:
+    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
+    call.now = now
+    triggers = (Trigger.REQUEUE,) if record.state is AssignmentState.MANUAL_REVIEW else ()
+    due = change(
+        call, record, triggers, booking=known(at_host), next_attempt_at=now, deliveries=0, retries=0, reason=None
+    )
+    yield from land(record.restaurant_id, due)

@@ -1,0 +1,81 @@
+"""Bookings with tables that the host has cancelled without telling: looked for where somebody waits for tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import partial
+
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
+from assignment_pipeline.flow.assigning.decision_context import Write
+from assignment_pipeline.flow.call import SWEEP, Call
+from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, write
+from assignment_pipeline.lifecycle import SEATED, Trigger
+from assignment_pipeline.ports import AssignmentContext, LoadQuery
+
+MOST_DAYS = 3
+"""Days of restaurants that one sweep compares: each is one more look at the store."""
+
+
+def end_untold(results: Iterable[AssignmentResult], settings: Settings) -> Flow[None]:
+    """
+    Where a sweep found no tables for somebody, free those whose guests the host has cancelled without telling.
+
+    Whoever waits for them is due at once, as with any cancellation.
+
+    Raises:
+        StoreUnavailableError: The store could not be asked.
+        VenueNotFoundError: The host has no such restaurant any more.
+    """
+    looked: dict[tuple[str, dt.date], None] = {}
+    for result in results:
+        booking = result.record.booking if result.record and result.reason in WAITS_FOR_TABLES else None
+        day = (booking.restaurant_id, booking.start_at.date()) if booking else None
+        if booking is None or day is None or day in looked:
+            continue
+        if len(looked) == MOST_DAYS:
+            break
+        looked[day] = None
+        context = yield from _around(booking)
+        for booking_id in _cancelled(context):
+            yield from Apart(_end(context.records[booking_id], settings))
+
+
+def _around(booking: Booking) -> Flow[AssignmentContext]:
+    """Everybody who sits on the service day of *booking*."""
+    nearby = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id))
+    assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    venue = nearby.venue
+    day = venue.service_day(venue.service_date(booking.start_at))
+    context = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id, day=day))
+    assert context is not None  # noqa: S101
+    return context
+
+
+def _cancelled(context: AssignmentContext) -> list[str]:
+    return sorted(
+        booking_id
+        for booking_id, record in context.records.items()
+        if record.state in SEATED and _is_cancelled(context.bookings.get(booking_id))
+    )
+
+
+def _is_cancelled(at_host: Booking | None) -> bool:
+    return at_host is not None and at_host.status == CANCELLED
+
+
+def _end(record: AssignmentRecord, settings: Settings) -> Flow[AssignmentResult]:
+    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
+    return (yield from amend(call, settings, partial(_decide, call)))
+
+
+def _decide(call: Call, record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    at_host = yield from FindBooking(call.booking_id)
+    if record is None or record.state not in SEATED or not _is_cancelled(at_host):
+        return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+    facts = {"allocation": None, "next_attempt_at": None, "reason": Reason.TERMINAL_STATE}
+    return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, Reason.TERMINAL_STATE, **facts))

@@ -1,0 +1,361 @@
+"""What people do, for both coordinators: decide for a booking, tell what goes on in the room, close tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+
+from assignment_pipeline.domain.blocks import BlockResult, TableBlock
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.result import AssignmentResult, Move
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.flow.assigning.reoptimize import Reoptimization, reoptimize
+from assignment_pipeline.flow.effects import Flow, ReadRecords
+from assignment_pipeline.flow.legacy.takeover import takeover
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff import blocks, review, service
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import RecordPage, RecordQuery
+
+T = TypeVar("T")
+
+
+class People:
+    """What people do. Each of these is checked, committed and recorded with its actor."""
+
+    settings: Settings
+
+    def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    # -- Bookings -------------------------------------------------------------------------------------------------
+
+    def review_queue(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> RecordPage:
+        """
+        The bookings that wait for a person, by id.
+
+        Args:
+            restaurant_id: Of that restaurant only.
+
+            after: Where the last page ended: its ``next``.
+
+            limit: At most so many.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+        """
+        return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+
+    def place(
+        self,
+        booking: Booking,
+        tables: Collection[str],
+        *,
+        actor: str,
+        expect_version: int | None = None,
+        allow: Collection[str] = (),
+        moves: Sequence[Move] = (),
+        pin: bool = True,
+    ) -> AssignmentResult:
+        """
+        Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
+
+        Args:
+            tables: Their ids.
+
+            actor: The person, as the audit is to name them.
+
+            expect_version: The record's version that the person saw, or None not to compare it.
+
+            allow: Names of rules to overrule, of `assignment_pipeline.planning.base.Rule`. That nobody else has the
+                tables cannot be overruled.
+
+            moves: Who makes room, all in one commit: those of a plan in `Decision.suggestion`.
+
+            pin: Whether the booking stays there until a person says otherwise: nothing moves it to make room.
+
+        Raises:
+            BookingNotFoundError: One that is to move is not known.
+            IllegalTransitionError: The assignment has ended.
+            PlacementRefusedError: The tables, of the booking or of one that is to move, break rules that were not
+                allowed away.
+            StaleRecordError: The record is not at *expect_version*, or one that is to move has moved on.
+            TableConflictError: Somebody else has one of the tables.
+            ValueError: *allow* names no rule, or one that cannot be overruled.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
+        flow = review.place(booking, wanted, self.settings, actor=actor)
+        return self._run(flow)
+
+    def reoptimize(
+        self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
+    ) -> Reoptimization:
+        """
+        Plan a restaurant's day anew: seat who waits, move who stands on tables that are not to be had.
+
+        Nobody moves for nothing, nor does who is pinned, has arrived or is about to.
+
+        Args:
+            service_date: The day, as the restaurant counts it.
+
+            apply: Do it, all in one commit, unless there is nothing to gain.
+
+            actor: Who does it, as the audit is to name them.
+
+        Raises:
+            CommitUnknownError: Whether it was done could not be found out.
+            MissingExtraError: The extra ``optimize`` is not installed.
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
+
+    def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Have a booking in review, or a confirmed one, assigned anew: due at once, with all its attempts before it.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            IllegalTransitionError: It is neither in review nor confirmed.
+        """
+        return self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Have the pipeline answer for a booking that legacy answers for: switching it on again takes nothing back.
+
+        Confirmed at tables, the booking keeps them. Otherwise it waits, due at once, where the pipeline is in charge.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            TableConflictError: Legacy has seated it where somebody else sits, too.
+        """
+        return self._run(takeover(booking_id, self.settings, actor=actor))
+
+    def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+        """
+        Turn a booking down, for good.
+
+        Args:
+            reason: A short code such as ``guest_withdrew``; never a guest's name or words.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            IllegalTransitionError: It is confirmed, or has ended already.
+            ValueError: *reason* is not a code.
+        """
+        return self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+
+    def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Have a booking stay at its tables: nothing moves it to make room, until a person says otherwise.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+        """
+        return self._run(review.pin(booking_id, self.settings, actor=actor))
+
+    def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Let a booking be moved again.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+        """
+        return self._run(review.unpin(booking_id, self.settings, actor=actor))
+
+    # -- The service itself ---------------------------------------------------------------------------------------
+
+    def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        The party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+        """
+        return self._run(service.seated(booking_id, self.settings, actor=actor))
+
+    def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        The party has gone. The rest of its time, with the buffer behind it, is free from the next whole minute on.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            NotBegunError: Its turn has not begun.
+        """
+        return self._run(service.left(booking_id, self.settings, actor=actor))
+
+    def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        The party never came. Its tables are free; the assignment is cancelled, with ``no_show`` as its reason.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            NotBegunError: Its turn has not begun.
+        """
+        return self._run(service.no_show(booking_id, self.settings, actor=actor))
+
+    def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+        """
+        The party stays on.
+
+        Where its tables are somebody else's then, nothing is written: the outcome is `kept`, and ``displaced`` names
+        the bookings that are in the way.
+
+        Args:
+            until: When its turn is to end. Timezone-aware, whole minutes, at most 24 hours after its start.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            ValueError: *until* is no such time, or not after the end that the turn has.
+        """
+        return self._run(service.extend(booking_id, until, self.settings, actor=actor))
+
+    # -- Tables out of service ------------------------------------------------------------------------------------
+
+    def block(self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str) -> BlockResult:
+        """
+        Take a table out of service for a while. Nobody is seated there then.
+
+        Bookings that have the table already keep it, and are named: they are for a person to move.
+
+        Args:
+            reason: A short code such as ``maintenance``.
+
+        Raises:
+            CommitUnknownError: The store does not say whether it has done it.
+            StoreUnavailableError: The store could not be reached; nothing was written.
+            TableNotFoundError: The restaurant has no such table.
+            ValueError: *reason* is not a code.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(blocks.block(restaurant_id, table_id, window, actor=actor, reason=reason))
+
+    def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock:
+        """
+        Put a table back into service. Bookings that wait for tables at that time are due at once.
+
+        Raises:
+            BlockNotFoundError: There is no such block.
+            CommitUnknownError: The store does not say whether it has done it.
+            StoreUnavailableError: The store could not be reached; nothing was written.
+        """
+        return self._run(blocks.unblock(restaurant_id, block_id, actor=actor))
+
+    def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
+        """
+        The tables that are or will be out of service, by when that begins.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(blocks.blocks(restaurant_id))
+
+
+class AsyncPeople:
+    """`People`, for asyncio."""
+
+    settings: Settings
+
+    async def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    # -- Bookings -------------------------------------------------------------------------------------------------
+
+    async def review_queue(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
+    ) -> RecordPage:
+        """See `Coordinator.review_queue`."""
+        return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+
+    async def place(
+        self,
+        booking: Booking,
+        tables: Collection[str],
+        *,
+        actor: str,
+        expect_version: int | None = None,
+        allow: Collection[str] = (),
+        moves: Sequence[Move] = (),
+        pin: bool = True,
+    ) -> AssignmentResult:
+        """See `Coordinator.place`."""
+        wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
+        flow = review.place(booking, wanted, self.settings, actor=actor)
+        return await self._run(flow)
+
+    async def reoptimize(
+        self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
+    ) -> Reoptimization:
+        """See `Coordinator.reoptimize`."""
+        return await self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
+
+    async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.requeue`."""
+        return await self._run(review.requeue(booking_id, self.settings, actor=actor))
+
+    async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `People.takeover`."""
+        return await self._run(takeover(booking_id, self.settings, actor=actor))
+
+    async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+        """See `Coordinator.reject`."""
+        return await self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+
+    async def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.pin`."""
+        return await self._run(review.pin(booking_id, self.settings, actor=actor))
+
+    async def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.unpin`."""
+        return await self._run(review.unpin(booking_id, self.settings, actor=actor))
+
+    # -- The service itself ---------------------------------------------------------------------------------------
+
+    async def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.seated`."""
+        return await self._run(service.seated(booking_id, self.settings, actor=actor))
+
+    async def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.left`."""
+        return await self._run(service.left(booking_id, self.settings, actor=actor))
+
+    async def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.no_show`."""
+        return await self._run(service.no_show(booking_id, self.settings, actor=actor))
+
+    async def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+        """See `Coordinator.extend`."""
+        return await self._run(service.extend(booking_id, until, self.settings, actor=actor))
+
+    # -- Tables out of service ------------------------------------------------------------------------------------
+
+    async def block(
+        self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str
+    ) -> BlockResult:
+        """See `Coordinator.block`."""
+        return await self._run(blocks.block(restaurant_id, table_id, window, actor=actor, reason=reason))
+
+    async def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock:
+        """See `Coordinator.unblock`."""
+        return await self._run(blocks.unblock(restaurant_id, block_id, actor=actor))
+
+    async def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
+        """See `Coordinator.blocks`."""
+        return await self._run(blocks.blocks(restaurant_id))
+
+
+def _in_review(restaurant_id: str | None, after: str | None, limit: int) -> RecordQuery:
+    states = (AssignmentState.MANUAL_REVIEW,)
+    return RecordQuery(restaurant_id=restaurant_id, states=states, after=after, limit=limit)
