@@ -15,6 +15,7 @@ pytest.importorskip("celery")
 
 from celery import Celery
 from celery.exceptions import Retry
+from kombu import Exchange, Queue
 
 from assignment_pipeline import AsyncCoordinator, BookingNotFoundError, Coordinator, Settings
 from assignment_pipeline.adapters.celery import HINTS, queue_of, register
@@ -213,3 +214,46 @@ def test_the_queues_are_stable():
     assert [queue_of(name, ["q.0", "q.1", "q.2"]) for name in ("r-1", "r-2", "chez-nous")] == ["q.1", "q.1", "q.2"]
     with pytest.raises(ValueError, match="expected at least one"):
         queue_of("r-1", [])
+
+
+# -- What the set-up would lose -----------------------------------------------------------------------------------
+
+
+def declared(name, exchange_type):
+    """A quorum queue that is declared."""
+    exchange = Exchange(name, type=exchange_type)
+    return Queue(name, exchange, routing_key=name, queue_arguments={"x-queue-type": "quorum"})
+
+
+QUORUM = {"task_default_queue_type": "quorum", "task_default_exchange_type": "topic"}
+CONFIRMED = {"broker_transport_options": {"confirm_publish": True}}
+
+
+@pytest.mark.parametrize(
+    ("broker", "queues", "conf", "said"),
+    [
+        ("amqp://", (), {}, []),
+        ("redis://", ("a",), QUORUM, []),
+        ("amqp://", (), QUORUM | CONFIRMED, []),
+        ("amqp://", ("a",), QUORUM | CONFIRMED | {"task_queues": [declared("a", "topic")]}, []),
+        ("redis://", (), {"accept_content": ["yaml"]}, ["accept_content is without json"]),
+        ("amqp://", (), QUORUM, ["without confirm_publish"]),
+        (["amqp://one", "amqp://two"], (), QUORUM, ["without confirm_publish"]),
+        ("amqp://", ("a",), QUORUM | CONFIRMED, ["'a' is not in task_queues"]),
+        (
+            "amqp://",
+            ("a",),
+            CONFIRMED | {"task_queues": [declared("a", "direct")]},
+            ["on a direct exchange"],
+        ),
+    ],
+)
+def test_a_set_up_that_would_lose_messages_is_warned_about(broker, queues, conf, said, caplog):
+    """Once, when the app is configured: what is set after `register` counts."""
+    with Celery("checked", broker=broker, set_as_current=False) as app:
+        register(app, lambda: None, queues=queues)
+        app.conf.update(conf)
+        app.finalize()
+    found = [record.getMessage() for record in caplog.records if record.name == "assignment_pipeline.celery"]
+    assert len(found) == len(said)
+    assert all(part in line for part, line in zip(said, found, strict=True))

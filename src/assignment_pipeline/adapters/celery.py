@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Protocol
 import attrs
 
 from assignment_pipeline import processes
+from assignment_pipeline.adapters.brokers import doubts
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, MissingExtraError
 from assignment_pipeline.redaction import unexpected
@@ -127,6 +128,9 @@ def register(
     The tasks are acknowledged when they are done, and handed out again where their worker was lost. Their arguments are
     ids; what they return is an outcome, for a result backend if there is one.
 
+    Once the app is configured, what its set-up would lose or delay is logged as warnings of
+    ``assignment_pipeline.celery``: a queue that is not declared, no publisher confirms, json not accepted.
+
     Args:
         app: The Celery app.
 
@@ -151,9 +155,10 @@ def register(
         ValueError: A queue has no name, or a span is not positive.
     """
     _check(app, factory, queues, sweep_every=sweep_every, watch_every=watch_every)
+    app.on_after_finalize.connect(functools.partial(_say_doubts, queues=tuple(queues)), weak=False)
     own = _PerProcess(factory)
     guarded = (lambda function: function) if show_errors else _guarded
-    options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json"}
+    options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "serializer": "json", "shared": False}
     options |= {"base": _spread(app.Task, tuple(queues)), "max_retries": None}
 
     def task(function: Callable[..., Any], every: dt.timedelta | None = None) -> Any:
@@ -194,6 +199,11 @@ def _check(app: object, factory: object, queues: object, **spans: object) -> Non
         if span <= dt.timedelta():
             msg = f"{name}: expected more than nothing, got {span}"
             raise ValueError(msg)
+
+
+def _say_doubts(sender: celery.Celery, *, queues: Sequence[str], **_: object) -> None:
+    for doubt in doubts(sender, queues):
+        _LOG.warning("%s", doubt)
 
 
 def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
