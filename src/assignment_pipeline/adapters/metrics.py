@@ -23,6 +23,7 @@ from assignment_pipeline.domain.metrics import (
     Seen,
     Series,
 )
+from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 
@@ -54,7 +55,7 @@ _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 @functools.cache
 def queries(package: str) -> Mapping[str, str]:
     """The queries in ``sql/metrics.sql`` of a package, by name."""
-    text = (importlib.resources.files(package) / "sql" / "metrics.sql").read_text("utf-8")
+    text = in_sql((importlib.resources.files(package) / "sql" / "metrics.sql").read_text("utf-8"))
     _, *parts = _HEADING.split(text)
     return dict(zip(parts[::2], (part.strip().removesuffix(";") for part in parts[1::2]), strict=True))
 

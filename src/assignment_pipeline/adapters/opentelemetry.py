@@ -11,7 +11,8 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from assignment_pipeline.domain.result import AssignmentResult, Reason
+from assignment_pipeline.domain.reasons import FAULTS
+from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.errors import AssignmentPipelineError, MissingExtraError
 from assignment_pipeline.version import installed_version
 
@@ -24,8 +25,6 @@ __all__ = ["OpenTelemetry"]
 
 NAME = "assignment_pipeline"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-
-_FAULTS = frozenset({Reason.STORE_UNAVAILABLE, Reason.FLAGS_UNREAD, Reason.COMMIT_UNKNOWN, Reason.RUNTIME_DISABLED})
 
 
 class OpenTelemetry:
@@ -136,7 +135,7 @@ class _Watch:
             self._span.set_attribute("assignment.reason", result.reason.value)
         if result.record is not None and result.record.strategy is not None:
             self._span.set_attribute("assignment.strategy", result.record.strategy)
-        if result.reason in _FAULTS:
+        if result.reason in FAULTS:
             self.facts["error.type"] = result.reason.value
             self._span.set_attribute("error.type", result.reason.value)
             self._span.set_status(trace.StatusCode.ERROR)

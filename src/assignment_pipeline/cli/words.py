@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from assignment_pipeline.domain.result import Reason
-from assignment_pipeline.planning.sentences import REFUSALS, turned_away
+from assignment_pipeline.domain.reasons import sentence_of
+from assignment_pipeline.planning.sentences import turned_away
 
 __all__ = ["age", "count", "date", "reason", "times", "turned_away"]
-
-REASONS: Mapping[str, str] = {
-    **REFUSALS,
-    Reason.INFEASIBLE: "every table that would do is taken",
-    Reason.CRASH_LOOP: "kept ending its worker",
-    Reason.HOLD_EXPIRED: "was not confirmed in time",
-    Reason.BOOKING_GONE: "the booking is gone",
-    Reason.BOOKING_UNREADABLE: "its row is no booking",
-    Reason.TIME_PASSED: "its time has passed",
-    Reason.BOOKING_CHANGED: "has changed since",
-    Reason.OTHER_RESTAURANT: "is another restaurant's at the host",
-    Reason.TERMINAL_STATE: "not waiting for tables",
-    Reason.OWNED_BY_LEGACY: "with the legacy planner",
-    Reason.LOCK_CONTENTION: "somebody else is at it",
-    Reason.CONFLICT: "others were faster every time",
-    Reason.STORE_UNAVAILABLE: "the store could not be reached",
-    Reason.FLAGS_UNREAD: "the feature flags were not read yet",
-    Reason.BY_REQUEST: "as somebody asked for",
-    Reason.PIPELINE_DISABLED: "the pipeline was switched off",
-    Reason.LEGACY_EXHAUSTED: "the legacy planner found no tables",
-    Reason.LEGACY_ERROR: "the legacy planner failed",
-    Reason.HANDOVER_TIMEOUT: "the legacy planner did not answer",
-    Reason.NO_SHOW: "nobody came",
-}
 
 _DAY = 24 * 60
 
 
 def reason(code: str | None) -> str:
     """Why a booking has no tables."""
-    return "" if code is None else REASONS.get(code, code.replace("_", " "))
+    return sentence_of(code)
 
 
 def times(moments: Sequence[dt.datetime], zone: zoneinfo.ZoneInfo, most: int = 3) -> str:

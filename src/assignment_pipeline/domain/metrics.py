@@ -11,7 +11,7 @@ import attrs
 from assignment_pipeline.domain.checks import aware, optional_identifier, to_utc
 from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.record import Owner
-from assignment_pipeline.domain.result import Mode, Reason
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import AssignmentState
 
 
@@ -30,9 +30,6 @@ STUCK = 3
 
 OVERDUE = dt.timedelta(minutes=5)
 """How long after it was due a booking counts as overdue."""
-
-WITHDRAWN = frozenset({Reason.HOLD_EXPIRED, Reason.BOOKING_GONE})
-"""The reasons for which a booking fails through no fault of an assignment."""
 
 OUTCOMES = frozenset(
     {AssignmentState.ASSIGNED, AssignmentState.MANUAL_REVIEW, AssignmentState.FAILED, AssignmentState.CANCELLED}

@@ -9,7 +9,22 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import as_dict, as_tuple, each, identifier, sorted_ids
+from assignment_pipeline.domain.reasons import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.domain.record import AssignmentRecord
+
+__all__ = [
+    "IMPOSSIBLE",
+    "WAITS_FOR_TABLES",
+    "AssignmentResult",
+    "Decision",
+    "LegacyOutcome",
+    "LegacyResult",
+    "Mode",
+    "Move",
+    "Outcome",
+    "Plan",
+    "Reason",
+]
 
 
 class Mode(enum.StrEnum):
@@ -18,93 +33,6 @@ class Mode(enum.StrEnum):
     OFF = "off"
     SHADOW = "shadow"
     ACTIVE = "active"
-
-
-class Outcome(enum.StrEnum):
-    """How a call came out."""
-
-    CONFIRMED = "confirmed"
-    ASSIGNED = "assigned"
-    RETRY = "retry"
-    MANUAL_REVIEW = "manual_review"
-    FAILED = "failed"
-    NOOP = "noop"
-
-    CANCELLED = "cancelled"
-    """`cancel` did what it was asked for."""
-
-    KEPT = "kept"
-    """`reassign` found nothing, or `extend` found others in the way: the booking was left as it was."""
-
-    HOLD_LOST = "hold_lost"
-    """`confirm` came when the tables were gone."""
-
-
-class Reason(enum.StrEnum):
-    """Why a call came out as it did."""
-
-    PIPELINE_DISABLED = "pipeline_disabled"
-    SHADOW = "shadow"
-    SHADOW_UNAVAILABLE = "shadow_unavailable"
-    RUNTIME_DISABLED = "runtime_disabled"
-
-    CIRCUIT_OPEN = "circuit_open"
-    RATE_LIMITED = "rate_limited"
-    LOCK_CONTENTION = "lock_contention"
-    STORE_UNAVAILABLE = "store_unavailable"
-    FLAGS_UNREAD = "flags_unread"
-    COMMIT_UNKNOWN = "commit_unknown"
-    CONFLICT = "conflict"
-
-    TERMINAL_STATE = "terminal_state"
-    OWNED_BY_LEGACY = "owned_by_legacy"
-    NOT_DUE = "not_due"
-    BOOKING_CHANGED = "booking_changed"
-    OTHER_RESTAURANT = "other_restaurant"
-
-    PARTY_TOO_LARGE = "party_too_large"
-    PARTY_TOO_SMALL = "party_too_small"
-    NO_SUCH_SEATING = "no_such_seating"
-    OUTSIDE_SERVICE = "outside_service"
-    IN_PAST = "in_past"
-
-    NO_FIT = "no_fit"
-    INFEASIBLE = "infeasible"
-    CRASH_LOOP = "crash_loop"
-    HOLD_EXPIRED = "hold_expired"
-    BOOKING_GONE = "booking_gone"
-    BOOKING_UNREADABLE = "booking_unreadable"
-    TIME_PASSED = "time_passed"
-
-    BY_REQUEST = "by_request"
-    PINNED = "pinned"
-    UNPINNED = "unpinned"
-    SEATED = "seated"
-    LEFT = "left"
-    NO_SHOW = "no_show"
-    EXTENDED = "extended"
-
-    HANDED_OVER = "handed_over"
-    TAKEN_OVER = "taken_over"
-    ADOPTED = "adopted"
-    LEGACY_EXHAUSTED = "legacy_exhausted"
-    LEGACY_ERROR = "legacy_error"
-    HANDOVER_TIMEOUT = "handover_timeout"
-
-
-IMPOSSIBLE = frozenset(
-    {
-        Reason.PARTY_TOO_LARGE,
-        Reason.PARTY_TOO_SMALL,
-        Reason.NO_SUCH_SEATING,
-        Reason.OUTSIDE_SERVICE,
-        Reason.IN_PAST,
-    }
-)
-"""The reasons for which a party could never be seated as it asked."""
-
-WAITS_FOR_TABLES = frozenset({Reason.NO_FIT, Reason.INFEASIBLE})
-"""The reasons that freed tables may do away with."""
 
 
 @attrs.frozen

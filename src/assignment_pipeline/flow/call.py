@@ -9,6 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.reasons import facts_of
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.flow.effects import Emit, Flow, Monotonic, NewId, Now
@@ -22,23 +23,6 @@ _TOLD = {
     Outcome.FAILED: (EventType.FAILED, Severity.WARNING),
     Outcome.CANCELLED: (EventType.CANCELLED, Severity.INFO),
     Outcome.HOLD_LOST: (EventType.HOLD_LOST, Severity.WARNING),
-}
-_TOLD_FOR: dict[str, tuple[EventType, Severity]] = {
-    Reason.PINNED: (EventType.PINNED, Severity.INFO),
-    Reason.UNPINNED: (EventType.UNPINNED, Severity.INFO),
-    Reason.SEATED: (EventType.SEATED, Severity.INFO),
-    Reason.LEFT: (EventType.LEFT, Severity.INFO),
-    Reason.NO_SHOW: (EventType.NO_SHOW, Severity.INFO),
-    Reason.EXTENDED: (EventType.EXTENDED, Severity.INFO),
-    Reason.HANDED_OVER: (EventType.HANDED_OVER, Severity.WARNING),
-    Reason.TAKEN_OVER: (EventType.TAKEN_OVER, Severity.INFO),
-    Reason.ADOPTED: (EventType.ADOPTED, Severity.INFO),
-    Reason.LOCK_CONTENTION: (EventType.LOCK_CONTENTION, Severity.INFO),
-    Reason.CIRCUIT_OPEN: (EventType.CIRCUIT_OPEN, Severity.WARNING),
-    Reason.STORE_UNAVAILABLE: (EventType.ERROR, Severity.ERROR),
-    Reason.FLAGS_UNREAD: (EventType.ERROR, Severity.ERROR),
-    Reason.COMMIT_UNKNOWN: (EventType.ERROR, Severity.ERROR),
-    Reason.RUNTIME_DISABLED: (EventType.ERROR, Severity.ERROR),
 }
 
 
@@ -146,7 +130,10 @@ class Call:
 
     def outcome(self, outcome: Outcome, reason: str | None, took: dt.timedelta, **context: Any) -> Event:
         """How the call came out."""
-        kind, severity = _TOLD_FOR.get(reason or "") or _TOLD.get(outcome, (EventType.NOOP, Severity.INFO))
+        kind, severity = _TOLD.get(outcome, (EventType.NOOP, Severity.INFO))
+        why = facts_of(reason)
+        if why is not None and why.event is not None:
+            kind, severity = why.event, why.severity
         duration_ms = round(took.total_seconds() * 1000, 3)
         facts = dict(context, outcome=outcome, reason=reason, duration_ms=duration_ms, trigger=self.trigger)
         return self.event(Source.COORDINATOR, kind, severity, **facts)

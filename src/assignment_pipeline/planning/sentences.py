@@ -7,21 +7,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.result import Decision, Plan, Reason
+from assignment_pipeline.domain.result import Decision, Plan
 from assignment_pipeline.planning.base import Rule
 
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
-
-REFUSALS: Mapping[str, str] = {
-    Reason.PARTY_TOO_LARGE: "too large for any table or combination",
-    Reason.PARTY_TOO_SMALL: "too small for any table",
-    Reason.NO_SUCH_SEATING: "no such place to sit for a party of that size",
-    Reason.OUTSIDE_SERVICE: "outside the hours of service",
-    Reason.IN_PAST: "the time has passed",
-    Reason.NO_FIT: "no free tables were found",
-    Reason.INFEASIBLE: "every table that would do is taken, whoever moves",
-}
-"""Why there is no plan."""
 
 RULES: Mapping[str, str] = {
     Rule.UNKNOWN_TABLE: "unknown",
@@ -56,7 +45,7 @@ def explain(booking: Booking, decision: Decision, zone: dt.tzinfo, labels: Mappi
     start = f"{guests} at {_time(booking.start_at, zone)}"
     if decision.plan is not None:
         return f"{start}: {_place(decision.plan, labels)}."
-    why = REFUSALS.get(decision.refusal, str(decision.refusal)) if decision.refusal else "nothing was looked for"
+    why = decision.refusal.facts.sentence if decision.refusal else "nothing was looked for"
     counts = turned_away(decision.turned_away)
     told = f"{start}: {why} ({counts})." if counts else f"{start}: {why}."
     they = "The guest" if one else "They"

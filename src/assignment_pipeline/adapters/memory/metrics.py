@@ -16,12 +16,12 @@ from assignment_pipeline.domain.metrics import (
     OVERDUE,
     SETTLING,
     STUCK,
-    WITHDRAWN,
     Metrics,
     MetricsQuery,
     Seen,
     Series,
 )
+from assignment_pipeline.domain.reasons import NOT_ITS_FAULT
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
@@ -307,7 +307,7 @@ def _is_automatic(step: StateChange) -> bool:
 
 
 def _outcome(step: StateChange) -> str:
-    if step.to_state is AssignmentState.CANCELLED or step.reason in WITHDRAWN:
+    if step.to_state is AssignmentState.CANCELLED or step.reason in NOT_ITS_FAULT:
         return "withdrawn"
     if step.to_state is AssignmentState.ASSIGNED:
         return "confirmed"

@@ -13,6 +13,7 @@ from psycopg import sql
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of, translate
 from assignment_pipeline.adapters.postgres.line import options
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
+from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -217,4 +218,4 @@ def _migrate(part: str, found: int, schema: str, where: str) -> Work[None]:
 
 
 def _text(name: str) -> str:
-    return (importlib.resources.files(__package__) / "sql" / f"{name}.sql").read_text("utf-8")
+    return in_sql((importlib.resources.files(__package__) / "sql" / f"{name}.sql").read_text("utf-8"))

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.rollout.numbers import counting, span_of
@@ -33,7 +32,7 @@ def report(
     It is one file, which needs no network. Needs the extra report.
     """
     _require_place(html, "--html")
-    _write(html, "--html", page(_found(app, db, window), words.REASONS))
+    _write(html, "--html", page(_found(app, db, window)))
     stdout().print(f"{html}: the report.", soft_wrap=True)
 
 

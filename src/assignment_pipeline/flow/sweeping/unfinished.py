@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.reasons import Role, reasons_for
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
@@ -19,8 +20,7 @@ from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
 from assignment_pipeline.redaction import named
 
-_OBSTACLES = frozenset({Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED})
-"""The reasons for a review that end by themselves: the row is mended, the pipeline is back."""
+_OBSTACLES = reasons_for(Role.ENDS_BY_ITSELF)
 
 
 def look_at_unfinished(

@@ -7,17 +7,9 @@ from collections.abc import Mapping
 
 import attrs
 
-ADVICE: Mapping[str, str] = {
-    "no_fit": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "infeasible": "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken",
-    "party_too_large": "not taking such bookings, or larger combinations",
-    "party_too_small": "tables with a smaller min_party_size",
-    "no_such_seating": "not taking such bookings, or tables of that kind",
-    "outside_service": "not taking such bookings; and a look at the restaurants' timezones",
-    "in_past": "a look at timezones, and at how long bookings wait in queues",
-    "booking_unreadable": "the row of the booking: its value makes no sense, such as a party of 0; the event names it",
-    "crash_loop": "the log: something kills the worker, or raises, each time",
-}
+from assignment_pipeline.domain.reasons import Reason
+
+ADVICE: Mapping[str, str] = {reason.value: reason.facts.advice for reason in Reason if reason.facts.advice is not None}
 """What helps against each reason for a review."""
 
 

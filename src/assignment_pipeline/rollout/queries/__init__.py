@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.resources
 
+from assignment_pipeline.domain.reasons import in_sql
+
 SCHEMA = "assignment_pipeline"
 """The schema that the files for PostgreSQL name."""
 
@@ -58,6 +60,6 @@ def says(text: str) -> str:
 
 
 def _text(folder: str, name: str, schema: str) -> str:
-    text = (importlib.resources.files(__package__) / folder / f"{name}.sql").read_text("utf-8")
+    text = in_sql((importlib.resources.files(__package__) / folder / f"{name}.sql").read_text("utf-8"))
     quoted = schema.replace('"', '""')
     return text if schema == SCHEMA else text.replace(f"{SCHEMA}.", f'"{quoted}".')

@@ -12,6 +12,7 @@ import importlib.resources
 import re
 from collections.abc import Mapping
 
+from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 
 COLUMNS: Mapping[str, str] = {
@@ -73,7 +74,7 @@ def _definitions() -> Mapping[str, str]:
     # Read, not imported: the package that it lies in wants a driver.
     file = importlib.resources.files("assignment_pipeline") / "adapters" / "postgres" / "sql" / "metrics.sql"
     found = {}
-    for name, text in _DEFINITION.findall(file.read_text("utf-8")):
+    for name, text in _DEFINITION.findall(in_sql(file.read_text("utf-8"))):
         filled = _RESTAURANT.sub(r"\1 IN (${restaurant:sqlstring})", text)
         for placeholder, macro in _PLACEHOLDERS.items():
             filled = filled.replace(placeholder, macro)

@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.counts import Calls, Outcomes
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket
+from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
@@ -56,14 +57,12 @@ _SENTENCES = {
 _MOST_CHANGES = 50
 
 
-def page(findings: Findings, reasons: Mapping[str, str] | None = None) -> str:
+def page(findings: Findings) -> str:
     """
     The report.
 
     Args:
         findings: What was found.
-
-        reasons: What reasons for review are called, by their code.
 
     Raises:
         MissingExtraError: Jinja or matplotlib is not installed.
@@ -78,11 +77,11 @@ def page(findings: Findings, reasons: Mapping[str, str] | None = None) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {"moment": _moment, "span": _span}
     pictures = {name: markupsafe.Markup(svg) if svg else None for name, svg in _pictures(findings).items()}  # noqa: S704 - drawn here
-    facts = _facts(findings, reasons or {})
+    facts = _facts(findings)
     return environment.from_string(text).render(report={**facts, **pictures})
 
 
-def _facts(findings: Findings, reasons: Mapping[str, str]) -> dict[str, Any]:
+def _facts(findings: Findings) -> dict[str, Any]:
     standing, metrics = findings.standing, findings.metrics
     return {
         "version": installed_version(),
@@ -95,7 +94,7 @@ def _facts(findings: Findings, reasons: Mapping[str, str]) -> dict[str, Any]:
         "shadow": _shadow(attrs.asdict(metrics.agreement)),
         "headlines": headlines(metrics.agreement),
         "reviews": [
-            {"name": reasons.get(code, code.replace("_", " ")), "count": count}
+            {"name": sentence_of(code), "count": count}
             for code, count in sorted(metrics.reasons.items(), key=lambda item: (-item[1], item[0]))
         ],
         "waiting": metrics.backlog.review,

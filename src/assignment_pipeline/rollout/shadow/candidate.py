@@ -12,8 +12,9 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.reasons import Role, reasons_for
 from assignment_pipeline.domain.record import AssignmentChange
-from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.assigning.assign import assign
@@ -45,7 +46,7 @@ T = TypeVar("T")
 
 Load = Callable[[LoadQuery], AssignmentContext | None]
 
-_SPENT = frozenset({Reason.STORE_UNAVAILABLE, Reason.RUNTIME_DISABLED, Reason.CONFLICT, Reason.COMMIT_UNKNOWN})
+_SPENT = reasons_for(Role.NOTHING_DECIDED)
 _FLAGS = FlagDecision(mode=Mode.ACTIVE, max_parallel=1, reason="shadow", source="shadow")
 _NO_DRAW = 0.5
 

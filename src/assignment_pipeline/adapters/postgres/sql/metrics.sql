@@ -66,7 +66,7 @@ late AS (
 found AS (
     SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
         CASE
-            WHEN last.to_state = 'cancelled' OR last.reason IN ('hold_expired', 'booking_gone') THEN 'withdrawn'
+            WHEN last.to_state = 'cancelled' OR last.reason IN ({NOT_ITS_FAULT}) THEN 'withdrawn'
             WHEN last.to_state = 'assigned' THEN 'confirmed'
             WHEN last.to_state = 'failed' THEN 'failed'
             WHEN last.reason = 'infeasible' THEN 'infeasible'

@@ -71,7 +71,7 @@ BEGIN
         WHERE restaurant_id = place.restaurant_id
             AND start_at > place.earliest - interval '30 hours' AND start_at < place.latest + interval '6 hours'
             AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
-            AND (state = 'assignment_pending' OR reason IN ('infeasible', 'no_fit'))
+            AND (state = 'assignment_pending' OR reason IN ({WAITS_FOR_TABLES}))
             AND booking_id <> ALL (besides)
             AND assignment_pipeline.blocked_span(booking, policies->place.restaurant_id) && ANY (place.spans);
     END LOOP;

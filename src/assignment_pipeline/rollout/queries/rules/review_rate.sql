@@ -19,5 +19,5 @@ FROM (
                 AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND h.actor IS NULL
         )
 ) AS outcomes
-WHERE state <> 'cancelled' AND coalesce(reason, '') NOT IN ('infeasible', 'hold_expired', 'booking_gone')
+WHERE state <> 'cancelled' AND coalesce(reason, '') NOT IN ('infeasible', {NOT_ITS_FAULT})
 HAVING count(*) >= 10

@@ -1,0 +1,456 @@
+"""
+Why calls come out as they do: a row for each reason, with everything that follows from it.
+
+The sets of reasons, the events, the sentences, the doctor's advice and the table in the documentation are made of these
+rows. A new reason is one more row.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Self
+
+import attrs
+
+from assignment_pipeline.domain.events import EventType, Severity
+
+
+class Outcome(enum.StrEnum):
+    """How a call came out."""
+
+    CONFIRMED = "confirmed"
+    ASSIGNED = "assigned"
+    RETRY = "retry"
+    MANUAL_REVIEW = "manual_review"
+    FAILED = "failed"
+    NOOP = "noop"
+
+    CANCELLED = "cancelled"
+    """`cancel` did what it was asked for."""
+
+    KEPT = "kept"
+    """`reassign` found nothing, or `extend` found others in the way: the booking was left as it was."""
+
+    HOLD_LOST = "hold_lost"
+    """`confirm` came when the tables were gone."""
+
+
+_O = Outcome
+
+
+class Role(enum.Enum):
+    """What a reason counts as."""
+
+    IMPOSSIBLE = enum.auto()
+    """The party could never be seated as it asked."""
+
+    WAITS_FOR_TABLES = enum.auto()
+    """Freed tables may help."""
+
+    ENDS_BY_ITSELF = enum.auto()
+    """The review ends without a person: the row is mended, or the pipeline is back."""
+
+    NOT_ITS_FAULT = enum.auto()
+    """The booking ended, and no assignment is to blame: metrics leave it out."""
+
+    NOTHING_DECIDED = enum.auto()
+    """The call ended before it had decided anything."""
+
+
+@attrs.frozen
+class ReasonFacts:
+    """
+    What follows from a reason.
+
+    Attributes:
+        sentence: What people read, in the command line's tables and in reports.
+
+        meaning: What it means, for the documentation.
+
+        outcomes: The outcomes that it comes with; none for what stands in the history only.
+
+        event: The event that tells of it; None where the outcome decides.
+
+        severity: How severe that event is.
+
+        counts_as: What it counts as.
+
+        advice: What helps against it, for the doctor; None where nothing does.
+    """
+
+    sentence: str
+    meaning: str
+    outcomes: tuple[Outcome, ...]
+    event: EventType | None = attrs.field(default=None, kw_only=True)
+    severity: Severity = attrs.field(default=Severity.INFO, kw_only=True)
+    counts_as: tuple[Role, ...] = attrs.field(default=(), kw_only=True)
+    advice: str | None = attrs.field(default=None, kw_only=True)
+
+
+_FULL_HOUSE = "more tables, shorter turns or buffers, more tables that may be joined; or fewer bookings taken"
+
+
+class Reason(enum.StrEnum):
+    """Why a call came out as it did."""
+
+    facts: ReasonFacts
+    """What follows from it."""
+
+    def __new__(cls, code: str, *facts: ReasonFacts) -> Self:
+        """A member: its code, and what follows from it."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        (member.facts,) = facts
+        return member
+
+    PIPELINE_DISABLED = (
+        "pipeline_disabled",
+        ReasonFacts(
+            "the pipeline was switched off",
+            "the flags say off; in review: switched off while it waited, with no planner to hand it over to",
+            (_O.NOOP, _O.MANUAL_REVIEW),
+            counts_as=(Role.ENDS_BY_ITSELF,),
+        ),
+    )
+    SHADOW = (
+        "shadow",
+        ReasonFacts("shadow", "the flags say shadow: your planner ran, and the pipeline beside it", (_O.NOOP,)),
+    )
+    SHADOW_UNAVAILABLE = (
+        "shadow_unavailable",
+        ReasonFacts(
+            "shadow unavailable", "the flags say shadow, and the coordinator was built without one", (_O.NOOP,)
+        ),
+    )
+    RUNTIME_DISABLED = (
+        "runtime_disabled",
+        ReasonFacts(
+            "runtime disabled",
+            "the store's tables are of another version: an operator has to run `db init`",
+            (_O.NOOP,),
+            event=EventType.ERROR,
+            severity=Severity.ERROR,
+            counts_as=(Role.NOTHING_DECIDED,),
+        ),
+    )
+    CIRCUIT_OPEN = (
+        "circuit_open",
+        ReasonFacts(
+            "circuit open",
+            "the store has failed too often, and is left alone for a while",
+            (_O.RETRY,),
+            event=EventType.CIRCUIT_OPEN,
+            severity=Severity.WARNING,
+        ),
+    )
+    RATE_LIMITED = (
+        "rate_limited",
+        ReasonFacts("rate limited", "the restaurant has as many assignments going on as the flags allow", (_O.RETRY,)),
+    )
+    LOCK_CONTENTION = (
+        "lock_contention",
+        ReasonFacts(
+            "somebody else is at it",
+            "somebody else is at work on the booking",
+            (_O.NOOP,),
+            event=EventType.LOCK_CONTENTION,
+        ),
+    )
+    STORE_UNAVAILABLE = (
+        "store_unavailable",
+        ReasonFacts(
+            "the store could not be reached",
+            "the store could not be reached, nothing was written",
+            (_O.RETRY,),
+            event=EventType.ERROR,
+            severity=Severity.ERROR,
+            counts_as=(Role.NOTHING_DECIDED,),
+        ),
+    )
+    FLAGS_UNREAD = (
+        "flags_unread",
+        ReasonFacts(
+            "the feature flags were not read yet",
+            "the feature flags were not read yet: nobody knows which planner is in charge, so neither is asked",
+            (_O.RETRY,),
+            event=EventType.ERROR,
+            severity=Severity.ERROR,
+        ),
+    )
+    COMMIT_UNKNOWN = (
+        "commit_unknown",
+        ReasonFacts(
+            "commit unknown",
+            "the commit's answer was lost, and could not be found out yet",
+            (_O.RETRY,),
+            event=EventType.ERROR,
+            severity=Severity.ERROR,
+            counts_as=(Role.NOTHING_DECIDED,),
+        ),
+    )
+    CONFLICT = (
+        "conflict",
+        ReasonFacts(
+            "others were faster every time",
+            "others were faster, every time",
+            (_O.RETRY,),
+            counts_as=(Role.NOTHING_DECIDED,),
+        ),
+    )
+    TERMINAL_STATE = (
+        "terminal_state",
+        ReasonFacts(
+            "not waiting for tables", "settled already, or the host does not want tables for it any more", (_O.NOOP,)
+        ),
+    )
+    OWNED_BY_LEGACY = (
+        "owned_by_legacy",
+        ReasonFacts(
+            "with the legacy planner",
+            "your own planner answers for it; with `handled` false, it makes the change, too",
+            (_O.NOOP,),
+        ),
+    )
+    NOT_DUE = "not_due", ReasonFacts("not due", "its next attempt is due after `retry_after`", (_O.NOOP,))
+    BOOKING_CHANGED = (
+        "booking_changed",
+        ReasonFacts("has changed since", "it is settled, and was something else then: call `reassign`", (_O.NOOP,)),
+    )
+    OTHER_RESTAURANT = (
+        "other_restaurant",
+        ReasonFacts(
+            "is another restaurant's at the host",
+            "the host has the booking at another restaurant (`elsewhere`) than the call named; no planner was asked",
+            (_O.NOOP,),
+        ),
+    )
+    PARTY_TOO_LARGE = (
+        "party_too_large",
+        ReasonFacts(
+            "too large for any table or combination",
+            "no table or combination has that many seats",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="not taking such bookings, or larger combinations",
+        ),
+    )
+    PARTY_TOO_SMALL = (
+        "party_too_small",
+        ReasonFacts(
+            "too small for any table",
+            "every table and combination is for larger parties",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="tables with a smaller min_party_size",
+        ),
+    )
+    NO_SUCH_SEATING = (
+        "no_such_seating",
+        ReasonFacts(
+            "no such place to sit for a party of that size",
+            "nothing of that size is where it wants to sit",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="not taking such bookings, or tables of that kind",
+        ),
+    )
+    OUTSIDE_SERVICE = (
+        "outside_service",
+        ReasonFacts(
+            "outside the hours of service",
+            "the restaurant does not serve for all of that time",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="not taking such bookings; and a look at the restaurants' timezones",
+        ),
+    )
+    IN_PAST = (
+        "in_past",
+        ReasonFacts(
+            "the time has passed",
+            "the party would have arrived already",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="a look at timezones, and at how long bookings wait in queues",
+        ),
+    )
+    NO_FIT = (
+        "no_fit",
+        ReasonFacts(
+            "no free tables were found",
+            "all that would do is taken, by bookings; for `extend`, its tables are",
+            (_O.RETRY, _O.MANUAL_REVIEW, _O.KEPT),
+            counts_as=(Role.WAITS_FOR_TABLES,),
+            advice=_FULL_HOUSE,
+        ),
+    )
+    INFEASIBLE = (
+        "infeasible",
+        ReasonFacts(
+            "every table that would do is taken",
+            "all that would do is taken, by what cannot be moved",
+            (_O.MANUAL_REVIEW, _O.KEPT),
+            counts_as=(Role.WAITS_FOR_TABLES,),
+            advice=_FULL_HOUSE,
+        ),
+    )
+    CRASH_LOOP = (
+        "crash_loop",
+        ReasonFacts(
+            "kept ending its worker",
+            "five workers died or raised while they had it",
+            (_O.MANUAL_REVIEW,),
+            advice="the log: something kills the worker, or raises, each time",
+        ),
+    )
+    HOLD_EXPIRED = (
+        "hold_expired",
+        ReasonFacts(
+            "was not confirmed in time",
+            "nobody confirmed in time",
+            (_O.FAILED, _O.RETRY),
+            counts_as=(Role.NOT_ITS_FAULT,),
+        ),
+    )
+    BOOKING_GONE = (
+        "booking_gone",
+        ReasonFacts(
+            "the booking is gone",
+            "the host does not know it any more; its record has failed",
+            (_O.NOOP,),
+            counts_as=(Role.NOT_ITS_FAULT,),
+        ),
+    )
+    BOOKING_UNREADABLE = (
+        "booking_unreadable",
+        ReasonFacts(
+            "its row is no booking",
+            "the host's row is no booking, such as a party of 0; the event says what is wrong",
+            (_O.MANUAL_REVIEW,),
+            counts_as=(Role.ENDS_BY_ITSELF,),
+            advice="the row of the booking: its value makes no sense, such as a party of 0; the event names it",
+        ),
+    )
+    TIME_PASSED = (
+        "time_passed",
+        ReasonFacts("its time has passed", "it was in review until its time was over", (_O.FAILED,)),
+    )
+    BY_REQUEST = (
+        "by_request",
+        ReasonFacts("as somebody asked for", "a person put it back, or turned it down", (_O.RETRY, _O.FAILED)),
+    )
+    PINNED = (
+        "pinned",
+        ReasonFacts(
+            "pinned",
+            "a person had it stay at its tables",
+            (_O.CONFIRMED, _O.ASSIGNED),
+            event=EventType.PINNED,
+        ),
+    )
+    UNPINNED = (
+        "unpinned",
+        ReasonFacts(
+            "unpinned",
+            "a person let it be moved again",
+            (_O.CONFIRMED, _O.ASSIGNED),
+            event=EventType.UNPINNED,
+        ),
+    )
+    SEATED = "seated", ReasonFacts("seated", "the party has sat down", (_O.CONFIRMED,), event=EventType.SEATED)
+    LEFT = (
+        "left",
+        ReasonFacts(
+            "left", "the party has gone, and the rest of its time is free", (_O.CONFIRMED,), event=EventType.LEFT
+        ),
+    )
+    NO_SHOW = "no_show", ReasonFacts("nobody came", "the party never came", (_O.CANCELLED,), event=EventType.NO_SHOW)
+    EXTENDED = (
+        "extended",
+        ReasonFacts("extended", "the party stays on", (_O.CONFIRMED, _O.ASSIGNED), event=EventType.EXTENDED),
+    )
+    HANDED_OVER = (
+        "handed_over",
+        ReasonFacts(
+            "handed over",
+            "the pipeline was switched off while it waited: your own planner has it now",
+            (_O.NOOP,),
+            event=EventType.HANDED_OVER,
+            severity=Severity.WARNING,
+        ),
+    )
+    TAKEN_OVER = (
+        "taken_over",
+        ReasonFacts(
+            "taken over",
+            "a person has taken it back from your own planner",
+            (_O.CONFIRMED, _O.RETRY),
+            event=EventType.TAKEN_OVER,
+        ),
+    )
+    ADOPTED = (
+        "adopted",
+        ReasonFacts(
+            "adopted", "your own planner had seated it, and the pipeline plans around that", (), event=EventType.ADOPTED
+        ),
+    )
+    LEGACY_EXHAUSTED = (
+        "legacy_exhausted",
+        ReasonFacts(
+            "the legacy planner found no tables",
+            "your own planner was handed it, and found no tables",
+            (_O.MANUAL_REVIEW,),
+        ),
+    )
+    LEGACY_ERROR = (
+        "legacy_error",
+        ReasonFacts("the legacy planner failed", "your own planner was handed it, and raised", (_O.MANUAL_REVIEW,)),
+    )
+    HANDOVER_TIMEOUT = (
+        "handover_timeout",
+        ReasonFacts(
+            "the legacy planner did not answer",
+            "your own planner was handed it, and nobody heard of it again",
+            (_O.MANUAL_REVIEW,),
+        ),
+    )
+
+
+def reasons_for(role: Role) -> frozenset[Reason]:
+    """The reasons that count as *role*."""
+    return frozenset(reason for reason in Reason if role in reason.facts.counts_as)
+
+
+IMPOSSIBLE = reasons_for(Role.IMPOSSIBLE)
+"""The reasons for which a party could never be seated as it asked."""
+
+WAITS_FOR_TABLES = reasons_for(Role.WAITS_FOR_TABLES)
+"""The reasons that freed tables may do away with."""
+
+NOT_ITS_FAULT = reasons_for(Role.NOT_ITS_FAULT)
+"""The reasons for which a booking ends through no fault of an assignment."""
+
+FAULTS = frozenset(reason for reason in Reason if reason.facts.severity is Severity.ERROR)
+"""The reasons that are errors: traces are marked as failed for them."""
+
+
+def facts_of(code: str | None) -> ReasonFacts | None:
+    """What follows from a reason by its code; None for none, and for one that is not known here."""
+    return Reason(code).facts if code in _CODES else None
+
+
+def sentence_of(code: str | None) -> str:
+    """What people read for a reason's code: empty for none, the code's own words for one that is not known here."""
+    facts = facts_of(code)
+    return facts.sentence if facts is not None else (code or "").replace("_", " ")
+
+
+_CODES = frozenset(reason.value for reason in Reason)
+
+
+def in_sql(text: str) -> str:
+    """*text* with the codes of reasons where it has the name of a role, such as ``{WAITS_FOR_TABLES}``."""
+    for role in Role:
+        codes = ", ".join(f"'{reason.value}'" for reason in sorted(reasons_for(role)))
+        text = text.replace(f"{{{role.name}}}", codes)
+    return text
