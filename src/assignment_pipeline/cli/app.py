@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from assignment_pipeline.cli import assign, db, demo, diagram, host, reoptimize, review, service, sweep, tables, worker
 from assignment_pipeline.cli.failures import (
@@ -134,6 +136,12 @@ def _root(
     ctx.obj.traceback = show
 
 
+@functools.cache
+def _commands() -> Any:
+    # Typer would read the signatures of all of them again at each call.
+    return get_command(app)
+
+
 def run(arguments: Sequence[str] | None = None) -> int:
     """
     Run a command line, by default that of this process.
@@ -146,7 +154,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors=errors)
     asked = _Asked()
     try:
-        code = app(args=arguments, prog_name=NAME, standalone_mode=False, obj=asked)
+        code = _commands()(args=arguments, prog_name=NAME, standalone_mode=False, obj=asked)
         print(end="", flush=True)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
