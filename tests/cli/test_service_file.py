@@ -8,7 +8,7 @@ import datetime as dt
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline.cli.day.service_file import read_service, service_document
@@ -344,7 +344,6 @@ def mutants(draw, document):
     return changed
 
 
-@settings(max_examples=100)
 @given(data=st.data())
 def test_whatever_is_in_it_ends_well(data, small_once, run_once, tmp_path_factory):
     """A day is done or refused with one line: never a traceback, never a database that is half written."""
