@@ -70,6 +70,12 @@ def in_psycopg(database):
 
 
 @contextlib.contextmanager
+def in_psycopg_with_raw_cursors(database):
+    with psycopg.connect(database, cursor_factory=psycopg.RawCursor) as connection, connection.transaction():
+        yield connection
+
+
+@contextlib.contextmanager
 def in_sqlalchemy(database):
     sqlalchemy = pytest.importorskip("sqlalchemy")
     engine = sqlalchemy.create_engine("postgresql+psycopg://", connect_args=conninfo_to_dict(database))
@@ -108,7 +114,7 @@ def in_django(database):
         connection.close()
 
 
-@pytest.fixture(params=[in_psycopg, in_sqlalchemy, in_a_session, in_django])
+@pytest.fixture(params=[in_psycopg, in_psycopg_with_raw_cursors, in_sqlalchemy, in_a_session, in_django])
 def transaction(request, postgres_database):
     """Opens a transaction as a host does, with each of the libraries that it may use."""
     return lambda: request.param(postgres_database)
@@ -249,6 +255,14 @@ def test_a_connection_without_a_transaction_is_refused(store, postgres_database)
         pytest.raises(ValueError, match="transaction open"),
     ):
         store.joined(connection).commit([enqueue()])
+    assert ids(store) == []
+
+
+def test_a_connection_in_pipeline_mode_is_refused(store, postgres_database):
+    """There, answers come when somebody asks for them, and each call of ours needs its own at once."""
+    with psycopg.connect(postgres_database) as connection, connection.pipeline():
+        with pytest.raises(ValueError, match="outside of pipeline mode"):
+            store.joined(connection).commit([enqueue()])
     assert ids(store) == []
 
 

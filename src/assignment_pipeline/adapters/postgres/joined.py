@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from assignment_pipeline.adapters.postgres.failures import AgainError
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
@@ -216,6 +216,9 @@ class AsyncJoinedStore:
 
 
 def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    if connection.pgconn.pipeline_status is not PipelineStatus.OFF:
+        msg = "connection: expected one outside of pipeline mode: what is committed depends on what was read"
+        raise ValueError(msg)
     # psycopg begins a transaction by itself with the first statement, unless it is told not to.
     if connection.info.transaction_status is TransactionStatus.IDLE and connection.autocommit:
         msg = "connection: expected one with a transaction open, such as after BEGIN, got one in autocommit mode"

@@ -81,7 +81,8 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
     Raises:
         AgainError: Nothing was written, and it may be tried again.
     """
-    cursor = connection.cursor(row_factory=tuple_row)
+    # Not of the connection's own kind: the host's may be a RawCursor, which writes placeholders in another way.
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
     try:
         step = next(work)
         while True:
@@ -102,7 +103,7 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
 
 async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: str | None) -> T:
     """`run`, for asyncio: the host's code may be coroutines."""
-    cursor = connection.cursor(row_factory=tuple_row)
+    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
     try:
         step = next(work)
         while True:
