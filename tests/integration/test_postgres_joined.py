@@ -260,9 +260,12 @@ def test_a_connection_without_a_transaction_is_refused(store, postgres_database)
 
 def test_a_connection_in_pipeline_mode_is_refused(store, postgres_database):
     """There, answers come when somebody asks for them, and each call of ours needs its own at once."""
-    with psycopg.connect(postgres_database) as connection, connection.pipeline():
-        with pytest.raises(ValueError, match="outside of pipeline mode"):
-            store.joined(connection).commit([enqueue()])
+    with (
+        psycopg.connect(postgres_database) as connection,
+        connection.pipeline(),
+        pytest.raises(ValueError, match="outside of pipeline mode"),
+    ):
+        store.joined(connection).commit([enqueue()])
     assert ids(store) == []
 
 

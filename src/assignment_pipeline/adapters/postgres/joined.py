@@ -216,7 +216,7 @@ class AsyncJoinedStore:
 
 
 def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
-    if connection.pgconn.pipeline_status is not PipelineStatus.OFF:
+    if connection.pgconn.pipeline_status != PipelineStatus.OFF:
         msg = "connection: expected one outside of pipeline mode: what is committed depends on what was read"
         raise ValueError(msg)
     # psycopg begins a transaction by itself with the first statement, unless it is told not to.
