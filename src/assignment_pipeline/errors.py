@@ -389,6 +389,12 @@ class SchemaMismatchError(AssignmentPipelineError):
         got = "none" if found is None else f"version {found}"
         return cls(where, f"version {wanted} of the {part} schema", got, remedy)
 
+    @classmethod
+    def of_unreleased(cls, where: str, part: str, wanted: int, remedy: str) -> SchemaMismatchError:
+        """A build before the first release made it; *remedy* is how to get rid of it."""
+        remedy = f"{remedy}, and run `assignment-pipeline db init`; its data is not carried over"
+        return cls(where, f"version {wanted} of the {part} schema", "that of a build before the first release", remedy)
+
     def __str__(self) -> str:
         return f"{self.where}: expected {self.expected}, found {self.found}{f': {self.remedy}' if self.remedy else ''}."
 

@@ -69,6 +69,23 @@ def test_tables_of_the_same_names_are_left_alone(cli, dump, tmp_path):
     assert cli("db", "check", "--db", tmp_path / "text").code == 2
 
 
+def test_a_database_of_an_unreleased_build_is_left_alone(cli, dump, tmp_path):
+    """Each command says on one line what it is, and what to do; nothing is changed."""
+    db = tmp_path / "old.sqlite3"
+    with contextlib.closing(sqlite3.connect(db)) as connection:
+        connection.execute("CREATE TABLE assignment_schema (part TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL)")
+        connection.execute("CREATE TABLE restaurants (id TEXT)")
+        connection.execute("INSERT INTO assignment_schema VALUES ('pipeline', 7), ('standalone', 4)")
+        connection.commit()
+    before = dump(db)
+    for command in (("db", "check"), ("db", "init"), ("demo",), ("sweep",), ("rollout", "status")):
+        refused = cli(*command, "--db", db)
+        assert refused.code == (1 if "check" in command else 2), command
+        assert "that of a build before the first release: delete the file or" in refused.complaint, command
+        assert refused.complaint.rstrip(".").endswith("its data is not carried over")
+    assert dump(db) == before
+
+
 def test_the_diagram_is_the_lifecycle(cli):
     """As the library draws it."""
     assert cli("diagram").out == lifecycle.diagram()

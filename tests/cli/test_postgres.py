@@ -92,6 +92,25 @@ def test_the_schema_is_made_and_checked(cli, address):
     assert secret not in missing.err + checked.out
 
 
+def test_a_schema_of_an_unreleased_build_is_left_alone(cli, address, postgres_database):
+    """Each command says on one line what it is, and what to do; nothing is changed."""
+    made = address()
+    schema = made.rpartition("=")[2]
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        connection.execute(f'CREATE TABLE "{schema}".assignment_schema (part text PRIMARY KEY, version int NOT NULL)')
+        connection.execute(f"INSERT INTO \"{schema}\".assignment_schema VALUES ('pipeline', 10), ('standalone', 3)")
+    for command in (("db", "check"), ("db", "init"), ("demo",), ("sweep",), ("rollout", "status")):
+        refused = cli(*command, "--db", made)
+        assert refused.code == (1 if "check" in command else 2), command
+        assert f'that of a build before the first release: drop the schema "{schema}"' in refused.complaint, command
+    with psycopg.connect(postgres_database) as connection:
+        relations = (
+            "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident(%s)) AND relkind = 'r'"
+        )
+        assert connection.execute(relations, (schema,)).fetchone() == (1,)
+
+
 def test_words_name_a_database_too(cli, postgres_database):
     """In the form that libpq takes beside addresses: here without a schema of its own."""
     assert cli("db", "init", "--db", make_conninfo(postgres_database)).out.endswith("of the standalone schema.\n")

@@ -5,27 +5,30 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
 from assignment_pipeline.adapters.postgres import (  # noqa: E402
-    SCHEMA_VERSION,
+    PIPELINE,
     PostgresStore,
     StandaloneHost,
     check,
     init,
+    versions,
 )
-from assignment_pipeline.adapters.postgres import schema as migrations  # noqa: E402
-from assignment_pipeline.adapters.postgres.codec import commit_facts, document  # noqa: E402
+from assignment_pipeline.adapters.postgres.schema import PARTS  # noqa: E402
+from assignment_pipeline.adapters.schema_parts import Part  # noqa: E402
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change, make_venue  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import make_booking, make_venue  # noqa: E402
 from assignment_pipeline.testing.postgres import database  # noqa: E402
 
 
@@ -148,36 +151,121 @@ def test_times_fall_into_buckets(postgres_database, schema):
     assert found == ("2031-05-01 12:30:00+00", "2031-04-28 00:00:00+00")
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
-def test_older_tables_are_brought_up_to_date(postgres_database, schema, version, monkeypatch):
-    """From each version that there has been, with what is in them; several processes may do it at once."""
-    older = {part: files[:version] for part, files in migrations.MIGRATIONS.items()}
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "MIGRATIONS", older)
-        init(postgres_database, standalone=True, schema=schema)
+def without(folder, file, *lines):
+    """*file* as an earlier release may have had it, without those lines."""
+    text = file.read_text("utf-8")
+    for line in lines:
+        assert line in text
+        text = text.replace(line, "")
+    earlier = folder / file.name
+    earlier.write_text(text, encoding="utf-8")
+    return earlier
+
+
+CATALOG = """
+SELECT table_name || '.' || column_name, concat_ws(' ', data_type, collation_name, is_nullable, column_default)
+FROM information_schema.columns WHERE table_schema = %(schema)s
+UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %(schema)s
+UNION ALL SELECT conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = to_regnamespace(quote_ident(%(schema)s))
+UNION ALL SELECT oid::regprocedure::text, pg_get_functiondef(oid) FROM pg_proc
+WHERE pronamespace = to_regnamespace(quote_ident(%(schema)s))
+UNION ALL SELECT viewname, definition FROM pg_views WHERE schemaname = %(schema)s
+"""
+
+
+def catalog(database, schema):
+    """All that is in a schema, whatever its name is and in whatever order the columns stand."""
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(CATALOG, {"schema": schema}).fetchall()
+    return {(name.replace(schema, ""), definition.replace(schema, "")) for name, definition in rows}
+
+
+def test_an_earlier_release_becomes_this_one(postgres_database, schema, tmp_path, monkeypatch):
+    """Its tables are migrated with what is in them, and functions and views made anew; several may do it at once."""
+    now = PARTS[PIPELINE]
+    files = {file.name: file for file in now.functions}
+    files["blocks.sql"] = without(
+        tmp_path, files["blocks.sql"], "    PERFORM assignment_pipeline.tell(doc->'events');\n"
+    )
+    files["rollout.sql"] = without(tmp_path, files["rollout.sql"], ", r.updated_at AS created_at")
+    index = "CREATE INDEX table_blocks_span ON assignment_pipeline.table_blocks (restaurant_id, end_at);\n"
+    holds = "    holds bigint NOT NULL,  -- holds that have expired\n"
+    files["reads.sql"] = without(tmp_path, files["reads.sql"], " r.holds,")
+    earlier = Part(without(tmp_path, now.tables, index, holds), [*files.values()])
+    change = tmp_path / "pipeline_2.sql"
+    change.write_text(
+        "ALTER TABLE assignment_pipeline.assignment_records ADD COLUMN holds bigint NOT NULL DEFAULT 0;\n"
+        "ALTER TABLE assignment_pipeline.assignment_records ALTER COLUMN holds DROP DEFAULT;\n"
+        "DROP VIEW assignment_pipeline.record_documents;\n" + index,
+        encoding="utf-8",
+    )
+    monkeypatch.setitem(PARTS, PIPELINE, earlier)
+    init(postgres_database, standalone=True, schema=schema)
     host = StandaloneHost(schema=schema)
-    booking = make_booking("old")
     with psycopg.connect(postgres_database) as connection:
         host.put_venue(connection, make_venue())
-        facts = commit_facts([make_change(booking, *CONFIRM, tables=("T1",))])
-        facts |= {"standalone": True, "rivals": [], "guest_status": {"old": "confirmed"}}
-        connection.execute(f'SELECT "{schema}".commit(%s)', (document(facts),))
-    if version < SCHEMA_VERSION:
-        with pytest.raises(SchemaMismatchError, match=f"found version {version}"):
-            check(postgres_database, schema=schema)
-    script = "import sys; from assignment_pipeline.adapters.postgres import init; "
-    script += "init(sys.argv[1], standalone=True, schema=sys.argv[2])"
-    command = [sys.executable, "-c", script, postgres_database, schema]
-    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate(timeout=60)[1] for process in started] == [""] * 3
+    monkeypatch.setitem(PARTS, PIPELINE, attrs.evolve(now, migrations=[change]))
+    with pytest.raises(SchemaMismatchError, match="expected version 2 of the pipeline schema, found version 1: bring"):
+        check(postgres_database, schema=schema)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: init(postgres_database, schema=schema), range(3)))
     check(postgres_database, standalone=True, schema=schema)
+    monkeypatch.setitem(PARTS, PIPELINE, now)
+    fresh = f"fresh {schema}"
+    init(postgres_database, standalone=True, schema=fresh)
+    assert catalog(postgres_database, schema) == catalog(postgres_database, fresh)
+    assert versions(postgres_database, schema=schema) == {"pipeline": 2, "standalone": 1}
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'UPDATE "{schema}".assignment_schema SET version = 1')
     with (
         PostgresStore(postgres_database, host=host, schema=schema) as store,
         Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
     ):
-        assert coordinator.record("old").tables == ("T1",)
-        assert coordinator.assign(booking).reason == "terminal_state"
         assert coordinator.assign(make_booking("new")).outcome == "confirmed"
+
+
+def test_a_migration_that_fails_changes_nothing(postgres_database, schema, tmp_path, monkeypatch):
+    """All of an update is there, or nothing."""
+    init(postgres_database, schema=schema)
+    before = catalog(postgres_database, schema)
+    change = tmp_path / "pipeline_2.sql"
+    change.write_text(
+        "DROP INDEX assignment_pipeline.table_blocks_span; ALTER TABLE assignment_pipeline.table_blocks ADD id int;"
+    )
+    monkeypatch.setitem(PARTS, PIPELINE, attrs.evolve(PARTS[PIPELINE], migrations=[change]))
+    with pytest.raises(psycopg.errors.DuplicateColumn):
+        init(postgres_database, schema=schema)
+    assert catalog(postgres_database, schema) == before
+    assert versions(postgres_database, schema=schema) == {"pipeline": 1}
+
+
+def test_a_schema_of_an_unreleased_build_is_left_alone(postgres_database, schema):
+    """It is named as what it is, with what to do about it; nothing is made or changed."""
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        connection.execute(
+            f'CREATE TABLE "{schema}".assignment_schema (part text PRIMARY KEY, version integer NOT NULL)'
+        )
+        connection.execute(f"INSERT INTO \"{schema}\".assignment_schema VALUES ('pipeline', 1), ('standalone', 3)")
+    before = catalog(postgres_database, schema)
+    with PostgresStore(postgres_database, host=StandaloneHost(schema=schema), schema=schema) as store:
+        uses = (
+            lambda: init(postgres_database, standalone=True, schema=schema),
+            lambda: check(postgres_database, schema=schema),
+            lambda: versions(postgres_database, schema=schema),
+            store.check_schema,
+            lambda: store.records(RecordQuery()),
+        )
+        for use in uses:
+            with pytest.raises(SchemaMismatchError) as told:
+                use()
+            assert str(told.value).endswith(
+                f"expected version 1 of the pipeline schema, found that of a build before the first release: "
+                f'drop the schema "{schema}" with all that is in it, and run `assignment-pipeline db init`; '
+                "its data is not carried over."
+            )
+    assert catalog(postgres_database, schema) == before
 
 
 def test_the_documented_search_path_serves_queries(postgres_database, schema):

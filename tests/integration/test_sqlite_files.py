@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
 
-from assignment_pipeline.adapters.as_json import policy_text
+from assignment_pipeline.adapters.schema_parts import PIPELINE, Part
 from assignment_pipeline.adapters.sqlite import (
     SQLiteLockManager,
     SQLiteStore,
@@ -19,11 +19,8 @@ from assignment_pipeline.adapters.sqlite import (
     check,
     init,
     opening,
-    schema,
 )
-from assignment_pipeline.adapters.sqlite.schema import STANDALONE_VERSION
-from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.adapters.sqlite.schema import PARTS, STANDALONE_VERSION
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import LockManagerUnavailableError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted
@@ -258,32 +255,89 @@ def test_init_may_run_again(path, store):
     assert len(store.records(RecordQuery()).records) == 1
 
 
-def test_an_older_file_is_brought_up_to_date(tmp_path):
-    """What the first version of the tables held is there after init, and what they lacked can be kept from then on."""
-    path = tmp_path / "old.db"
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        for part in (schema.PIPELINE, schema.STANDALONE):
-            for statement in schema.MIGRATIONS[part][0]:
-                connection.execute(statement)
-        connection.execute("CREATE TABLE assignment_schema (part TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL)")
-        connection.execute("INSERT INTO assignment_schema VALUES ('pipeline', 1), ('standalone', 1)")
-        connection.execute("INSERT INTO restaurants VALUES ('r-1', 'UTC', ?, 'v1')", (policy_text(VenuePolicy()),))
-        rows = [("r-1", name, number, 2, 1, 2, None, "indoor", 0, 1, 0, "[]") for number, name in enumerate("AB")]
-        connection.executemany(f"INSERT INTO table_inventory VALUES ({', '.join('?' * 12)})", rows)
-        connection.commit()
-    with pytest.raises(
-        SchemaMismatchError, match=r"expected version \d of the (pipeline|standalone) schema, found version 1"
-    ):
-        check(path, standalone=True)
+def contents(path):
+    """What is in the file: its tables with their columns, in whatever order, and its indexes."""
+    found = {}
+    for kind, name, text in execute(path, "SELECT type, name, sql FROM sqlite_master"):
+        columns = sorted(column[1:] for column in execute(path, f"PRAGMA table_info({name})"))
+        found[name] = columns if kind == "table" else text
+    return found
+
+
+def earlier(folder, part, *lines):
+    """*part* as an earlier release may have had it, without those lines."""
+    text = part.tables.read_text("utf-8")
+    for line in lines:
+        assert line in text
+        text = text.replace(line, "")
+    file = folder / "earlier.sql"
+    file.write_text(text, encoding="utf-8")
+    return Part(file)
+
+
+def test_an_earlier_release_becomes_this_one(tmp_path, monkeypatch):
+    """Its tables are migrated, with what is in them."""
+    path, fresh = tmp_path / "old.db", tmp_path / "fresh.db"
+    now = PARTS[PIPELINE]
+    index = "CREATE INDEX table_blocks_span ON table_blocks (restaurant_id, end_at);\n"
+    monkeypatch.setitem(PARTS, PIPELINE, earlier(tmp_path, now, index, "    phase TEXT,\n"))
     init(path, standalone=True)
     host = StandaloneHost()
     with SQLiteStore(path, host=host) as store:
-        old = store.load(LoadQuery(restaurant_id="r-1")).venue
-        assert [table.id for table in old.floor.tables] == ["A", "B"]
-        floor = attrs.evolve(old.floor, combinations=[Combination("pair", ("A", "B"), 5)])
-        store.write(lambda connection: host.put_venue(connection, attrs.evolve(old, floor=floor, version="v2")))
-        assert store.load(LoadQuery(restaurant_id="r-1")).venue.candidates(5)
+        store.write(lambda connection: host.put_venue(connection, make_venue()))
+    changes = [tmp_path / "pipeline_2.sql", tmp_path / "pipeline_3.sql"]
+    changes[0].write_text("-- Phases; they have names.\nALTER TABLE assignment_rollout ADD COLUMN phase TEXT;\n")
+    changes[1].write_text(f"ALTER TABLE assignment_rollout_history ADD COLUMN phase TEXT;\n{index}")
+    monkeypatch.setitem(PARTS, PIPELINE, attrs.evolve(now, migrations=changes))
+    with pytest.raises(SchemaMismatchError, match="expected version 3 of the pipeline schema, found version 1: bring"):
+        check(path, standalone=True)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: init(path), range(3)))
+    check(path, standalone=True)
+    assert execute(path, "SELECT part, version FROM assignment_schema") == [("pipeline", 3), ("standalone", 1)]
+    monkeypatch.setitem(PARTS, PIPELINE, now)
+    init(fresh, standalone=True)
+    assert contents(path) == contents(fresh)
+    execute(path, "UPDATE assignment_schema SET version = 1")
+    with SQLiteStore(path, host=host) as store:
+        assert store.load(LoadQuery(restaurant_id="r-1")).venue == make_venue()
         assert store.revise(RolloutRevision(generation=1, phase="local")) == store.rollout()
+
+
+def test_a_migration_that_fails_changes_nothing(path, tmp_path, monkeypatch):
+    """All of an update is there, or nothing."""
+    before = contents(path)
+    change = tmp_path / "pipeline_2.sql"
+    change.write_text("DROP INDEX table_blocks_span;\nALTER TABLE table_blocks ADD COLUMN id TEXT;\n")
+    monkeypatch.setitem(PARTS, PIPELINE, attrs.evolve(PARTS[PIPELINE], migrations=[change]))
+    with pytest.raises(sqlite3.OperationalError):
+        init(path)
+    assert contents(path) == before
+    assert execute(path, "SELECT version FROM assignment_schema") == [(1,), (1,)]
+
+
+def test_a_file_of_an_unreleased_build_is_left_alone(tmp_path):
+    """It is named as what it is, with what to do about it; nothing is made or changed."""
+    path = tmp_path / "old.db"
+    execute(path, "CREATE TABLE assignment_schema (part TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL)")
+    execute(path, "INSERT INTO assignment_schema VALUES ('pipeline', 1)")
+    before = path.read_bytes()
+    with SQLiteStore(path, host=StandaloneHost()) as store:
+        uses = (
+            lambda: init(path, standalone=True),
+            lambda: check(path),
+            store.check_schema,
+            lambda: store.records(RecordQuery()),
+        )
+        for use in uses:
+            with pytest.raises(SchemaMismatchError) as told:
+                use()
+            assert str(told.value) == (
+                f"{path}: expected version 1 of the pipeline schema, found that of a build before the first release: "
+                "delete the file or, where an application keeps tables in it too, drop the pipeline's, and run "
+                "`assignment-pipeline db init`; its data is not carried over."
+            )
+    assert path.read_bytes() == before
 
 
 def test_the_standalone_tables_may_come_later(tmp_path):

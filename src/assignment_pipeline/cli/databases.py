@@ -343,7 +343,10 @@ class PostgresDatabase:
         """See `Database.prepare`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
-        found = postgres.versions(self.conninfo, schema=self.schema)
+        try:
+            found = postgres.versions(self.conninfo, schema=self.schema)
+        except SchemaMismatchError as error:
+            _refused(self, error)
         if postgres.PIPELINE in found and postgres.STANDALONE not in found:
             refuse(str(self), "a database of this command, or a schema of its own", "the schema of an application")
         self.init(standalone=True)

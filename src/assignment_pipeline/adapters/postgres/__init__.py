@@ -17,10 +17,8 @@ from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
 from assignment_pipeline.adapters.postgres.schema import (
-    PIPELINE,
     SCHEMA,
     SCHEMA_VERSION,
-    STANDALONE,
     STANDALONE_VERSION,
     check,
     init,
@@ -28,6 +26,7 @@ from assignment_pipeline.adapters.postgres.schema import (
     versions,
 )
 from assignment_pipeline.adapters.postgres.store import PostgresStore
+from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE
 
 __all__ = [
     "PIPELINE",

@@ -8,8 +8,9 @@ import attrs
 import psycopg
 from psycopg import sql
 
-from assignment_pipeline.adapters.postgres.schema import PIPELINE, SCHEMA, checked, on_connection, place
+from assignment_pipeline.adapters.postgres.schema import SCHEMA, checked, on_connection, place
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
+from assignment_pipeline.adapters.schema_parts import PIPELINE
 from assignment_pipeline.errors import SchemaMismatchError
 
 REQUIRED = ("id", "restaurant_id", "party_size", "start_at", "status", "created_at")

@@ -1,4 +1,4 @@
-"""The tables and functions, in numbered migrations, and the check that they are there."""
+"""Making the tables and functions, bringing them up to date, and the check that they are there."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from psycopg import sql
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of, translate
 from assignment_pipeline.adapters.postgres.line import options
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
+from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE, Part
 from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
 T = TypeVar("T")
 
-PIPELINE = "pipeline"
-STANDALONE = "standalone"
-
 SCHEMA = "assignment_pipeline"
 """The schema that everything is in unless told otherwise, and its name in our own SQL."""
 
-MIGRATIONS: Mapping[str, Sequence[Sequence[str]]] = {
-    PIPELINE: (
-        ("pipeline_1", "pipeline_1_commit", "pipeline_1_reads", "pipeline_1_locks"),
-        ("pipeline_rollout",),
-        ("pipeline_shadow",),
-        ("pipeline_enqueue", "pipeline_keys", "pipeline_look"),
-        ("pipeline_handover", "pipeline_handover_commit"),
-        ("pipeline_metrics",),
-        ("pipeline_leases", "pipeline_checks"),
-        ("pipeline_guard",),
-        ("pipeline_claims",),
-        ("pipeline_unfinished",),
-    ),
-    STANDALONE: (("standalone_1",), ("standalone_waiting",), ("standalone_label",)),
-}
-"""The files that bring each part from one version to the next: the first make version 1. Never edited once released."""
+_SQL = importlib.resources.files(__package__) / "sql"
+_FUNCTIONS = (
+    "restaurant_locks",
+    "commit",
+    "claims",
+    "blocks",
+    "enqueue",
+    "reads",
+    "leases",
+    "rollout",
+    "host_queries",
+)
 
-SCHEMA_VERSION = len(MIGRATIONS[PIPELINE])
+PARTS: Mapping[str, Part] = {
+    PIPELINE: Part(_SQL / "schema.sql", [_SQL / "functions" / f"{name}.sql" for name in _FUNCTIONS]),
+    STANDALONE: Part(_SQL / "standalone.sql", [_SQL / "functions" / "standalone.sql"]),
+}
+"""What the schema is made of. How to change it: see CONTRIBUTING.md."""
+
+SCHEMA_VERSION = PARTS[PIPELINE].version
 """The version of the pipeline's own tables that this code works with."""
 
-STANDALONE_VERSION = len(MIGRATIONS[STANDALONE])
+STANDALONE_VERSION = PARTS[STANDALONE].version
 """The same, of the tables of `StandaloneHost`."""
 
 OLDEST_SERVER = 14
@@ -57,13 +57,16 @@ ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1634956137, 1885958246)"
 # search path names none that is there, and there is none called public. Trusted: it needs no superuser.
 FIND_HOME = "SELECT coalesce(current_schema()::text, to_regnamespace('public')::text, %s)"
 
-PREPARE = f"CREATE TABLE IF NOT EXISTS {SCHEMA}.assignment_schema (part text PRIMARY KEY, version integer NOT NULL)"
+VERSIONS = f"{SCHEMA}.assignment_schema"
 
-FIND_VERSIONS = f"SELECT part, version FROM {SCHEMA}.assignment_schema"  # noqa: S608 - the name is ours
+HAS_VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
+
+# Builds before the first release kept no time of a change: that is what they are known by.
+FIND_VERSIONS = f"SELECT part, version, to_jsonb(s) ? 'changed_at' FROM {VERSIONS} s"  # noqa: S608 - the name is ours
 
 WRITE_VERSION = f"""
-INSERT INTO {SCHEMA}.assignment_schema (part, version) VALUES (%s, %s)
-ON CONFLICT (part) DO UPDATE SET version = excluded.version
+INSERT INTO {VERSIONS} (part, version, changed_at) VALUES (%s, %s, now())
+ON CONFLICT (part) DO UPDATE SET version = excluded.version, changed_at = excluded.changed_at
 """  # noqa: S608
 
 FACTS = "SELECT current_setting('server_version_num')::integer / 10000, current_setting('server_encoding')"
@@ -88,7 +91,7 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
 
     Raises:
         SchemaMismatchError: The server is too old, the schema holds things of the same names that are not ours, or
-            was made by a newer version of this library.
+            was made by a newer version of this library, or by a build before the first release.
         StoreUnavailableError: The database cannot be reached or written.
     """
     on_connection(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
@@ -110,9 +113,10 @@ def versions(conninfo: str, *, schema: str = SCHEMA) -> dict[str, int]:
     The versions of the parts that are there, `PIPELINE` and `STANDALONE`. Changes nothing.
 
     Raises:
+        SchemaMismatchError: They were made by a build before the first release.
         StoreUnavailableError: The database cannot be reached.
     """
-    return on_connection(conninfo, _versions(schema))
+    return on_connection(conninfo, _versions(schema, place(conninfo, schema)))
 
 
 def place(conninfo: str, schema: str) -> str:
@@ -142,18 +146,24 @@ def checked(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     Raises:
         SchemaMismatchError: They are not.
     """
-    found = yield from _versions(schema)
+    found = yield from _versions(schema, where)
     for part in parts:
-        wanted = len(MIGRATIONS[part])
+        wanted = PARTS[part].version
         if found.get(part) != wanted:
             raise SchemaMismatchError.of_version(where, part, wanted, found.get(part))
 
 
-def _versions(schema: str) -> Work[dict[str, int]]:
-    try:
-        return dict((yield Statement(named(FIND_VERSIONS, schema))))
-    except SchemaMismatchError:
+def _versions(schema: str, where: str) -> Work[dict[str, int]]:
+    [(there,)] = yield Statement(HAS_VERSIONS, (named(VERSIONS, schema),))
+    if not there:
         return {}
+    found = dict[str, int]()
+    for part, version, released in (yield Statement(named(FIND_VERSIONS, schema))):
+        if not released:
+            remedy = f"drop the schema {sql.Identifier(schema).as_string(None)} with all that is in it"
+            raise SchemaMismatchError.of_unreleased(where, part, PARTS[part].version, remedy)
+        found[part] = version
+    return found
 
 
 def _parts(*, standalone: bool) -> tuple[str, ...]:
@@ -192,30 +202,25 @@ def _init(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     yield Statement(f"CREATE SCHEMA IF NOT EXISTS {sql.Identifier(schema).as_string(None)}")
     [(home,)] = yield Statement(FIND_HOME, (schema,))
     yield Statement(f"CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA {sql.Identifier(home).as_string(None)}")
-    yield Statement(named(PREPARE, schema))
-    found = dict((yield Statement(named(FIND_VERSIONS, schema))))
-    for part in MIGRATIONS:
+    found = yield from _versions(schema, where)
+    for part in PARTS:
         if part not in parts and part not in found:
             continue  # What is there is brought up to date, whether or not it was named.
-        yield from _migrate(part, found.get(part, 0), schema, where)
+        yield from _bring_up_to_date(part, found.get(part), schema, where)
 
 
-def _migrate(part: str, found: int, schema: str, where: str) -> Work[None]:
-    migrations = MIGRATIONS[part]
-    if found > len(migrations):
-        raise SchemaMismatchError(where, f"version {len(migrations)} of the {part} schema or older", f"version {found}")
+def _bring_up_to_date(name: str, found: int | None, schema: str, where: str) -> Work[None]:
+    part = PARTS[name]
+    if found is not None and found > part.version:
+        raise SchemaMismatchError(where, f"version {part.version} of the {name} schema or older", f"version {found}")
+    if found == part.version:
+        return
     try:
-        for files in migrations[found:]:
-            for name in files:
-                yield Statement(named(_text(name), schema))
+        for script in part.scripts(found):
+            yield Statement(named(in_sql(script), schema))
     except psycopg.Error as error:
         if error.sqlstate not in _TAKEN_NAMES:
             raise
         detail = str(error).splitlines()[0]
-        raise SchemaMismatchError(where, f"nothing but ours under our names ({part} schema)", detail) from error
-    if found < len(migrations):
-        yield Statement(named(WRITE_VERSION, schema), (part, len(migrations)))
-
-
-def _text(name: str) -> str:
-    return in_sql((importlib.resources.files(__package__) / "sql" / f"{name}.sql").read_text("utf-8"))
+        raise SchemaMismatchError(where, f"nothing but ours under our names ({name} schema)", detail) from error
+    yield Statement(named(WRITE_VERSION, schema), (name, part.version))

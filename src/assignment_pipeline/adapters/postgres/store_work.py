@@ -11,8 +11,9 @@ import attrs
 from assignment_pipeline.adapters.postgres.commits import Commits
 from assignment_pipeline.adapters.postgres.host import is_ours
 from assignment_pipeline.adapters.postgres.reads import Reads
-from assignment_pipeline.adapters.postgres.schema import PIPELINE, STANDALONE, checked
+from assignment_pipeline.adapters.postgres.schema import checked
 from assignment_pipeline.adapters.postgres.work import Work, in_snapshot, in_transaction
+from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event

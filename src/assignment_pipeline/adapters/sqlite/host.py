@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of, policy_text
+from assignment_pipeline.adapters.schema_parts import STANDALONE
 from assignment_pipeline.adapters.sqlite.codec import booking_facts, moment_of, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.schema import STANDALONE, check_part
+from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination

@@ -26,35 +26,6 @@ from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Seri
 
 T = TypeVar("T")
 
-MIGRATION = (
-    """
-    CREATE INDEX booking_assignment_state_history_outcomes
-    ON booking_assignment_state_history (created_at)
-    WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
-    """,
-    """
-    CREATE INDEX observability_events_legacy ON observability_events (created_at)
-    WHERE event_type = 'auto_assign.summary'
-    """,
-    """
-    CREATE INDEX observability_events_legacy_booking
-    ON observability_events (booking_id, created_at, id)
-    WHERE event_type = 'auto_assign.summary'
-    """,
-    """
-    CREATE INDEX observability_events_rollout ON observability_events (created_at)
-    WHERE source = 'assignment.rollout'
-    """,
-    """
-    CREATE INDEX booking_assignment_attempts_created ON booking_assignment_attempts (created_at)
-    """,
-    """
-    CREATE INDEX assignment_records_reviews ON assignment_records (restaurant_id)
-    WHERE state = 'manual_review'
-    """,
-)
-"""What the queries find their rows by; each index has a row or two for a booking."""
-
 
 class Measures:
     """The part of the store that is a `MetricsStore`."""

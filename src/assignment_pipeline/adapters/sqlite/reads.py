@@ -108,7 +108,7 @@ UNFINISHED = (
     "owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN"
     " ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')))"
 )
-"""What a sweep looks at in turn: reviews, and what is neither settled nor due."""
+"""What a sweep looks at in turn: reviews, and what is neither settled nor due. The index has the same condition."""
 
 GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
 

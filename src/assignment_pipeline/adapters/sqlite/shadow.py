@@ -16,34 +16,6 @@ from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, Store
 
 T = TypeVar("T")
 
-MIGRATION = (
-    """
-    CREATE TABLE assignment_shadow_bundles (
-        id TEXT PRIMARY KEY NOT NULL,
-        captured_at TEXT NOT NULL,
-        restaurant_id TEXT NOT NULL,
-        booking_id TEXT NOT NULL,
-        verdict TEXT NOT NULL,
-        kind TEXT,
-        cost_difference REAL,
-        document TEXT NOT NULL  -- JSON
-    )
-    """,
-    "CREATE INDEX assignment_shadow_bundles_captured ON assignment_shadow_bundles (captured_at DESC, id)",
-    """
-    CREATE TABLE assignment_shadow_cases (
-        id TEXT PRIMARY KEY NOT NULL,
-        captured_at TEXT NOT NULL,
-        restaurant_id TEXT NOT NULL,
-        booking_id TEXT NOT NULL,
-        document TEXT NOT NULL,  -- JSON
-        deliveries INTEGER NOT NULL DEFAULT 0,
-        claimed_until TEXT  -- none until a worker has taken it
-    )
-    """,
-    "CREATE INDEX assignment_shadow_cases_captured ON assignment_shadow_cases (captured_at, id)",
-)
-
 KEEP = "INSERT OR REPLACE INTO assignment_shadow_bundles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 FORGET_OLD = "DELETE FROM assignment_shadow_bundles WHERE captured_at < ?"

@@ -148,7 +148,7 @@ def _schema(store: Any) -> Finding:
             "schema",
             str(error),
             "the database was not brought up to date before this version was started, or is already ahead of it",
-            "run `assignment-pipeline db init` with the version that the workers run",
+            error.remedy or "run `assignment-pipeline db init` with the version that the workers run",
         )
     except StoreUnavailableError as error:
         return _wrong(

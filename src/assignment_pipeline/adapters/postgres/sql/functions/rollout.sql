@@ -1,10 +1,4 @@
--- The rollout's revisions.
-
-ALTER TABLE assignment_pipeline.assignment_rollout ADD COLUMN phase text;
-
-ALTER TABLE assignment_pipeline.assignment_rollout_history
-    ADD COLUMN phase text,
-    ADD COLUMN forced boolean NOT NULL DEFAULT false;  -- whether it went past a gate that had not passed
+-- The rollout: what is in force, and how that changes.
 
 -- The row in force is what commits compare; who made it so, and why, stands in the history.
 CREATE VIEW assignment_pipeline.rollout_in_force AS
@@ -38,7 +32,7 @@ END
 $$;
 
 -- Wait until every commit that is in flight has ended: it shares the lock that this takes. Not for long, since
--- commits that begin now wait behind whoever waits here.
+-- commits that begin now wait behind this one.
 CREATE FUNCTION assignment_pipeline.await_commits() RETURNS void
 LANGUAGE plpgsql SET lock_timeout = '250ms' AS $$
 BEGIN

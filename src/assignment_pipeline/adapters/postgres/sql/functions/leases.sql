@@ -1,6 +1,8 @@
--- Leases. Whoever asks for a key waits only for those that are asking for it at that moment, in one order of keys.
+-- Leases: the locks of `PostgresLocks`. A client that asks for a key waits only for those that ask for it at that
+-- moment, in one order of keys.
 
--- Every key that is wanted, or none: the answer is when the leases end, or {"refused": key}.
+-- Every key that is wanted, or none: the answer is when the leases end, or {"refused": key}. A client that asks again
+-- because the answer was lost is given the lease that is there, in its slot: only its holder has the nonce.
 CREATE FUNCTION assignment_pipeline.acquire(doc jsonb) RETURNS text
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
@@ -20,7 +22,7 @@ BEGIN
         SELECT * FROM jsonb_to_recordset(doc->'wanted') AS w("key" text, slots integer, nonce text)
     LOOP
         SELECT count(*) INTO held FROM assignment_pipeline.assignment_leases l
-        WHERE l."key" = want."key" AND l.expires_at > moment;
+        WHERE l."key" = want."key" AND l.expires_at > moment AND l.nonce <> want.nonce;
         IF held >= want.slots THEN
             DELETE FROM assignment_pipeline.assignment_leases l
             USING jsonb_to_recordset(doc->'wanted') AS w("key" text, nonce text)
@@ -28,7 +30,10 @@ BEGIN
             RETURN json_build_object('refused', want."key");
         END IF;
         INSERT INTO assignment_pipeline.assignment_leases AS l ("key", slot, owner, nonce, expires_at)
-        SELECT want."key", min(free), doc->>'owner', want.nonce, ending
+        SELECT want."key", coalesce(
+            (SELECT o.slot FROM assignment_pipeline.assignment_leases o WHERE o."key" = want."key" AND o.nonce = want.nonce),
+            min(free)
+        ), doc->>'owner', want.nonce, ending
         FROM generate_series(0, want.slots - 1) AS free
         WHERE NOT EXISTS (
             SELECT FROM assignment_pipeline.assignment_leases o
@@ -41,7 +46,7 @@ BEGIN
 END
 $$;
 
--- The nonce is what is compared: only the holder lets go.
+-- Let go of leases. The nonce is compared: only the holder lets go.
 CREATE FUNCTION assignment_pipeline.release(held jsonb) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN

@@ -1,6 +1,20 @@
 -- What the store reads, in one snapshot: a function that is STABLE sees what its caller's statement sees.
 -- Sequential scans are off in them, so that no statistics, or none yet, can talk the planner into reading the past.
 
+-- A record with its tables, as the store reads it.
+CREATE VIEW assignment_pipeline.record_documents AS
+SELECT
+    r.booking_id, r.restaurant_id, r.owner, r.state, r.version, r.strategy, r.attempts, r.retries, r.deliveries,
+    r.holds, r.next_attempt_at, r.pinned, r.reason, r.booking,
+    (
+        SELECT json_agg(
+            json_build_array(a.table_id, a.start_at, a.end_at, a.turn_start_at, a.turn_end_at, a.conflicted)
+            ORDER BY a.table_id
+        )
+        FROM assignment_pipeline.booking_table_assignments a WHERE a.booking_id = r.booking_id
+    ) AS seats
+FROM assignment_pipeline.assignment_records r;
+
 -- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, then blocks. What a booking
 -- blocks is at most a turn of 24 hours between two buffers of 6: the span index is entered 36 hours ahead.
 CREATE FUNCTION assignment_pipeline.taken(restaurant text, span_start timestamptz, span_end timestamptz)
@@ -131,6 +145,41 @@ BEGIN
         'taken', CASE WHEN span_start IS NOT NULL
             THEN assignment_pipeline.taken(restaurant, span_start, span_end)
         END
+    );
+END
+$$;
+
+-- `load` for bookings that are at hand, at a restaurant of a standalone host whose venue the caller knows: it has
+-- worked out itself what time to look at, and one query answers. Null, where the venue has another version by now.
+CREATE FUNCTION assignment_pipeline.look(
+    restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz
+) RETURNS text
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+BEGIN
+    RETURN (
+        SELECT json_build_object(
+            'now', coalesce(told, now()),
+            'generation', (SELECT generation FROM assignment_pipeline.assignment_rollout WHERE id = 1),
+            'venue', v.version,
+            'records', (
+                SELECT json_agg(d) FROM assignment_pipeline.record_documents d WHERE d.booking_id = ANY (ids)
+            ),
+            'bookings', (SELECT json_agg(b) FROM assignment_pipeline.booking_documents b WHERE b.id = ANY (ids)),
+            'taken', json_build_array(
+                (
+                    SELECT json_agg(json_build_array(table_id, start_at, end_at, booking_id, movable))
+                    FROM assignment_pipeline.booking_table_assignments
+                    WHERE restaurant_id = restaurant AND start_at > span_start - interval '36 hours'
+                        AND start_at < span_end AND end_at > span_start
+                ),
+                (
+                    SELECT json_agg(json_build_array(table_id, start_at, end_at, reason))
+                    FROM assignment_pipeline.table_blocks
+                    WHERE restaurant_id = restaurant AND end_at > span_start AND start_at < span_end
+                )
+            )
+        )
+        FROM assignment_pipeline.restaurants v WHERE v.id = restaurant AND v.version = known_version
     );
 END
 $$;

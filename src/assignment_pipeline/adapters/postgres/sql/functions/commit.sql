@@ -1,23 +1,6 @@
--- What the store writes. A function that is not STABLE sees, in each of its statements, what had landed by then:
--- what is read behind a lock is not older than the lock.
+-- The commit: all of an assignment's changes in one transaction, or none.
 
--- Wait for whatever commit of these restaurants is in flight, and keep others waiting until this transaction ends.
--- They are taken in one order, so that no two commits wait for each other. A change of the rollout takes the lock
--- exclusively that all commits share: once it has it, none that began under the former generation can land.
--- The two numbers are "assi" and "pipe" as text; they keep off locks of the host's own.
-CREATE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'isolation' USING ERRCODE = 'AP001', DETAIL = current_setting('transaction_isolation');
-    END IF;
-    PERFORM pg_advisory_xact_lock_shared(1634956137, 1885958245);
-    PERFORM pg_advisory_xact_lock(id)
-    FROM (SELECT DISTINCT hashtextextended(value, 1634956137) AS id FROM jsonb_array_elements_text(restaurants) ORDER BY 1) AS keys;
-END
-$$;
-
--- The same for a commit that asks a host: lock, and name the restaurants that the changes take from or give to.
+-- Lock the restaurants for a commit that asks a host, and name those that the changes take from or give to.
 CREATE FUNCTION assignment_pipeline.begin_commit(restaurants jsonb, ids jsonb) RETURNS text
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN
@@ -78,7 +61,7 @@ BEGIN
 END
 $$;
 
--- Events that are told; one may come twice, its id is the same then.
+-- Write events. One may come twice, and has the same id then.
 CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO assignment_pipeline.observability_events
@@ -164,19 +147,24 @@ BEGIN
         RETURN json_build_object('stale', stale.booking_id, 'what', stale.what);
     END IF;
 
-    -- What a booking has already it does not take: only the rest of its time is looked at.
+    -- What a booking has already it does not take: only the rest of its time is looked at. What is conflicted it may
+    -- take whoever has it, and does not have as its own when it is so no more.
     IF doc ? 'seats' THEN
         SELECT json_agg(table_id ORDER BY table_id) INTO contested FROM (
             SELECT DISTINCT n.table_id COLLATE "C" AS table_id
             FROM (
                 SELECT s.booking_id, s.table_id, s.restaurant_id, unnest(
-                    tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id
+                    tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id AND NOT a.conflicted
                         THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
                 ) AS span
                 FROM jsonb_to_recordset(doc->'seats')
-                    AS s(booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz)
+                    AS s(
+                        booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz,
+                        conflicted boolean
+                    )
                 LEFT JOIN assignment_pipeline.booking_table_assignments a
                     ON a.booking_id = s.booking_id AND a.table_id = s.table_id
+                WHERE NOT s.conflicted
             ) AS n
             WHERE EXISTS (
                 SELECT FROM assignment_pipeline.booking_table_assignments a
@@ -294,77 +282,5 @@ BEGIN
         END IF;
     END IF;
     RETURN NULL;
-END
-$$;
-
--- Claim what has been due for longest. Rows that another sweeper is claiming are skipped, not waited for.
-CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
-DECLARE
-    moment timestamptz := coalesce(told, now());
-    answer text;
-BEGIN
-    WITH ready AS (
-        SELECT booking_id, next_attempt_at FROM assignment_pipeline.assignment_records
-        WHERE owner = 'pipeline' AND next_attempt_at <= moment
-        ORDER BY next_attempt_at, booking_id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
-    ), claimed AS (
-        UPDATE assignment_pipeline.assignment_records r
-        SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
-        FROM ready WHERE r.booking_id = ready.booking_id
-        RETURNING r.booking_id, r.restaurant_id, r.deliveries, ready.next_attempt_at AS was_due
-    )
-    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY was_due, booking_id) INTO answer
-    FROM claimed;
-    RETURN answer;
-END
-$$;
-
--- Take a table out of service, once an id; the answer is who sits there for part of that time.
-CREATE FUNCTION assignment_pipeline.block(doc jsonb) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
-DECLARE
-    one record;
-BEGIN
-    SELECT * INTO one FROM jsonb_populate_record(NULL::assignment_pipeline.table_blocks, doc->'block');
-    PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(one.restaurant_id));
-    INSERT INTO assignment_pipeline.table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, actor, created_at)
-    VALUES (
-        one.id, one.restaurant_id, one.table_id, one.start_at, one.end_at, one.reason, one.actor,
-        coalesce((doc->>'now')::timestamptz, now())
-    )
-    ON CONFLICT (id) DO NOTHING;
-    PERFORM assignment_pipeline.tell(doc->'events');
-    RETURN (
-        SELECT json_agg(booking_id) FROM assignment_pipeline.booking_table_assignments
-        WHERE restaurant_id = one.restaurant_id AND table_id = one.table_id
-            AND start_at > one.start_at - interval '36 hours' AND start_at < one.end_at AND end_at > one.start_at
-    );
-END
-$$;
-
--- Put it back into service, and wake whom that helps; whether there was such a block.
-CREATE FUNCTION assignment_pipeline.unblock(doc jsonb) RETURNS boolean
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
-DECLARE
-    moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
-    restaurant text := doc->>'restaurant_id';
-    policies jsonb := doc->'policies';
-    freed jsonb;
-BEGIN
-    PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(restaurant));
-    WITH ended AS (
-        DELETE FROM assignment_pipeline.table_blocks WHERE id = doc->>'id' AND restaurant_id = restaurant RETURNING *
-    )
-    SELECT jsonb_agg(ended) INTO freed FROM ended;
-    IF freed IS NULL THEN
-        RETURN false;
-    END IF;
-    IF (doc->>'standalone')::boolean THEN
-        policies := (SELECT jsonb_object_agg(id, policy) FROM assignment_pipeline.restaurants WHERE id = restaurant);
-    END IF;
-    PERFORM assignment_pipeline.tell(doc->'events');
-    PERFORM assignment_pipeline.wake(freed, '{}', policies, moment);
-    RETURN true;
 END
 $$;

@@ -1,11 +1,9 @@
--- Claims that ended without an answer: few, and looked at by every sweep.
-CREATE INDEX assignment_records_claimed ON assignment_pipeline.assignment_records (next_attempt_at)
-WHERE deliveries > 0 AND next_attempt_at IS NOT NULL;
+-- Claims: a sweep claims the bookings that are due, so that no other sweep deals with them meanwhile.
 
 -- Claim what is due, the longest due first. What was handed out before and never came back is claimed alone, so that a
 -- booking that ends its workers does not count against its neighbours. A claim that ends later than any claim can was
 -- made by a clock that was ahead: the booking is due now. Rows that somebody else has locked are passed over.
-CREATE OR REPLACE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
+CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     moment timestamptz := coalesce(told, now());

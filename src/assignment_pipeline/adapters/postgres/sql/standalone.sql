@@ -1,16 +1,17 @@
--- What `StandaloneHost` keeps: the bookings and floors of a host that has no tables of its own.
+-- What `StandaloneHost` keeps: the restaurants and bookings of a host that has no tables of its own.
 
 CREATE TABLE assignment_pipeline.restaurants (
     id text COLLATE "C" PRIMARY KEY,
     timezone text NOT NULL,
     policy jsonb NOT NULL,
-    version text NOT NULL
+    version text NOT NULL  -- another one after each change of the floor or the policy
 );
 
 CREATE TABLE assignment_pipeline.table_inventory (
     restaurant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
     position integer NOT NULL,  -- the floor's order
+    label text,  -- what people call it; null where that is its id
     capacity integer NOT NULL,
     min_party_size integer NOT NULL,
     max_party_size integer NOT NULL,
@@ -23,6 +24,7 @@ CREATE TABLE assignment_pipeline.table_inventory (
     PRIMARY KEY (restaurant_id, id)
 );
 
+-- Tables that stand side by side, and can be joined.
 CREATE TABLE assignment_pipeline.table_adjacencies (
     restaurant_id text COLLATE "C" NOT NULL,
     table_a text COLLATE "C" NOT NULL,
@@ -30,6 +32,7 @@ CREATE TABLE assignment_pipeline.table_adjacencies (
     PRIMARY KEY (restaurant_id, table_a, table_b)
 );
 
+-- Combinations that the restaurant itself names, each with a capacity of its own.
 CREATE TABLE assignment_pipeline.table_combinations (
     restaurant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
@@ -42,6 +45,7 @@ CREATE TABLE assignment_pipeline.table_combinations (
     PRIMARY KEY (restaurant_id, id)
 );
 
+-- The guests' bookings; each commit writes into them how they stand.
 CREATE TABLE assignment_pipeline.bookings (
     id text COLLATE "C" PRIMARY KEY,
     restaurant_id text COLLATE "C" NOT NULL,
@@ -58,30 +62,12 @@ CREATE TABLE assignment_pipeline.bookings (
     created_at timestamptz NOT NULL
 );
 
+-- The bookings that nobody enqueued: of all restaurants, and by restaurant, for the sweep looks for those of the
+-- restaurants in charge.
 CREATE INDEX bookings_unassigned ON assignment_pipeline.bookings (start_at, id)
 WHERE status = 'pending' AND assignment_state IS NULL;
 
+CREATE INDEX bookings_waiting ON assignment_pipeline.bookings (restaurant_id, start_at, id)
+WHERE status = 'pending' AND assignment_state IS NULL;
+
 CREATE INDEX bookings_created ON assignment_pipeline.bookings (created_at);
-
--- A booking, as the store reads it.
-CREATE VIEW assignment_pipeline.booking_documents AS
-SELECT id, restaurant_id, party_size, start_at, end_at, seating_preference AS seating, zone, accessible, status
-FROM assignment_pipeline.bookings;
-
--- A restaurant with its floor, as the store reads it.
-CREATE VIEW assignment_pipeline.venue_documents AS
-SELECT
-    r.id, r.timezone, r.policy, r.version,
-    (
-        SELECT json_agg(t ORDER BY t.position) FROM assignment_pipeline.table_inventory t
-        WHERE t.restaurant_id = r.id
-    ) AS tables,
-    (
-        SELECT json_agg(json_build_array(p.table_a, p.table_b)) FROM assignment_pipeline.table_adjacencies p
-        WHERE p.restaurant_id = r.id
-    ) AS adjacent,
-    (
-        SELECT json_agg(c ORDER BY c.position) FROM assignment_pipeline.table_combinations c
-        WHERE c.restaurant_id = r.id
-    ) AS combinations
-FROM assignment_pipeline.restaurants r;

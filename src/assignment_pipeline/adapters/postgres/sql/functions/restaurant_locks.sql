@@ -1,8 +1,11 @@
--- The guard: what a host's own writers call before they give tables away, and what a commit of ours waits with.
+-- The locks of restaurants. A commit holds that of each restaurant that it changes until its transaction ends, so that
+-- what it reads about a table is still true when it writes. A function that is not STABLE sees, in each of its
+-- statements, what had landed by then: what is read behind a lock is not older than the lock.
+-- The two numbers are "assi" and "pipe" as text; they keep off locks of the host's own.
 
 -- Take the commit locks of these restaurants until this transaction ends, in one order, so that no two callers wait
--- for each other. What a later statement of the transaction reads is not older than the lock. Names the session that
--- holds a lock for too long: the caller's transaction is often one of the same program.
+-- for each other. Names the session that holds a lock for too long: the caller's transaction is often one of the same
+-- program.
 CREATE FUNCTION assignment_pipeline.take_restaurants(restaurants text[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -35,8 +38,9 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- As before, for the commits of the pipeline: they share the lock that a change of the rollout takes exclusively.
-CREATE OR REPLACE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
+-- The same, for the commits of the pipeline. They share a lock that a change of the rollout takes exclusively: once it
+-- has that lock, no commit that began under the former generation can land.
+CREATE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(1634956137, 1885958245);
