@@ -5,12 +5,16 @@ A table stands under a comment with its name, ``<!-- table: reasons -->``. `test
 is up to date.
 """
 
+import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from assignment_pipeline.domain.reasons import Reason
+from assignment_pipeline.rollout.control.metrics import METRICS
+from assignment_pipeline.rollout.watching.rules import RULES
 
+MINUTE = dt.timedelta(minutes=1)
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
 
@@ -30,7 +34,22 @@ def reasons() -> Iterable[Row]:
         yield (code([reason.value]), outcomes or "none; in the history", reason.facts.meaning)
 
 
-TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {"reasons": reasons}
+def metrics() -> Iterable[Row]:
+    """Each metric, with its definition."""
+    yield ("metric", "of", "definition")
+    for metric in METRICS.values():
+        yield (code([metric.name]), metric.of, metric.share)
+
+
+def alerts() -> Iterable[Row]:
+    """Each alert, with what it means and how long it has to be so."""
+    yield ("alert", "fires when", "over", "for")
+    for rule in RULES:
+        hold = f"{rule.hold // MINUTE} min" if rule.hold else "at once"
+        yield (code([rule.name]), rule.says.rstrip("."), f"{rule.over // MINUTE} min", hold)
+
+
+TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {"alerts": alerts, "metrics": metrics, "reasons": reasons}
 """What makes each table: its head, then its rows."""
 
 

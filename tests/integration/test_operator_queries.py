@@ -500,9 +500,12 @@ def test_the_rules_for_grafana_count_about_as_we_do(database, metric):
     from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
 
     (last,) = database.run("SELECT max(created_at) AS at FROM assignment_pipeline.booking_assignment_state_history")
+    over = dt.timedelta(minutes=1440 if metric == "review_rate" else 10)
     minutes = 5 if metric == "error_rate" else 12
     moment = last["at"].astimezone(dt.UTC) + dt.timedelta(minutes=minutes)
-    text = queries.rule(metric).replace("now()", f"timestamptz '{moment.isoformat()}'").replace(">= 10", ">= 1")
+    text = (
+        queries.rule(metric, over=over).replace("now()", f"timestamptz '{moment.isoformat()}'").replace(">= 10", ">= 1")
+    )
     (found,) = database.run(text)
     span = {"review_rate": 1440, "relative_confirmation": 60}.get(metric, 10)
     query = MetricsQuery(since=moment - dt.timedelta(minutes=span), until=moment)

@@ -11,9 +11,11 @@ from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.rollout import queries
+from assignment_pipeline.rollout.control.metrics import METRICS, Count
 from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.rollout.watching.alerts import STEP, changes, evaluate, floor
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, Count, Rule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
 
 CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
 END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)
@@ -163,3 +165,19 @@ def test_a_rule_has_one_bound():
     for bounds in ({}, {"above": 0.5, "below": 0.5}):
         with pytest.raises(ValueError, match="either below or above"):
             Rule(name="x", metric="error_rate", says="y", **bounds)
+
+
+@pytest.mark.parametrize("metric", ["stars", *(metric.name for metric in METRICS.values() if not metric.in_stretches)])
+def test_a_rule_on_what_no_alert_can_look_at_is_an_error(metric):
+    """It is never taken for a rule on another metric."""
+    with pytest.raises(ValueError, match=f"expected .*, got '{metric}'"):
+        Rule(name="made_up", metric=metric, above=0.5, says="Made up.")
+
+
+@pytest.mark.parametrize(
+    "metric", [metric for metric in METRICS.values() if metric.in_stretches], ids=lambda it: it.name
+)
+def test_whatever_an_alert_may_look_at_is_exported(metric):
+    """To Prometheus with its sample, and to Grafana with a query of its own."""
+    assert metric.sample is not None
+    assert "{over}" not in queries.rule(metric.name, over=dt.timedelta(minutes=10))

@@ -13,8 +13,9 @@ from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control import PHASES, Answer, Criterion, Verdict
-from assignment_pipeline.rollout.control.gates import Counted, decide, judge, recompute
+from assignment_pipeline.rollout.control.gates import decide, judge, recompute
 from assignment_pipeline.rollout.control.intervals import newcombe, wilson
+from assignment_pipeline.rollout.control.metrics import Count
 
 SINCE = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -36,7 +37,7 @@ def counts(draw):
     part, whole = draw(parts)
     other_part, other_whole = draw(st.one_of(st.just((None, None)), parts))
     hours = draw(st.sampled_from([0.0, 23.999, 24.0, 500.0]))
-    return Counted(part=part, whole=whole, other_part=other_part, other_whole=other_whole, hours=hours, min_hours=24.0)
+    return Count(part=part, whole=whole, other_part=other_part, other_whole=other_whole, hours=hours, min_hours=24.0)
 
 
 # -- The formulas -------------------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_nothing_never_passes(criterion, hours, compared):
     """However long there was nothing, and whatever was asked of it; nor does something against nothing."""
     nothing = {"other_part": 0, "other_whole": 0} if compared else {}
     whole = 1000 if compared else 0
-    verdict = decide(criterion, Counted(part=whole, whole=whole, hours=hours, **nothing), SINCE)
+    verdict = decide(criterion, Count(part=whole, whole=whole, hours=hours, **nothing), SINCE)
     assert (verdict.answer, verdict.value) == (Answer.HOLD, None)
     assert verdict.passes_at is None  # Nothing tells when there will be something, whatever the least number is.
 
@@ -161,14 +162,14 @@ CONFIRMED = Criterion(metric="confirmation_rate", at_least=0.95)
 )
 def test_the_boundary(part, whole, hours, answer):
     """Just enough is enough."""
-    assert decide(CONFIRMED, Counted(part=part, whole=whole, hours=hours, min_hours=24)).answer is answer
+    assert decide(CONFIRMED, Count(part=part, whole=whole, hours=hours, min_hours=24)).answer is answer
 
 
 def test_one_error_is_one_too_many():
     """Where none is allowed, the first one fails the gate."""
     none = Criterion(metric="error_rate", at_most=0.0)
-    assert decide(none, Counted(part=0, whole=200)).answer is Answer.PASS
-    assert decide(none, Counted(part=1, whole=100_000)).answer is Answer.FAIL
+    assert decide(none, Count(part=0, whole=200)).answer is Answer.PASS
+    assert decide(none, Count(part=1, whole=100_000)).answer is Answer.FAIL
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_one_error_is_one_too_many():
 def test_no_worse_than_legacy(own, legacy, answer):
     """By one point at most; the bound is that of the difference."""
     criterion = Criterion(metric="relative_confirmation", at_least=-0.01)
-    counted = Counted(part=own[0], whole=own[1], other_part=legacy[0], other_whole=legacy[1])
+    counted = Count(part=own[0], whole=own[1], other_part=legacy[0], other_whole=legacy[1])
     assert decide(criterion, counted).answer is answer
 
 
@@ -234,8 +235,8 @@ def test_a_tenth_that_fails_whole_shows_as_such():
     assert verdicts["relative_confirmation"] is Answer.FAIL
 
 
-def test_a_metric_that_nothing_measures_holds():
-    """It says so."""
+def test_an_unknown_metric_is_an_error():
+    """It neither holds for ever nor is taken for another."""
     phase = attrs.evolve(PHASES["staging-full"], criteria=(Criterion(metric="stars", at_least=4),))
-    (verdict,) = judge(phase, well(), SINCE, SINCE + 100 * HOUR)
-    assert (verdict.answer, verdict.missing) == (Answer.HOLD, "nothing measures it here")
+    with pytest.raises(ValueError, match=r"metric: expected one of confirmation_rate, .*, got 'stars'"):
+        judge(phase, well(), SINCE, SINCE + 100 * HOUR)

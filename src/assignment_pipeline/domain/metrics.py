@@ -157,6 +157,11 @@ class Bucket:
     calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
 
     @property
+    def pipeline(self) -> Outcomes:
+        """The outcomes of the pipeline's own assignments."""
+        return self.outcomes.get(PIPELINE, Outcomes())
+
+    @property
     def legacy(self) -> Outcomes:
         """The outcomes of legacy's, whatever the flags said."""
         return _legacy(self.outcomes)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.counts import Agreement, Calls, Volume
 from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery
-from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.control.metrics import Count, metric_named
 from assignment_pipeline.rollout.control.phases import (
-    CONFIRMATION_RATE,
-    ERROR_RATE,
-    EVENT_VOLUME,
-    LEGACY_AGREEMENT,
-    RELATIVE_CONFIRMATION,
-    REVIEW_RATE,
     Criterion,
     Phase,
 )
@@ -30,119 +22,7 @@ MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
 
 
-@attrs.frozen(kw_only=True)
-class Counted:
-    """
-    What a criterion is decided on: all of it stands in the verdict's `numbers`.
-
-    Attributes:
-        part: How many of them.
-
-        whole: Of how many.
-
-        other_part: How many of those that it is compared with, where it is.
-
-        other_whole: Of how many.
-
-        hours: How long it has been counted for.
-
-        min_hours: How long it has to be.
-
-        unreadable: Answers of legacy's that the shadow could not compare with anything.
-
-        answered: Of how many of its answers.
-    """
-
-    part: int
-    whole: int
-    other_part: int | None = None
-    other_whole: int | None = None
-    hours: float = 0.0
-    min_hours: float = 0.0
-    unreadable: int = 0
-    answered: int = 0
-
-    @property
-    def value(self) -> float | None:
-        """The share, or the difference of the two; None where there is nothing to divide by."""
-        if not self.whole:
-            return None
-        if self.other_part is None or self.other_whole is None:
-            return self.part / self.whole
-        return difference(self.part, self.whole, self.other_part, self.other_whole)
-
-    @property
-    def bounds(self) -> tuple[float, float] | None:
-        """Where the true value lies with 95 % confidence."""
-        if self.value is None:
-            return None
-        if self.other_part is None or self.other_whole is None:
-            return wilson(self.part, self.whole)
-        return newcombe(self.part, self.whole, self.other_part, self.other_whole)
-
-    @property
-    def sample(self) -> int:
-        """How many were counted; the smaller number where two are compared."""
-        return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
-
-    @property
-    def numbers(self) -> dict[str, float | None]:
-        """All of it, as a verdict keeps it."""
-        return attrs.asdict(self)
-
-
-def count(criterion: Criterion, metrics: Metrics, mode: Mode) -> Counted | None:
-    """
-    What *criterion* counts in *metrics*; None for a metric that is not known here.
-
-    Args:
-        criterion: What is asked.
-
-        metrics: What was measured.
-
-        mode: What the phase has the pipeline do: errors and volume are of that.
-    """
-    counts = _COUNTS.get(criterion.metric)
-    return None if counts is None else counts(metrics, mode)
-
-
-def _errors(metrics: Metrics, mode: Mode) -> Counted:
-    calls = metrics.calls.get((Owner.PIPELINE, mode), Calls())
-    return Counted(part=calls.failing, whole=calls.bookings)
-
-
-def _volume(metrics: Metrics, mode: Mode) -> Counted:
-    volume = metrics.volume.get(mode, Volume())
-    counted = Counted(part=volume.told, whole=volume.bookings)
-    return _with_unreadable(counted, metrics.agreement) if mode is Mode.SHADOW else counted
-
-
-def _agreement(metrics: Metrics, _: Mode) -> Counted:
-    found = metrics.agreement
-    return _with_unreadable(Counted(part=found.agreeing, whole=found.comparable), found)
-
-
-def _with_unreadable(counted: Counted, found: Agreement) -> Counted:
-    return attrs.evolve(counted, unreadable=found.unreadable, answered=found.comparable + found.incomparable)
-
-
-def _relative(metrics: Metrics, _: Mode) -> Counted:
-    # Legacy cannot prove that nothing could be done: such bookings count on both sides.
-    own, legacy = metrics.pipeline, metrics.legacy
-    return Counted(part=own.confirmed, whole=own.asked, other_part=legacy.confirmed, other_whole=legacy.asked)
-
-
-_COUNTS: Mapping[str, Callable[[Metrics, Mode], Counted]] = {
-    CONFIRMATION_RATE: lambda metrics, _: Counted(part=metrics.pipeline.confirmed, whole=metrics.pipeline.sample),
-    REVIEW_RATE: lambda metrics, _: Counted(part=metrics.pipeline.review, whole=metrics.pipeline.sample),
-    ERROR_RATE: _errors,
-    EVENT_VOLUME: _volume,
-    LEGACY_AGREEMENT: _agreement,
-    RELATIVE_CONFIRMATION: _relative,
-}
-
-
-def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = None) -> Verdict:
+def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = None) -> Verdict:
     """
     What was counted, held against a criterion. Pure: the same numbers give the same verdict.
 
@@ -156,8 +36,8 @@ def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = N
 
         since: Since when it has been counted, to say when it can pass at the earliest.
     """
-    value, bounds = counted.value, counted.bounds
-    low, high = bounds or (None, None)
+    value = counted.value
+    low, high = counted.bounds if value is not None else (None, None)
     answer, missing = Answer.HOLD, None
     passes_at = since + dt.timedelta(hours=counted.min_hours) if since is not None else None
     wants = [] if counted.sample >= max(criterion.min_sample, 1) else [_more(criterion, counted)]
@@ -165,9 +45,9 @@ def decide(criterion: Criterion, counted: Counted, since: dt.datetime | None = N
         wants.append(f"{counted.unreadable} of {counted.answered} answers of legacy's could not be compared")
     if counted.hours < counted.min_hours:
         wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
-    if value is None or bounds is None:
+    if value is None:
         missing = "; ".join([_nothing(counted), *(want for want in wants if counted.unreadable and "answers" in want)])
-    elif _is_ruled_out(criterion, bounds):
+    elif _is_ruled_out(criterion, counted.bounds):
         answer, passes_at = Answer.FAIL, None
         missing = f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"
     elif not criterion.is_met(value):
@@ -201,7 +81,7 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     bound: Any = {verdict.direction: verdict.threshold}
     numbers: Any = dict(verdict.numbers)
     try:
-        counted = Counted(**numbers)
+        counted = Count(**numbers)
         criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)
     except TypeError as error:
         raise ValueError(str(error)) from error
@@ -217,20 +97,20 @@ def _wrong_side(criterion: Criterion) -> str:
     return "below" if criterion.at_most is None else "above"
 
 
-def _more(criterion: Criterion, counted: Counted) -> str:
+def _more(criterion: Criterion, counted: Count) -> str:
     wanted = max(criterion.min_sample, 1)
     whose = "" if counted.other_whole is None else " on each side" if counted.whole < wanted else " of legacy's"
     return f"{wanted - counted.sample} more of {wanted}{whose}"
 
 
-def _nothing(counted: Counted) -> str:
+def _nothing(counted: Count) -> str:
     if counted.whole and counted.other_whole == 0:
         return "legacy told of no outcome to compare with"
     return "nothing was counted yet"
 
 
 def _expected(
-    criterion: Criterion, counted: Counted, since: dt.datetime | None, earliest: dt.datetime | None
+    criterion: Criterion, counted: Count, since: dt.datetime | None, earliest: dt.datetime | None
 ) -> dt.datetime | None:
     """When the sample is full if it goes on as it has; None where nothing tells."""
     if since is None or earliest is None or not counted.sample or counted.hours <= 0:
@@ -276,15 +156,16 @@ def judge(phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.dat
         since: When it began.
 
         now: The time.
+
+    Raises:
+        ValueError: There is no metric of a criterion's name.
     """
     mode = Mode.ACTIVE if phase.settings.enabled else Mode.SHADOW if phase.settings.shadow else Mode.OFF
     hours, min_hours = (now - since) / dt.timedelta(hours=1), phase.min_time / dt.timedelta(hours=1)
     verdicts = []
     for criterion in phase.criteria:
-        counted = Counted(part=0, whole=0) if metrics is None else count(criterion, metrics, mode)
-        if counted is None:
-            verdicts.append(Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here"))
-        else:
-            timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
-            verdicts.append(decide(criterion, timed, since))
+        metric = metric_named(criterion.metric)
+        counted = Count() if metrics is None else metric.count(metrics, mode)
+        timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
+        verdicts.append(decide(criterion, timed, since))
     return tuple(verdicts)

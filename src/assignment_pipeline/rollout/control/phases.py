@@ -8,32 +8,23 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
+from assignment_pipeline.rollout.control.metrics import (
+    CONFIRMATION_RATE,
+    ERROR_RATE,
+    EVENT_VOLUME,
+    LEGACY_AGREEMENT,
+    RELATIVE_CONFIRMATION,
+    REVIEW_RATE,
+)
 from assignment_pipeline.rollout.flags import FlagSettings
 from assignment_pipeline.rollout.flags.cohorts import basis_points
 from assignment_pipeline.rollout.flags.environment import variables_of
-
-CONFIRMATION_RATE = "confirmation_rate"
-"""Of the bookings settled, those that were seated without a person: from 0 to 1."""
-
-REVIEW_RATE = "review_rate"
-"""Of the bookings settled, those that wait for a person: from 0 to 1."""
-
-ERROR_RATE = "error_rate"
-"""Of the runs, those that ended in an error: from 0 to 1."""
-
-EVENT_VOLUME = "event_volume"
-"""Of the bookings taken, those that the pipeline told of: from 0 to 1."""
-
-LEGACY_AGREEMENT = "legacy_agreement"
-"""Of the shadow's verdicts that compare, those in which the pipeline did as well as legacy, or better: from 0 to 1."""
-
-RELATIVE_CONFIRMATION = "relative_confirmation"
-"""How far the confirmation rate of the cohort lies above that of the restaurants still on legacy: from -1 to 1."""
 
 TIME_IN_PHASE = "time_in_phase"
 """How long the rollout has been in its phase: hours."""
 
 SAMPLE = 200
+"""How many have to be measured before a criterion says anything, unless it says otherwise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -130,14 +121,14 @@ class Phase:
         return variables_of(self.settings)
 
 
-_NO_ERRORS = Criterion(metric=ERROR_RATE, at_most=0.0)
-_CONFIRMED = Criterion(metric=CONFIRMATION_RATE, at_least=0.95)
-_FEW_REVIEWS = Criterion(metric=REVIEW_RATE, at_most=0.10)
-_FEW_ERRORS = Criterion(metric=ERROR_RATE, at_most=0.01)
-_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION, at_least=-0.01)
+_NO_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.0)
+_CONFIRMED = Criterion(metric=CONFIRMATION_RATE.name, at_least=0.95)
+_FEW_REVIEWS = Criterion(metric=REVIEW_RATE.name, at_most=0.10)
+_FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01)
+_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01)
 # A case that the shadow drops under load is told of as such; more than one in a hundred, and it is not shadowing.
-_ALL_TOLD = Criterion(metric=EVENT_VOLUME, at_least=0.99)
-_AGREES = Criterion(metric=LEGACY_AGREEMENT, at_least=0.95)
+_ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99)
+_AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95)
 
 _QA = SignOff("qa", "no bug of priority 0 or 1 is open")
 _LEAD = SignOff("engineering-lead", "the next phase may begin")

@@ -15,9 +15,18 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.errors import MissingExtraError
+from assignment_pipeline.rollout.control.metrics import (
+    CONFIRMATION_RATE,
+    ERROR_RATE,
+    LEGACY_AGREEMENT,
+    REVIEW_RATE,
+    Metric,
+)
+from assignment_pipeline.rollout.control.phases import PHASES
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 from assignment_pipeline.rollout.queries.panels import panel as query
 from assignment_pipeline.rollout.queries.panels import said
+from assignment_pipeline.rollout.watching.rules import RULES
 
 try:
     from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
@@ -97,8 +106,17 @@ def _rows() -> table.Panel:
     return table.Panel().show_header(show_header=True)
 
 
-# The thresholds of the first row are those at which an operator wants to be woken: below 90 % confirmed, above 20 % in
-# review, above 5 % errors.
+def _bad(metric: Metric) -> float:
+    """At what an operator wants to be woken, in percent: the bound of the metric's alert."""
+    return next(100 * rule.threshold for rule in RULES if rule.metric == metric.name)
+
+
+def _good(metric: Metric) -> float:
+    """What the last gate that looks at the metric asks for, in percent."""
+    criteria = [criterion for phase in PHASES.values() for criterion in phase.criteria]
+    return next(100 * criterion.threshold for criterion in reversed(criteria) if criterion.metric == metric.name)
+
+
 ROWS: Sequence[tuple[str, Sequence[Shown]]] = (
     (
         "Is all well?",
@@ -109,11 +127,13 @@ ROWS: Sequence[tuple[str, Sequence[Shown]]] = (
                 _lines,
                 10,
                 "percent",
-                ((None, RED), (90, AMBER), (95, GREEN)),
+                ((None, RED), (_bad(CONFIRMATION_RATE), AMBER), (_good(CONFIRMATION_RATE), GREEN)),
                 100,
             ),
             Shown("review_queue", "Manual review queue", _number, 5),
-            Shown("error_rate", "Coordinator error rate", _lines, 9, "percent", ((None, GREEN), (5, RED))),
+            Shown(
+                "error_rate", "Coordinator error rate", _lines, 9, "percent", ((None, GREEN), (_bad(ERROR_RATE), RED))
+            ),
             Shown("latency", "Assignment latency", _lines, 10, "ms"),
             Shown("stuck", "Stuck bookings", _number, 5, limits=((None, GREEN), (1, RED))),
             Shown("volume", "Bookings and events", _lines, 9),
@@ -122,7 +142,15 @@ ROWS: Sequence[tuple[str, Sequence[Shown]]] = (
     (
         "Rollout",
         (
-            Shown("shadow_agreement", "Shadow agreement", _lines, 8, "percent", ((None, RED), (95, GREEN)), 100),
+            Shown(
+                "shadow_agreement",
+                "Shadow agreement",
+                _lines,
+                8,
+                "percent",
+                ((None, RED), (_good(LEGACY_AGREEMENT), GREEN)),
+                100,
+            ),
             Shown("shadow_verdicts", "Shadow verdicts", _lines, 8),
             Shown("rollout", "What the rollout did", _rows, 8),
             Shown("outcomes", "Outcomes by mode", _rows, 14),
@@ -213,7 +241,9 @@ def _panel(shown: Shown, schema: str) -> Any:
     if shown.kind is _lines and len(shown.limits) > 1:
         panel = panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphTresholdsStyleMode.DASHED))
     if shown.query == "review_queue":
-        panel = panel.override_by_name("share", _share((None, GREEN), (10, AMBER), (20, RED)))
+        panel = panel.override_by_name(
+            "share", _share((None, GREEN), (_good(REVIEW_RATE), AMBER), (_bad(REVIEW_RATE), RED))
+        )
     return panel
 
 

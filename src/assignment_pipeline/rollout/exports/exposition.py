@@ -9,9 +9,10 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.metrics import PIPELINE, Group, Metrics
+from assignment_pipeline.domain.metrics import Metrics
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
-from assignment_pipeline.rollout.control.phases import ERROR_RATE, RELATIVE_CONFIRMATION
+from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
 from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
 
@@ -55,18 +56,14 @@ def prometheus_text(metrics: Metrics) -> str:
 
 def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     outcomes, calls = metrics.outcomes.items(), metrics.calls.items()
-    agreement, backlog = metrics.agreement, metrics.backlog
+    backlog = metrics.backlog
     kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
     yield Gauge(
         "outcomes",
         "Assignments of the window by how they came out.",
         [({**_who(group), "outcome": kind}, getattr(found, kind)) for group, found in outcomes for kind in kinds],
     )
-    yield Gauge("sample", "Those that rates are of.", [(_who(group), found.sample) for group, found in outcomes])
-    yield _rates("confirmation_rate", "Confirmed, of the sample.", outcomes)
-    yield _rates("review_rate", "Left to a person, of the sample.", outcomes)
-    yield Gauge("bookings", "Bookings that were called for.", [(_who(group), found.bookings) for group, found in calls])
-    yield _rates("error_rate", "Bookings that met an error, of those called for.", calls)
+    yield from _metrics(metrics)
     yield Gauge("lock_contention", "Calls turned away.", [(_who(group), found.contended) for group, found in calls])
     yield Gauge("retries", "Calls to be made again.", [(_who(group), found.retries) for group, found in calls])
     yield Gauge(
@@ -78,14 +75,6 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
             for quantile, value in (("0.5", took.p50), ("0.95", took.p95), ("0.99", took.p99))
         ],
     )
-    rate = agreement.rate
-    yield Gauge("legacy_agreement", "Verdicts as good as legacy, or better.", [] if rate is None else [({}, rate)])
-    yield Gauge("legacy_comparable", "Verdicts that can be compared.", [({}, agreement.comparable)])
-    relative, compared = metrics.relative_confirmation, min(metrics.pipeline.asked, metrics.legacy.asked)
-    own = _who(PIPELINE)
-    yield Gauge("relative_confirmation", "Seated, less legacy.", [] if relative is None else [(own, relative)])
-    yield Gauge("relative_sample", "The smaller number of the two.", [(own, compared)])
-    yield _volumes(metrics)
     yield Gauge("strategy", "What found tables.", [({"strategy": n}, k) for n, k in metrics.strategies.items()])
     per_booking = metrics.attempts_per_booking
     yield Gauge("attempts_per_booking", "Plannings a booking.", [] if per_booking is None else [({}, per_booking)])
@@ -94,22 +83,25 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     yield Gauge("events_lost", "Outcomes that no event tells of.", [({}, metrics.lost)])
 
 
-def _volumes(metrics: Metrics) -> Gauge:
-    found = ((mode, volume.rate) for mode, volume in metrics.volume.items())
-    return Gauge(
-        "event_volume",
-        "Bookings told of, of those assigned.",
-        [({"mode": mode.value}, rate) for mode, rate in found if rate is not None],
-    )
+def _metrics(metrics: Metrics) -> Iterator[Gauge]:
+    """What gates and alerts go by, each with its sample beside it."""
+    samples: dict[str, Gauge] = {}
+    for metric in METRICS.values():
+        found = [(_who(key), count) for key, count in metric.counts(metrics).items()]
+        rates = [(labels, count.value) for labels, count in found]
+        yield Gauge(metric.name, metric.summary, [(labels, rate) for labels, rate in rates if rate is not None])
+        if metric.sample is not None:
+            name, says = metric.sample
+            samples.setdefault(name, Gauge(name, says, [(labels, count.sample) for labels, count in found]))
+    yield from samples.values()
 
 
-def _rates(name: str, says: str, groups: Iterable[tuple[Group, Any]]) -> Gauge:
-    found = ((group, getattr(counted, name)) for group, counted in groups)
-    return Gauge(name, says, [(_who(group), rate) for group, rate in found if rate is not None])
-
-
-def _who(group: Group) -> dict[str, str]:
-    owner, mode = group
+def _who(key: Key) -> dict[str, str]:
+    if key is None:
+        return {}
+    if isinstance(key, Mode):
+        return {"mode": key.value}
+    owner, mode = key
     return {"owner": owner.value, "mode": mode.value if mode else "unknown"}
 
 
@@ -165,7 +157,7 @@ def _grafana(rule: Rule, schema: str, datasource: str) -> dict[str, Any]:
             "format": "table",
             "rawQuery": True,
             "editorMode": "code",
-            "rawSql": queries.rule(rule.metric, schema=schema),
+            "rawSql": queries.rule(rule.metric, over=rule.over, schema=schema),
         },
     }
     comparison = "lt" if rule.below is not None else "gt"
@@ -199,7 +191,9 @@ def _expression(rule: Rule) -> str:
 
 
 def _sample(rule: Rule) -> str:
-    return {ERROR_RATE: "bookings", RELATIVE_CONFIRMATION: "relative_sample"}.get(rule.metric, "sample")
+    sample = metric_named(rule.metric).sample
+    assert sample is not None  # noqa: S101 - so it is with all that an alert looks at
+    return sample[0]
 
 
 def _minutes(span: dt.timedelta) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib.resources
 
 from assignment_pipeline.domain.reasons import in_sql
@@ -49,9 +50,18 @@ def operator(name: str, dialect: str, *, schema: str = SCHEMA) -> str:
     return _text(f"{_FOLDER}/{dialect}", name.replace("-", "_"), schema)
 
 
-def rule(metric: str, *, schema: str = SCHEMA) -> str:
-    """What an alert in Grafana asks PostgreSQL for that metric."""
-    return _text("rules", metric, schema)
+def rule(metric: str, *, over: dt.timedelta, schema: str = SCHEMA) -> str:
+    """
+    What an alert in Grafana asks PostgreSQL for that metric.
+
+    Args:
+        metric: Its name.
+
+        over: The time that it is looked at, in whole minutes.
+
+        schema: The schema that the tables are in.
+    """
+    return _text("rules", metric, schema).replace("{over}", f"interval '{over // dt.timedelta(minutes=1)} minutes'")
 
 
 def says(text: str) -> str:

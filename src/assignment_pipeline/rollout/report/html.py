@@ -15,15 +15,8 @@ from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
-from assignment_pipeline.rollout.control.phases import (
-    CONFIRMATION_RATE,
-    ERROR_RATE,
-    EVENT_VOLUME,
-    LEGACY_AGREEMENT,
-    RELATIVE_CONFIRMATION,
-    REVIEW_RATE,
-    TIME_IN_PHASE,
-)
+from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS
+from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
 from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
 from assignment_pipeline.rollout.report.findings import Findings
@@ -45,15 +38,6 @@ _SHADOW = {
     "incomparable": "#c5cad1",
 }
 _SAID = {"better": "mismatch, the pipeline did better", "worse": "mismatch, legacy did better"}
-_SENTENCES = {
-    TIME_IN_PHASE: "The phase has lasted long enough",
-    CONFIRMATION_RATE: "Bookings are confirmed without a person",
-    REVIEW_RATE: "Few are left to a person",
-    ERROR_RATE: "Calls do not end in an error",
-    EVENT_VOLUME: "Every booking has been told of",
-    LEGACY_AGREEMENT: "The shadow does as well as legacy",
-    RELATIVE_CONFIRMATION: "The cohort does no worse than the restaurants on legacy",
-}
 _MOST_CHANGES = 50
 
 
@@ -138,7 +122,10 @@ def _ladder(findings: Findings) -> list[dict[str, str]]:
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
     hours = verdict.metric == TIME_IN_PHASE
-    sentence = _SENTENCES.get(verdict.metric, verdict.metric.replace("_", " "))
+    known = METRICS.get(verdict.metric)
+    sentence = known.good if known else verdict.metric.replace("_", " ")
+    if hours:
+        sentence = "The phase has lasted long enough"
     role = verdict.metric.partition(f"{SIGN_OFF}:")[2]
     if role:
         sentence = f"Signed off by {role.replace('-', ' ')}"
@@ -159,7 +146,9 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
 
 def _scale(verdict: Verdict) -> dict[str, float]:
     """Places on a line, in percent: from 0 to 100 %, or around nothing where two shares are compared."""
-    start, length = (-1.0, 2.0) if verdict.metric == RELATIVE_CONFIRMATION else (0.0, 1.0)
+    known = METRICS.get(verdict.metric)
+    start = known.lowest if known else 0.0
+    length = 1.0 - start
     given = {"low": verdict.low, "high": verdict.high, "value": verdict.value, "threshold": verdict.threshold}
     return {name: round(100 * ((value or 0.0) - start) / length, 2) for name, value in given.items()}
 
@@ -200,7 +189,7 @@ def _pictures(findings: Findings) -> dict[str, str | None]:
         _line("errors", ERRORS, series, lambda bucket: bucket.calls.get(PIPELINE, Calls()).error_rate),
     ]
     phase = findings.standing.phase
-    asked = [each.threshold for each in (phase.criteria if phase else ()) if each.metric == CONFIRMATION_RATE]
+    asked = [each.threshold for each in (phase.criteria if phase else ()) if each.metric == CONFIRMATION_RATE.name]
     return {
         "confirmed": draw([line for line in confirmed if line.last], 100 * asked[0] if asked else None),
         "trouble": draw([line for line in trouble if line.last], floor=0.0),

@@ -17,8 +17,8 @@ import attrs
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.control.phases import ERROR_RATE
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, Count, Rule
+from assignment_pipeline.rollout.control.metrics import Count, metric_named
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
 
 STEP = dt.timedelta(minutes=5)
 """How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""
@@ -183,7 +183,7 @@ class Alerts:
         for rule in self._rules:
             begin = at - rule.within - rule.hold - STEP
             if since is not None:
-                begin = max(begin, _ceiling(since + SETTLING) if rule.metric != ERROR_RATE else _ceiling(since))
+                begin = max(begin, _ceiling(since + SETTLING) if metric_named(rule.metric).settles else _ceiling(since))
             query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
             buckets = self._store.series(query, STEP) if begin < at else ()
             alerts.append(evaluate(rule, buckets, at, restaurant_id=self._restaurant_id, announced=told.get(rule.name)))

@@ -1,4 +1,4 @@
--- Confirmed, of the assignments that settled in ten minutes; nothing, of fewer than ten.
+-- Confirmed, of the assignments that settled in the time that the alert looks at; nothing, of fewer than ten.
 -- Each booking's first outcome counts, five minutes old; not what people did, what was withdrawn, or proved infeasible;
 -- and what has waited for fifteen minutes without any.
 SELECT count(*) FILTER (WHERE state = 'assigned') / count(*)::double precision AS value
@@ -7,13 +7,13 @@ FROM (
     FROM assignment_pipeline.booking_assignment_state_history h
     JOIN assignment_pipeline.assignment_records r ON r.booking_id = h.booking_id AND r.owner = 'pipeline'
     WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND h.actor IS NULL
-        AND h.created_at >= now() - interval '15 minutes' AND h.created_at < now() - interval '5 minutes'
+        AND h.created_at >= now() - {over} - interval '5 minutes' AND h.created_at < now() - interval '5 minutes'
     ORDER BY h.booking_id, h.version)
     UNION ALL
     SELECT 'unsettled', NULL FROM assignment_pipeline.assignment_records r
     WHERE r.owner = 'pipeline' AND r.next_attempt_at IS NOT NULL
         AND r.state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
-        AND r.created_at >= now() - interval '25 minutes' AND r.created_at < now() - interval '15 minutes'
+        AND r.created_at >= now() - {over} - interval '15 minutes' AND r.created_at < now() - interval '15 minutes'
         AND NOT EXISTS (
             SELECT FROM assignment_pipeline.booking_assignment_state_history h WHERE h.booking_id = r.booking_id
                 AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND h.actor IS NULL

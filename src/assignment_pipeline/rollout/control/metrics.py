@@ -1,0 +1,270 @@
+"""
+The metrics of the rollout, each defined once: gates, alerts, the report, Prometheus and the documentation use these.
+
+A new metric is one more row of `METRICS`. One that an alert is to look at also needs its query for Grafana, in
+``queries/rules/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.counts import Agreement, Volume
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Group, Metrics
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
+
+Key = Group | Mode | None
+"""Whose a number is: who answered and what the flags said, what the flags said, or everybody's."""
+
+
+@attrs.frozen
+class Count:
+    """
+    What a gate or an alert is decided on. All of it stands in a verdict's `numbers`.
+
+    Attributes:
+        part: How many of them.
+
+        whole: Of how many.
+
+        other_part: How many of those that it is compared with, where it is.
+
+        other_whole: Of how many.
+
+        hours: How long it has been counted for.
+
+        min_hours: How long it has to be.
+
+        unreadable: Answers of legacy's that the shadow could not compare with anything.
+
+        answered: Of how many of its answers.
+    """
+
+    part: int = 0
+    whole: int = 0
+    other_part: int | None = None
+    other_whole: int | None = None
+    hours: float = attrs.field(default=0.0, kw_only=True)
+    min_hours: float = attrs.field(default=0.0, kw_only=True)
+    unreadable: int = attrs.field(default=0, kw_only=True)
+    answered: int = attrs.field(default=0, kw_only=True)
+
+    @property
+    def sample(self) -> int:
+        """How many were counted; the smaller number where two are compared."""
+        return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
+
+    @property
+    def value(self) -> float | None:
+        """The share, or the difference of the two; None where there is nothing to divide by."""
+        if self.other_part is None or self.other_whole is None:
+            return self.part / self.whole if self.whole else None
+        return difference(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where the true value lies with 95 % confidence."""
+        if self.other_part is None or self.other_whole is None:
+            return wilson(self.part, self.whole)
+        return newcombe(self.part, self.whole, self.other_part, self.other_whole)
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """All of it, as a verdict keeps it."""
+        return attrs.asdict(self)
+
+    def __add__(self, other: Count) -> Count:
+        if other.other_part is None or other.other_whole is None:
+            return Count(self.part + other.part, self.whole + other.whole)
+        theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
+        return Count(self.part + other.part, self.whole + other.whole, *theirs)
+
+
+@attrs.frozen(kw_only=True)
+class Metric:
+    """
+    A number that the rollout is judged by.
+
+    Attributes:
+        name: Its name, in criteria, rules, documents and Prometheus.
+
+        summary: What it is, for Prometheus.
+
+        of: What is counted, for the documentation.
+
+        share: Which part of that, or what it comes to.
+
+        good: The sentence that holds where it is good, for the report.
+
+        counts: Counts it, for each that it is told apart by.
+
+        key: Whose count a gate looks at, given the mode of its phase.
+
+        sample: What `Count.sample` is called in Prometheus, with what it is; None where it is not written.
+
+        in_stretches: Whether the store counts it for each stretch of time, so that an alert can look at it.
+
+        settles: Whether it is known only some minutes after the fact, once an assignment's outcome has settled.
+
+        lowest: The least that it can be: 0 for a share, -1 for a difference of two. The most is 1.
+    """
+
+    name: str
+    summary: str
+    of: str
+    share: str
+    good: str
+    counts: Callable[[Any], Mapping[Any, Count]]
+    key: Callable[[Mode], Key]
+    sample: tuple[str, str] | None = None
+    in_stretches: bool = False
+    settles: bool = True
+    lowest: float = 0.0
+
+    def count(self, found: Metrics | Bucket, mode: Mode = Mode.ACTIVE) -> Count:
+        """What there is of it, of what the pipeline did in *mode*."""
+        return self.counts(found).get(self.key(mode), Count())
+
+
+def _of_outcomes(part: str, whole: str) -> Callable[[Metrics | Bucket], Mapping[Group, Count]]:
+    def counts(found: Metrics | Bucket) -> Mapping[Group, Count]:
+        return {group: Count(getattr(came, part), getattr(came, whole)) for group, came in found.outcomes.items()}
+
+    return counts
+
+
+def _errors(found: Metrics | Bucket) -> Mapping[Group, Count]:
+    return {group: Count(calls.failing, calls.bookings) for group, calls in found.calls.items()}
+
+
+def _volumes(found: Metrics) -> Mapping[Mode, Count]:
+    counted = {mode: Count(volume.told, volume.bookings) for mode, volume in found.volume.items()}
+    shadow = counted.setdefault(Mode.SHADOW, Count(Volume().told, Volume().bookings))
+    counted[Mode.SHADOW] = _with_unreadable(shadow, found.agreement)
+    return counted
+
+
+def _agreement(found: Metrics) -> Mapping[None, Count]:
+    verdicts = found.agreement
+    return {None: _with_unreadable(Count(verdicts.agreeing, verdicts.comparable), verdicts)}
+
+
+def _with_unreadable(count: Count, found: Agreement) -> Count:
+    return attrs.evolve(count, unreadable=found.unreadable, answered=found.comparable + found.incomparable)
+
+
+def _relative(found: Metrics | Bucket) -> Mapping[Group, Count]:
+    # Legacy cannot prove that nothing could be done: such bookings count on both sides.
+    own, legacy = found.pipeline, found.legacy
+    return {PIPELINE: Count(own.confirmed, own.asked, legacy.confirmed, legacy.asked)}
+
+
+_SAMPLE = ("sample", "Those that rates are of.")
+
+CONFIRMATION_RATE = Metric(
+    name="confirmation_rate",
+    summary="Confirmed, of the sample.",
+    of="sample = confirmed + review + failed + unsettled",
+    share="confirmed / sample",
+    good="Bookings are confirmed without a person",
+    counts=_of_outcomes("confirmed", "sample"),
+    key=lambda _: PIPELINE,
+    sample=_SAMPLE,
+    in_stretches=True,
+)
+"""Of the bookings settled, those that were seated without a person: from 0 to 1."""
+
+REVIEW_RATE = Metric(
+    name="review_rate",
+    summary="Left to a person, of the sample.",
+    of="the same",
+    share="review / sample",
+    good="Few are left to a person",
+    counts=_of_outcomes("review", "sample"),
+    key=lambda _: PIPELINE,
+    sample=_SAMPLE,
+    in_stretches=True,
+)
+"""Of the bookings settled, those that wait for a person: from 0 to 1."""
+
+ERROR_RATE = Metric(
+    name="error_rate",
+    summary="Bookings that met an error, of those called for.",
+    of="bookings called for, in the phase's mode",
+    share="with a `coordinator.error`; in shadow with a verdict `pipeline_error`, `both_error` or `timeout`",
+    good="Calls do not end in an error",
+    counts=_errors,
+    key=lambda mode: (Owner.PIPELINE, mode),
+    sample=("bookings", "Bookings that were called for."),
+    in_stretches=True,
+    settles=False,
+)
+"""Of the bookings called for, those that met an error: from 0 to 1."""
+
+EVENT_VOLUME = Metric(
+    name="event_volume",
+    summary="Bookings told of, of those assigned.",
+    of="bookings that the pipeline decided on; in shadow, that legacy was called for",
+    share="with a transition, or a shadow's verdict other than `dropped`, within five minutes",
+    good="Every booking has been told of",
+    counts=_volumes,
+    key=lambda mode: mode,
+)
+"""Of the bookings taken, those that the pipeline told of: from 0 to 1."""
+
+LEGACY_AGREEMENT = Metric(
+    name="legacy_agreement",
+    summary="Verdicts as good as legacy, or better.",
+    of="comparable = match + equivalent + mismatch + pipeline_error + timeout",
+    share="(match + equivalent + the mismatches in which the pipeline did better) / comparable",
+    good="The shadow does as well as legacy",
+    counts=_agreement,
+    key=lambda _: None,
+    sample=("legacy_comparable", "Verdicts that can be compared."),
+)
+"""Of the shadow's verdicts that compare, those in which the pipeline did as well as legacy, or better: from 0 to 1."""
+
+RELATIVE_CONFIRMATION = Metric(
+    name="relative_confirmation",
+    summary="Seated, less legacy.",
+    of="all who asked: the sample and what was proved",
+    share="confirmed / asked, less the same of legacy",
+    good="The cohort does no worse than the restaurants on legacy",
+    counts=_relative,
+    key=lambda _: PIPELINE,
+    sample=("relative_sample", "The smaller number of the two."),
+    in_stretches=True,
+    lowest=-1.0,
+)
+"""How far the confirmation rate of the cohort lies above that of the restaurants still on legacy: from -1 to 1."""
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        CONFIRMATION_RATE,
+        REVIEW_RATE,
+        ERROR_RATE,
+        EVENT_VOLUME,
+        LEGACY_AGREEMENT,
+        RELATIVE_CONFIRMATION,
+    )
+}
+"""Every metric, by its name."""
+
+
+def metric_named(name: str) -> Metric:
+    """
+    The metric of that name.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name not in METRICS:
+        msg = f"metric: expected one of {', '.join(METRICS)}, got {name!r}"
+        raise ValueError(msg)
+    return METRICS[name]
