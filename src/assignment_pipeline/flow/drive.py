@@ -1,9 +1,10 @@
-"""The two drivers: everything else about sync and async is the handlers' business."""
+"""Driving flows, for threads and for asyncio: everything else about the two is the handlers' business."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from assignment_pipeline.driving import adrive, drive
 from assignment_pipeline.flow.effects import Effect, Flow
 
 if TYPE_CHECKING:
@@ -38,27 +39,9 @@ class AsyncHandler(Protocol):
 
 def run(flow: Flow[T], handler: Handler) -> T:
     """Drive *flow* to its end; what the handler raises is raised inside the flow."""
-    thrown: Exception | None = None
     try:
-        effect = next(flow)
-        while True:
-            try:
-                answer = handler(effect)
-            except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
-                thrown = error
-                effect = flow.throw(error)
-            else:
-                effect = flow.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    except RuntimeError as error:
-        # A legacy planner's `next()` that found nothing: no generator can let that one through as it is.
-        if isinstance(thrown, StopIteration) and error.__cause__ is thrown:
-            raise thrown from None
-        raise
+        return drive(flow, handler)
     finally:
-        flow.close()
         handler.release()
 
 
@@ -67,19 +50,8 @@ async def arun(flow: Flow[T], handler: AsyncHandler) -> T:
     import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
     try:
-        effect = next(flow)
-        while True:
-            try:
-                answer = await handler(effect)
-            except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
-                effect = flow.throw(error)
-            else:
-                effect = flow.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
+        return await adrive(flow, handler)
     finally:
-        flow.close()
         await settle(asyncio.ensure_future(handler.release()))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from assignment_pipeline.domain.result import AssignmentResult
+from assignment_pipeline.driving import relay
 from assignment_pipeline.flow.effects import (
     ClaimDue,
     Commit,
@@ -82,21 +83,9 @@ def observed(flow: Flow[T], observer: Observer | None) -> Flow[T]:
 
 def _observed(flow: Flow[T], name: str, observer: Observer) -> Flow[T]:
     with observer.call(name) as watch:
-        try:
-            effect = next(flow)
-            while True:
-                try:
-                    answer = yield from _step(effect, watch)
-                except Exception as error:  # noqa: BLE001 - it is the flow's to deal with
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(answer)
-        except StopIteration as stop:
-            result: T = stop.value
-            watch.came_to(_results(result))
-            return result
-        finally:
-            flow.close()
+        result = yield from relay(flow, lambda effect: _step(effect, watch))
+        watch.came_to(_results(result))
+        return result
 
 
 def _step(effect: Effect[Any], watch: Watch) -> Flow[Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.checks import named
+from assignment_pipeline.driving import adrive, drive, relay
 from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
@@ -78,45 +79,28 @@ def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | 
     Raises:
         TypeError: The store cannot roll back what a check has done.
     """
-    work = _all_checks(_probe_of(store), restaurant_id, settings)
-    answer: Any = None
-    raised: Exception | None = None
-    while True:
-        try:
-            wanted = work.throw(raised) if raised else work.send(answer)
-        except StopIteration:
-            return
-        answer = raised = None
+
+    def answering(wanted: Answer | Callable[[Any], Any]) -> Generator[Answer, None, Any]:
         if isinstance(wanted, Answer):
             yield wanted
-            continue
-        try:
-            answer = wanted(store)
-        except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
-            raised = error
+            return None
+        return wanted(store)
+
+    return relay(_all_checks(_probe_of(store), restaurant_id, settings), answering)
 
 
 async def acheck(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> list[Answer]:
     """`check`, of an async store."""
-    work = _all_checks(_probe_of(store), restaurant_id, settings)
-    answer: Any = None
-    raised: Exception | None = None
     found: list[Answer] = []
-    while True:
-        try:
-            wanted = work.throw(raised) if raised else work.send(answer)
-        except StopIteration:
-            return found
-        answer = raised = None
+
+    async def answer(wanted: Answer | Callable[[Any], Any]) -> Any:
         if isinstance(wanted, Answer):
-            found.append(wanted)
-            continue
-        try:
-            answer = wanted(store)
-            if inspect.isawaitable(answer):
-                answer = await answer
-        except Exception as error:  # noqa: BLE001 - as above
-            raised = error
+            return found.append(wanted)
+        answer = wanted(store)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    await adrive(_all_checks(_probe_of(store), restaurant_id, settings), answer)
+    return found
 
 
 def _probe_of(store: Any) -> bool:
@@ -219,45 +203,31 @@ def _probed(waits: bool, asking: Asking[Any]) -> Callable[[Any], Any]:  # noqa: 
 
 def _drive(asking: Asking[Any], store: Any, connection: Any) -> Any:
     host = _Host(store.checked_host, store, connection)
-    answer: Any = None
-    raised: Exception | None = None
-    while True:
-        try:
-            question = asking.throw(raised) if raised else asking.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = raised = None
-        try:
-            answer = host.ask(question)
-            if question.method == "on_commit":
-                answer = [call(connection) for call in answer]
-            answer = _records(question, answer)
-        except Exception as error:  # noqa: BLE001 - the check is told
-            raised = error
+
+    def answer(question: Ask) -> Any:
+        answer = host.ask(question)
+        if question.method == "on_commit":
+            answer = [call(connection) for call in answer]
+        return _records(question, answer)
+
+    return drive(asking, answer)
 
 
 async def _adrive(asking: Asking[Any], store: Any, connection: Any) -> Any:
     host = _Host(store.checked_host, store, connection)
-    answer: Any = None
-    raised: Exception | None = None
-    while True:
-        try:
-            question = asking.throw(raised) if raised else asking.send(answer)
-        except StopIteration as stop:
-            return stop.value
-        answer = raised = None
-        try:
-            answer = host.ask(question)
-            if question.method == "on_commit":
-                for call in answer:
-                    done = call(connection)
-                    if inspect.isawaitable(done):
-                        await done
-            elif inspect.isawaitable(answer):
-                answer = await answer
-            answer = _records(question, answer)
-        except Exception as error:  # noqa: BLE001 - as above
-            raised = error
+
+    async def answer(question: Ask) -> Any:
+        answer = host.ask(question)
+        if question.method == "on_commit":
+            for call in answer:
+                done = call(connection)
+                if inspect.isawaitable(done):
+                    await done
+        elif inspect.isawaitable(answer):
+            answer = await answer
+        return _records(question, answer)
+
+    return await adrive(asking, answer)
 
 
 def _records(question: Ask, answer: Any) -> Any:

@@ -19,6 +19,7 @@ from assignment_pipeline.adapters.postgres.failures import AgainError, place_of
 from assignment_pipeline.adapters.postgres.line import AsyncConnection, Connection, is_lost, options
 from assignment_pipeline.adapters.postgres.slots import Place, Slots
 from assignment_pipeline.adapters.postgres.work import Work, arun, pauses, run
+from assignment_pipeline.driving import adrive, drive
 from assignment_pipeline.errors import StoreUnavailableError
 
 T = TypeVar("T")
@@ -225,19 +226,7 @@ class Pool(_Pool[Connection]):
                 other.close()
 
     def _obtain(self, slots: Slots[Connection]) -> Connection:
-        steps = self._obtaining(slots)
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = self._do(step)
-                except BaseException as error:  # noqa: BLE001 - it is theirs to deal with
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            connection: Connection = stop.value
-            return connection
+        return drive(self._obtaining(slots), self._do, caught=BaseException)
 
     def _do(self, step: Wait | Open | Pause) -> Any:
         if isinstance(step, Wait):
@@ -298,19 +287,7 @@ class AsyncPool(_Pool[AsyncConnection]):
             self._loop, self._slots = loop, Slots(self._size)
 
     async def _obtain(self, slots: Slots[AsyncConnection]) -> AsyncConnection:
-        steps = self._obtaining(slots)
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    answer = await self._do(step)
-                except BaseException as error:  # noqa: BLE001 - as above
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(answer)
-        except StopIteration as stop:
-            connection: AsyncConnection = stop.value
-            return connection
+        return await adrive(self._obtaining(slots), self._do, caught=BaseException)
 
     async def _do(self, step: Wait | Open | Pause) -> Any:
         if isinstance(step, Wait):

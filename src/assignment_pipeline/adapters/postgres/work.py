@@ -17,6 +17,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 from assignment_pipeline.adapters.postgres.failures import AgainError, translate, translate_from_host
+from assignment_pipeline.driving import adrive, drive
 from assignment_pipeline.errors import StoreUnavailableError
 
 T = TypeVar("T")
@@ -83,45 +84,34 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
     """
     # Not of the connection's own kind: the host's may be a RawCursor, which writes placeholders in another way.
     cursor = psycopg.Cursor(connection, row_factory=tuple_row)
-    try:
-        step = next(work)
-        while True:
-            try:
-                if isinstance(step, Call):
-                    answer = step.function(connection, *step.arguments)
-                else:
-                    cursor.execute(step.text, step.values or None, prepare=False)
-                    answer = [] if cursor.rownumber is None else cursor.fetchall()
-            except BaseException as error:  # noqa: BLE001 - the work is told, and what it does not catch is raised
-                step = work.throw(_told(step, error, where, closed=connection.closed))
-            else:
-                step = work.send(answer)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
+
+    def answer(step: Statement | Call) -> Any:
+        try:
+            if isinstance(step, Call):
+                return step.function(connection, *step.arguments)
+            cursor.execute(step.text, step.values or None, prepare=False)
+            return [] if cursor.rownumber is None else cursor.fetchall()
+        except BaseException as error:  # noqa: BLE001 - the work is told
+            raise _told(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
+
+    return drive(work, answer, caught=BaseException)
 
 
 async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: str | None) -> T:
     """`run`, for asyncio: the host's code may be coroutines."""
     cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
-    try:
-        step = next(work)
-        while True:
-            try:
-                if isinstance(step, Call):
-                    answer = step.function(connection, *step.arguments)
-                    if inspect.isawaitable(answer):
-                        answer = await answer
-                else:
-                    await cursor.execute(step.text, step.values or None, prepare=False)
-                    answer = [] if cursor.rownumber is None else await cursor.fetchall()
-            except BaseException as error:  # noqa: BLE001 - as above
-                step = work.throw(_told(step, error, where, closed=connection.closed))
-            else:
-                step = work.send(answer)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
+
+    async def answer(step: Statement | Call) -> Any:
+        try:
+            if isinstance(step, Call):
+                answer = step.function(connection, *step.arguments)
+                return await answer if inspect.isawaitable(answer) else answer
+            await cursor.execute(step.text, step.values or None, prepare=False)
+            return [] if cursor.rownumber is None else await cursor.fetchall()
+        except BaseException as error:  # noqa: BLE001 - the work is told
+            raise _told(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
+
+    return await adrive(work, answer, caught=BaseException)
 
 
 def _told(step: Statement | Call, error: BaseException, where: str | None, *, closed: bool) -> BaseException:

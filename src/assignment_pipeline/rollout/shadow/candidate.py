@@ -17,6 +17,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.driving import relay
 from assignment_pipeline.flow.assigning.assign import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.drive import run
@@ -192,20 +193,11 @@ def rehearsal(case: ShadowCase, engine: Engine, settings: Settings, now: dt.date
 
 def _played(flow: Flow[T], stage: Stage) -> Flow[T]:
     """*flow*, whose questions to the store are passed on, and all others answered on the stage."""
-    try:
-        effect = next(flow)
-        while True:
-            try:
-                answer = stage.loaded((yield effect)) if isinstance(effect, LoadContext) else stage(effect)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is the flow's to deal with
-                effect = flow.throw(error)
-            else:
-                effect = flow.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        flow.close()
+
+    def answering(effect: Effect[Any]) -> Flow[Any]:
+        return stage.loaded((yield effect)) if isinstance(effect, LoadContext) else stage(effect)
+
+    return relay(flow, answering, caught=(Exception, SystemExit))
 
 
 class _Reader:

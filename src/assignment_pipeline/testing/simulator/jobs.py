@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyResult
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.driving import relay
 from assignment_pipeline.errors import (
     BlockNotFoundError,
     BookingNotFoundError,
@@ -30,7 +30,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, reassign, reoptimize
 from assignment_pipeline.flow.assigning.decision_context import Target
-from assignment_pipeline.flow.effects import Emit, Flow, LoadContext, Port
+from assignment_pipeline.flow.effects import Effect, Emit, Flow, LoadContext, Port
 from assignment_pipeline.flow.legacy import adopt, takeover
 from assignment_pipeline.flow.staff import blocks, confirm_and_cancel, review, service
 from assignment_pipeline.flow.sweeping import sweep
@@ -157,21 +157,12 @@ def _shadow(world: World, booking: Booking) -> Flow[Any]:
 
 
 def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
-    effect = next(flow)
-    while True:
+    def answering(effect: Effect[Any]) -> Flow[Any]:
         if not isinstance(effect, LoadContext):
             world.offend("a shadow did more than read", type(effect).__name__)
-        try:
-            answer = yield effect
-        except Exception as error:  # noqa: BLE001 - it is the candidate's to deal with
-            step = partial(flow.throw, error)
-        else:
-            step = partial(flow.send, answer)
-        try:
-            effect = step()
-        except StopIteration as stop:
-            trial: Trial = stop.value
-            return trial
+        return (yield effect)
+
+    return relay(flow, answering)
 
 
 def _sweep(world: World, _: Booking) -> Flow[Any]:

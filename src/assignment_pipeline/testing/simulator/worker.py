@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.driving import resume
 from assignment_pipeline.errors import FlagsUnreadError, LockManagerUnavailableError
 from assignment_pipeline.flow.effects import (
     Apart,
@@ -244,7 +245,7 @@ class Worker:
         """Give a flow its answer; what it ends with goes to the flow that drives it."""
         while True:
             try:
-                frame.effect = frame.flow.send(answer) if error is None else frame.flow.throw(error)
+                frame.effect = resume(frame.flow, answer, error)
             except StopIteration as stop:
                 answer, error = stop.value, None
             except Exception as raised:  # noqa: BLE001 - the flow around it sees to it, or the simulator

@@ -1,0 +1,102 @@
+"""
+Driving generators: each question that one yields is answered, and what the answering raises is raised inside it.
+
+Whatever in this package yields questions is driven by these: flows, the work on a connection, checks of a host.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Question = TypeVar("Question")
+Passed = TypeVar("Passed")
+Caught = type[BaseException] | tuple[type[BaseException], ...]
+
+
+def drive(steps: Generator[Question, Any, T], answer: Callable[[Question], Any], *, caught: Caught = Exception) -> T:
+    """
+    Drive *steps* to their end.
+
+    Args:
+        steps: What asks.
+
+        answer: The answer to a question.
+
+        caught: What is raised inside *steps* when *answer* raises it. Anything else ends them.
+    """
+    thrown: BaseException | None = None
+    try:
+        question = next(steps)
+        while True:
+            try:
+                given = answer(question)
+            except caught as error:
+                thrown = error
+                question = steps.throw(error)
+            else:
+                question = steps.send(given)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    except RuntimeError as error:
+        # A host's `next()` that found nothing: no generator can let that one through as it is.
+        if isinstance(thrown, StopIteration) and error.__cause__ is thrown:
+            raise thrown from None
+        raise
+    finally:
+        thrown = None  # Its traceback holds this frame: the two would keep each other alive.
+        steps.close()
+
+
+def relay(
+    steps: Generator[Question, Any, T],
+    answering: Callable[[Question], Generator[Passed, Any, Any]],
+    *,
+    caught: Caught = Exception,
+) -> Generator[Passed, Any, T]:
+    """`drive`, where the answer to a question is a generator itself: what it yields is passed on to who drives this."""
+    try:
+        question = next(steps)
+        while True:
+            try:
+                given = yield from answering(question)
+            except caught as error:
+                question = steps.throw(error)
+            else:
+                question = steps.send(given)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
+
+
+@types.coroutine
+def adrive(
+    steps: Generator[Question, Any, T],
+    answer: Callable[[Question], Coroutine[Any, Any, Any]],
+    *,
+    caught: Caught = Exception,
+) -> Generator[Any, Any, T]:
+    """`drive`, where answers are awaited."""
+    return (yield from relay(steps, lambda question: answer(question).__await__(), caught=caught))
+
+
+def resume(steps: Generator[Question, Any, Any], answer: Any, error: BaseException | None = None) -> Question:
+    """
+    The next question, for who drives *steps* one by one.
+
+    Args:
+        steps: What asks; begun with None for an answer.
+
+        answer: The answer to the last question.
+
+        error: What is raised inside *steps* instead, if anything is.
+
+    Raises:
+        StopIteration: They have ended.
+    """
+    return steps.send(answer) if error is None else steps.throw(error)
