@@ -1,12 +1,14 @@
 """Who may import whom, that no imports form a circle, and where the packages of the extras may be imported."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 import assignment_pipeline
+from assignment_pipeline.lifecycle import AssignmentState
 
 PACKAGE = "assignment_pipeline"
 ROOT = Path(assignment_pipeline.__file__).parent
@@ -236,3 +238,44 @@ def test_a_package_may_offer_what_its_modules_have(tmp_path):
     (tmp_path / "inner" / "a.py").write_text("from thing.inner.b import first")
     (tmp_path / "inner" / "b.py").write_text("first = 1")
     assert circles(import_graph(tmp_path, "thing")) == []
+
+
+STATES = {state.value for state in AssignmentState} - {"confirmed", "failed", "cancelled"}
+"""Those that are nothing else, such as a status of the host's or the name of a count."""
+
+MAY_SPELL_STATES = {
+    "lifecycle.py": "the states themselves",
+    "domain/reasons.py": "outcomes, some of which are called like states",
+    "testing/checker/invariants.py": "a copy, on purpose: what is wrong with the library's own table shows",
+}
+_QUOTED = re.compile(r"'(\w+)'")
+_LIST_OF_STATES = re.compile(r"IN \(\s*'(?:" + "|".join(sorted(STATES)) + r")'")
+
+
+def spelled_states(source):
+    """The states that a module spells: as a text of their own, or quoted in one, such as in SQL."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            words = {node.value, *_QUOTED.findall(node.value)}
+            yield from ((word, node.lineno) for word in sorted(words & STATES))
+
+
+def test_states_are_spelled_in_one_place():
+    """Everything else takes them from the enum, and SQL in Python from `in_sql`."""
+    found = []
+    for path in sorted(ROOT.rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        if name not in MAY_SPELL_STATES:
+            found += [f"{name}:{line}: {word}" for word, line in spelled_states(path.read_text())]
+    assert found == []
+
+
+def test_lists_of_states_in_sql_are_named():
+    """A file of SQL names a set of states, as `in_sql` has it, so that a new state reaches all of them."""
+    assert [path.name for path in sorted(ROOT.rglob("*.sql")) if _LIST_OF_STATES.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("source", ["x = 'manual_review'", "x = f\"state = 'assigned' AND {y}\"", "f(state='created')"])
+def test_a_spelled_state_is_found(source):
+    """Bare, in SQL, or as an argument."""
+    assert list(spelled_states(source))

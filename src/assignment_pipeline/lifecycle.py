@@ -93,6 +93,12 @@ FINAL = frozenset({AssignmentState.FAILED, AssignmentState.CANCELLED})
 SETTLED = FINAL | {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW}
 """The states that ``assign()`` leaves alone."""
 
+UNSETTLED = frozenset(AssignmentState) - SETTLED - SEATED
+"""The states in which it still has to be seated."""
+
+WAKEABLE = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
+"""The states in which freed tables may be news to it."""
+
 
 def build_machine(
     model: object | None = None, *, initial: AssignmentState | str | None = None, **options: Any

@@ -10,8 +10,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+from assignment_pipeline.domain.counts import (
+    CALL_KINDS,
+    OUTCOME_KINDS,
+    Agreement,
+    Backlog,
+    Calls,
+    Latency,
+    Outcomes,
+    Volume,
+)
 from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.metrics import (
     LATE,
     OVERDUE,
@@ -23,7 +33,6 @@ from assignment_pipeline.domain.metrics import (
     Seen,
     Series,
 )
-from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 
@@ -148,19 +157,10 @@ def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None])
 
 def _groups(rows: Rows) -> Mapping[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]]:
     found: defaultdict[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]] = defaultdict(lambda: ({}, {}))
-    for bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn, unsettled in rows["outcomes"]:
-        found[bucket][0][_group(owner, mode)] = Outcomes(
-            confirmed=confirmed,
-            review=review,
-            failed=failed,
-            infeasible=infeasible,
-            withdrawn=withdrawn,
-            unsettled=unsettled,
-        )
-    for bucket, owner, mode, bookings, failing, calls, errors, contended, retries in rows["calls"]:
-        found[bucket][1][_group(owner, mode)] = Calls(
-            bookings=bookings, failing=failing, calls=calls, errors=errors, contended=contended, retries=retries
-        )
+    for bucket, owner, mode, *numbers in rows["outcomes"]:
+        found[bucket][0][_group(owner, mode)] = Outcomes(**dict(zip(OUTCOME_KINDS, numbers, strict=True)))
+    for bucket, owner, mode, *numbers in rows["calls"]:
+        found[bucket][1][_group(owner, mode)] = Calls(**dict(zip(CALL_KINDS, numbers, strict=True)))
     return found
 
 

@@ -8,6 +8,8 @@ from importlib.resources.abc import Traversable
 
 import attrs
 
+from assignment_pipeline.domain.in_sql import in_sql
+
 PIPELINE = "pipeline"
 STANDALONE = "standalone"
 
@@ -44,9 +46,13 @@ class Part:
         """What to run where version *found* is there, in order; None where nothing is."""
         if found is None:
             for file in (self.tables, *self.functions):
-                yield file.read_text("utf-8")
+                yield _text(file)
         elif found < self.version:
             for file in self.migrations[found - 1 :]:
-                yield file.read_text("utf-8")
+                yield _text(file)
             for file in self.functions:
-                yield _CREATE.sub(r"\1CREATE OR REPLACE \2", file.read_text("utf-8"))
+                yield _CREATE.sub(r"\1CREATE OR REPLACE \2", _text(file))
+
+
+def _text(file: Traversable) -> str:
+    return in_sql(file.read_text("utf-8"))

@@ -15,7 +15,9 @@ MAX_PARTY = 500
 MAX_TURN = dt.timedelta(hours=24)
 
 PENDING = "pending"
+CONFIRMED = "confirmed"
 CANCELLED = "cancelled"
+FAILED = "failed"
 
 
 class SeatingPreference(enum.StrEnum):

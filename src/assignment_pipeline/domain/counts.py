@@ -242,6 +242,13 @@ class Backlog:
     stuck: int = 0
 
 
+OUTCOME_KINDS = tuple(field.name for field in attrs.fields(Outcomes))
+"""What `Outcomes` tells apart, in the order in which the queries have it."""
+
+CALL_KINDS = tuple(field.name for field in attrs.fields(Calls))
+"""What `Calls` counts, likewise."""
+
+
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 

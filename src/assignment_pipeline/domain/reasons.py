@@ -35,6 +35,9 @@ class Outcome(enum.StrEnum):
     """`confirm` came when the tables were gone."""
 
 
+PLANNED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.RETRY, Outcome.MANUAL_REVIEW, Outcome.FAILED})
+"""How calls come out that did something for a booking."""
+
 _O = Outcome
 
 
@@ -446,11 +449,3 @@ def sentence_of(code: str | None) -> str:
 
 
 _CODES = frozenset(reason.value for reason in Reason)
-
-
-def in_sql(text: str) -> str:
-    """*text* with the codes of reasons where it has the name of a role, such as ``{WAITS_FOR_TABLES}``."""
-    for role in Role:
-        codes = ", ".join(f"'{reason.value}'" for reason in sorted(reasons_for(role)))
-        text = text.replace(f"{{{role.name}}}", codes)
-    return text

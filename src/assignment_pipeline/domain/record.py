@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
+from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING, Booking
 from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, identifier, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
@@ -22,9 +22,9 @@ _GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
 _HOLD_EXPIRED = "hold_expired"
 _WAITING = frozenset(AssignmentState) - SETTLED - SEATED | {AssignmentState.MANUAL_REVIEW}
 _GUEST_STATUS = {
-    AssignmentState.CONFIRMED: "confirmed",
+    AssignmentState.CONFIRMED: CONFIRMED,
     AssignmentState.CANCELLED: CANCELLED,
-    AssignmentState.FAILED: "failed",
+    AssignmentState.FAILED: FAILED,
 }
 
 

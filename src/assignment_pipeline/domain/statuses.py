@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.booking import CANCELLED, PENDING
+from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
 from assignment_pipeline.domain.checks import identifier
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.lifecycle import AssignmentState
@@ -16,8 +16,8 @@ _KINDS = {
     "waiting": (_WAITING, PENDING),
     "review": (_WAITING, PENDING),
     "held": (_WAITING, PENDING),
-    "confirmed": (_SETTLED, "confirmed"),
-    "failed": (_ENDED, "failed"),
+    "confirmed": (_SETTLED, CONFIRMED),
+    "failed": (_ENDED, FAILED),
     "cancelled": (_ENDED, CANCELLED),
 }
 _WORD_OF = {

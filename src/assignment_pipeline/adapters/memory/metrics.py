@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
+from assignment_pipeline.domain.counts import OUTCOME_KINDS
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
     LATE,
@@ -21,18 +22,14 @@ from assignment_pipeline.domain.metrics import (
     Seen,
     Series,
 )
-from assignment_pipeline.domain.reasons import NOT_ITS_FAULT
+from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
 from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due
 
-PLANNED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.RETRY, Outcome.MANUAL_REVIEW, Outcome.FAILED})
-"""How calls come out that did something for a booking."""
-
 _LEGACY = {"succeeded": "confirmed", "exhausted": "review", "error": "failed"}
-_COUNTED = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
 _SHADOW_ERRORS = frozenset(
     {EventType.SHADOW_PIPELINE_ERROR, EventType.SHADOW_BOTH_ERROR, EventType.SHADOW_TIMEOUT},
 )
@@ -162,7 +159,7 @@ class _Window:
             if self._since <= called_at + LATE < self._until:
                 found[self._bucket(called_at + LATE), "pipeline", "active", "unsettled"] += 1
         groups = dict.fromkeys(key[:3] for key in found)
-        return [(*group, *(found[(*group, outcome)] for outcome in _COUNTED)) for group in groups]
+        return [(*group, *(found[(*group, outcome)] for outcome in OUTCOME_KINDS)) for group in groups]
 
     def _waiting(self) -> Iterator[dt.datetime]:
         """Since when the records that have not settled have been there."""

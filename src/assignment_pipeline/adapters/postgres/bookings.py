@@ -11,6 +11,7 @@ from psycopg import sql
 from assignment_pipeline.adapters.postgres.schema import SCHEMA, checked, on_connection, place
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
 from assignment_pipeline.adapters.schema_parts import PIPELINE
+from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
 from assignment_pipeline.errors import SchemaMismatchError
 
 REQUIRED = ("id", "restaurant_id", "party_size", "start_at", "status", "created_at")
@@ -22,7 +23,7 @@ OPTIONAL = {
 }
 """What stands for a column that the host has not."""
 
-STATUSES = ("pending", "confirmed", "cancelled", "failed")
+STATUSES = (PENDING, CONFIRMED, CANCELLED, FAILED)
 """How the guest stands, in the words that the queries for operators count by."""
 
 COLUMNS = """

@@ -30,6 +30,7 @@ from assignment_pipeline.adapters.postgres.work import Call, Statement, Work
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
 from assignment_pipeline.errors import BookingUnreadableError, VenueNotFoundError
@@ -57,22 +58,22 @@ NOW = "SELECT to_json(coalesce(%s::timestamptz, now()))#>>'{}'"
 KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
 
 # The condition is that of an index, which a parameter in it would not fit.
-UNFINISHED = """
+UNFINISHED = in_sql("""
 SELECT json_build_array(coalesce(%s::timestamptz, now()), (
     SELECT json_agg(found) FROM (
         SELECT d.* FROM (
             SELECT booking_id FROM assignment_pipeline.assignment_records
             WHERE owner = 'pipeline' AND (
-                state = 'manual_review' OR (
+                state = {MANUAL_REVIEW} OR (
                     next_attempt_at IS NULL
-                    AND state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+                    AND state IN ({UNSETTLED})
                 )
             ) AND booking_id > %s
             ORDER BY booking_id LIMIT %s
         ) AS ids JOIN assignment_pipeline.record_documents d USING (booking_id) ORDER BY d.booking_id
     ) AS found
 ))::text
-"""
+""")
 
 PAGE = "SELECT assignment_pipeline.page(%s)"
 

@@ -14,7 +14,6 @@ from assignment_pipeline.adapters.postgres.failures import AgainError, place_of,
 from assignment_pipeline.adapters.postgres.line import options
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
 from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE, Part
-from assignment_pipeline.domain.reasons import in_sql
 from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
 
 T = TypeVar("T")
@@ -217,7 +216,7 @@ def _bring_up_to_date(name: str, found: int | None, schema: str, where: str) -> 
         return
     try:
         for script in part.scripts(found):
-            yield Statement(named(in_sql(script), schema))
+            yield Statement(named(script, schema))
     except psycopg.Error as error:
         if error.sqlstate not in _TAKEN_NAMES:
             raise

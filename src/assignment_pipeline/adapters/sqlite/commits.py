@@ -22,8 +22,8 @@ from assignment_pipeline.adapters.sqlite.reads import (
     generation,
     span_of,
 )
+from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, in_order
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -89,29 +89,29 @@ ON CONFLICT (id) DO NOTHING
 """
 
 # Who waits near what was freed; which of them it helps, only the venue's buffers and turns tell.
-WAITING = """
+WAITING = in_sql("""
 SELECT booking_id, booking FROM assignment_records INDEXED BY assignment_records_waiting
 WHERE restaurant_id = ? AND start_at > ? AND start_at < ?
-    AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
-    AND (state = 'assignment_pending' OR reason IN (SELECT value FROM json_each(?)))
-"""
+    AND owner = 'pipeline' AND state IN ({WAKEABLE})
+    AND (state = {ASSIGNMENT_PENDING} OR reason IN ({WAITS_FOR_TABLES}))
+""")
 
 WAKE = """
 UPDATE assignment_records SET next_attempt_at = ?
 WHERE booking_id IN (SELECT value FROM json_each(?))
 """
 
-READY = """
+READY = in_sql("""
 SELECT booking_id, deliveries FROM assignment_records INDEXED BY assignment_records_due
-WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= ?
+WHERE (owner = 'pipeline' OR state = {ASSIGNMENT_IN_PROGRESS}) AND next_attempt_at <= ?
 ORDER BY next_attempt_at, booking_id LIMIT ?
-"""
+""")
 
 # A claim that ends later than any claim can was made by a clock that was ahead.
-AHEAD = """
+AHEAD = in_sql("""
 SELECT booking_id FROM assignment_records INDEXED BY assignment_records_claimed
-WHERE deliveries > 0 AND next_attempt_at > ? AND (owner = 'pipeline' OR state = 'assignment_in_progress')
-"""
+WHERE deliveries > 0 AND next_attempt_at > ? AND (owner = 'pipeline' OR state = {ASSIGNMENT_IN_PROGRESS})
+""")
 
 CLAIM_READY = """
 UPDATE assignment_records SET next_attempt_at = ?, deliveries = deliveries + 1
@@ -258,8 +258,7 @@ class Commits:
     ) -> list[str]:
         around = TimeWindow.around(windows)
         earliest, latest = around.start - LONGEST_TURN_AND_BUFFER, around.end + LONGEST_BUFFER
-        reasons = json.dumps(sorted(WAITS_FOR_TABLES))
-        near = rows.execute(WAITING, (restaurant_id, text_of(earliest), text_of(latest), reasons)).fetchall()
+        near = rows.execute(WAITING, (restaurant_id, text_of(earliest), text_of(latest))).fetchall()
         if not near:
             return []
         try:

@@ -27,6 +27,7 @@ from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
+from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -72,14 +73,14 @@ ORDER BY start_at, id
 """
 
 # Who waits has no span of its own yet: only its start is known.
-NEAR = """
+NEAR = in_sql("""
 SELECT booking_id FROM booking_table_assignments INDEXED BY booking_table_assignments_span
 WHERE restaurant_id = :restaurant AND start_at > :long_before AND start_at < :end AND end_at > :start
 UNION
 SELECT booking_id FROM assignment_records INDEXED BY assignment_records_waiting
 WHERE restaurant_id = :restaurant AND start_at >= :day_before AND start_at < :end
-    AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
-"""
+    AND owner = 'pipeline' AND state IN ({WAKEABLE})
+""")
 
 # The ids come as one JSON array: one statement, however many there are.
 RECORDS = f"""
@@ -104,9 +105,8 @@ SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = 
     OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :id)
 """
 
-UNFINISHED = (
-    "owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN"
-    " ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')))"
+UNFINISHED = in_sql(
+    "owner = 'pipeline' AND (state = {MANUAL_REVIEW} OR (next_attempt_at IS NULL AND state IN ({UNSETTLED})))"
 )
 """What a sweep looks at in turn: reviews, and what is neither settled nor due. The index has the same condition."""
 

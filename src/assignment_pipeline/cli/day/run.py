@@ -12,14 +12,12 @@ import attrs
 
 from assignment_pipeline.cli.day.service_file import Service
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState
 from assignment_pipeline.ports import AssignmentStore, RecordQuery
-
-CANCELLED = "cancelled"
 
 PAGE = 500
 PATIENCE = 60.0
@@ -239,10 +237,10 @@ def document(day: Day, took: dt.timedelta) -> Mapping[str, Any]:
 
     return {
         "bookings": len(day.seats),
-        "confirmed": day.count(Outcome.CONFIRMED),
-        "manual_review": day.count(Outcome.MANUAL_REVIEW),
-        "retry": day.count(Outcome.RETRY),
-        "failed": day.count(Outcome.FAILED),
+        Outcome.CONFIRMED.value: day.count(Outcome.CONFIRMED),
+        Outcome.MANUAL_REVIEW.value: day.count(Outcome.MANUAL_REVIEW),
+        Outcome.RETRY.value: day.count(Outcome.RETRY),
+        Outcome.FAILED.value: day.count(Outcome.FAILED),
         "noop": day.count(Outcome.NOOP),
         "covers": day.covers,
         "double_booked": day.double_booked,

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.counts import OUTCOME_KINDS
 from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
@@ -57,11 +58,14 @@ def prometheus_text(metrics: Metrics) -> str:
 def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     outcomes, calls = metrics.outcomes.items(), metrics.calls.items()
     backlog = metrics.backlog
-    kinds = ("confirmed", "review", "failed", "infeasible", "withdrawn", "unsettled")
     yield Gauge(
         "outcomes",
         "Assignments of the window by how they came out.",
-        [({**_who(group), "outcome": kind}, getattr(found, kind)) for group, found in outcomes for kind in kinds],
+        [
+            ({**_who(group), "outcome": kind}, getattr(found, kind))
+            for group, found in outcomes
+            for kind in OUTCOME_KINDS
+        ],
     )
     yield from _metrics(metrics)
     yield Gauge("lock_contention", "Calls turned away.", [(_who(group), found.contended) for group, found in calls])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.resources
 
-from assignment_pipeline.domain.reasons import in_sql
+from assignment_pipeline.domain.in_sql import in_sql
 
 SCHEMA = "assignment_pipeline"
 """The schema that the files for PostgreSQL name."""

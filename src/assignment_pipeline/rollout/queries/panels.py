@@ -12,12 +12,13 @@ import importlib.resources
 import re
 from collections.abc import Mapping
 
-from assignment_pipeline.domain.reasons import in_sql
+from assignment_pipeline.domain.counts import CALL_KINDS, OUTCOME_KINDS
+from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 
 COLUMNS: Mapping[str, str] = {
-    "outcomes": "bucket, owner, mode, confirmed, review, failed, infeasible, withdrawn, unsettled",
-    "calls": "bucket, owner, mode, bookings, failing, calls, errors, contended, retries",
+    "outcomes": ", ".join(("bucket", "owner", "mode", *OUTCOME_KINDS)),
+    "calls": ", ".join(("bucket", "owner", "mode", *CALL_KINDS)),
     "strategies": "strategy, bookings",
     "reasons": "reason, bookings",
     "review": "waiting",

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import EventSink
 
 Recorded = Callable[[], Sequence[Event]]
@@ -71,7 +72,7 @@ class EventSinkContract:
             restaurant_id="Chez Zoë",
             booking_id="b'1; --",
             context={
-                "from": "created",
+                "from": AssignmentState.CREATED.value,
                 "version": 3,
                 "cost": 1.5,
                 "moved": False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.lifecycle import FINAL, SETTLED
 from assignment_pipeline.testing.checker import Tables
 
 MODE_EVENT = "torture.mode"
@@ -40,18 +41,15 @@ class Ledger:
                 yield f"{booking} is gone"
             elif record is None and booking not in with_host:
                 yield f"{booking} has no record and no tables"
-            elif record is not None and booking not in with_host and record["state"] not in _AT_REST:
+            elif record is not None and booking not in with_host and record["state"] not in SETTLED:
                 yield f"{booking} is {record['state']} after all"
 
     def revived(self, tables: Tables) -> Iterator[str]:
         """Who was cancelled stays cancelled."""
         states = {record["booking_id"]: record["state"] for record in tables.records}
         for booking in sorted(self.cancelled):
-            if states.get(booking) not in {"cancelled", "failed"}:
+            if states.get(booking) not in FINAL:
                 yield f"{booking} is {states.get(booking)}"
-
-
-_AT_REST = {"confirmed", "manual_review", "failed", "cancelled"}
 
 
 @attrs.define

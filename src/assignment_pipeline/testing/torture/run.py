@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.testing.checker import Tables, check, read
 from assignment_pipeline.testing.torture.agenda import Agenda
 from assignment_pipeline.testing.torture.driver import Driver
@@ -310,7 +311,7 @@ class Run:
         counts = self._report.counts
         counts["bookings"] = len(self._driver.ledger.submitted)
         states = Counter(record["state"] for record in tables.records)
-        counts.update({state: states[state] for state in ("confirmed", "manual_review", "cancelled", "failed")})
+        counts.update({state.value: states[state] for state in AssignmentState if state in SETTLED})
         counts["legacy"] = len({row["booking_id"] for row in tables.taken if row["booking_id"]})
         counts["commits"] = len({row["change_id"] for row in tables.history})
         counts["messages lost"] = self._fleet.lost_messages

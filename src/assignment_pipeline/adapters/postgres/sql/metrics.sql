@@ -6,14 +6,14 @@ WITH firsts AS (
     SELECT h.booking_id, h.restaurant_id, h.created_at,
         h.created_at + interval '5 minutes' AS settled_at
     FROM assignment_pipeline.booking_assignment_state_history AS h
-    WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+    WHERE h.to_state IN ({OUTCOMES})
         AND h.created_at >= %(settling_since)s::timestamptz AND h.created_at < %(settling_until)s::timestamptz
         AND (h.actor IS NULL OR h.to_state = 'cancelled')
         AND (%(restaurant)s::text IS NULL OR h.restaurant_id = %(restaurant)s::text)
         AND NOT EXISTS (
             SELECT FROM assignment_pipeline.booking_assignment_state_history AS earlier
             WHERE earlier.booking_id = h.booking_id AND earlier.version < h.version
-                AND earlier.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND earlier.to_state IN ({OUTCOMES})
                 AND (earlier.actor IS NULL OR earlier.to_state = 'cancelled')
         )
 ),
@@ -38,13 +38,13 @@ late AS (
     FROM assignment_pipeline.assignment_records AS r
     WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
         AND r.owner = 'pipeline'
-        AND r.state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+        AND r.state IN ({UNSETTLED})
         AND r.created_at >= %(late_since)s::timestamptz AND r.created_at < %(late_until)s::timestamptz
         AND (%(restaurant)s::text IS NULL OR r.restaurant_id = %(restaurant)s::text)
         AND NOT EXISTS (
             SELECT FROM assignment_pipeline.booking_assignment_state_history AS h
             WHERE h.booking_id = r.booking_id
-                AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND h.to_state IN ({OUTCOMES})
                 AND (h.actor IS NULL OR h.to_state = 'cancelled')
         )
     UNION ALL
@@ -77,7 +77,7 @@ found AS (
     CROSS JOIN LATERAL (
         SELECT n.to_state, n.reason FROM assignment_pipeline.booking_assignment_state_history AS n
         WHERE n.booking_id = f.booking_id AND n.created_at <= f.settled_at
-            AND n.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND n.to_state IN ({OUTCOMES})
             AND (n.actor IS NULL OR n.to_state = 'cancelled')
         ORDER BY n.version DESC LIMIT 1
     ) AS last
@@ -162,7 +162,7 @@ WITH durations AS (
         AND (
             (
                 source = 'assignment.coordinator' AND context->>'mode' = 'active'
-                AND context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed')
+                AND context->>'outcome' IN ({PLANNED})
             )
             OR (source = 'assignment.shadow' AND context->>'mode' = 'shadow')
             OR event_type = 'auto_assign.summary'
@@ -206,7 +206,7 @@ WITH bookings AS (
         bool_or(
             created_at < %(settling_until)s::timestamptz AND CASE context->>'mode'
                 WHEN 'active' THEN source = 'assignment.coordinator' AND coalesce(
-                    context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed'), false
+                    context->>'outcome' IN ({PLANNED}), false
                 )
                 ELSE event_type = 'auto_assign.summary' AND context->>'reason' IS DISTINCT FROM 'handed_over'
             END
@@ -241,7 +241,7 @@ GROUP BY strategy;
 -- Why assignments went to a person.
 SELECT reason, count(*)
 FROM assignment_pipeline.booking_assignment_state_history
-WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND to_state = 'manual_review'
+WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
     AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
     AND actor IS NULL AND reason IS NOT NULL
 GROUP BY reason;
@@ -266,13 +266,13 @@ WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_
 SELECT
     (
         SELECT count(*) FROM assignment_pipeline.booking_assignment_state_history
-        WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+        WHERE to_state IN ({OUTCOMES})
             AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
     ),
     (
         SELECT count(*) FROM assignment_pipeline.observability_events
         WHERE source = 'assignment.state_machine'
-            AND context->>'to' IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND context->>'to' IN ({OUTCOMES})
             AND coalesce(context->>'mode', '') <> 'shadow'
             AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
     );

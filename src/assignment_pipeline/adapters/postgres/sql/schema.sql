@@ -46,13 +46,13 @@ CREATE INDEX assignment_records_unfinished ON assignment_pipeline.assignment_rec
 WHERE owner = 'pipeline' AND (
     state = 'manual_review' OR (
         next_attempt_at IS NULL
-        AND state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+        AND state IN ({UNSETTLED})
     )
 );
 
 -- Bookings that may take tables that come free, near a time.
 CREATE INDEX assignment_records_waiting ON assignment_pipeline.assignment_records (restaurant_id, start_at)
-WHERE owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review');
+WHERE owner = 'pipeline' AND state IN ({WAKEABLE});
 
 -- Pages of a restaurant's records in a state.
 CREATE INDEX assignment_records_queue ON assignment_pipeline.assignment_records (restaurant_id, state, booking_id);
@@ -108,7 +108,7 @@ ON assignment_pipeline.booking_assignment_state_history (change_id);
 -- Outcomes, for the metrics: a row or two for each booking.
 CREATE INDEX booking_assignment_state_history_outcomes
 ON assignment_pipeline.booking_assignment_state_history (created_at)
-WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled');
+WHERE to_state IN ({OUTCOMES});
 
 -- Changes without a transition: they leave no history row to be known by.
 CREATE TABLE assignment_pipeline.assignment_stepless_changes (

@@ -6,14 +6,14 @@ WITH firsts AS (
     SELECT h.booking_id, h.restaurant_id, h.created_at,
         datetime(substr(h.created_at, 1, 19), '+5 minutes') || substr(h.created_at, 20) AS settled_at
     FROM booking_assignment_state_history AS h INDEXED BY booking_assignment_state_history_outcomes
-    WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+    WHERE h.to_state IN ({OUTCOMES})
         AND h.created_at >= :settling_since AND h.created_at < :settling_until
         AND (h.actor IS NULL OR h.to_state = 'cancelled')
         AND (:restaurant IS NULL OR h.restaurant_id = :restaurant)
         AND NOT EXISTS (
             SELECT 1 FROM booking_assignment_state_history AS earlier
             WHERE earlier.booking_id = h.booking_id AND earlier.version < h.version
-                AND earlier.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND earlier.to_state IN ({OUTCOMES})
                 AND (earlier.actor IS NULL OR earlier.to_state = 'cancelled')
         )
 ),
@@ -38,13 +38,13 @@ late AS (
     FROM assignment_records AS r
     WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
         AND r.owner = 'pipeline'
-        AND r.state IN ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')
+        AND r.state IN ({UNSETTLED})
         AND r.created_at >= :late_since AND r.created_at < :late_until
         AND (:restaurant IS NULL OR r.restaurant_id = :restaurant)
         AND NOT EXISTS (
             SELECT 1 FROM booking_assignment_state_history AS h
             WHERE h.booking_id = r.booking_id
-                AND h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+                AND h.to_state IN ({OUTCOMES})
                 AND (h.actor IS NULL OR h.to_state = 'cancelled')
         )
     UNION ALL
@@ -77,7 +77,7 @@ found AS (
     JOIN booking_assignment_state_history AS last ON last.booking_id = f.booking_id AND last.version = (
         SELECT max(n.version) FROM booking_assignment_state_history AS n
         WHERE n.booking_id = f.booking_id AND n.created_at <= f.settled_at
-            AND n.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND n.to_state IN ({OUTCOMES})
             AND (n.actor IS NULL OR n.to_state = 'cancelled')
     )
     WHERE r.owner = 'pipeline' OR NOT EXISTS (
@@ -162,7 +162,7 @@ WITH durations AS (
         AND (
             (
                 source = 'assignment.coordinator' AND json_extract(context, '$.mode') = 'active'
-                AND json_extract(context, '$.outcome') IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed')
+                AND json_extract(context, '$.outcome') IN ({PLANNED})
             )
             OR (source = 'assignment.shadow' AND json_extract(context, '$.mode') = 'shadow')
             OR event_type = 'auto_assign.summary'
@@ -206,7 +206,7 @@ WITH bookings AS (
         max(
             created_at < :settling_until AND CASE json_extract(context, '$.mode')
                 WHEN 'active' THEN source = 'assignment.coordinator' AND coalesce(
-                    json_extract(context, '$.outcome') IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed'), 0
+                    json_extract(context, '$.outcome') IN ({PLANNED}), 0
                 )
                 ELSE event_type = 'auto_assign.summary' AND json_extract(context, '$.reason') IS NOT 'handed_over'
             END
@@ -241,7 +241,7 @@ GROUP BY strategy;
 -- Why assignments went to a person.
 SELECT reason, count(*)
 FROM booking_assignment_state_history INDEXED BY booking_assignment_state_history_outcomes
-WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND to_state = 'manual_review'
+WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
     AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     AND actor IS NULL AND reason IS NOT NULL
 GROUP BY reason;
@@ -265,13 +265,13 @@ WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_
 SELECT
     (
         SELECT count(*) FROM booking_assignment_state_history INDEXED BY booking_assignment_state_history_outcomes
-        WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled')
+        WHERE to_state IN ({OUTCOMES})
             AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     ),
     (
         SELECT count(*) FROM observability_events INDEXED BY observability_events_created
         WHERE source = 'assignment.state_machine'
-            AND json_extract(context, '$.to') IN ('assigned', 'manual_review', 'failed', 'cancelled')
+            AND json_extract(context, '$.to') IN ({OUTCOMES})
             AND coalesce(json_extract(context, '$.mode'), '') <> 'shadow'
             AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     );

@@ -44,11 +44,11 @@ WHERE deliveries > 0 AND next_attempt_at IS NOT NULL;
 -- in `reads.py`: SQLite uses the index for no other.
 CREATE INDEX assignment_records_unfinished ON assignment_records (booking_id)
 WHERE owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN
-    ('created', 'capacity_verified', 'assignment_pending', 'assignment_in_progress')));
+    ({UNSETTLED})));
 
 -- Bookings that may take tables that come free, near a time.
 CREATE INDEX assignment_records_waiting ON assignment_records (restaurant_id, start_at)
-WHERE owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review');
+WHERE owner = 'pipeline' AND state IN ({WAKEABLE});
 
 -- Pages of a restaurant's records in a state.
 CREATE INDEX assignment_records_queue ON assignment_records (restaurant_id, state, booking_id);
@@ -101,7 +101,7 @@ ON booking_assignment_state_history (change_id);
 -- Outcomes, for the metrics: a row or two for each booking.
 CREATE INDEX booking_assignment_state_history_outcomes
 ON booking_assignment_state_history (created_at)
-WHERE to_state IN ('assigned', 'manual_review', 'failed', 'cancelled');
+WHERE to_state IN ({OUTCOMES});
 
 -- Changes without a transition: they leave no history row to be known by.
 CREATE TABLE assignment_stepless_changes (

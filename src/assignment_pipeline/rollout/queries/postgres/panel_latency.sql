@@ -10,7 +10,7 @@ WHERE $__timeFilter(created_at)
     AND restaurant_id IN (${restaurant:sqlstring})
     AND source = 'assignment.coordinator'
     AND context->>'mode' = 'active'
-    AND context->>'outcome' IN ('confirmed', 'assigned', 'retry', 'manual_review', 'failed')
+    AND context->>'outcome' IN ({PLANNED})
     AND context->>'duration_ms' IS NOT NULL
 GROUP BY 1
 ORDER BY 1

@@ -4,7 +4,7 @@ WITH own AS (
     SELECT DISTINCT ON (h.booking_id) h.to_state = 'assigned' AS seated, h.to_state = 'cancelled' AS withdrawn
     FROM assignment_pipeline.booking_assignment_state_history h
     JOIN assignment_pipeline.assignment_records r ON r.booking_id = h.booking_id AND r.owner = 'pipeline'
-    WHERE h.to_state IN ('assigned', 'manual_review', 'failed', 'cancelled') AND h.actor IS NULL
+    WHERE h.to_state IN ({OUTCOMES}) AND h.actor IS NULL
         AND h.created_at >= now() - greatest({over}, interval '1 hour') - interval '5 minutes' AND h.created_at < now() - interval '5 minutes'
     ORDER BY h.booking_id, h.version
 ),

@@ -53,7 +53,7 @@ BEGIN
         UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = moment
         WHERE restaurant_id = place.restaurant_id
             AND start_at > place.earliest - interval '30 hours' AND start_at < place.latest + interval '6 hours'
-            AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
+            AND owner = 'pipeline' AND state IN ({WAKEABLE})
             AND (state = 'assignment_pending' OR reason IN ({WAITS_FOR_TABLES}))
             AND booking_id <> ALL (besides)
             AND assignment_pipeline.blocked_span(booking, policies->place.restaurant_id) && ANY (place.spans);

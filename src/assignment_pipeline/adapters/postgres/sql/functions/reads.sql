@@ -85,7 +85,7 @@ BEGIN
             UNION
             SELECT booking_id FROM assignment_pipeline.assignment_records
             WHERE restaurant_id = restaurant AND start_at >= day_start - interval '24 hours' AND start_at < day_end
-                AND owner = 'pipeline' AND state IN ('assignment_pending', 'manual_review')
+                AND owner = 'pipeline' AND state IN ({WAKEABLE})
         );
         SELECT least(day_start, min(start_at)), greatest(day_end, max(end_at)) INTO span_start, span_end
         FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (ids);

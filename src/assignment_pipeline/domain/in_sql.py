@@ -1,0 +1,44 @@
+"""
+States, outcomes and reasons in SQL: their values stand in the enums only, and queries name them.
+
+``state IN ({UNSETTLED})`` stands for a list of states, ``reason IN ({WAITS_FOR_TABLES})`` for the reasons of a role,
+``state = {MANUAL_REVIEW}`` for one state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from assignment_pipeline.domain.metrics import OUTCOMES
+from assignment_pipeline.domain.reasons import PLANNED, Outcome, Reason, Role, reasons_for
+from assignment_pipeline.lifecycle import UNSETTLED, WAKEABLE, AssignmentState
+
+
+def _listed(kind: type[StrEnum], members: Collection[StrEnum]) -> str:
+    # In the enum's order: an index is only used by a query that has its very text.
+    return ", ".join(f"'{member.value}'" for member in kind if member in members)
+
+
+WORDS: Mapping[str, str] = {
+    **{state.name: f"'{state.value}'" for state in AssignmentState},
+    "UNSETTLED": _listed(AssignmentState, UNSETTLED),
+    "WAKEABLE": _listed(AssignmentState, WAKEABLE),
+    "OUTCOMES": _listed(AssignmentState, OUTCOMES),
+    "PLANNED": _listed(Outcome, PLANNED),
+    **{role.name: _listed(Reason, reasons_for(role)) for role in Role},
+}
+"""What may be named in SQL, and the text that it stands for."""
+
+_NAME = re.compile(r"\{([A-Z_]+)\}")
+
+
+def in_sql(text: str) -> str:
+    """
+    *text* with the values of all that it names.
+
+    Raises:
+        KeyError: It names what is not in `WORDS`.
+    """
+    return _NAME.sub(lambda found: WORDS[found[1]], text)
