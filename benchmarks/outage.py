@@ -26,8 +26,8 @@ from assignment_pipeline.adapters.postgres import (
     StandaloneHost,
     init,
 )
-from assignment_pipeline.testing.line import Line, Way
-from assignment_pipeline.testing.postgres import embedded
+from tests.servers.line import Line, Way
+from tests.servers.postgres import embedded
 
 CALLERS = 8
 FLAGS = FixedFlags(Mode.ACTIVE, max_parallel=20)

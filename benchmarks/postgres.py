@@ -40,7 +40,7 @@ from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.record import AssignmentChange, in_order
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.postgres import EMBEDDED, database, embedded, server
+from tests.servers.postgres import EMBEDDED, database, embedded, server
 
 FLOOR, PIPELINE = "floor", "pipeline"
 COMMIT = "SELECT assignment_pipeline.commit(%s)"

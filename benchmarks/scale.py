@@ -31,8 +31,8 @@ from assignment_pipeline import Coordinator, Mode
 from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.postgres import database, embedded
 from benchmarks.postgres import venue
+from tests.servers.postgres import database, embedded
 
 SHARES = (0.01, 0.1, 1.0)
 CHUNK = 20_000

@@ -14,7 +14,7 @@ settings.register_profile("thorough", max_examples=2_000, deadline=None)
 @pytest.fixture(scope="session")
 def postgres_database():
     """A database on a real PostgreSQL server, gone when the tests are over."""
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     with ExitStack() as stack:
         try:
             at = stack.enter_context(postgres.server())
@@ -26,7 +26,7 @@ def postgres_database():
 @pytest.fixture(scope="session")
 def redis_url():
     """A Redis server, which others may use, too."""
-    servers = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+    servers = pytest.importorskip("tests.servers.redis", exc_type=ImportError)
     with ExitStack() as stack:
         try:
             yield stack.enter_context(servers.server())
@@ -37,7 +37,7 @@ def redis_url():
 @pytest.fixture(scope="session")
 def pgbouncer_database(postgres_database):
     """The same database through a real pgbouncer in transaction mode, with fewer sessions than clients."""
-    pgbouncer = pytest.importorskip("assignment_pipeline.testing.pgbouncer", exc_type=ImportError)
+    pgbouncer = pytest.importorskip("tests.servers.pgbouncer", exc_type=ImportError)
     with ExitStack() as stack:
         try:
             yield stack.enter_context(pgbouncer.pooled(postgres_database))

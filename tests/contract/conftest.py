@@ -96,7 +96,7 @@ def memory_backend() -> MemoryBackend:
 @pytest.fixture(scope="session")
 def postgres_families(postgres_database: str) -> Iterator[dict[str, Any]]:
     """Makers of the adapters for PostgreSQL: for threads and asyncio, with a host that is asked and with our own."""
-    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
 
     families = {
         "postgres": PostgresBackend(postgres_database),
@@ -112,7 +112,7 @@ def postgres_families(postgres_database: str) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def pgbouncer_families(postgres_database: str, pgbouncer_database: str) -> Iterator[dict[str, Any]]:
     """The same behind pgbouncer, where each transaction may be on another session."""
-    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
 
     families = {
         "pgbouncer": PostgresBackend(pgbouncer_database, direct=postgres_database),
@@ -146,7 +146,7 @@ def postgres_backend(
 @pytest.fixture(params=["threads", "asyncio"])
 def redis_backend(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Any]:
     """Makes lock managers in Redis: for threads, and for asyncio."""
-    from assignment_pipeline.testing.redis import RedisBackend  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.redis import RedisBackend  # noqa: PLC0415 - its packages may be missing
 
     made = RedisBackend(redis_url, asynchronous=request.param == "asyncio")
     yield made

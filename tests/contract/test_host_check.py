@@ -11,6 +11,13 @@ import uuid
 
 import attrs
 import pytest
+
+from assignment_pipeline import TimeWindow
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.adapters.sqlite import SQLiteStore
+from assignment_pipeline.cli.app import run
+from assignment_pipeline.host_check import Say, acheck, check
+from assignment_pipeline.testing import AsyncHostContract, HostContract
 from tests.contract.rows import AT, HOUSE, ForgetsWaiting, RowHost, book
 from tests.contract.test_hosts import (  # noqa: F401 - the fixture
     TWO_HOURS,
@@ -20,13 +27,6 @@ from tests.contract.test_hosts import (  # noqa: F401 - the fixture
     StaleVersion,
     rig,
 )
-
-from assignment_pipeline import TimeWindow
-from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
-from assignment_pipeline.adapters.sqlite import SQLiteStore
-from assignment_pipeline.cli.app import run
-from assignment_pipeline.host_check import Say, acheck, check
-from assignment_pipeline.testing import AsyncHostContract, HostContract
 
 
 class Unstable(RowHost):

@@ -6,12 +6,12 @@ import datetime as dt
 
 import attrs
 import pytest
-from tests.contract.rows import AT, HOUSE, RowHost, book
-from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: F401 - the fixture
 
 from assignment_pipeline.cli.apps import Waiting
 from assignment_pipeline.ports import UnreadableBooking
 from assignment_pipeline.rollout.doctor import Health, examine_host
+from tests.contract.rows import AT, HOUSE, RowHost, book
+from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: F401 - the fixture
 
 NOW = AT - dt.timedelta(hours=20)
 

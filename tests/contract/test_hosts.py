@@ -12,7 +12,6 @@ import uuid
 
 import attrs
 import pytest
-from tests.contract.rows import AT, HOUSE, ROWS, TABLES, ForgetsWaiting, RowHost, awaiting, book, state_of
 
 from assignment_pipeline import (
     AsyncCoordinator,
@@ -32,6 +31,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.errors import HostContradictionError, HostError
+from tests.contract.rows import AT, HOUSE, ROWS, TABLES, ForgetsWaiting, RowHost, awaiting, book, state_of
 
 TWO_HOURS = dt.timedelta(hours=2)
 ACTIVE = FixedFlags(Mode.ACTIVE)

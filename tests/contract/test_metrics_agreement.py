@@ -99,7 +99,7 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Callable[[FakeClock], An
     """Makes a harness around an empty store."""
     if request.param == "postgres":
         database = request.getfixturevalue("postgres_database")
-        from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+        from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
 
         backend = PostgresBackend(database)
         yield backend.again

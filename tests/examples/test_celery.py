@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("celery")
-servers = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+servers = pytest.importorskip("tests.servers.redis", exc_type=ImportError)
 
 PROJECT = Path(__file__).parents[2] / "examples/celery"
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
@@ -24,7 +24,7 @@ TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, se
 @pytest.fixture
 def environment(postgres_database: str, tmp_path: Path) -> Any:
     """A database and a broker that are the example's own."""
-    from assignment_pipeline.testing.postgres import database  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.postgres import database  # noqa: PLC0415 - its packages may be missing
 
     with contextlib.ExitStack() as stack:
         try:

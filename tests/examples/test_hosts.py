@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from assignment_pipeline.testing.loopback import free_port
+from tests.servers.loopback import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DJANGO = (EXAMPLES.parent / "docs/how-to/django.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ class Project:
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-B", *arguments, *more],
             cwd=self.folder,
-            env=os.environ | given | {"ASSIGNMENT_PIPELINE_TEST_POSTGRES": self.database} | changes,
+            env=os.environ | given | {"TEST_DATABASE_URL": self.database} | changes,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -60,7 +60,7 @@ class Project:
 def project(tmp_path, request, postgres_database):
     """A project, by its folder's name."""
     pytest.importorskip(request.param, reason=f"{request.param} is not installed")
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     folder = shutil.copytree(
         EXAMPLES / request.param, tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -97,7 +97,7 @@ def own_tables(tmp_path):
 def celery(postgres_database):
     """The example with Celery, in PostgreSQL."""
     psycopg = pytest.importorskip("psycopg")
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     host = example("celery")
     with postgres.database(postgres_database) as at, psycopg.connect(at, autocommit=True) as made:
         made.execute((ROOT / "examples/celery/schema.sql").read_text(encoding="utf-8"))

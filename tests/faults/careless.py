@@ -1,4 +1,4 @@
-"""A run on a store that does not guard its tables: ``python careless.py`` ends with 1, and says so."""
+"""A run on a store that does not guard its tables: ``python -m tests.faults.careless`` ends with 1, and says so."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 import psycopg
 
-from assignment_pipeline.testing.torture import town
-from assignment_pipeline.testing.torture.options import Options
-from assignment_pipeline.testing.torture.run import Run
+from tests.torture import town
+from tests.torture.options import Options
+from tests.torture.run import Run
 
 SEATS = "assignment_pipeline.booking_table_assignments"
 GUARDS = "IF contested IS NOT NULL THEN"

@@ -16,8 +16,8 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.rollout.flags import FixedFlags
 
-place = pytest.importorskip("assignment_pipeline.testing.torture.place", exc_type=ImportError)
-town = pytest.importorskip("assignment_pipeline.testing.torture.town")
+place = pytest.importorskip("tests.torture.place", exc_type=ImportError)
+town = pytest.importorskip("tests.torture.town")
 
 TOMORROW = dt.datetime.now(dt.UTC).replace(hour=18, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
@@ -62,7 +62,7 @@ def sqlite_evening(tmp_path_factory):
 @pytest.fixture(scope="session")
 def postgres_evening(postgres_database):
     """Made from within the tests' database, and so gone before that is."""
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     with postgres.database(postgres_database) as own:
         yield an_evening(place.Place(store="postgres", at=own, staff=True))
 
@@ -70,7 +70,7 @@ def postgres_evening(postgres_database):
 @pytest.fixture
 def own_redis():
     """A Redis for one test, which may do with it what it likes."""
-    redis = pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+    redis = pytest.importorskip("tests.servers.redis", exc_type=ImportError)
     try:
         server = redis.OwnServer()
     except LookupError as error:

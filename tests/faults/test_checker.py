@@ -13,7 +13,7 @@ import pytest
 
 checker = pytest.importorskip("assignment_pipeline.testing.checker")
 main = pytest.importorskip("assignment_pipeline.testing.checker.__main__").main
-TAKEN = pytest.importorskip("assignment_pipeline.testing.torture.place", exc_type=ImportError).TAKEN
+TAKEN = pytest.importorskip("tests.torture.place", exc_type=ImportError).TAKEN
 
 A = "assignment_pipeline."
 SEATS, RECORDS = f"{A}booking_table_assignments", f"{A}assignment_records"

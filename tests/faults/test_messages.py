@@ -15,18 +15,18 @@ import attrs
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing can be stopped here")
-place = pytest.importorskip("assignment_pipeline.testing.torture.place", exc_type=ImportError)
+place = pytest.importorskip("tests.torture.place", exc_type=ImportError)
 
-from assignment_pipeline.testing.torture.fleet import Fleet  # noqa: E402
-from assignment_pipeline.testing.torture.leaks import leaks  # noqa: E402
-from assignment_pipeline.testing.torture.worker import Orders  # noqa: E402
+from tests.torture.fleet import Fleet  # noqa: E402
+from tests.torture.leaks import leaks  # noqa: E402
+from tests.torture.worker import Orders  # noqa: E402
 
 WHO = "torture-worker-1"
 
 # A worker that takes a message, and does not get on with it.
 HESITANT = """
 import multiprocessing, sys, time
-from assignment_pipeline.testing.torture.broker import BrokerInbox
+from tests.torture.broker import BrokerInbox
 reader, writer = multiprocessing.Pipe(duplex=False)
 for message in BrokerInbox(sys.argv[1], "torture-worker-2", reader).messages():
     print(message["number"], flush=True)
@@ -126,7 +126,7 @@ def test_a_broker_that_crashes_is_found_again(own_broker):
 
 def test_a_message_of_a_killed_worker_comes_again(own_broker, monkeypatch):
     """Nobody has acknowledged it: after a while it is another's."""
-    broker = pytest.importorskip("assignment_pipeline.testing.torture.broker", exc_type=ImportError)
+    broker = pytest.importorskip("tests.torture.broker", exc_type=ImportError)
     monkeypatch.setitem(broker.OPTIONS, "visibility_timeout", 1)
     way = Way(place.Place(store="sqlite", at="nowhere", broker=own_broker.url))
     worker = subprocess.Popen([sys.executable, "-c", HESITANT, own_broker.url], stdout=subprocess.PIPE, text=True)

@@ -9,24 +9,23 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import attrs
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing can be stopped here")
-torture = pytest.importorskip("assignment_pipeline.testing.torture.command", exc_type=ImportError)
+torture = pytest.importorskip("tests.torture.command", exc_type=ImportError)
 
-from assignment_pipeline.testing.torture.leaks import leaks  # noqa: E402
-from assignment_pipeline.testing.torture.ledger import Answers, Ledger, out_of_turn  # noqa: E402
+from tests.torture.leaks import leaks  # noqa: E402
+from tests.torture.ledger import Answers, Ledger, out_of_turn  # noqa: E402
 
-NAME = ("-m", "assignment_pipeline.testing.torture")
+NAME = ("-m", "tests.torture")
 
 # A run as if a package were not installed.
 WITHOUT = """
 import sys
 sys.modules[sys.argv.pop(1)] = None
-from assignment_pipeline.testing.torture.__main__ import run
+from tests.torture.__main__ import run
 sys.exit(run())
 """
 
@@ -90,7 +89,7 @@ def test_workers_on_a_file():
 
 def test_a_run_finds_what_is_wrong(server):
     """Where commits do not look who was faster, tables are taken twice, and the run says so."""
-    done = python(Path(__file__).with_name("careless.py"))
+    done = python("-m", "tests.faults.careless")
     assert done.returncode == 1, done.stderr
     assert "no_table_twice" in json.loads(done.stdout)
 
@@ -140,7 +139,7 @@ def test_a_missing_package_is_named(server, package, extra):
     done = python("-c", WITHOUT, package, "--faults", "broker")
     assert done.returncode == 2, done.stderr
     install = f"{package} is not installed: pip install 'assignment-pipeline[{extra}]'."
-    assert done.stderr.splitlines()[-1] == f"python -m assignment_pipeline.testing.torture: {install}"
+    assert done.stderr.splitlines()[-1] == f"python -m tests.torture: {install}"
 
 
 # -- What only the driver can know --------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def begin(harness, clock):
 @pytest.fixture(scope="module")
 def servers(postgres_database):
     """What makes harnesses on PostgreSQL, for threads and for asyncio."""
-    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
 
     kinds = {"postgres": False, "postgres-async": True}
     made = {name: PostgresBackend(postgres_database, asynchronous=is_async) for name, is_async in kinds.items()}

@@ -62,7 +62,7 @@ class Before:
 
 @pytest.fixture(scope="module")
 def server(postgres_database):
-    from assignment_pipeline.testing.postgres import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
 
     made = PostgresBackend(postgres_database)
     yield made

@@ -6,10 +6,10 @@ import datetime as dt
 
 import attrs
 import pytest
-from tests.flow.test_unreadable import Rows
 
 from assignment_pipeline import AssignmentState, Mode, Outcome, Reason, Settings
 from assignment_pipeline.rollout.flags import FixedFlags
+from tests.flow.test_unreadable import Rows
 
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("celery")
-pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+pytest.importorskip("tests.servers.redis", exc_type=ImportError)
 
 import celery
 from kombu import Connection
@@ -26,9 +26,8 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
-from assignment_pipeline.testing.redis import OwnServer
-
-from .own_rabbitmq import OwnRabbitMQ
+from tests.servers.rabbitmq import OwnRabbitMQ
+from tests.servers.redis import OwnServer
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_AMQP"
 RETRIED = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_RETRIES", "2"))

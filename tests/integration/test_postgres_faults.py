@@ -42,7 +42,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_change,
     make_venue,
 )
-from assignment_pipeline.testing.postgres import embedded  # noqa: E402
+from tests.servers.postgres import embedded  # noqa: E402
 
 LOCKING = "SELECT assignment_pipeline.lock_restaurants('[\"r-1\"]')"
 

@@ -31,7 +31,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_change,
     make_venue,
 )
-from assignment_pipeline.testing.line import Line, Way  # noqa: E402
+from tests.servers.line import Line, Way  # noqa: E402
 
 SCHEMA = "outages"
 CALLERS = 12

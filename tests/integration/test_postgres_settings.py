@@ -20,8 +20,8 @@ from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing import FakeClock  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import DINNER, HOUR, make_booking, make_venue  # noqa: E402
 from assignment_pipeline.testing.contracts.shadow import LONG_AGO, MINUTE, bundle_at, case_at  # noqa: E402
-from assignment_pipeline.testing.pgbouncer import pooled  # noqa: E402
-from assignment_pipeline.testing.postgres import database  # noqa: E402
+from tests.servers.pgbouncer import pooled  # noqa: E402
+from tests.servers.postgres import database  # noqa: E402
 
 STYLES = ("German", "SQL, DMY", "Postgres, MDY")
 

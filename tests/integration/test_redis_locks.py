@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-pytest.importorskip("assignment_pipeline.testing.redis", exc_type=ImportError)
+pytest.importorskip("tests.servers.redis", exc_type=ImportError)
 
 from assignment_pipeline import Coordinator, Mode, Outcome, Reason, Settings
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
@@ -25,7 +25,7 @@ from assignment_pipeline.errors import LockManagerUnavailableError
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
-from assignment_pipeline.testing.redis import OwnServer
+from tests.servers.redis import OwnServer
 
 MINUTE = dt.timedelta(minutes=1)
 SECRET = "swordfish"  # noqa: S105 - of a server that lives for a test

@@ -155,7 +155,7 @@ class Rows:
 @pytest.fixture(scope="module")
 def database(postgres_database):
     """A database with the pipeline's tables."""
-    postgres = pytest.importorskip("assignment_pipeline.testing.postgres", exc_type=ImportError)
+    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
     with postgres.database(postgres_database) as at:
         postgres.init(at)
         yield at

@@ -10,7 +10,7 @@ from assignment_pipeline.testing.simulator import simulate
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_breaks_on_postgres(seed, postgres_database):
     """The same driver, the same faults."""
-    from assignment_pipeline.testing.postgres import simulated  # noqa: PLC0415 - it takes the extra
+    from tests.servers.postgres_harness import simulated  # noqa: PLC0415 - it takes the extra
 
     report = simulate(seed, harness=simulated)
     assert report.failure is None

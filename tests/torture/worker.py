@@ -22,9 +22,9 @@ from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.errors import BookingNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
-from assignment_pipeline.testing.torture.place import WORKERS, Place
-from assignment_pipeline.testing.torture.staff import Staff
-from assignment_pipeline.testing.torture.town import venues
+from tests.torture.place import WORKERS, Place
+from tests.torture.staff import Staff
+from tests.torture.town import venues
 
 LOCK_TTL = dt.timedelta(seconds=1)
 PARALLEL = 4
@@ -115,7 +115,7 @@ class Worker:
     """
 
     def __init__(self, orders: Orders, pipe: Connection) -> None:
-        self._chance = random.Random(orders.seed)  # noqa: S311 - what a test draws is no secret
+        self._chance = random.Random(orders.seed)
         self._log = os.open(orders.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         who = f"{WORKERS}-{orders.number}"
         self._inbox = orders.place.open_inbox(who, pipe)

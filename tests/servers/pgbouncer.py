@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from assignment_pipeline.testing.loopback import free_port
+from tests.servers.loopback import free_port
 
 SESSIONS = 2
 """Sessions with the server, however many clients there are: each transaction gets whichever is free."""
@@ -62,9 +62,7 @@ def pooled(conninfo: str) -> Iterator[str]:
         words = " ".join(f"{key}={value}" for key, value in server.items())
         config.write_text(_CONFIG.format(server=words, port=port, sessions=SESSIONS), encoding="utf-8")
         Path(folder).chmod(0o755)
-        process = subprocess.Popen(  # noqa: S603 - it is the one that was found
-            [program, "-q", *_as_somebody(), str(config)], stderr=subprocess.PIPE, text=True
-        )
+        process = subprocess.Popen([program, "-q", *_as_somebody(), str(config)], stderr=subprocess.PIPE, text=True)
         through = make_conninfo(conninfo, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
         try:
             _wait_for(process, through)

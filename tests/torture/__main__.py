@@ -1,4 +1,4 @@
-"""``python -m assignment_pipeline.testing.torture``."""
+"""``python -m tests.torture``."""
 
 import sys
 
@@ -8,7 +8,7 @@ from assignment_pipeline.errors import MissingExtraError
 def run() -> int:
     """Run the command, if what it needs is installed."""
     try:
-        from assignment_pipeline.testing.torture.command import main  # noqa: PLC0415 - may not be installed
+        from tests.torture.command import main  # noqa: PLC0415 - may not be installed
     except MissingExtraError as error:
         sys.stderr.write(f"{error}\n")
         return 2

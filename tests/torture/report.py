@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from assignment_pipeline.testing.torture.ledger import Answers
+from tests.torture.ledger import Answers
 
 
 @attrs.define

@@ -15,9 +15,9 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.testing.torture.place import WORKERS
-from assignment_pipeline.testing.torture.post import Sender
-from assignment_pipeline.testing.torture.worker import Orders, main
+from tests.torture.place import WORKERS
+from tests.torture.post import Sender
+from tests.torture.worker import Orders, main
 
 GRACE = 30.0
 """Seconds that workers have to end in when they are asked to."""

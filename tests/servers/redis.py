@@ -14,7 +14,7 @@ import redis
 from assignment_pipeline.adapters.redis import AsyncRedisLockManager, RedisLockManager
 from assignment_pipeline.ports import Clock
 from assignment_pipeline.testing.blocking import blocking
-from assignment_pipeline.testing.loopback import free_port
+from tests.servers.loopback import free_port
 
 VARIABLE = "ASSIGNMENT_PIPELINE_TEST_REDIS"
 """The environment variable that names a server, as a URL."""
@@ -106,7 +106,7 @@ class OwnServer:
 
     @property
     def _pid(self) -> int:
-        process = self._started._process  # noqa: SLF001 - it has no other name
+        process = self._started._process
         if process is None:
             raise ProcessLookupError
         pid: int = process.pid

@@ -1,4 +1,4 @@
-"""``python -m assignment_pipeline.testing.torture``: a run, and what it came to."""
+"""``python -m tests.torture``: a run, and what it came to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from assignment_pipeline.errors import MissingExtraError
-from assignment_pipeline.testing.torture.options import FAULTS, Options, select
-from assignment_pipeline.testing.torture.report import Report
-from assignment_pipeline.testing.torture.run import Run
+from tests.torture.options import FAULTS, Options, select
+from tests.torture.report import Report
+from tests.torture.run import Run
 
-NAME = "python -m assignment_pipeline.testing.torture"
+NAME = "python -m tests.torture"
 GOOD, BROKEN, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 SHOWN = 5
 

@@ -22,11 +22,11 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import BlockNotFoundError, CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Ledger
-from assignment_pipeline.testing.torture.place import Place
-from assignment_pipeline.testing.torture.staff import GET_UP, IS_OURS, Staff
-from assignment_pipeline.testing.torture.town import Guests, venues
-from assignment_pipeline.testing.torture.worker import PARALLEL, settings
+from tests.torture.ledger import MODE_EVENT, Ledger
+from tests.torture.place import Place
+from tests.torture.staff import GET_UP, IS_OURS, Staff
+from tests.torture.town import Guests, venues
+from tests.torture.worker import PARALLEL, settings
 
 T = TypeVar("T")
 
@@ -254,7 +254,7 @@ class Driver:
         """Make all due that will be, as if a minute had passed; how many that are not at rest."""
         waiting = " WHERE next_attempt_at IS NOT NULL"
         now = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=1)
-        statement = f"UPDATE assignment_pipeline.assignment_records SET next_attempt_at = %s{waiting}"  # noqa: S608
+        statement = f"UPDATE assignment_pipeline.assignment_records SET next_attempt_at = %s{waiting}"
         rows = "SELECT count(*) FROM assignment_pipeline.assignment_records"
 
         def work(connection: Any) -> int:

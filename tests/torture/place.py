@@ -13,7 +13,7 @@ from assignment_pipeline.adapters import postgres, sqlite
 from assignment_pipeline.adapters.sqlite.codec import text_of
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
-from assignment_pipeline.testing.torture.post import Inbox, PipeInbox, PipeSender, Sender
+from tests.torture.post import Inbox, PipeInbox, PipeSender, Sender
 
 PATIENCE = dt.timedelta(seconds=2)
 CONNECTIONS = 5
@@ -104,7 +104,7 @@ class Place:
         """The driver's end of the way that messages go."""
         if self.broker is None:
             return PipeSender()
-        from assignment_pipeline.testing.torture.broker import BrokerSender  # noqa: PLC0415 - an extra
+        from tests.torture.broker import BrokerSender  # noqa: PLC0415 - an extra
 
         return BrokerSender(self.broker)
 
@@ -112,7 +112,7 @@ class Place:
         """The end of it that is the worker's whose sessions are called *who*."""
         if self.broker is None:
             return PipeInbox(pipe)
-        from assignment_pipeline.testing.torture.broker import BrokerInbox  # noqa: PLC0415 - an extra
+        from tests.torture.broker import BrokerInbox  # noqa: PLC0415 - an extra
 
         return BrokerInbox(self.broker, who, pipe)
 

@@ -13,10 +13,10 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import LegacyResult
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.testing.torture.place import OVERLAPS, Place
+from tests.torture.place import OVERLAPS, Place
 
 TAKEN_TABLES = " UNION ALL ".join(
-    f"SELECT table_id FROM {table} {OVERLAPS}"  # noqa: S608 - the names are ours
+    f"SELECT table_id FROM {table} {OVERLAPS}"
     for table in ("assignment_pipeline.booking_table_assignments", "assignment_pipeline.table_blocks", "torture_seats")
 )
 HAS_TABLES = "SELECT table_id FROM assignment_pipeline.booking_table_assignments WHERE booking_id = %s"
@@ -84,7 +84,7 @@ class Staff:
     ) -> str | None:
         spans = (venue.id, window.end, window.start) * 3
         taken = {table_id for (table_id,) in self.place.ask(connection, TAKEN_TABLES, *spans).fetchall()}
-        time.sleep(random.uniform(0, THINKING))  # noqa: S311 - what has to be kept out meanwhile is others' commits
+        time.sleep(random.uniform(0, THINKING))
         for table in venue.floor.tables:
             if table.capacity >= party_size and table.id not in taken:
                 self.place.ask(connection, SEAT, venue.id, table.id, window.start, window.end, booking_id)

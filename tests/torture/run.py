@@ -19,16 +19,16 @@ from typing import Any
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.testing.checker import Tables, check, read
-from assignment_pipeline.testing.torture.agenda import Agenda
-from assignment_pipeline.testing.torture.driver import Driver
-from assignment_pipeline.testing.torture.fleet import Fleet, Member
-from assignment_pipeline.testing.torture.leaks import leaks
-from assignment_pipeline.testing.torture.ledger import MODE_EVENT, Answers, out_of_turn
-from assignment_pipeline.testing.torture.options import Options
-from assignment_pipeline.testing.torture.outages import Outages
-from assignment_pipeline.testing.torture.place import TAKEN
-from assignment_pipeline.testing.torture.report import Report
-from assignment_pipeline.testing.torture.worker import LOCK_TTL, Orders
+from tests.torture.agenda import Agenda
+from tests.torture.driver import Driver
+from tests.torture.fleet import Fleet, Member
+from tests.torture.leaks import leaks
+from tests.torture.ledger import MODE_EVENT, Answers, out_of_turn
+from tests.torture.options import Options
+from tests.torture.outages import Outages
+from tests.torture.place import TAKEN
+from tests.torture.report import Report
+from tests.torture.worker import LOCK_TTL, Orders
 
 EVERY = {
     "kill": 1.0,
@@ -75,7 +75,7 @@ class Run:
     def __init__(self, options: Options, say: Callable[[str], None] = lambda _: None) -> None:
         self._options = options
         self._say = say
-        self._chance = random.Random(options.seed)  # noqa: S311 - what a test draws is no secret
+        self._chance = random.Random(options.seed)
         self._report = Report()
         self._timers: list[threading.Timer] = []
         self._came = 0
@@ -128,10 +128,7 @@ class Run:
     def _plan(self) -> None:
         """Who waits for a commit of somebody who is stopped must not keep others from being killed: three agendas."""
         options = self._options
-        self._guests, self._demons, self._outages = (
-            Agenda(random.Random(self._chance.random()))  # noqa: S311 - as above
-            for _ in range(3)
-        )
+        self._guests, self._demons, self._outages = (Agenda(random.Random(self._chance.random())) for _ in range(3))
         self._guests.often(min(1.0, options.seconds / 10), self._take)
         self._guests.often(max(2.0, options.seconds / OFTEN), self._check)
         self._demons.often(1.0, self._look_after_workers)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from assignment_pipeline.errors import MissingExtraError
-from assignment_pipeline.testing.torture.options import Options
-from assignment_pipeline.testing.torture.place import WORKERS, Place
-from assignment_pipeline.testing.torture.witness import SOON, Witness
+from tests.torture.options import Options
+from tests.torture.place import WORKERS, Place
+from tests.torture.witness import SOON, Witness
 
 LONGEST = 12.0
 """Seconds for which PostgreSQL or the broker is away at most, for longer than calls wait; most often for less."""
@@ -77,8 +77,8 @@ class Outages:
         if options.store == "sqlite":
             self.place = Place(store="sqlite", at=str(folder / "bookings.db"), staff=options.has_staff)
             return
-        from assignment_pipeline.testing import postgres  # noqa: PLC0415 - not for SQLite
-        from assignment_pipeline.testing.torture.servers import own_postgres  # noqa: PLC0415 - the same
+        from tests.servers import postgres  # noqa: PLC0415 - not for SQLite
+        from tests.torture.servers import own_postgres  # noqa: PLC0415 - the same
 
         if "restart" in options.faults:
             self._postgres = stack.enter_context(own_postgres())
@@ -210,7 +210,7 @@ def _opened(path: Path) -> contextlib.closing[sqlite3.Connection]:
 
 def _own_redis() -> Any:
     try:
-        from assignment_pipeline.testing.redis import OwnServer  # noqa: PLC0415 - an extra
+        from tests.servers.redis import OwnServer  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         raise MissingExtraError("redis", "redis") from None
     return OwnServer()

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from assignment_pipeline.testing.torture.place import WORKERS, Place
+from tests.torture.place import WORKERS, Place
 
 PATIENCE = 15.0
 """Seconds in which a server notices that somebody is gone; leases end in less."""

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from assignment_pipeline.testing.loopback import free_port
+from tests.servers.loopback import free_port
 
 DEBIAN = "/usr/lib/rabbitmq/bin"
 """The server itself: the command on Debian's path changes the user first."""
@@ -70,8 +70,9 @@ class OwnRabbitMQ:
             msg = "no RabbitMQ is installed"
             raise LookupError(msg)
         with (self._folder / "out").open("wb") as out:
-            how = {"env": self._environment, "stdout": out, "stderr": out, "start_new_session": True}
-            self._process = subprocess.Popen([command], **how)
+            self._process = subprocess.Popen(
+                [command], env=self._environment, stdout=out, stderr=out, start_new_session=True
+            )
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end and self._process.poll() is None:
             if self._listens():
