@@ -137,7 +137,7 @@ def the_passed_restaurant_decides() -> Patches:
     def decided(view: Any, _: Any, decide: Any) -> Any:
         return (yield from decide(view))
 
-    return [(commit, "_decided", decided)]
+    return [(decision_context, "_decided", decided)]
 
 
 @mutant(first=36)
@@ -357,14 +357,14 @@ def no_owner_check() -> Patches:
 @mutant()
 def legacy_at_the_same_time() -> Patches:
     """Legacy is called where the pipeline is in charge."""
-    sound = planning_call.until_landed
+    sound = planning_call.plan_until_landed
 
-    def until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
+    def plan_until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
         if target.booking is not None:
             yield from effects.RunLegacy(target.booking)
         return (yield from sound(call, target, *args, **options))
 
-    return [(planning_call, "until_landed", until_landed)]
+    return [(planning_call, "plan_until_landed", plan_until_landed)]
 
 
 # -- Handovers ----------------------------------------------------------------------------------------------------
@@ -373,14 +373,14 @@ def legacy_at_the_same_time() -> Patches:
 @mutant()
 def legacy_before_it_is_written() -> Patches:
     """A booking in flight is handed over after the call."""
-    sound = handover.until_landed
+    sound = handover.plan_until_landed
 
-    def until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
+    def plan_until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
         if target.booking is not None:
             yield from effects.RunLegacy(target.booking)
         return (yield from sound(call, target, *args, **options))
 
-    return [(handover, "until_landed", until_landed)]
+    return [(handover, "plan_until_landed", plan_until_landed)]
 
 
 @mutant()
@@ -530,7 +530,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return decision_context.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        return changes.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import Target, View, Write
+from assignment_pipeline.flow.assigning.decision_context import Target, View
 from assignment_pipeline.flow.assigning.planning_call import conduct
 from assignment_pipeline.flow.assigning.reseating import find
 from assignment_pipeline.flow.assigning.seating import pass_over, seat, settled
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.landing.changes import Write
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 

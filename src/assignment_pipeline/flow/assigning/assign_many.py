@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import attrs
 
@@ -16,14 +17,14 @@ from assignment_pipeline.errors import (
     AssignmentPipelineError,
     FlagsUnreadError,
     LockManagerUnavailableError,
-    TableConflictError,
 )
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.admission import lock_of, slot_at
-from assignment_pipeline.flow.assigning.decision_context import Passed, Target, View, Write
+from assignment_pipeline.flow.assigning.decision_context import Passed, Target, View
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
-from assignment_pipeline.flow.landing.commit import land, landed
+from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.commit import land, landed, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
 from assignment_pipeline.ports.fitting import require_booking
@@ -108,9 +109,8 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
         return {}
     answers: Answers = {}
     try:
-        for _ in range(settings.tries):
-            if (yield from _try(bookings, settings, flags, answers, passed)):
-                break
+        attempt = partial(_try, bookings, settings, flags, answers, passed)
+        yield from until_landed(settings.tries, attempt, lambda _: None)
     except AssignmentPipelineError:
         pass
     return answers
@@ -129,7 +129,8 @@ def _truths(
 
 def _try(
     bookings: Sequence[Booking], settings: Settings, flags: FlagDecision, answers: Answers, passed: Passed
-) -> Flow[bool]:
+) -> Flow[bool | None]:
+    """True where the rest, if there is any, has to be assigned one by one."""
     open_ones = tuple(booking for booking in bookings if booking.id not in answers)
     if not open_ones:
         return True
@@ -163,11 +164,8 @@ def _try(
                 for name in seated.tables
             ]
             context = attrs.evolve(context, taken=(*context.taken, *taken))
-    try:
-        if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
-            return False
-    except TableConflictError:
-        return False
+    if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
+        return None
     for booking_id, (call, decided) in writes.items():
         answers[booking_id] = yield from landed(call, decided)
     return True

@@ -1,25 +1,34 @@
-"""What a decision is made on, and what it comes to."""
+"""What a decision about a booking is made on, and the loop that loads it, has it decided on, and commits."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.errors import OtherRestaurantError
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    OtherRestaurantError,
+    StaleRecordError,
+    StaleRolloutError,
+    TableConflictError,
+)
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.effects import Flow, MakePlan
+from assignment_pipeline.flow.effects import Flow, LoadContext
+from assignment_pipeline.flow.landing.changes import Write, change, known
+from assignment_pipeline.flow.landing.commit import until_answered
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
-from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery
 from assignment_pipeline.ports.fitting import require_booking
 
 
@@ -176,23 +185,6 @@ class View:
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
         return FloorSnapshot.of(self.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
 
-    def plan(self, request: SeatingRequest, look: Callable[[View], FloorSnapshot] | None = None) -> Flow[Decision]:
-        """
-        The best tables for the request; strategies that raised are noted.
-
-        Args:
-            look: What of a view is planned on: by default, its floor.
-        """
-        look = look or (lambda view: view.floor(request))
-        budget = self.settings.budget(self.deadline, waits=not self.call.is_sweep)
-        decision = yield from MakePlan(request, look(self), budget)
-        if decision.plan is None and self.contested:
-            # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
-            decision = yield from MakePlan(request, look(attrs.evolve(self, contested=frozenset())), budget)
-        for fault in decision.faults:
-            self.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
-        return decision
-
 
 def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
     """
@@ -205,34 +197,86 @@ def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
         raise OtherRestaurantError(at_host.id, restaurant_id, at_host.restaurant_id)
 
 
-@attrs.frozen(kw_only=True)
-class Write:
-    """
-    A decision that is to be committed.
-
-    Attributes:
-        change: What it writes.
-
-        moved: What it writes of the bookings that make room.
-
-        outcome: How the call comes out once that has landed.
-
-        reason: Why.
-
-        decision: What the engine thought, if it was asked.
-    """
-
-    change: AssignmentChange
-    outcome: Outcome
-    reason: Reason | None = None
-    decision: Decision | None = None
-    moved: tuple[AssignmentChange, ...] = ()
-
-    @property
-    def changes(self) -> tuple[AssignmentChange, ...]:
-        """All that has to land together."""
-        return self.change, *self.moved
-
-
 Decide = Callable[[View], Flow["Write | AssignmentResult"]]
 """A flow from a view to what is to be written, or to the answer where nothing is."""
+
+
+def plan_until_landed(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide, *, passed: Passed
+) -> Flow[AssignmentResult]:
+    """Load the context of a booking, decide on it and commit, until nobody was faster."""
+    contested: frozenset[str] = frozenset()
+
+    def attempt() -> Flow[Write | AssignmentResult | None]:
+        context = yield from LoadContext(target.query)
+        if context is None:
+            raise BookingNotFoundError(target.booking_id)
+        if flags.generation is not None and flags.generation != context.generation:
+            raise StaleRolloutError(flags.generation, context.generation)
+        call.now = context.now
+        view = View(
+            call=call,
+            settings=settings,
+            context=context,
+            booking=passed.truth(target.booking_id, target.booking, context.bookings.get(target.booking_id)),
+            generation=context.generation,
+            contested=contested,
+            deadline=target.deadline,
+        )
+        try:
+            return (yield from _decided(view, target, decide))
+        except StaleRecordError:  # Where somebody has to make room, the view is taken twice.
+            return None
+
+    def conflicted(error: TableConflictError) -> None:
+        nonlocal contested
+        contested = contested.union(error.table_ids)
+
+    return (yield from until_answered(call, settings, attempt, conflicted))
+
+
+def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
+    booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
+    if booking is not None and booking.restaurant_id != target.restaurant_id:
+        return (yield from _elsewhere(view, booking))
+    if view.is_unreadable and (view.record is None or _is_open(view.record)):
+        return (yield from _unreadable(view))
+    return (yield from decide(view))
+
+
+def _is_open(record: AssignmentRecord) -> bool:
+    return record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+
+
+def _unreadable(view: View) -> Flow[Write]:
+    """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
+    call, reason = view.call, Reason.BOOKING_UNREADABLE
+    call.note(EventType.ERROR, Severity.ERROR, reason=reason)
+    took = yield from call.elapsed()
+    facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
+    outcome = Outcome.MANUAL_REVIEW
+    made = change(call, view.record, (Trigger.ESCALATE,), outcome, reason, took=took, **facts)
+    return Write(change=made, outcome=outcome, reason=reason)
+
+
+def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
+    """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
+    record, reason = view.record, Reason.OTHER_RESTAURANT
+    if record is None or record.state in SETTLED | SEATED or record.restaurant_id == booking.restaurant_id:
+        return (yield from elsewhere(view.call, booking, record=record))
+    follows = change(
+        view.call,
+        record,
+        restaurant_id=booking.restaurant_id,
+        booking=known(booking),
+        next_attempt_at=view.now,
+        deliveries=0,
+    )
+    return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
+
+
+def elsewhere(call: Call, booking: Booking, record: AssignmentRecord | None = None) -> Flow[AssignmentResult]:
+    """The answer to a call that named another restaurant than the host's *booking* has."""
+    found = booking.restaurant_id
+    error = OtherRestaurantError(call.booking_id, call.restaurant_id, found)
+    return call.answer(Outcome.NOOP, Reason.OTHER_RESTAURANT, record=record, error=error, elsewhere=found)

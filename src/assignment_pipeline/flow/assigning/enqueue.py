@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
@@ -13,11 +15,11 @@ from assignment_pipeline.errors import (
     StaleRecordError,
 )
 from assignment_pipeline.flow.assigning.decision_context import Target, View, require_restaurant
-from assignment_pipeline.flow.assigning.reseating import find
+from assignment_pipeline.flow.assigning.reseating import find, plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing.changes import change, known
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing.commit import land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery, UnreadableBooking
@@ -49,22 +51,16 @@ def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | Non
 
 
 def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[AssignmentRecord]:
-    query = RecordQuery(booking_ids=(booking.id,))
-    while True:
-        page = yield from ReadRecords(query)
-        if page.records:
-            return page.records[0]
+    def first() -> Flow[AssignmentChange]:
         try:
             at_host = yield from FindBooking(booking.id)
         except BookingUnreadableError:  # Its case is the sweep's.
             at_host = None
         if at_host is not None:
             require_restaurant(at_host, booking.restaurant_id)
-        call.now = page.now
-        due = page.now + settings.orphan_after
-        made = change(call, None, booking=known(booking), next_attempt_at=due)
-        if (yield from land(booking.restaurant_id, made)):
-            return made.record
+        return change(call, None, booking=known(booking), next_attempt_at=call.now + settings.orphan_after)
+
+    return (yield from _unless_there(call, first))
 
 
 def enqueue_unreadable(unreadable: UnreadableBooking) -> Flow[AssignmentRecord | None]:
@@ -78,17 +74,30 @@ def enqueue_unreadable(unreadable: UnreadableBooking) -> Flow[AssignmentRecord |
     if flags.mode is not Mode.ACTIVE:
         return None
     call = yield from Call.begin((unreadable.id, unreadable.restaurant_id), SWEEP)
-    query = RecordQuery(booking_ids=(unreadable.id,))
-    while True:
-        page = yield from ReadRecords(query)
+
+    def first() -> Flow[AssignmentChange]:
+        reason = Reason.BOOKING_UNREADABLE
+        call.note(EventType.ERROR, Severity.ERROR, reason=reason, error=unreadable.problem)
+        yield from ()
+        return change(call, None, (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW, reason, reason=reason)
+
+    return (yield from _unless_there(call, first))
+
+
+def _unless_there(call: Call, first: Callable[[], Flow[AssignmentChange]]) -> Flow[AssignmentRecord]:
+    """The record of the call's booking; where there is none, the one that the change *first* makes."""
+
+    def attempt() -> Flow[AssignmentRecord | None]:
+        page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
         if page.records:
             return page.records[0]
         call.now = page.now
-        call.note(EventType.ERROR, Severity.ERROR, reason=Reason.BOOKING_UNREADABLE, error=unreadable.problem)
-        reason = Reason.BOOKING_UNREADABLE
-        made = change(call, None, (Trigger.ESCALATE,), Outcome.MANUAL_REVIEW, reason, reason=reason)
-        if (yield from land(unreadable.restaurant_id, made)):
-            return made.record
+        made = yield from first()
+        return made.record if (yield from land(call.restaurant_id, made)) else None
+
+    record = yield from until_landed(None, attempt)
+    assert record is not None  # noqa: S101 - it takes as long as it takes
+    return record
 
 
 def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
@@ -111,7 +120,7 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     try:
         _, decision = yield from find(view, request)
     except StaleRecordError:  # Somebody is at work on it: what the first look said will do.
-        return (yield from view.plan(request))
+        return (yield from plan(view, request))
     return decision
 
 

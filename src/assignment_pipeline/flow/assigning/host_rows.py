@@ -8,8 +8,8 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import View, Write
-from assignment_pipeline.flow.landing.changes import assumed, change, rest
+from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.landing.changes import Write, assumed, change, rest
 from assignment_pipeline.lifecycle import AssignmentState
 
 NOT_TAKEN = "not_taken"

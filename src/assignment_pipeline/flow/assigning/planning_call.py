@@ -8,10 +8,10 @@ from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StaleRolloutError
 from assignment_pipeline.flow.assigning.admission import wait_for_no_one
-from assignment_pipeline.flow.assigning.decision_context import Decide, Passed, Target
+from assignment_pipeline.flow.assigning.decision_context import Decide, Passed, Target, plan_until_landed
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, ResolveFlags
-from assignment_pipeline.flow.landing.commit import guarded, later, until_landed
+from assignment_pipeline.flow.landing.commit import guarded, later
 from assignment_pipeline.flow.legacy.handover import drain, stand_aside
 from assignment_pipeline.flow.legacy.run import leave_to_legacy
 from assignment_pipeline.flow.legacy.shadow import shadowed
@@ -57,7 +57,7 @@ def _conduct(call: Call, target: Target, settings: Settings, decide: Decide, *, 
                 if answered is not None:
                     return answered
                 in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
-            steps = until_landed(call, target, settings, flags, planned, passed=passed)
+            steps = plan_until_landed(call, target, settings, flags, planned, passed=passed)
             return (yield from guarded(call, settings, steps))
         except StaleRolloutError as error:
             call.let_through(error)

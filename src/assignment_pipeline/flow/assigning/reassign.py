@@ -12,13 +12,13 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
-from assignment_pipeline.flow.assigning.decision_context import Target, View, Write
+from assignment_pipeline.flow.assigning.decision_context import Target, View
 from assignment_pipeline.flow.assigning.planning_call import conduct
 from assignment_pipeline.flow.assigning.reseating import find
 from assignment_pipeline.flow.assigning.seating import seat, settled, write
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow
-from assignment_pipeline.flow.landing.changes import allocation
+from assignment_pipeline.flow.landing.changes import Write, allocation
 from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over

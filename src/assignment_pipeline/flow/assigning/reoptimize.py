@@ -9,13 +9,13 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, Mode, Reason
-from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError, TableConflictError
+from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.decision_context import View
 from assignment_pipeline.flow.assigning.reseating import moves, snapshot
 from assignment_pipeline.flow.assigning.seating import seat
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, Rearrange, ResolveFlags
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing.commit import land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
@@ -68,7 +68,10 @@ def reoptimize(
         VenueNotFoundError: The host has no such restaurant.
     """
     call = yield from Call.begin(("", restaurant_id), REOPTIMIZE, actor=actor)
-    for _ in range(settings.tries):
+    found: Reoptimization | None = None
+
+    def attempt() -> Flow[Reoptimization | None]:
+        nonlocal found
         flags = yield from ResolveFlags(restaurant_id)
         call.mode = flags.mode
         view = yield from _look(call, restaurant_id, service_date, settings)
@@ -86,16 +89,20 @@ def reoptimize(
             return attrs.evolve(found, reason=Reason.PIPELINE_DISABLED)
         if flags.generation not in (None, view.generation):
             yield from DoubtFlags(flags.generation)
-            continue
+            return None
         changes = yield from _changes(view, diff)
         try:
             if (yield from land(restaurant_id, *changes)):
                 return attrs.evolve(found, applied=True)
         except StaleRolloutError:
             yield from DoubtFlags(flags.generation)
-        except TableConflictError:
-            continue
-    return attrs.evolve(found, reason=Reason.CONFLICT)
+        return None
+
+    done = yield from until_landed(settings.tries, attempt, lambda _: None)
+    if done is None:
+        assert found is not None  # noqa: S101 - there was an attempt
+        return attrs.evolve(found, reason=Reason.CONFLICT)
+    return done
 
 
 def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Settings) -> Flow[View]:

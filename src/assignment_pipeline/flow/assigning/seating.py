@@ -7,11 +7,11 @@ from typing import Any
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import View, Write
+from assignment_pipeline.flow.assigning.decision_context import View
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import moves
 from assignment_pipeline.flow.effects import Draw, Flow
-from assignment_pipeline.flow.landing.changes import allocation, assumed, attempt, change, known, rest
+from assignment_pipeline.flow.landing.changes import Write, allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest

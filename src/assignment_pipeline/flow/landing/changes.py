@@ -19,7 +19,7 @@ from assignment_pipeline.domain.record import (
     AttemptResult,
     StateChange,
 )
-from assignment_pipeline.domain.result import Decision, Outcome, Plan
+from assignment_pipeline.domain.result import Decision, Outcome, Plan, Reason
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.lifecycle import SEATED, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
@@ -136,3 +136,32 @@ def rest(
 ) -> AssignmentChange:
     """Nothing but that the sweep need not see to *record* any more, and what is *told* of it."""
     return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """
+    A decision that is to be committed.
+
+    Attributes:
+        change: What it writes.
+
+        moved: What it writes of the bookings that make room.
+
+        outcome: How the call comes out once that has landed.
+
+        reason: Why.
+
+        decision: What the engine thought, if it was asked.
+    """
+
+    change: AssignmentChange
+    outcome: Outcome
+    reason: Reason | None = None
+    decision: Decision | None = None
+    moved: tuple[AssignmentChange, ...] = ()
+
+    @property
+    def changes(self) -> tuple[AssignmentChange, ...]:
+        """All that has to land together."""
+        return self.change, *self.moved

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, TypeVar
+import itertools
+from collections.abc import Callable
+from typing import TypeVar
 
-from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import EventType, Severity
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
-    BookingNotFoundError,
     CommitUnknownError,
     FlagsUnreadError,
-    OtherRestaurantError,
     StaleRecordError,
-    StaleRolloutError,
     StoreUnavailableError,
     TableConflictError,
 )
-from assignment_pipeline.flow.assigning.decision_context import Decide, Passed, Target, View, Write
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.effects import Commit, Flow, LoadContext, LookUpChange, Publish
-from assignment_pipeline.flow.landing.changes import change, known
+from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
+from assignment_pipeline.flow.landing.changes import Write
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import SEATED, SETTLED, Trigger
-from assignment_pipeline.ports import FlagDecision
 
 T = TypeVar("T")
 
@@ -96,86 +90,70 @@ def _look_up(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: C
 
 
 def until_landed(
-    call: Call, target: Target, settings: Settings, flags: FlagDecision, decide: Decide, *, passed: Passed
-) -> Flow[AssignmentResult]:
-    """Read, decide and commit, again where others were faster, as often as `Settings.tries` says."""
-    contested: frozenset[str] = frozenset()
-    for _ in range(settings.tries):
-        context = yield from LoadContext(target.query)
-        if context is None:
-            raise BookingNotFoundError(target.booking_id)
-        if flags.generation is not None and flags.generation != context.generation:
-            raise StaleRolloutError(flags.generation, context.generation)
-        call.now = context.now
-        view = View(
-            call=call,
-            settings=settings,
-            context=context,
-            booking=passed.truth(target.booking_id, target.booking, context.bookings.get(target.booking_id)),
-            generation=context.generation,
-            contested=contested,
-            deadline=target.deadline,
-        )
+    tries: int | None,
+    attempt: Callable[[], Flow[T | None]],
+    conflicted: Callable[[TableConflictError], None] | None = None,
+) -> Flow[T | None]:
+    """
+    Read, decide and commit, again where others were faster. Every loop of that kind is this one.
+
+    Args:
+        tries: How often at most; None means as often as it takes.
+
+        attempt: One time: it reads, decides, and commits with `land`. Its answer ends the loop; None is: look again.
+
+        conflicted: Hears which tables others have, before the next attempt. Without it, the error is raised.
+
+    Returns:
+        The answer; None if others were faster every time.
+
+    Raises:
+        Exception: Whatever an attempt raises; a `TableConflictError` only where nobody hears of it.
+    """
+    for _ in itertools.count() if tries is None else range(tries):
         try:
-            decided = yield from _decided(view, target, decide)
-            if isinstance(decided, AssignmentResult):
-                return decided
-            done = yield from land(target.restaurant_id, *decided.changes)
+            answer = yield from attempt()
         except TableConflictError as error:
-            contested = contested.union(error.table_ids)
-        except StaleRecordError:
-            pass  # Where somebody has to make room, the view is taken twice: look again.
+            if conflicted is None:
+                raise
+            conflicted(error)
         else:
-            if done:
-                return (yield from landed(call, decided))
-    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+            if answer is not None:
+                return answer
+    return None
 
 
-def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
-    booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
-    if booking is not None and booking.restaurant_id != target.restaurant_id:
-        return (yield from _elsewhere(view, booking))
-    if view.is_unreadable and (view.record is None or _is_open(view.record)):
-        return (yield from _unreadable(view))
-    return (yield from decide(view))
+def until_answered(
+    call: Call,
+    settings: Settings,
+    attempt: Callable[[], Flow[Write | AssignmentResult | None]],
+    conflicted: Callable[[TableConflictError], None] | None = None,
+    *,
+    restaurant_id: str | None = None,
+) -> Flow[AssignmentResult]:
+    """
+    `until_landed`, as often as `Settings.tries` says, where what lands is the answer of *call*.
 
+    Args:
+        attempt: Reads, and decides what is to be written, or on the answer where nothing is; None is: look again.
 
-def _is_open(record: AssignmentRecord) -> bool:
-    return record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+        conflicted: As in `until_landed`.
 
+        restaurant_id: The restaurant whose commits are looked through where an answer is lost; by default the call's.
+    """
 
-def _unreadable(view: View) -> Flow[Write]:
-    """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
-    call, reason = view.call, Reason.BOOKING_UNREADABLE
-    call.note(EventType.ERROR, Severity.ERROR, reason=reason)
-    took = yield from call.elapsed()
-    facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
-    outcome = Outcome.MANUAL_REVIEW
-    made = change(call, view.record, (Trigger.ESCALATE,), outcome, reason, took=took, **facts)
-    return Write(change=made, outcome=outcome, reason=reason)
+    def commit() -> Flow[AssignmentResult | None]:
+        decided = yield from attempt()
+        if not isinstance(decided, Write):
+            return decided
+        if not (yield from land(restaurant_id or call.restaurant_id, *decided.changes)):
+            return None
+        return (yield from landed(call, decided))
 
-
-def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
-    """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
-    record, reason = view.record, Reason.OTHER_RESTAURANT
-    if record is None or record.state in SETTLED | SEATED or record.restaurant_id == booking.restaurant_id:
-        return (yield from elsewhere(view.call, booking, record=record))
-    follows = change(
-        view.call,
-        record,
-        restaurant_id=booking.restaurant_id,
-        booking=known(booking),
-        next_attempt_at=view.now,
-        deliveries=0,
-    )
-    return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
-
-
-def elsewhere(call: Call, booking: Booking, record: AssignmentRecord | None = None) -> Flow[AssignmentResult]:
-    """The answer to a call that named another restaurant than the host's *booking* has."""
-    found = booking.restaurant_id
-    error = OtherRestaurantError(call.booking_id, call.restaurant_id, found)
-    return call.answer(Outcome.NOOP, Reason.OTHER_RESTAURANT, record=record, error=error, elsewhere=found)
+    answer = yield from until_landed(settings.tries, commit, conflicted)
+    if answer is None:
+        return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+    return answer
 
 
 def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:

@@ -13,7 +13,7 @@ from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, Flow, LoadContext
 from assignment_pipeline.flow.landing.changes import change, known
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing.commit import land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
@@ -62,7 +62,8 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
     """Take over one: which list of the report it belongs into, or why it was refused."""
     booking, conflicted = seat.booking, False
     call = yield from Call.begin((booking.id, booking.restaurant_id), ADOPT, actor=LEGACY)  # Not our own doing.
-    for _ in range(settings.tries):
+
+    def attempt() -> Flow[str | None]:
         try:
             context = yield from LoadContext(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
         except VenueNotFoundError as error:
@@ -78,12 +79,16 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         if said is not None:
             return said
         made = yield from _change(call, seat, record, tables)
-        try:
-            if (yield from land(booking.restaurant_id, made)):
-                return CONFLICTED if conflicted else ADOPTED
-        except TableConflictError:
-            conflicted = True
-    return "others were faster, every time"
+        if not (yield from land(booking.restaurant_id, made)):
+            return None
+        return CONFLICTED if conflicted else ADOPTED
+
+    def seated_there_all_the_same(_: TableConflictError) -> None:
+        nonlocal conflicted
+        conflicted = True
+
+    said = yield from until_landed(settings.tries, attempt, seated_there_all_the_same)
+    return said or "others were faster, every time"
 
 
 def _settled(seat: LegacySeat, record: AssignmentRecord | None, tables: Allocation | None) -> str | None:

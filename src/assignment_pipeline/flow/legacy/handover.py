@@ -12,12 +12,19 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning.admission import is_refused, lock_of
-from assignment_pipeline.flow.assigning.decision_context import Decide, Passed, Target, View, Write
+from assignment_pipeline.flow.assigning.decision_context import (
+    Decide,
+    Passed,
+    Target,
+    View,
+    elsewhere,
+    plan_until_landed,
+)
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, close, pass_over, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing.changes import assumed, change, known
-from assignment_pipeline.flow.landing.commit import elsewhere, guarded, until_landed
+from assignment_pipeline.flow.landing.changes import Write, assumed, change, known
+from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.legacy.outcome import noted
 from assignment_pipeline.flow.legacy.run import run_legacy
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -120,7 +127,7 @@ def hand_over(
     """
     if (yield from is_refused(call, Hold((lock_of(target.booking_id),), settings.lock_ttl))):
         return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
-    steps = until_landed(call, target, settings, flags, decide, passed=Passed())
+    steps = plan_until_landed(call, target, settings, flags, decide, passed=Passed())
     result = yield from guarded(call, settings, steps)
     handed = result.record
     if result.reason is not Reason.HANDED_OVER or handed is None:

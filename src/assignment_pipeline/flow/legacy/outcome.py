@@ -10,11 +10,10 @@ from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owne
 from assignment_pipeline.domain.result import AssignmentResult, LegacyOutcome, LegacyResult, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, TableConflictError
-from assignment_pipeline.flow.assigning.decision_context import Write
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import change
-from assignment_pipeline.flow.landing.commit import land, landed, later
+from assignment_pipeline.flow.landing.changes import Write, change
+from assignment_pipeline.flow.landing.commit import until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery
@@ -53,7 +52,8 @@ def _write_down(
     call: Call, handed: AssignmentRecord, settings: Settings, booking: Booking, answer: LegacyResult | None
 ) -> Flow[AssignmentResult]:
     conflicted = False
-    for _ in range(settings.tries):
+
+    def attempt() -> Flow[Write | AssignmentResult]:
         context = yield from LoadContext(LoadQuery(restaurant_id=handed.restaurant_id, bookings=(booking,)))
         if context is None:  # Only of bookings by their ids is it not known whether they are there.
             raise BookingNotFoundError(booking.id)
@@ -63,20 +63,21 @@ def _write_down(
             # A person, or the host, has decided otherwise meanwhile.
             call.note(EventType.ERROR, Severity.ERROR, reason="legacy_too_late")
             return (yield from call.answer(Outcome.NOOP, Reason.HANDED_OVER, record=record))
-        if answer is not None and answer.outcome is LegacyOutcome.SUCCEEDED:
-            unknown = sorted(set(answer.tables) - context.venue.floor.positions.keys())
-            if unknown and not conflicted:
-                call.note(EventType.HOST_FAULT, Severity.ERROR, reason="unknown_table", tables=tuple(unknown))
-            seats = seats_of(context.venue, booking, answer.tables, conflicted=conflicted)
-            decided = yield from _seated(call, record, seats)
-        else:
-            decided = yield from _left(call, record, answer)
-        try:
-            if (yield from land(handed.restaurant_id, decided.change)):
-                return (yield from landed(call, decided))
-        except TableConflictError:
-            conflicted = True  # Legacy has seated it there all the same.
-    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+        if answer is None or answer.outcome is not LegacyOutcome.SUCCEEDED:
+            return (yield from _left(call, record, answer))
+        unknown = sorted(set(answer.tables) - context.venue.floor.positions.keys())
+        if unknown and not conflicted:
+            call.note(EventType.HOST_FAULT, Severity.ERROR, reason="unknown_table", tables=tuple(unknown))
+        return (
+            yield from _seated(call, record, seats_of(context.venue, booking, answer.tables, conflicted=conflicted))
+        )
+
+    def seated_there_all_the_same(_: TableConflictError) -> None:
+        nonlocal conflicted
+        conflicted = True
+
+    steps = until_answered(call, settings, attempt, seated_there_all_the_same, restaurant_id=handed.restaurant_id)
+    return (yield from steps)
 
 
 def _still_waits(record: AssignmentRecord, handed: AssignmentRecord) -> bool:

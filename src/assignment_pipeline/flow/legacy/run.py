@@ -7,9 +7,9 @@ from typing import Any
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.flow.assigning.decision_context import elsewhere
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
-from assignment_pipeline.flow.landing.commit import elsewhere
 from assignment_pipeline.flow.legacy.shadow import hand_over, summary
 
 

@@ -11,10 +11,9 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
-from assignment_pipeline.flow.assigning.decision_context import Write
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing.changes import assumed
+from assignment_pipeline.flow.landing.changes import Write, assumed
 from assignment_pipeline.flow.landing.commit import later
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings

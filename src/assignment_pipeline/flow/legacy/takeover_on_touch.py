@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import attrs
@@ -14,7 +15,7 @@ from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing.changes import assumed, change, known
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing.commit import land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings, Takeover
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -36,19 +37,16 @@ def take_over(booking_id: str, settings: Settings, *, actor: str | None = None) 
     """
     if settings.takeover is not Takeover.ON_TOUCH:
         return
-    for _ in range(settings.tries):
-        try:
-            if (yield from _try(booking_id, actor)):
-                return
-        except TableConflictError:
-            return
-        except StaleRolloutError as error:
-            yield from DoubtFlags(error.expected)
-            return
+    try:
+        yield from until_landed(settings.tries, partial(_try, booking_id, actor))
+    except TableConflictError:
+        return
+    except StaleRolloutError as error:
+        yield from DoubtFlags(error.expected)
 
 
-def _try(booking_id: str, actor: str | None) -> Flow[bool]:
-    """Whether there is nothing more to do."""
+def _try(booking_id: str, actor: str | None) -> Flow[bool | None]:
+    """True where there is nothing more to do."""
     page = yield from ReadRecords(RecordQuery(booking_ids=(booking_id,)))
     if page.records and not _is_legacys(page.records[0]):
         return True
@@ -69,7 +67,7 @@ def _try(booking_id: str, actor: str | None) -> Flow[bool]:
     call = yield from Call.begin((booking_id, at_host.restaurant_id), TOUCH, actor=actor)
     call.now, call.mode = context.now, flags.mode
     made = yield from _change(call, context, context.bookings.get(booking_id, at_host))
-    return made is None or (yield from land(at_host.restaurant_id, made))
+    return made is None or (yield from land(at_host.restaurant_id, made)) or None
 
 
 def _is_legacys(record: AssignmentRecord) -> bool:

@@ -16,11 +16,10 @@ from assignment_pipeline.errors import (
     NoTablesError,
     SchemaMismatchError,
 )
-from assignment_pipeline.flow.assigning.decision_context import Write
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
-from assignment_pipeline.flow.landing.changes import change
-from assignment_pipeline.flow.landing.commit import guarded, land, landed, later
+from assignment_pipeline.flow.landing.changes import Write, change
+from assignment_pipeline.flow.landing.commit import guarded, until_answered
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -51,18 +50,15 @@ def _answered(
 
 
 def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
-    for _ in range(settings.tries):
+    def attempt() -> Flow[Write | AssignmentResult]:
         page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
         call.now = page.now
         record = page.records[0] if page.records else None
         if record is not None:
             call.restaurant_id = record.restaurant_id
-        decided = yield from decide(record, page.now)
-        if isinstance(decided, AssignmentResult):
-            return decided
-        if (yield from land(call.restaurant_id, decided.change)):
-            return (yield from landed(call, decided))
-    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+        return (yield from decide(record, page.now))
+
+    return (yield from until_answered(call, settings, attempt))
 
 
 AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["Write | AssignmentResult"]]

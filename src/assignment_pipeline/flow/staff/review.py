@@ -21,14 +21,14 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
-from assignment_pipeline.flow.assigning.decision_context import View, Write, require_restaurant
+from assignment_pipeline.flow.assigning.decision_context import View, require_restaurant
 from assignment_pipeline.flow.assigning.reseating import sitting
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.assigning.seating import write as write_plan
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import allocation
-from assignment_pipeline.flow.landing.commit import guarded, land, landed, later
+from assignment_pipeline.flow.landing.changes import Write, allocation
+from assignment_pipeline.flow.landing.commit import guarded, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, amend_seated, known_record, seated_as, write
 from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
@@ -205,7 +205,8 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
 def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) -> Flow[AssignmentResult]:
     movers = tuple(move.booking_id for move in wanted.moves)
     query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=movers)
-    for _ in range(settings.tries):
+
+    def attempt() -> Flow[Write]:
         context = yield from LoadContext(query)
         if context is None:
             raise BookingNotFoundError(" or ".join(movers))
@@ -222,10 +223,9 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
         floor = yield from _with_room(view, request, wanted)
         found = yield from Evaluate(request, wanted.table_ids, floor)
         _refuse(request, found, wanted.table_ids, wanted.allowed, floor)
-        decided = yield from _placed(view, request, found, wanted)
-        if (yield from land(booking.restaurant_id, *decided.changes)):
-            return (yield from landed(call, decided))
-    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+        return (yield from _placed(view, request, found, wanted))
+
+    return (yield from until_answered(call, settings, attempt))
 
 
 def _with_room(view: View, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:

@@ -13,9 +13,9 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import NoTablesError, NotBegunError, TableConflictError
 from assignment_pipeline.flow.assigning.assign import MANUAL
-from assignment_pipeline.flow.assigning.decision_context import Write
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
+from assignment_pipeline.flow.landing.changes import Write
 from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, seated_as, write

@@ -11,7 +11,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow.assigning import assign
-from assignment_pipeline.flow.assigning.decision_context import Target, View, Write
+from assignment_pipeline.flow.assigning.decision_context import Target, View
 from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
 from assignment_pipeline.flow.assigning.planning_call import conduct
 from assignment_pipeline.flow.assigning.reseating import find
@@ -24,7 +24,7 @@ from assignment_pipeline.flow.effects import (
     Flow,
     ResolveFlags,
 )
-from assignment_pipeline.flow.landing.changes import assumed, change, known, rest
+from assignment_pipeline.flow.landing.changes import Write, assumed, change, known, rest
 from assignment_pipeline.flow.landing.commit import later
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.legacy.outcome import is_handed_over

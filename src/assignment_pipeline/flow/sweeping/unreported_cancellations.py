@@ -9,9 +9,9 @@ from functools import partial
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import Write
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
+from assignment_pipeline.flow.landing.changes import Write
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, write
 from assignment_pipeline.lifecycle import SEATED, Trigger
