@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import subprocess
@@ -12,16 +13,18 @@ import pytest
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 STARTS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_STARTS", "6"))
-"""How many processes are started of each kind."""
+"""How many processes are forked of each kind."""
+INTERPRETERS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_INTERPRETERS", "2"))
+"""How many interpreters are started of each kind."""
 
-# Forks that many children, one after the other, and says how their first bookings came out. "preloaded": the parent has
-# all its objects already, and has asked the flags or not; "started": each child makes its own, as a new process does.
-PARENT = """
+# What each process does. Its arguments: the kind of database, where it is, its schema, how the process began, whether
+# it runs on asyncio, and a number.
+COMMON = """
 import asyncio, collections, datetime as dt, json, os, sys
 from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, LegacyResult
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags, StoreFlags
 
-kind, where, schema, how, run, count = sys.argv[1:]
+kind, where, schema, how, run, number = sys.argv[1:]
 
 def make():
     global store
@@ -49,20 +52,29 @@ def first_booking(coordinator, number):
         return await coordinator.assign(booking(number))
     return asyncio.run(assign())
 
+def told(coordinator, number):
+    try:
+        result = first_booking(coordinator or make(), number)
+        return f"{result.outcome} {result.reason}"
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+"""
+
+# An interpreter of its own, for the booking of that number.
+INTERPRETER = f"{COMMON}\nprint(told(None, int(number)), flush=True)\nos._exit(0)\n"
+
+# Forks that many children, one after the other, and says how their first bookings came out. "preloaded": the parent has
+# all its objects already, and has asked the flags or not; "started": each child makes its own, as a new process does.
+PARENT = f"""{COMMON}
 coordinator = make() if how != "started" else None
 if how == "preloaded-and-asked":
     coordinator.flags.resolve("r-1")
 outcomes = collections.Counter()
-for number in range(int(count)):
+for each in range(int(number)):
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        try:
-            result = first_booking(coordinator or make(), number)
-            told = f"{result.outcome} {result.reason}"
-        except BaseException as error:
-            told = f"{type(error).__name__}: {error}"
-        os.write(writer, told.encode())
+        os.write(writer, told(coordinator, each).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as said:
@@ -73,20 +85,38 @@ os._exit(0)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.parametrize("run", ["sync", "async"])
-@pytest.mark.parametrize("how", ["started", "preloaded", "preloaded-and-asked"])
-def test_the_first_booking_of_a_process_is_the_pipelines(in_charge, how, run):
-    """At a restaurant where it is in charge, no process hands its first booking to the old planner."""
+@pytest.fixture
+def begin(in_charge):
+    """Runs a script against a database in which the pipeline is in charge; what it printed."""
     kind, where, schema, host, store = in_charge
     store.write(lambda connection: host.put_venue(connection, make_venue()))
     store.close()
-    made = subprocess.run(
-        [sys.executable, "-c", PARENT, kind, str(where), schema, how, run, str(STARTS)],
-        capture_output=True,
-        text=True,
-        timeout=60 + STARTS,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    assert json.loads(made.stdout) == {"confirmed None": STARTS}
+
+    def begun(script, how, run, number):
+        made = subprocess.run(
+            [sys.executable, "-c", script, kind, str(where), schema, how, run, str(number)],
+            capture_output=True,
+            text=True,
+            timeout=60 + STARTS,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        return made.stdout
+
+    return begun
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("how", ["started", "preloaded", "preloaded-and-asked"])
+def test_the_first_booking_of_a_process_is_the_pipelines(begin, how, run):
+    """At a restaurant where it is in charge, no process hands its first booking to the old planner."""
+    assert json.loads(begin(PARENT, how, run, STARTS)) == {"confirmed None": STARTS}
+
+
+@pytest.mark.timeout(120 + 5 * INTERPRETERS)
+@pytest.mark.parametrize("run", ["sync", "async"])
+def test_the_first_booking_of_an_interpreter_is_the_pipelines(begin, run):
+    """So it is in an interpreter that has imported nothing before."""
+    told = collections.Counter(begin(INTERPRETER, "interpreter", run, number).strip() for number in range(INTERPRETERS))
+    assert told == {"confirmed None": INTERPRETERS}
