@@ -91,6 +91,13 @@ def test_the_diagram_is_the_lifecycle(cli):
     assert cli("diagram").out == lifecycle.diagram()
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_flags_of_no_restaurant_are_not_explained(cli, name):
+    """An empty id, such as of a variable that is not set, is refused in one line."""
+    refused = cli("flags", "explain", name)
+    assert (refused.code, refused.complaint) == (2, f"RESTAURANT: expected the id of a restaurant, got {name!r}")
+
+
 def test_flags_are_explained(cli, monkeypatch):
     """By the environment's, in a sentence or as JSON."""
     monkeypatch.setenv("FEATURE_ASSIGNMENT_PIPELINE_V3", "true")

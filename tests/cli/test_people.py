@@ -215,6 +215,17 @@ def test_a_host_of_coroutines_is_told_so(cli, tmp_path, monkeypatch):
     assert "Unawaited.booking is a coroutine function, which nobody awaits here. Write it with def" in complaint
 
 
+def test_a_database_and_an_application_are_not_both_worked_on(cli, tmp_path, monkeypatch):
+    """In either order; what only the environment names gives way to what the command line names."""
+    path = str(tmp_path / "day.db")
+    for options in (["--db", path, "--app", "x:y"], ["--app", "x:y", "--db", path]):
+        refused = cli("sweep", *options)
+        assert (refused.code, refused.complaint) == (2, "--db and --app: expected one of them, got both")
+    cli("db", "init", "--db", path)
+    monkeypatch.setenv("ASSIGNMENT_PIPELINE_APP", "x:y")
+    assert cli("sweep", "--db", path).code == 0
+
+
 def test_something_to_work_on_must_be_named(cli):
     """A database or an application."""
     assert cli("sweep").complaint == "--db or --app: expected one of them, got none"

@@ -24,11 +24,34 @@ _NEEDS_APP = "one whose bookings an application keeps: this takes its code, --ap
 
 
 def _unless_it_is_told(ctx: typer.Context, param: typer.CallbackParam, value: Database | None) -> Database | None:
-    """The database, unless only the environment names it and an application or a file is named as well."""
+    """
+    The database, unless only the environment names it and an application or a file is named as well.
+
+    Raises:
+        BadInputError: The command line names both.
+    """
+    _refuse_both(ctx)
     source = ctx.get_parameter_source(param.name or "")
     by_environment = source is not None and source.name == "ENVIRONMENT"
     others = (ctx.params.get(name) for name in ("app", "service_file"))
     return None if by_environment and any(other is not None for other in others) else value
+
+
+def _alone(ctx: typer.Context, value: str | None) -> str | None:
+    """
+    The application.
+
+    Raises:
+        BadInputError: The command line names a database as well.
+    """
+    _refuse_both(ctx)
+    return value
+
+
+def _refuse_both(ctx: typer.Context) -> None:
+    sources = [ctx.get_parameter_source(name) for name in ("db", "app")]  # None of what has not been read yet.
+    if all(source is not None and source.name == "COMMANDLINE" for source in sources):
+        refuse("--db and --app", "one of them", "both")
 
 
 AppOption = Annotated[
@@ -37,6 +60,7 @@ AppOption = Annotated[
         "--app",
         metavar="MODULE:FACTORY",
         envvar=APP_VARIABLE,
+        callback=_alone,
         help="What makes the host's Coordinator, such as backend.tables:coordinator.",
     ),
 ]

@@ -8,6 +8,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.apps import from_app
+from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout.steering import steered, up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
@@ -35,6 +36,8 @@ def explain(
     By the environment's flags; with --db by the rollout in that database, unless
     the environment rolls it back; with --app by the flags of the application.
     """
+    if not restaurant.strip():
+        refuse("RESTAURANT", "the id of a restaurant", repr(restaurant))
     if db is not None:
         with steered(None, db) as steering:
             _tell(up_to_date(steering.flags), restaurant, as_json=as_json)
