@@ -644,3 +644,32 @@ def test_a_record_that_waits_behind_a_settled_row_is_told_of(rig):
     _sweep_until(coordinator, lambda: coordinator.record("b-1").next_attempt_at is None)
     coordinator.flush()
     assert [event.context["reason"] for event in heard if event.type == "coordinator.host_fault"] == ["host_settled"]
+
+
+MISSING = {
+    "booking": "SELECT coverz FROM reservations",
+    "venue": "SELECT seats FROM dining_tablez",
+    "occupied": "SELECT from_tim FROM legacy_seats",
+    "unassigned": "SELECT * FROM reservations WHERE stat = 'open'",
+    "on_commit": "INSERT INTO reservations (idd) VALUES ('b-1')",
+}
+
+
+@pytest.mark.parametrize("method", MISSING)
+def test_a_query_of_the_hosts_for_what_is_not_there_is_the_hosts(tmp_path, method):
+    """SQLite's "no such column" names the host's method; the pipeline's own schema is all there."""
+
+    def mistaken(_self, connection, *_):
+        return connection.execute(MISSING[method]).fetchall()
+
+    kind = type("Taverna", (RowHost,), {method: mistaken})
+    rig = SQLiteRig(tmp_path / "day.db")
+    with contextlib.closing(rig):
+        book(RowHost(), rig.connection, "b-1")
+        coordinator = rig.coordinator(kind())
+        sentence = rf"^Taverna\.{method}: expected a query for tables and columns that are there, got .*no such|has no"
+        listed = functools.partial(coordinator.store.unassigned, AT - TWO_HOURS, 9)
+        asked = listed if method == "unassigned" else functools.partial(coordinator.assign_id, "b-1", HOUSE)
+        with pytest.raises(HostError, match=sentence):
+            asked()
+        assert coordinator.record("b-1") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import sqlite3
 import uuid
 
 import pytest
@@ -33,6 +34,7 @@ orm = pytest.importorskip("sqlalchemy.orm")
 adapter = pytest.importorskip("assignment_pipeline.adapters.sqlalchemy", exc_type=ImportError)
 
 AT = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(hour=19, minute=0, second=0, microsecond=0)
+HOUR = dt.timedelta(hours=1)
 WORDS = StatusMap(waiting="open", review="open", held="open", confirmed="booked", failed="declined", cancelled="void")
 
 
@@ -389,11 +391,69 @@ def test_a_session_is_joined(wired):
             session.add(row)
             session.flush()
             booking = ReservationHost().booking_of(row)
-            sqlite = isinstance(store, SQLiteStore)
-            coordinator.joined(session.connection().connection.driver_connection if sqlite else session).enqueue(
-                booking
-            )
+            coordinator.joined(session).enqueue(booking)
             ends()
             assert (coordinator.record(booking.id) is not None) == (ends == session.commit)
         coordinator.assign(booking)
         assert rows.row(booking.id)[0] == "booked"
+
+
+@pytest.mark.parametrize("wired", ["sqlite"], indirect=True)
+def test_a_session_that_has_only_read_is_joined_after_begin(wired):
+    """The driver for SQLite begins nothing for a read: the error says what to do, and that works."""
+    store, rows = wired
+    booking_id = rows.book()
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE)) as coordinator, orm.Session(rows.engine) as session:
+        session.get(Reservation, uuid.UUID(booking_id))
+        with pytest.raises(ValueError, match="expected one with a transaction open, such as after BEGIN IMMEDIATE"):
+            coordinator.joined(session).cancel(booking_id)
+        session.execute(sa.text("BEGIN IMMEDIATE"))
+        coordinator.joined(session).cancel(booking_id)
+        session.commit()
+    assert rows.row(booking_id)[0] == "void"
+
+
+@pytest.mark.parametrize("wired", ["sqlite"], indirect=True)
+def test_what_holds_no_connection_of_the_driver_is_refused(wired):
+    """In one sentence, where it is handed in."""
+    store, rows = wired
+    message = "connection: expected a sqlite3 Connection, or SQLAlchemy's or Django's around one, got an? "
+    with pytest.raises(TypeError, match=f"{message}Engine"):
+        store.joined(rows.engine)
+    with pytest.raises(TypeError, match=f"{message}object"):
+        store.joined(object())
+
+
+def test_errors_name_the_class_that_the_author_knows(tmp_path):
+    """Not the adapter around it."""
+
+    class Taverna(ReservationHost):
+        def occupied(self, session, restaurant_id, window):
+            return [1]
+
+    init_sqlite(tmp_path / "day.db")
+    path = tmp_path / "day.db"
+    with (
+        SQLiteStore(path, host=adapter.SQLAlchemyHost(Taverna())) as store,
+        contextlib.closing(sqlite3.connect(path)) as connection,
+        pytest.raises(HostError, match=r"^Taverna.occupied: expected a list of Occupied"),
+    ):
+        store.checked_host.occupied(connection, "r", TimeWindow(AT, AT + HOUR))
+
+
+@pytest.mark.parametrize("of", ["SQLAlchemyHost", "AsyncSQLAlchemyHost"])
+def test_what_is_no_session_host_is_refused_where_it_is_handed_in(of):
+    """A method that is missing or awaited by nobody is named."""
+
+    class Awaited(ReservationHost):
+        async def booking(self, session, booking_id):
+            return None
+
+    with pytest.raises(
+        TypeError, match=r"host: expected a SessionHost, .*, got an object, which has no method booking"
+    ):
+        getattr(adapter, of)(object())
+    with pytest.raises(
+        TypeError, match=r"Awaited.booking is a coroutine function, .* Write it with def, for asyncio, too"
+    ):
+        getattr(adapter, of)(Awaited())

@@ -21,6 +21,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.ports import UnreadableBooking
+from assignment_pipeline.ports.fitting import require
 
 try:
     from sqlalchemy import Engine, create_engine, pool
@@ -35,6 +36,10 @@ except ModuleNotFoundError as error:
 __all__ = ["AsyncSQLAlchemyHost", "SQLAlchemyHost", "SessionHost"]
 
 T = TypeVar("T")
+
+METHODS = ("booking", "venue", "occupied", "unassigned", "on_commit")
+_EXPECTED = f"a SessionHost, which has the methods {', '.join(METHODS[:-1])} and {METHODS[-1]}"
+_PLAIN = "Write it with def, for asyncio, too: SQLAlchemy awaits the database inside it."
 
 
 class SessionHost(Protocol):
@@ -72,39 +77,43 @@ class SQLAlchemyHost:
     Each call has a session of its own, so that it sees the rows as they are. It is closed when the method returns. A
     host may have both methods of `RestaurantsHost`, too.
 
-    Args:
-        host: Yours.
+    Attributes:
+        session_host: Yours.
+
+    Raises:
+        TypeError: It is none, or its methods are coroutines: SQLAlchemy awaits for them.
     """
 
     def __init__(self, host: SessionHost) -> None:
-        self._host = host
+        require("host", host, METHODS, _EXPECTED, sync=_PLAIN)
+        self.session_host = host
         if hasattr(host, "restaurants_waiting"):
             self.restaurants_waiting = self._restaurants_waiting
 
     def booking(self, connection: Any, booking_id: str) -> Booking | None:
         """See `Host.booking`."""
-        return _called(connection, self._host.booking, booking_id)
+        return _called(connection, self.session_host.booking, booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:
         """See `Host.venue`."""
-        return _called(connection, self._host.venue, restaurant_id, known_version)
+        return _called(connection, self.session_host.venue, restaurant_id, known_version)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
         """See `Host.occupied`."""
-        return _called(connection, _listed(self._host.occupied), restaurant_id, window)
+        return _called(connection, _listed(self.session_host.occupied), restaurant_id, window)
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Booking | UnreadableBooking]:
         """See `RestaurantsHost.unassigned`."""
-        return _called(connection, _listed(_unassigned(self._host, restaurants)), since, limit)
+        return _called(connection, _listed(_unassigned(self.session_host, restaurants)), since, limit)
 
     def _restaurants_waiting(self, connection: Any) -> Iterable[str]:
-        return _called(connection, _listed(_restaurants_waiting(self._host)))
+        return _called(connection, _listed(_restaurants_waiting(self.session_host)))
 
     def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
         """Write into the host's rows what was decided."""
-        _called(connection, self._host.on_commit, changes)
+        _called(connection, self.session_host.on_commit, changes)
 
 
 class AsyncSQLAlchemyHost:
@@ -113,39 +122,43 @@ class AsyncSQLAlchemyHost:
 
     Its methods stay plain functions: SQLAlchemy awaits the database inside them, and the event loop goes on.
 
-    Args:
-        host: Yours.
+    Attributes:
+        session_host: Yours.
+
+    Raises:
+        TypeError: It is none, or its methods are coroutines: SQLAlchemy awaits for them.
     """
 
     def __init__(self, host: SessionHost) -> None:
-        self._host = host
+        require("host", host, METHODS, _EXPECTED, sync=_PLAIN)
+        self.session_host = host
         if hasattr(host, "restaurants_waiting"):
             self.restaurants_waiting = self._restaurants_waiting
 
     async def booking(self, connection: Any, booking_id: str) -> Booking | None:
         """See `Host.booking`."""
-        return await _awaited(connection, self._host.booking, booking_id)
+        return await _awaited(connection, self.session_host.booking, booking_id)
 
     async def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:
         """See `Host.venue`."""
-        return await _awaited(connection, self._host.venue, restaurant_id, known_version)
+        return await _awaited(connection, self.session_host.venue, restaurant_id, known_version)
 
     async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
         """See `Host.occupied`."""
-        return await _awaited(connection, _listed(self._host.occupied), restaurant_id, window)
+        return await _awaited(connection, _listed(self.session_host.occupied), restaurant_id, window)
 
     async def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Booking | UnreadableBooking]:
         """See `RestaurantsHost.unassigned`."""
-        return await _awaited(connection, _listed(_unassigned(self._host, restaurants)), since, limit)
+        return await _awaited(connection, _listed(_unassigned(self.session_host, restaurants)), since, limit)
 
     async def _restaurants_waiting(self, connection: Any) -> Iterable[str]:
-        return await _awaited(connection, _listed(_restaurants_waiting(self._host)))
+        return await _awaited(connection, _listed(_restaurants_waiting(self.session_host)))
 
     async def on_commit(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
         """Write into the host's rows what was decided."""
-        await _awaited(connection, self._host.on_commit, changes)
+        await _awaited(connection, self.session_host.on_commit, changes)
 
 
 def _listed(function: Callable[..., Iterable[T]]) -> Callable[..., list[T]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import inspect
+import re
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -23,6 +26,8 @@ T = TypeVar("T")
 
 METHODS = ("booking", "venue", "occupied", "unassigned")
 """What every host has."""
+
+_NO_SUCH = re.compile(r"no such (table|column): [\w.]+|table \w+ has no column named \w+")
 
 _EXPECTED = "a Host, which has the methods booking, venue, occupied and unassigned"
 _SYNC = "Write it with def; or use AsyncPostgresStore and AsyncCoordinator."
@@ -64,9 +69,14 @@ class CheckedHost:
         """The host's code for commits: its own, and what the store was given."""
         own = getattr(self.host, "on_commit", None)
         if own is not None:
-            yield f"{type(self.host).__name__}.on_commit", own
+            yield f"{self._name}.on_commit", own
         if self.on_commit is not None:
             yield "on_commit", self.on_commit
+
+    @property
+    def _name(self) -> str:
+        """The class that the host's author knows: where an adapter calls it, the one behind that."""
+        return type(getattr(self.host, "session_host", self.host)).__name__
 
     @property
     def is_ours(self) -> bool:
@@ -86,7 +96,8 @@ class CheckedHost:
             BookingUnreadableError: The row makes no sense to the host's code.
         """
         try:
-            answer = self.host.booking(connection, booking_id)
+            with self._asking("booking"):
+                answer = self.host.booking(connection, booking_id)
         except UNREADABLE as error:
             raise BookingUnreadableError(booking_id, _problem(error)) from error
         if self.waits and hasattr(type(answer), "__await__"):
@@ -95,22 +106,30 @@ class CheckedHost:
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Any:
         """See `Host.venue`."""
-        return self._answer(self.host.venue(connection, restaurant_id, known_version), "venue", _venue, restaurant_id)
+        with self._asking("venue"):
+            answer = self.host.venue(connection, restaurant_id, known_version)
+            return self._answer(answer, "venue", _venue, restaurant_id)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Any:
         """See `Host.occupied`; a tuple, with nothing movable in it."""
-        return self._answer(self.host.occupied(connection, restaurant_id, window), "occupied", _occupied, "")
+        with self._asking("occupied"):
+            answer = self.host.occupied(connection, restaurant_id, window)
+            return self._answer(answer, "occupied", _occupied, "")
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> Any:
         """See `Host.unassigned`; a tuple."""
         only = {} if restaurants is None else {"restaurants": restaurants}
-        return self._answer(self.host.unassigned(connection, since, limit, **only), "unassigned", _unassigned, "")
+        with self._asking("unassigned"):
+            answer = self.host.unassigned(connection, since, limit, **only)
+            return self._answer(answer, "unassigned", _unassigned, "")
 
     def restaurants_waiting(self, connection: Any) -> Any:
         """See `RestaurantsHost.restaurants_waiting`; a tuple. Only where it `knows_restaurants`."""
-        return self._answer(self.host.restaurants_waiting(connection), "restaurants_waiting", _restaurants, "")
+        with self._asking("restaurants_waiting"):
+            answer = self.host.restaurants_waiting(connection)
+            return self._answer(answer, "restaurants_waiting", _restaurants, "")
 
     def calls(self, changes: Sequence[AssignmentChange], *, ours: bool = False) -> Iterator[Callable[[Any], Any]]:
         """
@@ -130,7 +149,8 @@ class CheckedHost:
 
     def _hooked(self, name: str, hook: Callable[..., Any], changes: Sequence[AssignmentChange]) -> Callable[[Any], Any]:
         def call(connection: Any) -> Any:
-            answer = hook(connection, changes)
+            with self._asking(name):
+                answer = hook(connection, changes)
             if not self.waits:
                 refuse_awaitable(answer, name, _SYNC)
             return answer
@@ -153,8 +173,20 @@ class CheckedHost:
 
         return call
 
+    @contextlib.contextmanager
+    def _asking(self, method: str) -> Iterator[None]:
+        """Name the method whose query wants what SQLite does not have: the pipeline's own tables are all there."""
+        try:
+            yield
+        except Exception as error:
+            missing = None if self.is_ours else _missing(error)
+            if missing is None:
+                raise
+            who = method if "." in method else f"{self._name}.{method}"
+            raise HostError(who, "a query for tables and columns that are there", missing) from error
+
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
-        who = f"{type(self.host).__name__}.{method}"
+        who = f"{self._name}.{method}"
         if not self.waits:
             refuse_awaitable(answer, who, _SYNC)
             return check(answer, who, asked)
@@ -168,6 +200,14 @@ class CheckedHost:
 def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...]:
     """The tables of *occupied* that the floor does not have, sorted."""
     return tuple(sorted({taken.table_id for taken in occupied} - venue.floor.positions.keys()))
+
+
+def _missing(error: Exception) -> str | None:
+    """What SQLite says of a table or a column that a query names and that is not there; None for any other error."""
+    met = error if isinstance(error, sqlite3.OperationalError) else getattr(error, "orig", None)  # SQLAlchemy's
+    if not isinstance(met, sqlite3.OperationalError):
+        return None
+    return str(met) if _NO_SUCH.fullmatch(str(met)) else None
 
 
 async def _all_of(answer: Any) -> list[Any]:

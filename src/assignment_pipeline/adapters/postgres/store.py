@@ -17,8 +17,8 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
-from assignment_pipeline.adapters.postgres.unwrapping import unwrap
 from assignment_pipeline.adapters.postgres.work import SEAL, Call, Work, in_transaction, not_ended
+from assignment_pipeline.adapters.unwrapping import unwrap
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -221,7 +221,7 @@ class PostgresStore(Revisions, Shadows, Measures):
         Raises:
             TypeError: There is no psycopg connection in it.
         """
-        return JoinedStore(unwrap(connection, psycopg.Connection), self._work.inside(), self._pool.where)
+        return JoinedStore(unwrap(connection, psycopg.Connection, "psycopg"), self._work.inside(), self._pool.where)
 
 
 def calling(work: Callable[..., Any]) -> Work[Any]:

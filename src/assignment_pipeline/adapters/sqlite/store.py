@@ -8,7 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
@@ -22,6 +22,7 @@ from assignment_pipeline.adapters.sqlite.rollout import Revisions
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.adapters.sqlite.shadow import Shadows
 from assignment_pipeline.adapters.sqlite.writer import Writer
+from assignment_pipeline.adapters.unwrapping import unwrap
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
@@ -210,13 +211,23 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def joined(self, connection: sqlite3.Connection) -> JoinedStore:
+    def joined(self, connection: Any) -> JoinedStore:
         """
         The same store inside a transaction that the host has open on *connection*.
 
         It is for this thread, and until that transaction ends. It never begins, commits or rolls it back.
+
+        Args:
+            connection: One of sqlite3, or what SQLAlchemy or Django wrap around one: a Session, a Connection, or
+                ``django.db.connection``. The driver begins a transaction with the first write; begin it yourself
+                where there was none.
+
+        Raises:
+            TypeError: There is no sqlite3 connection in it.
         """
-        return JoinedStore(connection, self._reads, self._commits, self._where, self._check)
+        return JoinedStore(
+            unwrap(connection, sqlite3.Connection, "sqlite3"), self._reads, self._commits, self._where, self._check
+        )
 
     # -- Events ---------------------------------------------------------------------------------------------------
 
