@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 
 import attrs
 
+from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.domain.in_sql import in_sql
 
 PIPELINE = "pipeline"
@@ -55,4 +56,4 @@ class Part:
 
 
 def _text(file: Traversable) -> str:
-    return in_sql(file.read_text("utf-8"))
+    return in_sql(with_columns(file.read_text("utf-8")))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of
+from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind, Rows
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
@@ -110,6 +111,10 @@ def booking_facts(booking: Booking) -> Facts:
     }
 
 
+def _optional_facts(booking: Booking | None) -> Facts | None:
+    return None if booking is None else booking_facts(booking)
+
+
 def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
     """What `booking_facts` made *facts* of."""
     if facts is None:
@@ -152,34 +157,22 @@ def _combination(facts: Mapping[str, Any]) -> Combination:
 # -- Records ------------------------------------------------------------------------------------------------------
 
 
+WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {Kind.MOMENT: optional_text_of, Kind.BOOKING: _optional_facts}
+READ: Mapping[Kind, Callable[[Any], Any]] = {Kind.MOMENT: optional_moment_of, Kind.BOOKING: booking_of}
+RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
+STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
+
+
 def record_facts(record: AssignmentRecord) -> Facts:
-    """The columns of a record, its allocation excepted."""
-    return {
-        "booking_id": record.booking_id,
-        "restaurant_id": record.restaurant_id,
-        "owner": record.owner,
-        "state": record.state,
-        "version": record.version,
-        "strategy": record.strategy,
-        "attempts": record.attempts,
-        "retries": record.retries,
-        "deliveries": record.deliveries,
-        "holds": record.holds,
-        "next_attempt_at": optional_text_of(record.next_attempt_at),
-        "pinned": record.pinned,
-        "reason": record.reason,
-        "booking": None if record.booking is None else booking_facts(record.booking),
-        "start_at": text_of(record.booking.start_at) if record.booking else None,
-    }
+    """The columns of a record, its allocation excepted, and when its booking starts."""
+    return {**RECORDS.row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
 def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
     """A record, from the view ``record_documents``."""
     known = dict(facts)
     seats = known.pop("seats")
-    known["next_attempt_at"] = optional_moment_of(known["next_attempt_at"])
-    known["booking"] = booking_of(known["booking"])
-    return AssignmentRecord(**known, allocation=_allocation(seats) if seats else None)
+    return RECORDS.named_value(known, allocation=_allocation(seats) if seats else None)
 
 
 def _allocation(seats: Sequence[Sequence[Any]]) -> Allocation:
@@ -216,11 +209,6 @@ def seat_facts(record: AssignmentRecord) -> list[Facts]:
         "conflicted": record.allocation.conflicted,
     }
     return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
-
-
-def state_change_of(facts: Mapping[str, Any]) -> StateChange:
-    """A transition, from its row as JSON."""
-    return StateChange(**{**facts, "created_at": moment_of(facts["created_at"])})
 
 
 @lru_cache(CACHED)
@@ -341,20 +329,7 @@ def _step_facts(change: AssignmentChange) -> list[Facts]:
         "restaurant_id": change.record.restaurant_id,
         "change_id": change.id,
     }
-    return [
-        {
-            **shared,
-            "version": step.version,
-            "from_state": step.from_state,
-            "to_state": step.to_state,
-            "trigger": step.trigger,
-            "reason": step.reason,
-            "actor": step.actor,
-            "tables": step.tables,
-            "created_at": text_of(step.created_at),
-        }
-        for step in change.steps
-    ]
+    return [{**shared, **STEPS.row(step)} for step in change.steps]
 
 
 def _attempt_facts(change: AssignmentChange) -> Facts:

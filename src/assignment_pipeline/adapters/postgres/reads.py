@@ -10,7 +10,9 @@ from typing import Any
 import attrs
 import orjson
 
+from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.postgres.codec import (
+    STEPS,
     array,
     block_of,
     document,
@@ -19,7 +21,6 @@ from assignment_pipeline.adapters.postgres.codec import (
     occupied_of,
     optional_text_of,
     record_of,
-    state_change_of,
     text_of,
     venue_of,
     window_of,
@@ -77,12 +78,12 @@ SELECT json_build_array(coalesce(%s::timestamptz, now()), (
 
 PAGE = "SELECT assignment_pipeline.page(%s)"
 
-HISTORY = """
+HISTORY = with_columns("""
 SELECT json_agg(steps)::text FROM (
-    SELECT version, from_state, to_state, "trigger", reason, actor, tables, created_at
+    SELECT {HISTORY}
     FROM assignment_pipeline.booking_assignment_state_history WHERE booking_id = %s ORDER BY version
 ) AS steps
-"""
+""")
 
 BLOCKS = """
 SELECT json_agg(blocks)::text FROM (
@@ -312,7 +313,7 @@ class Reads:
     def history(self, booking_id: str) -> Work[tuple[StateChange, ...]]:
         """See `AssignmentStore.history`."""
         [(answer,)] = yield self.ask(HISTORY, booking_id)
-        return tuple(map(state_change_of, json.loads(answer or "[]")))
+        return tuple(map(STEPS.named_value, json.loads(answer or "[]")))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> Work[tuple[TableBlock, ...]]:
         """See `AssignmentStore.blocked`."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps
+from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind, Rows
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, StateChange
@@ -23,12 +25,6 @@ from assignment_pipeline.ports import Occupied
 CACHED = 16_384
 
 Row = tuple[Any, ...]
-
-RECORD_COLUMNS = (
-    "booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,"
-    " next_attempt_at, pinned, reason, booking"
-)
-HISTORY_COLUMNS = 'version, from_state, to_state, "trigger", reason, actor, tables, created_at'
 
 
 # -- Times --------------------------------------------------------------------------------------------------------
@@ -96,46 +92,25 @@ def booking_of(text: str | None) -> Booking | None:
     return Booking(**facts)
 
 
+WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.WORD: attrgetter("value"),
+    Kind.MOMENT: optional_text_of,
+    Kind.BOOKING: booking_text,
+    Kind.TEXTS: dumps,
+}
+READ: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.FLAG: bool,
+    Kind.MOMENT: optional_moment_of,
+    Kind.BOOKING: booking_of,
+    Kind.TEXTS: json.loads,
+}
+RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
+STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
+
+
 def record_row(record: AssignmentRecord) -> dict[str, Any]:
-    """The columns of a record, its allocation excepted."""
-    return {
-        "booking_id": record.booking_id,
-        "restaurant_id": record.restaurant_id,
-        "owner": record.owner.value,
-        "state": record.state.value,
-        "version": record.version,
-        "strategy": record.strategy,
-        "attempts": record.attempts,
-        "retries": record.retries,
-        "deliveries": record.deliveries,
-        "holds": record.holds,
-        "next_attempt_at": optional_text_of(record.next_attempt_at),
-        "pinned": record.pinned,
-        "reason": record.reason,
-        "booking": booking_text(record.booking),
-        "start_at": text_of(record.booking.start_at) if record.booking else None,
-    }
-
-
-def record_of(row: Row, allocation: Allocation | None) -> AssignmentRecord:
-    """A record, from `RECORD_COLUMNS` and its allocation."""
-    return AssignmentRecord(
-        booking_id=row[0],
-        restaurant_id=row[1],
-        owner=row[2],
-        state=row[3],
-        version=row[4],
-        strategy=row[5],
-        attempts=row[6],
-        retries=row[7],
-        deliveries=row[8],
-        holds=row[9],
-        next_attempt_at=optional_moment_of(row[10]),
-        pinned=bool(row[11]),
-        reason=row[12],
-        booking=booking_of(row[13]),
-        allocation=allocation,
-    )
+    """The columns of a record, its allocation excepted, and when its booking starts."""
+    return {**RECORDS.row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
 def allocation_of(rows: Sequence[Row]) -> Allocation:
@@ -153,21 +128,6 @@ def allocation_of(rows: Sequence[Row]) -> Allocation:
 def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: int) -> Occupied:
     """A seat of ours. Most of a floor is as it was at the last look."""
     return Occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))
-
-
-def state_change_of(row: Row) -> StateChange:
-    """A transition, from `HISTORY_COLUMNS`."""
-    version, from_state, to_state, trigger, reason, actor, tables, created_at = row
-    return StateChange(
-        version=version,
-        from_state=from_state,
-        to_state=to_state,
-        trigger=trigger,
-        reason=reason,
-        actor=actor,
-        tables=json.loads(tables),
-        created_at=moment_of(created_at),
-    )
 
 
 def event_row(event: Event) -> Row:

@@ -8,11 +8,13 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
 from assignment_pipeline.adapters.as_json import dumps
-from assignment_pipeline.adapters.sqlite.codec import Row, booking_of, event_row, record_row, text_of
+from assignment_pipeline.adapters.columns import with_columns
+from assignment_pipeline.adapters.sqlite.codec import STEPS, Row, booking_of, event_row, record_row, text_of
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     LONGEST_BLOCKED,
@@ -48,26 +50,18 @@ INSERT INTO booking_table_assignments
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
-WRITE_RECORD = """
-INSERT INTO assignment_records (
-    booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
-    next_attempt_at, pinned, reason, booking, start_at, created_at, updated_at
-) VALUES (
-    :booking_id, :restaurant_id, :owner, :state, :version, :strategy, :attempts, :retries, :deliveries, :holds,
-    :next_attempt_at, :pinned, :reason, :booking, :start_at, :now, :now
-) ON CONFLICT (booking_id) DO UPDATE SET
-    restaurant_id = excluded.restaurant_id, owner = excluded.owner, state = excluded.state,
-    version = excluded.version, strategy = excluded.strategy, attempts = excluded.attempts,
-    retries = excluded.retries, deliveries = excluded.deliveries, holds = excluded.holds,
-    next_attempt_at = excluded.next_attempt_at, pinned = excluded.pinned, reason = excluded.reason,
-    booking = excluded.booking, start_at = excluded.start_at, updated_at = excluded.updated_at
-"""
+WRITE_RECORD = with_columns("""
+INSERT INTO assignment_records ({RECORD}, start_at, created_at, updated_at)
+VALUES ({:RECORD}, :start_at, :now, :now)
+ON CONFLICT (booking_id) DO UPDATE SET
+    ({RECORD_BESIDES_KEY}, start_at, updated_at)
+    = ({excluded.RECORD_BESIDES_KEY}, excluded.start_at, excluded.updated_at)
+""")
 
-WRITE_STEP = """
-INSERT INTO booking_assignment_state_history (
-    booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", reason, actor, tables, created_at
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+WRITE_STEP = with_columns("""
+INSERT INTO booking_assignment_state_history (booking_id, restaurant_id, change_id, {HISTORY})
+VALUES (:booking_id, :restaurant_id, :change_id, {:HISTORY})
+""")
 
 # A change without steps leaves the version as it is, so that its id has to keep it from being committed again.
 FIND_STEPLESS = "SELECT 1 FROM assignment_stepless_changes WHERE change_id = ?"
@@ -354,22 +348,15 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
     )
 
 
-def _step_rows(change: AssignmentChange) -> list[Row]:
+def _step_rows(change: AssignmentChange) -> list[dict[str, Any]]:
     record = change.record
     return [
-        (
-            record.booking_id,
-            step.version,
-            record.restaurant_id,
-            change.id,
-            step.from_state.value,
-            step.to_state.value,
-            step.trigger.value,
-            step.reason,
-            step.actor,
-            dumps(step.tables),
-            text_of(step.created_at),
-        )
+        {
+            "booking_id": record.booking_id,
+            "restaurant_id": record.restaurant_id,
+            "change_id": change.id,
+            **STEPS.row(step),
+        }
         for step in change.steps
     ]
 

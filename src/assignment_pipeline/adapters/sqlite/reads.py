@@ -12,14 +12,13 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.sqlite.codec import (
-    HISTORY_COLUMNS,
-    RECORD_COLUMNS,
+    RECORDS,
+    STEPS,
     Row,
     allocation_of,
     occupied_of,
-    record_of,
-    state_change_of,
     text_of,
     window_of,
 )
@@ -83,10 +82,13 @@ WHERE restaurant_id = :restaurant AND start_at >= :day_before AND start_at < :en
 """)
 
 # The ids come as one JSON array: one statement, however many there are.
-RECORDS = f"""
-SELECT {RECORD_COLUMNS} FROM assignment_records
+FIND_RECORDS = with_columns("""
+SELECT {RECORD} FROM assignment_records
 WHERE booking_id IN (SELECT value FROM json_each(?))
-"""  # noqa: S608 - the columns are ours
+""")
+
+# A page of them: an index, conditions and a limit go behind it.
+RECORDS_WHERE = with_columns("SELECT {RECORD} FROM assignment_records")
 
 ALLOCATIONS = """
 SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at, conflicted FROM booking_table_assignments
@@ -94,10 +96,10 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 ORDER BY booking_id, table_id
 """
 
-HISTORY = f"""
-SELECT {HISTORY_COLUMNS} FROM booking_assignment_state_history
+HISTORY = with_columns("""
+SELECT {HISTORY} FROM booking_assignment_state_history
 WHERE booking_id = ? ORDER BY version
-"""  # noqa: S608
+""")
 
 # A change without transitions has no history row to be known by.
 KNOWS = """
@@ -202,7 +204,7 @@ class Reads:
 
     def history(self, connection: sqlite3.Connection, booking_id: str) -> tuple[StateChange, ...]:
         """See `AssignmentStore.history`."""
-        return tuple(map(state_change_of, cursor_of(connection).execute(HISTORY, (booking_id,))))
+        return tuple(map(STEPS.value, cursor_of(connection).execute(HISTORY, (booking_id,))))
 
     def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
         """See `AssignmentStore.booking`."""
@@ -296,7 +298,7 @@ def generation(rows: sqlite3.Cursor) -> int:
 
 def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, AssignmentRecord]:
     """The records of those bookings, by id, where there are any."""
-    found = rows.execute(RECORDS, (json.dumps(booking_ids),)).fetchall()
+    found = rows.execute(FIND_RECORDS, (json.dumps(booking_ids),)).fetchall()
     if not found:
         return {}
     seats = _allocations(rows, [row[0] for row in found])
@@ -312,7 +314,7 @@ def _allocations(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, 
 
 def _record(row: Row, seats: dict[str, list[Row]]) -> AssignmentRecord:
     own = seats.get(row[0])
-    return record_of(row, allocation_of(own) if own else None)
+    return RECORDS.value(row, allocation=allocation_of(own) if own else None)
 
 
 def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
@@ -334,8 +336,7 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
         values.append(query.after)
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     index = "INDEXED BY assignment_records_unfinished " if query.unfinished else ""
-    statement = f"SELECT {RECORD_COLUMNS} FROM assignment_records {index}{where}ORDER BY booking_id LIMIT ?"  # noqa: S608
-    return statement, [*values, limit]
+    return f"{RECORDS_WHERE} {index}{where}ORDER BY booking_id LIMIT ?", [*values, limit]
 
 
 class ReadingStore:

@@ -205,22 +205,14 @@ BEGIN
             WHERE a.booking_id = ANY (existing)
         ) AS given_up;
         DELETE FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (existing);
-        UPDATE assignment_pipeline.assignment_records r SET
-            restaurant_id = n.restaurant_id, owner = n.owner, state = n.state, version = n.version,
-            strategy = n.strategy, attempts = n.attempts, retries = n.retries, deliveries = n.deliveries,
-            holds = n.holds, next_attempt_at = n.next_attempt_at, pinned = n.pinned, reason = n.reason,
-            booking = n.booking, start_at = n.start_at, updated_at = moment
+        UPDATE assignment_pipeline.assignment_records r
+        SET ({RECORD_BESIDES_KEY}, start_at, updated_at) = ROW({n.RECORD_BESIDES_KEY}, n.start_at, moment)
         FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
         WHERE r.booking_id = n.booking_id AND r.booking_id = ANY (existing);
     END IF;
     IF cardinality(existing) < cardinality(ids) THEN
-        INSERT INTO assignment_pipeline.assignment_records (
-            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
-            next_attempt_at, pinned, reason, booking, start_at, created_at, updated_at
-        )
-        SELECT
-            booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds,
-            next_attempt_at, pinned, reason, booking, start_at, moment, moment
+        INSERT INTO assignment_pipeline.assignment_records ({RECORD}, start_at, created_at, updated_at)
+        SELECT {RECORD}, start_at, moment, moment
         FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records')
         WHERE booking_id <> ALL (existing);
     END IF;

@@ -161,10 +161,9 @@ BEGIN
             'booking_id', id, 'restaurant_id', restaurant_id, 'stepless', gen_random_uuid(), 'planned', false
         )),
         'stepless', jsonb_build_array(jsonb_build_object('change_id', gen_random_uuid(), 'booking_id', id)),
-        'records', jsonb_build_array(jsonb_build_object(
-            'booking_id', id, 'restaurant_id', restaurant_id, 'owner', 'pipeline', 'state', 'created', 'version', 0,
-            'attempts', 0, 'retries', 0, 'deliveries', 0, 'holds', 0, 'next_attempt_at', moment + after,
-            'pinned', false, 'booking', booking, 'start_at', start_at
+        'records', jsonb_build_array('{NEW_RECORD}'::jsonb || jsonb_build_object(
+            'booking_id', id, 'restaurant_id', restaurant_id, 'next_attempt_at', moment + after,
+            'booking', booking, 'start_at', start_at
         ))
     )) IS NULL;
 END

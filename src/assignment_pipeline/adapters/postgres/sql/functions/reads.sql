@@ -4,8 +4,7 @@
 -- A record with its tables, as the store reads it.
 CREATE VIEW assignment_pipeline.record_documents AS
 SELECT
-    r.booking_id, r.restaurant_id, r.owner, r.state, r.version, r.strategy, r.attempts, r.retries, r.deliveries,
-    r.holds, r.next_attempt_at, r.pinned, r.reason, r.booking,
+    {r.RECORD},
     (
         SELECT json_agg(
             json_build_array(a.table_id, a.start_at, a.end_at, a.turn_start_at, a.turn_end_at, a.conflicted)

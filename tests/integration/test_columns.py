@@ -1,0 +1,60 @@
+"""The columns that values are declared to have, and those that each database has."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+
+import pytest
+
+from assignment_pipeline.adapters import sqlite
+from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind
+
+TABLES = {"assignment_records": RECORD, "booking_assignment_state_history": HISTORY}
+BESIDES = {
+    "assignment_records": {"start_at", "created_at", "updated_at"},
+    "booking_assignment_state_history": {"booking_id", "restaurant_id", "change_id"},
+}
+"""Columns that are no fields of the value."""
+
+SQLITE = dict.fromkeys(Kind, "TEXT") | {Kind.NUMBER: "INTEGER", Kind.FLAG: "INTEGER"}
+POSTGRES = dict.fromkeys(Kind, "text") | {
+    Kind.NUMBER: "bigint",
+    Kind.FLAG: "boolean",
+    Kind.MOMENT: "timestamp with time zone",
+    Kind.BOOKING: "jsonb",
+    Kind.TEXTS: "jsonb",
+}
+
+
+def declared(table, types):
+    return {(column.name, types[column.kind], column.optional) for column in TABLES[table]}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_sqlite_has_them(tmp_path, table):
+    """Each declared column is there, with the type of its kind, and no other."""
+    sqlite.init(tmp_path / "x.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as connection:
+        rows = connection.execute('SELECT name, type, NOT "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
+    assert {(name, kind, bool(null)) for name, kind, null in rows if name not in BESIDES[table]} == declared(
+        table, SQLITE
+    )
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_postgres_has_them(postgres_database, table):
+    """The same there."""
+    psycopg = pytest.importorskip("psycopg")
+    from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - it needs psycopg
+
+    schema = f"columns_{secrets.token_hex(4)}"
+    postgres.init(postgres_database, schema=schema)
+    statement = """
+    SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
+    WHERE table_schema = %s AND table_name = %s
+    """
+    with psycopg.connect(postgres_database) as connection:
+        rows = connection.execute(statement, (schema, table)).fetchall()
+    assert {row for row in rows if row[0] not in BESIDES[table]} == declared(table, POSTGRES)
