@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import datetime as dt
+import io
 import json
 import subprocess
 import sys
@@ -202,13 +204,16 @@ def test_what_was_asked_for(asked, why):
 
 
 def command(*arguments):
-    line = [sys.executable, "-m", "assignment_pipeline.testing.checker", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    """How the command ends, in this process."""
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        code = main([str(argument) for argument in arguments])
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def test_the_command_says_that_all_holds(evening):
     """On a store that is well, the exit code is 0, in a file as on a server."""
-    done = command(evening.at, "--taken", TAKEN)
+    line = [sys.executable, "-m", "assignment_pipeline.testing.checker", evening.at, "--taken", TAKEN]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "6 records, 12 invariants, 0 broken.\n")
 
 

@@ -46,15 +46,21 @@ FROM metric_plans.assignment_records, generate_series(1, 4) AS k;
 """
 
 
-@pytest.fixture(scope="module", params=["without statistics", "with statistics"])
-def connection(request, postgres_database):
+@pytest.fixture(scope="module")
+def filled(postgres_database):
     with psycopg.connect(postgres_database, autocommit=True) as found:
         found.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
         init(postgres_database, standalone=True, schema=SCHEMA)
         found.execute(FILL)
-        if request.param == "with statistics":
-            found.execute("VACUUM ANALYZE")
         yield found
+
+
+@pytest.fixture(scope="module", params=["without statistics", "with statistics"])
+def connection(request, filled):
+    """Two times the same tables: before anybody has looked at what is in them, and after."""
+    if request.param == "with statistics":
+        filled.execute("VACUUM ANALYZE")
+    return filled
 
 
 @pytest.mark.parametrize("name", [*MEASURES, "seen", "alarms"])
