@@ -7,8 +7,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 
 import pytest
@@ -323,7 +321,7 @@ def test_what_a_killed_run_left_half_written_is_undone(cli, made_up, day_file, p
     assert (ended.code, problems(document, ended.json)) == (0, [])
 
 
-def test_a_changed_booking_is_never_shown_at_tables_too_small_for_it(tmp_path):
+def test_a_changed_booking_is_never_shown_at_tables_too_small_for_it(cli, tmp_path):
     """On the same database the file is the truth: a party that outgrew its table gives it up."""
     day = {
         "restaurant": {"id": "R", "timezone": "UTC"},
@@ -335,23 +333,20 @@ def test_a_changed_booking_is_never_shown_at_tables_too_small_for_it(tmp_path):
     for size in (2, 9, 9):
         day["bookings"][0]["party_size"] = size
         path.write_text(json.dumps(day), encoding="utf-8")
-        command = [sys.executable, "-m", "assignment_pipeline", "assign", str(path), "--db", str(db), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-        shown.append(json.loads(done.stdout))
+        shown.append(cli("assign", path, "--db", db, "--json").json)
     assert [(each["confirmed"], each["covers"]) for each in shown] == [(1, 2), (0, 0), (0, 0)]
     assert shown[1]["assignments"] == shown[2]["assignments"]
     assert shown[1]["assignments"][0]["reason"] == "party_too_large"
 
 
-def test_a_read_only_database_is_refused_before_it_is_opened(tmp_path, made_up):
+def test_a_read_only_database_is_refused_before_it_is_opened(cli, tmp_path, made_up):
     """Also for the superuser, whom the permissions would not stop; nothing is left beside it."""
     path, db = tmp_path / "day.json", tmp_path / "day.db"
     path.write_text(json.dumps(made_up(3)), encoding="utf-8")
-    command = [sys.executable, "-m", "assignment_pipeline", "assign", str(path), "--db", str(db), "--json"]
-    subprocess.run(command, capture_output=True, timeout=60, check=True)
+    command = ("assign", path, "--db", db, "--json")
+    assert cli(*command).code == 0
     db.chmod(0o444)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert f"{db}: expected a SQLite database that can be written to" in done.stderr
+    refused = cli(*command)
+    assert refused.code == 2
+    assert f"{db}: expected a SQLite database that can be written to" in refused.complaint
     assert sorted(file.name for file in tmp_path.iterdir()) == ["day.db", "day.json"]

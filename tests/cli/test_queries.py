@@ -7,7 +7,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,10 @@ FIVE_MINUTES = "datetime(unixepoch(created_at) / 300 * 300, 'unixepoch')"
 
 
 @pytest.fixture(scope="module")
-def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+def evening(run_once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """The demo's database, and then a connection to it."""
     path = tmp_path_factory.mktemp("evening") / "demo.db"
-    command = [sys.executable, "-m", "assignment_pipeline", "demo", "--db", str(path), "--seed", "7"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
+    assert run_once("demo", "--db", path, "--seed", "7").code == 0
     connection = sqlite3.connect(path)
     yield connection
     connection.close()

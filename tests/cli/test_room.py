@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 APP = """
-import atexit
 import datetime as dt
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from assignment_pipeline.testing import FakeClock
 
 clock = FakeClock(dt.datetime(2031, 5, 17, 17, 40, tzinfo=dt.UTC))
 store = SQLiteStore(Path(__file__).with_name("day.sqlite3"), host=StandaloneHost(), clock=clock)
-atexit.register(store.close)
 
 
 def coordinator():
@@ -41,10 +41,17 @@ def at_table(db, cli):
 
 
 @pytest.fixture
-def evening(shell, db):
-    """Runs a command at twenty to eight."""
+def evening(cli, db, monkeypatch):
+    """Runs a command at twenty to eight, as if each had a process of its own."""
     db.with_name("evening.py").write_text(APP)
-    return lambda *arguments: shell(*arguments, "--app", "evening:coordinator")
+    monkeypatch.syspath_prepend(db.parent)
+
+    def at_twenty_to_eight(*arguments):
+        ended = cli(*arguments, "--app", "evening:coordinator")
+        sys.modules.pop("evening").store.close()
+        return ended
+
+    return at_twenty_to_eight
 
 
 def test_bookings_are_pinned_and_unpinned(cli, db):
