@@ -10,6 +10,14 @@ pytest_collect_file = Sybil(
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
 ).pytest()
 
+LONG = ("tests/examples/", "tests/faults/", "tests/benchmarks/", "tests/integration/", "tests/cli/", "tests/simulator/")
+"""Where the files are that take longest: they come first, so that no process waits at the end for another's last."""
+
+
+def pytest_collection_modifyitems(items):
+    """Sort the files that take longest to the front. The tests of a file stay together, in their order."""
+    items.sort(key=lambda item: next((place for place, folder in enumerate(LONG) if item.nodeid.startswith(folder)), 9))
+
 
 def pytest_terminal_summary(terminalreporter):
     """Say how many tests were skipped and why: one line for each reason."""
