@@ -254,11 +254,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each slice")
     parser.add_argument("--flush", type=float, default=0.0, metavar="MS", help="that each flush takes longer")
-    parser.add_argument("--fight", type=int, metavar="SLOTS", help="eight processes for one table, so many times")
+    parser.add_argument("--fight", type=int, metavar="SLOTS", help="processes for one table, so many times")
+    parser.add_argument("--fighters", type=int, default=8, help="how many processes fight")
     arguments = parser.parse_args()
     if arguments.fight:
         with somewhere(arguments.db, arguments.flush) as conninfo:
-            fight(conninfo, 8, arguments.fight)
+            fight(conninfo, arguments.fighters, arguments.fight)
         return
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; workers are processes with a connection each")
     print("workers       floor     pipeline   ratio   worst..best  p99 floor p99 pipeline  seated")

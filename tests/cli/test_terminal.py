@@ -25,17 +25,22 @@ def test_output_fits_80_columns_without_colour(shell):
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
-def test_a_wide_terminal_is_used(shell):
+def test_a_wide_terminal_is_used(cli, monkeypatch):
     """The scale follows the width."""
-    ended = shell("demo", "--bookings", 30, COLUMNS="160")
+    monkeypatch.setenv("COLUMNS", "160")
+    ended = cli("demo", "--bookings", 30)
     assert 120 < max(map(len, ended.out.splitlines())) <= 160
 
 
-def test_no_color_is_respected(shell):
+def test_no_color_is_respected(cli, monkeypatch):
     """Even where colours are forced; without it, they are there."""
     colour = re.compile(ESCAPE + r"\[[0-9;]*[34][0-9][;m]")
-    assert colour.search(shell("demo", "--bookings", 30, FORCE_COLOR="1", TERM="xterm-256color").out)
-    plain = shell("demo", "--bookings", 30, FORCE_COLOR="1", NO_COLOR="1", TERM="xterm-256color").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert colour.search(cli("demo", "--bookings", 30).out)
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = cli("demo", "--bookings", 30).out
     assert not colour.search(plain)
     assert "├" in plain
 

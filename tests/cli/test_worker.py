@@ -153,7 +153,7 @@ class Backend:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def backend(request, tmp_path):
-    """One on SQLite, and one on PostgreSQL."""
+    """One on SQLite, and one on PostgreSQL; where a test is about signals alone, that on SQLite will do."""
     with contextlib.ExitStack() as stack:
         if request.param == "sqlite":
             sqlite.init(tmp_path / "assignments.db", standalone=True)
@@ -264,6 +264,7 @@ def test_it_finishes_what_it_is_at(backend):
     assert all(record.deliveries == 0 for record in backend.records())
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_asked_twice_it_does_not(backend):
     """Ctrl-C, Ctrl-C: what it was at is undone, and due again in a minute."""
     backend.book(1)
@@ -278,6 +279,7 @@ def test_asked_twice_it_does_not(backend):
     assert backend.confirmed() == []
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_children_do_not_outlive_their_parent(backend):
     """A worker that is killed itself leaves nothing running."""
     backend.book(1)
@@ -363,6 +365,7 @@ def test_once_ends_when_nothing_is_due(backend):
     assert backend.at_work() == {worker.pid}
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_once_finishes_what_it_is_at(backend, number):
     """As without it: no booking is left claimed, none is begun, and it says what it did."""
@@ -390,6 +393,7 @@ def test_once_finishes_what_it_is_at_in_a_database_of_ours(backend):
     assert all(record.deliveries == 0 for record in backend.records())
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("signals", "grace"), [(2, "3600"), (1, "0.2")])
 def test_once_does_not_finish_at_any_price(backend, signals, grace):
     """Asked twice, or after its grace, it ends at once; what it was at is due again in a minute."""
