@@ -12,7 +12,7 @@ import pytest
 
 from assignment_pipeline.testing.contracts.harness import make_venue
 
-STARTS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_STARTS", "6"))
+STARTS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_STARTS", "3"))
 """How many processes are forked of each kind."""
 INTERPRETERS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_INTERPRETERS", "2"))
 """How many interpreters are started of each kind."""
