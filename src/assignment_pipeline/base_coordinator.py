@@ -43,7 +43,7 @@ AnyLegacy = LegacyPlanner | AsyncLegacyPlanner
 _AT_ONCE = "It is asked in the caller's path: it answers from what it has at hand."
 
 
-class Wired(Generic[Store, Locks, Legacy]):
+class BaseCoordinator(Generic[Store, Locks, Legacy]):
     """
     The ports of a coordinator, and what it can tell of its own doings.
 
@@ -129,7 +129,7 @@ class Wired(Generic[Store, Locks, Legacy]):
             self.settings,
             now=self._process.now,
             new_id=self._process.new_id,
-            publish=self._process.outbox.publish,
+            publish=self._process.dispatcher.publish,
         )
 
     @classmethod
@@ -169,12 +169,12 @@ class Wired(Generic[Store, Locks, Legacy]):
     @property
     def dropped_events(self) -> int:
         """Events that a sink was not given, because it was too slow, or did not come back before closing."""
-        return self._process.outbox.dropped
+        return self._process.dispatcher.dropped
 
     @property
     def failed_events(self) -> int:
         """Events on which a sink raised."""
-        return self._process.outbox.failed
+        return self._process.dispatcher.failed
 
     @property
     def lost_releases(self) -> int:

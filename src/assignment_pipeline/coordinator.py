@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any, Self, TypeVar
 
-from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, Wired
+from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, BaseCoordinator
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
@@ -23,13 +23,13 @@ from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.ports import AssignmentStore, AsyncLegacyPlanner, LegacyPlanner, LockManager
-from assignment_pipeline.rollout.watching import Demote, Look, Watcher
-from assignment_pipeline.staff import AsyncPeople, People
+from assignment_pipeline.rollout.watching import Demote, Watcher, WatchReport
+from assignment_pipeline.staff import AsyncStaffActions, StaffActions
 
 T = TypeVar("T")
 
 
-class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
+class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], StaffActions):
     """
     Assigns tables to bookings.
 
@@ -257,7 +257,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         """
         return self._run(sweep(self.settings, limit, legacy=self._has_legacy(), memory=self._sweeps))
 
-    def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> Look:
+    def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> WatchReport:
         """
         Look at the rollout's alerts once, and roll back on one that fires; nothing here ever goes on.
 
@@ -285,7 +285,7 @@ class Coordinator(Wired[AssignmentStore, LockManager, LegacyPlanner], People):
         return Joined(self._joined(connection), self.settings)
 
 
-class AsyncCoordinator(Wired[AnyStore, AnyLocks, AnyLegacy], AsyncPeople):
+class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaffActions):
     """
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
 

@@ -19,7 +19,7 @@ _LOG = logging.getLogger("assignment_pipeline")
 _EXIT_TIMEOUT = 2.0
 
 PATIENCE = 10.0
-"""Seconds for which `Outbox.flush` and `Outbox.close` wait for sinks, unless told otherwise."""
+"""Seconds for which `EventDispatcher.flush` and `EventDispatcher.close` wait for sinks, unless told otherwise."""
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,7 @@ class _Mark:
         return self._ahead.acquire(timeout=seconds)
 
 
-class Outbox(processes.Watched):
+class EventDispatcher(processes.Watched):
     """
     Hands events to sinks: at once to those that never block, behind a bounded queue to the others.
 

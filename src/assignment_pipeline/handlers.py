@@ -15,7 +15,7 @@ from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
-from assignment_pipeline.event_dispatcher import Outbox
+from assignment_pipeline.event_dispatcher import EventDispatcher
 from assignment_pipeline.flow.drive import arun, run, settle
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.tracing import observed
@@ -50,7 +50,7 @@ class Process:
     Attributes:
         circuit: The circuit breaker in front of the store.
 
-        outbox: The way to the sinks.
+        dispatcher: The way to the sinks.
 
         lost_releases: Locks that could not be let go of, and end by themselves.
 
@@ -73,13 +73,13 @@ class Process:
     ) -> None:
         self.observer = observer
         self.circuit = CircuitBreaker(clock)
-        self.outbox = Outbox(sinks, show_errors=show_errors)
+        self.dispatcher = EventDispatcher(sinks, show_errors=show_errors)
         self.lost_releases = 0
         self.now = clock.now
         self.monotonic = clock.monotonic
         self.draw = draw
         # A store that is a sink too keeps the events that no commit of its own carries.
-        self._records = Outbox((store,) if isinstance(store, EventSink) else (), show_errors=show_errors)
+        self._records = EventDispatcher((store,) if isinstance(store, EventSink) else (), show_errors=show_errors)
         self._unknown: dict[str, tuple[str, ...]] = {}
 
     def circuit_cooldown(self) -> dt.timedelta:
@@ -93,7 +93,7 @@ class Process:
     def emit(self, events: Sequence[Event]) -> None:
         """Tell of what no commit carries."""
         self._records.publish(events)
-        self.outbox.publish(events)
+        self.dispatcher.publish(events)
 
     def unknown_tables(self, restaurant_id: str, table_ids: tuple[str, ...]) -> None:
         """Tell, once, that the host's ``occupied`` names tables that a restaurant's floor does not have."""
@@ -117,19 +117,19 @@ class Process:
         """Whether there is a shadow."""
         return self.shadow is not None
 
-    def hand_over(self, case: ShadowCase) -> None:
+    def offer_case(self, case: ShadowCase) -> None:
         """Hand a case to the shadow."""
         if self.shadow is not None:
             self.shadow.offer(case)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the sinks have everything; whether they have."""
-        return self._records.flush(timeout) and self.outbox.flush(timeout)
+        return self._records.flush(timeout) and self.dispatcher.flush(timeout)
 
     def close(self) -> None:
         """Wait until the sinks have everything, and end their threads."""
         self._records.close()
-        self.outbox.close()
+        self.dispatcher.close()
 
 
 @attrs.frozen(eq=False)
@@ -177,7 +177,7 @@ class Wiring:
         # Only a commit proves that the store works: one that can be read, and not written, has to open the circuit.
         self.process.circuit.succeeded()
         if self.publishes:
-            self.process.outbox.publish([event for change in effect.changes for event in change.events])
+            self.process.dispatcher.publish([event for change in effect.changes for event in change.events])
 
 
 class SyncHandler:

@@ -84,7 +84,7 @@ TRANSITIONS: tuple[Transition, ...] = (
 TO_PENDING = (Trigger.VERIFY, Trigger.ENQUEUE)
 """What brings a new assignment to where it can begin."""
 
-SEATED = frozenset({AssignmentState.ASSIGNED, AssignmentState.CONFIRMED})
+WITH_TABLES = frozenset({AssignmentState.ASSIGNED, AssignmentState.CONFIRMED})
 """The states in which an assignment has tables; in no other has it any."""
 
 FINAL = frozenset({AssignmentState.FAILED, AssignmentState.CANCELLED})
@@ -93,7 +93,7 @@ FINAL = frozenset({AssignmentState.FAILED, AssignmentState.CANCELLED})
 SETTLED = FINAL | {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW}
 """The states that ``assign()`` leaves alone."""
 
-UNSETTLED = frozenset(AssignmentState) - SETTLED - SEATED
+UNSETTLED = frozenset(AssignmentState) - SETTLED - WITH_TABLES
 """The states in which it still has to be seated."""
 
 WAKEABLE = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})

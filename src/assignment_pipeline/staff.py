@@ -21,7 +21,7 @@ from assignment_pipeline.ports import RecordPage, RecordQuery
 T = TypeVar("T")
 
 
-class People:
+class StaffActions:
     """What people do. Each of these is checked, committed and recorded with its actor."""
 
     settings: Settings
@@ -263,8 +263,8 @@ class People:
         return self._run(blocks.blocks(restaurant_id))
 
 
-class AsyncPeople:
-    """`People`, for asyncio."""
+class AsyncStaffActions:
+    """`StaffActions`, for asyncio."""
 
     settings: Settings
 
@@ -306,7 +306,7 @@ class AsyncPeople:
         return await self._run(review.requeue(booking_id, self.settings, actor=actor))
 
     async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `People.takeover`."""
+        """See `StaffActions.takeover`."""
         return await self._run(takeover(booking_id, self.settings, actor=actor))
 
     async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:

@@ -25,9 +25,15 @@ from hypothesis.stateful import (
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, AttemptResult, Owner
+from assignment_pipeline.domain.record import (
+    AssignmentChange,
+    AssignmentRecord,
+    AttemptResult,
+    CommitPreconditions,
+    Owner,
+)
 from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError
-from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
+from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import Due, LoadQuery, Occupied, RecordQuery, Refused, Wanted
 from assignment_pipeline.testing import FakeClock, StoreHarness
 from assignment_pipeline.testing.contracts.harness import (
@@ -219,7 +225,7 @@ class StoreAgreement(RuleBasedStateMachine):
     def look(self, booking: Booking, *, gated: bool) -> Any:
         context = self._load(booking, ())
         record = context.records.get(booking.id)
-        return booking.id, Assumed(
+        return booking.id, CommitPreconditions(
             booking=context.bookings.get(booking.id),
             venue_version=context.venue.version,
             next_attempt_at=record.next_attempt_at if record else None,
@@ -238,7 +244,9 @@ class StoreAgreement(RuleBasedStateMachine):
         self.both(lambda store: store.commit([planned]))
         return planned
 
-    def _plan(self, booking: Booking, tables: list[str], data: st.DataObject, assumed: Assumed | None) -> Any:
+    def _plan(
+        self, booking: Booking, tables: list[str], data: st.DataObject, assumed: CommitPreconditions | None
+    ) -> Any:
         before = self.record(booking.id)
         state = before.state if before else AssignmentState.CREATED
         ways = [way for way in WAYS if possible(way, state) and (before or way)]
@@ -256,7 +264,7 @@ class StoreAgreement(RuleBasedStateMachine):
         }
         if fields["owner"] is Owner.LEGACY:
             fields["conflicted"] = data.draw(st.booleans(), "conflicted")
-        seated = ends in SEATED and (moves or before is None or before.allocation is None)
+        seated = ends in WITH_TABLES and (moves or before is None or before.allocation is None)
         change_id = f"c-{next(self.numbers)}"
         self.change_ids.append(change_id)
         context = self.reference.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
@@ -304,7 +312,7 @@ class StoreAgreement(RuleBasedStateMachine):
             swapped.append(
                 make_change(
                     record.booking,
-                    *([Trigger.MOVE] if record.state in SEATED else []),
+                    *([Trigger.MOVE] if record.state in WITH_TABLES else []),
                     before=record,
                     tables=other.tables,
                     venue=venue,
@@ -321,7 +329,7 @@ class StoreAgreement(RuleBasedStateMachine):
             return
         held, by = record.allocation, dt.timedelta(minutes=minutes)
         longer = attrs.evolve(held, turn=held.turn.widened(0 * by, by), blocked=held.blocked.widened(0 * by, by))
-        way = [Trigger.MOVE] if record.state in SEATED else []
+        way = [Trigger.MOVE] if record.state in WITH_TABLES else []
         change_id = f"c-{next(self.numbers)}"
         planned = make_change(record.booking, *way, before=record, allocation=longer, change_id=change_id)
         self.both(lambda store: store.commit([planned]))

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Assumed, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, CommitPreconditions, Owner
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import AssignmentState
@@ -170,7 +170,7 @@ class AssumesAlways(MemoryStore):
 
     def _check(self, change: AssignmentChange) -> None:
         current = self._records.get(change.record.booking_id)
-        assumed = Assumed(
+        assumed = CommitPreconditions(
             booking=change.record.booking,
             venue_version=make_venue(change.record.restaurant_id).version,
             next_attempt_at=current.next_attempt_at if current else None,

@@ -410,7 +410,7 @@ def test_a_slow_sink_is_never_waited_for(house):
             told.extend(events)
 
     coordinator = house.coordinator(sinks=(Slow(),))
-    coordinator._process.outbox._capacity = 1
+    coordinator._process.dispatcher._capacity = 1
     for number in range(4):
         coordinator.assign(house.booking(f"B{number}", 2, start_at=house.clock.now() + number * DAY + DAY))
     assert coordinator.dropped_events > 0

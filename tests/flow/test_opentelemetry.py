@@ -36,7 +36,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.flow import tracing
 from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.staff import AsyncPeople, People
+from assignment_pipeline.staff import AsyncStaffActions, StaffActions
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
 
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
@@ -277,7 +277,7 @@ def test_every_call_that_writes_is_watched():
         "watch_rollout",
     }
     inner = {"assign_day", "hand_over", "take_up"}
-    for kinds in ((Coordinator, People), (AsyncCoordinator, AsyncPeople)):
+    for kinds in ((Coordinator, StaffActions), (AsyncCoordinator, AsyncStaffActions)):
         methods = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}
         assert methods - reads - {"assign_id"} == tracing.CALLS - inner
 

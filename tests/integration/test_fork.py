@@ -29,7 +29,7 @@ tomorrow = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0) + dt.timedel
 assert coordinator.assign(Booking("B1", "R1", 2, tomorrow)).tables
 assert coordinator.flush(10)
 assert isinstance(locks.acquire([Wanted("booking:B2")], ttl=dt.timedelta(minutes=1)), Leases)
-for watched in (locks, coordinator._process.circuit, coordinator._process.outbox):
+for watched in (locks, coordinator._process.circuit, coordinator._process.dispatcher):
     other = threading.Thread(target=watched._lock.acquire)  # Another thread has it at that moment.
     other.start()
     other.join()

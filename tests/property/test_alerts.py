@@ -15,7 +15,7 @@ from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Count
 from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.rollout.watching.alerts import STEP, changes, evaluate, floor
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
 END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)
@@ -164,14 +164,14 @@ def test_a_rule_has_one_bound():
     """It is bad above something or below something."""
     for bounds in ({}, {"above": 0.5, "below": 0.5}):
         with pytest.raises(ValueError, match="either below or above"):
-            Rule(name="x", metric="error_rate", says="y", **bounds)
+            AlertRule(name="x", metric="error_rate", says="y", **bounds)
 
 
 @pytest.mark.parametrize("metric", ["stars", *(metric.name for metric in METRICS.values() if not metric.in_stretches)])
 def test_a_rule_on_what_no_alert_can_look_at_is_an_error(metric):
     """It is never taken for a rule on another metric."""
     with pytest.raises(ValueError, match=f"expected .*, got '{metric}'"):
-        Rule(name="made_up", metric=metric, above=0.5, says="Made up.")
+        AlertRule(name="made_up", metric=metric, above=0.5, says="Made up.")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, Rule, bucket
+from assignment_pipeline.rollout.flags import EnvFlags, FlagRule, FlagSettings, bucket
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS, basis_points, percentage
 
 IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
@@ -112,19 +112,19 @@ def test_the_first_rule_that_applies_decides(points, enabled, shadow, shadow_poi
     flags = FlagSettings(enabled=enabled, shadow=shadow, percent=points, shadow_percent=shadow_points, **listed)
     found = flags.explain(restaurant_id, source="test", salt="s")
     if not (enabled or shadow):
-        expected = (Mode.OFF, Rule.DISABLED)
+        expected = (Mode.OFF, FlagRule.DISABLED)
     elif "exclude" in lists:
-        expected = (Mode.OFF, Rule.EXCLUDED)
+        expected = (Mode.OFF, FlagRule.EXCLUDED)
     elif enabled and "restaurants" in lists:
-        expected = (Mode.ACTIVE, Rule.LISTED)
+        expected = (Mode.ACTIVE, FlagRule.LISTED)
     elif enabled and found.bucket < points:
-        expected = (Mode.ACTIVE, Rule.PERCENT)
+        expected = (Mode.ACTIVE, FlagRule.PERCENT)
     elif shadow and "shadow_restaurants" in lists:
-        expected = (Mode.SHADOW, Rule.LISTED)
+        expected = (Mode.SHADOW, FlagRule.LISTED)
     elif shadow and found.bucket < shadow_points:
-        expected = (Mode.SHADOW, Rule.PERCENT)
+        expected = (Mode.SHADOW, FlagRule.PERCENT)
     else:
-        expected = (Mode.OFF, Rule.PERCENT)
+        expected = (Mode.OFF, FlagRule.PERCENT)
     assert (found.mode, found.rule) == expected
 
 

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control import PHASES, Answer, Criterion, Verdict
-from assignment_pipeline.rollout.control.gates import decide, judge, recompute
+from assignment_pipeline.rollout.control.gates import decide, judge_criteria, recompute
 from assignment_pipeline.rollout.control.intervals import newcombe, wilson
 from assignment_pipeline.rollout.control.metrics import Count
 
@@ -218,7 +218,7 @@ def test_a_phase_judges_each_of_its_criteria(phase):
         (good, end - dt.timedelta(seconds=1), Answer.HOLD),
         (good, end, Answer.PASS),
     ):
-        verdicts = judge(phase, metrics, SINCE, now)
+        verdicts = judge_criteria(phase, metrics, SINCE, now)
         assert [verdict.metric for verdict in verdicts] == [criterion.metric for criterion in phase.criteria]
         assert {verdict.answer for verdict in verdicts} == {answer}
 
@@ -229,7 +229,7 @@ def test_a_tenth_that_fails_whole_shows_as_such():
     failing = {PIPELINE: Outcomes(review=200), LEGACY: Outcomes(confirmed=1800)}
     verdicts = {
         verdict.metric: verdict.answer
-        for verdict in judge(phase, well(outcomes=failing), SINCE, SINCE + phase.min_time)
+        for verdict in judge_criteria(phase, well(outcomes=failing), SINCE, SINCE + phase.min_time)
     }
     assert verdicts["confirmation_rate"] is Answer.FAIL
     assert verdicts["relative_confirmation"] is Answer.FAIL
@@ -239,4 +239,4 @@ def test_an_unknown_metric_is_an_error():
     """It neither holds for ever nor is taken for another."""
     phase = attrs.evolve(PHASES["staging-full"], criteria=(Criterion(metric="stars", at_least=4),))
     with pytest.raises(ValueError, match=r"metric: expected one of confirmation_rate, .*, got 'stars'"):
-        judge(phase, well(), SINCE, SINCE + 100 * HOUR)
+        judge_criteria(phase, well(), SINCE, SINCE + 100 * HOUR)

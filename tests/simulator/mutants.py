@@ -311,7 +311,7 @@ def no_lock() -> Patches:
         return None
         yield
 
-    return [(planning_call, "wait_for_no_one", wait)]
+    return [(planning_call, "admit", wait)]
 
 
 @mutant()
@@ -433,13 +433,13 @@ def legacys_tables_are_free() -> Patches:
 def the_hosts_word_is_not_heard() -> Patches:
     """A booking that the host has settled is still planned for."""
     wanted = property(lambda self: self.booking is not None and self.booking.is_pending)
-    return [(decision_context.View, "is_wanted", wanted)]
+    return [(decision_context.DecisionContext, "is_wanted", wanted)]
 
 
 @mutant()
 def a_retry_without_an_attempt() -> Patches:
     """A planning that found nothing leaves no attempt."""
-    sound = seating.write
+    sound = seating.record_attempt
 
     def write(view: Any, request: Any, decision: Any, triggers: Any, outcome: Any, **facts: Any) -> Any:
         made = yield from sound(view, request, decision, triggers, outcome, **facts)
@@ -448,7 +448,7 @@ def a_retry_without_an_attempt() -> Patches:
         record = attrs.evolve(made.change.record, attempts=made.change.record.attempts - 1)
         return attrs.evolve(made, change=attrs.evolve(made.change, attempt=None, record=record))
 
-    return [(seating, "write", write)]
+    return [(seating, "record_attempt", write)]
 
 
 @mutant()
@@ -476,7 +476,9 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
                 return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
             facts = {"allocation": None, "next_attempt_at": None, "pinned": False}
             return (
-                yield from confirm_and_cancel.write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts)
+                yield from confirm_and_cancel.record_transition(
+                    call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts
+                )
             )
 
         return (yield from confirm_and_cancel.amend(call, settings, ending))
@@ -487,7 +489,7 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
 @mutant(first=23)
 def not_read_is_off() -> Patches:
     """Where the flags were not read yet, the booking is left to legacy."""
-    sound = planning_call._conduct
+    sound = planning_call._planned
 
     def planned(call: Any, target: Any, *rest: Any, legacy: bool) -> Any:
         try:
@@ -496,7 +498,7 @@ def not_read_is_off() -> Patches:
             reason = Reason.PIPELINE_DISABLED
             return (yield from planning_call.leave_to_legacy(call, target.booking, reason, wired=legacy))
 
-    return [(planning_call, "_conduct", planned)]
+    return [(planning_call, "_planned", planned)]
 
 
 # -- The sweep ----------------------------------------------------------------------------------------------------
@@ -530,7 +532,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return changes.Write(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        return changes.ToCommit(change=changes.rest(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]

@@ -8,7 +8,7 @@ import pytest
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.rollout.flags import DEFAULT_SALT, EnvFlags, FixedFlags, FlagSettings, Rule, bucket
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, EnvFlags, FixedFlags, FlagRule, FlagSettings, bucket
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
@@ -267,17 +267,17 @@ class TestExplain:
     @pytest.mark.parametrize(
         ("values", "rule", "sentence"),
         [
-            ({}, Rule.DISABLED, "Restaurant 'r1' is off: the pipeline is neither enabled nor in shadow."),
-            ({"": "true", "_EXCLUDE": "r1"}, Rule.EXCLUDED, "Restaurant 'r1' is off: it is excluded."),
-            ({"": "true", "_RESTAURANTS": "r1"}, Rule.LISTED, "Restaurant 'r1' is active: it is listed."),
+            ({}, FlagRule.DISABLED, "Restaurant 'r1' is off: the pipeline is neither enabled nor in shadow."),
+            ({"": "true", "_EXCLUDE": "r1"}, FlagRule.EXCLUDED, "Restaurant 'r1' is off: it is excluded."),
+            ({"": "true", "_RESTAURANTS": "r1"}, FlagRule.LISTED, "Restaurant 'r1' is active: it is listed."),
             (
                 {"_SHADOW": "true"},
-                Rule.PERCENT,
+                FlagRule.PERCENT,
                 "Restaurant 'r1' is in shadow: its bucket, {b}, is below 10000 (100 %).",
             ),
             (
                 {"": "true", "_SHADOW": "true", "_PERCENT": "0.5", "_SHADOW_PERCENT": "0"},
-                Rule.PERCENT,
+                FlagRule.PERCENT,
                 "Restaurant 'r1' is off: its bucket, {b}, is not below 50 (0.5 %).",
             ),
         ],

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
-from assignment_pipeline.domain.record import Assumed
+from assignment_pipeline.domain.record import CommitPreconditions
 from assignment_pipeline.errors import StaleRecordError, VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery, Occupied, Wanted
@@ -147,7 +147,7 @@ def test_a_restaurant_that_is_gone_can_be_cancelled_at(host, store):
 
 def test_a_plan_for_a_restaurant_that_is_gone_is_stale(host, store):
     """What was planned on a floor that is no longer there is refused as such."""
-    assumed = Assumed(booking=None, venue_version=make_venue().version, next_attempt_at=None, pinned=False)
+    assumed = CommitPreconditions(booking=None, venue_version=make_venue().version, next_attempt_at=None, pinned=False)
     change = make_change(make_booking(), *CONFIRM, tables=("T1",), assumed=assumed)
     host._venues.clear()
     with pytest.raises(StaleRecordError, match="venue"):

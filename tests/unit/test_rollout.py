@@ -12,7 +12,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
 from assignment_pipeline.rollout.control import LADDER, PHASES, Answer, Criterion, Rollout, Verdict
-from assignment_pipeline.rollout.control.standing import judge
+from assignment_pipeline.rollout.control.standing import judge_phase
 from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.testing import FakeClock
@@ -217,7 +217,7 @@ class TestAdvance:
         kept = tuple(map(Verdict.read, revision.evidence["verdicts"]))
         assert kept == verdicts
         since, now = (dt.datetime.fromisoformat(revision.evidence[key]) for key in ("since", "at"))
-        assert judge(PHASES["production-10"], since, now, kept, revision.evidence["signed_off"]) == kept
+        assert judge_phase(PHASES["production-10"], since, now, kept, revision.evidence["signed_off"]) == kept
 
 
 class TestBelieved:

@@ -10,7 +10,7 @@ from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, JsonOption
-from assignment_pipeline.host_check import Answer, Say, all_is_well
+from assignment_pipeline.host_check import CheckAnswer, Say, all_is_well
 from assignment_pipeline.host_check import check as check_host
 
 app = typer.Typer(help="Try the backend's own Host class.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def check(
     raise typer.Exit(GOOD if all_is_well(answers) else NO)
 
 
-def _answers(spec: str, restaurant: str | None) -> list[Answer]:
+def _answers(spec: str, restaurant: str | None) -> list[CheckAnswer]:
     with from_app(spec) as coordinator:
         store: Any = coordinator.store
         if not hasattr(store, "probe"):

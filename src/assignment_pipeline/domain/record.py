@@ -15,12 +15,12 @@ from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, id
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
-from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 
 _COUNT = whole(0, 2**31)
 _GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
 _HOLD_EXPIRED = "hold_expired"
-_WAITING = frozenset(AssignmentState) - SETTLED - SEATED | {AssignmentState.MANUAL_REVIEW}
+_WAITING = frozenset(AssignmentState) - SETTLED - WITH_TABLES | {AssignmentState.MANUAL_REVIEW}
 _GUEST_STATUS = {
     AssignmentState.CONFIRMED: CONFIRMED,
     AssignmentState.CANCELLED: CANCELLED,
@@ -123,7 +123,7 @@ class AssignmentRecord:
 
     @allocation.validator
     def _goes_with_the_state(self, attribute: Any, allocation: Allocation | None) -> None:
-        if self.owner is Owner.PIPELINE and (allocation is not None) != (self.state in SEATED):
+        if self.owner is Owner.PIPELINE and (allocation is not None) != (self.state in WITH_TABLES):
             got = f"{allocation!r} while {self.state}"
             msg = f"{attribute.name}: expected tables in the states assigned and confirmed only, got {got}"
             raise ValueError(msg)
@@ -232,7 +232,7 @@ class Attempt:
 
 
 @attrs.frozen(kw_only=True)
-class Assumed:
+class CommitPreconditions:
     """
     What a change took for granted beside its record's version; the commit refuses it where that has moved.
 
@@ -284,7 +284,7 @@ class AssignmentChange:
     steps: tuple[StateChange, ...] = attrs.field(default=(), converter=as_tuple)
     attempt: Attempt | None = None
     events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
-    assumed: Assumed | None = None
+    assumed: CommitPreconditions | None = None
     repeats: bool = attrs.field(default=False, validator=flag)
 
     @steps.validator
@@ -322,7 +322,7 @@ class AssignmentChange:
         return (
             self.record.owner is Owner.PIPELINE
             and self.record.state in _WAITING
-            and any(step.from_state in SEATED for step in self.steps)
+            and any(step.from_state in WITH_TABLES for step in self.steps)
             and not any(step.reason == _HOLD_EXPIRED for step in self.steps)
         )
 

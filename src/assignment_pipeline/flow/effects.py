@@ -376,14 +376,14 @@ class HasShadow(Effect[bool]):
 
 
 @attrs.frozen(eq=False)
-class HandOver(Effect[None]):
+class OfferCase(Effect[None]):
     """Hand a case to the shadow. Never raises, never waits."""
 
     port = Port.PROCESS
     case: ShadowCase
 
     def ask(self, port: Any) -> Any:
-        return port.hand_over(self.case)
+        return port.offer_case(self.case)
 
 
 @attrs.frozen(eq=False)
@@ -405,18 +405,15 @@ class Publish(Effect[None]):
     events: tuple[Event, ...]
 
     def ask(self, port: Any) -> Any:
-        return port.outbox.publish(self.events)
+        return port.dispatcher.publish(self.events)
 
 
 @attrs.frozen(eq=False)
 class Apart(Effect[T]):
-    """Another flow, driven to its end by itself: it lets go of its own locks then."""
+    """Another flow. The handler itself drives it to its end, and lets go of its locks then."""
 
     port = Port.PROCESS
     flow: Flow[T]
-
-    def ask(self, port: Any) -> Any:
-        return port.drive(self.flow)
 
 
 @attrs.frozen(eq=False)

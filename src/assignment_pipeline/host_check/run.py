@@ -24,7 +24,7 @@ _READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
+class CheckAnswer:
     """
     What one check says.
 
@@ -65,7 +65,7 @@ class _Host:
         return joined.commit(question.arguments)
 
 
-def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> Iterator[Answer]:
+def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> Iterator[CheckAnswer]:
     """
     Check the host of a store. Nothing that is written stays.
 
@@ -80,8 +80,8 @@ def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | 
         TypeError: The store cannot roll back what a check has done.
     """
 
-    def answering(wanted: Answer | Callable[[Any], Any]) -> Generator[Answer, None, Any]:
-        if isinstance(wanted, Answer):
+    def answering(wanted: CheckAnswer | Callable[[Any], Any]) -> Generator[CheckAnswer, None, Any]:
+        if isinstance(wanted, CheckAnswer):
             yield wanted
             return None
         return wanted(store)
@@ -89,12 +89,14 @@ def check(store: Any, restaurant_id: str | None = None, *, settings: Settings | 
     return relay(_all_checks(_probe_of(store), restaurant_id, settings), answering)
 
 
-async def acheck(store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None) -> list[Answer]:
+async def acheck(
+    store: Any, restaurant_id: str | None = None, *, settings: Settings | None = None
+) -> list[CheckAnswer]:
     """`check`, of an async store."""
-    found: list[Answer] = []
+    found: list[CheckAnswer] = []
 
-    async def answer(wanted: Answer | Callable[[Any], Any]) -> Any:
-        if isinstance(wanted, Answer):
+    async def answer(wanted: CheckAnswer | Callable[[Any], Any]) -> Any:
+        if isinstance(wanted, CheckAnswer):
             return found.append(wanted)
         answer = wanted(store)
         return await answer if inspect.isawaitable(answer) else answer
@@ -116,18 +118,18 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
     try:
         yield lambda store: store.check_schema()
     except Exception as error:  # noqa: BLE001 - as above
-        yield Answer(check="schema", says=Say.WRONG, text=f"{_told(error)} Run `assignment-pipeline db init`")
+        yield CheckAnswer(check="schema", says=Say.WRONG, text=f"{_told(error)} Run `assignment-pipeline db init`")
         return
-    yield Answer(check="schema", says=Say.OK, text="the tables are there, and of this version")
+    yield CheckAnswer(check="schema", says=Say.OK, text="the tables are there, and of this version")
     try:
         sample = yield from _sample(waits, restaurant_id, settings)
     except Exception as error:  # noqa: BLE001 - as above
-        yield Answer(check="unassigned", says=Say.WRONG, text=_told(error))
+        yield CheckAnswer(check="unassigned", says=Say.WRONG, text=_told(error))
         if restaurant_id is None:
             return
         sample = yield lambda store: _bare(store, restaurant_id, settings)
     if isinstance(sample, str):
-        yield Answer(check="restaurant", says=Say.WRONG, text=sample)
+        yield CheckAnswer(check="restaurant", says=Say.WRONG, text=sample)
         return
     before = yield from _rows(waits, sample)
     for name, begin in CHECKS.items():
@@ -135,21 +137,21 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
     after = yield from _rows(waits, sample)
     if before != after:
         text = "a row stayed behind: a method of the host commits by itself. It must leave the transaction to the store"
-        yield Answer(check="rolled-back", says=Say.WRONG, text=text)
+        yield CheckAnswer(check="rolled-back", says=Say.WRONG, text=text)
     else:
-        yield Answer(check="rolled-back", says=Say.OK, text="nothing stayed behind")
+        yield CheckAnswer(check="rolled-back", says=Say.OK, text="nothing stayed behind")
 
 
 def _one(waits: bool, name: str, asking: Asking[str]) -> Any:  # noqa: FBT001
     try:
         text = yield _probed(waits, asking)
     except WrongError as error:
-        return Answer(check=name, says=Say.WRONG, text=str(error))
+        return CheckAnswer(check=name, says=Say.WRONG, text=str(error))
     except SkippedError as error:
-        return Answer(check=name, says=Say.SKIPPED, text=str(error))
+        return CheckAnswer(check=name, says=Say.SKIPPED, text=str(error))
     except Exception as error:  # noqa: BLE001 - as above
-        return Answer(check=name, says=Say.WRONG, text=_told(error))
-    return Answer(check=name, says=Say.OK, text=text)
+        return CheckAnswer(check=name, says=Say.WRONG, text=_told(error))
+    return CheckAnswer(check=name, says=Say.OK, text=text)
 
 
 def _rows(waits: bool, sample: Sample) -> Any:  # noqa: FBT001
@@ -256,6 +258,6 @@ def _place(error: BaseException) -> str:
     return found
 
 
-def all_is_well(answers: Iterable[Answer]) -> bool:
+def all_is_well(answers: Iterable[CheckAnswer]) -> bool:
     """Whether nothing is wrong."""
     return all(answer.says is not Say.WRONG for answer in answers)

@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.lifecycle import SEATED, TO_PENDING, AssignmentState, Trigger, walk
+from assignment_pipeline.lifecycle import TO_PENDING, WITH_TABLES, AssignmentState, Trigger, walk
 
 T = TypeVar("T")
 _T = Trigger
@@ -108,7 +108,7 @@ def leading(booking: Booking, venue: Venue, now: dt.datetime, *ways: tuple[Trigg
     changes: list[AssignmentChange] = []
     for number, way in enumerate(ways):
         before, states = record, (record.state, *walk(record.state, way))
-        seated = states[-1] in SEATED
+        seated = states[-1] in WITH_TABLES
         record = attrs.evolve(
             before,
             state=states[-1],
@@ -122,7 +122,7 @@ def leading(booking: Booking, venue: Venue, now: dt.datetime, *ways: tuple[Trigg
                 from_state=states[step - 1],
                 to_state=states[step],
                 trigger=trigger,
-                tables=allocation.tables if states[step] in SEATED else (),
+                tables=allocation.tables if states[step] in WITH_TABLES else (),
                 created_at=now,
             )
             for step, trigger in enumerate(way, start=1)

@@ -117,7 +117,7 @@ class Choice:
         return found
 
 
-class Shelf:
+class CandidateSeatings:
     """What is known of a venue."""
 
     def __init__(self, venue: Venue) -> None:
@@ -190,18 +190,18 @@ class Shelf:
         return Choice((*choice.candidates, *proposed)) if proposed else choice
 
 
-class Shelves:
+class RememberedVenues:
     """One for each venue that was planned at lately."""
 
     def __init__(self) -> None:
-        self._known: collections.OrderedDict[int, Shelf] = collections.OrderedDict()
+        self._known: collections.OrderedDict[int, CandidateSeatings] = collections.OrderedDict()
 
-    def of(self, venue: Venue) -> Shelf:
+    def of(self, venue: Venue) -> CandidateSeatings:
         """What is known of *venue*."""
         # By identity: the store hands out the same venue until its version changes, and hashing a floor is slow.
         shelf = self._known.get(id(venue))
         if shelf is None or shelf.venue is not venue:
-            shelf = self._known[id(venue)] = Shelf(venue)
+            shelf = self._known[id(venue)] = CandidateSeatings(venue)
             while len(self._known) > _KNOWN_VENUES:
                 self._known.popitem(last=False)
         return shelf

@@ -14,7 +14,7 @@ from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
-from assignment_pipeline.planning.candidate_seatings import Candidate, Shelves, joinable
+from assignment_pipeline.planning.candidate_seatings import Candidate, RememberedVenues, joinable
 from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
 from assignment_pipeline.planning.explain import impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.offers import Offers
@@ -45,7 +45,7 @@ class TableEngine:
     def __init__(self, strategies: Sequence[Strategy] = (), monotonic: Callable[[], float] = time.monotonic) -> None:
         self._strategies = tuple(strategies)
         self._monotonic = monotonic
-        self._shelves = Shelves()
+        self._shelves = RememberedVenues()
 
     def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
         """The best tables for *request*, or why there are none."""

@@ -35,7 +35,7 @@ def available() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
-class Verdict(enum.Enum):
+class Proof(enum.Enum):
     """What is proved of an answer."""
 
     BEST = "best"
@@ -52,7 +52,7 @@ class Verdict(enum.Enum):
 
 
 @attrs.frozen
-class Answer:
+class Solution:
     """
     What the solver found.
 
@@ -66,7 +66,7 @@ class Answer:
         bound: What any answer costs at least, in whole numbers; minus infinity where nothing is known.
     """
 
-    verdict: Verdict
+    verdict: Proof
     chosen: frozenset[int] = frozenset()
     cost: float = math.inf
     bound: float = -math.inf
@@ -144,7 +144,7 @@ class Model:
         self._least.append(least)
         self._most.append(most)
 
-    def solve(self, seconds: float, start: Sequence[int] = (), nodes: int | None = None) -> Answer:
+    def solve(self, seconds: float, start: Sequence[int] = (), nodes: int | None = None) -> Solution:
         """
         The cheapest choice, or the best that was found in *seconds*.
 
@@ -159,11 +159,11 @@ class Model:
             MissingExtraError: The solver is not installed.
         """
         if seconds <= 0:
-            return Answer(Verdict.UNKNOWN)
+            return Solution(Proof.UNKNOWN)
         highs, solver = _solver(), _highspy()
         if not self.costs:
             return (
-                Answer(Verdict.IMPOSSIBLE) if max(self._least, default=0) > 0 else Answer(Verdict.BEST, cost=0, bound=0)
+                Solution(Proof.IMPOSSIBLE) if max(self._least, default=0) > 0 else Solution(Proof.BEST, cost=0, bound=0)
             )
         self._close()
         highs.passModel(self._as_lp(solver))
@@ -215,19 +215,19 @@ class Model:
             values[binary] = 1.0
         return values
 
-    def _answer(self, solver: Any, highs: Any) -> Answer:
+    def _answer(self, solver: Any, highs: Any) -> Solution:
         status, info = highs.getModelStatus(), highs.getInfo()
         if status == solver.HighsModelStatus.kInfeasible:
-            return Answer(Verdict.IMPOSSIBLE)
+            return Solution(Proof.IMPOSSIBLE)
         known = math.isfinite(info.mip_dual_bound)
         bound = math.ceil(info.mip_dual_bound - 1e-6) if known else -math.inf
         if info.primal_solution_status != solver.SolutionStatus.kSolutionStatusFeasible:
-            return Answer(Verdict.UNKNOWN, bound=bound)
+            return Solution(Proof.UNKNOWN, bound=bound)
         values = highs.getSolution().col_value
         chosen = frozenset(binary for binary, value in enumerate(values) if value > 0.5)  # noqa: PLR2004 - 0 or 1
         cost = sum(self.costs[binary] for binary in chosen)
-        verdict = Verdict.BEST if bound >= cost else Verdict.FOUND
-        return Answer(verdict, chosen, cost, bound)
+        verdict = Proof.BEST if bound >= cost else Proof.FOUND
+        return Solution(verdict, chosen, cost, bound)
 
 
 def _highspy() -> Any:

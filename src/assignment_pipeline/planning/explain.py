@@ -9,7 +9,7 @@ from assignment_pipeline.domain.result import Reason
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import Rule, SeatingRequest
-from assignment_pipeline.planning.candidate_seatings import Choice, Shelf
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.occupancy import minute
 from assignment_pipeline.planning.ranking import Question
 
@@ -37,7 +37,7 @@ def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason 
     return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
 
 
-def turned_away(question: Question, shelf: Shelf, last: Rule | None = None) -> dict[str, int]:
+def turned_away(question: Question, shelf: CandidateSeatings, last: Rule | None = None) -> dict[str, int]:
     """How many tables each rule turned away; each counts for the first that did, what is left for the *last*."""
     booking, choice = question.request.booking, question.choice
     free = ~question.floor.occupancy.busy(question.request.blocked)

@@ -42,7 +42,7 @@ class Kind:
         self.prices = {option.seating.mask: option.cost for option in options}
 
 
-class Places:
+class PartyPlaces:
     """
     Where one kind of party could sit at one time.
 
@@ -68,7 +68,7 @@ class Places:
         self.free = self.counts.count(0)
 
 
-class Crowd:
+class MovableParties:
     """
     The parties of a floor that may be moved.
 
@@ -101,17 +101,17 @@ class Crowd:
                 self._at[table] |= 1 << party
         self._meeting: dict[Span, int] = {}
         self._kinds: dict[int, Kind] = {}
-        self._known: dict[tuple[int, Span], Places] = {}
-        self._places: list[Places | None] = [None] * len(self.parties)
+        self._known: dict[tuple[int, Span], PartyPlaces] = {}
+        self._places: list[PartyPlaces | None] = [None] * len(self.parties)
 
-    def places(self, party: int) -> Places:
+    def places(self, party: int) -> PartyPlaces:
         """Where that one could sit."""
         known = self._places[party]
         if known is None:
             known = self._places[party] = self.places_for(self.parties[party].request)
         return known
 
-    def places_for(self, request: SeatingRequest) -> Places:
+    def places_for(self, request: SeatingRequest) -> PartyPlaces:
         """Where any party could sit."""
         options, span = self._options(request), span_of(request)
         # Parties of one kind share their options: `Options` hands out the same sequence, and it is kept alive here.
@@ -120,7 +120,7 @@ class Crowd:
             kind = self._kinds.get(id(options))
             if kind is None:
                 kind = self._kinds[id(options)] = Kind(options, self._at)
-            known = self._known[id(options), span] = Places(kind, self.meeting(span))
+            known = self._known[id(options), span] = PartyPlaces(kind, self.meeting(span))
         return known
 
     def meeting(self, span: Span) -> int:

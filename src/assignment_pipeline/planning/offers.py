@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
-from assignment_pipeline.planning.candidate_seatings import Shelf
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
 from assignment_pipeline.planning.costs import weigh
 from assignment_pipeline.planning.options import Option
 
@@ -22,7 +22,7 @@ class Offers:
         strategies: The host's; what they forbid is no option, and what they add is in the cost.
     """
 
-    def __init__(self, shelf: Shelf, floor: FloorSnapshot, strategies: tuple[Strategy, ...]) -> None:
+    def __init__(self, shelf: CandidateSeatings, floor: FloorSnapshot, strategies: tuple[Strategy, ...]) -> None:
         self._shelf = shelf
         self._floor = floor
         self._strategies = strategies

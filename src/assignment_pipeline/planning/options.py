@@ -50,7 +50,7 @@ class Arrangement:
     moves: tuple[tuple[Sitting, Option], ...]
 
 
-class Impossible(enum.Enum):
+class NotPossible(enum.Enum):
     """That whoever moved would make no room."""
 
     PROVED = "proved"

@@ -11,7 +11,7 @@ import attrs
 from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.result import Move, Plan
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
-from assignment_pipeline.planning.exact import Answer, Model, Verdict
+from assignment_pipeline.planning.exact import Model, Proof, Solution
 from assignment_pipeline.planning.options import Option, Options
 from assignment_pipeline.planning.places import Places
 from assignment_pipeline.planning.repack import REPACK
@@ -151,7 +151,7 @@ def rearrange(
         waste_before=_waste(before),
         waste_after=_waste(after),
         bound=day.bound(seated, chosen),
-        proved=seated.verdict is Verdict.BEST and least.verdict is Verdict.BEST and floor.complete,
+        proved=seated.verdict is Proof.BEST and least.verdict is Proof.BEST and floor.complete,
     )
 
 
@@ -190,13 +190,13 @@ class _Day:
             masks = [(option.seating.mask, -request.booking.party_size) for option in found]
             self._model.party(request.blocked, masks, seated=False, must=False)
 
-    def seat(self, deadline: float) -> Answer:
+    def seat(self, deadline: float) -> Solution:
         """As many guests as possible."""
         if not any(self._model.costs):
-            return Answer(Verdict.BEST, frozenset(self.idle), 0, 0)
+            return Solution(Proof.BEST, frozenset(self.idle), 0, 0)
         return self._improved(self._model.solve(deadline - time.monotonic(), start=self.idle))
 
-    def tidy(self, seated: Answer, move_penalty: float, deadline: float) -> tuple[list[int], Answer]:
+    def tidy(self, seated: Solution, move_penalty: float, deadline: float) -> tuple[list[int], Solution]:
         """As many guests as are *seated*, with the least waste and moves."""
         model, gains = self._model, self._model.costs
         start = sorted(seated.chosen) if seated.cost else self.idle
@@ -214,7 +214,7 @@ class _Day:
         chosen = sorted(found.chosen) if found.chosen and found.cost < worth else start
         return chosen, found
 
-    def bound(self, seated: Answer, chosen: Sequence[int]) -> int:
+    def bound(self, seated: Solution, chosen: Sequence[int]) -> int:
         """How many guests can have tables at most, in a plan in which stranded ones go first."""
         staying = [self.places[binary] for binary in self.idle if not self.places[binary].stranded]
         rehoused = sum(place.covers for place in map(self.places.__getitem__, chosen) if place.stranded and place.seats)
@@ -228,12 +228,12 @@ class _Day:
         gains = {id(place.request): -gain for place, gain in zip(self.places, self._model.costs, strict=True) if gain}
         return int(sum(gains.values()))
 
-    def _improved(self, answer: Answer) -> Answer:
+    def _improved(self, answer: Solution) -> Solution:
         """The answer, or that nothing changes where it found nothing better."""
         if answer.chosen and answer.cost < 0:
             return answer
-        verdict = Verdict.BEST if answer.verdict is Verdict.BEST else Verdict.FOUND
-        return Answer(verdict, frozenset(self.idle), 0, answer.bound)
+        verdict = Proof.BEST if answer.verdict is Proof.BEST else Proof.FOUND
+        return Solution(verdict, frozenset(self.idle), 0, answer.bound)
 
 
 def _is_stranded(party: Sitting, present: int, floor: FloorSnapshot) -> bool:

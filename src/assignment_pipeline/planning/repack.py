@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.exact import Answer, Model, Verdict
+from assignment_pipeline.planning.exact import Model, Proof, Solution
 from assignment_pipeline.planning.options import Arrangement, Option, Options
 from assignment_pipeline.planning.places import Places
 
@@ -84,7 +84,7 @@ def make_room(request: SeatingRequest, floor: FloorSnapshot, options: Options, s
     for round_ in itertools.count():
         room = _Room(request, mine, places, active)
         room.solve(deadline)
-        if room.answer.verdict is Verdict.IMPOSSIBLE:
+        if room.answer.verdict is Proof.IMPOSSIBLE:
             return Repack(None, floor.complete)
         bound = max(bound, room.answer.bound)
         gone = room.gone
@@ -93,9 +93,9 @@ def make_room(request: SeatingRequest, floor: FloorSnapshot, options: Options, s
             break
         if round_ == 0:
             best = _settle(request, mine, places, active, deadline)
-            if best.answer.verdict is Verdict.IMPOSSIBLE:
+            if best.answer.verdict is Proof.IMPOSSIBLE:
                 return Repack(None, floor.complete)
-        if room.answer.verdict is not Verdict.BEST or (best is not None and best.answer.cost <= bound):
+        if room.answer.verdict is not Proof.BEST or (best is not None and best.answer.cost <= bound):
             break
         active = active | gone if round_ < PATIENCE else set(range(len(sitting)))
     if best is None or not best.answer.chosen:
@@ -112,7 +112,7 @@ def _settle(
     # With the others where they are it is quick, and often as good as any.
     room = _Room(request, mine, places, active, leaving=False)
     room.solve(deadline)
-    if room.answer.verdict is Verdict.IMPOSSIBLE and len(active) < len(places.sitting):
+    if room.answer.verdict is Proof.IMPOSSIBLE and len(active) < len(places.sitting):
         room = _Room(request, mine, places, range(len(places.sitting)))
         room.solve(deadline, count=False)
     return room
@@ -135,7 +135,7 @@ class _Room:
         *,
         leaving: bool = True,
     ) -> None:
-        self.answer = Answer(Verdict.UNKNOWN)
+        self.answer = Solution(Proof.UNKNOWN)
         self._model = Model()
         self._sitting = places.sitting
         # For each binary, whose it is (the request's is None), where it sits then, and what that costs more than now.

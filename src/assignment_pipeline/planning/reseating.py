@@ -8,8 +8,8 @@ from collections.abc import Callable
 import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.movable_parties import Crowd, Places, bits, span_of
-from assignment_pipeline.planning.options import Arrangement, Impossible, Options
+from assignment_pipeline.planning.movable_parties import MovableParties, PartyPlaces, bits, span_of
+from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
 
 # How many have to leave for it, what it costs, which place it is, and who leaves.
 _Way = tuple[int, float, int, int]
@@ -26,7 +26,7 @@ def make_room(
     options: Options,
     deadline: float = float("inf"),
     monotonic: Callable[[], float] = time.monotonic,
-) -> Arrangement | Impossible | None:
+) -> Arrangement | NotPossible | None:
     """
     Find a place for one more party by moving others.
 
@@ -45,19 +45,19 @@ def make_room(
         monotonic: The clock, in seconds.
 
     Returns:
-        The arrangement; `Impossible` where everything was tried, however many were to move, and the floor names all
+        The arrangement; `NotPossible` where everything was tried, however many were to move, and the floor names all
         that may; None where nothing was found.
     """
-    crowd = Crowd(floor, options)
-    search = _Search(crowd, deadline, monotonic)
-    places = crowd.places_for(request)
+    movable = MovableParties(floor, options)
+    search = _Search(movable, deadline, monotonic)
+    places = movable.places_for(request)
     try:
         for most in range(1, MOST_MOVES + 1):
             search.seat(request, places, most)
             if search.found is not None:
                 break
             if not search.cut_off:
-                return Impossible.PROVED if floor.complete else None
+                return NotPossible.PROVED if floor.complete else None
     except _GivenUpError:
         pass
     if search.found is None:
@@ -65,7 +65,7 @@ def make_room(
     place, moved = search.found
     return Arrangement(
         places.kind.options[place],
-        tuple((crowd.parties[party], crowd.places(party).kind.options[to]) for party, to in sorted(moved)),
+        tuple((movable.parties[party], movable.places(party).kind.options[to]) for party, to in sorted(moved)),
     )
 
 
@@ -104,8 +104,8 @@ class _State:
 
 
 class _Search:
-    def __init__(self, crowd: Crowd, deadline: float, monotonic: Callable[[], float]) -> None:
-        self.crowd = crowd
+    def __init__(self, movable: MovableParties, deadline: float, monotonic: Callable[[], float]) -> None:
+        self.movable = movable
         self.found: tuple[int, tuple[tuple[int, int], ...]] | None = None
         self.cut_off = False
         self._deadline = deadline
@@ -113,10 +113,10 @@ class _Search:
         self._steps = MOST_STEPS
         self._cost = float("inf")
 
-    def seat(self, request: SeatingRequest, places: Places, most: int) -> None:
+    def seat(self, request: SeatingRequest, places: PartyPlaces, most: int) -> None:
         """Try each place for the new party, with so many moves; `cut_off` says whether more would be more to try."""
         self.cut_off = False
-        meeting = self.crowd.meeting(span_of(request))
+        meeting = self.movable.meeting(span_of(request))
         for place in places.order:
             who, left = places.sitters[place], most - places.counts[place]
             if left < 0:
@@ -144,9 +144,9 @@ class _Search:
                 return
             if mover < 0 or len(its) < len(ways):
                 mover, ways = party, its
-        kind = self.crowd.places(mover).kind
-        meeting = self.crowd.meeting(self.crowd.spans[mover])
-        home = kind.prices.get(self.crowd.homes[mover], kind.options[0].cost)
+        kind = self.movable.places(mover).kind
+        meeting = self.movable.meeting(self.movable.spans[mover])
+        home = kind.prices.get(self.movable.homes[mover], kind.options[0].cost)
         for count, price, place, who in sorted(ways):
             self._settle(
                 _State(
@@ -167,7 +167,7 @@ class _Search:
 
     def _ways(self, party: int, state: _State) -> list[_Way]:
         """Where a party could go."""
-        places = self.crowd.places(party)
+        places = self.movable.places(party)
         options, masks, sitters = places.kind.options, places.kind.masks, places.sitters
         blocked = 0
         for meeting, mask in state.placed:
@@ -194,11 +194,11 @@ class _Search:
                     self.cut_off = True
         return found
 
-    def _vacated(self, places: Places, gone: int, blocked: int) -> set[int]:
+    def _vacated(self, places: PartyPlaces, gone: int, blocked: int) -> set[int]:
         """The places that were taken, and are free now that some have gone."""
         left = 0
         for party in bits(gone):
-            left |= self.crowd.homes[party]
+            left |= self.movable.homes[party]
         masks, sitters = places.kind.masks, places.sitters
         return {
             place

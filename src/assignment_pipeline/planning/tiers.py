@@ -11,7 +11,7 @@ from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.planning import exact, repack, reseating
 from assignment_pipeline.planning.base import Budget
 from assignment_pipeline.planning.moving import plan_of
-from assignment_pipeline.planning.options import Arrangement, Impossible, Options
+from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
 from assignment_pipeline.planning.ranking import Question
 
 RESEATING = "reseating"
@@ -54,8 +54,8 @@ def make_room(
     if isinstance(few, Arrangement):
         return Room(plan_of(question, few, RESEATING))
     left = began + total - monotonic()
-    if few is Impossible.PROVED or not exactly or repack.least_seconds(floor) > left:
-        return Room(proved=few is Impossible.PROVED)
+    if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left:
+        return Room(proved=few is NotPossible.PROVED)
     many = repack.make_room(request, floor, options, left)
     if many.arrangement is None:
         return Room(proved=many.proved)

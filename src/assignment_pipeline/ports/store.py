@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
+from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
@@ -90,7 +90,7 @@ def waits(record: AssignmentRecord) -> bool:
 
 def is_unfinished(record: AssignmentRecord) -> bool:
     """Whether it is one of those that `RecordQuery.unfinished` asks for."""
-    waits = record.state not in SETTLED | SEATED and record.next_attempt_at is None
+    waits = record.state not in SETTLED | WITH_TABLES and record.next_attempt_at is None
     return record.owner is Owner.PIPELINE and (waits or record.state is AssignmentState.MANUAL_REVIEW)
 
 

@@ -26,7 +26,7 @@ from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
-from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState
+from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due
 
 _LEGACY = {"succeeded": "confirmed", "exhausted": "review", "error": "failed"}
@@ -165,7 +165,7 @@ class _Window:
         """Since when the records that have not settled have been there."""
         for booking_id, record in self._store._records.items():  # noqa: SLF001 - a part of it
             steps = self._store._history.get(booking_id, ())  # noqa: SLF001
-            waits = record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+            waits = record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
             if not waits or record.next_attempt_at is None or not self._is_asked(record.restaurant_id):
                 continue
             if not any(step.to_state in OUTCOMES and _is_automatic(step) for step in steps):

@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.adapters.as_json import policy_text
 from assignment_pipeline.adapters.postgres.codec import block_facts, commit_facts, document, event_facts, rival_facts
 from assignment_pipeline.adapters.postgres.reads import Reads
-from assignment_pipeline.adapters.postgres.work import Call, Work
+from assignment_pipeline.adapters.postgres.work import HostCall, Work
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, in_order
@@ -82,7 +82,7 @@ class Commits:
         if answer is not None:
             raise _refusal(json.loads(answer))
         for call in self.reads.host.calls(ordered, ours=self.reads.standalone):
-            yield Call(call)
+            yield HostCall(call)
 
     def _ask_host(self, changes: Sequence[AssignmentChange], facts: dict[str, Any]) -> Work[dict[str, Any]]:
         """How the host's rows stand, behind the lock and before anything is written."""
@@ -107,7 +107,7 @@ class Commits:
             if change.assumed is not None:
                 booking_id = change.record.booking_id
                 try:
-                    booking = yield Call(self.reads.host.booking, (booking_id,))
+                    booking = yield HostCall(self.reads.host.booking, (booking_id,))
                 except BookingUnreadableError:
                     booking = None
                 if booking != change.assumed.booking:
@@ -130,7 +130,7 @@ class Commits:
         ]
         if not windows:
             return []
-        found = yield Call(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)))
+        found = yield HostCall(self.reads.host.occupied, (restaurant_id, TimeWindow.around(windows)))
         return rival_facts(restaurant_id, found)
 
     # -- Tables out of service ------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Commits:
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
         bookings = set(json.loads(answer or "[]"))
         if not self.reads.standalone:
-            others = yield Call(self.reads.host.occupied, (block.restaurant_id, block.window))
+            others = yield HostCall(self.reads.host.occupied, (block.restaurant_id, block.window))
             bookings |= {
                 seat.booking_id
                 for seat in others

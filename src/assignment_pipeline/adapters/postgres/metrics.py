@@ -22,7 +22,7 @@ from assignment_pipeline.adapters.postgres.line import take_time
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
-from assignment_pipeline.adapters.postgres.work import Call, Statement, Work, in_snapshot
+from assignment_pipeline.adapters.postgres.work import HostCall, Statement, Work, in_snapshot
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
 
@@ -79,7 +79,7 @@ def _found(
     reads: Reads, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None
 ) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
     texts = queries(__package__ or "")
-    yield Call(take_time)
+    yield HostCall(take_time)
     [(moment,)] = yield reads.ask(NOW, reads.now())
     now = moment_of(moment)
     yield Statement(BY_INDEX)

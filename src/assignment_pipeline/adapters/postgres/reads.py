@@ -27,7 +27,7 @@ from assignment_pipeline.adapters.postgres.codec import (
 )
 from assignment_pipeline.adapters.postgres.host import FIND_BOOKING, RESTAURANTS_WAITING, UNASSIGNED_OF
 from assignment_pipeline.adapters.postgres.schema import named
-from assignment_pipeline.adapters.postgres.work import Call, Statement, Work
+from assignment_pipeline.adapters.postgres.work import HostCall, Statement, Work
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -235,7 +235,7 @@ class Reads:
         else:
             for key in sorted(wanted):
                 try:
-                    answer = yield Call(self.host.booking, (key,))
+                    answer = yield HostCall(self.host.booking, (key,))
                 except BookingUnreadableError:
                     unreadable.add(key)
                     continue
@@ -259,7 +259,7 @@ class Reads:
             return [], ()
         times = (text_of(window.start), text_of(window.end))
         [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
-        others = yield Call(self.host.occupied, (venue.id, window))
+        others = yield HostCall(self.host.occupied, (venue.id, window))
         return list(_seats_and_blocks(json.loads(answer))), others
 
     def venue(self, restaurant_id: str, *, seats: bool = False) -> Work[Venue]:
@@ -273,7 +273,7 @@ class Reads:
             VenueNotFoundError: The host has no such restaurant.
         """
         asked = self.venues.version(restaurant_id, seats=seats)
-        venue: Venue | None = yield Call(self.host.venue, (restaurant_id, asked))
+        venue: Venue | None = yield HostCall(self.host.venue, (restaurant_id, asked))
         if venue is None:
             venue = self.venues.known(restaurant_id) if asked is not None else None
         else:
@@ -323,7 +323,7 @@ class Reads:
     def booking(self, booking_id: str) -> Work[Booking | None]:
         """See `AssignmentStore.booking`."""
         if not self.standalone:
-            found: Booking | None = yield Call(self.host.booking, (booking_id,))
+            found: Booking | None = yield HostCall(self.host.booking, (booking_id,))
             return found
         rows = yield self.ask(FIND_BOOKING, booking_id)
         if not rows:
@@ -339,7 +339,7 @@ class Reads:
         if self.standalone:
             found = tuple(row[0] for row in (yield self.ask(RESTAURANTS_WAITING)))
         elif self.host.knows_restaurants:
-            found = yield Call(self.host.restaurants_waiting)
+            found = yield HostCall(self.host.restaurants_waiting)
         [(now,)] = yield self.ask(NOW, self.now())
         return Waiting(now=moment_of(now), restaurants=found)
 
@@ -362,7 +362,7 @@ class Reads:
         asked = limit
         seen = -1
         while limit > 0:
-            pending = yield Call(self.host.unassigned, (since, asked, restaurants))
+            pending = yield HostCall(self.host.unassigned, (since, asked, restaurants))
             ids = document([booking.id for booking in pending])
             without = {row[0] for row in (yield self.ask(WITHOUT_RECORD, ids))}
             found = [booking for booking in pending if booking.id in without]

@@ -17,7 +17,7 @@ from assignment_pipeline.adapters.postgres.rollout import Revisions
 from assignment_pipeline.adapters.postgres.schema import SCHEMA
 from assignment_pipeline.adapters.postgres.shadow import Shadows
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
-from assignment_pipeline.adapters.postgres.work import SEAL, Call, Work, in_transaction, not_ended
+from assignment_pipeline.adapters.postgres.work import SEAL, HostCall, Work, in_transaction, not_ended
 from assignment_pipeline.adapters.unwrapping import unwrap
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -226,4 +226,4 @@ class PostgresStore(Revisions, Shadows, Measures):
 
 def calling(work: Callable[..., Any]) -> Work[Any]:
     """The work that is one call."""
-    return (yield Call(work))
+    return (yield HostCall(work))

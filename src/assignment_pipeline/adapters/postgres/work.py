@@ -51,7 +51,7 @@ class Statement:
 
 
 @attrs.frozen
-class Call:
+class HostCall:
     """
     A call of the host's code; its answer is what that returns.
 
@@ -65,7 +65,7 @@ class Call:
     arguments: tuple[Any, ...] = ()
 
 
-Work = Generator[Statement | Call, Any, T]
+Work = Generator[Statement | HostCall, Any, T]
 
 
 def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -> T:
@@ -85,9 +85,9 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
     # Not of the connection's own kind: the host's may be a RawCursor, which writes placeholders in another way.
     cursor = psycopg.Cursor(connection, row_factory=tuple_row)
 
-    def answer(step: Statement | Call) -> Any:
+    def answer(step: Statement | HostCall) -> Any:
         try:
-            if isinstance(step, Call):
+            if isinstance(step, HostCall):
                 return step.function(connection, *step.arguments)
             cursor.execute(step.text, step.values or None, prepare=False)
             return [] if cursor.rownumber is None else cursor.fetchall()
@@ -101,9 +101,9 @@ async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: s
     """`run`, for asyncio: the host's code may be coroutines."""
     cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
 
-    async def answer(step: Statement | Call) -> Any:
+    async def answer(step: Statement | HostCall) -> Any:
         try:
-            if isinstance(step, Call):
+            if isinstance(step, HostCall):
                 answer = step.function(connection, *step.arguments)
                 return await answer if inspect.isawaitable(answer) else answer
             await cursor.execute(step.text, step.values or None, prepare=False)
@@ -114,10 +114,10 @@ async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: s
     return await adrive(work, answer, caught=BaseException)
 
 
-def _told(step: Statement | Call, error: BaseException, where: str | None, *, closed: bool) -> BaseException:
+def _told(step: Statement | HostCall, error: BaseException, where: str | None, *, closed: bool) -> BaseException:
     if where is None or not isinstance(error, Exception):
         return error
-    if isinstance(step, Call):
+    if isinstance(step, HostCall):
         return translate_from_host(error, where, closed=closed)
     if not isinstance(error, psycopg.Error):
         return error
@@ -145,7 +145,7 @@ def in_transaction(work: Work[T]) -> Work[T]:
     """*work* in a transaction of its own."""
     yield Statement(BEGIN)
     answer = yield from work
-    yield Call(still_open)
+    yield HostCall(still_open)
     yield Statement(COMMIT, commits=True)
     return answer
 
@@ -155,12 +155,12 @@ def in_savepoint(work: Work[T]) -> Work[T]:
     yield Statement("SAVEPOINT assignment_pipeline")
     try:
         answer = yield from work
-        yield Call(still_open)
+        yield HostCall(still_open)
     except GeneratorExit:
         raise
     except BaseException as error:
         if not (isinstance(error, AgainError) and error.lost):
-            yield Call(_undo)
+            yield HostCall(_undo)
         raise
     yield Statement("RELEASE SAVEPOINT assignment_pipeline")
     return answer

@@ -13,7 +13,7 @@ from assignment_pipeline.cli.rollout.numbers import counting
 from assignment_pipeline.cli.rollout.steering import steered
 from assignment_pipeline.cli.supervisor import Stop
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
-from assignment_pipeline.rollout.watching import Alerts, Demote, Look, Watcher
+from assignment_pipeline.rollout.watching import Alerts, Demote, Watcher, WatchReport
 
 
 def watch(
@@ -43,7 +43,7 @@ def watch(
             raise typer.Exit(NO if look.firing else GOOD)
         last: list[Any] = [None]
 
-        def seen(look: Look) -> None:
+        def seen(look: WatchReport) -> None:
             facts = (look.phase, tuple((alert.rule.name, alert.state) for alert in look.alerts))
             if facts != last[0] or look.demoted is not None:
                 _tell(look, as_json=as_json)
@@ -52,7 +52,7 @@ def watch(
         watcher.run(dt.timedelta(seconds=interval), Stop(), seen, complain)
 
 
-def _tell(look: Look, *, as_json: bool) -> None:
+def _tell(look: WatchReport, *, as_json: bool) -> None:
     if as_json:
         print_line(
             {

@@ -14,9 +14,7 @@ from assignment_pipeline.ports import FlagDecision, Refused, Wanted
 from assignment_pipeline.redaction import redacted
 
 
-def wait_for_no_one(
-    call: Call, target: Target, settings: Settings, flags: FlagDecision
-) -> Flow[AssignmentResult | None]:
+def admit(call: Call, target: Target, settings: Settings, flags: FlagDecision) -> Flow[AssignmentResult | None]:
     """The answer where the circuit breaker, the restaurant's limit or another worker is in the way."""
     cooldown = yield from CheckCircuit()
     if cooldown:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import Target, View
-from assignment_pipeline.flow.assigning.planning_call import conduct
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
+from assignment_pipeline.flow.assigning.planning_call import run_planning_call
 from assignment_pipeline.flow.assigning.reseating import find
 from assignment_pipeline.flow.assigning.seating import pass_over, seat, settled
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow
-from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.changes import ToCommit
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 
@@ -38,10 +38,10 @@ def assign(
         VenueNotFoundError: The host has no such restaurant.
     """
     call = yield from Call.begin(target.ids, trigger)
-    return (yield from conduct(call, target, settings, decide, legacy=legacy))
+    return (yield from run_planning_call(call, target, settings, decide, legacy=legacy))
 
 
-def decide(view: View) -> Flow[Write | AssignmentResult]:
+def decide(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking that is not settled yet."""
     answered = settled(view) or _too_early(view)
     if answered is not None:
@@ -49,7 +49,7 @@ def decide(view: View) -> Flow[Write | AssignmentResult]:
     return (yield from seek(view))
 
 
-def seek(view: View) -> Flow[Write | AssignmentResult]:
+def seek(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """The same, at once; where nobody wants tables any more, that is all."""
     booking = view.booking
     if booking is None or not view.is_wanted:
@@ -59,7 +59,7 @@ def seek(view: View) -> Flow[Write | AssignmentResult]:
     return (yield from seat(view, request, decision))
 
 
-def _too_early(view: View) -> Flow[AssignmentResult] | None:
+def _too_early(view: DecisionContext) -> Flow[AssignmentResult] | None:
     record = view.record
     if record is None or record.next_attempt_at is None or record.state is AssignmentState.CREATED:
         return None

@@ -20,10 +20,10 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.admission import lock_of, slot_at
-from assignment_pipeline.flow.assigning.decision_context import Passed, Target, View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Passed, Target
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
-from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.changes import ToCommit
 from assignment_pipeline.flow.landing.commit import land, landed, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
@@ -138,11 +138,11 @@ def _try(
     context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
     if context is None or flags.generation not in (None, context.generation):
         return True
-    writes: dict[str, tuple[Call, Write]] = {}
+    writes: dict[str, tuple[Call, ToCommit]] = {}
     for booking, truth in _truths(open_ones, context, passed):
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
         call.mode, call.now = flags.mode, context.now
-        view = View(
+        view = DecisionContext(
             call=call,
             settings=settings,
             context=context,

@@ -23,10 +23,10 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import Write, change, known
+from assignment_pipeline.flow.landing.changes import ToCommit, change, known
 from assignment_pipeline.flow.landing.commit import until_answered
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery
 from assignment_pipeline.ports.fitting import require_booking
@@ -94,7 +94,7 @@ class Passed:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class View:
+class DecisionContext:
     """
     What a decision is made on.
 
@@ -197,7 +197,7 @@ def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
         raise OtherRestaurantError(at_host.id, restaurant_id, at_host.restaurant_id)
 
 
-Decide = Callable[[View], Flow["Write | AssignmentResult"]]
+Decide = Callable[[DecisionContext], Flow["ToCommit | AssignmentResult"]]
 """A flow from a view to what is to be written, or to the answer where nothing is."""
 
 
@@ -207,14 +207,14 @@ def plan_until_landed(
     """Load the context of a booking, decide on it and commit, until nobody was faster."""
     contested: frozenset[str] = frozenset()
 
-    def attempt() -> Flow[Write | AssignmentResult | None]:
+    def attempt() -> Flow[ToCommit | AssignmentResult | None]:
         context = yield from LoadContext(target.query)
         if context is None:
             raise BookingNotFoundError(target.booking_id)
         if flags.generation is not None and flags.generation != context.generation:
             raise StaleRolloutError(flags.generation, context.generation)
         call.now = context.now
-        view = View(
+        view = DecisionContext(
             call=call,
             settings=settings,
             context=context,
@@ -235,7 +235,7 @@ def plan_until_landed(
     return (yield from until_answered(call, settings, attempt, conflicted))
 
 
-def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | AssignmentResult]:
+def _decided(view: DecisionContext, target: Target, decide: Decide) -> Flow[ToCommit | AssignmentResult]:
     booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
     if booking is not None and booking.restaurant_id != target.restaurant_id:
         return (yield from _elsewhere(view, booking))
@@ -245,10 +245,10 @@ def _decided(view: View, target: Target, decide: Decide) -> Flow[Write | Assignm
 
 
 def _is_open(record: AssignmentRecord) -> bool:
-    return record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+    return record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
 
 
-def _unreadable(view: View) -> Flow[Write]:
+def _unreadable(view: DecisionContext) -> Flow[ToCommit]:
     """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
     call, reason = view.call, Reason.BOOKING_UNREADABLE
     call.note(EventType.ERROR, Severity.ERROR, reason=reason)
@@ -256,13 +256,13 @@ def _unreadable(view: View) -> Flow[Write]:
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
     outcome = Outcome.MANUAL_REVIEW
     made = change(call, view.record, (Trigger.ESCALATE,), outcome, reason, took=took, **facts)
-    return Write(change=made, outcome=outcome, reason=reason)
+    return ToCommit(change=made, outcome=outcome, reason=reason)
 
 
-def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
+def _elsewhere(view: DecisionContext, booking: Booking) -> Flow[ToCommit | AssignmentResult]:
     """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
     record, reason = view.record, Reason.OTHER_RESTAURANT
-    if record is None or record.state in SETTLED | SEATED or record.restaurant_id == booking.restaurant_id:
+    if record is None or record.state in SETTLED | WITH_TABLES or record.restaurant_id == booking.restaurant_id:
         return (yield from elsewhere(view.call, booking, record=record))
     follows = change(
         view.call,
@@ -272,7 +272,7 @@ def _elsewhere(view: View, booking: Booking) -> Flow[Write | AssignmentResult]:
         next_attempt_at=view.now,
         deliveries=0,
     )
-    return Write(change=follows, outcome=Outcome.NOOP, reason=reason)
+    return ToCommit(change=follows, outcome=Outcome.NOOP, reason=reason)
 
 
 def elsewhere(call: Call, booking: Booking, record: AssignmentRecord | None = None) -> Flow[AssignmentResult]:

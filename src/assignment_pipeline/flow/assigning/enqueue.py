@@ -14,7 +14,7 @@ from assignment_pipeline.errors import (
     SchemaMismatchError,
     StaleRecordError,
 )
-from assignment_pipeline.flow.assigning.decision_context import Target, View, require_restaurant
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target, require_restaurant
 from assignment_pipeline.flow.assigning.reseating import find, plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
@@ -113,7 +113,7 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     context = yield from LoadContext(Target.of(booking).query)
     if context is None:
         raise BookingNotFoundError(booking.id)
-    view = View(call=call, settings=settings, context=context, booking=booking)
+    view = DecisionContext(call=call, settings=settings, context=context, booking=booking)
     if view.at_host is not None:
         require_restaurant(view.at_host, booking.restaurant_id)
     request = view.request(booking)

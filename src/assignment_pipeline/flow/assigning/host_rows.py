@@ -8,8 +8,8 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import View
-from assignment_pipeline.flow.landing.changes import Write, assumed, change, rest
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, rest
 from assignment_pipeline.lifecycle import AssignmentState
 
 NOT_TAKEN = "not_taken"
@@ -19,19 +19,19 @@ HOST_SETTLED = "host_settled"
 """The host's row says that its booking does not wait, while its record does."""
 
 
-def host_fault(view: View, reason: str) -> Event:
+def host_fault(view: DecisionContext, reason: str) -> Event:
     """The event of something that the host's row does not agree with."""
     return view.call.event(Source.COORDINATOR, EventType.HOST_FAULT, Severity.WARNING, reason=reason)
 
 
-def disagreement(view: View) -> tuple[Event, ...]:
+def disagreement(view: DecisionContext) -> tuple[Event, ...]:
     """The event for a record that waits while the host's row says that its booking does not, and is not cancelled."""
     at_host = view.at_host
     settled = at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
     return (host_fault(view, HOST_SETTLED),) if settled else ()
 
 
-def watched(view: View, made: AssignmentChange) -> AssignmentChange:
+def watched(view: DecisionContext, made: AssignmentChange) -> AssignmentChange:
     """
     The change, due for another look where it confirms a booking whose row is not there yet.
 
@@ -43,7 +43,7 @@ def watched(view: View, made: AssignmentChange) -> AssignmentChange:
     return attrs.evolve(made, record=attrs.evolve(record, next_attempt_at=view.now + view.settings.orphan_after))
 
 
-def look_again(view: View, record: AssignmentRecord) -> Write:
+def look_again(view: DecisionContext, record: AssignmentRecord) -> ToCommit:
     """What becomes of a settled record that was due: the host is told once more where its row still waits."""
     at_host = view.at_host
     if (
@@ -60,5 +60,5 @@ def look_again(view: View, record: AssignmentRecord) -> Write:
     return _settled(attrs.evolve(again, repeats=at_host is not None))
 
 
-def _settled(made: AssignmentChange) -> Write:
-    return Write(change=made, outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+def _settled(made: AssignmentChange) -> ToCommit:
+    return ToCommit(change=made, outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)

@@ -7,7 +7,7 @@ from functools import partial
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StaleRolloutError
-from assignment_pipeline.flow.assigning.admission import wait_for_no_one
+from assignment_pipeline.flow.assigning.admission import admit
 from assignment_pipeline.flow.assigning.decision_context import Decide, Passed, Target, plan_until_landed
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, ResolveFlags
@@ -18,7 +18,7 @@ from assignment_pipeline.flow.legacy.shadow import shadowed
 from assignment_pipeline.flow.settings import Settings
 
 
-def conduct(
+def run_planning_call(
     call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool = False
 ) -> Flow[AssignmentResult]:
     """
@@ -29,13 +29,13 @@ def conduct(
         VenueNotFoundError: The host has no such restaurant.
     """
     try:
-        return (yield from _conduct(call, target, settings, decide, legacy=legacy))
+        return (yield from _planned(call, target, settings, decide, legacy=legacy))
     except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
         call.let_through(error)
         return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
 
 
-def _conduct(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:
+def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:
     in_turn, passed = False, Passed()
     outdated: int | None = None
     for _ in range(settings.tries):
@@ -53,7 +53,7 @@ def _conduct(call: Call, target: Target, settings: Settings, decide: Decide, *, 
                     return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
                 planned = partial(drain, decide)
             if not in_turn:
-                answered = yield from wait_for_no_one(call, target, settings, flags)
+                answered = yield from admit(call, target, settings, flags)
                 if answered is not None:
                     return answered
                 in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.

@@ -12,18 +12,18 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
-from assignment_pipeline.flow.assigning.decision_context import Target, View
-from assignment_pipeline.flow.assigning.planning_call import conduct
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
+from assignment_pipeline.flow.assigning.planning_call import run_planning_call
 from assignment_pipeline.flow.assigning.reseating import find
-from assignment_pipeline.flow.assigning.seating import seat, settled, write
+from assignment_pipeline.flow.assigning.seating import record_attempt, seat, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow
-from assignment_pipeline.flow.landing.changes import Write, allocation
+from assignment_pipeline.flow.landing.changes import ToCommit, allocation
 from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
 
@@ -42,16 +42,16 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
         failed = yield from guarded(call, settings, take_over(target.booking_id, settings))
         if failed is not None:
             return failed
-    return (yield from conduct(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
+    return (yield from run_planning_call(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
 
 
-def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
+def _decide(view: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
     record, booking = view.record, view.booking
     if _is_legacys(view):
         return (yield from view.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
     if record is None or booking is None or record.owner is not Owner.PIPELINE:
         return (yield from assign.decide(view))
-    if record.state in SEATED:
+    if record.state in WITH_TABLES:
         return (yield from _reseat(view, record, booking, keep=keep))
     if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
         request = view.request(booking)
@@ -63,7 +63,7 @@ def _decide(view: View, *, keep: bool) -> Flow[Write | AssignmentResult]:
     return (yield from answered if answered is not None else assign.decide(view))
 
 
-def _is_legacys(view: View) -> bool:
+def _is_legacys(view: DecisionContext) -> bool:
     """Whether the host's own path makes the change: legacy has seen to the booking, and is not at work on it now."""
     record, at_host = view.record, view.at_host
     if record is not None:
@@ -71,7 +71,9 @@ def _is_legacys(view: View) -> bool:
     return at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
 
 
-def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: bool) -> Flow[Write | AssignmentResult]:
+def _reseat(
+    view: DecisionContext, record: AssignmentRecord, booking: Booking, *, keep: bool
+) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
     request = view.request(booking)
     here = yield from Evaluate(request, record.tables, view.floor(request))
@@ -88,10 +90,12 @@ def _reseat(view: View, record: AssignmentRecord, booking: Booking, *, keep: boo
     return (yield from seat(view, request, decision))
 
 
-def _move(view: View, record: AssignmentRecord, request: SeatingRequest, decision: Decision) -> Flow[Write]:
+def _move(
+    view: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision
+) -> Flow[ToCommit]:
     assert decision.plan is not None  # noqa: S101 - the caller looked
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     tables = allocation(request, decision.plan)
     stays = record.tables == tables.tables
     facts = {"allocation": tables, "strategy": decision.plan.strategy, "pinned": record.pinned and stays}
-    return (yield from write(view, request, decision, (Trigger.MOVE,), outcome, **facts))
+    return (yield from record_attempt(view, request, decision, (Trigger.MOVE,), outcome, **facts))

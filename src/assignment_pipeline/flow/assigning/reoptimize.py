@@ -10,7 +10,7 @@ import attrs
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, Mode, Reason
 from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
-from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.reseating import moves, snapshot
 from assignment_pipeline.flow.assigning.seating import seat
 from assignment_pipeline.flow.call import Call
@@ -105,7 +105,7 @@ def reoptimize(
     return done
 
 
-def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Settings) -> Flow[View]:
+def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Settings) -> Flow[DecisionContext]:
     """Everybody who sits, or waits, at the restaurant on that day."""
     context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     if context is not None:
@@ -114,10 +114,10 @@ def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Setti
     if context is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     call.now = context.now
-    return View(call=call, settings=settings, context=context, booking=None, generation=context.generation)
+    return DecisionContext(call=call, settings=settings, context=context, booking=None, generation=context.generation)
 
 
-def _waiting(view: View) -> Iterator[SeatingRequest]:
+def _waiting(view: DecisionContext) -> Iterator[SeatingRequest]:
     """Those who wait and could be seated as they asked, in the order in which they arrive."""
     requests = []
     for booking_id, record in view.context.records.items():
@@ -130,7 +130,7 @@ def _waiting(view: View) -> Iterator[SeatingRequest]:
             yield request
 
 
-def _stranded(view: View) -> Iterator[str]:
+def _stranded(view: DecisionContext) -> Iterator[str]:
     """Those whose tables are out of use, gone, or blocked for part of their time."""
     in_use = {table.id for table in view.venue.floor.tables if table.active}
     blocks = [row for row in view.context.taken if row.booking_id is None]
@@ -143,7 +143,7 @@ def _stranded(view: View) -> Iterator[str]:
             yield booking_id
 
 
-def _changes(view: View, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:
+def _changes(view: DecisionContext, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:
     changes = list(moves(view, diff.moves, "repack", REOPTIMIZE))
     for booking_id, plan in diff.seated:
         record: AssignmentRecord = view.context.records[booking_id]

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, Move, Reason
 from assignment_pipeline.errors import StaleRecordError
-from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.effects import Flow, LoadContext, MakePlan
 from assignment_pipeline.flow.landing.changes import assumed, change
 from assignment_pipeline.lifecycle import Trigger
@@ -24,7 +24,7 @@ MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
 
 
-def find(view: View, request: SeatingRequest) -> Flow[tuple[View, Decision]]:
+def find(view: DecisionContext, request: SeatingRequest) -> Flow[tuple[DecisionContext, Decision]]:
     """
     The best tables for *request*, with what it was found on: a wider view where others would have to move.
 
@@ -38,7 +38,9 @@ def find(view: View, request: SeatingRequest) -> Flow[tuple[View, Decision]]:
     return wider, (yield from plan(wider, request, lambda seen: snapshot(seen, request)))
 
 
-def plan(view: View, request: SeatingRequest, look: Callable[[View], FloorSnapshot] | None = None) -> Flow[Decision]:
+def plan(
+    view: DecisionContext, request: SeatingRequest, look: Callable[[DecisionContext], FloorSnapshot] | None = None
+) -> Flow[Decision]:
     """
     The best tables for the request; strategies that raised are noted.
 
@@ -56,7 +58,7 @@ def plan(view: View, request: SeatingRequest, look: Callable[[View], FloorSnapsh
     return decision
 
 
-def _may_help(view: View, request: SeatingRequest) -> bool:
+def _may_help(view: DecisionContext, request: SeatingRequest) -> bool:
     """Whether anybody who is in the way could be moved, as far as the rows tell."""
     policy = view.venue.policy
     if policy.reseat is Reseat.OFF or view.provisional:
@@ -65,7 +67,7 @@ def _may_help(view: View, request: SeatingRequest) -> bool:
     return any(not _is_frozen(view, window.start + policy.pre_buffer) for window in in_the_way)
 
 
-def _widen(view: View, request: SeatingRequest) -> Flow[View]:
+def _widen(view: DecisionContext, request: SeatingRequest) -> Flow[DecisionContext]:
     """The same view, with everybody who sits on the day of *request*."""
     booking, venue = request.booking, view.venue
     day = venue.service_day(venue.service_date(request.turn.start))
@@ -84,7 +86,7 @@ def _widen(view: View, request: SeatingRequest) -> Flow[View]:
     return wider
 
 
-def snapshot(view: View, request: SeatingRequest | None = None) -> FloorSnapshot:
+def snapshot(view: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
     """The floor with the parties on it that may be moved, for *request* if there is one."""
     records = sorted(view.context.records.values(), key=lambda record: record.booking_id)
     parties = [party for record in records if (party := sitting(view, record)) is not None]
@@ -93,7 +95,7 @@ def snapshot(view: View, request: SeatingRequest | None = None) -> FloorSnapshot
     return view.floor(request, sitting=parties, frozen=frozen)
 
 
-def sitting(view: View, record: AssignmentRecord) -> Sitting | None:
+def sitting(view: DecisionContext, record: AssignmentRecord) -> Sitting | None:
     """The party of a record in the view, if it may be moved."""
     tables, booking = record.allocation, record.booking
     if tables is None or booking is None or record.pinned or record.owner is not Owner.PIPELINE:
@@ -107,17 +109,19 @@ def sitting(view: View, record: AssignmentRecord) -> Sitting | None:
     return Sitting(request, tables.tables)
 
 
-def _is_frozen(view: View, arrival: dt.datetime) -> bool:
+def _is_frozen(view: DecisionContext, arrival: dt.datetime) -> bool:
     """Whether who arrives then is here, or as good as."""
     return not view.settings.replay and arrival - view.now <= view.venue.policy.freeze
 
 
-def moves(view: View, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM) -> tuple[AssignmentChange, ...]:
+def moves(
+    view: DecisionContext, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM
+) -> tuple[AssignmentChange, ...]:
     """What is written of those who move, each guarded like any other change."""
     return tuple(_move(view, move, view.context.records[move.booking_id], strategy, why) for move in planned)
 
 
-def _move(view: View, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
+def _move(view: DecisionContext, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
     assert record.allocation is not None  # noqa: S101 - only who has tables is moved
     call = view.call.about(record)
     event = call.event(

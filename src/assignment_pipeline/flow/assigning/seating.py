@@ -7,13 +7,13 @@ from typing import Any
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import moves
 from assignment_pipeline.flow.effects import Draw, Flow
-from assignment_pipeline.flow.landing.changes import Write, allocation, assumed, attempt, change, known, rest
+from assignment_pipeline.flow.landing.changes import ToCommit, allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
-from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, TO_PENDING, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import waits
 
@@ -37,14 +37,14 @@ TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
 """What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
 
 
-def settled(view: View) -> Flow[AssignmentResult] | None:
+def settled(view: DecisionContext) -> Flow[AssignmentResult] | None:
     """The answer where `assign` has nothing to do, or None where it has."""
     record, answer = view.record, view.call.answer
     if record is None:
         return None
     if record.owner is not Owner.PIPELINE:
         return answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record)
-    if record.state in SETTLED | SEATED:
+    if record.state in SETTLED | WITH_TABLES:
         if _has_changed(view, record):
             return answer(Outcome.NOOP, Reason.BOOKING_CHANGED, record=record)
         if record.state is _S.ASSIGNED:
@@ -53,17 +53,17 @@ def settled(view: View) -> Flow[AssignmentResult] | None:
     return None
 
 
-def _has_changed(view: View, record: AssignmentRecord) -> bool:
+def _has_changed(view: DecisionContext, record: AssignmentRecord) -> bool:
     unlike = view.booking and record.booking and not view.booking.same_request(record.booking)
     return bool(unlike) and record.state not in FINAL
 
 
-def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]:
+def seat(view: DecisionContext, request: SeatingRequest, decision: Decision) -> Flow[ToCommit]:
     """What is written of *decision*: tables, another attempt, or a case for a person."""
     draw = yield from Draw()
     record, settings = view.record, view.settings
     retries = 1
-    if record is not None and record.state not in SEATED | {_S.MANUAL_REVIEW}:
+    if record is not None and record.state not in WITH_TABLES | {_S.MANUAL_REVIEW}:
         retries += record.retries  # Whoever gives tables up, or comes back from a review, starts over.
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
     reason, begin = decision.refusal, TO_BEGIN[view.state]
@@ -89,7 +89,7 @@ def seat(view: View, request: SeatingRequest, decision: Decision) -> Flow[Write]
         if not _could_be_woken(record, request):
             # A table that came free since the floor was read has woken nobody: the sweep looks once more.
             facts.update(next_attempt_at=view.now)
-    return (yield from write(view, request, decision, triggers, outcome, **facts))
+    return (yield from record_attempt(view, request, decision, triggers, outcome, **facts))
 
 
 def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
@@ -99,14 +99,14 @@ def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) ->
     return request.booking.same_request(record.booking)
 
 
-def write(
-    view: View,
+def record_attempt(
+    view: DecisionContext,
     request: SeatingRequest,
     decision: Decision,
     triggers: tuple[Trigger, ...],
     outcome: Outcome,
     **facts: Any,
-) -> Flow[Write]:
+) -> Flow[ToCommit]:
     """The change that records an attempt and leads through *triggers*."""
     record = view.record
     took = yield from view.call.elapsed()
@@ -128,10 +128,10 @@ def write(
     plan = decision.plan
     moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
     landing = watched(view, made)
-    return Write(change=landing, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+    return ToCommit(change=landing, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
 
 
-def pass_over(view: View) -> Flow[Write | AssignmentResult]:
+def pass_over(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking for which nobody wants tables any more."""
     at_host = view.at_host
     if view.record is None or (at_host is not None and at_host.is_pending):
@@ -140,7 +140,7 @@ def pass_over(view: View) -> Flow[Write | AssignmentResult]:
     return (yield from close(view, view.record))
 
 
-def close(view: View, record: AssignmentRecord) -> Flow[Write]:
+def close(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """The end of an unsettled assignment whose booking the host has settled, or forgotten, without telling."""
     gone = view.booking is None
     reason = Reason.BOOKING_GONE if gone else Reason.TERMINAL_STATE
@@ -149,7 +149,7 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
     if at_host is not None and at_host.status != CANCELLED:
         # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
         rests = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
-        return Write(change=rests, outcome=Outcome.NOOP, reason=reason)
+        return ToCommit(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
         view.call,
         record,
@@ -162,10 +162,10 @@ def close(view: View, record: AssignmentRecord) -> Flow[Write]:
         allocation=None,
         reason=reason,
     )
-    return Write(change=made, outcome=Outcome.NOOP, reason=reason)
+    return ToCommit(change=made, outcome=Outcome.NOOP, reason=reason)
 
 
-def _is_for_people(view: View, request: SeatingRequest, decision: Decision) -> bool:
+def _is_for_people(view: DecisionContext, request: SeatingRequest, decision: Decision) -> bool:
     """Whether a person has to see to it: to agree to moves, or because no time is left for another attempt."""
     arrives_soon = request.turn.start - view.now <= view.venue.policy.retry_cutoff
     return decision.suggestion is not None or (arrives_soon and not view.settings.replay)

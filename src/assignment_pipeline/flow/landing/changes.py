@@ -14,14 +14,14 @@ from assignment_pipeline.domain.record import (
     Allocation,
     AssignmentChange,
     AssignmentRecord,
-    Assumed,
     Attempt,
     AttemptResult,
+    CommitPreconditions,
     StateChange,
 )
 from assignment_pipeline.domain.result import Decision, Outcome, Plan, Reason
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.lifecycle import SEATED, Trigger, walk
+from assignment_pipeline.lifecycle import WITH_TABLES, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
@@ -31,10 +31,10 @@ def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
     return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)
 
 
-def assumed(context: AssignmentContext, booking_id: str, generation: int | None = None) -> Assumed:
+def assumed(context: AssignmentContext, booking_id: str, generation: int | None = None) -> CommitPreconditions:
     """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
     record = context.records.get(booking_id)
-    return Assumed(
+    return CommitPreconditions(
         booking=context.bookings.get(booking_id),
         venue_version=context.venue.version,
         next_attempt_at=record.next_attempt_at if record else None,
@@ -83,7 +83,7 @@ def change(
     *,
     took: dt.timedelta = dt.timedelta(),
     attempt: Attempt | None = None,
-    assumed: Assumed | None = None,
+    assumed: CommitPreconditions | None = None,
     told: Sequence[Event] = (),
     **facts: Any,
 ) -> AssignmentChange:
@@ -111,7 +111,7 @@ def change(
             trigger=trigger,
             reason=why if number == len(triggers) else None,
             actor=call.actor,
-            tables=record.tables if states[number] in SEATED else (),
+            tables=record.tables if states[number] in WITH_TABLES else (),
             created_at=call.now,
         )
         for number, trigger in enumerate(triggers, start=1)
@@ -132,14 +132,14 @@ def change(
 
 
 def rest(
-    call: Call, record: AssignmentRecord, assumed: Assumed | None = None, told: Sequence[Event] = ()
+    call: Call, record: AssignmentRecord, assumed: CommitPreconditions | None = None, told: Sequence[Event] = ()
 ) -> AssignmentChange:
     """Nothing but that the sweep need not see to *record* any more, and what is *told* of it."""
     return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)
 
 
 @attrs.frozen(kw_only=True)
-class Write:
+class ToCommit:
     """
     A decision that is to be committed.
 

@@ -18,7 +18,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
-from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.changes import ToCommit
 from assignment_pipeline.flow.settings import Settings
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ def until_landed(
 def until_answered(
     call: Call,
     settings: Settings,
-    attempt: Callable[[], Flow[Write | AssignmentResult | None]],
+    attempt: Callable[[], Flow[ToCommit | AssignmentResult | None]],
     conflicted: Callable[[TableConflictError], None] | None = None,
     *,
     restaurant_id: str | None = None,
@@ -144,7 +144,7 @@ def until_answered(
 
     def commit() -> Flow[AssignmentResult | None]:
         decided = yield from attempt()
-        if not isinstance(decided, Write):
+        if not isinstance(decided, ToCommit):
             return decided
         if not (yield from land(restaurant_id or call.restaurant_id, *decided.changes)):
             return None
@@ -156,7 +156,7 @@ def until_answered(
     return answer
 
 
-def landed(call: Call, decided: Write) -> Flow[AssignmentResult]:
+def landed(call: Call, decided: ToCommit) -> Flow[AssignmentResult]:
     """The answer once what was decided has been committed."""
     record = decided.change.record
     retry_after = None

@@ -16,7 +16,7 @@ from assignment_pipeline.flow.landing.changes import change, known
 from assignment_pipeline.flow.landing.commit import land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.ports.fitting import require_kind
 
@@ -27,7 +27,7 @@ ADOPT = "adopt"
 ADOPTED, CONFLICTED, KNOWN = "adopted", "conflicted", "known"
 
 _WAYS: dict[AssignmentState, tuple[Trigger, ...]] = {
-    **{state: (*begin, _T.SEAT, _T.CONFIRM) for state, begin in TO_BEGIN.items() if state not in SEATED},
+    **{state: (*begin, _T.SEAT, _T.CONFIRM) for state, begin in TO_BEGIN.items() if state not in WITH_TABLES},
     AssignmentState.MANUAL_REVIEW: (_T.SEAT, _T.CONFIRM),
     AssignmentState.ASSIGNED: (_T.CONFIRM,),
     AssignmentState.CONFIRMED: (_T.MOVE,),
@@ -99,7 +99,7 @@ def _settled(seat: LegacySeat, record: AssignmentRecord | None, tables: Allocati
         return None
     if record.state in FINAL:
         return f"it is {record.state} here, for good"
-    if record.state not in SEATED or record.allocation is None or tables is None:
+    if record.state not in WITH_TABLES or record.allocation is None or tables is None:
         return None
     if record.owner is Owner.PIPELINE:
         return f"the pipeline has seated it at {', '.join(record.tables)}"

@@ -14,21 +14,21 @@ from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning.admission import is_refused, lock_of
 from assignment_pipeline.flow.assigning.decision_context import (
     Decide,
+    DecisionContext,
     Passed,
     Target,
-    View,
     elsewhere,
     plan_until_landed,
 )
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, close, pass_over, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing.changes import Write, assumed, change, known
+from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, known
 from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.legacy.outcome import noted
 from assignment_pipeline.flow.legacy.run import run_legacy
 from assignment_pipeline.flow.settings import InFlight, Settings
-from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.ports import FlagDecision, RecordQuery
 from assignment_pipeline.redaction import redacted
 
@@ -39,7 +39,7 @@ _BEFORE_IT_BEGINS = frozenset({_S.CREATED, _S.CAPACITY_VERIFIED, _S.ASSIGNMENT_P
 
 def is_in_flight(record: AssignmentRecord) -> bool:
     """Whether it still waits for tables of the pipeline's. Who has some held does not wait for any."""
-    return record.owner is Owner.PIPELINE and record.state not in SETTLED | SEATED
+    return record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
 
 
 # -- Where the pipeline is not in charge --------------------------------------------------------------------------
@@ -137,13 +137,13 @@ def hand_over(
     return (yield from _call_legacy(call, handed, target.booking or handed.booking, settings))
 
 
-def drain(decide: Decide, view: View) -> Flow[Write | AssignmentResult]:
+def drain(decide: Decide, view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """*decide*, as long as the booking still waits: what has come of it meanwhile is not for the pipeline to change."""
     answered = None if view.record is not None and is_in_flight(view.record) else settled(view)
     return (yield from decide(view) if answered is None else answered)
 
 
-def _decide(view: View) -> Flow[Write | AssignmentResult]:
+def _decide(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     answered = settled(view)
     if answered is not None:
         return (yield from answered)
@@ -152,7 +152,7 @@ def _decide(view: View) -> Flow[Write | AssignmentResult]:
     return (yield from handed_over(view, view.record))
 
 
-def handed_over(view: View, record: AssignmentRecord, **facts: Any) -> Flow[Write]:
+def handed_over(view: DecisionContext, record: AssignmentRecord, **facts: Any) -> Flow[ToCommit]:
     """What is written before legacy is called: it has the booking, and has to answer in time."""
     took = yield from view.call.elapsed()
     made = change(
@@ -171,7 +171,7 @@ def handed_over(view: View, record: AssignmentRecord, **facts: Any) -> Flow[Writ
         reason=None,
         **facts,
     )
-    return Write(change=made, outcome=Outcome.NOOP, reason=Reason.HANDED_OVER)
+    return ToCommit(change=made, outcome=Outcome.NOOP, reason=Reason.HANDED_OVER)
 
 
 def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, settings: Settings) -> Flow[AssignmentResult]:
@@ -190,7 +190,7 @@ def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, setting
 # -- For the sweep ------------------------------------------------------------------------------------------------
 
 
-def unanswered(view: View, record: AssignmentRecord) -> Flow[Write]:
+def unanswered(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """
     What becomes of a booking that was handed over, and of which nothing has been heard in time.
 
@@ -201,12 +201,12 @@ def unanswered(view: View, record: AssignmentRecord) -> Flow[Write]:
     return (yield from _to_review(view, record, Reason.HANDOVER_TIMEOUT))
 
 
-def to_person(view: View, record: AssignmentRecord) -> Flow[Write]:
+def to_person(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """What becomes of a booking in flight where there is nobody to hand it over to."""
     return (yield from _to_review(view, record, Reason.PIPELINE_DISABLED))
 
 
-def _to_review(view: View, record: AssignmentRecord, reason: Reason) -> Flow[Write]:
+def _to_review(view: DecisionContext, record: AssignmentRecord, reason: Reason) -> Flow[ToCommit]:
     took = yield from view.call.elapsed()
     made = change(
         view.call,
@@ -221,4 +221,4 @@ def _to_review(view: View, record: AssignmentRecord, reason: Reason) -> Flow[Wri
         deliveries=0,
         reason=reason,
     )
-    return Write(change=made, outcome=Outcome.MANUAL_REVIEW, reason=reason)
+    return ToCommit(change=made, outcome=Outcome.MANUAL_REVIEW, reason=reason)

@@ -12,7 +12,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, TableConflictError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import Write, change
+from assignment_pipeline.flow.landing.changes import ToCommit, change
 from assignment_pipeline.flow.landing.commit import until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -53,7 +53,7 @@ def _write_down(
 ) -> Flow[AssignmentResult]:
     conflicted = False
 
-    def attempt() -> Flow[Write | AssignmentResult]:
+    def attempt() -> Flow[ToCommit | AssignmentResult]:
         context = yield from LoadContext(LoadQuery(restaurant_id=handed.restaurant_id, bookings=(booking,)))
         if context is None:  # Only of bookings by their ids is it not known whether they are there.
             raise BookingNotFoundError(booking.id)
@@ -87,21 +87,21 @@ def _still_waits(record: AssignmentRecord, handed: AssignmentRecord) -> bool:
     return same and (was_late or is_handed_over(record))
 
 
-def _seated(call: Call, record: AssignmentRecord, seats: Allocation | None) -> Flow[Write]:
+def _seated(call: Call, record: AssignmentRecord, seats: Allocation | None) -> Flow[ToCommit]:
     took = yield from call.elapsed()
     facts: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0, "reason": None}
     facts |= {"allocation": seats, "strategy": LEGACY}
     made = change(call, record, (_T.SEAT, _T.CONFIRM), Outcome.CONFIRMED, None, took=took, **facts)
-    return Write(change=made, outcome=Outcome.CONFIRMED)
+    return ToCommit(change=made, outcome=Outcome.CONFIRMED)
 
 
-def _left(call: Call, record: AssignmentRecord, answer: LegacyResult | None) -> Flow[Write]:
+def _left(call: Call, record: AssignmentRecord, answer: LegacyResult | None) -> Flow[ToCommit]:
     took = yield from call.elapsed()
     reason = Reason.LEGACY_ERROR if answer is None else Reason.LEGACY_EXHAUSTED
     triggers = () if record.state is _S.MANUAL_REVIEW else (_T.ESCALATE,)
     facts: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0, "reason": reason}
     made = change(call, record, triggers, Outcome.MANUAL_REVIEW, reason, took=took, **facts)
-    return Write(change=made, outcome=Outcome.MANUAL_REVIEW, reason=reason)
+    return ToCommit(change=made, outcome=Outcome.MANUAL_REVIEW, reason=reason)
 
 
 def seats_of(venue: Venue, booking: Booking, tables: tuple[str, ...], *, conflicted: bool) -> Allocation | None:

@@ -10,7 +10,7 @@ from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError
 from assignment_pipeline.flow.assigning.decision_context import elsewhere
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
-from assignment_pipeline.flow.legacy.shadow import hand_over, summary
+from assignment_pipeline.flow.legacy.shadow import offer_case, summary
 
 
 def leave_to_legacy(
@@ -56,10 +56,10 @@ def run_legacy(call: Call, booking: Booking, reason: Reason) -> Flow[Any]:
     except Exception as raised:
         call.legacy_raised = raised
         yield from _summarise(call, reason, started, raised)
-        yield from hand_over(call, booking, reason, raised, started)
+        yield from offer_case(call, booking, reason, raised, started)
         raise
     yield from _summarise(call, reason, started, answer)
-    yield from hand_over(call, booking, reason, answer, started)
+    yield from offer_case(call, booking, reason, answer, started)
     return answer
 
 

@@ -10,7 +10,7 @@ from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.effects import Emit, Flow, HandOver, HasShadow, Monotonic, ResolveFlags
+from assignment_pipeline.flow.effects import Emit, Flow, HasShadow, Monotonic, OfferCase, ResolveFlags
 from assignment_pipeline.ports.fitting import require_booking
 
 OBSERVED = "observed"
@@ -35,7 +35,7 @@ def summary(call: Call, answer: object, **facts: Any) -> Event:
     return call.event(Source.LEGACY, EventType.LEGACY_SUMMARY, severity, result=result, error=error, **facts)
 
 
-def hand_over(call: Call, booking: Booking, reason: Reason, answer: object, started: float | None) -> Flow[None]:
+def offer_case(call: Call, booking: Booking, reason: Reason, answer: object, started: float | None) -> Flow[None]:
     """
     Hand to the shadow what legacy answered or raised, if the call runs beside one.
 
@@ -62,7 +62,7 @@ def hand_over(call: Call, booking: Booking, reason: Reason, answer: object, star
         legacy_ms=took,
         trigger=call.trigger,
     )
-    yield from HandOver(case)
+    yield from OfferCase(case)
 
 
 def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool]:
@@ -83,5 +83,5 @@ def observe(booking: Booking, legacy: LegacyResult | BaseException) -> Flow[bool
         return False
     yield from Emit((summary(call, legacy),))
     reason = yield from shadowed()
-    yield from hand_over(call, booking, reason, legacy, None)
+    yield from offer_case(call, booking, reason, legacy, None)
     return reason is Reason.SHADOW

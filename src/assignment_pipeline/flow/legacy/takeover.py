@@ -13,11 +13,11 @@ from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing.changes import Write, assumed
+from assignment_pipeline.flow.landing.changes import ToCommit, assumed
 from assignment_pipeline.flow.landing.commit import later
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend, known_record, write
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, known_record, record_transition
 from assignment_pipeline.lifecycle import FINAL, TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery
 
@@ -48,14 +48,16 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
     """
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
         if known.owner is Owner.PIPELINE or known.state in FINAL:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=known))
         facts: dict[str, Any] = {"owner": Owner.PIPELINE, "deliveries": 0, "retries": 0, "reason": None}
         if known.state is _S.CONFIRMED and known.allocation is not None:
             facts |= {"allocation": attrs.evolve(known.allocation, conflicted=False), "next_attempt_at": None}
-            return (yield from write(call, known, (_T.MOVE,), Outcome.CONFIRMED, Reason.TAKEN_OVER, **facts))
+            return (
+                yield from record_transition(call, known, (_T.MOVE,), Outcome.CONFIRMED, Reason.TAKEN_OVER, **facts)
+            )
         if is_handed_over(known) and known.next_attempt_at is not None and now < known.next_attempt_at:
             wait = known.next_attempt_at - now
             return (yield from call.answer(Outcome.NOOP, Reason.HANDED_OVER, record=known, retry_after=wait))
@@ -70,7 +72,9 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
             raise StaleRolloutError(flags.generation or 0, context.generation)
         facts |= {"allocation": None, "next_attempt_at": now}
         facts["assumed"] = assumed(context, known.booking_id, context.generation)
-        return (yield from write(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts))
+        return (
+            yield from record_transition(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts)
+        )
 
     try:
         return (yield from amend(call, settings, decide))

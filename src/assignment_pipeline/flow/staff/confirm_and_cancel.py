@@ -18,14 +18,14 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
-from assignment_pipeline.flow.landing.changes import Write, change
+from assignment_pipeline.flow.landing.changes import ToCommit, change
 from assignment_pipeline.flow.landing.commit import guarded, until_answered
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import RecordQuery
 
-Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["Write | AssignmentResult"]]
+Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["ToCommit | AssignmentResult"]]
 """A flow from a record, if there is one, and the store's time to what is to be written."""
 
 
@@ -50,7 +50,7 @@ def _answered(
 
 
 def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
-    def attempt() -> Flow[Write | AssignmentResult]:
+    def attempt() -> Flow[ToCommit | AssignmentResult]:
         page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
         call.now = page.now
         record = page.records[0] if page.records else None
@@ -61,7 +61,7 @@ def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[Assignm
     return (yield from until_answered(call, settings, attempt))
 
 
-AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["Write | AssignmentResult"]]
+AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["ToCommit | AssignmentResult"]]
 """The same of a record that has tables, with them."""
 
 
@@ -74,7 +74,7 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[As
         NoTablesError: It has no tables.
     """
 
-    def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, call.booking_id)
         if known.owner is not Owner.PIPELINE:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
@@ -128,13 +128,15 @@ def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) ->
     """
     call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
 
-    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
         if known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.CONFIRMED, record=known))
         if known.state is not AssignmentState.ASSIGNED:
             return (yield from call.answer(Outcome.HOLD_LOST, record=known))
-        return (yield from write(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None))
+        return (
+            yield from record_transition(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None)
+        )
 
     return (yield from amend(call, settings, decide))
 
@@ -155,7 +157,7 @@ def cancel(
     """
     call = yield from Call.begin((booking_id, restaurant_id or ""), "cancel", actor=actor)
 
-    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if record is None and not call.restaurant_id:
             try:
                 booking = yield from FindBooking(booking_id)
@@ -167,32 +169,32 @@ def cancel(
         elif record is not None and record.state is AssignmentState.FAILED:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         facts = {"allocation": None, "next_attempt_at": None}
-        return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+        return (yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
 
     return (yield from amend(call, settings, decide, joined=joined))
 
 
-def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[Write]:
+def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[ToCommit]:
     """The end of a hold that nobody confirmed: another try where `Settings.max_holds` grants one, else failure."""
     holds = record.holds + 1
     facts: dict[str, Any] = {"allocation": None, "holds": holds, "retries": 0}
     reason = Reason.HOLD_EXPIRED
     if holds < settings.max_holds:
         triggers, outcome = (Trigger.RETRY,), Outcome.RETRY
-        return (yield from write(call, record, triggers, outcome, reason, next_attempt_at=now, **facts))
+        return (yield from record_transition(call, record, triggers, outcome, reason, next_attempt_at=now, **facts))
     facts |= {"next_attempt_at": None, "reason": reason}
-    return (yield from write(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts))
+    return (yield from record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts))
 
 
-def write(
+def record_transition(
     call: Call,
     record: AssignmentRecord | None,
     triggers: tuple[Trigger, ...],
     outcome: Outcome,
     why: Reason | None,
     **facts: Any,
-) -> Flow[Write]:
+) -> Flow[ToCommit]:
     """A change that needs no plan."""
     took = yield from call.elapsed()
     made = change(call, record, triggers, outcome, why, took=took, **facts)
-    return Write(change=made, outcome=outcome, reason=why)
+    return ToCommit(change=made, outcome=outcome, reason=why)

@@ -21,17 +21,22 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
-from assignment_pipeline.flow.assigning.decision_context import View, require_restaurant
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, require_restaurant
 from assignment_pipeline.flow.assigning.reseating import sitting
-from assignment_pipeline.flow.assigning.seating import TO_BEGIN
-from assignment_pipeline.flow.assigning.seating import write as write_plan
+from assignment_pipeline.flow.assigning.seating import TO_BEGIN, record_attempt
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import Write, allocation
+from assignment_pipeline.flow.landing.changes import ToCommit, allocation
 from assignment_pipeline.flow.landing.commit import guarded, until_answered
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend, amend_seated, known_record, seated_as, write
-from assignment_pipeline.lifecycle import FINAL, SEATED, AssignmentState, Trigger
+from assignment_pipeline.flow.staff.confirm_and_cancel import (
+    amend,
+    amend_seated,
+    known_record,
+    record_transition,
+    seated_as,
+)
+from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.ports.fitting import require_booking
@@ -50,13 +55,15 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     """
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
         if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
         facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
         facts |= {"allocation": None, "owner": Owner.PIPELINE}
-        return (yield from write(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts))
+        return (
+            yield from record_transition(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts)
+        )
 
     return (yield from amend(call, settings, decide))
 
@@ -83,10 +90,10 @@ def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> F
     _Rejection(reason)
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
         facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
-        return (yield from write(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
+        return (yield from record_transition(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
 
     return (yield from amend(call, settings, decide))
 
@@ -117,10 +124,10 @@ def _pin(booking_id: str, settings: Settings, actor: str, why: Reason) -> Flow[A
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
     pinned = why is Reason.PINNED
 
-    def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if record.pinned is pinned:
             return (yield from call.answer(Outcome.NOOP, record=record))
-        return (yield from write(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned))
+        return (yield from record_transition(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -206,12 +213,12 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
     movers = tuple(move.booking_id for move in wanted.moves)
     query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=movers)
 
-    def attempt() -> Flow[Write]:
+    def attempt() -> Flow[ToCommit]:
         context = yield from LoadContext(query)
         if context is None:
             raise BookingNotFoundError(" or ".join(movers))
         call.now = context.now
-        view = View(call=call, settings=settings, context=context, booking=booking)
+        view = DecisionContext(call=call, settings=settings, context=context, booking=booking)
         if view.at_host is not None:
             require_restaurant(view.at_host, booking.restaurant_id)
         version = view.record.version if view.record else 0
@@ -228,7 +235,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
     return (yield from until_answered(call, settings, attempt))
 
 
-def _with_room(view: View, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
+def _with_room(view: DecisionContext, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
     """The floor once everybody has made room, each of whom must be able to."""
     venue, without = view.venue, {request.booking.id}
     movers = {move.booking_id for move in wanted.moves}
@@ -261,10 +268,10 @@ def _refuse(
         raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
 
 
-def _placed(view: View, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[Write]:
+def _placed(view: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[ToCommit]:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
     plan = attrs.evolve(found.plan, moves=wanted.moves)
-    if view.state in SEATED:
+    if view.state in WITH_TABLES:
         triggers: tuple[Trigger, ...] = (Trigger.MOVE,)
     elif view.state is AssignmentState.MANUAL_REVIEW:
         triggers = (Trigger.SEAT, Trigger.CONFIRM)
@@ -272,7 +279,7 @@ def _placed(view: View, request: SeatingRequest, found: Evaluation, wanted: Plac
         triggers = (*TO_BEGIN[view.state], Trigger.SEAT, Trigger.CONFIRM)
     held = view.state is AssignmentState.ASSIGNED
     return (
-        yield from write_plan(
+        yield from record_attempt(
             view,
             request,
             Decision(plan=plan),

@@ -15,10 +15,10 @@ from assignment_pipeline.errors import NoTablesError, NotBegunError, TableConfli
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
-from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.changes import ToCommit
 from assignment_pipeline.flow.landing.commit import guarded
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, seated_as, write
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition, seated_as
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 
@@ -35,7 +35,7 @@ def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignmen
     """
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         return (yield from _came(call, record, Reason.SEATED, held, pinned=True))
 
     return (yield from amend_seated(call, settings, decide))
@@ -52,7 +52,7 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
     """
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         end = _next_minute(now)
         if end <= held.turn.start:
             raise NotBegunError(booking_id, held.turn.start.isoformat())
@@ -76,12 +76,12 @@ def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     """
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if now < held.turn.start:
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         why = Reason.NO_SHOW
         facts = {"allocation": None, "next_attempt_at": None, "reason": why}
-        return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
+        return (yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -102,9 +102,13 @@ def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: st
     end = _Until(until).until
     call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         longer = _longer(held, end)
-        return (yield from write(call, record, (Trigger.MOVE,), seated_as(record), Reason.EXTENDED, allocation=longer))
+        return (
+            yield from record_transition(
+                call, record, (Trigger.MOVE,), seated_as(record), Reason.EXTENDED, allocation=longer
+            )
+        )
 
     try:
         return (yield from amend_seated(call, settings, decide))
@@ -148,11 +152,11 @@ def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:
     return (yield from call.answer(Outcome.KEPT, Reason.NO_FIT, record=next(iter(page.records), None), displaced=found))
 
 
-def _came(call: Call, record: AssignmentRecord, why: Reason, tables: Allocation, **facts: bool) -> Flow[Write]:
+def _came(call: Call, record: AssignmentRecord, why: Reason, tables: Allocation, **facts: bool) -> Flow[ToCommit]:
     """What is written of a party that is or was there, whether or not anybody has confirmed its tables."""
     trigger = Trigger.CONFIRM if record.state is AssignmentState.ASSIGNED else Trigger.MOVE
     return (
-        yield from write(
+        yield from record_transition(
             call, record, (trigger,), Outcome.CONFIRMED, why, allocation=tables, next_attempt_at=None, **facts
         )
     )

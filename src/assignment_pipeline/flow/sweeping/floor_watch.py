@@ -14,7 +14,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRecordError, StoreUnavailableError, VenueNotFoundError
-from assignment_pipeline.flow.assigning.decision_context import View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.reseating import find, plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ResolveFlags
@@ -164,9 +164,11 @@ def _is_allowed(context: AssignmentContext, record: AssignmentRecord, wish: Book
     return decision.refusal not in IMPOSSIBLE
 
 
-def _view(context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[View]:
+def _view(
+    context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings
+) -> Flow[DecisionContext]:
     call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    return View(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
+    return DecisionContext(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
 
 
 def _wake(context: AssignmentContext, record: AssignmentRecord) -> Flow[bool]:

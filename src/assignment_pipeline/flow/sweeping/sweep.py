@@ -11,9 +11,9 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow.assigning import assign
-from assignment_pipeline.flow.assigning.decision_context import Target, View
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
-from assignment_pipeline.flow.assigning.planning_call import conduct
+from assignment_pipeline.flow.assigning.planning_call import run_planning_call
 from assignment_pipeline.flow.assigning.reseating import find
 from assignment_pipeline.flow.assigning.seating import close, seat
 from assignment_pipeline.flow.call import SWEEP, Call
@@ -24,17 +24,17 @@ from assignment_pipeline.flow.effects import (
     Flow,
     ResolveFlags,
 )
-from assignment_pipeline.flow.landing.changes import Write, assumed, change, known, rest
+from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, known, rest
 from assignment_pipeline.flow.landing.commit import later
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import InFlight, Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, write
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, record_transition
 from assignment_pipeline.flow.sweeping.claims import Work, holds
 from assignment_pipeline.flow.sweeping.floor_watch import look_at_floors
-from assignment_pipeline.flow.sweeping.unassigned import Search, SweepMemory
+from assignment_pipeline.flow.sweeping.unassigned import SweepMemory, UnassignedSearch
 from assignment_pipeline.flow.sweeping.unfinished import look_at_unfinished
-from assignment_pipeline.flow.sweeping.unreported_cancellations import end_untold
+from assignment_pipeline.flow.sweeping.unreported_cancellations import end_unreported_cancellations
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState, Trigger
 from assignment_pipeline.ports import Due
 from assignment_pipeline.redaction import named
@@ -83,10 +83,10 @@ def sweep(
     yield from work.off(limit)
     results, errors = work.results, [*looks, *work.errors]
     try:
-        yield from end_untold(results, settings)
+        yield from end_unreported_cancellations(results, settings)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
         errors.append(("", named(error, show=settings.show_errors)))
-    enqueued = yield from Search(settings, limit, memory, errors).run()
+    enqueued = yield from UnassignedSearch(settings, limit, memory, errors).run()
     return SweepReport(tuple(results), enqueued, tuple(errors))
 
 
@@ -108,7 +108,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         flags = yield from ResolveFlags(due.restaurant_id)
         call.mode = flags.mode
         if flags.mode is Mode.ACTIVE:
-            return (yield from conduct(call, target, settings, partial(_decide, due=due)))
+            return (yield from run_planning_call(call, target, settings, partial(_decide, due=due)))
         decide = partial(_decide_aside, due=due, legacy=legacy)
         try:
             return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
@@ -120,7 +120,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
 
 def _give_up(
     call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
-) -> Flow[Write | AssignmentResult]:
+) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking that was handed out too often, and of which nothing ever came."""
     if record is None or not holds(due, record):
         return (yield from _somebody_elses(call, record))
@@ -128,12 +128,12 @@ def _give_up(
         return (yield from expire(call, settings, record, now))
     waits = _waits_for_tables(record)
     if record.state in SETTLED and not waits:
-        return Write(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+        return ToCommit(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
     facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
     # Who is in review already is there for another reason from now on: freed tables are no news to it any more.
     triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
     outcome = Outcome.MANUAL_REVIEW
-    return (yield from write(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
+    return (yield from record_transition(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
 
 
 def _somebody_elses(call: Call, record: AssignmentRecord | None) -> Flow[AssignmentResult]:
@@ -145,7 +145,7 @@ def _waits_for_tables(record: AssignmentRecord) -> bool:
     return record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
 
 
-def _claimed(view: View, due: Due) -> Flow[Write | AssignmentResult] | AssignmentRecord:
+def _claimed(view: DecisionContext, due: Due) -> Flow[ToCommit | AssignmentResult] | AssignmentRecord:
     """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
     record = view.record
     if record is None or not holds(due, record):
@@ -153,7 +153,7 @@ def _claimed(view: View, due: Due) -> Flow[Write | AssignmentResult] | Assignmen
     return unanswered(view, record) if is_handed_over(record) else record
 
 
-def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | AssignmentResult]:
+def _decide_aside(view: DecisionContext, *, due: Due, legacy: bool) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking whose restaurant the pipeline is not in charge of."""
     record = _claimed(view, due)
     if not isinstance(record, AssignmentRecord):
@@ -163,7 +163,7 @@ def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | Assignm
     if record.state in SETTLED:
         if _waits_for_tables(record):  # The sweep takes it up once the pipeline is back, and nobody before.
             left = change(view.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
-            settled = Write(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
+            settled = ToCommit(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
         else:
             settled = look_again(view, record)
         return settled
@@ -174,7 +174,7 @@ def _decide_aside(view: View, *, due: Due, legacy: bool) -> Flow[Write | Assignm
     return (yield from handed_over(view, record) if legacy else to_person(view, record))
 
 
-def _end_hold(view: View, record: AssignmentRecord, *, legacy: bool) -> Flow[Write]:
+def _end_hold(view: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> Flow[ToCommit]:
     """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
     holds = record.holds + 1
     hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted
@@ -183,7 +183,7 @@ def _end_hold(view: View, record: AssignmentRecord, *, legacy: bool) -> Flow[Wri
     return (yield from expire(view.call, view.settings, record, view.now))
 
 
-def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
+def _decide(view: DecisionContext, *, due: Due) -> Flow[ToCommit | AssignmentResult]:
     record = _claimed(view, due)
     if not isinstance(record, AssignmentRecord):
         return (yield from record)
@@ -196,7 +196,7 @@ def _decide(view: View, *, due: Due) -> Flow[Write | AssignmentResult]:
     return (yield from assign.decide(view))
 
 
-def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
+def _reconsider(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
     if view.booking is not None and view.is_wanted:
         request = view.request(view.booking)
@@ -211,4 +211,4 @@ def _reconsider(view: View, record: AssignmentRecord) -> Flow[Write]:
     elif wish is not None and record.booking is not None and not wish.same_request(record.booking):
         # Until now, tables that came free were compared with what it asked for before: look once more.
         stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=view.now))
-    return Write(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))
+    return ToCommit(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

@@ -51,7 +51,7 @@ class SweepMemory:
 
 
 @attrs.define
-class Search:
+class UnassignedSearch:
     """
     One sweep's look for bookings that nobody enqueued.
 

@@ -14,7 +14,7 @@ from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, Rea
 from assignment_pipeline.flow.landing.changes import change, known
 from assignment_pipeline.flow.landing.commit import land
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import write
+from assignment_pipeline.flow.staff.confirm_and_cancel import record_transition
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
@@ -92,7 +92,7 @@ def _end(record: AssignmentRecord, now: dt.datetime) -> Flow[None]:
     call.now = now
     reason = Reason.TIME_PASSED
     facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
-    ended = yield from write(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
+    ended = yield from record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
     yield from land(record.restaurant_id, ended.change)
 
 

@@ -11,17 +11,17 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import Write
+from assignment_pipeline.flow.landing.changes import ToCommit
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend, write
-from assignment_pipeline.lifecycle import SEATED, Trigger
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend, record_transition
+from assignment_pipeline.lifecycle import WITH_TABLES, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 MOST_DAYS = 3
 """Days of restaurants that one sweep compares: each is one more look at the store."""
 
 
-def end_untold(results: Iterable[AssignmentResult], settings: Settings) -> Flow[None]:
+def end_unreported_cancellations(results: Iterable[AssignmentResult], settings: Settings) -> Flow[None]:
     """
     Where a sweep found no tables for somebody, free those whose guests the host has cancelled without telling.
 
@@ -60,7 +60,7 @@ def _cancelled(context: AssignmentContext) -> list[str]:
     return sorted(
         booking_id
         for booking_id, record in context.records.items()
-        if record.state in SEATED and _is_cancelled(context.bookings.get(booking_id))
+        if record.state in WITH_TABLES and _is_cancelled(context.bookings.get(booking_id))
     )
 
 
@@ -73,9 +73,11 @@ def _end(record: AssignmentRecord, settings: Settings) -> Flow[AssignmentResult]
     return (yield from amend(call, settings, partial(_decide, call)))
 
 
-def _decide(call: Call, record: AssignmentRecord | None, _: dt.datetime) -> Flow[Write | AssignmentResult]:
+def _decide(call: Call, record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
     at_host = yield from FindBooking(call.booking_id)
-    if record is None or record.state not in SEATED or not _is_cancelled(at_host):
+    if record is None or record.state not in WITH_TABLES or not _is_cancelled(at_host):
         return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
     facts = {"allocation": None, "next_attempt_at": None, "reason": Reason.TERMINAL_STATE}
-    return (yield from write(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, Reason.TERMINAL_STATE, **facts))
+    return (
+        yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, Reason.TERMINAL_STATE, **facts)
+    )

@@ -135,7 +135,11 @@ class StoreGates:
 
     def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
         """One verdict for each of the phase's criteria, on what has happened since it began."""
-        return judge(phase, self.measure(since, now), since, now) if since < now else judge(phase, None, since, now)
+        return (
+            judge_criteria(phase, self.measure(since, now), since, now)
+            if since < now
+            else judge_criteria(phase, None, since, now)
+        )
 
     def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
         """What has happened since a phase began; assignments that settled before then were of another."""
@@ -144,7 +148,7 @@ class StoreGates:
         return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
 
 
-def judge(phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:
+def judge_criteria(phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:
     """
     A phase's criteria, held against what was measured.
 

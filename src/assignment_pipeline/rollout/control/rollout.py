@@ -16,7 +16,7 @@ from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutSto
 from assignment_pipeline.rollout.control.gates import StoreGates
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
-from assignment_pipeline.rollout.control.standing import Standing, judge
+from assignment_pipeline.rollout.control.standing import Standing, judge_phase
 from assignment_pipeline.rollout.control.telling import change_event, gate_events
 from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasured
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags
@@ -118,7 +118,7 @@ class Rollout:
         phase = self.ladder.phase(current.phase) if current.phase is not None else None
         verdicts: tuple[Verdict, ...] = ()
         if phase is not None and since is not None:
-            verdicts = judge(phase, since, now, self._gates(phase, since, now), signed_off)
+            verdicts = judge_phase(phase, since, now, self._gates(phase, since, now), signed_off)
         return Standing(
             revision=current,
             phase=phase,

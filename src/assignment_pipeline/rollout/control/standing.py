@@ -69,7 +69,7 @@ class Standing:
         return max(known, default=None)
 
 
-def judge(
+def judge_phase(
     phase: Phase,
     since: dt.datetime,
     now: dt.datetime,

@@ -14,7 +14,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.lifecycle import SEATED, AssignmentState
+from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
 from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
@@ -101,7 +101,7 @@ def _look(context: AssignmentContext, found: _Found) -> None:
             found.untaken.append(booking_id)
         if record.state in _WAITING and not at_host.is_pending and at_host.status != CANCELLED:
             found.settled.append(booking_id)
-        if record.state in SEATED and at_host.status == CANCELLED:
+        if record.state in WITH_TABLES and at_host.status == CANCELLED:
             found.cancelled.append(booking_id)
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]

@@ -15,7 +15,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
 from assignment_pipeline.rollout.queries import SCHEMA
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 PREFIX = "assignment_pipeline"
 
@@ -117,7 +117,7 @@ def _labels(labels: dict[str, str]) -> str:
 # -- Rules --------------------------------------------------------------------------------------------------------
 
 
-def prometheus_rules(rules: Iterable[Rule] = RULES) -> str:
+def prometheus_rules(rules: Iterable[AlertRule] = RULES) -> str:
     """A rule file for Prometheus, on the numbers that `prometheus_text` writes."""
     made = [
         {
@@ -132,7 +132,7 @@ def prometheus_rules(rules: Iterable[Rule] = RULES) -> str:
     return _json({"groups": [{"name": PREFIX, "rules": made}]})
 
 
-def grafana_rules(rules: Iterable[Rule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
+def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
     """
     A file for Grafana's provisioning of alerts, which asks PostgreSQL itself.
 
@@ -148,7 +148,7 @@ def grafana_rules(rules: Iterable[Rule] = RULES, *, schema: str = SCHEMA, dataso
     return _json({"apiVersion": 1, "groups": [group]})
 
 
-def _grafana(rule: Rule, schema: str, datasource: str) -> dict[str, Any]:
+def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
     minutes = _minutes(rule.over)
     window = {"from": minutes * 60, "to": 0}
     # Below that many, the query answers nothing: no data is no alarm.
@@ -189,12 +189,12 @@ def _grafana(rule: Rule, schema: str, datasource: str) -> dict[str, Any]:
     }
 
 
-def _expression(rule: Rule) -> str:
+def _expression(rule: AlertRule) -> str:
     compare = "<" if rule.below is not None else ">"
     return f"{PREFIX}_{rule.metric}{_OWN} {compare} {rule.threshold:g}"
 
 
-def _sample(rule: Rule) -> str:
+def _sample(rule: AlertRule) -> str:
     sample = metric_named(rule.metric).sample
     assert sample is not None  # noqa: S101 - so it is with all that an alert looks at
     return sample[0]

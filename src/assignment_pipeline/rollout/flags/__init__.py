@@ -9,8 +9,8 @@ from assignment_pipeline.rollout.flags.settings import (
     ExplainedFlags,
     Explanation,
     FixedFlags,
+    FlagRule,
     FlagSettings,
-    Rule,
 )
 from assignment_pipeline.rollout.flags.stored import StoreFlags
 
@@ -21,9 +21,9 @@ __all__ = [
     "ExplainedFlags",
     "Explanation",
     "FixedFlags",
+    "FlagRule",
     "FlagSettings",
     "LayeredFlags",
-    "Rule",
     "StoreFlags",
     "basis_points",
     "bucket",

@@ -21,7 +21,7 @@ DEFAULT_SALT = "assignment-pipeline-v3"
 _KEPT_DECISIONS = 10_000
 
 
-class Rule(enum.StrEnum):
+class FlagRule(enum.StrEnum):
     """What decided about a restaurant: the first of these that applies."""
 
     DISABLED = "disabled"
@@ -58,7 +58,7 @@ class Explanation:
 
     restaurant_id: str
     mode: Mode
-    rule: Rule
+    rule: FlagRule
     bucket: int
     threshold: int | None
     lists: tuple[str, ...]
@@ -74,7 +74,7 @@ class Explanation:
 
     @property
     def _because(self) -> str:
-        if self.rule is Rule.DISABLED:
+        if self.rule is FlagRule.DISABLED:
             return "the pipeline is neither enabled nor in shadow"
         if self.threshold is None:
             return f"it is {self.rule}"
@@ -135,7 +135,7 @@ class FlagSettings:
             generation=generation,
         )
 
-    def _decide(self, restaurant_id: str, place: int) -> tuple[Mode, Rule, int | None]:
+    def _decide(self, restaurant_id: str, place: int) -> tuple[Mode, FlagRule, int | None]:
         cohorts = [
             (mode, listed, threshold)
             for switch, mode, listed, threshold in (
@@ -145,15 +145,15 @@ class FlagSettings:
             if switch
         ]
         if not cohorts:
-            return Mode.OFF, Rule.DISABLED, None
+            return Mode.OFF, FlagRule.DISABLED, None
         if restaurant_id in self.exclude:
-            return Mode.OFF, Rule.EXCLUDED, None
+            return Mode.OFF, FlagRule.EXCLUDED, None
         for mode, listed, threshold in cohorts:
             if restaurant_id in listed:
-                return mode, Rule.LISTED, None
+                return mode, FlagRule.LISTED, None
             if place < threshold:
-                return mode, Rule.PERCENT, threshold
-        return Mode.OFF, Rule.PERCENT, max(threshold for _, _, threshold in cohorts)
+                return mode, FlagRule.PERCENT, threshold
+        return Mode.OFF, FlagRule.PERCENT, max(threshold for _, _, threshold in cohorts)
 
     def with_lists_of(self, other: FlagSettings) -> FlagSettings:
         """These, with the lists and the limit of *other*; a list for the shadow switches it on, for those alone."""
@@ -206,7 +206,7 @@ class Deciding:
             max_parallel=self.settings.max_parallel,
             reason=found.rule.value,
             source=self.source,
-            bucket=found.bucket if found.rule is Rule.PERCENT else None,
+            bucket=found.bucket if found.rule is FlagRule.PERCENT else None,
             generation=self.generation,
             fresh=self.fresh,
         )
@@ -242,7 +242,7 @@ class FixedFlags:
     @_decision.default
     def _always(self) -> FlagDecision:
         return FlagDecision(
-            mode=self.mode, max_parallel=self.max_parallel, reason=Rule.FIXED.value, source=Rule.FIXED.value
+            mode=self.mode, max_parallel=self.max_parallel, reason=FlagRule.FIXED.value, source=FlagRule.FIXED.value
         )
 
     def resolve(self, restaurant_id: str) -> FlagDecision:  # noqa: ARG002 - it does not matter which

@@ -1,13 +1,13 @@
 """Alerts on what the rollout does, and who looks at them again and again."""
 
 from assignment_pipeline.rollout.watching.alerts import Alert, Alerts, AlertState
-from assignment_pipeline.rollout.watching.watcher import Demote, Look, Watcher
+from assignment_pipeline.rollout.watching.watcher import Demote, Watcher, WatchReport
 
 __all__ = [
     "Alert",
     "AlertState",
     "Alerts",
     "Demote",
-    "Look",
+    "WatchReport",
     "Watcher",
 ]

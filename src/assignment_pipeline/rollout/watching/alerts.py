@@ -18,7 +18,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.metrics import Count, metric_named
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, Rule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 STEP = dt.timedelta(minutes=5)
 """How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""
@@ -60,7 +60,7 @@ class Alert:
         announced: The event that told of its firing, if nobody has told since that it is over.
     """
 
-    rule: Rule
+    rule: AlertRule
     state: AlertState
     restaurant_id: str | None = None
     since: dt.datetime | None = None
@@ -101,7 +101,7 @@ class Alert:
 
 
 def evaluate(
-    rule: Rule,
+    rule: AlertRule,
     buckets: Sequence[Bucket],
     at: dt.datetime,
     *,
@@ -111,9 +111,9 @@ def evaluate(
     """
     How *rule* stands, given stretches of `STEP` that end at *at*. Pure.
 
-    At each full five minutes it is held against the last `Rule.over`; where fewer than `FEW` were counted then, against
-    as much of the time before as it takes, `Rule.within` at most. It fires once it has been bad at every one of them
-    for `Rule.hold`, the first and the last included.
+    At each full five minutes it is held against the last `AlertRule.over`; where fewer than `FEW` were counted then,
+    against as much of the time before as it takes, `AlertRule.within` at most. It fires once it has been bad at every
+    one of them for `AlertRule.hold`, the first and the last included.
     """
     counts = [rule.count(bucket) for bucket in buckets]
     bad_since: dt.datetime | None = None
@@ -141,7 +141,7 @@ def evaluate(
     )
 
 
-def _look_back(rule: Rule, counts: Sequence[Count]) -> Count:
+def _look_back(rule: AlertRule, counts: Sequence[Count]) -> Count:
     found = Count()
     for steps, count in enumerate(reversed(counts)):
         if (steps >= rule.over // STEP and found.sample >= FEW) or steps >= rule.within // STEP:
@@ -162,7 +162,9 @@ class Alerts:
         restaurant_id: Of that restaurant only; None for all.
     """
 
-    def __init__(self, store: MetricsStore, *, rules: Iterable[Rule] = RULES, restaurant_id: str | None = None) -> None:
+    def __init__(
+        self, store: MetricsStore, *, rules: Iterable[AlertRule] = RULES, restaurant_id: str | None = None
+    ) -> None:
         self._store = store
         self._rules = tuple(rules)
         self._restaurant_id = restaurant_id

@@ -23,7 +23,7 @@ FEW = 10
 
 
 @attrs.frozen(kw_only=True)
-class Rule:
+class AlertRule:
     """
     What is bad, and for how long it has to be.
 
@@ -90,14 +90,14 @@ class Rule:
         return high < self.threshold if self.below is not None else low > self.threshold
 
 
-RULES: Sequence[Rule] = (
-    Rule(
+RULES: Sequence[AlertRule] = (
+    AlertRule(
         name="confirmation_rate_low",
         metric=CONFIRMATION_RATE.name,
         below=0.90,
         says="Fewer than 90 % of the pipeline's assignments are confirmed.",
     ),
-    Rule(
+    AlertRule(
         name="review_rate_high",
         metric=REVIEW_RATE.name,
         above=0.20,
@@ -106,14 +106,14 @@ RULES: Sequence[Rule] = (
         hold=dt.timedelta(),
         says="More than 20 % of the day's assignments were left to a person.",
     ),
-    Rule(
+    AlertRule(
         name="error_rate_high",
         metric=ERROR_RATE.name,
         above=0.05,
         says="More than 5 % of the bookings that were called for met an error.",
     ),
     # What refuses everybody calls it proved, and then none of the rates above has anything to be of.
-    Rule(
+    AlertRule(
         name="far_worse_than_legacy",
         metric=RELATIVE_CONFIRMATION.name,
         below=-0.25,

@@ -46,7 +46,7 @@ class WatchedStore(MetricsStore, RolloutStore, EventSink, Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Look:
+class WatchReport:
     """
     What a watcher has seen and done.
 
@@ -115,7 +115,7 @@ class Watcher:
             raise TypeError(msg)
         return cls(store, rollout, demote=Demote(demote))
 
-    def look(self) -> Look:
+    def look(self) -> WatchReport:
         """
         Once.
 
@@ -129,12 +129,12 @@ class Watcher:
         told = changes(found, now)
         if told:
             self._store.emit(told)
-        look = Look(at=now, phase=current.phase, alerts=found, told=told)
+        look = WatchReport(at=now, phase=current.phase, alerts=found, told=told)
         if not look.firing or self._demote is Demote.NO:
             return look
         return self._lead_back(look, current)
 
-    def _lead_back(self, look: Look, current: RolloutRevision) -> Look:
+    def _lead_back(self, look: WatchReport, current: RolloutRevision) -> WatchReport:
         reason = "; ".join(alert.sentence for alert in look.firing)
         target = self._target(current)
         if target is None:
@@ -161,7 +161,7 @@ class Watcher:
         self,
         interval: dt.timedelta,
         stop: Stopping,
-        seen: Callable[[Look], object],
+        seen: Callable[[WatchReport], object],
         failed: Callable[[Exception], object],
     ) -> None:
         """

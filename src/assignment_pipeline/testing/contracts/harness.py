@@ -20,15 +20,15 @@ from assignment_pipeline.domain.record import (
     Allocation,
     AssignmentChange,
     AssignmentRecord,
-    Assumed,
     Attempt,
     AttemptResult,
+    CommitPreconditions,
     Owner,
     StateChange,
 )
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.lifecycle import SEATED, AssignmentState, Trigger, walk
+from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
@@ -144,7 +144,7 @@ def make_change(
     venue: Venue | None = None,
     now: dt.datetime = START,
     change_id: str | None = None,
-    assumed: Assumed | None = None,
+    assumed: CommitPreconditions | None = None,
     attempt: AttemptResult | None = None,
     actor: str | None = None,
     conflicted: bool = False,
@@ -159,7 +159,7 @@ def make_change(
     if tables:
         turn = venue.turn(of)
         allocation = Allocation(tables=tables, turn=turn, blocked=venue.blocked(turn))
-    if states[-1] not in SEATED and fields.get("owner", record.owner) is Owner.PIPELINE:
+    if states[-1] not in WITH_TABLES and fields.get("owner", record.owner) is Owner.PIPELINE:
         allocation = None
     if allocation is not None:
         allocation = attrs.evolve(allocation, conflicted=conflicted)
@@ -183,7 +183,7 @@ def make_change(
             trigger=trigger,
             reason=after.reason,
             actor=actor,
-            tables=after.tables if states[number] in SEATED else (),
+            tables=after.tables if states[number] in WITH_TABLES else (),
             created_at=now,
         )
         for number, trigger in enumerate(triggers, 1)
@@ -230,12 +230,12 @@ class StoreSuite:
         store.commit([change])
         return change.record
 
-    def assume(self, store: AssignmentStore, booking: Booking, **fields: Any) -> Assumed:
+    def assume(self, store: AssignmentStore, booking: Booking, **fields: Any) -> CommitPreconditions:
         """What a plan made now takes for granted."""
         context = store.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
         assert context is not None
         record = context.records.get(booking.id)
-        found = Assumed(
+        found = CommitPreconditions(
             booking=context.bookings.get(booking.id),
             venue_version=context.venue.version,
             next_attempt_at=record.next_attempt_at if record else None,

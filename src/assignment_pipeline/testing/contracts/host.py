@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from assignment_pipeline.host_check import CHECKS, Answer, Say, acheck, check
+from assignment_pipeline.host_check import CHECKS, CheckAnswer, Say, acheck, check
 
 NAMES = ("schema", *CHECKS, "rolled-back")
 
 
-def _made(name: str, answers: list[Answer]) -> None:
+def _made(name: str, answers: list[CheckAnswer]) -> None:
     found = {answer.check: answer for answer in answers}
     answer = found.get(name) or answers[-1]
     if answer.says is Say.SKIPPED:

@@ -10,7 +10,7 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
-from assignment_pipeline.lifecycle import FINAL, SEATED, SETTLED, AssignmentState, Trigger, step
+from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.ports import Occupied, waits
 from assignment_pipeline.testing.simulator.landings import (
@@ -38,7 +38,7 @@ _COMES_TO = {
     Outcome.MANUAL_REVIEW: {AssignmentState.MANUAL_REVIEW},
     Outcome.FAILED: {AssignmentState.FAILED},
     Outcome.CANCELLED: {AssignmentState.CANCELLED},
-    Outcome.KEPT: SEATED,
+    Outcome.KEPT: WITH_TABLES,
 }
 
 
@@ -92,7 +92,7 @@ def tables_go_with_the_state(ledger: Ledger) -> Iterator[str]:
     """Who is assigned or confirmed has tables, unless legacy does not say which, and nobody else has."""
     for record in changed(ledger):
         untold = record.owner is Owner.LEGACY and record.state is AssignmentState.CONFIRMED
-        if (record.allocation is not None) != (record.state in SEATED) and not (untold and not record.allocation):
+        if (record.allocation is not None) != (record.state in WITH_TABLES) and not (untold and not record.allocation):
             yield f"{record.booking_id} is {record.state} with {record.tables or 'no tables'}"
 
 
@@ -133,7 +133,7 @@ def every_step_is_legal(ledger: Ledger) -> Iterator[str]:
             if not legal:
                 yield f"{record.booking_id}, {state}: {row.trigger} from {row.from_state} to {row.to_state}"
             state, tables = row.to_state, row.tables
-        if record.state is not state or (state in SEATED and record.tables != tables):
+        if record.state is not state or (state in WITH_TABLES and record.tables != tables):
             yield f"{record.booking_id} is {record.state} {record.tables}, its history says {state} {tables}"
 
 
@@ -208,7 +208,7 @@ def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
         if not is_ours or record.state in SETTLED or record.next_attempt_at is not None:
             continue
         booking = ledger.store.booking(record.booking_id)
-        if record.state in SEATED or booking is None or booking.is_pending or booking.status == CANCELLED:
+        if record.state in WITH_TABLES or booking is None or booking.is_pending or booking.status == CANCELLED:
             yield f"{record.booking_id} is {record.state} and never due"
 
 
@@ -272,7 +272,7 @@ def answers_are_true(ledger: Ledger) -> Iterator[str]:
             yield f"{said}, of which there are {len(rows)}"
         elif record.version:
             row = rows[record.version - 1]
-            if row.to_state is not record.state or (record.state in SEATED and row.tables != record.tables):
+            if row.to_state is not record.state or (record.state in WITH_TABLES and row.tables != record.tables):
                 yield f"{said}, where the history has {row.to_state} {row.tables}"
         elif record.state is not AssignmentState.CREATED or record.booking_id not in ledger.records:
             yield f"{said}, which nothing led to"

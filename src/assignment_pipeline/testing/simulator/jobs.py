@@ -34,7 +34,7 @@ from assignment_pipeline.flow.effects import Effect, Emit, Flow, LoadContext, Po
 from assignment_pipeline.flow.legacy import adopt, takeover
 from assignment_pipeline.flow.staff import blocks, confirm_and_cancel, review, service
 from assignment_pipeline.flow.sweeping import sweep
-from assignment_pipeline.lifecycle import SEATED, AssignmentState
+from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
 from assignment_pipeline.rollout.shadow.candidate import Trial, rehearsal
@@ -226,8 +226,8 @@ JOBS: tuple[Job, ...] = (
         (BookingNotFoundError,),
         _HELD,
     ),
-    Job("reassign", 4, _reassign, (LegacyDownError,), SEATED | _REVIEW),
-    Job("cancel", 3, _cancel, (), SEATED),
+    Job("reassign", 4, _reassign, (LegacyDownError,), WITH_TABLES | _REVIEW),
+    Job("cancel", 3, _cancel, (), WITH_TABLES),
     Job("cancel an unknown booking", 1, _cancel_unknown),
     Job(
         "requeue",
@@ -244,12 +244,34 @@ JOBS: tuple[Job, ...] = (
         _REVIEW,
     ),
     Job("place", 4, _place, _PLACE),
-    Job("pin", 1, lambda world, booking: review.pin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
-    Job("unpin", 1, lambda world, booking: review.unpin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, SEATED),
-    Job("seat", 1, lambda world, booking: service.seated(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
-    Job("see off", 1, lambda world, booking: service.left(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
-    Job("miss", 1, lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF), _SERVICE, SEATED),
-    Job("stay longer", 2, _extend, (*_SERVICE, ValueError), SEATED),
+    Job(
+        "pin", 1, lambda world, booking: review.pin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, WITH_TABLES
+    ),
+    Job(
+        "unpin",
+        1,
+        lambda world, booking: review.unpin(booking.id, world.settings, actor=STAFF),
+        _SEATED_ONLY,
+        WITH_TABLES,
+    ),
+    Job(
+        "seat", 1, lambda world, booking: service.seated(booking.id, world.settings, actor=STAFF), _SERVICE, WITH_TABLES
+    ),
+    Job(
+        "see off",
+        1,
+        lambda world, booking: service.left(booking.id, world.settings, actor=STAFF),
+        _SERVICE,
+        WITH_TABLES,
+    ),
+    Job(
+        "miss",
+        1,
+        lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF),
+        _SERVICE,
+        WITH_TABLES,
+    ),
+    Job("stay longer", 2, _extend, (*_SERVICE, ValueError), WITH_TABLES),
     Job(
         "take over",
         3,

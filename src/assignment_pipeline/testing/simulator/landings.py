@@ -9,7 +9,7 @@ from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.flow.assigning.admission import lock_of
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.flow.settings import InFlight
-from assignment_pipeline.lifecycle import SEATED, SETTLED
+from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, planning_of
 
@@ -87,7 +87,7 @@ def nobody_is_seated_unasked(ledger: Ledger) -> Iterator[str]:
     """Nobody is given tables whom the host does not have waiting for them."""
     for landing, record, before in _plannings(ledger):
         booking = landing.bookings.get(record.booking_id)
-        seated_before = before is not None and before.state in SEATED
+        seated_before = before is not None and before.state in WITH_TABLES
         if record.allocation and not seated_before and booking is not None and not booking.is_pending:
             yield f"{record.booking_id} is {booking.status} at the host"
 
@@ -127,7 +127,7 @@ def plannings_are_made_under_a_lock(ledger: Ledger) -> Iterator[str]:
     """Who plans for a booking has its lock until the commit is answered, or was told that there are none."""
     for landing, record, before in _plannings(ledger):
         standing = landing.standing
-        if len(landing.changes) > 1 and before is not None and before.state in SEATED:
+        if len(landing.changes) > 1 and before is not None and before.state in WITH_TABLES:
             continue  # Moved to make room for another, whose lock it is.
         if standing and not standing.unlocked and lock_of(record.booking_id).key not in standing.locks:
             yield f"{record.booking_id} came to {record.state} without its lock"
