@@ -54,7 +54,8 @@ INSERT INTO restaurants SELECT 'r-' || n, timezone, policy, version
 FROM generate_series(%(low)s, %(high)s - 1) AS n, restaurants WHERE id = 'pattern';
 INSERT INTO table_inventory
 SELECT
-    'r-' || n, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, tags
+    'r-' || n, id, position, label, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
+    priority, tags
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_inventory WHERE restaurant_id = 'pattern';
 INSERT INTO table_adjacencies SELECT 'r-' || n, table_a, table_b
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_adjacencies WHERE restaurant_id = 'pattern'
