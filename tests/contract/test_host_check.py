@@ -8,11 +8,12 @@ import itertools
 import json
 import textwrap
 import uuid
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
 
-from assignment_pipeline import TimeWindow
+from assignment_pipeline import Booking, FloorPlan, ServicePeriod, Table, TimeWindow, Venue, VenuePolicy
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.cli.app import run
@@ -27,6 +28,8 @@ from tests.contract.test_hosts import (  # noqa: F401 - the fixture
     StaleVersion,
     rig,
 )
+
+FLOOR = FloorPlan([Table("T1", 4)])
 
 
 class Unstable(RowHost):
@@ -292,7 +295,7 @@ def test_a_host_that_keeps_its_promises_passes(rig):  # noqa: F811
     before = rows(rig, host)
     found = answers(rig, host)
     assert {one.check: one.text for one in found.values() if one.says is not Say.OK} == {}
-    assert len(found) == 12
+    assert len(found) == 14
     assert rows(rig, host) == before
     assert rig.coordinator(host).record("b-0") is None
 
@@ -358,6 +361,61 @@ def test_a_host_without_bookings_says_what_to_do(tmp_path):
     assert found["occupied"] is Say.OK
 
 
+DINNER = (ServicePeriod("dinner", dt.time(19), dt.time(20, 45)),)
+OFFSETS = {
+    "local as UTC": ("Europe/Madrid", dt.timedelta(hours=2), "120 minutes earlier: booking() gives local times as if"),
+    "local as UTC, in the west": (
+        "America/New_York",
+        dt.timedelta(hours=-4),
+        "240 minutes later: booking() gives local",
+    ),
+    "UTC as local": ("America/New_York", dt.timedelta(hours=4), "240 minutes earlier: booking() gives times in UTC"),
+}
+
+
+def opened_at(zone, shift, periods=DINNER):
+    """Where two bookings of 19:30 and 20:00 in summer come with that mistake in them."""
+    host = MemoryHost(Venue("v", zone, FLOOR, VenuePolicy(service_periods=periods)))
+    for number, at in enumerate((dt.time(19, 30), dt.time(20))):
+        start = dt.datetime.combine(dt.date(2031, 7, 1), at, ZoneInfo(zone)).astimezone(dt.UTC) + shift
+        host.put_booking(Booking(f"b-{number}", "v", 2, start))
+    return {one.check: one for one in check(MemoryStore(host), "v")}
+
+
+@pytest.mark.parametrize("mistake", OFFSETS)
+def test_times_that_are_off_by_the_offset_are_found(mistake):
+    """Where opening hours are known, and every booking is outside of them until its offset is taken off."""
+    zone, shift, sentence = OFFSETS[mistake]
+    found = opened_at(zone, shift)["times"]
+    assert found.says is Say.WRONG
+    assert sentence in found.text
+
+
+def test_what_a_check_cannot_see_is_shown_to_a_person():
+    """The local time of a booking, and a policy that allows all because nobody wrote one."""
+    found = opened_at("Europe/Madrid", dt.timedelta(0))
+    assert found["times"].text.startswith("2 of 2 start within service_periods; 'b-0' starts at 19:30 in Europe/Madrid")
+    assert "no service_periods" not in found["policy"].text
+    found = opened_at("Europe/Madrid", dt.timedelta(hours=2), ())
+    assert found["times"].says is Say.OK
+    assert "'b-0' starts at 21:30 in Europe/Madrid: see that it is what the guest was told" in found["times"].text
+    assert "no service_periods, so it is open always; no buffers, so" in found["policy"].text
+    found = opened_at("Europe/Madrid", dt.timedelta(hours=7))
+    assert found["times"].text.startswith("all 2 start outside service_periods, so that each goes to a person")
+
+
+def test_a_host_without_code_for_commits_is_told_what_that_means(tmp_path):
+    """Its rows do not follow: no check of what it writes can be made."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        host = filled(rig)
+        host.on_commit = None
+        found = answers(rig, host)
+    for name in ("states", "one-row", "given-back"):
+        assert found[name].says is Say.SKIPPED
+        assert "its rows go on saying that a booking waits when it has tables" in found[name].text
+
+
 def test_a_store_in_memory_is_checked_as_far_as_it_goes():
     """The reference host passes, and what a store in memory cannot undo is not tried on others."""
     host = MemoryHost(VENUE)
@@ -369,8 +427,6 @@ def test_a_store_in_memory_is_checked_as_far_as_it_goes():
 
 
 def _booking():
-    from assignment_pipeline import Booking  # noqa: PLC0415
-
     return Booking("b", "v", 2, AT)
 
 
@@ -407,7 +463,7 @@ def test_the_command_says_ok_line_by_line(backend, capsys):
     """A host without a mistake exits with 0."""
     assert run(["host", "check", "--app", backend(RowHost, "good_backend")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 14
     assert all(line.startswith("ok      ") for line in lines)
 
 

@@ -114,7 +114,7 @@ def test_the_first_booking_of_a_process_is_the_pipelines(begin, how, run):
     assert json.loads(begin(PARENT, how, run, STARTS)) == {"confirmed None": STARTS}
 
 
-@pytest.mark.timeout(120 + 5 * INTERPRETERS)
+@pytest.mark.timeout(120 + 30 * INTERPRETERS)
 @pytest.mark.parametrize("run", ["sync", "async"])
 def test_the_first_booking_of_an_interpreter_is_the_pipelines(begin, run):
     """So it is in an interpreter that has imported nothing before."""

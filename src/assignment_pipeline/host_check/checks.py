@@ -15,6 +15,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.host_check.opening import in_words, starts_in_words
 from assignment_pipeline.host_check.sample import (
     TO_CONFIRMED,
     TO_PROGRESS,
@@ -310,9 +311,22 @@ def commit(sample: Sample) -> Asking[str]:
     return "a commit is written, and rolled back"
 
 
+def policy(sample: Sample) -> Asking[str]:
+    """What the venue allows, for a person to read: a policy that was forgotten looks like one that allows all."""
+    return in_words((yield from _venue(sample)))
+
+
+def times(sample: Sample) -> Asking[str]:
+    """Who waits starts within opening hours, and not the venue's offset from UTC beside them."""
+    return starts_in_words((yield from _venue(sample)), sample.bookings or (sample.booking,))
+
+
 def _require_on_commit(sample: Sample) -> None:
     if not sample.has_on_commit:
-        msg = "the host has no on_commit: its rows do not follow what the pipeline does, so write them yourself"
+        msg = (
+            "the host has no on_commit: its rows go on saying that a booking waits when it has tables, and nobody who"
+            " reads them sees which. Add on_commit, or write each result into your rows yourself"
+        )
         raise SkippedError(msg)
     if not sample.undoes:
         msg = "this store cannot roll back what on_commit writes: run it on the store of your backend"
@@ -330,9 +344,11 @@ def _differing(one: Booking, other: Booking) -> list[str]:
 CHECKS: Mapping[str, Callable[[Sample], Asking[Any]]] = {
     "venue": venues,
     "unknown-venue": unknown_venue,
+    "policy": policy,
     "unassigned": unassigned,
     "booking": bookings,
     "unknown-booking": unknown_booking,
+    "times": times,
     "occupied": occupied,
     "states": states,
     "one-row": one_row,

@@ -188,7 +188,7 @@ def _bare(store: Any, restaurant_id: str, settings: Settings | None) -> Sample:
     return Sample(
         restaurant_id=restaurant_id,
         now=dt.datetime.now(dt.UTC).replace(second=0, microsecond=0),
-        has_on_commit=host.on_commit is not None or hasattr(host.host, "on_commit"),
+        has_on_commit=host.on_commit is not None or getattr(host.host, "on_commit", None) is not None,
         undoes=getattr(store, "undoes", True),
         holds=settings is not None and settings.confirmation is Confirmation.EXTERNAL,
     )

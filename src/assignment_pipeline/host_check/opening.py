@@ -1,0 +1,67 @@
+"""When a restaurant is open and when its bookings start: what a check can see of it, and what only a person can."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.host_check.sample import WrongError
+
+_FORGOTTEN = "give Venue(policy=...) what the restaurant has"
+
+
+def in_words(venue: Venue) -> str:
+    """What the venue's policy says of times, in one line."""
+    policy = venue.policy
+    missing = []
+    if not policy.service_periods:
+        missing.append("no service_periods, so it is open always")
+    if not policy.pre_buffer and not policy.post_buffer:
+        missing.append("no buffers, so a table is given away again the minute a party is to leave")
+    stays = sorted({band.minutes for band in policy.turn_bands})
+    span = f"{stays[0]} minutes" if len(stays) == 1 else f"{stays[0]} to {stays[-1]} minutes"
+    said = f"parties that do not say when they leave stay {span}"
+    return f"{said}; {'; '.join(missing)}: if that is not so, {_FORGOTTEN}" if missing else said
+
+
+def starts_in_words(venue: Venue, bookings: Sequence[Booking]) -> str:
+    """
+    Where the bookings' starts lie, in one line.
+
+    Raises:
+        WrongError: All lie outside opening hours, and within them by the venue's offset from UTC.
+    """
+    first = bookings[0].start_at.astimezone(venue.zone)
+    shown = f"{bookings[0].id!r} starts at {first:%H:%M} in {venue.timezone}: see that it is what the guest was told"
+    if not venue.policy.service_periods:
+        return f"{shown}. Without service_periods nobody can say more"
+    outside = [one for one in bookings if not _open(venue, one.start_at)]
+    if len(outside) < len(bookings):
+        return f"{len(bookings) - len(outside)} of {len(bookings)} start within service_periods; {shown}"
+    for sign, mistake in _MISTAKES.items():
+        if all(_open(venue, one.start_at + sign * _offset(venue, one.start_at)) for one in bookings):
+            shift = sign * _offset(venue, bookings[0].start_at) // MINUTE
+            msg = (
+                f"all {len(bookings)} that wait start outside service_periods, and within them if they start"
+                f" {abs(shift)} minutes {'later' if shift > 0 else 'earlier'}: {mistake}"
+            )
+            raise WrongError(msg)
+    return f"all {len(bookings)} start outside service_periods, so that each goes to a person; {shown}"
+
+
+_MISTAKES = {
+    -1: "booking() gives local times as if they were UTC. Give them the venue's zone: replace(tzinfo=ZoneInfo(...))",
+    1: "booking() gives times in UTC as if they were local. Give them UTC: replace(tzinfo=UTC)",
+}
+"""What it means when bookings would fit with that many times the venue's offset from UTC added."""
+
+
+def _offset(venue: Venue, at: dt.datetime) -> dt.timedelta:
+    return at.astimezone(venue.zone).utcoffset() or dt.timedelta()
+
+
+def _open(venue: Venue, at: dt.datetime) -> bool:
+    return venue.serves(TimeWindow(at, at + MINUTE))
