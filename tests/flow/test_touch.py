@@ -173,3 +173,24 @@ def test_asyncio_hosts_have_it_too():
             return [step.reason for step in await coordinator.history("B1")]
 
     assert Reason.TAKEN_OVER in asyncio.run(evening())
+
+
+@pytest.mark.parametrize("settings", [Settings(), ON_TOUCH])
+def test_a_cancel_takes_nothing_over(before, settings):
+    """The host hears of the end alone; the table is free once it no longer shows it, and the sweep seats who waits."""
+    large = attrs.evolve(before.booking, party_size=4, status="pending")
+    seat = attrs.evolve(before.row, table_id="T3")
+    before.harness.vacate("R1", before.row)
+    before.harness.occupy("R1", seat)
+    waiting = attrs.evolve(large, id="B2", start_at=large.start_at + HOUR, end_at=large.end_at + HOUR)
+    before.harness.put_booking(waiting)
+    with before.coordinator(settings=settings) as coordinator:
+        assert coordinator.assign(waiting).outcome is Outcome.MANUAL_REVIEW
+        result = coordinator.cancel("B1")
+        assert (result.outcome, result.handled) == (Outcome.CANCELLED, True)
+        assert "taken_over" not in {step.reason for step in coordinator.history("B1")}
+        assert {step.to_state for step in coordinator.history("B1")} == {AssignmentState.CANCELLED}
+        before.harness.vacate("R1", seat)
+        before.clock.advance(dt.timedelta(minutes=2))
+        (seated,) = coordinator.sweep().results
+        assert (seated.booking_id, seated.tables) == ("B2", ("T3",))

@@ -101,7 +101,8 @@ class Settings:
 
         takeover: When the pipeline answers for bookings that legacy has seated. With ``on_touch``, `reassign`,
             `seated`, `left`, `no_show`, `extend`, `pin` and `unpin` first take such a booking over where the pipeline
-            is in charge, at the tables that ``Host.occupied`` shows for it. That is a commit of its own.
+            is in charge, at the tables that ``Host.occupied`` shows for it. That is a commit of its own. `cancel` does
+            not: the host would be told that the booking is confirmed first.
 
         replay: Whether bookings count as new whatever the clock says, and are always due: for days past.
 
