@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from assignment_pipeline.domain.event_fields import CARRIES, FIELDS
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.rollout.control.metrics import METRICS
 from assignment_pipeline.rollout.watching.rules import RULES
@@ -49,7 +50,27 @@ def alerts() -> Iterable[Row]:
         yield (code([rule.name]), rule.says.rstrip("."), f"{rule.over // MINUTE} min", hold)
 
 
-TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {"alerts": alerts, "metrics": metrics, "reasons": reasons}
+def events() -> Iterable[Row]:
+    """Each type of event, with the fields that its context may carry."""
+    yield ("event", "carries")
+    for kind, fields in CARRIES.items():
+        yield (code([kind.value]), code(fields))
+
+
+def event_fields() -> Iterable[Row]:
+    """Each field of a context."""
+    yield ("field", "holds", "meaning")
+    for name, (kind, meaning) in FIELDS.items():
+        yield (code([name]), kind.value, meaning)
+
+
+TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {
+    "alerts": alerts,
+    "event_fields": event_fields,
+    "events": events,
+    "metrics": metrics,
+    "reasons": reasons,
+}
 """What makes each table: its head, then its rows."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -11,6 +11,8 @@ import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.memory import MemoryHost, MemorySink, MemoryStore
+from assignment_pipeline.domain.event_fields import unexpected
+from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import FakeClock
@@ -97,3 +99,20 @@ def house() -> House:
 @pytest.fixture
 def coordinator(house: House) -> Coordinator:
     return house.coordinator()
+
+
+@pytest.fixture(autouse=True)
+def every_event_is_as_the_table_says(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No event of any flow carries what `domain.event_fields` does not say."""
+    made: list[Event] = []
+    begin = Event.__init__
+
+    def noting(event: Event, *args: Any, **given: Any) -> None:
+        begin(event, *args, **given)
+        made.append(event)
+
+    monkeypatch.setattr(Event, "__init__", noting)
+    yield
+    # What a candidate only rehearses is told of for its transitions alone.
+    told = [event for event in made if event.type is EventType.STATE_TRANSITION or "rehearsed" not in event.context]
+    assert sorted({line for event in told for line in unexpected(event)}) == []
