@@ -50,6 +50,29 @@ class AssignmentPipelineError(Exception):
     code: ClassVar[str] = "assignment_pipeline_error"
 
 
+class InvalidValueError(ValueError):
+    """
+    A value that is not as it has to be, with what is wrong as data: nobody has to read the sentence for it.
+
+    Attributes:
+        field: Which value; empty where it has no name.
+
+        expected: What it has to be, such as ``a whole number from 1 to 100``.
+
+        got: What it was, for people; no more than its type where it may be a guest's.
+    """
+
+    def __init__(self, field: str, expected: str, got: str) -> None:
+        super().__init__(field, expected, got)
+        self.field = field
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        said = f"expected {self.expected}, got {self.got}"
+        return f"{self.field}: {said}" if self.field else said
+
+
 @attrs.define
 class BookingNotFoundError(AssignmentPipelineError):
     """

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import sys
+from pathlib import Path
 
 import attrs
 import pytest
 
 import assignment_pipeline.cli.failures  # noqa: F401 - it has errors of its own
 from assignment_pipeline import errors
-from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitionError, MissingExtraError
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    IllegalTransitionError,
+    InvalidValueError,
+    MissingExtraError,
+)
 
 FACTS = {"str": "Zoë's", "int": 7, "tuple[str, ...]": ("T 1", "T2"), "str | None": "what"}
 """A fact for each type that an error's field may have."""
@@ -112,3 +119,20 @@ def test_a_missing_extra_is_an_import_error():
 def test_the_sentence_of_an_illegal_transition():
     """It is told in the words of the lifecycle."""
     assert str(IllegalTransitionError("failed", "confirm")) == "An assignment that is failed cannot confirm."
+
+
+def test_an_invalid_value_says_what_is_wrong_as_data():
+    """Nobody has to take the sentence apart."""
+    error = InvalidValueError("party_size", "a whole number from 1 to 100", "0")
+    assert str(error) == "party_size: expected a whole number from 1 to 100, got 0"
+    assert str(InvalidValueError("", "several", "one")) == "expected several, got one"
+    for other in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (other.field, other.expected, other.got) == (error.field, error.expected, error.got)
+        assert isinstance(other, ValueError)
+
+
+def test_nothing_takes_the_sentence_of_an_error_apart():
+    """What is wrong stands in its attributes."""
+    parsing = re.compile(r"str\(\w*error\)\.(r?partition|split\([^)]|removeprefix|removesuffix)|match\(str\(error")
+    found = [path.name for path in Path(errors.__file__).parent.rglob("*.py") if parsing.search(path.read_text())]
+    assert found == []

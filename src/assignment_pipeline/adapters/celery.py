@@ -23,7 +23,12 @@ import attrs
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.brokers import doubts
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, MissingExtraError
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    BookingNotFoundError,
+    InvalidValueError,
+    MissingExtraError,
+)
 from assignment_pipeline.redaction import unexpected
 
 try:
@@ -188,8 +193,7 @@ def _check(app: object, factory: object, queues: object, **spans: object) -> Non
         msg = f"queues: expected a sequence of names, got {queues!r}"
         raise TypeError(msg)
     if not all(queues):
-        msg = f"queues: expected names that are not empty, got {queues!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("queues", "names that are not empty", repr(queues))
     for name, span in spans.items():
         if span is None:
             continue
@@ -197,8 +201,7 @@ def _check(app: object, factory: object, queues: object, **spans: object) -> Non
             msg = f"{name}: expected a timedelta or None, got {span!r}"
             raise TypeError(msg)
         if span <= dt.timedelta():
-            msg = f"{name}: expected more than nothing, got {span}"
-            raise ValueError(msg)
+            raise InvalidValueError(name, "more than nothing", f"{span}")
 
 
 def _say_doubts(sender: celery.Celery, *, queues: Sequence[str], **_: object) -> None:

@@ -35,6 +35,7 @@ from assignment_pipeline.domain.metrics import (
 )
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.errors import InvalidValueError
 
 Row = Sequence[Any]
 Rows = Mapping[str, Sequence[Row]]
@@ -88,8 +89,7 @@ def values(
         ValueError: See `MetricsStore.series`.
     """
     if width is not None and (query.since.microsecond or width < _SECOND or width % _SECOND):
-        msg = f"series: expected whole seconds, got {width} from {query.since.isoformat()}"
-        raise ValueError(msg)
+        raise InvalidValueError("series", "whole seconds", f"{width} from {query.since.isoformat()}")
     until = query.until or now
     return {
         "since": text_of(query.since),

@@ -20,7 +20,7 @@ from assignment_pipeline.cli.absent_host import AbsentHost
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.errors import SchemaMismatchError
+from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
 from assignment_pipeline.ports import AssignmentStore, RolloutStore
 
 READING_PATIENCE_MS = 10_000
@@ -334,10 +334,8 @@ class PostgresDatabase:
             )
         except SchemaMismatchError as error:
             _refused(self, error)
-        except ValueError as error:
-            where, _, what = str(error).partition(": expected ")
-            expected, _, got = what.partition(", got ")
-            refuse(f"--host-bookings, {where}", expected, got)
+        except InvalidValueError as error:
+            refuse(f"--host-bookings, {error.field}", error.expected, error.got)
 
     def prepare(self) -> None:
         """See `Database.prepare`."""

@@ -13,6 +13,7 @@ from assignment_pipeline.cli.output import print_json, print_result, result_docu
 from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
+from assignment_pipeline.errors import InvalidValueError
 
 app = typer.Typer(help="Tell what goes on in the room.", no_args_is_help=True)
 
@@ -79,8 +80,8 @@ def extend(
     with opened(app, db) as coordinator:
         try:
             result = coordinator.extend(booking, end, actor=actor)
-        except ValueError as error:
-            refuse("UNTIL", str(error).removeprefix("until: expected ").rpartition(", got ")[0], until)
+        except InvalidValueError as error:
+            refuse("UNTIL", error.expected, until)
         if result.outcome is not Outcome.KEPT:
             sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
             print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)

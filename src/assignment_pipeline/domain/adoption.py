@@ -8,6 +8,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_tuple, each, flag, identifier, kind
+from assignment_pipeline.errors import InvalidValueError
 
 
 @attrs.frozen
@@ -30,8 +31,7 @@ class LegacySeat:
     @tables.validator
     def _are_some(self, attribute: Any, tables: tuple[str, ...]) -> None:
         if not tables:
-            msg = f"{attribute.name}: expected one table or more for booking {self.booking.id!r}, got none"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, f"one table or more for booking {self.booking.id!r}", "none")
         each(identifier)(self, attribute, tables)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import aware_minute, flag, identifier, optional_identifier, to_utc, whole
+from assignment_pipeline.errors import InvalidValueError
 
 MAX_PARTY = 500
 MAX_TURN = dt.timedelta(hours=24)
@@ -35,8 +36,7 @@ def _copied(value: Any) -> Any:
 
 def _mapping(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, Mapping):
-        msg = f"{attribute.name}: expected a mapping, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a mapping", repr(value))
 
 
 @attrs.frozen
@@ -85,8 +85,7 @@ class Booking:
             return
         aware_minute(self, attribute, end_at)
         if not dt.timedelta() < end_at - self.start_at <= MAX_TURN:
-            msg = f"end_at: expected a time at most 24 hours after start_at, {self.start_at}, got {end_at}"
-            raise ValueError(msg)
+            raise InvalidValueError("end_at", f"a time at most 24 hours after start_at, {self.start_at}", f"{end_at}")
 
     @property
     def is_pending(self) -> bool:

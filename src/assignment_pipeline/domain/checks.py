@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from assignment_pipeline.errors import InvalidValueError
+
 MAX_ID_LENGTH = 200
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 
@@ -19,8 +21,7 @@ def identifier(_: object, attribute: Any, value: Any) -> None:
     """A non-empty text of at most 200 printable characters."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > MAX_ID_LENGTH:
         expected = f"a non-empty text of at most {MAX_ID_LENGTH} printable characters"
-        msg = f"{attribute.name}: expected {expected}, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, f"{expected}", repr(value))
 
 
 def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
@@ -34,8 +35,7 @@ def kind(expected: type, *, optional: bool = False) -> Validator:
 
     def check(_: object, attribute: Any, value: Any) -> None:
         if not isinstance(value, expected) and not (optional and value is None):
-            msg = f"{attribute.name}: expected {named(expected)}, got {named(type(value))}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, f"{named(expected)}", f"{named(type(value))}")
 
     return check
 
@@ -60,8 +60,7 @@ def each(check: Validator) -> Validator:
 def code(_: object, attribute: Any, value: Any) -> None:
     """Small letters, digits and underscores: what holds nobody's name or words."""
     if not isinstance(value, str) or not _CODE.fullmatch(value):
-        msg = f"{attribute.name}: expected a short code such as maintenance or guest_withdrew, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a short code such as maintenance or guest_withdrew", repr(value))
 
 
 def optional_code(instance: object, attribute: Any, value: Any) -> None:
@@ -75,8 +74,7 @@ def whole(low: int, high: int) -> Validator:
 
     def check(_: object, attribute: Any, value: Any) -> None:
         if type(value) is not int or not low <= value <= high:
-            msg = f"{attribute.name}: expected a whole number from {low} to {high}, got {value!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, f"a whole number from {low} to {high}", repr(value))
 
     return check
 
@@ -86,8 +84,7 @@ def number(low: float, high: float) -> Validator:
 
     def check(_: object, attribute: Any, value: Any) -> None:
         if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-            msg = f"{attribute.name}: expected a number from {low} to {high}, got {value!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, f"a number from {low} to {high}", repr(value))
 
     return check
 
@@ -95,15 +92,13 @@ def number(low: float, high: float) -> Validator:
 def positive_span(_: object, attribute: Any, value: Any) -> None:
     """A timedelta that is longer than nothing."""
     if not isinstance(value, dt.timedelta) or value <= dt.timedelta():
-        msg = f"{attribute.name}: expected a positive timedelta, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a positive timedelta", repr(value))
 
 
 def flag(_: object, attribute: Any, value: Any) -> None:
     """True or False, nothing that merely counts as one."""
     if not isinstance(value, bool):
-        msg = f"{attribute.name}: expected true or false, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "true or false", repr(value))
 
 
 def to_utc(value: Any) -> Any:
@@ -120,11 +115,9 @@ def to_utc(value: Any) -> Any:
 
 def _several(items: Any) -> Iterable[Any]:
     if not isinstance(items, Iterable):
-        msg = f"expected several, such as a list of them, got {named(type(items))}"
-        raise ValueError(msg)
+        raise InvalidValueError("", "several, such as a list of them", f"{named(type(items))}")
     if isinstance(items, str):
-        msg = f"expected several texts, such as a list of them, got one, {items!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("", "several texts, such as a list of them", f"one, {items!r}")
     return items
 
 
@@ -153,19 +146,17 @@ def aware(_: object, attribute: Any, value: Any) -> None:
     if type(value) is dt.datetime and value.tzinfo is dt.UTC:
         return
     if not isinstance(value, dt.datetime):
-        msg = f"{attribute.name}: expected a datetime with an offset from UTC, got {named(type(value))}, {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(
+            f"{attribute.name}", "a datetime with an offset from UTC", f"{named(type(value))}, {value!r}"
+        )
     if value.utcoffset() is None:
-        msg = f"{attribute.name}: expected a time with an offset from UTC, got {value!s}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a time with an offset from UTC", str(value))
 
 
 def aware_minute(instance: object, attribute: Any, value: Any) -> None:
     """An aware datetime without seconds."""
     aware(instance, attribute, value)
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        msg = f"{attribute.name}: expected a time in the years {FIRST_YEAR} to {LAST_YEAR}, got {value!s}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, f"a time in the years {FIRST_YEAR} to {LAST_YEAR}", str(value))
     if value.second or value.microsecond:
-        msg = f"{attribute.name}: expected a whole minute, got {value!s}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a whole minute", str(value))

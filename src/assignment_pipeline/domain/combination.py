@@ -8,6 +8,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.checks import identifier, sorted_ids, whole
+from assignment_pipeline.errors import InvalidValueError
 
 PRIORITY = whole(-1_000_000, 1_000_000)
 """What an operator's priority may be."""
@@ -45,8 +46,7 @@ class Combination:
     @tables.validator
     def _are_joined(self, attribute: Any, tables: tuple[str, ...]) -> None:
         if len(tables) < 2 or len(set(tables)) != len(tables):  # noqa: PLR2004 - a single one is joined with none
-            msg = f"{attribute.name}: expected two tables or more, each once, got {list(tables)!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "two tables or more, each once", f"{list(tables)!r}")
 
     @max_party_size.default
     def _fits_its_seats(self) -> int:

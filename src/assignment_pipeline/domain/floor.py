@@ -23,6 +23,7 @@ from assignment_pipeline.domain.checks import (
 from assignment_pipeline.domain.combination import PRIORITY, Combination
 from assignment_pipeline.domain.policy import AdjacencyMode
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 
 MAX_COMBINATIONS = 100_000
 
@@ -90,8 +91,7 @@ class Table:
     @seating.validator
     def _stands_somewhere(self, attribute: Any, value: SeatingPreference) -> None:
         if value is SeatingPreference.ANY:
-            msg = f"{attribute.name}: expected indoor, outdoor or bar, got {value.value!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "indoor, outdoor or bar", repr(value.value))
 
 
 @attrs.frozen(eq=False)
@@ -213,16 +213,16 @@ class FloorPlan:
         repeated = [table_id for table_id, count in counts.items() if count > 1]
         if repeated or not tables:
             got = f"{repeated[0]!r} twice" if repeated else "none"
-            msg = f"{attribute.name}: expected one table or more, each id once, got {got}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "one table or more, each id once", f"{got}")
 
     @adjacent.validator
     def _are_known_pairs(self, attribute: Any, adjacent: frozenset[frozenset[str]]) -> None:
         known = {table.id for table in self.tables}
         for pair in adjacent:
             if len(pair) != 2 or not pair <= known:  # noqa: PLR2004 - a pair is two
-                msg = f"{attribute.name}: expected pairs of two different tables of the floor, got {sorted(pair)!r}"
-                raise ValueError(msg)
+                raise InvalidValueError(
+                    f"{attribute.name}", "pairs of two different tables of the floor", f"{sorted(pair)!r}"
+                )
 
     @combinations.validator
     def _are_of_this_floor(self, attribute: Any, combinations: tuple[Combination, ...]) -> None:
@@ -233,15 +233,12 @@ class FloorPlan:
             unknown = sorted({*combination.tables} - known)
             if unknown:
                 got = f"{unknown[0]!r} in {combination.id!r}"
-                msg = f"{attribute.name}: expected tables of the floor, got {got}"
-                raise ValueError(msg)
+                raise InvalidValueError(attribute.name, "tables of the floor", f"{got}")
             if combination.id in ids:
-                msg = f"{attribute.name}: expected each id once, got {combination.id!r} twice"
-                raise ValueError(msg)
+                raise InvalidValueError(attribute.name, "each id once", f"{combination.id!r} twice")
             if combination.tables in sets:
                 got = f"{sets[combination.tables]!r} and {combination.id!r}"
-                msg = f"{attribute.name}: expected each set of tables once, got it as {got}"
-                raise ValueError(msg)
+                raise InvalidValueError(attribute.name, "each set of tables once", f"it as {got}")
             ids.add(combination.id)
             sets[combination.tables] = combination.id
 
@@ -309,11 +306,8 @@ class FloorPlan:
                     if joined not in grown and self.joinable(joined, mode):
                         grown[joined] = None
                 if len(found) + len(grown) > MAX_COMBINATIONS:
-                    msg = (
-                        f"max_tables: expected a floor with at most {MAX_COMBINATIONS:,} combinations,"
-                        f" got more with up to {max_tables} tables each"
-                    )
-                    raise ValueError(msg)
+                    expected = f"a floor with at most {MAX_COMBINATIONS:,} combinations"
+                    raise InvalidValueError("max_tables", expected, f"more with up to {max_tables} tables each")
             for mask in grown:
                 # Taking one table away at a time reaches every smaller set that may be joined.
                 fewer = max(largest.get(mask & ~(1 << position), 0) for position in _bits(mask))

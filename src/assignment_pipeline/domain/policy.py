@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.checks import as_tuple, each, identifier, kind, number, whole
+from assignment_pipeline.errors import InvalidValueError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -43,15 +44,13 @@ class Reseat(enum.StrEnum):
 
 def _wall_time(_: object, attribute: Any, value: Any) -> None:
     if not isinstance(value, dt.time) or value.tzinfo is not None or value.second or value.microsecond:
-        msg = f"{attribute.name}: expected a local time of day in whole minutes, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a local time of day in whole minutes", repr(value))
 
 
 def _weekdays(_: object, attribute: Any, value: tuple[str, ...]) -> None:
     unknown = [day for day in value if day not in WEEKDAYS]
     if unknown or not value or len(set(value)) != len(value):
-        msg = f"{attribute.name}: expected days among {', '.join(WEEKDAYS)}, each once, got {list(value)!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, f"days among {', '.join(WEEKDAYS)}, each once", f"{list(value)!r}")
 
 
 @attrs.frozen
@@ -123,8 +122,7 @@ def _turn_bands(_: object, attribute: Any, bands: tuple[TurnBand, ...]) -> None:
     each(kind(TurnBand))(_, attribute, bands)
     sizes = [band.up_to for band in bands]
     if not bands or sizes != sorted(set(sizes)):
-        msg = f"{attribute.name}: expected bands for ever larger parties, got {sizes!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "bands for ever larger parties", repr(sizes))
 
 
 @attrs.frozen(kw_only=True)

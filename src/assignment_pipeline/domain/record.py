@@ -14,7 +14,7 @@ from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PEN
 from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, identifier, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import StaleRecordError, StaleRolloutError
+from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 
 _COUNT = whole(0, 2**31)
@@ -58,14 +58,12 @@ class Allocation:
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
         if not tables or len(set(tables)) != len(tables):
-            msg = f"{attribute.name}: expected one table or more, each once, got {tables!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "one table or more, each once", repr(tables))
 
     @blocked.validator
     def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
         if not blocked.covers(self.turn):
-            msg = f"{attribute.name}: expected a window that covers the turn, {self.turn}, got {blocked}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
 
 
 @attrs.frozen(kw_only=True)
@@ -125,11 +123,9 @@ class AssignmentRecord:
     def _goes_with_the_state(self, attribute: Any, allocation: Allocation | None) -> None:
         if self.owner is Owner.PIPELINE and (allocation is not None) != (self.state in WITH_TABLES):
             got = f"{allocation!r} while {self.state}"
-            msg = f"{attribute.name}: expected tables in the states assigned and confirmed only, got {got}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "tables in the states assigned and confirmed only", f"{got}")
         if self.owner is Owner.PIPELINE and allocation is not None and allocation.conflicted:
-            msg = f"{attribute.name}: expected tables that nobody else has, got {allocation!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(attribute.name, "tables that nobody else has", repr(allocation))
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -292,8 +288,7 @@ class AssignmentChange:
         before = self.expected_version or 0
         versions = [change.version for change in steps]
         if versions != list(range(before + 1, self.record.version + 1)):
-            msg = f"steps: expected versions from {before + 1} to {self.record.version}, got {versions}"
-            raise ValueError(msg)
+            raise InvalidValueError("steps", f"versions from {before + 1} to {self.record.version}", f"{versions}")
 
     @property
     def guest_status(self) -> str | None:
@@ -391,6 +386,5 @@ def in_order(changes: Iterable[AssignmentChange]) -> tuple[AssignmentChange, ...
     ordered = tuple(sorted(changes, key=lambda change: change.record.booking_id))
     for change, following in itertools.pairwise(ordered):
         if change.record.booking_id == following.record.booking_id:
-            msg = f"changes: expected one a booking, got two for {change.record.booking_id!r}"
-            raise ValueError(msg)
+            raise InvalidValueError("changes", "one a booking", f"two for {change.record.booking_id!r}")
     return ordered

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import aware, flag, optional_identifier, to_utc, whole
-from assignment_pipeline.errors import StaleRolloutError
+from assignment_pipeline.errors import InvalidValueError, StaleRolloutError
 
 LONGEST_REASON = 1000
 
@@ -20,11 +20,9 @@ def _as_json(value: Mapping[str, Any]) -> dict[str, Any]:
     try:
         text = json.dumps({**value}, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        msg = f"expected what JSON can say, got {value!r}: {error}"
-        raise ValueError(msg) from error
+        raise InvalidValueError("", "what JSON can say", f"{value!r}: {error}") from error
     if "\\u0000" in text.replace("\\\\", ""):
-        msg = f"expected texts without a zero character, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("", "texts without a zero character", repr(value))
     copied: dict[str, Any] = json.loads(text, parse_float=_number)
     return copied
 
@@ -39,8 +37,7 @@ def _optional_sentence(_: object, attribute: Any, value: Any) -> None:
     if value is not None and (
         not isinstance(value, str) or not value.strip() or len(value) > LONGEST_REASON or "\0" in value
     ):
-        msg = f"{attribute.name}: expected a text of at most {LONGEST_REASON} characters, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, f"a text of at most {LONGEST_REASON} characters", repr(value))
 
 
 @attrs.frozen(kw_only=True)

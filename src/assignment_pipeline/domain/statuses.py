@@ -9,6 +9,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
 from assignment_pipeline.domain.checks import identifier
 from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import AssignmentState
 
 _WAITING, _SETTLED, _ENDED = "waits for tables", "has its tables", "has ended"
@@ -74,11 +75,8 @@ class StatusMap:
             word = getattr(self, name)
             other = first.setdefault(word, name)
             if _KINDS[other][0] != kind:
-                msg = (
-                    f"{name}: expected another word than that of {other}, got {word!r} for both:"
-                    f" nobody could tell a booking that {kind} from one that {_KINDS[other][0]}"
-                )
-                raise ValueError(msg)
+                unclear = f"nobody could tell a booking that {kind} from one that {_KINDS[other][0]}"
+                raise InvalidValueError(name, f"another word than that of {other}", f"{word!r} for both: {unclear}")
 
     def word(self, of: AssignmentRecord | AssignmentState) -> str:
         """

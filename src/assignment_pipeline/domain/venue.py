@@ -15,6 +15,7 @@ from assignment_pipeline.domain.checks import identifier, kind
 from assignment_pipeline.domain.floor import FloorPlan, Seating
 from assignment_pipeline.domain.policy import WEEKDAYS, VenuePolicy
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 
 NEAREST_RANGE = dt.timedelta(hours=2)
 DAY = dt.timedelta(days=1)
@@ -25,8 +26,7 @@ def _timezone(_: object, attribute: Any, value: str) -> None:
     try:
         zoneinfo.ZoneInfo(value)
     except (KeyError, ValueError, OSError, TypeError, AttributeError):
-        msg = f"{attribute.name}: expected an IANA name such as Europe/London, got {value!r}"
-        raise ValueError(msg) from None
+        raise InvalidValueError(attribute.name, "an IANA name such as Europe/London", repr(value)) from None
 
 
 @attrs.frozen

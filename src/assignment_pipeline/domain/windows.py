@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import aware_minute, to_utc
+from assignment_pipeline.errors import InvalidValueError
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -30,8 +31,7 @@ class TimeWindow:
     @end.validator
     def _is_after_start(self, _: Any, end: dt.datetime) -> None:
         if end <= self.start:
-            msg = f"end: expected a time after the start, {self.start}, got {end}"
-            raise ValueError(msg)
+            raise InvalidValueError("end", f"a time after the start, {self.start}", f"{end}")
 
     @property
     def duration(self) -> dt.timedelta:

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.reasons import facts_of
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.effects import Emit, Flow, Monotonic, NewId, Now
 from assignment_pipeline.redaction import redacted
 
@@ -75,8 +76,7 @@ class Call:
         given: tuple[Any, ...] = ids
         for name, value in zip(("booking_id", "restaurant_id"), given, strict=True):
             if not isinstance(value, str):
-                msg = f"{name}: expected the id as text, got {named(type(value))}, {value!r}"
-                raise ValueError(msg)
+                raise InvalidValueError(name, "the id as text", f"{named(type(value))}, {value!r}")
         call = cls(*ids, trigger, actor)
         call.id = yield from NewId()
         call.now = yield from Now()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
@@ -12,14 +11,13 @@ import attrs
 
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.driving import adrive, drive, relay
-from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
 from assignment_pipeline.host_check.sample import Ask, Asking, Sample, Say, SkippedError, WrongError
 from assignment_pipeline.ports import CheckedHost
 from assignment_pipeline.redaction import redacted
 
-_OURS = re.compile(r"[a-z_]+: expected ")
 _READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
 
 
@@ -238,7 +236,7 @@ def _records(question: Ask, answer: Any) -> Any:
 
 def _told(error: Exception) -> str:
     """An error in one line: in full where it is ours, and by its class where it may hold what is a guest's."""
-    if isinstance(error, AssignmentPipelineError) or _OURS.match(str(error)):
+    if isinstance(error, AssignmentPipelineError | InvalidValueError):
         return str(error)
     if isinstance(error, TypeError) and "nobody awaits" in str(error):
         return str(error)

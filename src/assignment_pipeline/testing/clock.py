@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import threading
 
+from assignment_pipeline.errors import InvalidValueError
+
 START = dt.datetime(2031, 5, 1, 9, 0, tzinfo=dt.UTC)
 
 
@@ -38,7 +40,6 @@ class FakeClock:
             ValueError: *by* is negative.
         """
         if by < dt.timedelta():
-            msg = f"by: expected a span of time that is not negative, got {by}"
-            raise ValueError(msg)
+            raise InvalidValueError("by", "a span of time that is not negative", f"{by}")
         with self._lock:
             self._now += by

@@ -12,7 +12,7 @@ from assignment_pipeline.adapters.postgres.schema import SCHEMA, checked, on_con
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
 from assignment_pipeline.adapters.schema_parts import PIPELINE
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
-from assignment_pipeline.errors import SchemaMismatchError
+from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
 
 REQUIRED = ("id", "restaurant_id", "party_size", "start_at", "status", "created_at")
 OPTIONAL = {
@@ -109,8 +109,7 @@ def _make(table: str, names: _Names, schema: str, where: str, *, apply: bool) ->
             raise
         rows = ()
     if not rows:
-        msg = f"the host's bookings: expected a table or view, got {table!r}, which is none"
-        raise ValueError(msg)
+        raise InvalidValueError("the host's bookings", "a table or view", f"{table!r}, which is none")
     found = {name: (kind, collation) for name, kind, collation, *_ in rows}
     text = _statement(sql.Identifier(*rows[0][3:]).as_string(None), names, found, schema)
     if apply:
@@ -130,17 +129,14 @@ def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], 
     columns = names.columns
     wrong = sorted({*names.statuses.values()} - {*STATUSES})
     if wrong:
-        msg = f"status: expected {', '.join(STATUSES)}, got {', '.join(wrong)}"
-        raise ValueError(msg)
+        raise InvalidValueError("status", f"{', '.join(STATUSES)}", f"{', '.join(wrong)}")
     unknown = sorted(set(columns) - {*REQUIRED, *OPTIONAL})
     if unknown:
-        msg = f"columns: expected {', '.join((*REQUIRED, *OPTIONAL))}, got {', '.join(unknown)}"
-        raise ValueError(msg)
+        raise InvalidValueError("columns", f"{', '.join((*REQUIRED, *OPTIONAL))}", f"{', '.join(unknown)}")
     called = {name: columns.get(name, name) for name in (*REQUIRED, *OPTIONAL)}
     for name in (*REQUIRED, *columns):
         if called[name] not in found:
-            msg = f"{name}: expected a column of {table}, one of {', '.join(found)}, got {called[name]!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(name, f"a column of {table}, one of {', '.join(found)}", f"{called[name]!r}")
     kind, collation = found[called["id"]]
     record_key = "r.booking_id"
     if kind in _TEXT:
@@ -148,8 +144,7 @@ def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], 
     elif kind in _KEYS:
         key = f"{{schema}}.{_KEYS[kind]}({record_key})"
     else:
-        msg = f"id: expected a column of type text, uuid, bigint or integer, got {kind}"
-        raise ValueError(msg)
+        raise InvalidValueError("id", "a column of type text, uuid, bigint or integer", f"{kind}")
     quoted = sql.Identifier(schema).as_string(None)
     shown = [
         f"h.{sql.Identifier(column).as_string(None)} AS {name}" if column in found else f"{OPTIONAL[name]} AS {name}"

@@ -20,6 +20,7 @@ from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.ports import UNREADABLE, Occupied, UnreadableBooking
 
 CACHED = 16_384
@@ -196,8 +197,9 @@ def seat_facts(record: AssignmentRecord) -> list[Facts]:
         return []
     turn, blocked = record.allocation.turn, record.allocation.blocked
     if blocked.duration > LONGEST_BLOCKED:
-        msg = f"blocked: expected at most {LONGEST_BLOCKED}, which is how far overlaps are looked for, got {blocked}"
-        raise ValueError(msg)
+        raise InvalidValueError(
+            "blocked", f"at most {LONGEST_BLOCKED}, which is how far overlaps are looked for", f"{blocked}"
+        )
     shared = {
         "booking_id": record.booking_id,
         "restaurant_id": record.restaurant_id,

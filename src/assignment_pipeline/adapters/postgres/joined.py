@@ -18,6 +18,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.ports import (
     AssignmentContext,
     Due,
@@ -221,5 +222,6 @@ def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConn
         raise ValueError(msg)
     # psycopg begins a transaction by itself with the first statement, unless it is told not to.
     if connection.info.transaction_status is TransactionStatus.IDLE and connection.autocommit:
-        msg = "connection: expected one with a transaction open, such as after BEGIN, got one in autocommit mode"
-        raise ValueError(msg)
+        raise InvalidValueError(
+            "connection", "one with a transaction open, such as after BEGIN", "one in autocommit mode"
+        )

@@ -28,7 +28,7 @@ from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, in_order
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
+from assignment_pipeline.errors import InvalidValueError, StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.ports import CLAIM, Due, alone, read_bookings
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
@@ -338,8 +338,9 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
         return
     turn, blocked = record.allocation.turn, record.allocation.blocked
     if blocked.duration > LONGEST_BLOCKED:
-        msg = f"blocked: expected at most {LONGEST_BLOCKED}, which is how far overlaps are looked for, got {blocked}"
-        raise ValueError(msg)
+        raise InvalidValueError(
+            "blocked", f"at most {LONGEST_BLOCKED}, which is how far overlaps are looked for", f"{blocked}"
+        )
     times = [text_of(time) for time in (blocked.start, blocked.end, turn.start, turn.end)]
     movable = record.owner is Owner.PIPELINE and not record.pinned
     kept = (*times, movable, record.allocation.conflicted)

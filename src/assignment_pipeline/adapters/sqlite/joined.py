@@ -15,7 +15,7 @@ from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
-from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.errors import InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import Due
 
 T = TypeVar("T")
@@ -51,8 +51,9 @@ class JoinedStore(ReadingStore):
 
     def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if not self._connection.in_transaction:
-            msg = "connection: expected one with a transaction open, such as after BEGIN IMMEDIATE, got one without"
-            raise ValueError(msg)
+            raise InvalidValueError(
+                "connection", "one with a transaction open, such as after BEGIN IMMEDIATE", "one without"
+            )
         with translated(self._where):
             if not self._checked:
                 self._check(self._connection)

@@ -15,7 +15,7 @@ from typing import Any
 from assignment_pipeline.adapters.sqlite.files import Files
 from assignment_pipeline.adapters.sqlite.naming import is_address
 from assignment_pipeline.domain.checks import named
-from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError, StoreUnavailableError
 
 OLDEST_SQLITE = (3, 35, 0)
 """For ``RETURNING``."""
@@ -104,11 +104,11 @@ def locate(path: str | os.PathLike[str]) -> str:
         raise TypeError(msg)
     name = os.fspath(path)
     if not name or name == ":memory:" or name.startswith("file:"):
-        msg = f"path: expected the name of a file, got {name!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("path", "the name of a file", repr(name))
     if is_address(os.fsdecode(name)):
-        msg = "path: expected the name of a file, got the address of a database, not shown: it may hold a password"
-        raise ValueError(msg)
+        raise InvalidValueError(
+            "path", "the name of a file", "the address of a database, not shown: it may hold a password"
+        )
     return os.path.realpath(name)
 
 

@@ -28,7 +28,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
-from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
+from assignment_pipeline.errors import CommitUnknownError, InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import (
     CheckedHost,
     Clock,
@@ -93,8 +93,7 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
         on_commit: OnCommit | None = None,
     ) -> None:
         if synchronous.upper() not in _SYNCHRONOUS:
-            msg = f"synchronous: expected {', '.join(_SYNCHRONOUS)}, got {synchronous!r}"
-            raise ValueError(msg)
+            raise InvalidValueError("synchronous", f"{', '.join(_SYNCHRONOUS)}", repr(synchronous))
         self._host = host
         self._where = locate(path)
         self._connections = Connections(

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import attrs
 
 from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.errors import InvalidValueError
 
 T = TypeVar("T")
 
@@ -19,7 +20,6 @@ MOST_SHOWN = 8
 LONGEST_NUMBER = 100
 
 # How the domain's values complain: "party_size: expected a whole number from 1 to 500, got 0".
-_COMPLAINT = re.compile(r"(?P<field>\w+): expected (?P<expected>.*?), got (?P<got>.*)", re.DOTALL)
 
 
 class _Absent:
@@ -150,15 +150,14 @@ class Node:
         """
         try:
             return make(**fields)
-        except ValueError as error:
-            complaint = _COMPLAINT.fullmatch(str(error))
-            if complaint is None:
+        except InvalidValueError as error:
+            if not error.field:
                 raise
-            key = (names or {}).get(complaint["field"], complaint["field"])
+            key = (names or {}).get(error.field, error.field)
             raw = self.value.get(key, ABSENT) if isinstance(self.value, dict) else ABSENT
-            whole = isinstance(raw, list | dict | _Absent) and len(complaint["got"]) <= LONGEST_SHOWN
-            got = complaint["got"] if whole else None
-            self.child(key, raw).refuse(complaint["expected"], got)
+            whole = isinstance(raw, list | dict | _Absent) and len(error.got) <= LONGEST_SHOWN
+            got = error.got if whole else None
+            self.child(key, raw).refuse(error.expected, got)
 
 
 def read_document(path: Path) -> Node:

@@ -16,6 +16,7 @@ from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_docu
 from assignment_pipeline.cli.rollout.steering import Steering, steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control import Standing
 from assignment_pipeline.rollout.report import Item, is_due, left_to_do
 from assignment_pipeline.rollout.watching import Alerts
@@ -231,13 +232,9 @@ def _valid(work: Any, **places: str) -> Any:
     """What *work* returns; what it finds wrong is bad input: to the option of that name, or where *places* has it."""
     try:
         return work()
-    except ValueError as error:
-        where, _, what = str(error).partition(": expected ")
-        expected, _, got = what.partition(", got ")
-        if not got:
-            raise
+    except InvalidValueError as error:
         places = {"signed_off": "--signed-off-by", **places}
-        refuse(places.get(where, f"--{where.replace('_', '-')}"), expected, got)
+        refuse(places.get(error.field, f"--{error.field.replace('_', '-')}"), error.expected, error.got)
 
 
 def _done(steering: Steering, revision: RolloutRevision, *, as_json: bool) -> None:

@@ -67,8 +67,7 @@ def replay(
     try:
         again = rerun(found, engine)
     except BundleError as error:
-        expected, _, got = str(error).removeprefix("expected ").partition(", got ")
-        refuse(bundle, expected, got or "another object")
+        refuse(bundle, error.expected, error.got)
     if as_test:
         print(_as_test(found, again, app if db is None else None), end="")
         return

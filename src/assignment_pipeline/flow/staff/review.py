@@ -16,6 +16,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, 
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
+    InvalidValueError,
     PlacementRefusedError,
     StaleRecordError,
     TableConflictError,
@@ -174,8 +175,7 @@ class Placement:
         allowable = sorted(set(Rule) - NEVER_ALLOWED)
         unknown = [name for name in allow if name not in allowable]
         if unknown:
-            msg = f"allow: expected rules among {', '.join(allowable)}, got {unknown[0]!r}"
-            raise ValueError(msg)
+            raise InvalidValueError("allow", f"rules among {', '.join(allowable)}", f"{unknown[0]!r}")
         if len({move.booking_id for move in moves}) != len(moves):
             msg = "moves: expected each booking once"
             raise ValueError(msg)

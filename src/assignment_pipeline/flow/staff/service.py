@@ -11,7 +11,7 @@ from assignment_pipeline.domain.checks import aware_minute, to_utc
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import NoTablesError, NotBegunError, TableConflictError
+from assignment_pipeline.errors import InvalidValueError, NoTablesError, NotBegunError, TableConflictError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
@@ -126,8 +126,7 @@ class _Until:
 def _longer(held: Allocation, end: dt.datetime) -> Allocation:
     if not held.turn.end < end <= held.turn.start + MAX_TURN:
         latest = held.turn.start + MAX_TURN
-        msg = f"until: expected a time after {held.turn.end}, {latest} at the latest, got {end}"
-        raise ValueError(msg)
+        raise InvalidValueError("until", f"a time after {held.turn.end}, {latest} at the latest", f"{end}")
     by = end - held.turn.end
     zero = dt.timedelta()
     return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Phase
 
 
@@ -31,8 +32,7 @@ class Ladder:
         for phase in every:
             if phase.name == name:
                 return phase
-        msg = f"phase: expected one of {', '.join(phase.name for phase in every)}, got {name!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("phase", f"one of {', '.join(phase.name for phase in every)}", repr(name))
 
     def rung(self, phase: Phase | None) -> int:
         """Its place, from 0; -1 where nothing is on."""

@@ -16,6 +16,7 @@ from assignment_pipeline.domain.counts import Agreement, Volume
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Group, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
 
 Key = Group | Mode | None
@@ -265,6 +266,5 @@ def metric_named(name: str) -> Metric:
         ValueError: There is none.
     """
     if name not in METRICS:
-        msg = f"metric: expected one of {', '.join(METRICS)}, got {name!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("metric", f"one of {', '.join(METRICS)}", repr(name))
     return METRICS[name]

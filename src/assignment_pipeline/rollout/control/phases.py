@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
@@ -49,8 +50,9 @@ class Criterion:
 
     def __attrs_post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
-            msg = f"{self.metric}: expected either at_least or at_most, got {self.at_least} and {self.at_most}"
-            raise ValueError(msg)
+            raise InvalidValueError(
+                f"{self.metric}", "either at_least or at_most", f"{self.at_least} and {self.at_most}"
+            )
 
     @property
     def threshold(self) -> float:

@@ -11,7 +11,13 @@ import attrs
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    FlagError,
+    InvalidValueError,
+    RolloutRefusedError,
+    StaleRolloutError,
+)
 from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutStore
 from assignment_pipeline.rollout.control.gates import StoreGates
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
@@ -232,8 +238,7 @@ class Rollout:
         self, standing: Standing, target: Phase, change: str, blocking: Sequence[str], by: _By
     ) -> RolloutRevision:
         if by.force and not (by.reason and by.reason.strip()):
-            msg = "reason: expected why it is forced, got none"
-            raise ValueError(msg)
+            raise InvalidValueError("reason", "why it is forced", "none")
         if not by.force:
             self._refuse(standing, *blocking)
         revision = self._revision(

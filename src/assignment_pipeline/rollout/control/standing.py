@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
@@ -86,8 +87,7 @@ def judge_phase(
     strangers = sorted(set(signed_off) - roles)
     if strangers:
         asked = f"roles among {', '.join(sorted(roles))}" if roles else "none"
-        msg = f"signed_off: expected {asked} in phase {phase.name}, got {', '.join(strangers)}"
-        raise ValueError(msg)
+        raise InvalidValueError("signed_off", f"{asked} in phase {phase.name}", f"{', '.join(strangers)}")
     by_metric = {verdict.metric: verdict for verdict in measured}
     return (
         *([time_verdict(phase, since, now)] if phase.min_time else []),

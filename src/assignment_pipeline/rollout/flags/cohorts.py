@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from assignment_pipeline.errors import InvalidValueError
+
 BUCKETS = 10_000
 """How many buckets there are: one for each basis point, a hundredth of a percent."""
 
@@ -40,8 +42,7 @@ def basis_points(text: str) -> int:
     match = _PERCENTAGE.fullmatch(text)
     points = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0")) if match else None
     if points is None or points > BUCKETS:
-        msg = f"expected a percentage from 0 to 100 with at most two decimals, got {text!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("", "a percentage from 0 to 100 with at most two decimals", repr(text))
     return points
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import importlib.resources
 
 from assignment_pipeline.domain.in_sql import in_sql
+from assignment_pipeline.errors import InvalidValueError
 
 SCHEMA = "assignment_pipeline"
 """The schema that the files for PostgreSQL name."""
@@ -44,9 +45,9 @@ def operator(name: str, dialect: str, *, schema: str = SCHEMA) -> str:
         ValueError: There is no such query, or no such dialect.
     """
     if dialect not in DIALECTS:
-        raise ValueError(f"dialect: expected one of {', '.join(DIALECTS)}, got {dialect!r}")
+        raise InvalidValueError("dialect", f"one of {', '.join(DIALECTS)}", repr(dialect))
     if name not in names():
-        raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}")
+        raise InvalidValueError("name", f"one of {', '.join(names())}", repr(name))
     return _text(f"{_FOLDER}/{dialect}", name.replace("-", "_"), schema)
 
 

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, StoredCase
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.planning.engine import TableEngine
@@ -32,7 +33,7 @@ MOST_ITEMS = 50
 _PARTS = ("case", "settings", "contexts")
 
 
-class BundleError(ValueError):
+class BundleError(InvalidValueError):
     """A document that is no bundle, or none that can be run again."""
 
 
@@ -66,7 +67,7 @@ def case_of(found: Mapping[str, Any]) -> ShadowCase:
     try:
         case: ShadowCase = value_of(ShadowCase, found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BundleError(f"no case of a shadow: {error}") from error
+        raise BundleError("", "a case of a shadow", f"one that cannot be read ({error})") from error
     return case
 
 
@@ -228,18 +229,16 @@ def _by_reach(contexts: list[AssignmentContext]) -> tuple[list[AssignmentContext
 
 def _read(found: Mapping[str, Any]) -> tuple[ShadowCase, Settings, list[AssignmentContext]]:
     if found.get("format") != FORMAT or any(part not in found for part in _PARTS):
-        msg = f"expected a bundle of format {FORMAT}, with {', '.join(_PARTS)}"
-        raise BundleError(msg)
+        raise BundleError("", f"a bundle of format {FORMAT}, with {', '.join(_PARTS)}", "another object")
     if not found["contexts"]:
-        msg = "expected a bundle with its floor, got one without: it was too large, or the store could not be read"
-        raise BundleError(msg)
+        got = "one without: it was too large, or the store could not be read"
+        raise BundleError("", "a bundle with its floor", got)
     case = case_of(found["case"])
     try:
         settings = _settings_of(found["settings"])
         contexts = [value_of(AssignmentContext, context) for context in found["contexts"]]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        msg = f"expected a bundle as it was kept, got one that cannot be read ({error})"
-        raise BundleError(msg) from error
+        raise BundleError("", "a bundle as it was kept", f"one that cannot be read ({error})") from error
     return case, settings, contexts
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import number, positive_span, whole
+from assignment_pipeline.errors import InvalidValueError
 
 Document = Mapping[str, Any]
 """A bundle, as JSON: see the concepts."""
@@ -27,8 +28,7 @@ class Runs(enum.StrEnum):
 
 def _hook(_: object, attribute: Any, value: object) -> None:
     if value is not None and not callable(value):
-        msg = f"{attribute.name}: expected a function, or None, got {value!r}"
-        raise ValueError(msg)
+        raise InvalidValueError(attribute.name, "a function, or None", repr(value))
 
 
 @attrs.frozen(kw_only=True)
@@ -90,5 +90,4 @@ class Shadow:
         try:
             return cls(runs=Runs(given))
         except ValueError:
-            msg = f"shadow: expected thread, worker, None or a Shadow, got {given!r}"
-            raise ValueError(msg) from None
+            raise InvalidValueError("shadow", "thread, worker, None or a Shadow", repr(given)) from None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from assignment_pipeline.domain.metrics import Bucket
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
@@ -59,11 +60,11 @@ class AlertRule:
 
     def __attrs_post_init__(self) -> None:
         if (self.below is None) == (self.above is None):
-            msg = f"{self.name}: expected either below or above, got {self.below} and {self.above}"
-            raise ValueError(msg)
+            raise InvalidValueError(self.name, "either below or above", f"{self.below} and {self.above}")
         if not metric_named(self.metric).in_stretches:
-            msg = f"{self.name}: expected a metric that is counted for each stretch of time, got {self.metric!r}"
-            raise ValueError(msg)
+            raise InvalidValueError(
+                f"{self.name}", "a metric that is counted for each stretch of time", f"{self.metric!r}"
+            )
 
     @property
     def threshold(self) -> float:

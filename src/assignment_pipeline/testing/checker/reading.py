@@ -14,6 +14,8 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.errors import InvalidValueError
+
 Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
@@ -127,8 +129,9 @@ def read(place: Any, *, schema: str | None = None, taken: str | None = None) -> 
     else:
         name, order = text, "rowid"
         if schema is not None:
-            msg = f"schema: expected with the address of a PostgreSQL database only, got {schema!r} with another place"
-            raise ValueError(msg)
+            raise InvalidValueError(
+                "schema", "with the address of a PostgreSQL database only", f"{schema!r} with another place"
+            )
         snapshot = _sqlite(text)
     here = "" if schema is None else f"{_quoted(schema)}."
     with snapshot as (ask, names):
@@ -184,8 +187,7 @@ def _without_schema(text: str, schema: str | None) -> tuple[str, str]:
     named = {value for key, value in words if key == "schema" and value} if _URL.match(text) else set()
     wanted = named | ({schema} if schema else set())
     if len(wanted) > 1:
-        msg = f"schema: expected one, got {' and '.join(map(repr, sorted(wanted)))}"
-        raise ValueError(msg)
+        raise InvalidValueError("schema", "one", f"{' and '.join(map(repr, sorted(wanted)))}")
     if named:
         kept = urllib.parse.urlencode([word for word in words if word[0] != "schema"], quote_via=urllib.parse.quote)
         text = f"{address}?{kept}" if kept else address
@@ -246,8 +248,7 @@ def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
 @contextlib.contextmanager
 def _sqlite(path: str) -> Iterator[tuple[Ask, set[str]]]:
     if "://" in path:
-        msg = f"expected a file of SQLite or postgresql://..., got an address, {path.partition(':')[0]}:..."
-        raise ValueError(msg)
+        raise InvalidValueError("", "a file of SQLite or postgresql://...", f"an address, {path.partition(':')[0]}:...")
     if not Path(path).is_file():
         place = "what is not shown, for it may hold a password" if set(path) & set(":@=") else path
         msg = f"{place}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from assignment_pipeline.errors import InvalidValueError
+
 if TYPE_CHECKING:
     from hypothesis import strategies as st
 
@@ -129,7 +131,6 @@ def from_text(text: str) -> tuple[int, ...]:
     for part in text.split("."):
         read = re.fullmatch(r"([0-9]{1,9})(?:x([0-9]{1,5}))?", part)
         if read is None:
-            msg = f"expected choices such as 0x3.1.0.2, got {text!r}"
-            raise ValueError(msg)
+            raise InvalidValueError("", "choices such as 0x3.1.0.2", repr(text))
         made += [int(read[1])] * int(read[2] or 1)
     return tuple(made)

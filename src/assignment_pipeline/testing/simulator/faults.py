@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.errors import (
     CommitUnknownError,
     FlagsUnreadError,
+    InvalidValueError,
     LockManagerUnavailableError,
     StaleRecordError,
     StaleRolloutError,
@@ -290,6 +291,5 @@ def select(names: str | Iterable[str]) -> tuple[Fault, ...]:
     wanted = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
     unknown = [name for name in wanted if name not in BY_NAME]
     if unknown:
-        msg = f"expected all, none, or faults among {', '.join(BY_NAME)}, got {unknown[0]!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("", f"all, none, or faults among {', '.join(BY_NAME)}", f"{unknown[0]!r}")
     return tuple(fault for fault in ALL if fault.name in wanted)
