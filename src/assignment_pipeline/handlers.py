@@ -155,7 +155,7 @@ class Wiring:
 
     def observed(self, flow: Flow[T]) -> Flow[T]:
         """*flow*, watched by the observer if there is one."""
-        return observed(flow, self.process.observer)
+        return flow if self.process.observer is None else observed(flow, self.process.observer)
 
     def failed(self, effect: Effect[Any], error: Exception) -> None:
         """Take note of an answer that was an error."""

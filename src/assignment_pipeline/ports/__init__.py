@@ -2,7 +2,7 @@
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.ports.checked_host import CheckedHost, unknown_tables
+from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
 from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
@@ -27,7 +27,7 @@ from assignment_pipeline.ports.store import (
     may_be_due,
     waits,
 )
-from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting, read_bookings
+from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
 
 __all__ = [
     "CLAIM",

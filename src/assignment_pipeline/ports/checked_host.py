@@ -276,3 +276,20 @@ def _each(answer: Any, who: str, kind: type[T], *others: type[Any]) -> Iterator[
         if not isinstance(one, (kind, *others)):
             raise HostError(who, f"a list of {kind.__name__} values", f"{named(type(one))} in it")
         yield one
+
+
+def read_bookings(
+    find: Callable[[str], Booking | None], booking_ids: Iterable[str]
+) -> tuple[dict[str, Booking], frozenset[str]]:
+    """The host's bookings that can be read, by id, and those whose rows make no sense: these stop nobody else."""
+    bookings: dict[str, Booking] = {}
+    unreadable: set[str] = set()
+    for booking_id in booking_ids:
+        try:
+            booking = find(booking_id)
+        except BookingUnreadableError:
+            unreadable.add(booking_id)
+        else:
+            if booking is not None:
+                bookings[booking_id] = booking
+    return bookings, frozenset(unreadable)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
 
 import attrs
-
-from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.errors import BookingUnreadableError
 
 
 @attrs.frozen(kw_only=True)
@@ -47,20 +43,3 @@ class UnreadableBooking:
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError)
 """What code raises that reads a row which makes no sense. An error of a driver is none of these."""
-
-
-def read_bookings(
-    find: Callable[[str], Booking | None], booking_ids: Iterable[str]
-) -> tuple[dict[str, Booking], frozenset[str]]:
-    """The host's bookings that can be read, by id, and those whose rows make no sense: these stop nobody else."""
-    bookings: dict[str, Booking] = {}
-    unreadable: set[str] = set()
-    for booking_id in booking_ids:
-        try:
-            booking = find(booking_id)
-        except BookingUnreadableError:
-            unreadable.add(booking_id)
-        else:
-            if booking is not None:
-                bookings[booking_id] = booking
-    return bookings, frozenset(unreadable)

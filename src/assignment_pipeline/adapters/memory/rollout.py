@@ -26,7 +26,8 @@ class Revisions:
     @property
     def generation(self) -> int:
         """The rollout's generation, which commits compare."""
-        return self.rollout().generation
+        with self._lock:
+            return self._revisions[-1].generation if self._revisions else 0
 
     def rollout(self) -> RolloutRevision:
         """See `RolloutStore.rollout`."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.planning_call import run_planning_call
-from assignment_pipeline.flow.assigning.reseating import find
-from assignment_pipeline.flow.assigning.seating import pass_over, seat, settled
+from assignment_pipeline.flow.assigning.seating import find_tables, pass_over, seat, settled
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.landing.changes import ToCommit
@@ -55,7 +54,7 @@ def seek(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     if booking is None or not view.is_wanted:
         return (yield from pass_over(view))
     request = view.request(booking)
-    view, decision = yield from find(view, request)
+    view, decision = yield from find_tables(view, request)
     return (yield from seat(view, request, decision))
 
 

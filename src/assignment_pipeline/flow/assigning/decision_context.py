@@ -161,6 +161,11 @@ class DecisionContext:
         """The booking as the host knows it."""
         return self.context.bookings.get(self.call.booking_id)
 
+    @property
+    def awaits_row(self) -> bool:
+        """Whether the host's row of the booking is not there yet, and would be changed by ``on_commit`` if it were."""
+        return self.context.follows and self.at_host is None
+
     def request(self, booking: Booking) -> SeatingRequest:
         """What the booking asks of the venue. Who arrives within this minute is in time."""
         this_minute = self.now.replace(second=0, microsecond=0)

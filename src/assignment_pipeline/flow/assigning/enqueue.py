@@ -15,7 +15,7 @@ from assignment_pipeline.errors import (
     StaleRecordError,
 )
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target, require_restaurant
-from assignment_pipeline.flow.assigning.reseating import find, plan
+from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing.changes import change, known
@@ -118,9 +118,9 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
         require_restaurant(view.at_host, booking.restaurant_id)
     request = view.request(booking)
     try:
-        _, decision = yield from find(view, request)
+        _, decision = yield from find_tables(view, request)
     except StaleRecordError:  # Somebody is at work on it: what the first look said will do.
-        return (yield from plan(view, request))
+        return (yield from make_plan(view, request))
     return decision
 
 

@@ -38,7 +38,7 @@ def watched(view: DecisionContext, made: AssignmentChange) -> AssignmentChange:
     ``on_commit`` changes no row then: the host has not committed it, and it would say for ever that it waits.
     """
     record = made.record
-    if record.state is not AssignmentState.CONFIRMED or not view.context.follows or view.at_host is not None:
+    if record.state is not AssignmentState.CONFIRMED or not view.awaits_row:
         return made
     return attrs.evolve(made, record=attrs.evolve(record, next_attempt_at=view.now + view.settings.orphan_after))
 

@@ -14,8 +14,7 @@ from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.planning_call import run_planning_call
-from assignment_pipeline.flow.assigning.reseating import find
-from assignment_pipeline.flow.assigning.seating import record_attempt, seat, settled
+from assignment_pipeline.flow.assigning.seating import find_tables, record_attempt, seat, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.landing.changes import ToCommit, allocation
@@ -55,7 +54,7 @@ def _decide(view: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentR
         return (yield from _reseat(view, record, booking, keep=keep))
     if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
         request = view.request(booking)
-        view, decision = yield from find(view, request)
+        view, decision = yield from find_tables(view, request)
         return (yield from seat(view, request, decision))
     if record.state not in SETTLED and record.booking is not None and not booking.same_request(record.booking):
         return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
@@ -82,7 +81,7 @@ def _reseat(
             return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
         return (yield from _move(view, record, request, Decision(plan=stays)))
-    view, decision = yield from find(view, request)
+    view, decision = yield from find_tables(view, request)
     if decision.plan is not None:
         return (yield from _move(view, record, request, decision))
     if keep:

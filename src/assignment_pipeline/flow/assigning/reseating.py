@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.events import EventType, Source
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
-from assignment_pipeline.domain.result import Decision, Move, Reason
+from assignment_pipeline.domain.result import Move
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
-from assignment_pipeline.flow.effects import Flow, LoadContext, MakePlan
+from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.flow.landing.changes import assumed, change
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
@@ -24,41 +24,7 @@ MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
 
 
-def find(view: DecisionContext, request: SeatingRequest) -> Flow[tuple[DecisionContext, Decision]]:
-    """
-    The best tables for *request*, with what it was found on: a wider view where others would have to move.
-
-    Raises:
-        StaleRecordError: The booking has changed since *view* was loaded.
-    """
-    decision = yield from plan(view, request)
-    if decision.refusal is not Reason.NO_FIT or not _may_help(view, request):
-        return view, decision
-    wider = yield from _widen(view, request)
-    return wider, (yield from plan(wider, request, lambda seen: snapshot(seen, request)))
-
-
-def plan(
-    view: DecisionContext, request: SeatingRequest, look: Callable[[DecisionContext], FloorSnapshot] | None = None
-) -> Flow[Decision]:
-    """
-    The best tables for the request; strategies that raised are noted.
-
-    Args:
-        look: What of a view is planned on: by default, its floor.
-    """
-    look = look or (lambda view: view.floor(request))
-    budget = view.settings.budget(view.deadline, waits=not view.call.is_sweep)
-    decision = yield from MakePlan(request, look(view), budget)
-    if decision.plan is None and view.contested:
-        # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
-        decision = yield from MakePlan(request, look(attrs.evolve(view, contested=frozenset())), budget)
-    for fault in decision.faults:
-        view.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
-    return decision
-
-
-def _may_help(view: DecisionContext, request: SeatingRequest) -> bool:
+def may_help(view: DecisionContext, request: SeatingRequest) -> bool:
     """Whether anybody who is in the way could be moved, as far as the rows tell."""
     policy = view.venue.policy
     if policy.reseat is Reseat.OFF or view.provisional:
@@ -67,7 +33,7 @@ def _may_help(view: DecisionContext, request: SeatingRequest) -> bool:
     return any(not _is_frozen(view, window.start + policy.pre_buffer) for window in in_the_way)
 
 
-def _widen(view: DecisionContext, request: SeatingRequest) -> Flow[DecisionContext]:
+def widen(view: DecisionContext, request: SeatingRequest) -> Flow[DecisionContext]:
     """The same view, with everybody who sits on the day of *request*."""
     booking, venue = request.booking, view.venue
     day = venue.service_day(venue.service_date(request.turn.start))

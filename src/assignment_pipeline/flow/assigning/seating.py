@@ -1,20 +1,24 @@
-"""From what the engine thought to what is written."""
+"""From what a booking asks for to its tables, and to what is written of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
-from assignment_pipeline.flow.assigning.reseating import moves
-from assignment_pipeline.flow.effects import Draw, Flow
+from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
+from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
 from assignment_pipeline.flow.landing.changes import ToCommit, allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
-from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
@@ -56,6 +60,40 @@ def settled(view: DecisionContext) -> Flow[AssignmentResult] | None:
 def _has_changed(view: DecisionContext, record: AssignmentRecord) -> bool:
     unlike = view.booking and record.booking and not view.booking.same_request(record.booking)
     return bool(unlike) and record.state not in FINAL
+
+
+def find_tables(view: DecisionContext, request: SeatingRequest) -> Flow[tuple[DecisionContext, Decision]]:
+    """
+    The best tables for *request*, with what it was found on: a wider view where others would have to move.
+
+    Raises:
+        StaleRecordError: The booking has changed since *view* was loaded.
+    """
+    decision = yield from make_plan(view, request)
+    if decision.refusal is not Reason.NO_FIT or not may_help(view, request):
+        return view, decision
+    wider = yield from widen(view, request)
+    return wider, (yield from make_plan(wider, request, lambda seen: snapshot(seen, request)))
+
+
+def make_plan(
+    view: DecisionContext, request: SeatingRequest, look: Callable[[DecisionContext], FloorSnapshot] | None = None
+) -> Flow[Decision]:
+    """
+    The best tables for the request; strategies that raised are noted.
+
+    Args:
+        look: What of a view is planned on: by default, its floor.
+    """
+    look = look or (lambda view: view.floor(request))
+    budget = view.settings.budget(view.deadline, waits=not view.call.is_sweep)
+    decision = yield from MakePlan(request, look(view), budget)
+    if decision.plan is None and view.contested:
+        # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
+        decision = yield from MakePlan(request, look(attrs.evolve(view, contested=frozenset())), budget)
+    for fault in decision.faults:
+        view.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
+    return decision
 
 
 def seat(view: DecisionContext, request: SeatingRequest, decision: Decision) -> Flow[ToCommit]:
@@ -126,9 +164,10 @@ def record_attempt(
         **facts,
     )
     plan = decision.plan
-    moved = moves(view, plan.moves, plan.strategy) if plan is not None else ()
-    landing = watched(view, made)
-    return ToCommit(change=landing, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+    moved = moves(view, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
+    if view.awaits_row:
+        made = watched(view, made)
+    return ToCommit(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
 
 
 def pass_over(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:

@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Reason
 from assignment_pipeline.errors import FlagsUnreadError, StaleRecordError, StoreUnavailableError, VenueNotFoundError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
-from assignment_pipeline.flow.assigning.reseating import find, plan
+from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ResolveFlags
 from assignment_pipeline.flow.landing.changes import assumed, change
@@ -151,7 +151,7 @@ def _finds_tables(
     """Whether there are tables for *wish*, as far as a call would find them."""
     view = yield from _view(context, record, wish, settings)
     try:
-        _, decision = yield from find(view, view.request(wish))
+        _, decision = yield from find_tables(view, view.request(wish))
     except StaleRecordError:
         return True  # Something has happened to it meanwhile.
     return decision.plan is not None
@@ -160,7 +160,7 @@ def _finds_tables(
 def _is_allowed(context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[bool]:
     """Whether the restaurant could seat *wish* in an empty house."""
     view = yield from _view(context, record, wish, settings)
-    decision = yield from plan(view, view.request(wish))
+    decision = yield from make_plan(view, view.request(wish))
     return decision.refusal not in IMPOSSIBLE
 
 

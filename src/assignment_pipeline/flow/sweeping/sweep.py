@@ -14,8 +14,7 @@ from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
 from assignment_pipeline.flow.assigning.planning_call import run_planning_call
-from assignment_pipeline.flow.assigning.reseating import find
-from assignment_pipeline.flow.assigning.seating import close, seat
+from assignment_pipeline.flow.assigning.seating import close, find_tables, seat
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import (
     Apart,
@@ -200,7 +199,7 @@ def _reconsider(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommi
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
     if view.booking is not None and view.is_wanted:
         request = view.request(view.booking)
-        view, decision = yield from find(view, request)
+        view, decision = yield from find_tables(view, request)
         if decision.plan is not None:
             return (yield from seat(view, request, decision))
     stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
