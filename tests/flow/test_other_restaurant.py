@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import attrs
 import pytest
 
@@ -109,3 +111,18 @@ def test_a_hold_keeps_its_tables_where_the_host_moves_the_booking(house, booking
     house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
     assert coordinator.assign_id("B1", "R1").reason is Reason.OTHER_RESTAURANT
     assert house.record() == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_hold_whose_booking_went_elsewhere_ends(house, of_mode, booking, ran, mode):
+    """Nobody confirms it: its tables come free, it is not claimed for ever, and nobody is asked to seat it there."""
+    holding = house.coordinator(settings=Settings(confirmation="external"))
+    assert holding.assign(booking).outcome is Outcome.ASSIGNED
+    house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+    house.clock.advance(dt.timedelta(minutes=3))
+    coordinator = house.coordinator(flags=FixedFlags(mode), legacy=ran.append, settings=Settings(max_holds=2))
+    (result,) = coordinator.sweep().results
+    assert (result.reason, result.tables, ran) == (Reason.HOLD_EXPIRED, (), [])
+    house.clock.advance(dt.timedelta(minutes=1))
+    coordinator.sweep()
+    assert house.record().restaurant_id == "R2"

@@ -70,6 +70,19 @@ def test_a_mended_row_goes_on(house, coordinator):
     assert [result.outcome for result in coordinator.sweep().results] == [Outcome.CONFIRMED]
 
 
+def test_a_mended_row_of_another_restaurant_goes_on_there(house, coordinator):
+    """Nobody could see that a call named the wrong restaurant: the record follows the row."""
+    host = house.host = house.store.host = Rows(house.venue, attrs.evolve(house.venue, id="R2"))
+    booking = attrs.evolve(house.booking(), restaurant_id="R2")
+    host.put_booking(booking)
+    host.bad.add("B1")
+    assert coordinator.assign_id("B1", "R1").reason is Reason.BOOKING_UNREADABLE
+    host.bad.clear()
+    for _ in range(3):
+        coordinator.sweep()
+    assert (house.record().state, house.record().restaurant_id) == (AssignmentState.CONFIRMED, "R2")
+
+
 def test_what_cannot_be_done_is_not_claimed(house, waiting):
     """Where the pipeline is off, a review for which a table came free is looked at once; it goes on when it is back."""
     off = house.coordinator(flags=FixedFlags(Mode.OFF))

@@ -110,6 +110,41 @@ def test_who_asks_for_the_row_is_told(house, host):
     assert "got 0" not in str(raised.value)
 
 
+def test_who_waits_for_tables_with_a_row_that_makes_no_sense_is_not_seated(house, host):
+    """A table comes free, and the host asks for it: a person decides, and the sweep goes on once the row is mended."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    for name in ("F1", "F2", "F3", "B1"):
+        coordinator.assign(house.booking(name))
+    coordinator.sweep()
+    host.bad.add("B1")
+    coordinator.cancel("F1")
+    assert [result.reason for result in coordinator.sweep().results] == [Reason.BOOKING_UNREADABLE]
+    result = coordinator.reassign(house.booking("B1"))
+    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.BOOKING_UNREADABLE)
+    host.bad.clear()
+    coordinator.sweep()
+    assert house.record("B1").state is AssignmentState.CONFIRMED
+
+
+def test_of_many_the_one_whose_row_makes_no_sense_goes_to_a_person(house, coordinator, host):
+    """Whatever was passed of it; the others are seated."""
+    bookings = [house.booking(name) for name in ("B1", "B2", "B3")]
+    host.bad.add("B2")
+    results = {result.booking_id: result.outcome for result in coordinator.assign_many(bookings)}
+    assert results == {"B1": Outcome.CONFIRMED, "B2": Outcome.MANUAL_REVIEW, "B3": Outcome.CONFIRMED}
+    assert house.record("B2").reason == Reason.BOOKING_UNREADABLE
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.SHADOW])
+def test_where_the_pipeline_is_not_in_charge_the_caller_sees_to_it(house, host, mode):
+    """By its id alone there is nothing to hand to legacy: that is an answer, and no error."""
+    coordinator = house.coordinator(flags=FixedFlags(mode), legacy=lambda _: pytest.fail("no booking to plan for"))
+    house.booking("B1")
+    host.bad.add("B1")
+    result = coordinator.assign_id("B1", "R1")
+    assert (result.outcome, result.reason, result.handled) == (Outcome.NOOP, Reason.BOOKING_UNREADABLE, False)
+
+
 def test_postgres_rows_that_make_no_sense(postgres_database, house):
     """A party of 0 in the standalone tables: the neighbours are seated, and the booking itself goes to a person."""
     schema = "unreadable"

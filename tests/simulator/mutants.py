@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.record import AssignmentChange, Owner
-from assignment_pipeline.domain.result import Outcome, Reason
+from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
 from assignment_pipeline.flow import effects
 from assignment_pipeline.flow.assigning import (
@@ -25,12 +25,12 @@ from assignment_pipeline.flow.assigning import (
     seating,
 )
 from assignment_pipeline.flow.landing import changes, commit
-from assignment_pipeline.flow.legacy import handover, outcome
+from assignment_pipeline.flow.legacy import handover, outcome, takeover_on_touch
 from assignment_pipeline.flow.staff import confirm_and_cancel, review
-from assignment_pipeline.flow.sweeping import floor_watch, sweep
+from assignment_pipeline.flow.sweeping import floor_watch, sweep, unassigned, unfinished
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
-from assignment_pipeline.ports import Due, Lease, Leases, RecordQuery
+from assignment_pipeline.ports import Due, FlagDecision, Lease, Leases, RecordQuery
 from assignment_pipeline.rollout.shadow import candidate
 from assignment_pipeline.testing.simulator.staff import Staff
 from assignment_pipeline.testing.simulator.worker import Worker
@@ -588,3 +588,73 @@ def nobody_looks_at_the_floor() -> Patches:
 def a_floor_that_allows_more_is_no_news() -> Patches:
     """Only the first look of a process wakes anyone."""
     return [(floor_watch.Floor, "allows_more_than", lambda *_: False)]
+
+
+@mutant(first=50)
+def what_is_allowed_now_is_no_news() -> Patches:
+    """A review for what the restaurant did not allow stays, whatever it allows later."""
+    return [(floor_watch, "NOT_ALLOWED", frozenset())]
+
+
+# -- Backlogs elsewhere, and rows that change or make no sense ----------------------------------------------------
+
+
+@mutant(first=110)
+def a_backlog_elsewhere_hides_the_rest() -> Patches:
+    """The sweep asks for the soonest of all restaurants, and leaves those out that are off."""
+
+    def ask_for(self: unassigned.Search, now: Any, _: Any) -> Any:
+        yield from self._enqueue((yield from effects.FindUnassigned(now, self.limit)))
+
+    return [(unassigned.Search, "_ask_for", ask_for)]
+
+
+@mutant(first=170)
+def one_page_is_read() -> Patches:
+    """Of a host that names no restaurants, each sweep reads the soonest page alone."""
+    return [(unassigned, "MOST_PAGES", 1)]
+
+
+@mutant()
+def pending_again_is_no_news() -> Patches:
+    """What the host called something else for a while is not looked at again, and no row that is mended."""
+
+    def wake(*_: Any) -> Any:
+        return
+        yield
+
+    return [(unfinished, "_wake", wake)]
+
+
+@mutant()
+def one_bad_row_stops_its_neighbours() -> Patches:
+    """A row that makes no sense is an error for whoever looks at the day."""
+
+    def read(find: Any, booking_ids: Any) -> Any:
+        found = {booking_id: find(booking_id) for booking_id in booking_ids}
+        return {booking_id: booking for booking_id, booking in found.items() if booking}, frozenset()
+
+    return [(memory_store, "read_bookings", read)]
+
+
+@mutant(first=54)
+def a_bad_row_is_nobodys_case() -> Patches:
+    """A booking whose row makes no sense is planned for by what was known of it."""
+    sound = decision_context._decided
+
+    def decided(view: Any, *args: Any) -> Any:
+        readable = attrs.evolve(view, context=attrs.evolve(view.context, unreadable=frozenset()))
+        return (yield from sound(readable, *args))
+
+    return [(decision_context, "_decided", decided)]
+
+
+@mutant("flags-flip", first=340)
+def a_touch_takes_over_anywhere() -> Patches:
+    """A booking of legacy's is taken over where somebody asks for something, whoever is in charge."""
+
+    def charge(_: str) -> Any:
+        return FlagDecision(mode=Mode.ACTIVE, max_parallel=1, reason="mutant", source="mutant")
+        yield
+
+    return [(takeover_on_touch, "ResolveFlags", charge)]

@@ -329,7 +329,7 @@ class Reason(enum.StrEnum):
         ReasonFacts(
             "its row is no booking",
             "the host's row is no booking, such as a party of 0; the event says what is wrong",
-            (_O.MANUAL_REVIEW,),
+            (_O.MANUAL_REVIEW, _O.NOOP),
             counts_as=(Role.ENDS_BY_ITSELF,),
             advice="the row of the booking: its value makes no sense, such as a party of 0; the event names it",
         ),

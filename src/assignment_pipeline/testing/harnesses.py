@@ -20,8 +20,33 @@ from assignment_pipeline.domain.record import AssignmentChange, Attempt
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports import Clock, Occupied, OnCommit
+from assignment_pipeline.ports import Clock, Occupied, OnCommit, UnreadableBooking
 from assignment_pipeline.testing.contracts.harness import StoreHarness
+
+
+class SpoiledMemoryHost(MemoryHost):
+    """
+    A host in memory, some of whose rows make no sense.
+
+    Attributes:
+        spoiled: Whose.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spoiled: set[str] = set()
+
+    def booking(self, connection: Any, booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        _raise_if_spoiled(booking_id, self.spoiled)
+        return super().booking(connection, booking_id)
+
+    def unassigned(
+        self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
+    ) -> Iterable[Any]:
+        """See `RestaurantsHost.unassigned`."""
+        found = super().unassigned(connection, since, limit, restaurants=restaurants)
+        return _spoiled(found, self.spoiled)
 
 
 class MemoryHarness(StoreHarness):
@@ -35,7 +60,7 @@ class MemoryHarness(StoreHarness):
     @classmethod
     def new(cls, clock: Clock) -> MemoryHarness:
         """One around a new store that goes by *clock*."""
-        return cls(MemoryStore(MemoryHost(), clock=clock))
+        return cls(MemoryStore(SpoiledMemoryHost(), clock=clock))
 
     def put_booking(self, booking: Booking) -> None:
         """See `StoreHarness.put_booking`."""
@@ -57,6 +82,16 @@ class MemoryHarness(StoreHarness):
         """See `StoreHarness.vacate`."""
         self.host.vacate(restaurant_id, occupied)
 
+    def spoil(self, booking_id: str) -> None:
+        """See `StoreHarness.spoil`."""
+        assert isinstance(self.host, SpoiledMemoryHost)
+        self.host.spoiled.add(booking_id)
+
+    def mend(self, booking_id: str) -> None:
+        """See `StoreHarness.mend`."""
+        assert isinstance(self.host, SpoiledMemoryHost)
+        self.host.spoiled.discard(booking_id)
+
     def events(self) -> Sequence[Event]:
         """See `StoreHarness.events`."""
         return self.store.events
@@ -71,11 +106,24 @@ class MemoryHarness(StoreHarness):
 
 
 class SharedFloorHost(StandaloneHost):
-    """A standalone host with a staff that seats people, too."""
+    """A standalone host with a staff that seats people, too, and with rows that make no sense."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         super().__init__(clock)
         self.seats: list[tuple[str, Occupied]] = []
+        self.spoiled: set[str] = set()
+
+    def booking(self, connection: Any, booking_id: str) -> Booking | None:
+        """See `Host.booking`."""
+        _raise_if_spoiled(booking_id, self.spoiled)
+        return super().booking(connection, booking_id)
+
+    def unassigned(
+        self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
+    ) -> Iterable[Any]:
+        """See `RestaurantsHost.unassigned`."""
+        found = super().unassigned(connection, since, limit, restaurants=restaurants)
+        return _spoiled(found, self.spoiled)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
         """See `Host.occupied`."""
@@ -122,7 +170,12 @@ class SQLiteHarness(StoreHarness):
 
     def put_booking(self, booking: Booking) -> None:
         """See `StoreHarness.put_booking`."""
-        self.store.write(lambda connection: self.host.put_booking(connection, booking))
+        self.store.write(functools.partial(self._put, booking))
+
+    def _put(self, booking: Booking, connection: Any) -> None:
+        self.host.put_booking(connection, booking)
+        # A host of its own keeps the word of a row that has a record. This one's may be pending again.
+        connection.execute("UPDATE bookings SET status = ? WHERE id = ?", (booking.status, booking.id))
 
     def put_venue(self, venue: Venue) -> None:
         """See `StoreHarness.put_venue`."""
@@ -139,6 +192,14 @@ class SQLiteHarness(StoreHarness):
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
         """See `StoreHarness.vacate`."""
         self.host.seats.remove((restaurant_id, occupied))
+
+    def spoil(self, booking_id: str) -> None:
+        """See `StoreHarness.spoil`."""
+        self.host.spoiled.add(booking_id)
+
+    def mend(self, booking_id: str) -> None:
+        """See `StoreHarness.mend`."""
+        self.host.spoiled.discard(booking_id)
 
     def events(self) -> Sequence[Event]:
         """See `StoreHarness.events`."""
@@ -186,6 +247,20 @@ class SQLiteHarness(StoreHarness):
             return connection.execute(statement, values).fetchall()
         finally:
             connection.close()
+
+
+def _raise_if_spoiled(booking_id: str, spoiled: set[str]) -> None:
+    if booking_id in spoiled:
+        msg = "the row makes no sense"
+        raise ValueError(msg)
+
+
+def _spoiled(found: Iterable[Any], spoiled: set[str]) -> list[Any]:
+    """A host's list, with a word for the rows that make no sense."""
+    return [
+        UnreadableBooking(id=one.id, restaurant_id=one.restaurant_id, problem="spoiled") if one.id in spoiled else one
+        for one in found
+    ]
 
 
 @functools.cache

@@ -119,8 +119,10 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
 def _truths(
     bookings: Sequence[Booking], context: AssignmentContext, passed: Passed
 ) -> Iterator[tuple[Booking, Booking | None]]:
-    """The bookings, each with how it is now; without those that are another restaurant's at the host."""
+    """The bookings, each with how it is now; without those of another restaurant, or no sense, at the host."""
     for booking in bookings:
+        if booking.id in context.unreadable:
+            continue
         at_host = context.bookings.get(booking.id)
         truth = passed.truth(booking.id, booking, at_host)
         if at_host is None or at_host.restaurant_id == booking.restaurant_id:

@@ -28,7 +28,7 @@ from assignment_pipeline.flow.landing.commit import until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
-from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery
+from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, waits
 from assignment_pipeline.ports.fitting import require_booking
 
 
@@ -242,25 +242,41 @@ def plan_until_landed(
 
 def _decided(view: DecisionContext, target: Target, decide: Decide) -> Flow[ToCommit | AssignmentResult]:
     booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
-    if booking is not None and booking.restaurant_id != target.restaurant_id:
+    if booking is not None and booking.restaurant_id != target.restaurant_id and not _is_over_hold(view):
         return (yield from _elsewhere(view, booking))
-    if view.is_unreadable and (view.record is None or _is_open(view.record)):
+    if view.is_unreadable and _is_undecided(view):
         return (yield from _unreadable(view))
     return (yield from decide(view))
 
 
-def _is_open(record: AssignmentRecord) -> bool:
+def _is_over_hold(view: DecisionContext) -> bool:
+    """Whether the sweep has come for a hold that nobody confirmed: it ends, wherever its booking has gone."""
+    return view.call.is_sweep and view.record is not None and view.record.state is AssignmentState.ASSIGNED
+
+
+def _is_undecided(view: DecisionContext) -> bool:
+    """Whether the pipeline might still give it tables. What the sweep has claimed of other reviews is put to rest."""
+    record = view.record
+    if record is None:
+        return True
+    if record.state is AssignmentState.MANUAL_REVIEW:
+        return waits(record) or not view.call.is_sweep
     return record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
 
 
-def _unreadable(view: DecisionContext) -> Flow[ToCommit]:
+def _unreadable(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
     call, reason = view.call, Reason.BOOKING_UNREADABLE
+    triggers: tuple[Trigger, ...] = (Trigger.ESCALATE,)
+    if view.record is not None and view.record.state is AssignmentState.MANUAL_REVIEW:
+        if not waits(view.record):
+            return (yield from call.answer(Outcome.NOOP, reason, record=view.record))
+        triggers = (Trigger.REQUEUE, Trigger.ESCALATE)  # It is in review for another reason from now on.
     call.note(EventType.ERROR, Severity.ERROR, reason=reason)
     took = yield from call.elapsed()
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
     outcome = Outcome.MANUAL_REVIEW
-    made = change(call, view.record, (Trigger.ESCALATE,), outcome, reason, took=took, **facts)
+    made = change(call, view.record, triggers, outcome, reason, took=took, **facts)
     return ToCommit(change=made, outcome=outcome, reason=reason)
 
 

@@ -6,7 +6,12 @@ from typing import Any
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import (
+    BookingNotFoundError,
+    BookingUnreadableError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 from assignment_pipeline.flow.assigning.decision_context import elsewhere
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, Monotonic, RunLegacy
@@ -31,6 +36,9 @@ def leave_to_legacy(
         except (StoreUnavailableError, SchemaMismatchError) as unreachable:
             error = error or unreachable
             return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
+        except BookingUnreadableError as unreadable:
+            reason = Reason.BOOKING_UNREADABLE
+            return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=unreadable))
         if booking is None:
             raise BookingNotFoundError(call.booking_id)
         if booking.restaurant_id != call.restaurant_id:

@@ -96,6 +96,7 @@ def known_record(record: AssignmentRecord | None, booking_id: str) -> Flow[Assig
     Raises:
         NoRecordError: There is none, and the host knows the booking.
         BookingNotFoundError: The host does not know it either.
+        BookingUnreadableError: There is none, and the host's row makes no sense.
     """
     if record is not None:
         return record

@@ -176,7 +176,8 @@ def _decide_aside(view: DecisionContext, *, due: Due, legacy: bool) -> Flow[ToCo
 def _end_hold(view: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> Flow[ToCommit]:
     """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
     holds = record.holds + 1
-    hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted
+    is_here = view.booking is not None and view.booking.restaurant_id == record.restaurant_id
+    hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted and is_here
     if hands_over and holds < view.settings.max_holds:
         return (yield from handed_over(view, record, holds=holds))
     return (yield from expire(view.call, view.settings, record, view.now))

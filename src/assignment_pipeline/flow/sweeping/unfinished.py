@@ -66,7 +66,7 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
         at_host = yield from FindBooking(record.booking_id)
     except BookingUnreadableError:
         return
-    if at_host is not None and at_host.is_pending and at_host.restaurant_id == record.restaurant_id:
+    if at_host is not None and at_host.is_pending:  # Where it is another restaurant's, its record follows it.
         yield from _wake(record, at_host, now)
 
 

@@ -32,7 +32,10 @@ from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger,
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
-Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook", "tell_enqueued"]
+Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook", "tell_enqueued", "spoil"]
+
+_OPTIONAL: frozenset[Ability] = frozenset({"vacate", "spoil"})
+"""What a harness is unable to do that does not override it: no test of the contract asks for it."""
 
 QUEUE = (Trigger.VERIFY, Trigger.ENQUEUE)
 CONFIRM = (*QUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
@@ -63,8 +66,8 @@ class StoreHarness:
 
     def can(self, ability: Ability) -> bool:
         """Whether it is able to do that."""
-        is_optional = ability == "vacate" and type(self).vacate is StoreHarness.vacate
-        return ability not in self.cannot and not is_optional
+        is_left_out = ability in _OPTIONAL and getattr(type(self), ability) is getattr(StoreHarness, ability)
+        return ability not in self.cannot and not is_left_out
 
     def close(self) -> None:
         """Let go of what was opened for the store. Nothing, unless overridden."""
@@ -87,6 +90,14 @@ class StoreHarness:
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
         """Undo `occupy`. Only the simulator asks for it, and does without where it is not overridden."""
+        raise NotImplementedError
+
+    def spoil(self, booking_id: str) -> None:
+        """Have the host's row of a booking make no sense. Only the simulator asks for it, as for `vacate`."""
+        raise NotImplementedError
+
+    def mend(self, booking_id: str) -> None:
+        """Undo `spoil`."""
         raise NotImplementedError
 
     def events(self) -> Sequence[Event]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 
@@ -14,7 +15,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.legacy.handover import is_in_flight
 from assignment_pipeline.testing.contracts.harness import Ability
-from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, PARTIES
+from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, OPEN, PARTIES
 from assignment_pipeline.testing.simulator.world import World
 
 SPANS = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 3, 10, 35, 61, 185, 900))
@@ -79,6 +80,47 @@ def _cancels(world: World) -> str:
     return f"{booking.id} is cancelled, and the pipeline is {'told' if told else 'not told'}"
 
 
+def _row_changes(world: World) -> str:
+    """A payment is open, or somebody has mistyped: the row says something else for a while, and then what it said."""
+    if world.aside and world.choices.pick(2):
+        booking_id = world.choices.of(sorted(world.aside))
+        world.bring_back(booking_id)
+        return f"{booking_id} is as it was"
+    booking = world.any_booking()
+    if not booking.is_pending or booking.id in world.aside:
+        return "nothing"
+    facts: dict[str, Any] = world.choices.of(({"status": OPEN}, {"party_size": world.choices.of(PARTIES)}))
+    world.set_aside(booking, **facts)
+    return f"{booking.id} is {', '.join(map(str, facts.values()))} for a while"
+
+
+def _row_spoils(world: World) -> str:
+    if world.ledger.spoiled and world.choices.pick(2):
+        booking_id = world.choices.of(sorted(world.ledger.spoiled))
+        world.mend(booking_id)
+        return f"the row of {booking_id} makes sense again"
+    booking_id = world.choices.of(tuple(world.bookings))
+    if booking_id in world.walk_ins:
+        return "nothing"
+    world.spoil(booking_id)
+    return f"the row of {booking_id} makes no sense"
+
+
+def _seated_before(world: World) -> str:
+    """Legacy has seated somebody before the pipeline was there: the host's rows say so, and no record does."""
+    booking = world.any_booking()
+    if not booking.is_pending or booking.id in world.ledger.records or booking.id in world.walk_ins:
+        return "nothing"
+    venue = world.venue_of(booking)
+    table = world.choices.of(venue.floor.tables)
+    seat = Occupied(table_id=table.id, window=venue.blocked(venue.turn(booking)), booking_id=booking.id)
+    if not world.is_free(venue.id, seat):
+        return "no table is free"
+    world.take(venue.id, seat)
+    world.put_booking(attrs.evolve(booking, status="confirmed"))
+    return f"{booking.id} at {table.id}"
+
+
 def _seats_somebody(world: World) -> str:
     row = _free_row(world)
     if row is None:
@@ -136,7 +178,7 @@ def _table_comes(world: World) -> str:
         back = world.choices.of(idle)
         tables = tuple(attrs.evolve(table, active=table.active or table is back) for table in venue.floor.tables)
     else:
-        back = Table(f"{venue.id}-T{1 + len(venue.floor.tables)}", world.choices.of((2, 4)))
+        back = Table(f"{venue.id}-T{1 + len(venue.floor.tables)}", world.choices.of((2, 4, 6)))
         tables = (*venue.floor.tables, back)
     world.put_venue(Venue(venue.id, venue.timezone, attrs.evolve(venue.floor, tables=tables), venue.policy))
     return back.id
@@ -195,5 +237,8 @@ HAPPENINGS: tuple[Happening, ...] = (
     *ALLOWS_MORE,
     Happening("the store goes down", 1, _store_goes_down, None, "store-down"),
     Happening("the rollout moves", 6, _rollout_moves, "bump_generation", "flags-flip"),
+    Happening("a row changes for a while", 3, _row_changes),
+    Happening("a row makes no sense", 2, _row_spoils, "spoil"),
+    Happening("legacy has seated somebody before", 1, _seated_before, "occupy"),
 )
 """Everything that happens beside the workers."""

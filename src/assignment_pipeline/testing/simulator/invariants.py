@@ -20,13 +20,16 @@ from assignment_pipeline.testing.simulator.landings import (
     legacy_is_not_handed_what_it_has,
     legacy_keeps_what_is_its,
     nobody_is_seated_at_another_restaurant,
+    nobody_is_seated_by_a_row_that_makes_no_sense,
     nobody_is_seated_unasked,
     nothing_lands_on_a_view_that_moved,
     only_who_is_in_charge_plans,
+    only_who_is_in_charge_takes_over,
     plannings_are_made_under_a_lock,
     the_engines_tables_are_of_the_rollout,
 )
 from assignment_pipeline.testing.simulator.ledger import Ledger, steps_of
+from assignment_pipeline.testing.simulator.scenario import ELSEWHERE
 
 Invariant = Callable[[Ledger], Iterator[str]]
 """What breaks it, one line each; its docstring is the sentence."""
@@ -45,6 +48,13 @@ _COMES_TO = {
 def changed(ledger: Ledger) -> Iterator[AssignmentRecord]:
     """The records that are not as they were."""
     return (ledger.records[booking_id] for booking_id in ledger.changed if booking_id in ledger.records)
+
+
+def nothing_is_done_elsewhere(ledger: Ledger) -> Iterator[str]:
+    """Where the pipeline was never in charge, nothing is written."""
+    for record in changed(ledger):
+        if record.restaurant_id == ELSEWHERE:
+            yield f"{record.booking_id} is {record.state} at {ELSEWHERE}"
 
 
 def no_table_twice(ledger: Ledger) -> Iterator[str]:
@@ -207,7 +217,7 @@ def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
         is_ours = record.owner is Owner.PIPELINE or is_handed_over(record)
         if not is_ours or record.state in SETTLED or record.next_attempt_at is not None:
             continue
-        booking = ledger.store.booking(record.booking_id)
+        booking = ledger.booking(record.booking_id)
         if record.state in WITH_TABLES or booking is None or booking.is_pending or booking.status == CANCELLED:
             yield f"{record.booking_id} is {record.state} and never due"
 
@@ -284,6 +294,7 @@ def the_simulator_saw_nothing_wrong(ledger: Ledger) -> Iterator[str]:
 
 
 INVARIANTS: tuple[Invariant, ...] = (
+    nothing_is_done_elsewhere,
     no_table_twice,
     nobody_is_seated_where_a_table_is_taken,
     tables_go_with_the_state,
@@ -303,8 +314,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     nothing_lands_on_a_view_that_moved,
     nobody_is_seated_at_another_restaurant,
     only_who_is_in_charge_plans,
+    only_who_is_in_charge_takes_over,
     the_engines_tables_are_of_the_rollout,
     nobody_is_seated_unasked,
+    nobody_is_seated_by_a_row_that_makes_no_sense,
     legacy_keeps_what_is_its,
     legacy_is_not_handed_what_it_has,
     a_call_plans_once,

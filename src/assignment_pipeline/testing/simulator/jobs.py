@@ -18,6 +18,7 @@ from assignment_pipeline.driving import relay
 from assignment_pipeline.errors import (
     BlockNotFoundError,
     BookingNotFoundError,
+    BookingUnreadableError,
     CommitUnknownError,
     IllegalTransitionError,
     NoTablesError,
@@ -193,9 +194,12 @@ def _unblock(world: World, booking: Booking) -> Flow[Any]:
 
 
 _STORE = (StoreUnavailableError, CommitUnknownError)
-_PERSON = (BookingNotFoundError, IllegalTransitionError)
+_UNKNOWN = (BookingNotFoundError, BookingUnreadableError)
+"""What calls of people raise for a booking without a record: it is looked for at the host."""
 
-_SEATED_ONLY = (BookingNotFoundError, NoTablesError)
+_PERSON = (*_UNKNOWN, IllegalTransitionError)
+
+_SEATED_ONLY = (*_UNKNOWN, NoTablesError)
 _SERVICE = (*_SEATED_ONLY, IllegalTransitionError, NotBegunError)
 
 _PLACE = (
@@ -223,7 +227,7 @@ JOBS: tuple[Job, ...] = (
         "confirm",
         4,
         lambda world, booking: confirm_and_cancel.confirm(booking.id, world.settings),
-        (BookingNotFoundError,),
+        _UNKNOWN,
         _HELD,
     ),
     Job("reassign", 4, _reassign, (LegacyDownError,), WITH_TABLES | _REVIEW),
@@ -276,7 +280,7 @@ JOBS: tuple[Job, ...] = (
         "take over",
         3,
         lambda world, booking: takeover.takeover(booking.id, world.settings, actor=STAFF),
-        (BookingNotFoundError, TableConflictError),
+        (*_UNKNOWN, TableConflictError),
         owners=frozenset({Owner.LEGACY}),
     ),
     Job("adopt", 3, _adopt, _STORE),

@@ -8,6 +8,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.flow.assigning.admission import lock_of
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
+from assignment_pipeline.flow.legacy.takeover_on_touch import TOUCH
 from assignment_pipeline.flow.settings import InFlight
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES
 from assignment_pipeline.planning.engine import MANUAL
@@ -83,6 +84,15 @@ def only_who_is_in_charge_plans(ledger: Ledger) -> Iterator[str]:
             yield f"{record.booking_id} came to {record.state} where {record.restaurant_id} is {mode}"
 
 
+def only_who_is_in_charge_takes_over(ledger: Ledger) -> Iterator[str]:
+    """No booking of legacy's becomes the pipeline's by itself where the pipeline is not in charge."""
+    for landing in () if ledger.blind else ledger.landings:
+        for change in landing.changes:
+            mode = landing.modes.get(change.record.restaurant_id)
+            if mode is not Mode.ACTIVE and any(event.context.get("trigger") == TOUCH for event in change.events):
+                yield f"{change.record.booking_id} was taken over where {change.record.restaurant_id} is {mode}"
+
+
 def nobody_is_seated_unasked(ledger: Ledger) -> Iterator[str]:
     """Nobody is given tables whom the host does not have waiting for them."""
     for landing, record, before in _plannings(ledger):
@@ -90,6 +100,13 @@ def nobody_is_seated_unasked(ledger: Ledger) -> Iterator[str]:
         seated_before = before is not None and before.state in WITH_TABLES
         if record.allocation and not seated_before and booking is not None and not booking.is_pending:
             yield f"{record.booking_id} is {booking.status} at the host"
+
+
+def nobody_is_seated_by_a_row_that_makes_no_sense(ledger: Ledger) -> Iterator[str]:
+    """A booking whose row makes no sense gets no tables by itself: a person decides on it."""
+    for landing, record, before in _plannings(ledger):
+        if record.allocation and not (before and before.state in WITH_TABLES) and record.booking_id in landing.spoiled:
+            yield f"{record.booking_id} was given {', '.join(record.tables)}"
 
 
 def legacy_keeps_what_is_its(ledger: Ledger) -> Iterator[str]:

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import BookingUnreadableError
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, RecordQuery
@@ -62,6 +63,8 @@ class Landing:
 
         bookings: The host's view of them, where it knew them.
 
+        spoiled: Those of them whose rows made no sense.
+
         generation: The rollout's generation.
 
         modes: What the pipeline was to do at each restaurant.
@@ -78,6 +81,7 @@ class Landing:
     changes: tuple[AssignmentChange, ...]
     records: Mapping[str, AssignmentRecord]
     bookings: Mapping[str, Booking]
+    spoiled: frozenset[str]
     generation: int
     modes: Mapping[str, Mode]
     versions: Mapping[str, str]
@@ -94,6 +98,8 @@ class Ledger:
         venues: The restaurants, as the host has them.
 
         rows: Who sits where without the pipeline, by restaurant.
+
+        spoiled: The bookings whose rows make no sense.
 
         blocks: What is blocked, as the store showed it last; `blocks_before` as it did the time before.
 
@@ -139,6 +145,7 @@ class Ledger:
         self.clock = clock
         self.venues: dict[str, Venue] = {}
         self.rows: defaultdict[str, list[Occupied]] = defaultdict(list)
+        self.spoiled: frozenset[str] = frozenset()
         self.blocks: frozenset[TableBlock] = frozenset()
         self.blocks_before: frozenset[TableBlock] = frozenset()
         self.legacy_ran: set[tuple[str, int]] = set()
@@ -197,15 +204,23 @@ class Ledger:
         self._events = len(events)
         self.untold = Counter({row: missing for row, missing in self.untold.items() if missing})
 
+    def booking(self, booking_id: str) -> Booking | None:
+        """The host's view of a booking; None where it has none, or its row makes no sense."""
+        try:
+            return self.store.booking(booking_id)
+        except BookingUnreadableError:
+            return None
+
     def landing(self, changes: Sequence[AssignmentChange], standing: Standing | None) -> Landing:
         """How things stand before *changes* are committed."""
         ids = tuple(change.record.booking_id for change in changes)
         records = {found.booking_id: found for found in self.store.records(RecordQuery(booking_ids=ids)).records}
-        found = {booking_id: self.store.booking(booking_id) for booking_id in ids}
+        found = {booking_id: self.booking(booking_id) for booking_id in ids}
         return Landing(
             changes=tuple(changes),
             records=records,
             bookings={booking_id: booking for booking_id, booking in found.items() if booking is not None},
+            spoiled=self.spoiled.intersection(ids),
             generation=self.generation,
             modes=dict(self.modes),
             versions={venue.id: venue.version for venue in self.venues.values()},

@@ -12,7 +12,7 @@ from assignment_pipeline.testing.simulator.world import World
 
 def plan(world: World, booking: Booking) -> LegacyResult:
     """The first table that is large enough and free, in a transaction of the host's; now and then, whoever has it."""
-    at_host = world.store.booking(booking.id)
+    at_host = world.ledger.booking(booking.id)
     record = world.store.record(booking.id)
     venue = world.venue_of(booking)
     unable = "occupy" in world.harness.cannot

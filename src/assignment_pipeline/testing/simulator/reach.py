@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
+
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
-from assignment_pipeline.ports import CLAIM, Due, RecordQuery
+from assignment_pipeline.ports import CLAIM, Due, RecordQuery, Waiting
 from assignment_pipeline.testing.simulator import words
 from assignment_pipeline.testing.simulator.ledger import Standing
 from assignment_pipeline.testing.simulator.world import World
@@ -60,6 +62,11 @@ class InFlightStore:
         """See `AssignmentStore.put_back`."""
         self._world.touched = True
         self._store.put_back(claims, after)
+
+    def waiting(self) -> Waiting:
+        """See `AssignmentStore.waiting`; some hosts do not name their restaurants."""
+        found: Waiting = self._store.waiting()
+        return found if self._world.lists else attrs.evolve(found, restaurants=None)
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`."""

@@ -11,7 +11,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings
+from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
 from assignment_pipeline.testing.clock import START
 from assignment_pipeline.testing.simulator.choices import Choices
 
@@ -30,6 +30,14 @@ ARRIVALS = (
 """Close enough for most to want the same tables; the last within a retry's cutoff before long."""
 
 PARTIES = (2, 2, 4, 2, 3, 4, 2, 5)
+
+
+ELSEWHERE = "E1"
+"""The restaurant that the pipeline is never in charge of."""
+
+ALL_AT_ONCE = 100
+OPEN = "payment_open"
+"""What the host calls a booking that does not wait for tables now, and may again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -59,6 +67,12 @@ class Scenario:
         legacy: Whether there is a legacy planner.
 
         length: How many jobs and happenings there are.
+
+        backlog: Bookings that wait at a restaurant which the pipeline is never in charge of.
+
+        page: How many bookings a sweep takes up at most, in the end.
+
+        lists: Whether the host names the restaurants that wait.
     """
 
     venues: tuple[Venue, ...]
@@ -72,6 +86,9 @@ class Scenario:
     blind: bool
     legacy: bool
     length: int
+    backlog: tuple[Booking, ...]
+    page: int
+    lists: bool
 
 
 def draw_scenario(choices: Choices) -> Scenario:
@@ -84,19 +101,34 @@ def draw_scenario(choices: Choices) -> Scenario:
     walk_ins = [booking.id for booking in bookings if choices.chance(0.08)]
     legacys = frozenset(booking.id for booking in bookings if choices.chance(0.05))
     enqueued = frozenset(booking.id for booking in bookings if choices.chance(0.25))
+    settings, max_parallel = _settings(choices), choices.of((3, 3, 2, 1))
+    blind, legacy = choices.chance(0.2), not choices.chance(0.3)
+    # What came later is drawn last: a seed begins as it did before.
+    settings = attrs.evolve(settings, takeover=Takeover.ON_TOUCH if choices.chance(0.3) else Takeover.NEVER)
+    backlog = _backlog(choices) if choices.chance(0.06) else ()
     return Scenario(
         venues=venues,
         bookings=bookings,
         walk_ins=frozenset(walk_ins),
         legacys=legacys,
         enqueued=enqueued - legacys,
-        settings=_settings(choices),
+        settings=settings,
         workers=workers,
-        max_parallel=choices.of((3, 3, 2, 1)),
-        blind=choices.chance(0.2),
-        legacy=not choices.chance(0.3),
+        max_parallel=max_parallel,
+        blind=blind,
+        legacy=legacy,
         length=length,
+        backlog=backlog,
+        page=choices.of((3, 1)) if backlog else ALL_AT_ONCE,
+        lists=not choices.chance(0.5 if backlog else 0.1),
     )
+
+
+def _backlog(choices: Choices) -> tuple[Booking, ...]:
+    """More bookings than a sweep takes up, sooner than most others: all at one time, or one a minute."""
+    count, apart = choices.of((4, 9, 30)), choices.of((dt.timedelta(), dt.timedelta(minutes=1)))
+    first = DINNER - dt.timedelta(hours=1)
+    return tuple(Booking(f"E{number}", ELSEWHERE, 2, first + number * apart) for number in range(1, 1 + count))
 
 
 def _settings(choices: Choices) -> Settings:

@@ -7,20 +7,22 @@ from collections.abc import Iterator
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode
+from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Reason
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
+from assignment_pipeline.flow.sweeping.floor_watch import NOT_ALLOWED
 from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.testing.simulator.happenings import ALLOWS_MORE
 from assignment_pipeline.testing.simulator.invariants import BrokenError
+from assignment_pipeline.testing.simulator.scenario import ALL_AT_ONCE, ELSEWHERE
 from assignment_pipeline.testing.simulator.simulation import Simulation
 
 MOST_STEPS = 20_000
 MOST_SWEEPS = 80
 SECOND = dt.timedelta(seconds=1)
-ALL_AT_ONCE = 100
+EVERYBODY = 10_000
 
 
 def settle(world: Simulation) -> None:
@@ -40,26 +42,44 @@ def settle(world: Simulation) -> None:
         world.look()
     _finish(world)
     for restaurant_id, mode in list(world.rollout.modes.items()):
-        if mode is not Mode.ACTIVE and "bump_generation" not in world.harness.cannot:
+        if mode is not Mode.ACTIVE and restaurant_id != ELSEWHERE and "bump_generation" not in world.harness.cannot:
             world.move_rollout(restaurant_id, Mode.ACTIVE)
     world.clock.advance(world.settings.lock_ttl + SECOND)
     world.renew()
     _come_to_rest(world)
+    if world.aside or world.ledger.spoiled:
+        _set_right(world)
+        _come_to_rest(world)
     if any(_wait_for_tables(world)):
         world.happen(world.choices.of([kind for kind in ALLOWS_MORE if world.can(kind)]))
         _come_to_rest(world)
 
 
+def _set_right(world: Simulation) -> None:
+    """Have every row say what it said."""
+    for booking_id in sorted(world.ledger.spoiled):
+        world.mend(booking_id)
+        world.note("the host", f"the row of {booking_id} makes sense again")
+    for booking_id in sorted(world.aside):
+        world.bring_back(booking_id)
+        world.note("the host", f"{booking_id} is as it was")
+
+
 def _come_to_rest(world: Simulation) -> None:
-    for _ in range(MOST_SWEEPS):
+    for _ in range(MOST_SWEEPS * (1 if world.page == ALL_AT_ONCE else 3)):
+        before = _forgotten(world)
         _sweep(world)
+        if world.lists and before and before <= _forgotten(world):
+            _broken("a sweep finds the forgotten", "A sweep finds some of those that nobody enqueued.", iter(before))
         due = _next(world)
         if due is None:
             break
         world.clock.advance(max(due - world.clock.now(), dt.timedelta()) + SECOND)
     else:
         _broken("it comes to rest", "Within some sweeps nothing is due any more.", _open(world))
+    _broken("nobody is forgotten", "In the end every pending booking has a record.", iter(_forgotten(world)))
     _broken("everyone is seen to", "In the end every booking is settled.", _unsettled(world))
+    _broken("no review outlives its cause", "Nobody is in review for what has ended.", _held_up(world))
     _broken(
         "nobody waits beside a free table", "In the end nobody waits for tables while some would do.", _waiting(world)
     )
@@ -87,7 +107,7 @@ def _sweep(world: Simulation) -> None:
             errors.extend(f"{name}: {said}" for name, said in answer.errors)
 
     world.note("worker 1", "sweeps")
-    flow = sweep(world.settings, ALL_AT_ONCE, legacy=world.has_legacy, memory=world.sweeps)
+    flow = sweep(world.settings, world.page, legacy=world.has_legacy, memory=world.sweeps)
     world.workers[0].begin("sweep", flow, done)
     _finish(world)
     _broken("sweeps go well", "A sweep during which nothing goes wrong meets no error.", iter(errors))
@@ -96,7 +116,7 @@ def _sweep(world: Simulation) -> None:
 def _next(world: Simulation) -> dt.datetime | None:
     """When the next booking is due, or None if none ever is."""
     now = world.clock.now()
-    if world.harness.store.unassigned(now, ALL_AT_ONCE):
+    if _forgotten(world):
         return now
     times = [record.next_attempt_at for record in _pipelines(world) if record.next_attempt_at is not None]
     return min(times, default=None)
@@ -116,21 +136,35 @@ def _open(world: Simulation) -> Iterator[str]:
 
 def _unsettled(world: Simulation) -> Iterator[str]:
     for record in _pipelines(world):
-        booking = world.harness.store.booking(record.booking_id)
+        booking = world.ledger.booking(record.booking_id)
         if record.state not in SETTLED and (booking is None or booking.is_pending):
             yield f"{record.booking_id} is {record.state}"
 
 
+def _forgotten(world: Simulation) -> set[str]:
+    """The pending bookings that nobody enqueued, where the pipeline is in charge."""
+    found = world.harness.store.unassigned(world.clock.now(), EVERYBODY)
+    return {booking.id for booking in found if booking.restaurant_id != ELSEWHERE}
+
+
+def _held_up(world: Simulation) -> Iterator[str]:
+    for record in _pipelines(world):
+        booking = world.ledger.booking(record.booking_id)
+        over = record.reason in (Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED)
+        if record.state is AssignmentState.MANUAL_REVIEW and over and booking is not None and booking.is_pending:
+            yield f"{record.booking_id} is in review, {record.reason}"
+
+
 def _wait_for_tables(world: Simulation) -> Iterator[tuple[AssignmentRecord, Booking]]:
     for record in _pipelines(world):
-        waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
-        booking = world.harness.store.booking(record.booking_id) if waits else None
+        waits = record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES | NOT_ALLOWED
+        booking = world.ledger.booking(record.booking_id) if waits else None
         if booking is not None and booking.is_pending:  # Whom the host does not know wants no tables.
             yield record, booking
 
 
 def _waiting(world: Simulation) -> Iterator[str]:
-    """Those for whom the engine finds tables after all, though they wait for want of any."""
+    """Those for whom the engine finds tables after all, or whom the restaurant allows, though they wait for that."""
     for record, booking in _wait_for_tables(world):
         query = LoadQuery(restaurant_id=record.restaurant_id, bookings=(booking,))
         context = world.harness.store.load(query)
@@ -138,9 +172,11 @@ def _waiting(world: Simulation) -> Iterator[str]:
         this_minute = context.now.replace(second=0, microsecond=0)
         request = SeatingRequest.at(context.venue, booking, this_minute)
         floor = FloorSnapshot.of(context.venue, context.taken, without={booking.id})
-        plan = world.engine.plan(request, floor).plan
-        if plan is not None:
-            yield f"{record.booking_id} is in review, {record.reason}, and {', '.join(plan.tables)} would do"
+        decision = world.engine.plan(request, floor)
+        if decision.plan is not None:
+            yield f"{record.booking_id} is in review, {record.reason}, and {', '.join(decision.plan.tables)} would do"
+        elif record.reason in NOT_ALLOWED and decision.refusal not in IMPOSSIBLE:
+            yield f"{record.booking_id} is in review, {record.reason}, and the restaurant allows it"
 
 
 def _broken(name: str, sentence: str, details: Iterator[str]) -> None:

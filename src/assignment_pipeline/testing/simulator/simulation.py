@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, Outcome
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Effect, Port
 from assignment_pipeline.flow.sweeping.sweep import SweepReport
 from assignment_pipeline.planning.base import Strategy
@@ -20,7 +22,7 @@ from assignment_pipeline.testing.simulator.faults import OUTAGE, Fault
 from assignment_pipeline.testing.simulator.ledger import Standing, steps_told
 from assignment_pipeline.testing.simulator.reach import InFlightStore, Sink
 from assignment_pipeline.testing.simulator.rollout import Rollout, WatchedLocks
-from assignment_pipeline.testing.simulator.scenario import draw_scenario
+from assignment_pipeline.testing.simulator.scenario import ELSEWHERE, draw_scenario
 from assignment_pipeline.testing.simulator.staff import Staff
 from assignment_pipeline.testing.simulator.worker import Worker
 from assignment_pipeline.testing.simulator.world import MakeHarness, World
@@ -81,6 +83,8 @@ class Simulation(World):
         first = self.harness.store.load(LoadQuery(restaurant_id="R1", bookings=scenario.bookings[:1]))
         generation = first.generation if first else 0
         self.rollout = Rollout(tuple(self.ledger.venues), generation, scenario.max_parallel, blind=scenario.blind)
+        if scenario.backlog:
+            self._wait_elsewhere(scenario.backlog)
         self._know_rollout()
         self.locks = WatchedLocks(self.clock, self.offend)
         self.engine = TableEngine(strategies, self.clock.monotonic)
@@ -95,6 +99,14 @@ class Simulation(World):
         self.workers = [self._worker(number) for number in range(1, 1 + scenario.workers)]
         if self.trace is not None:
             self.trace += words.scenario(scenario)
+
+    def _wait_elsewhere(self, backlog: Sequence[Booking]) -> None:
+        """Have bookings wait where the pipeline is never in charge."""
+        some = next(iter(self.ledger.venues.values()))
+        self.harness.put_venue(Venue(ELSEWHERE, some.timezone, some.floor, some.policy))
+        self.rollout.modes[ELSEWHERE] = Mode.OFF
+        for booking in backlog:
+            self.harness.put_booking(booking)
 
     # -- The fleet ------------------------------------------------------------------------------------------------
 

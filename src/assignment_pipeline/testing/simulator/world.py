@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import attrs
+
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
@@ -24,7 +26,7 @@ from assignment_pipeline.testing.simulator import invariants, words
 from assignment_pipeline.testing.simulator.choices import Choices
 from assignment_pipeline.testing.simulator.ledger import Ledger, Standing
 from assignment_pipeline.testing.simulator.rollout import Rollout, WatchedLocks
-from assignment_pipeline.testing.simulator.scenario import Scenario
+from assignment_pipeline.testing.simulator.scenario import OPEN, Scenario
 
 MakeHarness = Callable[[FakeClock], StoreHarness]
 """What makes a new, empty store that goes by a clock, with its harness."""
@@ -135,6 +137,12 @@ class World(ABC):
         trace: What happened, in plain words, if it is wanted.
 
         sweeps: What the sweeps know of each other, as those of one process do.
+
+        page: How many bookings a sweep takes up at most, in the end.
+
+        lists: Whether the host names the restaurants that wait.
+
+        aside: What the rows of bookings said that say something else for a while.
     """
 
     store: LateStore
@@ -166,6 +174,8 @@ class World(ABC):
         self.has_legacy: bool = scenario.legacy
         self.bookings = {booking.id: booking for booking in scenario.bookings}
         self.walk_ins = scenario.walk_ins
+        self.page, self.lists = scenario.page, scenario.lists
+        self.aside: dict[str, dict[str, Any]] = {}
         self.sweeps = SweepMemory()
         self.ledger = Ledger(self.harness, scenario.settings, self.clock)
         self.ledger.blind = scenario.blind
@@ -194,7 +204,7 @@ class World(ABC):
 
     def booking(self, booking_id: str) -> Booking:
         """A booking as the host has it, or else as it was passed."""
-        return self.harness.store.booking(booking_id) or self.bookings[booking_id]
+        return self.ledger.booking(booking_id) or self.bookings[booking_id]
 
     def put_booking(self, booking: Booking) -> None:
         """Have a booking be so."""
@@ -212,6 +222,27 @@ class World(ABC):
             next_attempt_at=self.clock.now(),
         )
         self.store.commit((AssignmentChange(id=f"first-{booking.id}", record=record, expected_version=None),))
+
+    def set_aside(self, booking: Booking, **facts: Any) -> None:
+        """Have the host's row say something else, for a while."""
+        self.aside[booking.id] = {name: getattr(booking, name) for name in facts}
+        self.put_booking(attrs.evolve(booking, **facts))
+
+    def bring_back(self, booking_id: str) -> None:
+        """Have it say what it said before, unless it has come to an end meanwhile."""
+        facts, booking = self.aside.pop(booking_id), self.booking(booking_id)
+        if "status" not in facts or booking.status == OPEN:
+            self.put_booking(attrs.evolve(booking, **facts))
+
+    def spoil(self, booking_id: str) -> None:
+        """Have a row make no sense."""
+        self.ledger.spoiled |= {booking_id}
+        self.harness.spoil(booking_id)
+
+    def mend(self, booking_id: str) -> None:
+        """Have it make sense again."""
+        self.ledger.spoiled -= {booking_id}
+        self.harness.mend(booking_id)
 
     def venue_of(self, booking: Booking) -> Venue:
         """A booking's restaurant."""
