@@ -20,6 +20,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     StandaloneHost,
     init,
     line,
+    pools,
 )
 from assignment_pipeline.adapters.postgres.pools import RETRY, SIZE  # noqa: E402
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError  # noqa: E402
@@ -206,6 +207,55 @@ def test_what_is_swallowed_ends_in_asyncio(wire, through, monkeypatch):
             await store.records(RecordQuery())
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("is_away", "tries"), [(True, 2), (False, 1)])
+def test_beside_a_silent_try_asyncio_begins_another(monkeypatch, is_away, tries):
+    """While the server is away, what a line has swallowed is not waited for; else a slow try is all there is."""
+    begun = []
+
+    async def connect(*_, **__):
+        begun.append(len(begun))
+        if is_away and len(begun) == 1:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.05)
+        return "a connection"
+
+    async def obtain():
+        pool = pools.AsyncPool("host=db")
+        pool._away = psycopg.OperationalError("away") if is_away else None
+        return await pool._do(pools.Open())
+
+    monkeypatch.setattr(line.AsyncConnection, "connect", connect)
+    monkeypatch.setattr(pools, "SILENCE_OF_A_TRY", 0.01 if not is_away else 1.0)
+    assert (asyncio.run(obtain()), len(begun)) == ("a connection", tries)
+
+
+def test_a_try_that_fails_ends_those_beside_it(monkeypatch):
+    """The caller hears of it, and decides; nothing is left behind on the loop."""
+    begun, ended = [], []
+
+    async def connect(*_, **__):
+        begun.append(len(begun))
+        if len(begun) == 1:
+            await asyncio.sleep(0.1)
+            raise psycopg.OperationalError("timed out")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(1)
+
+    async def obtain():
+        pool = pools.AsyncPool("host=db")
+        pool._away = psycopg.OperationalError("away")
+        with pytest.raises(psycopg.OperationalError, match="timed out"):
+            await pool._do(pools.Open())
+        assert len(asyncio.all_tasks()) == 1
+
+    monkeypatch.setattr(line.AsyncConnection, "connect", connect)
+    monkeypatch.setattr(pools, "SILENCE_OF_A_TRY", 0.02)
+    asyncio.run(obtain())
+    assert len(ended) == len(begun) - 1 > 0
 
 
 def test_where_one_line_is_lost_the_others_are_not_tried(wire, through, monkeypatch):

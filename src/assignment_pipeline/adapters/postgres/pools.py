@@ -34,6 +34,9 @@ PATIENCE = dt.timedelta(seconds=5)
 RETRY = 0.4
 """Seconds, about, between two tries of a process to reach a server that is away."""
 
+SILENCE_OF_A_TRY = 1.0
+"""Seconds without an answer, while the server is away, after which asyncio begins another try beside it."""
+
 
 @attrs.frozen
 class Wait:
@@ -296,7 +299,36 @@ class AsyncPool(_Pool[AsyncConnection]):
             return await asyncio.wait_for(asyncio.wrap_future(step.place), step.seconds)
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
-        return await AsyncConnection.connect(self.conninfo, **self._options)
+        return await self._connect()
+
+    async def _connect(self) -> AsyncConnection:
+        """
+        Open a connection. While the server is away, another try begins with each second of silence.
+
+        A line that swallows packets is mended in the middle of a try, which does not notice. The first try that comes
+        to an end, good or bad, ends them all.
+        """
+        tries: list[asyncio.Task[AsyncConnection]] = []
+        try:
+            while True:
+                tries.append(asyncio.create_task(AsyncConnection.connect(self.conninfo, **self._options)))
+                silence = None if self._away is None else SILENCE_OF_A_TRY
+                done, _ = await asyncio.wait(tries, timeout=silence, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    ended = min(done, key=lambda one: one.exception() is not None)
+                    tries.remove(ended)
+                    return ended.result()
+        finally:
+            await _end(tries)
+
+
+async def _end(tries: list[asyncio.Task[AsyncConnection]]) -> None:
+    """End tries to connect, and close what one of them has opened meanwhile."""
+    for one in tries:
+        one.cancel()
+    for opened in await asyncio.gather(*tries, return_exceptions=True):
+        if isinstance(opened, AsyncConnection):
+            await opened.close()
 
 
 def _abandon(connection: Connection) -> None:
