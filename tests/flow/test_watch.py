@@ -234,7 +234,7 @@ def test_a_full_saturday_stays():
     town = Town(tables=3, reseat="auto")
     town.enter("production-50")
     evening = town.clock.now().replace(minute=0, second=0, microsecond=0) + 30 * HOUR
-    town.go_on(5, each_minute=4, at=lambda: evening + town.random.randrange(0, 9) * 15 * MINUTE, cancels=0.15)
+    town.go_on(3, each_minute=4, at=lambda: evening + town.random.randrange(0, 9) * 15 * MINUTE, cancels=0.15)
     outcomes = town.looks[-1]
     day = town.store.measure(MetricsQuery(since=town.clock.now() - 24 * HOUR))
     assert day.pipeline.infeasible > 100

@@ -7,7 +7,7 @@ import sys
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline import Booking, FloorPlan, Table, Venue
@@ -111,7 +111,6 @@ def moves_in(floor, tables):
     return sum(set(party.tables) != set(now) for party, now in zip(floor.sitting, tables, strict=False))
 
 
-@settings(max_examples=150, deadline=None)
 @given(floors())
 def test_room_is_made_wherever_it_can_be_with_the_fewest_moves(drawn):
     """An arrangement is found exactly if there is one; it moves as few as any, and what is proved is so."""
@@ -143,7 +142,6 @@ def check(floor, request, arrangement):
     assert not any(clash(*pair) for pair in itertools.combinations(seats, 2))
 
 
-@settings(max_examples=50, deadline=None)
 @given(floors())
 def test_who_is_not_named_stays_and_nothing_is_proved(drawn):
     """Where the floor does not say who sits at a movable row, it is as good as fixed, and no refusal is proved."""
@@ -173,7 +171,6 @@ def stranded_in(floor, tables):
     return rehoused, tuple(stuck)
 
 
-@settings(max_examples=150, deadline=None)
 @given(floors(out_of_use=True))
 def test_a_day_is_planned_for_as_many_guests_as_any_plan_seats(drawn):
     """The stranded first, then covers, then waste and moves: as good as the best of all plans, and said truly."""
