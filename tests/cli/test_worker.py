@@ -153,7 +153,7 @@ class Backend:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def backend(request, tmp_path):
-    """One on SQLite, and one on PostgreSQL; where a test is about signals alone, that on SQLite will do."""
+    """One on SQLite, and one on PostgreSQL; where a test is about signals and processes, that on SQLite will do."""
     with contextlib.ExitStack() as stack:
         if request.param == "sqlite":
             sqlite.init(tmp_path / "assignments.db", standalone=True)
@@ -227,6 +227,7 @@ def test_a_line_is_written_in_one_piece(monkeypatch):
     assert pieces == ["all is well\n", '{"results": []}\n']
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_process_that_is_killed_is_replaced(backend):
     """And what it was at is done by the others, once its claim is over."""
     backend.book(24)
@@ -247,6 +248,7 @@ def test_a_process_that_is_killed_is_replaced(backend):
     everyone_is_seated(backend, 24)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_it_finishes_what_it_is_at(backend):
     """No booking is left claimed, and none is begun."""
     backend.book(8)
