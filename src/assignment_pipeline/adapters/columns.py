@@ -92,12 +92,14 @@ _LISTS = {
     "RECORD_BESIDES_KEY": [column for column in RECORD if column.name != _KEY],
     "HISTORY": HISTORY,
 }
-_LIST = re.compile(rf"\{{(\w+\.|:)?({'|'.join(_LISTS)})\}}")
+_LIST = re.compile(rf"\{{(\w+\.|[:?])?({'|'.join(_LISTS)})\}}")
 _KEYWORDS = {"trigger"}
 
 
 def listed(columns: Sequence[Column], before: str = "") -> str:
     """The names of *columns*, with commas between, each with *before* ahead of it."""
+    if before == "?":
+        return ", ".join("?" * len(columns))
     return ", ".join(
         f'{before}"{column.name}"' if column.name in _KEYWORDS and before != ":" else f"{before}{column.name}"
         for column in columns
@@ -108,8 +110,8 @@ def with_columns(text: str) -> str:
     """
     *text* with the names of columns in the place of ``{RECORD}``, ``{RECORD_BESIDES_KEY}`` and ``{HISTORY}``.
 
-    ``{r.RECORD}`` puts the name of a table ahead of each, ``{:RECORD}`` makes placeholders, and ``{NEW_RECORD}`` is
-    what is not null in a record that nothing has happened to, as JSON.
+    ``{r.RECORD}`` puts the name of a table ahead of each. ``{:RECORD}`` and ``{?RECORD}`` make placeholders.
+    ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON.
     """
     text = _LIST.sub(lambda found: listed(_LISTS[found[2]], found[1] or ""), text)
     return text.replace("{NEW_RECORD}", json.dumps(_NEW_RECORD))
@@ -146,7 +148,7 @@ class Rows(Generic[T]):
     read: Mapping[Kind, Callable[[Any], Any]]
     _names: tuple[str, ...] = attrs.field(init=False)
     _fields: Callable[[T], tuple[Any, ...]] = attrs.field(init=False)
-    _written: tuple[tuple[str, Callable[[Any], Any]], ...] = attrs.field(init=False)
+    _written: tuple[tuple[int, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _read: tuple[tuple[str, Callable[[Any], Any]], ...] = attrs.field(init=False)
 
     @_names.default
@@ -158,19 +160,23 @@ class Rows(Generic[T]):
         return attrgetter(*self._names)
 
     @_written.default
-    def _those_to_write(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        return tuple((one.name, self.write[one.kind]) for one in self.columns if one.kind in self.write)
+    def _those_to_write(self) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+        return tuple((place, self.write[one.kind]) for place, one in enumerate(self.columns) if one.kind in self.write)
 
     @_read.default
     def _those_to_read(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
         return tuple((one.name, self.read[one.kind]) for one in self.columns if one.kind in self.read)
 
-    def row(self, value: T) -> dict[str, Any]:
-        """The columns of *value*, by name."""
-        row = dict(zip(self._names, self._fields(value), strict=True))
-        for name, write in self._written:
-            row[name] = write(row[name])
+    def row(self, value: T) -> list[Any]:
+        """The columns of *value*, in their order."""
+        row = list(self._fields(value))
+        for place, write in self._written:
+            row[place] = write(row[place])
         return row
+
+    def named_row(self, value: T) -> dict[str, Any]:
+        """The columns of *value*, by name."""
+        return dict(zip(self._names, self.row(value), strict=True))
 
     def value(self, row: Sequence[Any], **others: Any) -> T:
         """The value of a row that has the columns in their order, and the fields that are in no column."""

@@ -166,7 +166,7 @@ STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
 
 def record_facts(record: AssignmentRecord) -> Facts:
     """The columns of a record, its allocation excepted, and when its booking starts."""
-    return {**RECORDS.row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
+    return {**RECORDS.named_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
 def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
@@ -331,7 +331,7 @@ def _step_facts(change: AssignmentChange) -> list[Facts]:
         "restaurant_id": change.record.restaurant_id,
         "change_id": change.id,
     }
-    return [{**shared, **STEPS.row(step)} for step in change.steps]
+    return [{**shared, **STEPS.named_row(step)} for step in change.steps]
 
 
 def _attempt_facts(change: AssignmentChange) -> Facts:

@@ -110,7 +110,7 @@ STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
 
 def record_row(record: AssignmentRecord) -> dict[str, Any]:
     """The columns of a record, its allocation excepted, and when its booking starts."""
-    return {**RECORDS.row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
+    return {**RECORDS.named_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
 def allocation_of(rows: Sequence[Row]) -> Allocation:

@@ -8,7 +8,6 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import attrs
 
@@ -60,7 +59,7 @@ ON CONFLICT (booking_id) DO UPDATE SET
 
 WRITE_STEP = with_columns("""
 INSERT INTO booking_assignment_state_history (booking_id, restaurant_id, change_id, {HISTORY})
-VALUES (:booking_id, :restaurant_id, :change_id, {:HISTORY})
+VALUES (?, ?, ?, {?HISTORY})
 """)
 
 # A change without steps leaves the version as it is, so that its id has to keep it from being committed again.
@@ -349,17 +348,9 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
     )
 
 
-def _step_rows(change: AssignmentChange) -> list[dict[str, Any]]:
+def _step_rows(change: AssignmentChange) -> list[Row]:
     record = change.record
-    return [
-        {
-            "booking_id": record.booking_id,
-            "restaurant_id": record.restaurant_id,
-            "change_id": change.id,
-            **STEPS.row(step),
-        }
-        for step in change.steps
-    ]
+    return [(record.booking_id, record.restaurant_id, change.id, *STEPS.row(step)) for step in change.steps]
 
 
 def _attempt_row(change: AssignmentChange) -> Row:
