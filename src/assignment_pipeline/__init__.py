@@ -3,12 +3,25 @@
 import logging
 
 from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
+from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+from assignment_pipeline.domain.blocks import BlockResult
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.floor import FloorPlan, Occupied, Table
-from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights
-from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult, Mode, Outcome, Reason
+from assignment_pipeline.domain.combination import Combination
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table
+from assignment_pipeline.domain.policy import AdjacencyMode, Reseat, ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner, StateChange
+from assignment_pipeline.domain.result import (
+    AssignmentResult,
+    Decision,
+    LegacyOutcome,
+    LegacyResult,
+    Mode,
+    Move,
+    Outcome,
+    Plan,
+    Reason,
+)
 from assignment_pipeline.domain.statuses import StatusMap
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -23,9 +36,23 @@ from assignment_pipeline.errors import (
     TableConflictError,
     VenueNotFoundError,
 )
-from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
+from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
 from assignment_pipeline.flow.sweeping.sweep import SweepReport
+from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
+from assignment_pipeline.planning.base import (
+    Budget,
+    Engine,
+    Evaluation,
+    FloorSnapshot,
+    Rule,
+    SeatingRequest,
+    Sitting,
+    Strategy,
+)
+from assignment_pipeline.planning.occupancy import Occupancy
+from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 
 # A library says nothing unless it is asked to.
@@ -34,36 +61,68 @@ logging.getLogger("assignment_pipeline").addHandler(logging.NullHandler())
 __all__ = [
     "TRANSITIONS",
     "AdjacencyMode",
+    "AdoptReport",
+    "Allocation",
     "AssignmentPipelineError",
     "AssignmentRecord",
     "AssignmentResult",
     "AssignmentState",
     "AsyncCoordinator",
+    "AsyncJoined",
+    "BlockResult",
     "Booking",
     "BookingNotFoundError",
+    "Budget",
+    "Combination",
+    "Confirmation",
     "Coordinator",
     "Decision",
+    "Engine",
     "EnvFlags",
+    "Evaluation",
     "Event",
+    "EventType",
     "FixedFlags",
     "FlagError",
     "FloorPlan",
+    "FloorSnapshot",
     "IllegalTransitionError",
+    "Impossible",
+    "InFlight",
+    "Joined",
+    "LegacyOutcome",
     "LegacyResult",
+    "LegacySeat",
     "Mode",
+    "Move",
+    "Occupancy",
     "Occupied",
     "Outcome",
+    "Owner",
     "PlacementRefusedError",
+    "Plan",
+    "Rearrangement",
     "Reason",
+    "Reoptimization",
+    "Reseat",
+    "Rule",
+    "Seating",
     "SeatingPreference",
+    "SeatingRequest",
     "ServicePeriod",
     "Settings",
+    "Severity",
+    "Sitting",
+    "Source",
     "StaleRecordError",
+    "StateChange",
     "StatusMap",
     "StoreUnavailableError",
+    "Strategy",
     "SweepReport",
     "Table",
     "TableConflictError",
+    "Takeover",
     "TimeWindow",
     "Trigger",
     "TurnBand",

@@ -1,7 +1,12 @@
 """What the pipeline needs from the outside world. Adapters implement these protocols; hosts may bring their own."""
 
 from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
+from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
+from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
 from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
 from assignment_pipeline.ports.clock import Clock
 from assignment_pipeline.ports.events import EventSink
@@ -32,37 +37,56 @@ from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Wai
 __all__ = [
     "CLAIM",
     "UNREADABLE",
+    "Agreement",
+    "AssignmentChange",
     "AssignmentContext",
     "AssignmentStore",
     "AsyncAssignmentStore",
     "AsyncLegacyPlanner",
     "AsyncLockManager",
+    "Attempt",
+    "AttemptResult",
+    "Backlog",
+    "Bucket",
+    "Calls",
     "CheckedHost",
     "Clock",
+    "CommitPreconditions",
     "Due",
     "EventSink",
     "FlagDecision",
     "FlagResolver",
     "Host",
+    "Latency",
     "Lease",
     "Leases",
     "LegacyPlanner",
     "LoadQuery",
     "LockManager",
+    "Metrics",
+    "MetricsQuery",
     "MetricsStore",
     "Observer",
     "Occupied",
     "OnCommit",
+    "Outcomes",
     "RecordPage",
     "RecordQuery",
     "Refused",
     "RestaurantsHost",
+    "RolloutRevision",
     "RolloutStore",
+    "Seen",
+    "ShadowBundle",
+    "ShadowCase",
     "ShadowStore",
+    "ShadowVerdict",
     "StaleFlags",
+    "StoredCase",
     "TableBlock",
     "UnreadFlags",
     "UnreadableBooking",
+    "Volume",
     "Waiting",
     "Wanted",
     "Watch",

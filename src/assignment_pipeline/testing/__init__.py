@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MetricsStoreContract,
         RolloutStoreContract,
         ShadowStoreContract,
+        SteeredStore,
         StoreHarness,
     )
 
@@ -34,6 +35,7 @@ __all__ = [
     "MetricsStoreContract",
     "RolloutStoreContract",
     "ShadowStoreContract",
+    "SteeredStore",
     "StoreHarness",
 ]
 

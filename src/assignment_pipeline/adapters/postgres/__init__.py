@@ -4,6 +4,7 @@ The adapters for PostgreSQL 14 or newer: store, lock manager and a host of its o
 Come with the extra ``postgres``. Everything works behind pgbouncer in transaction mode: nothing is kept in a session.
 """
 
+from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore, JoinedStore
 from assignment_pipeline.errors import MissingExtraError
 
 try:
@@ -34,9 +35,11 @@ __all__ = [
     "SCHEMA_VERSION",
     "STANDALONE",
     "STANDALONE_VERSION",
+    "AsyncJoinedStore",
     "AsyncPostgresLockManager",
     "AsyncPostgresStore",
     "AsyncStandaloneHost",
+    "JoinedStore",
     "PostgresLockManager",
     "PostgresStore",
     "StandaloneHost",

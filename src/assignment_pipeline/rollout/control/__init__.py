@@ -2,6 +2,7 @@
 
 from assignment_pipeline.rollout.control.gates import StoreGates
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
+from assignment_pipeline.rollout.control.metrics import Count
 from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Criterion, Phase, SignOff
 from assignment_pipeline.rollout.control.rollout import Rollout
 from assignment_pipeline.rollout.control.standing import Standing
@@ -12,6 +13,7 @@ __all__ = [
     "PHASES",
     "ROLLBACK",
     "Answer",
+    "Count",
     "Criterion",
     "Gates",
     "Ladder",

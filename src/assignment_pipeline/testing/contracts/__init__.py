@@ -34,7 +34,7 @@ from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: 
 from assignment_pipeline.testing.contracts.host import AsyncHostContract, HostContract  # noqa: E402
 from assignment_pipeline.testing.contracts.locks import LockManagerContract  # noqa: E402
 from assignment_pipeline.testing.contracts.metrics import MetricsStoreContract  # noqa: E402
-from assignment_pipeline.testing.contracts.rollout import RolloutStoreContract  # noqa: E402
+from assignment_pipeline.testing.contracts.rollout import RolloutStoreContract, SteeredStore  # noqa: E402
 from assignment_pipeline.testing.contracts.shadow import ShadowStoreContract  # noqa: E402
 from assignment_pipeline.testing.contracts.sinks import EventSinkContract  # noqa: E402
 from assignment_pipeline.testing.contracts.store import AssignmentStoreContract  # noqa: E402
@@ -48,5 +48,6 @@ __all__ = [
     "MetricsStoreContract",
     "RolloutStoreContract",
     "ShadowStoreContract",
+    "SteeredStore",
     "StoreHarness",
 ]

@@ -101,7 +101,7 @@ class FleetMember(Protocol):
 
 class World(ABC):
     """
-    A store, a host, and a source of choices. A `Simulation` adds the fleet.
+    A store, a host, and a source of choices. Made by `simulate`, which adds the fleet.
 
     Attributes:
         choices: Where all chance comes from.
