@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -30,6 +32,7 @@ from assignment_pipeline.ports import (
 )
 from assignment_pipeline.ports.fitting import require, require_kind
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.rollout.flags.environment import VARIABLES
 from assignment_pipeline.rollout.shadow import Shadow, ShadowRunner
 
 Store = TypeVar("Store", bound="AnyStore")
@@ -40,6 +43,10 @@ AnyStore = AssignmentStore | AsyncAssignmentStore
 AnyLocks = LockManager | AsyncLockManager
 AnyLegacy = LegacyPlanner | AsyncLegacyPlanner
 
+_OFF = (
+    "{}: no flags were given and the environment sets none. The pipeline is off everywhere: bookings get no tables."
+    " Pass flags=FixedFlags(Mode.ACTIVE), or set FEATURE_ASSIGNMENT_PIPELINE_V3=true in the environment."
+)
 _AT_ONCE = "It is asked in the caller's path: it answers from what it has at hand."
 
 
@@ -76,6 +83,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
+        is_off = flags is None and legacy is None and not any(v.name in os.environ for v in VARIABLES.values())
         flags = EnvFlags() if flags is None else flags
         given = {"locks": locks, "limiter": limiter}
         self._require(store, flags, {name: one for name, one in given.items() if one is not None}, legacy)
@@ -86,6 +94,8 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
             require_kind("settings", settings, Settings)
         for sink in sinks or ():
             require("sinks", sink, ("emit",), "EventSinks, such as LoggingSink()", sync="A thread calls it.")
+        if is_off:
+            warnings.warn(_OFF.format(type(self).__name__), stacklevel=3)
         self.store: Store = store
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine

@@ -18,11 +18,25 @@ from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe
+from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import confirm_and_cancel
 from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
-from assignment_pipeline.ports import AssignmentStore, AsyncLegacyPlanner, LegacyPlanner, LockManager
+from assignment_pipeline.planning.base import Engine, Strategy
+from assignment_pipeline.ports import (
+    AssignmentStore,
+    AsyncAssignmentStore,
+    AsyncLegacyPlanner,
+    AsyncLockManager,
+    Clock,
+    EventSink,
+    FlagResolver,
+    LegacyPlanner,
+    LockManager,
+    Observer,
+)
+from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.rollout.watching import Demote, Watcher, WatchReport
 from assignment_pipeline.staff import AsyncStaffActions, StaffActions
 
@@ -39,7 +53,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
     Args:
         store: The pipeline's records; it brings the host with it.
 
-        flags: Where the pipeline is in charge; by default, what the environment says.
+        flags: Where the pipeline is in charge; by default, what the environment says. If the environment says nothing,
+            the pipeline is off everywhere; without a *legacy* planner either, a `UserWarning` says so.
 
         locks: Keeps two workers from the same booking; by default within this process only. It saves work, and
             guards nothing: the commit does.
@@ -65,6 +80,37 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
     """
 
     _awaits = False
+
+    def __init__(
+        self,
+        store: AssignmentStore,
+        *,
+        flags: FlagResolver | None = None,
+        locks: LockManager | None = None,
+        limiter: LockManager | None = None,
+        legacy: LegacyPlanner | None = None,
+        sinks: Sequence[EventSink] | None = None,
+        strategies: Sequence[Strategy] = (),
+        engine: Engine | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(
+            store,
+            flags=flags,
+            locks=locks,
+            limiter=limiter,
+            legacy=legacy,
+            sinks=sinks,
+            strategies=strategies,
+            engine=engine,
+            settings=settings,
+            clock=clock,
+            shadow=shadow,
+            observer=observer,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -290,9 +336,52 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
     `Coordinator`, for asyncio: over async ports, or sync ones that run in a worker thread.
 
     A task that is cancelled waits for the question that it has put to a port, and lets go of its lock.
+
+    Args:
+        store: An `AsyncAssignmentStore`, which is awaited, or an `AssignmentStore`, whose calls run in a worker thread.
+
+        locks: An `AsyncLockManager`, or a `LockManager`, whose calls run in a worker thread.
+
+        limiter: The same, to bound the assignments at one restaurant at a time.
+
+        legacy: A coroutine function, which is awaited, or a function, which runs in a worker thread.
+
+        flags: As for `Coordinator`, and so are *sinks*, *strategies*, *engine*, *settings*, *clock*, *shadow* and
+            *observer*: none of these is awaited.
     """
 
     _awaits = True
+
+    def __init__(
+        self,
+        store: AssignmentStore | AsyncAssignmentStore,
+        *,
+        flags: FlagResolver | None = None,
+        locks: LockManager | AsyncLockManager | None = None,
+        limiter: LockManager | AsyncLockManager | None = None,
+        legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
+        sinks: Sequence[EventSink] | None = None,
+        strategies: Sequence[Strategy] = (),
+        engine: Engine | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        shadow: Shadow | str | None = "thread",
+        observer: Observer | None = None,
+    ) -> None:
+        super().__init__(
+            store,
+            flags=flags,
+            locks=locks,
+            limiter=limiter,
+            legacy=legacy,
+            sinks=sinks,
+            strategies=strategies,
+            engine=engine,
+            settings=settings,
+            clock=clock,
+            shadow=shadow,
+            observer=observer,
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -254,7 +254,7 @@ def test_what_cannot_be_joined_is_refused(database):
         psycopg.connect(database) as connection,
         pytest.raises(TypeError, match="a store for asyncio, such as AsyncPostgresStore, got PostgresStore"),
     ):
-        AsyncCoordinator(threaded).joined(connection)
+        AsyncCoordinator(threaded, flags=FixedFlags(Mode.ACTIVE)).joined(connection)
     with pytest.raises(TypeError, match="a store with connections"):
         AsyncCoordinator.in_memory(make_venue()).joined(None)
 
