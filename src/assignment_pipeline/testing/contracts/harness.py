@@ -206,7 +206,7 @@ def make_change(
         type=EventType.CONFIRMED if after.state is AssignmentState.CONFIRMED else EventType.NOOP,
         restaurant_id=of.restaurant_id,
         booking_id=of.id,
-        context={"version": after.version},
+        context={"attempts": after.attempts},
     )
     planned = None
     if attempt is not None:
