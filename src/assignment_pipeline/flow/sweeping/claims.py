@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import AssignmentResult
+from assignment_pipeline.domain.result import AssignmentResult, Reason
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.effects import Apart, ClaimDue, Flow, Monotonic, PutBack
 from assignment_pipeline.flow.settings import Settings
@@ -17,6 +17,9 @@ from assignment_pipeline.redaction import named
 
 FRESH = CLAIM / 3
 """For how long after a claim the work on it may begin. What is left of the claim is for the work."""
+
+FOR_A_PERSON = frozenset({Reason.OTHER_RESTAURANT})
+"""Why nothing comes of a claim, and will not the next time either: it counts, and a person is asked in the end."""
 
 _AT_ONCE = dt.timedelta()
 
@@ -93,7 +96,7 @@ class Work:
                 return True
         else:
             self.results.append(result)
-            if result.record is not None and not holds(due, result.record):
+            if result.reason in FOR_A_PERSON or (result.record is not None and not holds(due, result.record)):
                 return True
             # Nothing was written. Left to end by itself, the claim would count as that of a worker that died.
             after = result.retry_after or after
