@@ -299,6 +299,23 @@ def test_a_wish_that_the_restaurant_allows_is_found(evening, refused):
     assert evening.record().state is AssignmentState.CONFIRMED
 
 
+@pytest.mark.parametrize("reason", ["no tables", "not allowed"])
+def test_a_wish_for_another_restaurant_is_followed(evening, coordinator, reason):
+    """The host has moved it there, and nobody told of that: it is seated there, and no table here wakes it."""
+    evening.harness.put_venue(Venue("R2", "Europe/London", evening.venue.floor, evening.venue.policy))
+    name = "waits"
+    if reason == "not allowed":
+        name = "large"
+        evening.harness.put_booking(attrs.evolve(evening.store.booking("waits"), id=name, party_size=9))
+        assert coordinator.assign_id(name, "R1").reason == Reason.PARTY_TOO_LARGE
+    moved = attrs.evolve(evening.store.booking(name), restaurant_id="R2", party_size=2)
+    evening.harness.put_booking(moved)
+    sweep(evening, coordinator)
+    sweep(evening, coordinator)
+    record = evening.record(name)
+    assert (record.state, record.restaurant_id) == (AssignmentState.CONFIRMED, "R2")
+
+
 def fleet(clock, restaurants, waiting):
     """So many full restaurants, each with so many who wait."""
     start = clock.now().replace(second=0, microsecond=0) + DAY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import psycopg
 import pytest
 
@@ -124,6 +125,27 @@ def test_who_waits_for_tables_with_a_row_that_makes_no_sense_is_not_seated(house
     host.bad.clear()
     coordinator.sweep()
     assert house.record("B1").state is AssignmentState.CONFIRMED
+
+
+@pytest.mark.parametrize("act", ["requeue", "reassign", "sweep"])
+def test_a_booking_whose_row_makes_no_sense_can_give_its_tables_back(house, act):
+    """What a commit looks at behind ``on_commit`` contradicts nothing where it cannot be read."""
+    host = house.host = house.store.host = Rows(house.venue)
+    host.is_ours = False
+    coordinator = house.coordinator(settings=Settings(confirmation="external", max_holds=2))
+    booking = house.booking("B1")
+    assert coordinator.assign(booking).outcome is Outcome.ASSIGNED
+    if act == "requeue":
+        assert coordinator.confirm("B1").outcome is Outcome.CONFIRMED
+    host.bad.add("B1")
+    house.clock.advance(3 * MINUTE)
+    if act == "requeue":
+        coordinator.requeue("B1", actor="anna")
+    elif act == "reassign":
+        coordinator.reassign(attrs.evolve(booking, party_size=9), keep=False)
+    else:
+        assert coordinator.sweep().errors == ()
+    assert house.record("B1").tables == ()
 
 
 def test_of_many_the_one_whose_row_makes_no_sense_goes_to_a_person(house, coordinator, host):

@@ -140,7 +140,7 @@ def the_passed_restaurant_decides() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant(first=36)
+@mutant(first=150)
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
@@ -188,7 +188,7 @@ def no_look_at_the_hosts_rows() -> Patches:
     return [(MemoryStore, "_contested", contested)]
 
 
-@mutant(first=226)
+@mutant(first=50)
 def a_change_lands_twice() -> Patches:
     """A commit does not look whether it has landed before."""
     sound = MemoryStore._check
@@ -402,7 +402,7 @@ def handed_over_for_good() -> Patches:
     return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
 
 
-@mutant(first=1253)
+@mutant("flags-flip", first=330)
 def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
@@ -504,7 +504,7 @@ def not_read_is_off() -> Patches:
 # -- The sweep ----------------------------------------------------------------------------------------------------
 
 
-@mutant(first=136)
+@mutant(first=460)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide
@@ -546,13 +546,13 @@ def orphans_are_left_alone() -> Patches:
         return ()
         yield
 
-    return [(sweep.Search, "run", enqueue)]
+    return [(sweep.UnassignedSearch, "run", enqueue)]
 
 
 # -- The host's staff ---------------------------------------------------------------------------------------------
 
 
-@mutant(first=442)
+@mutant(first=170)
 def the_guard_guards_nothing() -> Patches:
     """The staff look in the transaction in which they write, and commits of the pipeline land in between."""
     return [(Staff, "keep_out", lambda *_: False), (Staff, "keep_out_changes", lambda *_: False)]
@@ -603,10 +603,10 @@ def what_is_allowed_now_is_no_news() -> Patches:
 def a_backlog_elsewhere_hides_the_rest() -> Patches:
     """The sweep asks for the soonest of all restaurants, and leaves those out that are off."""
 
-    def ask_for(self: unassigned.Search, now: Any, _: Any) -> Any:
+    def ask_for(self: unassigned.UnassignedSearch, now: Any, _: Any) -> Any:
         yield from self._enqueue((yield from effects.FindUnassigned(now, self.limit)))
 
-    return [(unassigned.Search, "_ask_for", ask_for)]
+    return [(unassigned.UnassignedSearch, "_ask_for", ask_for)]
 
 
 @mutant(first=170)

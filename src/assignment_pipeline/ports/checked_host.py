@@ -168,8 +168,11 @@ class CheckedHost:
                 )
 
         def call(connection: Any) -> Any:
-            answer = self.booking(connection, change.record.booking_id)
-            return _then(answer, check) if self.waits and hasattr(type(answer), "__await__") else check(answer)
+            try:
+                answer = self.booking(connection, change.record.booking_id)
+            except BookingUnreadableError:
+                return None  # It contradicts nothing: a person decides on it.
+            return _checked(answer, check) if self.waits and hasattr(type(answer), "__await__") else check(answer)
 
         return call
 
@@ -223,6 +226,15 @@ async def _readable(answer: Any, booking_id: str) -> Any:
 
 def _problem(error: Exception) -> str:
     return type(error).__name__
+
+
+async def _checked(answer: Any, check: Callable[[Any], None]) -> None:
+    """Check a booking; a row that makes no sense contradicts nothing."""
+    try:
+        booking = await answer
+    except BookingUnreadableError:
+        return
+    check(booking)
 
 
 async def _then(answer: Any, check: Callable[[Any], T]) -> T:

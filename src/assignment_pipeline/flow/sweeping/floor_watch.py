@@ -129,20 +129,31 @@ def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory
         record, wish = context.records.get(booking_id), context.bookings.get(booking_id)
         if record is None or wish is None or not wish.is_pending or not _waits(record):
             continue
-        if {record.restaurant_id, wish.restaurant_id} != {restaurant_id}:
+        if record.restaurant_id != restaurant_id:
+            continue
+        if wish.restaurant_id != restaurant_id:  # Nothing here is news to it any more: its record follows it.
+            yield from _wake(context, record, (Trigger.REQUEUE,))
             continue
         floor, before = Floor.of(context, wish), memory.last(booking_id)
-        if record.reason in NOT_ALLOWED:
-            is_known = before is not None and before.version == floor.version and before.wish.same_request(wish)
-            is_due = not is_known and (yield from _is_allowed(context, record, wish, settings))
-        elif record.booking is None or not wish.same_request(record.booking):
-            is_due = True  # Tables that come free are compared with what it asked for before.
-        elif before is None or not before.wish.same_request(wish):
-            is_due = yield from _finds_tables(context, record, wish, settings)
-        else:
-            is_due = floor.allows_more_than(before)
-        if not is_due or (yield from _wake(context, record)):
+        triggers = (Trigger.REQUEUE,) if record.reason in NOT_ALLOWED else ()
+        is_due = yield from _is_due(context, record, settings, floor, before)
+        if not is_due or (yield from _wake(context, record, triggers)):
             memory.found[booking_id] = floor
+
+
+def _is_due(
+    context: AssignmentContext, record: AssignmentRecord, settings: Settings, floor: Floor, before: Floor | None
+) -> Flow[bool]:
+    """Whether there may be tables for it on *floor*, or the restaurant allows it, as was not so *before*."""
+    wish = floor.wish
+    if record.reason in NOT_ALLOWED:
+        is_known = before is not None and before.version == floor.version and before.wish.same_request(wish)
+        return not is_known and (yield from _is_allowed(context, record, wish, settings))
+    if record.booking is None or not wish.same_request(record.booking):
+        return True  # Tables that come free are compared with what it asked for before.
+    if before is None or not before.wish.same_request(wish):
+        return (yield from _finds_tables(context, record, wish, settings))
+    return floor.allows_more_than(before)
 
 
 def _finds_tables(
@@ -171,14 +182,13 @@ def _view(
     return DecisionContext(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
 
 
-def _wake(context: AssignmentContext, record: AssignmentRecord) -> Flow[bool]:
-    """Make it due: who waits for tables stays in review until there are some, others are queued again."""
+def _wake(context: AssignmentContext, record: AssignmentRecord, triggers: tuple[Trigger, ...]) -> Flow[bool]:
+    """Make it due: who waits for tables here stays in review until there are some, others are queued again."""
     call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
     call.now = context.now
     on = assumed(context, record.booking_id)
     facts: dict[str, Any] = {"next_attempt_at": context.now, "deliveries": 0}
-    if record.reason in NOT_ALLOWED:
-        due = change(call, record, (Trigger.REQUEUE,), assumed=on, **facts, retries=0, reason=None)
-    else:
-        due = change(call, record, assumed=on, **facts)
+    if triggers:
+        facts |= {"retries": 0, "reason": None}
+    due = change(call, record, triggers, assumed=on, **facts)
     return (yield from land(record.restaurant_id, due))

@@ -112,6 +112,8 @@ def _seated_before(world: World) -> str:
     if not booking.is_pending or booking.id in world.ledger.records or booking.id in world.walk_ins:
         return "nothing"
     venue = world.venue_of(booking)
+    if venue.id in world.staff.looked:
+        return "nothing"  # It takes the guard, too.
     table = world.choices.of(venue.floor.tables)
     seat = Occupied(table_id=table.id, window=venue.blocked(venue.turn(booking)), booking_id=booking.id)
     if not world.is_free(venue.id, seat):

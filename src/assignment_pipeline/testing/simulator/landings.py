@@ -8,11 +8,10 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Mode, Reason
 from assignment_pipeline.flow.assigning.admission import lock_of
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
-from assignment_pipeline.flow.legacy.takeover_on_touch import TOUCH
 from assignment_pipeline.flow.settings import InFlight
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES
 from assignment_pipeline.planning.engine import MANUAL
-from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, planning_of
+from assignment_pipeline.testing.simulator.ledger import Landing, Ledger, is_taken_over, planning_of
 
 _BY_PEOPLE = frozenset({MANUAL, LEGACY})
 
@@ -64,13 +63,19 @@ def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
 
 
 def nobody_is_seated_at_another_restaurant(ledger: Ledger) -> Iterator[str]:
-    """A call that names another restaurant than the host's gives no tables there."""
+    """A call that names another restaurant than the host's gives no tables there; what legacy has given is told."""
     for landing in ledger.landings:
         for change in landing.changes:
             record, before = change.record, landing.records.get(change.record.booking_id)
             booking = landing.bookings.get(record.booking_id)
             same = before is not None and before.tables == record.tables
-            if same or not record.tables or booking is None or booking.restaurant_id == record.restaurant_id:
+            if (
+                same
+                or record.owner is Owner.LEGACY
+                or not record.tables
+                or booking is None
+                or booking.restaurant_id == record.restaurant_id
+            ):
                 continue
             yield f"{record.booking_id} of {booking.restaurant_id} was given tables at {record.restaurant_id}"
 
@@ -89,7 +94,7 @@ def only_who_is_in_charge_takes_over(ledger: Ledger) -> Iterator[str]:
     for landing in () if ledger.blind else ledger.landings:
         for change in landing.changes:
             mode = landing.modes.get(change.record.restaurant_id)
-            if mode is not Mode.ACTIVE and any(event.context.get("trigger") == TOUCH for event in change.events):
+            if mode is not Mode.ACTIVE and is_taken_over(change):
                 yield f"{change.record.booking_id} was taken over where {change.record.restaurant_id} is {mode}"
 
 

@@ -16,6 +16,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import BookingUnreadableError
+from assignment_pipeline.flow.legacy.takeover_on_touch import TOUCH
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, RecordQuery
@@ -234,7 +235,7 @@ class Ledger:
         self.landings.append(landing)
         self._landed.update(change.id for change in landing.changes)
         for change in landing.changes:
-            if change.record.owner is Owner.LEGACY:
+            if change.record.owner is Owner.LEGACY or is_taken_over(change):
                 self.legacys_rows.update((change.record.booking_id, row.version) for row in change.steps)
 
     def settle(self) -> None:
@@ -274,6 +275,11 @@ class Ledger:
         blocks = (block.occupied for block in self.blocks if block.restaurant_id == restaurant_id)
         rows = set(map(_seat, (*self.rows[restaurant_id], *blocks)))  # Some of which may be too far off to be shown.
         return (shown ^ set(map(_seat, self.seats(restaurant_id)))) - rows
+
+
+def is_taken_over(change: AssignmentChange) -> bool:
+    """Whether it takes a booking over, with the tables that legacy gave it, because somebody asked for something."""
+    return any(event.context.get("trigger") == TOUCH for event in change.events)
 
 
 def planning_of(change: AssignmentChange) -> tuple[str, str]:
