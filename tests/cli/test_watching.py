@@ -181,7 +181,7 @@ def test_doctor_of_a_database_that_was_not_brought_up_to_date(well, said):
     import sqlite3  # noqa: PLC0415
 
     connection = sqlite3.connect(well)
-    connection.execute("UPDATE assignment_schema SET version = 1 WHERE part = 'pipeline'")
+    connection.execute("UPDATE assignment_schema SET version = 0 WHERE part = 'pipeline'")
     connection.commit()
     connection.close()
     code, out = said("doctor", "--db", well, "--json")

@@ -138,7 +138,7 @@ def test_a_booking_that_others_hold_is_put_back_without_a_row(house, coordinator
     assert house.record().deliveries == 0
 
 
-def test_a_claim_that_comes_to_nothing_where_the_pipeline_is_off_is_put_back(house):
+def test_a_claim_made_with_flags_that_are_out_of_date_does_not_count(house):
     """A worker whose flags are out of date claims what waits for tables, and only then learns that it may not."""
     coordinator = house.coordinator(settings=Settings(max_retries=0))
     for name in ("F1", "F2", "F3", "B1"):
@@ -156,8 +156,8 @@ def test_a_claim_that_comes_to_nothing_where_the_pipeline_is_off_is_put_back(hou
             return FixedFlags(next(self.answers, Mode.SHADOW)).resolve(restaurant_id)
 
     (result,) = house.coordinator(flags=OutdatedOnce()).sweep().results
-    assert (result.outcome, house.record().reason in WAITS_FOR_TABLES) == (Outcome.NOOP, True)
-    assert house.record().deliveries == 0
+    assert (result.outcome, result.reason) == (Outcome.NOOP, Reason.PIPELINE_DISABLED)
+    assert (house.record().reason, house.record().deliveries) == (Reason.PIPELINE_DISABLED, 0)
 
 
 def test_an_earlier_claim_that_is_put_back_late_leaves_the_present_one(house, coordinator):

@@ -18,8 +18,18 @@ from assignment_pipeline.redaction import named
 FRESH = CLAIM / 3
 """For how long after a claim the work on it may begin. What is left of the claim is for the work."""
 
-FOR_A_PERSON = frozenset({Reason.OTHER_RESTAURANT})
-"""Why nothing comes of a claim, and will not the next time either: it counts, and a person is asked in the end."""
+COMES_BACK = frozenset(
+    {
+        Reason.RATE_LIMITED,
+        Reason.LOCK_CONTENTION,
+        Reason.CONFLICT,
+        Reason.COMMIT_UNKNOWN,
+        Reason.CIRCUIT_OPEN,
+        Reason.STORE_UNAVAILABLE,
+        Reason.FLAGS_UNREAD,
+    }
+)
+"""Why nothing came of a claim that is no fault of the booking's: the claim is put back, and does not count."""
 
 _AT_ONCE = dt.timedelta()
 
@@ -96,9 +106,8 @@ class Work:
                 return True
         else:
             self.results.append(result)
-            if result.reason in FOR_A_PERSON or (result.record is not None and not holds(due, result.record)):
+            if result.reason not in COMES_BACK:
                 return True
-            # Nothing was written. Left to end by itself, the claim would count as that of a worker that died.
             after = result.retry_after or after
         return (yield from self._put_back((due,), after))
 

@@ -107,7 +107,10 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         flags = yield from ResolveFlags(due.restaurant_id)
         call.mode = flags.mode
         if flags.mode is Mode.ACTIVE:
-            return (yield from run_planning_call(call, target, settings, partial(_decide, due=due)))
+            result = yield from run_planning_call(call, target, settings, partial(_decide, due=due))
+            if call.mode is Mode.ACTIVE or result.outcome is not Outcome.NOOP or not holds(due, result.record):
+                return result
+            continue  # The rollout has moved on, and nothing is written yet: decide as where the pipeline is off.
         decide = partial(_decide_aside, due=due, legacy=legacy)
         try:
             return (yield from Apart(hand_over(call, target, settings, flags, decide, legacy=legacy)))
