@@ -98,12 +98,13 @@ def celery(postgres_database):
     """The example with Celery, in PostgreSQL."""
     psycopg = pytest.importorskip("psycopg")
     postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
+    adapter = pytest.importorskip("assignment_pipeline.adapters.postgres", exc_type=ImportError)
     host = example("celery")
     with postgres.database(postgres_database) as at, psycopg.connect(at, autocommit=True) as made:
         made.execute((ROOT / "examples/celery/schema.sql").read_text(encoding="utf-8"))
         made.execute("UPDATE dining_tables SET seats = CASE label WHEN 'T1' THEN 2 ELSE 4 END")
-        postgres.init(at)
-        with postgres.PostgresStore(at, host=host) as store:
+        adapter.init(at)
+        with adapter.PostgresStore(at, host=host) as store:
             yield Backend(
                 store,
                 (host, made),

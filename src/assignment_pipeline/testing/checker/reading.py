@@ -14,8 +14,6 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.errors import InvalidValueError
-
 Row = dict[str, Any]
 
 SCHEMA = "assignment_pipeline"
@@ -129,9 +127,8 @@ def read(place: Any, *, schema: str | None = None, taken: str | None = None) -> 
     else:
         name, order = text, "rowid"
         if schema is not None:
-            raise InvalidValueError(
-                "schema", "with the address of a PostgreSQL database only", f"{schema!r} with another place"
-            )
+            msg = f"schema: expected with the address of a PostgreSQL database only, got {schema!r} with another place"
+            raise ValueError(msg)
         snapshot = _sqlite(text)
     here = "" if schema is None else f"{_quoted(schema)}."
     with snapshot as (ask, names):
@@ -187,7 +184,8 @@ def _without_schema(text: str, schema: str | None) -> tuple[str, str]:
     named = {value for key, value in words if key == "schema" and value} if _URL.match(text) else set()
     wanted = named | ({schema} if schema else set())
     if len(wanted) > 1:
-        raise InvalidValueError("schema", "one", f"{' and '.join(map(repr, sorted(wanted)))}")
+        msg = f"schema: expected one, got {' and '.join(map(repr, sorted(wanted)))}"
+        raise ValueError(msg)
     if named:
         kept = urllib.parse.urlencode([word for word in words if word[0] != "schema"], quote_via=urllib.parse.quote)
         text = f"{address}?{kept}" if kept else address
@@ -248,7 +246,8 @@ def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
 @contextlib.contextmanager
 def _sqlite(path: str) -> Iterator[tuple[Ask, set[str]]]:
     if "://" in path:
-        raise InvalidValueError("", "a file of SQLite or postgresql://...", f"an address, {path.partition(':')[0]}:...")
+        msg = f"expected a file of SQLite or postgresql://..., got an address, {path.partition(':')[0]}:..."
+        raise ValueError(msg)
     if not Path(path).is_file():
         place = "what is not shown, for it may hold a password" if set(path) & set(":@=") else path
         msg = f"{place}: expected a file of SQLite or the address of a PostgreSQL database, found nothing"
