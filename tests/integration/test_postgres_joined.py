@@ -279,5 +279,5 @@ def test_a_snapshot_of_the_past_is_refused(store, postgres_database):
 
 def test_other_connections_are_refused(store):
     """What holds no connection of the driver's is named."""
-    with pytest.raises(TypeError, match=r"expected a psycopg Connection.* got object"):
+    with pytest.raises(TypeError, match=r"expected a psycopg Connection.* got an object"):
         store.joined(object())

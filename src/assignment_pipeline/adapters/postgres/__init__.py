@@ -4,7 +4,6 @@ The adapters for PostgreSQL 14 or newer: store, lock manager and a host of its o
 Come with the extra ``postgres``. Everything works behind pgbouncer in transaction mode: nothing is kept in a session.
 """
 
-from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore, JoinedStore
 from assignment_pipeline.errors import MissingExtraError
 
 try:
@@ -16,6 +15,7 @@ except ModuleNotFoundError as error:
 from assignment_pipeline.adapters.postgres.aio import AsyncPostgresStore
 from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
+from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore, JoinedStore
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
 from assignment_pipeline.adapters.postgres.schema import (
     SCHEMA,
