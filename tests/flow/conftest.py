@@ -113,6 +113,6 @@ def every_event_is_as_the_table_says(monkeypatch: pytest.MonkeyPatch) -> Iterato
 
     monkeypatch.setattr(Event, "__init__", noting)
     yield
-    # What a candidate only rehearses is told of for its transitions alone.
+    # A rehearsal by a candidate reports its transitions alone.
     told = [event for event in made if event.type is EventType.STATE_TRANSITION or "rehearsed" not in event.context]
     assert sorted({line for event in told for line in unexpected(event)}) == []

@@ -289,7 +289,7 @@ def test_what_is_allowed_now_waits_for_tables_where_there_are_none(evening, refu
 
 
 def test_a_wish_that_the_restaurant_allows_is_found(evening, refused):
-    """The guests are two now, want no window and come in the morning, and nobody told of that."""
+    """Without a report, the party is two now, wants no window and comes in the morning."""
     coordinator, _, _ = refused
     wish = attrs.evolve(evening.store.booking("waits"), party_size=2, zone=None)
     if evening.venue.policy.service_periods:
@@ -301,7 +301,7 @@ def test_a_wish_that_the_restaurant_allows_is_found(evening, refused):
 
 @pytest.mark.parametrize("reason", ["no tables", "not allowed"])
 def test_a_wish_for_another_restaurant_is_followed(evening, coordinator, reason):
-    """The host has moved it there, and nobody told of that: it is seated there, and no table here wakes it."""
+    """The host has moved it there without a report: it is seated there, and no table here makes it due."""
     evening.harness.put_venue(Venue("R2", "Europe/London", evening.venue.floor, evening.venue.policy))
     name = "waits"
     if reason == "not allowed":

@@ -185,7 +185,7 @@ def test_a_row_that_is_no_booking_is_one_case_for_a_person(house, coordinator):
 
 
 def test_a_row_that_is_no_booking_is_left_alone_where_the_pipeline_is_off(house):
-    """Whoever plans there reads it for itself: no record of the pipeline's gets into its way."""
+    """The planner in charge there reads the booking itself: the pipeline writes no record for it."""
 
     class Marks(ThreeArguments):
         def unassigned(self, *_):

@@ -317,7 +317,7 @@ def test_a_strategy_that_raises_for_whoever_moves_is_skipped():
 
 
 def crowded(size: int, tables: dict[str, int], sitting: dict[str, tuple[int, tuple[str, ...]]]) -> Evening:
-    """A party of *size*, and at which tables parties of which sizes sit; Y1, Y2 and Y3 may stand together."""
+    """A party of *size*, and the parties that sit at tables already. Y1, Y2 and Y3 may be joined."""
     joined = [pair for pair in (("Y1", "Y2"), ("Y2", "Y3")) if set(pair) <= tables.keys()]
     floor = FloorPlan([Table(name, seats) for name, seats in tables.items()], joined)
     movable = {Booking(name, "R1", guests, EVENING): seats for name, (guests, seats) in sitting.items()}

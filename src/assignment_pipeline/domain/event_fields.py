@@ -1,7 +1,7 @@
 """
 What each event carries: a row for each field of a context, and a row for each type of event.
 
-Whoever reads events finds here what they may hold. A field is left out of an event where there is nothing to say.
+These are the fields that a consumer of events may find. An event leaves out a field that has no value.
 """
 
 from __future__ import annotations

@@ -59,6 +59,9 @@ class Role(enum.Enum):
     NOTHING_DECIDED = enum.auto()
     """The call ended before it had decided anything."""
 
+    CLAIM_COMES_BACK = enum.auto()
+    """Nothing came of a claim, through no fault of the booking's: the sweep puts it back, and it does not count."""
+
 
 @attrs.frozen
 class ReasonFacts:
@@ -144,11 +147,17 @@ class Reason(enum.StrEnum):
             (_O.RETRY,),
             event=EventType.CIRCUIT_OPEN,
             severity=Severity.WARNING,
+            counts_as=(Role.CLAIM_COMES_BACK,),
         ),
     )
     RATE_LIMITED = (
         "rate_limited",
-        ReasonFacts("rate limited", "the restaurant has as many assignments going on as the flags allow", (_O.RETRY,)),
+        ReasonFacts(
+            "rate limited",
+            "the restaurant has as many assignments going on as the flags allow",
+            (_O.RETRY,),
+            counts_as=(Role.CLAIM_COMES_BACK,),
+        ),
     )
     LOCK_CONTENTION = (
         "lock_contention",
@@ -157,6 +166,7 @@ class Reason(enum.StrEnum):
             "somebody else is at work on the booking",
             (_O.NOOP,),
             event=EventType.LOCK_CONTENTION,
+            counts_as=(Role.CLAIM_COMES_BACK,),
         ),
     )
     STORE_UNAVAILABLE = (
@@ -167,7 +177,7 @@ class Reason(enum.StrEnum):
             (_O.RETRY,),
             event=EventType.ERROR,
             severity=Severity.ERROR,
-            counts_as=(Role.NOTHING_DECIDED,),
+            counts_as=(Role.NOTHING_DECIDED, Role.CLAIM_COMES_BACK),
         ),
     )
     FLAGS_UNREAD = (
@@ -178,6 +188,7 @@ class Reason(enum.StrEnum):
             (_O.RETRY,),
             event=EventType.ERROR,
             severity=Severity.ERROR,
+            counts_as=(Role.CLAIM_COMES_BACK,),
         ),
     )
     COMMIT_UNKNOWN = (
@@ -188,7 +199,7 @@ class Reason(enum.StrEnum):
             (_O.RETRY,),
             event=EventType.ERROR,
             severity=Severity.ERROR,
-            counts_as=(Role.NOTHING_DECIDED,),
+            counts_as=(Role.NOTHING_DECIDED, Role.CLAIM_COMES_BACK),
         ),
     )
     CONFLICT = (
@@ -197,7 +208,7 @@ class Reason(enum.StrEnum):
             "others were faster every time",
             "others were faster, every time",
             (_O.RETRY,),
-            counts_as=(Role.NOTHING_DECIDED,),
+            counts_as=(Role.NOTHING_DECIDED, Role.CLAIM_COMES_BACK),
         ),
     )
     TERMINAL_STATE = (
@@ -432,6 +443,9 @@ WAITS_FOR_TABLES = reasons_for(Role.WAITS_FOR_TABLES)
 
 NOT_ITS_FAULT = reasons_for(Role.NOT_ITS_FAULT)
 """The reasons for which a booking ends through no fault of an assignment."""
+
+CLAIM_COMES_BACK = reasons_for(Role.CLAIM_COMES_BACK)
+"""The reasons for which the sweep puts a claim back, and does not count it."""
 
 FAULTS = frozenset(reason for reason in Reason if reason.facts.severity is Severity.ERROR)
 """The reasons that are errors: traces are marked as failed for them."""

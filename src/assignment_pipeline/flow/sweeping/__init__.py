@@ -1,1 +1,1 @@
-"""What the sweep does with what is due, and with what nobody has told of."""
+"""The sweep: it processes due bookings, and looks for changes that nobody has reported."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from assignment_pipeline.domain.reasons import CLAIM_COMES_BACK
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import AssignmentResult, Reason
+from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.effects import Apart, ClaimDue, Flow, Monotonic, PutBack
 from assignment_pipeline.flow.settings import Settings
@@ -17,19 +18,6 @@ from assignment_pipeline.redaction import named
 
 FRESH = CLAIM / 3
 """For how long after a claim the work on it may begin. What is left of the claim is for the work."""
-
-COMES_BACK = frozenset(
-    {
-        Reason.RATE_LIMITED,
-        Reason.LOCK_CONTENTION,
-        Reason.CONFLICT,
-        Reason.COMMIT_UNKNOWN,
-        Reason.CIRCUIT_OPEN,
-        Reason.STORE_UNAVAILABLE,
-        Reason.FLAGS_UNREAD,
-    }
-)
-"""Why nothing came of a claim that is no fault of the booking's: the claim is put back, and does not count."""
 
 _AT_ONCE = dt.timedelta()
 
@@ -106,7 +94,7 @@ class Work:
                 return True
         else:
             self.results.append(result)
-            if result.reason not in COMES_BACK:
+            if result.reason not in CLAIM_COMES_BACK:
                 return True
             after = result.retry_after or after
         return (yield from self._put_back((due,), after))

@@ -28,6 +28,8 @@ from assignment_pipeline.redaction import named
 NOT_ALLOWED = IMPOSSIBLE - {Reason.IN_PAST}
 """The reasons for a review that another floor or policy may do away with. Tables that come free cannot."""
 
+_LOOKED_AT = WAITS_FOR_TABLES | NOT_ALLOWED
+
 
 @attrs.frozen
 class Floor:
@@ -115,7 +117,7 @@ def _waits(record: AssignmentRecord | None) -> bool:
     """Whether it is in review for want of tables, or for what was not allowed, and nothing brings it back."""
     if record is None or record.next_attempt_at is not None or record.state is not AssignmentState.MANUAL_REVIEW:
         return False
-    return record.reason in WAITS_FOR_TABLES | NOT_ALLOWED
+    return record.reason in _LOOKED_AT
 
 
 def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory: FloorMemory) -> Flow[None]:

@@ -209,14 +209,14 @@ ERROR_RATE = Metric(
 
 EVENT_VOLUME = Metric(
     name="event_volume",
-    summary="Bookings told of, of those assigned.",
+    summary="Bookings with events, of those assigned.",
     of="bookings that the pipeline decided on; in shadow, that legacy was called for",
     share="with a transition, or a shadow's verdict other than `dropped`, within five minutes",
-    good="Every booking has been told of",
+    good="Every booking has its events",
     counts=_volumes,
     key=lambda mode: mode,
 )
-"""Of the bookings taken, those that the pipeline told of: from 0 to 1."""
+"""Of the bookings taken, those that have events: from 0 to 1."""
 
 LEGACY_AGREEMENT = Metric(
     name="legacy_agreement",
