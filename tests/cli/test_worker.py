@@ -112,7 +112,8 @@ class Backend:
                 coordinator.enqueue(booking)
 
     def work(self, *options):
-        command = [sys.executable, "-m", "assignment_pipeline", "worker", "--app", "backend:coordinator", *options]
+        where = () if "--db" in options else ("--app", "backend:coordinator")
+        command = [sys.executable, "-m", "assignment_pipeline", "worker", *where, *options]
         worker = subprocess.Popen(
             command,
             cwd=self.folder,

@@ -46,7 +46,7 @@ VENUE = Venue(
     FloorPlan([Table(f"T{number}", 2 + number % 3) for number in range(6)], [("T0", "T1"), ("T1", "T2")]),
     VenuePolicy(),
 )
-APART = {"observability_events", "assignment_shadow_bundles", "assignment_shadow_cases"}
+APART = {"assignment_schema", "observability_events", "assignment_shadow_bundles", "assignment_shadow_cases"}
 """What a shadow may write; every other row is to be as if there were none."""
 
 SEATS = "CREATE TABLE legacy_seats (booking_id TEXT, table_id TEXT, start_at TEXT, end_at TEXT)"

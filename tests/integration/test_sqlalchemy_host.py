@@ -157,8 +157,9 @@ class Rows:
 @pytest.fixture(scope="module")
 def database(postgres_database):
     """A database with the pipeline's tables."""
-    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
-    with postgres.database(postgres_database) as at:
+    postgres = pytest.importorskip("assignment_pipeline.adapters.postgres", exc_type=ImportError)
+    server = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
+    with server.database(postgres_database) as at:
         postgres.init(at)
         yield at
 

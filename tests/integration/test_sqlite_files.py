@@ -397,11 +397,11 @@ def test_times_and_json_are_sqlites_own(path, store):
     counted = execute(
         path,
         """
-        SELECT strftime('%Y-%m-%d %H:00', created_at), event_type, context ->> 'version' FROM observability_events
+        SELECT strftime('%Y-%m-%d %H:00', created_at), event_type, context ->> 'attempts' FROM observability_events
         WHERE source LIKE 'assignment.%' AND created_at > datetime('2031-05-01 10:00:00', '-1 hour', '-1 second')
         """,
     )
-    assert counted == [("2031-05-01 09:00", "coordinator.confirmed", 5)]
+    assert counted == [("2031-05-01 09:00", "coordinator.confirmed", 0)]
     (booking,) = execute(path, "SELECT status, assignment_state, assignment_state_version, start_at FROM bookings")
     assert booking == ("confirmed", "confirmed", 5, "2031-05-01 19:00:00")
 

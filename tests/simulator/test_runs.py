@@ -158,7 +158,7 @@ def forgetful(clock):
 def test_a_store_that_double_books_is_found_out():
     """A host's own store runs as ours do, and is caught as a broken one."""
     failures = (simulate(seed, harness=forgetful).failure for seed in range(400))
-    assert next(failure.invariant for failure in failures if failure) == "no_table_twice"
+    assert "no_table_twice" in (failure.invariant for failure in failures if failure)
 
 
 class NotThere:

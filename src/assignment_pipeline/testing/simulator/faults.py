@@ -262,7 +262,7 @@ ALL: tuple[Fault, ...] = (
     Fault("flags-flip"),
     Fault("store-down"),
     Fault("legacy-double-books", 0.2),
-    Fault("legacy-raises", 0.1, (RunLegacy,), _raise(lambda _: LegacyDownError("simulated"))),
+    Fault("legacy-raises", 0.3, (RunLegacy,), _raise(lambda _: LegacyDownError("simulated"))),
     Fault("legacy-slow", 0.3, (RunLegacy,), _legacy_slow),
     Fault("sink-raises", 0.03),
     Fault("clock-off", 0.15),
