@@ -46,12 +46,12 @@ from assignment_pipeline.planning.base import (
     Engine,
     Evaluation,
     FloorSnapshot,
+    Occupancy,
     Rule,
     SeatingRequest,
     Sitting,
     Strategy,
 )
-from assignment_pipeline.planning.occupancy import Occupancy
 from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 

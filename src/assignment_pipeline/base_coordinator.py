@@ -99,7 +99,6 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         self.store: Store = store
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
-        self._legacy = legacy
         self._sweeps = SweepMemory()
         self._process = Process(
             clock,
@@ -108,7 +107,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
             observer=observer,
             show_errors=self.settings.show_errors,
         )
-        self._ports: dict[Port, Any] = {
+        ports = {
             Port.STORE: store,
             Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
             Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
@@ -116,6 +115,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
             Port.ENGINE: self.engine,
             Port.FLAGS: flags,
         }
+        self._wiring = Wiring(self._process, ports)
         self.shadow = self._cast(Shadow.of(shadow))
         self._process.shadow = self.shadow
 
@@ -153,24 +153,20 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
     @property
     def flags(self) -> FlagResolver:
         """Where the pipeline is in charge."""
-        flags: FlagResolver = self._ports[Port.FLAGS]
+        flags: FlagResolver = self._wiring.ports[Port.FLAGS]
         return flags
 
-    def _wiring(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> Wiring:
-        if legacy is not None:
-            self._require(self.store, self.flags, {}, legacy)
-        ports = self._ports if legacy is None else {**self._ports, Port.LEGACY: legacy}
-        return Wiring(self._process, ports)
+    def _wired_to(self, legacy: LegacyPlanner | AsyncLegacyPlanner) -> Wiring:
+        """The same ports with another legacy planner, for one call."""
+        self._require(self.store, self.flags, {}, legacy)
+        return self._wiring.with_port(Port.LEGACY, legacy)
 
     def _joined(self, connection: Any) -> Wiring:
         join = getattr(self.store, "joined", None)
         if join is None:
             msg = f"joined: expected a store with connections, such as SQLiteStore, got {type(self.store).__name__}"
             raise TypeError(msg)
-        return Wiring(self._process, {**self._ports, Port.STORE: join(connection)}, publishes=False)
-
-    def _has_legacy(self, legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> bool:
-        return legacy is not None or self._legacy is not None
+        return self._wiring.with_port(Port.STORE, join(connection), publishes=False)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the sinks have every event, at most *timeout* seconds, or 10 if None; whether they have."""

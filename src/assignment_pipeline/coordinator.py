@@ -11,10 +11,10 @@ from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
+from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import assign, assign_many, enqueue
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.assigning.reassign import reassign
-from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe
@@ -124,8 +124,12 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             self.shadow.close()
         self._process.close()
 
-    def _run(self, flow: Flow[T], legacy: LegacyPlanner | None = None) -> T:
-        wiring = self._wiring(legacy)
+    def _run(self, flow: Flow[T]) -> T:
+        return run(self._wiring.observed(flow), SyncHandler(self._wiring))
+
+    def _assign(self, target: Target, trigger: str, legacy: LegacyPlanner | None) -> AssignmentResult:
+        wiring = self._wiring if legacy is None else self._wired_to(legacy)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=wiring.has_legacy)
         return run(wiring.observed(flow), SyncHandler(wiring))
 
     def assign(
@@ -153,9 +157,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             VenueNotFoundError: The host has no such restaurant.
             Exception: Whatever the legacy planner raises.
         """
-        target = Target.of(booking, deadline)
-        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
-        return self._run(flow, legacy)
+        return self._assign(Target.of(booking, deadline), trigger, legacy)
 
     def assign_id(
         self,
@@ -173,9 +175,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             BookingNotFoundError: Nobody knows it.
             VenueNotFoundError: The host has no such restaurant.
         """
-        target = Target(booking_id, restaurant_id, deadline=deadline)
-        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
-        return self._run(flow, legacy)
+        return self._assign(Target(booking_id, restaurant_id, deadline=deadline), trigger, legacy)
 
     def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
         """
@@ -185,7 +185,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             ValueError: A booking comes twice.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(assign_many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+        return self._run(assign_many.assign_many(bookings, self.settings, legacy=self._wiring.has_legacy))
 
     def preview(self, booking: Booking) -> Decision:
         """
@@ -269,7 +269,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
+        return self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._wiring.has_legacy))
 
     def record(self, booking_id: str) -> AssignmentRecord | None:
         """
@@ -301,7 +301,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
         """
-        return self._run(sweep(self.settings, limit, legacy=self._has_legacy(), memory=self._sweeps))
+        return self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
 
     def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> WatchReport:
         """
@@ -397,8 +397,14 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
             await asyncio.to_thread(self.shadow.close)
         await asyncio.to_thread(self._process.close)
 
-    async def _run(self, flow: Flow[T], legacy: LegacyPlanner | AsyncLegacyPlanner | None = None) -> T:
-        wiring = self._wiring(legacy)
+    async def _run(self, flow: Flow[T]) -> T:
+        return await arun(self._wiring.observed(flow), AsyncHandler(self._wiring))
+
+    async def _assign(
+        self, target: Target, trigger: str, legacy: LegacyPlanner | AsyncLegacyPlanner | None
+    ) -> AssignmentResult:
+        wiring = self._wiring if legacy is None else self._wired_to(legacy)
+        flow = assign.assign(target, self.settings, trigger=trigger, legacy=wiring.has_legacy)
         return await arun(wiring.observed(flow), AsyncHandler(wiring))
 
     async def assign(
@@ -410,9 +416,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """See `Coordinator.assign`."""
-        target = Target.of(booking, deadline)
-        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
-        return await self._run(flow, legacy)
+        return await self._assign(Target.of(booking, deadline), trigger, legacy)
 
     async def assign_id(
         self,
@@ -424,13 +428,11 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """See `Coordinator.assign_id`."""
-        target = Target(booking_id, restaurant_id, deadline=deadline)
-        flow = assign.assign(target, self.settings, trigger=trigger, legacy=self._has_legacy(legacy))
-        return await self._run(flow, legacy)
+        return await self._assign(Target(booking_id, restaurant_id, deadline=deadline), trigger, legacy)
 
     async def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
         """See `Coordinator.assign_many`."""
-        return await self._run(assign_many.assign_many(bookings, self.settings, legacy=self._has_legacy()))
+        return await self._run(assign_many.assign_many(bookings, self.settings, legacy=self._wiring.has_legacy))
 
     async def preview(self, booking: Booking) -> Decision:
         """See `Coordinator.preview`."""
@@ -460,7 +462,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
     async def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
         """See `Coordinator.reassign`."""
-        return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._has_legacy()))
+        return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._wiring.has_legacy))
 
     async def record(self, booking_id: str) -> AssignmentRecord | None:
         """See `Coordinator.record`."""
@@ -472,7 +474,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """See `Coordinator.sweep`."""
-        return await self._run(sweep(self.settings, limit, legacy=self._has_legacy(), memory=self._sweeps))
+        return await self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
 
     def joined(self, connection: Any) -> AsyncJoined:
         """

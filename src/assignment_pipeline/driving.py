@@ -1,14 +1,18 @@
 """
 Driving generators: each question that one yields is answered, and what the answering raises is raised inside it.
 
-Whatever in this package yields questions is driven by these: flows, the work on a connection, checks of a host.
+Whatever in this package yields questions is driven by these: flows, the work on a connection, checks of a host. `run`
+and `arun` drive flows: they release what the handler still holds.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 Question = TypeVar("Question")
@@ -100,3 +104,70 @@ def resume(steps: Generator[Question, Any, Any], answer: Any, error: BaseExcepti
         StopIteration: They have ended.
     """
     return steps.send(answer) if error is None else steps.throw(error)
+
+
+class Handler(Protocol):
+    """What answers the effects of a flow."""
+
+    def __call__(self, effect: Any, /) -> Any:
+        """The answer; what it raises is raised inside the flow."""
+        ...
+
+    def release(self) -> None:
+        """Let go of what is still held. Never raises."""
+        ...
+
+
+class AsyncHandler(Protocol):
+    """`Handler`, for asyncio."""
+
+    async def __call__(self, effect: Any, /) -> Any:
+        """See `Handler`."""
+        ...
+
+    async def release(self) -> None:
+        """See `Handler.release`."""
+        ...
+
+
+def run(flow: Generator[Any, Any, T], handler: Handler) -> T:
+    """`drive` *flow*, and release what *handler* still holds, however it ends."""
+    try:
+        return drive(flow, handler)
+    finally:
+        handler.release()
+
+
+async def arun(flow: Generator[Any, Any, T], handler: AsyncHandler) -> T:
+    """The same, for asyncio; what is held is released even when the task is cancelled."""
+    import asyncio  # noqa: PLC0415 - sync hosts need not load it
+
+    try:
+        return await adrive(flow, handler)
+    finally:
+        await settle(asyncio.ensure_future(handler.release()))
+
+
+async def settle(task: asyncio.Future[T]) -> T:
+    """
+    Wait for *task* to its end, whatever happens to the task that waits.
+
+    Raises:
+        asyncio.CancelledError: The waiting task was cancelled; *task* has ended all the same.
+    """
+    import asyncio  # noqa: PLC0415 - sync hosts need not load it
+
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except Exception:  # noqa: BLE001, S110 - the answer is taken below, once
+            pass
+    if cancelled is not None:
+        task.exception()  # Looked at, so that asyncio does not complain of an error nobody saw.
+        raise cancelled
+    return task.result()

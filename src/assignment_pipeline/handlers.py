@@ -14,9 +14,9 @@ import attrs
 from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.driving import arun, run, settle
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.event_dispatcher import EventDispatcher
-from assignment_pipeline.flow.drive import arun, run, settle
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.tracing import observed
 from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
@@ -152,6 +152,15 @@ class Wiring:
     def port(self, effect: Effect[Any]) -> Any:
         """Who answers *effect*."""
         return self.process if effect.port is Port.PROCESS else self.ports[effect.port]
+
+    @property
+    def has_legacy(self) -> bool:
+        """Whether there is a legacy planner to run where the pipeline is off."""
+        return self.ports[Port.LEGACY] is not None
+
+    def with_port(self, port: Port, value: Any, *, publishes: bool = True) -> Wiring:
+        """The same with *value* in place of one port."""
+        return Wiring(self.process, {**self.ports, port: value}, publishes)
 
     def observed(self, flow: Flow[T]) -> Flow[T]:
         """*flow*, watched by the observer if there is one."""

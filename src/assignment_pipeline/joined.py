@@ -12,8 +12,8 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import identifier, sorted_ids
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult
+from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import enqueue
-from assignment_pipeline.flow.drive import arun, run
 from assignment_pipeline.flow.effects import Flow, Port
 from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe

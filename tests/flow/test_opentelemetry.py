@@ -212,8 +212,8 @@ def test_what_is_joined_is_watched_too(sdk):
     how = {"flags": FixedFlags(Mode.ACTIVE), "observer": sdk.observer, "sinks": ()}
     store = MemoryStore(MemoryHost(make_venue()), clock=SystemClock())
     coordinator, asynchronous = Coordinator(store, **how), AsyncCoordinator(store, **how)
-    joined = Joined(coordinator._wiring(), coordinator.settings)
-    ajoined = AsyncJoined(asynchronous._wiring(), asynchronous.settings)
+    joined = Joined(coordinator._wiring, coordinator.settings)
+    ajoined = AsyncJoined(asynchronous._wiring, asynchronous.settings)
     joined.enqueue(BOOKING)
     joined.cancel("b-1")
     asyncio.run(ajoined.enqueue(make_booking("b-2", at=TOMORROW)))

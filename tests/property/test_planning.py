@@ -16,9 +16,8 @@ from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, Tim
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weights
 from assignment_pipeline.domain.result import IMPOSSIBLE
-from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, Rule, SeatingRequest, minute
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.planning.occupancy import Occupancy, minute
 from assignment_pipeline.planning.strategies import ZoneBalance, ZonePreference
 
 EVENING = dt.datetime(2031, 5, 2, 17, 0, tzinfo=dt.UTC)

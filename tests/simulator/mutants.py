@@ -14,17 +14,15 @@ from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
-from assignment_pipeline.flow import effects
+from assignment_pipeline.flow import effects, landing
 from assignment_pipeline.flow.assigning import (
     assign,
     assign_many,
     decision_context,
     enqueue,
-    planning_call,
     reassign,
     seating,
 )
-from assignment_pipeline.flow.landing import changes, commit
 from assignment_pipeline.flow.legacy import handover, outcome, takeover_on_touch
 from assignment_pipeline.flow.staff import confirm_and_cancel, review
 from assignment_pipeline.flow.sweeping import floor_watch, sweep, unassigned, unfinished
@@ -91,7 +89,7 @@ def mutant(*faults: str, first: int = 0) -> Callable[[Callable[[], Patches]], Ca
 def _everywhere(name: str, broken: object) -> Patches:
     return [
         (module, name, broken)
-        for module in (commit, outcome, confirm_and_cancel, assign_many, enqueue, review)
+        for module in (landing, outcome, confirm_and_cancel, assign_many, enqueue, review)
         if hasattr(module, name)
     ]
 
@@ -311,7 +309,7 @@ def no_lock() -> Patches:
         return None
         yield
 
-    return [(planning_call, "admit", wait)]
+    return [(assign, "admit", wait)]
 
 
 @mutant()
@@ -357,14 +355,14 @@ def no_owner_check() -> Patches:
 @mutant()
 def legacy_at_the_same_time() -> Patches:
     """Legacy is called where the pipeline is in charge."""
-    sound = planning_call.plan_until_landed
+    sound = assign.plan_until_landed
 
     def plan_until_landed(call: Any, target: Any, *args: Any, **options: Any) -> Any:
         if target.booking is not None:
             yield from effects.RunLegacy(target.booking)
         return (yield from sound(call, target, *args, **options))
 
-    return [(planning_call, "plan_until_landed", plan_until_landed)]
+    return [(assign, "plan_until_landed", plan_until_landed)]
 
 
 # -- Handovers ----------------------------------------------------------------------------------------------------
@@ -489,16 +487,16 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
 @mutant(first=23)
 def not_read_is_off() -> Patches:
     """Where the flags were not read yet, the booking is left to legacy."""
-    sound = planning_call._planned
+    sound = assign._planned
 
     def planned(call: Any, target: Any, *rest: Any, legacy: bool) -> Any:
         try:
             return (yield from sound(call, target, *rest, legacy=legacy))
         except FlagsUnreadError:
             reason = Reason.PIPELINE_DISABLED
-            return (yield from planning_call.leave_to_legacy(call, target.booking, reason, wired=legacy))
+            return (yield from assign.leave_to_legacy(call, target.booking, reason, wired=legacy))
 
-    return [(planning_call, "_planned", planned)]
+    return [(assign, "_planned", planned)]
 
 
 # -- The sweep ----------------------------------------------------------------------------------------------------
@@ -532,7 +530,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return changes.ToCommit(change=changes.rest(call, record), outcome=Outcome.NOOP)
+        return landing.ToCommit(change=landing.rest(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]

@@ -12,8 +12,9 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.reasons import facts_of
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
-from assignment_pipeline.errors import InvalidValueError
-from assignment_pipeline.flow.effects import Emit, Flow, Monotonic, NewId, Now
+from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError
+from assignment_pipeline.flow.effects import Emit, Flow, Hold, Monotonic, NewId, Now
+from assignment_pipeline.ports import Refused
 from assignment_pipeline.redaction import redacted
 
 _TOLD = {
@@ -94,6 +95,14 @@ class Call:
         other = Call(record.booking_id, record.restaurant_id, self.trigger, self.actor)
         other.id, other.mode, other.now = f"{self.id}/{self._others}", self.mode, self.now
         return other
+
+    def is_refused(self, hold: Hold) -> Flow[bool]:
+        """Whether somebody else has it; where the lock manager does not answer, it is done without."""
+        try:
+            return isinstance((yield from hold), Refused)
+        except LockManagerUnavailableError as error:
+            self.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=redacted(error))
+            return False
 
     def elapsed(self) -> Flow[dt.timedelta]:
         """How long the call has taken so far."""

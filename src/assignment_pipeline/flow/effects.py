@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Generator
-from typing import Any, ClassVar, Generic, TypeVar
+from collections.abc import Generator, Iterable
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
@@ -124,6 +124,11 @@ class Hold(Effect[Leases | Refused]):
     wanted: tuple[Wanted, ...]
     ttl: dt.timedelta
 
+    @classmethod
+    def of(cls, booking_ids: Iterable[str], ttl: dt.timedelta) -> Self:
+        """What keeps two workers from the same bookings."""
+        return cls(tuple(Wanted(f"booking:{booking_id}") for booking_id in booking_ids), ttl)
+
     def ask(self, port: Any) -> Any:
         return port.acquire(self.wanted, ttl=self.ttl)
 
@@ -133,6 +138,11 @@ class TakeSlot(Hold):
     """The same, of the manager that bounds how much is done at a time: by default, one for the process."""
 
     port = Port.LIMITER
+
+    @classmethod
+    def at(cls, restaurant_id: str, slots: int, ttl: dt.timedelta) -> Self:
+        """One of the assignments, at most *slots*, that may go on at a restaurant at a time."""
+        return cls((Wanted(f"restaurant:{restaurant_id}", slots),), ttl)
 
 
 @attrs.frozen(eq=False)

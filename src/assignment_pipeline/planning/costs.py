@@ -10,8 +10,7 @@ from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
-from assignment_pipeline.planning.occupancy import minute
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy, minute
 
 SLOT_MINUTES = 5
 FAIR_SLOTS = 4

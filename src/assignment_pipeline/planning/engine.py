@@ -16,9 +16,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, RememberedVenues, joinable
 from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
-from assignment_pipeline.planning.explain import impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.offers import Offers
-from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.question import Question, impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.rearrange import Rearrangement, rearrange
 from assignment_pipeline.planning.tiers import make_room
 

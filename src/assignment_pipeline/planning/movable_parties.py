@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.occupancy import minute
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, minute
 from assignment_pipeline.planning.options import Option, Options
 
 Span = tuple[int, int]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.result import Move, Plan
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import Candidate
 from assignment_pipeline.planning.costs import Gaps, weigh
-from assignment_pipeline.planning.occupancy import Occupancy
 from assignment_pipeline.planning.options import Arrangement
-from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.question import Question
 
 MOVE_COST = 10.0
 """What it costs to move a party, in wasted seats."""

@@ -12,7 +12,7 @@ from assignment_pipeline.planning import exact, repack, reseating
 from assignment_pipeline.planning.base import Budget
 from assignment_pipeline.planning.moving import plan_of
 from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
-from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.question import Question
 
 RESEATING = "reseating"
 

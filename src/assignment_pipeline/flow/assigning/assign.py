@@ -1,16 +1,30 @@
-"""The assign flow: from a booking to its tables, in one commit."""
+"""The assign flow: who is in charge, whether now is a good moment, and from a booking to its tables in one commit."""
 
 from __future__ import annotations
 
-from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
-from assignment_pipeline.flow.assigning.planning_call import run_planning_call
+from functools import partial
+
+from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
+from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StaleRolloutError
+from assignment_pipeline.flow.assigning.decision_context import (
+    Decide,
+    DecisionContext,
+    Passed,
+    Target,
+    plan_until_landed,
+)
 from assignment_pipeline.flow.assigning.seating import find_tables, pass_over, seat, settled
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.effects import Flow
-from assignment_pipeline.flow.landing.changes import ToCommit
+from assignment_pipeline.flow.effects import CheckCircuit, DoubtFlags, Flow, Hold, ResolveFlags, TakeSlot
+from assignment_pipeline.flow.landing import ToCommit, guarded, later
+from assignment_pipeline.flow.legacy.handover import drain, stand_aside
+from assignment_pipeline.flow.legacy.run import leave_to_legacy
+from assignment_pipeline.flow.legacy.shadow import shadowed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.ports import FlagDecision
 
 CREATION = "creation"
 MANUAL = "manual"
@@ -38,6 +52,75 @@ def assign(
     """
     call = yield from Call.begin(target.ids, trigger)
     return (yield from run_planning_call(call, target, settings, decide, legacy=legacy))
+
+
+def run_planning_call(
+    call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool = False
+) -> Flow[AssignmentResult]:
+    """
+    Plan for a booking if the pipeline is in charge of its restaurant: what all flows have in common that plan for one.
+
+    Args:
+        decide: What becomes of the booking, once its context is loaded.
+
+    Raises:
+        BookingNotFoundError: Only the booking's id was given, and nobody knows it.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    try:
+        return (yield from _planned(call, target, settings, decide, legacy=legacy))
+    except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
+        call.let_through(error)
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+
+
+def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:
+    in_turn, passed = False, Passed()
+    outdated: int | None = None
+    for _ in range(settings.tries):
+        flags = yield from ResolveFlags(target.restaurant_id)
+        if outdated is not None and flags.generation == outdated:
+            break  # They have not been read since: what they say would only be refused again.
+        call.mode, planned = flags.mode, decide
+        try:
+            if flags.mode is not Mode.ACTIVE:
+                aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
+                if isinstance(aside, AssignmentResult):
+                    return aside
+                if aside is Owner.LEGACY:
+                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
+                    return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
+                planned = partial(drain, decide)
+            if not in_turn:
+                answered = yield from admit(call, target, settings, flags)
+                if answered is not None:
+                    return answered
+                in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
+            steps = plan_until_landed(call, target, settings, flags, planned, passed=passed)
+            return (yield from guarded(call, settings, steps))
+        except StaleRolloutError as error:
+            call.let_through(error)
+            outdated = flags.generation
+            yield from DoubtFlags(outdated)
+        except SchemaMismatchError as error:
+            call.let_through(error)
+            reason = Reason.RUNTIME_DISABLED
+            return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))
+    return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+
+
+def admit(call: Call, target: Target, settings: Settings, flags: FlagDecision) -> Flow[AssignmentResult | None]:
+    """The answer where the circuit breaker, the restaurant's limit or another worker is in the way."""
+    cooldown = yield from CheckCircuit()
+    if cooldown:
+        return (yield from later(call, Reason.CIRCUIT_OPEN, cooldown))
+    slot = TakeSlot.at(target.restaurant_id, flags.max_parallel, settings.lock_ttl)
+    if (yield from call.is_refused(slot)):
+        return (yield from later(call, Reason.RATE_LIMITED, settings.rate_retry))
+    if (yield from call.is_refused(Hold.of((target.booking_id,), settings.lock_ttl))):
+        return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
+    call.note(EventType.START)
+    return None
 
 
 def decide(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:

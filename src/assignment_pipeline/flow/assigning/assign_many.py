@@ -19,12 +19,10 @@ from assignment_pipeline.errors import (
     LockManagerUnavailableError,
 )
 from assignment_pipeline.flow.assigning import assign
-from assignment_pipeline.flow.assigning.admission import lock_of, slot_at
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Passed, Target
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
-from assignment_pipeline.flow.landing.changes import ToCommit
-from assignment_pipeline.flow.landing.commit import land, landed, until_landed
+from assignment_pipeline.flow.landing import ToCommit, land, landed, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
 from assignment_pipeline.ports.fitting import require_booking
@@ -100,8 +98,8 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
         if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
             return {}
         for hold in (
-            TakeSlot((slot_at(restaurant_id, flags),), settings.lock_ttl),
-            Hold(tuple(lock_of(booking.id) for booking in bookings), settings.lock_ttl),
+            TakeSlot.at(restaurant_id, flags.max_parallel, settings.lock_ttl),
+            Hold.of((booking.id for booking in bookings), settings.lock_ttl),
         ):
             if isinstance((yield from hold), Refused):
                 return {}

@@ -23,8 +23,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import ToCommit, change, known
-from assignment_pipeline.flow.landing.commit import until_answered
+from assignment_pipeline.flow.landing import ToCommit, change, known, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting

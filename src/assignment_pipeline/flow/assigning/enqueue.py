@@ -18,8 +18,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext,
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing.changes import change, known
-from assignment_pipeline.flow.landing.commit import land, until_landed
+from assignment_pipeline.flow.landing import change, known, land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery, UnreadableBooking

@@ -9,7 +9,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
-from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, rest
+from assignment_pipeline.flow.landing import ToCommit, assumed, change, rest
 from assignment_pipeline.lifecycle import AssignmentState
 
 NOT_TAKEN = "not_taken"

@@ -13,12 +13,10 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcom
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
-from assignment_pipeline.flow.assigning.planning_call import run_planning_call
 from assignment_pipeline.flow.assigning.seating import find_tables, record_attempt, seat, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow
-from assignment_pipeline.flow.landing.changes import ToCommit, allocation
-from assignment_pipeline.flow.landing.commit import guarded
+from assignment_pipeline.flow.landing import ToCommit, allocation, guarded
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
@@ -41,7 +39,7 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
         failed = yield from guarded(call, settings, take_over(target.booking_id, settings))
         if failed is not None:
             return failed
-    return (yield from run_planning_call(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
+    return (yield from assign.run_planning_call(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
 
 
 def _decide(view: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:

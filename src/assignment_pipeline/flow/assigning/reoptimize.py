@@ -15,7 +15,7 @@ from assignment_pipeline.flow.assigning.reseating import moves, snapshot
 from assignment_pipeline.flow.assigning.seating import seat
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, Rearrange, ResolveFlags
-from assignment_pipeline.flow.landing.commit import land, until_landed
+from assignment_pipeline.flow.landing import land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement

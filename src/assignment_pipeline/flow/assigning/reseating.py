@@ -15,7 +15,7 @@ from assignment_pipeline.domain.result import Move
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import assumed, change
+from assignment_pipeline.flow.landing import assumed, change
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import LoadQuery

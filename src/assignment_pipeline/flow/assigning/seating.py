@@ -15,7 +15,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
 from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
-from assignment_pipeline.flow.landing.changes import ToCommit, allocation, assumed, attempt, change, known, rest
+from assignment_pipeline.flow.landing import ToCommit, allocation, assumed, attempt, change, known, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest

@@ -12,8 +12,7 @@ from assignment_pipeline.errors import TableConflictError, TableNotFoundError, V
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import change, known
-from assignment_pipeline.flow.landing.commit import land, until_landed
+from assignment_pipeline.flow.landing import change, known, land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger

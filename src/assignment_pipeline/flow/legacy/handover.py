@@ -11,7 +11,6 @@ from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
 from assignment_pipeline.errors import SchemaMismatchError
-from assignment_pipeline.flow.assigning.admission import is_refused, lock_of
 from assignment_pipeline.flow.assigning.decision_context import (
     Decide,
     DecisionContext,
@@ -23,8 +22,7 @@ from assignment_pipeline.flow.assigning.decision_context import (
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, close, pass_over, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, known
-from assignment_pipeline.flow.landing.commit import guarded
+from assignment_pipeline.flow.landing import ToCommit, assumed, change, guarded, known
 from assignment_pipeline.flow.legacy.outcome import noted
 from assignment_pipeline.flow.legacy.run import run_legacy
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -125,7 +123,7 @@ def hand_over(
         StaleRolloutError: The rollout has moved on.
         Exception: Whatever the legacy planner raises.
     """
-    if (yield from is_refused(call, Hold((lock_of(target.booking_id),), settings.lock_ttl))):
+    if (yield from call.is_refused(Hold.of((target.booking_id,), settings.lock_ttl))):
         return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
     steps = plan_until_landed(call, target, settings, flags, decide, passed=Passed())
     result = yield from guarded(call, settings, steps)

@@ -12,8 +12,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, TableConflictError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import ToCommit, change
-from assignment_pipeline.flow.landing.commit import until_answered
+from assignment_pipeline.flow.landing import ToCommit, change, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery

@@ -13,8 +13,7 @@ from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing.changes import ToCommit, assumed
-from assignment_pipeline.flow.landing.commit import later
+from assignment_pipeline.flow.landing import ToCommit, assumed, later
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, known_record, record_transition

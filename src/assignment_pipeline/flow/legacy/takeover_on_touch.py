@@ -14,8 +14,7 @@ from assignment_pipeline.errors import BookingUnreadableError, StaleRolloutError
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing.changes import assumed, change, known
-from assignment_pipeline.flow.landing.commit import land, until_landed
+from assignment_pipeline.flow.landing import assumed, change, known, land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings, Takeover
 from assignment_pipeline.lifecycle import AssignmentState, Trigger

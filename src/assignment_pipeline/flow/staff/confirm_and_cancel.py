@@ -18,8 +18,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, ReadRecords
-from assignment_pipeline.flow.landing.changes import ToCommit, change
-from assignment_pipeline.flow.landing.commit import guarded, until_answered
+from assignment_pipeline.flow.landing import ToCommit, change, guarded, until_answered
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger

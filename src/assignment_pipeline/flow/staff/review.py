@@ -27,8 +27,7 @@ from assignment_pipeline.flow.assigning.reseating import sitting
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, record_attempt
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import ToCommit, allocation
-from assignment_pipeline.flow.landing.commit import guarded, until_answered
+from assignment_pipeline.flow.landing import ToCommit, allocation, guarded, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import (
     amend,

@@ -15,8 +15,7 @@ from assignment_pipeline.errors import InvalidValueError, NoTablesError, NotBegu
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
-from assignment_pipeline.flow.landing.changes import ToCommit
-from assignment_pipeline.flow.landing.commit import guarded
+from assignment_pipeline.flow.landing import ToCommit, guarded
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition, seated_as
 from assignment_pipeline.lifecycle import AssignmentState, Trigger

@@ -18,8 +18,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing.changes import assumed, change
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing import assumed, change, land
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordPage

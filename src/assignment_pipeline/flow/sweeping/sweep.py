@@ -13,7 +13,6 @@ from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
-from assignment_pipeline.flow.assigning.planning_call import run_planning_call
 from assignment_pipeline.flow.assigning.seating import close, find_tables, seat
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import (
@@ -23,8 +22,7 @@ from assignment_pipeline.flow.effects import (
     Flow,
     ResolveFlags,
 )
-from assignment_pipeline.flow.landing.changes import ToCommit, assumed, change, known, rest
-from assignment_pipeline.flow.landing.commit import later
+from assignment_pipeline.flow.landing import ToCommit, assumed, change, known, later, rest
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -107,7 +105,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         flags = yield from ResolveFlags(due.restaurant_id)
         call.mode = flags.mode
         if flags.mode is Mode.ACTIVE:
-            result = yield from run_planning_call(call, target, settings, partial(_decide, due=due))
+            result = yield from assign.run_planning_call(call, target, settings, partial(_decide, due=due))
             if call.mode is Mode.ACTIVE or result.outcome is not Outcome.NOOP or not holds(due, result.record):
                 return result
             continue  # The rollout has moved on, and nothing is written yet: decide as where the pipeline is off.

@@ -11,8 +11,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode, Outcome, R
 from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing.changes import change, known
-from assignment_pipeline.flow.landing.commit import land
+from assignment_pipeline.flow.landing import change, known, land
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import record_transition
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory

@@ -11,7 +11,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
-from assignment_pipeline.flow.landing.changes import ToCommit
+from assignment_pipeline.flow.landing import ToCommit
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, record_transition
 from assignment_pipeline.lifecycle import WITH_TABLES, Trigger

@@ -17,10 +17,9 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.driving import relay
+from assignment_pipeline.driving import relay, run
 from assignment_pipeline.flow.assigning.assign import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
-from assignment_pipeline.flow.drive import run
 from assignment_pipeline.flow.effects import (
     CheckCircuit,
     Commit,

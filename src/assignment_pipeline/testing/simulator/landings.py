@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Mode, Reason
-from assignment_pipeline.flow.assigning.admission import lock_of
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.flow.settings import InFlight
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES
@@ -151,7 +150,7 @@ def plannings_are_made_under_a_lock(ledger: Ledger) -> Iterator[str]:
         standing = landing.standing
         if len(landing.changes) > 1 and before is not None and before.state in WITH_TABLES:
             continue  # Moved to make room for another, whose lock it is.
-        if standing and not standing.unlocked and lock_of(record.booking_id).key not in standing.locks:
+        if standing and not standing.unlocked and f"booking:{record.booking_id}" not in standing.locks:
             yield f"{record.booking_id} came to {record.state} without its lock"
 
 

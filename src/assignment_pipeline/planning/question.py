@@ -1,17 +1,91 @@
-"""Why there is no table: rules that turned tables away, and times at which it would fit."""
+"""Where one party could sit: the cheapest seatings that are free, and why there are none."""
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 from collections.abc import Iterator
 
-from assignment_pipeline.domain.result import Reason
+import attrs
+
+from assignment_pipeline.domain.result import Plan, Reason
 from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
 from assignment_pipeline.domain.windows import MINUTE
-from assignment_pipeline.planning.base import Rule, SeatingRequest
-from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
-from assignment_pipeline.planning.occupancy import minute
-from assignment_pipeline.planning.ranking import Question
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy, minute
+from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
+from assignment_pipeline.planning.costs import Gaps, weigh
+
+ROUNDED = 1e-8
+"""More than rounding takes from a cost, or adds to it."""
+
+# Cost, operator's priority turned round, hash, position among the candidates, the candidate, and what was added.
+_Scored = tuple[float, int, int, int, Candidate, dict[str, float]]
+
+
+@attrs.frozen(eq=False)
+class Question:
+    """
+    Where one party could sit.
+
+    Attributes:
+        request: The party.
+
+        floor: Who sits where.
+
+        choice: Where it could sit if nobody did.
+
+        strategies: The host's, as far as they have not raised.
+
+        reach: Minutes from which on no gap is too short.
+    """
+
+    request: SeatingRequest
+    floor: FloorSnapshot
+    choice: Choice
+    strategies: tuple[Strategy, ...]
+    reach: int
+
+    def shifted(self, request: SeatingRequest) -> Question:
+        """The same question for another time."""
+        return Question(request, self.floor, self.choice, self.strategies, self.reach)
+
+    def best(self, most: int) -> list[Plan]:
+        """
+        The cheapest free seatings, at most so many.
+
+        Raises:
+            StrategyFaultError: A strategy raised, or answered what is no cost.
+        """
+        request, floor, strategies = self.request, self.floor, self.strategies
+        candidates = self.choice.candidates
+        busy = floor.occupancy.busy(request.blocked)
+        gaps = Gaps(request, floor, self.reach)
+        seed = digest(request.booking.id)
+        best: list[_Scored] = []
+        for place, mask in enumerate(self.choice.masks):
+            if mask & busy:
+                continue
+            candidate = candidates[place]
+            # Without strategies nothing makes a seating cheaper than its bound, and candidates come by their bounds.
+            if not strategies and len(best) == most and candidate.bound > best[-1][0]:
+                break
+            added = {"gap": gaps.cost(candidate.places)}
+            for strategy in strategies:
+                extra = weigh(strategy, request, candidate.seating, floor)
+                if extra is None:
+                    break
+                added[strategy.name] = extra
+            else:
+                cost = candidate.cost + sum(added.values())
+                if len(best) < most or cost < best[-1][0] + ROUNDED:
+                    scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, added)
+                    bisect.insort(best, scored)
+                    del best[most:]
+        return [
+            Plan(candidate.tables, cost, candidate.parts | added, candidate.strategy)
+            for cost, _, _, _, candidate, added in best
+        ]
+
 
 NEAREST_STEP = dt.timedelta(minutes=15)
 NEAREST_TIMES = 4

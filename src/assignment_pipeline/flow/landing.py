@@ -1,0 +1,330 @@
+"""Decisions and the store: the changes that are committed, and the loop that reads, decides and commits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import (
+    Allocation,
+    AssignmentChange,
+    AssignmentRecord,
+    Attempt,
+    AttemptResult,
+    CommitPreconditions,
+    StateChange,
+)
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Plan, Reason
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    FlagsUnreadError,
+    StaleRecordError,
+    StoreUnavailableError,
+    TableConflictError,
+)
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import WITH_TABLES, Trigger, walk
+from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.ports import AssignmentContext
+
+
+def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
+    """The tables of *plan* for the time of *request*."""
+    return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)
+
+
+def assumed(context: AssignmentContext, booking_id: str, generation: int | None = None) -> CommitPreconditions:
+    """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
+    record = context.records.get(booking_id)
+    return CommitPreconditions(
+        booking=context.bookings.get(booking_id),
+        venue_version=context.venue.version,
+        next_attempt_at=record.next_attempt_at if record else None,
+        pinned=record.pinned if record else False,
+        generation=generation,
+    )
+
+
+def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetime) -> Attempt:
+    """The row that *decision* leaves behind."""
+    number = (record.attempts if record else 0) + 1
+    if decision.plan is None:
+        facts = dict(decision.turned_away, nearest=", ".join(time.isoformat() for time in decision.nearest))
+        if decision.suggestion is not None:
+            facts.update(_moves(decision.suggestion), suggested=",".join(decision.suggestion.tables))
+        return Attempt(
+            number=number, result=AttemptResult.FAILURE, reason=decision.refusal, metadata=facts, created_at=now
+        )
+    plan = decision.plan
+    return Attempt(
+        number=number,
+        result=AttemptResult.SUCCESS,
+        strategy=plan.strategy,
+        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan)),
+        created_at=now,
+    )
+
+
+def _moves(plan: Plan) -> dict[str, str]:
+    """Who makes room for it, as one line of an attempt's metadata."""
+    moves = (f"{move.booking_id}: {'+'.join(move.origin)} > {'+'.join(move.tables)}" for move in plan.moves)
+    return {"moves": ", ".join(moves)} if plan.moves else {}
+
+
+def known(booking: Booking) -> Booking:
+    """The booking as a record keeps it: without what only the host's strategies know."""
+    return attrs.evolve(booking, attributes={}) if booking.attributes else booking
+
+
+def change(
+    call: Call,
+    current: AssignmentRecord | None,
+    triggers: Sequence[Trigger] = (),
+    outcome: Outcome | None = None,
+    why: str | None = None,
+    *,
+    took: dt.timedelta = dt.timedelta(),
+    attempt: Attempt | None = None,
+    assumed: CommitPreconditions | None = None,
+    told: Sequence[Event] = (),
+    **facts: Any,
+) -> AssignmentChange:
+    """
+    What leads from *current* through *triggers* to a record with *facts*.
+
+    It carries an event a transition, what else is *told*, and, where it ends the call with an *outcome*, what was
+    noted and that.
+
+    Raises:
+        IllegalTransitionError: A trigger does not leave the state that it is fired in.
+    """
+    before = current or AssignmentRecord(booking_id=call.booking_id, restaurant_id=call.restaurant_id)
+    states = (before.state, *walk(before.state, triggers))
+    if triggers:
+        facts.setdefault("deliveries", 0)  # Something came of it.
+    record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
+    if record.allocation is None and record.pinned:
+        record = attrs.evolve(record, pinned=False)  # Whoever gives tables up is not held to them.
+    steps = tuple(
+        StateChange(
+            version=before.version + number,
+            from_state=states[number - 1],
+            to_state=states[number],
+            trigger=trigger,
+            reason=why if number == len(triggers) else None,
+            actor=call.actor,
+            tables=record.tables if states[number] in WITH_TABLES else (),
+            created_at=call.now,
+        )
+        for number, trigger in enumerate(triggers, start=1)
+    )
+    events = [*(call.transition(step) for step in steps), *told]
+    if outcome is not None:
+        facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
+        events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]
+    return AssignmentChange(
+        id=call.change_id(),
+        record=record,
+        expected_version=current.version if current else None,
+        steps=steps,
+        attempt=attempt,
+        events=events,
+        assumed=assumed,
+    )
+
+
+def rest(
+    call: Call, record: AssignmentRecord, assumed: CommitPreconditions | None = None, told: Sequence[Event] = ()
+) -> AssignmentChange:
+    """Nothing but that the sweep need not see to *record* any more, and what is *told* of it."""
+    return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)
+
+
+@attrs.frozen(kw_only=True)
+class ToCommit:
+    """
+    A decision that is to be committed.
+
+    Attributes:
+        change: What it writes.
+
+        moved: What it writes of the bookings that make room.
+
+        outcome: How the call comes out once that has landed.
+
+        reason: Why.
+
+        decision: What the engine thought, if it was asked.
+    """
+
+    change: AssignmentChange
+    outcome: Outcome
+    reason: Reason | None = None
+    decision: Decision | None = None
+    moved: tuple[AssignmentChange, ...] = ()
+
+    @property
+    def changes(self) -> tuple[AssignmentChange, ...]:
+        """All that has to land together."""
+        return self.change, *self.moved
+
+
+T = TypeVar("T")
+
+
+def guarded(call: Call, settings: Settings, steps: Flow[T]) -> Flow[T | AssignmentResult]:
+    """Answer `retry` to what only the infrastructure is to blame for."""
+    try:
+        return (yield from steps)
+    except FlagsUnreadError as error:
+        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+    except StoreUnavailableError as error:
+        return (yield from later(call, Reason.STORE_UNAVAILABLE, settings.outage_retry, error))
+    except CommitUnknownError as error:
+        return (yield from later(call, Reason.COMMIT_UNKNOWN, settings.outage_retry, error))
+
+
+def later(call: Call, reason: Reason, after: dt.timedelta, error: Exception | None = None) -> Flow[AssignmentResult]:
+    """The answer `retry`, of something that uses up no attempt."""
+    return call.answer(Outcome.RETRY, reason, retry_after=after, error=error)
+
+
+def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
+    """
+    Commit *changes*; where the answer is lost, look whether they have landed.
+
+    Returns:
+        False if the view that they were made on has moved: look again.
+
+    Raises:
+        CommitUnknownError: It could not be found out.
+        TableConflictError, StaleRolloutError, StoreUnavailableError: As the commit raises them.
+    """
+    try:
+        yield from Commit(changes)
+    except StaleRecordError:
+        return False
+    except CommitUnknownError as error:
+        return (yield from _find_out(restaurant_id, changes, error))
+    return True
+
+
+def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+    """
+    Whether changes have landed whose answer was lost.
+
+    Where they have not, they may still be on their way. So the same are sent again: of the two, one can land.
+    """
+    found = yield from _look_up(restaurant_id, changes, error)
+    if not found:
+        try:
+            yield from Commit(changes)
+        except StaleRecordError:  # The first has landed meanwhile; or somebody else was faster.
+            found = yield from _look_up(restaurant_id, changes, error)
+        except CommitUnknownError as again:
+            found = yield from _look_up(restaurant_id, changes, again)
+        else:
+            return True
+    if found:
+        yield from Publish(tuple(event for made in changes for event in made.events))
+    return found
+
+
+def _look_up(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+    try:
+        return (yield from LookUpChange(restaurant_id, changes[0].id))
+    except StoreUnavailableError:
+        raise error from None
+
+
+def until_landed(
+    tries: int | None,
+    attempt: Callable[[], Flow[T | None]],
+    conflicted: Callable[[TableConflictError], None] | None = None,
+) -> Flow[T | None]:
+    """
+    Read, decide and commit, again where others were faster. Every loop of that kind is this one.
+
+    Args:
+        tries: How often at most; None means as often as it takes.
+
+        attempt: One time: it reads, decides, and commits with `land`. Its answer ends the loop; None is: look again.
+
+        conflicted: Hears which tables others have, before the next attempt. Without it, the error is raised.
+
+    Returns:
+        The answer; None if others were faster every time.
+
+    Raises:
+        Exception: Whatever an attempt raises; a `TableConflictError` only where nobody hears of it.
+    """
+    for _ in itertools.count() if tries is None else range(tries):
+        try:
+            answer = yield from attempt()
+        except TableConflictError as error:
+            if conflicted is None:
+                raise
+            conflicted(error)
+        else:
+            if answer is not None:
+                return answer
+    return None
+
+
+def until_answered(
+    call: Call,
+    settings: Settings,
+    attempt: Callable[[], Flow[ToCommit | AssignmentResult | None]],
+    conflicted: Callable[[TableConflictError], None] | None = None,
+    *,
+    restaurant_id: str | None = None,
+) -> Flow[AssignmentResult]:
+    """
+    `until_landed`, as often as `Settings.tries` says, where what lands is the answer of *call*.
+
+    Args:
+        attempt: Reads, and decides what is to be written, or on the answer where nothing is; None is: look again.
+
+        conflicted: As in `until_landed`.
+
+        restaurant_id: The restaurant whose commits are looked through where an answer is lost; by default the call's.
+    """
+
+    def commit() -> Flow[AssignmentResult | None]:
+        decided = yield from attempt()
+        if not isinstance(decided, ToCommit):
+            return decided
+        if not (yield from land(restaurant_id or call.restaurant_id, *decided.changes)):
+            return None
+        return (yield from landed(call, decided))
+
+    answer = yield from until_landed(settings.tries, commit, conflicted)
+    if answer is None:
+        return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
+    return answer
+
+
+def landed(call: Call, decided: ToCommit) -> Flow[AssignmentResult]:
+    """The answer once what was decided has been committed."""
+    record = decided.change.record
+    retry_after = None
+    if decided.outcome is Outcome.RETRY and record.next_attempt_at is not None:
+        retry_after = max(record.next_attempt_at - call.now, dt.timedelta())
+    took = yield from call.elapsed()
+    return call.result(
+        decided.outcome,
+        decided.reason,
+        took,
+        record=record,
+        decision=decided.decision,
+        moved=tuple(made.record.booking_id for made in decided.moved),
+        retry_after=retry_after,
+    )

@@ -1,1 +1,0 @@
-"""From a decision to what the store has."""
