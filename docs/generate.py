@@ -1,12 +1,15 @@
 """
-Writes the tables that the documentation takes from the code: ``python docs/tables.py``.
+Writes what the documentation takes from the code: ``python docs/generate.py``.
 
-A table stands under a comment with its name, ``<!-- table: reasons -->``. `tests/docs/test_tables.py` holds that each
-is up to date.
+A table stands under a comment with its name, ``<!-- table: reasons -->``. Code stands under a comment with its file
+and the name of a function or class, ``<!-- code: examples/fastapi/app.py lifespan -->``; with two names, the code
+runs from the first to the last. `tests/docs/test_generated.py` holds that each is up to date.
 """
 
+import ast
 import datetime as dt
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from assignment_pipeline.rollout.watching.rules import RULES
 MINUTE = dt.timedelta(minutes=1)
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
+_CODE = re.compile(r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?```\n(?!\S)", re.DOTALL)
 
 Row = tuple[str, ...]
 
@@ -74,15 +78,33 @@ TABLES: Mapping[str, Callable[[], Iterable[Row]]] = {
 """What makes each table: its head, then its rows."""
 
 
+def table(found: re.Match[str]) -> str:
+    """A table, under its comment."""
+    head, *rows = TABLES[found[1]]()
+    head_line, *lines = (f"| {' | '.join(row)} |\n" for row in (head, *rows))
+    return f"{found[1]} -->\n\n{head_line}|{'---|' * len(head)}\n{''.join(lines)}"
+
+
+def included(found: re.Match[str]) -> str:
+    """Code, under its comment. The block is no test: it needs the rest of its file."""
+    source = (DOCS.parent / found[1]).read_text(encoding="utf-8")
+    places = [definition(ast.parse(source), name) for name in found[2].split()]
+    lines = source.splitlines()[places[0][0] - 1 : places[-1][1]]
+    block = textwrap.dedent("\n".join(lines))
+    return f"{found[1]} {found[2]} -->\n<!-- skip: next -->\n\n```python\n{block}\n```\n"
+
+
+def definition(tree: ast.AST, name: str) -> tuple[int, int]:
+    """The first line of a class or function, decorators included, and its last."""
+    for part in name.split("."):
+        (tree,) = (node for node in ast.iter_child_nodes(tree) if getattr(node, "name", None) == part)
+    decorators: list[ast.expr] = getattr(tree, "decorator_list", [])
+    return min(node.lineno for node in (tree, *decorators)), tree.end_lineno
+
+
 def written(text: str) -> str:
-    """A page with its tables as the code has them."""
-
-    def table(found: re.Match[str]) -> str:
-        head, *rows = TABLES[found[1]]()
-        head_line, *lines = (f"| {' | '.join(row)} |\n" for row in (head, *rows))
-        return f"{found[1]} -->\n\n{head_line}|{'---|' * len(head)}\n{''.join(lines)}"
-
-    return _TABLE.sub(table, text)
+    """A page with its tables and its included code as the code has them."""
+    return _CODE.sub(included, _TABLE.sub(table, text))
 
 
 def pages() -> Iterable[Path]:

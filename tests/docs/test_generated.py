@@ -1,0 +1,47 @@
+"""What the documentation takes from the code is the code's."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+_spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("page", generate.pages(), ids=lambda page: str(page.relative_to(DOCS)))
+def test_what_a_page_takes_from_the_code_is_up_to_date(page):
+    """``python docs/generate.py`` changes nothing."""
+    text = page.read_text(encoding="utf-8")
+    assert generate.written(text) == text, "run: python docs/generate.py"
+
+
+def test_every_table_is_shown():
+    """Nothing is made for no page."""
+    text = "".join(page.read_text(encoding="utf-8") for page in generate.pages())
+    assert [name for name in generate.TABLES if f"<!-- table: {name} -->" not in text] == []
+
+
+def test_an_old_copy_is_replaced():
+    """From its comment to the end of its block, and what follows stays."""
+    comment = "<!-- code: docs/generate.py code -->"
+    written = generate.written(f"{comment}\n<!-- skip: next -->\n\n```python\nold\n```\n\nText.\n")
+    assert "old" not in written
+    assert written.startswith(f"{comment}\n<!-- skip: next -->\n\n```python\ndef code(names: Iterable[str]) -> str:\n")
+    assert written.endswith("\n```\n\nText.\n")
+
+
+def test_code_runs_from_the_first_name_to_the_last():
+    """With decorators, and without what follows."""
+    written = generate.written("<!-- code: examples/django/reservations/pipeline.py conninfo coordinator -->\n```\n")
+    assert "\n```python\ndef conninfo() -> str:\n" in written
+    assert "\n@functools.cache\ndef coordinator() -> " in written
+    assert "def close" not in written
+
+
+def test_a_method_stands_at_the_margin():
+    """Whatever class it is in."""
+    written = generate.written("<!-- code: examples/django/reservations/host.py ReservationHost.on_commit -->\n```\n")
+    assert "\n```python\ndef on_commit(self, " in written
