@@ -1,5 +1,7 @@
 """Makes a test of every Python block in the README and the documentation, and says at the end what was skipped."""
 
+import os
+import sys
 from collections import Counter
 
 from sybil import Sybil
@@ -9,6 +11,10 @@ pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
 ).pytest()
+
+# The tests start some hundred processes, and each would compile the library anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 LONG = ("tests/examples/", "tests/faults/", "tests/benchmarks/", "tests/integration/", "tests/cli/", "tests/simulator/")
 """Where the files are that take longest: they come first, so that no process waits at the end for another's last."""
