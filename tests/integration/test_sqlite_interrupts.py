@@ -89,7 +89,7 @@ def found(path):
 @pytest.mark.parametrize("act", [confirm, read, tell])
 @pytest.mark.parametrize("fresh", [False, True], ids=["open", "first"])
 def test_an_interrupt_at_any_step_of_a_call_leaves_the_store_at_work(fast, path, act, fresh):
-    """The next call is answered, what was answered is there, and the store closes. Opening goes by lines: it is long."""
+    """The next call is answered, what was answered is there, and the store closes. Opening goes by lines."""
     answered = set()
     store = fast()
     for at in itertools.count():
