@@ -12,7 +12,7 @@ psycopg = pytest.importorskip("psycopg")
 from assignment_pipeline.adapters.metrics import MEASURES, queries, values  # noqa: E402
 from assignment_pipeline.adapters.postgres import init  # noqa: E402
 from assignment_pipeline.adapters.postgres.codec import text_of  # noqa: E402
-from assignment_pipeline.adapters.postgres.metrics import BY_INDEX  # noqa: E402
+from assignment_pipeline.adapters.postgres.metrics import SETTINGS  # noqa: E402
 from assignment_pipeline.adapters.postgres.schema import named  # noqa: E402
 from assignment_pipeline.domain.metrics import MetricsQuery  # noqa: E402
 
@@ -70,7 +70,7 @@ def test_a_window_is_read_by_its_index(connection, name, restaurant):
     query = MetricsQuery(since=NOW - dt.timedelta(hours=1), until=NOW, restaurant_id=restaurant)
     text = named(queries("assignment_pipeline.adapters.postgres")[name], SCHEMA)
     with connection.transaction():
-        connection.execute(BY_INDEX)
+        connection.execute(SETTINGS)
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {text}"
         ((plan,),) = connection.execute(explain, values(query, NOW, text_of) if name != "alarms" else {}).fetchall()
     waiting, scans = [(plan if isinstance(plan, list) else json.loads(plan))[0]["Plan"]], []

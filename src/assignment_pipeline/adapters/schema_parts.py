@@ -14,6 +14,7 @@ from assignment_pipeline.domain.in_sql import in_sql
 PIPELINE = "pipeline"
 STANDALONE = "standalone"
 
+_FUNCTION = re.compile(r"^ *CREATE FUNCTION \w+\.(\w+)\(", re.MULTILINE)
 _CREATE = re.compile(r"^( *)CREATE (FUNCTION|VIEW)\b", re.MULTILINE)
 
 
@@ -42,6 +43,11 @@ class Part:
     def version(self) -> int:
         """The version that this code works with."""
         return 1 + len(self.migrations)
+
+    @property
+    def function_names(self) -> tuple[str, ...]:
+        """The functions that this part makes, without their schema."""
+        return tuple(name for file in self.functions for name in _FUNCTION.findall(file.read_text("utf-8")))
 
     def scripts(self, found: int | None) -> Iterator[str]:
         """What to run where version *found* is there, in order; None where nothing is."""

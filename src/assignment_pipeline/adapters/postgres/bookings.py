@@ -27,10 +27,10 @@ STATUSES = (PENDING, CONFIRMED, CANCELLED, FAILED)
 """How the guest stands, in the words that the queries for operators count by."""
 
 COLUMNS = """
-SELECT a.attname, format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname
+SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+WHERE a.attrelid = pg_catalog.to_regclass(%s::text) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 
 # Both ways to say that two keys are equal, so that an index of either side may be used: ours by the host's key as
@@ -44,7 +44,7 @@ SELECT
     r.strategy AS assignment_strategy
 FROM {table} h
 LEFT JOIN {schema}.assignment_records r
-    ON r.booking_id = h.{id}::text COLLATE "C" AND h.{id} = {key};"""
+    ON r.booking_id OPERATOR(pg_catalog.=) h.{id}::text COLLATE "C" AND h.{id} OPERATOR(pg_catalog.=) {key};"""
 
 _TEXT = frozenset({"text", "character varying"})
 _KEYS = {"uuid": "as_uuid", "bigint": "as_bigint", "integer": "as_bigint"}

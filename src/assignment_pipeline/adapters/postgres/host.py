@@ -31,11 +31,12 @@ from assignment_pipeline.ports import Clock, Occupied, UnreadableBooking
 
 T = TypeVar("T")
 
-FIND_BOOKING = "SELECT to_json(d)::text FROM assignment_pipeline.booking_documents d WHERE id = %s"
+FIND_BOOKING = "SELECT pg_catalog.to_json(d)::text FROM assignment_pipeline.booking_documents d WHERE id = %s"
 
 # Whoever was enqueued has a state; the store leaves out any others that have a record.
 UNASSIGNED = """
-SELECT to_json(d)::text FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
+SELECT pg_catalog.to_json(d)::text
+FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
 WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
 ORDER BY b.start_at, b.id LIMIT %s
 """
@@ -59,8 +60,8 @@ SELECT restaurant_id FROM names WHERE restaurant_id IS NOT NULL
 """
 
 UNASSIGNED_OF = """
-SELECT to_json(d)::text
-FROM (SELECT DISTINCT unnest(%s::text[]) AS id) AS r
+SELECT pg_catalog.to_json(d)::text
+FROM (SELECT DISTINCT pg_catalog.unnest(%s::text[]) AS id) AS r
 CROSS JOIN LATERAL (
     SELECT b.id, b.start_at FROM assignment_pipeline.bookings b
     WHERE b.restaurant_id = r.id AND b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
@@ -76,7 +77,7 @@ PUT_BOOKING = """
 INSERT INTO assignment_pipeline.bookings AS b
     (id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status, created_at)
 SELECT id, restaurant_id, party_size, start_at, end_at, seating, zone, accessible, status, %s
-FROM jsonb_to_record(%s) AS n(
+FROM pg_catalog.jsonb_to_record(%s) AS n(
     id text, restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
     zone text, accessible boolean, status text
 )
@@ -98,7 +99,7 @@ WHERE id = %s RETURNING id
 
 FIND_VERSION = "SELECT version FROM assignment_pipeline.restaurants WHERE id = %s"
 
-FIND_VENUE = "SELECT to_json(v)::text FROM assignment_pipeline.venue_documents v WHERE id = %s"
+FIND_VENUE = "SELECT pg_catalog.to_json(v)::text FROM assignment_pipeline.venue_documents v WHERE id = %s"
 
 PUT_VENUE = """
 INSERT INTO assignment_pipeline.restaurants (id, timezone, policy, version) VALUES (%s, %s, %s, %s)
@@ -115,7 +116,7 @@ CLEAR_FLOOR = (
 # Each table's rows as one JSON document: one statement, however many there are.
 PUT_FLOOR = tuple(
     f"INSERT INTO assignment_pipeline.{table}"  # noqa: S608 - the names are ours
-    f" SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.{table}, %s)"
+    f" SELECT * FROM pg_catalog.jsonb_populate_recordset(NULL::assignment_pipeline.{table}, %s)"
     for table in ("table_inventory", "table_adjacencies", "table_combinations")
 )
 

@@ -54,14 +54,14 @@ LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s)"
 
 TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
 
-NOW = "SELECT to_json(coalesce(%s::timestamptz, now()))#>>'{}'"
+NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now())) #>> '{}'::text[]"
 
 KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
 
 # The condition is that of an index, which a parameter in it would not fit.
 UNFINISHED = in_sql("""
-SELECT json_build_array(coalesce(%s::timestamptz, now()), (
-    SELECT json_agg(found) FROM (
+SELECT pg_catalog.json_build_array(coalesce(%s::timestamptz, pg_catalog.now()), (
+    SELECT pg_catalog.json_agg(found) FROM (
         SELECT d.* FROM (
             SELECT booking_id FROM assignment_pipeline.assignment_records
             WHERE owner = 'pipeline' AND (
@@ -79,21 +79,21 @@ SELECT json_build_array(coalesce(%s::timestamptz, now()), (
 PAGE = "SELECT assignment_pipeline.page(%s)"
 
 HISTORY = with_columns("""
-SELECT json_agg(steps)::text FROM (
+SELECT pg_catalog.json_agg(steps)::text FROM (
     SELECT {HISTORY}
     FROM assignment_pipeline.booking_assignment_state_history WHERE booking_id = %s ORDER BY version
 ) AS steps
 """)
 
 BLOCKS = """
-SELECT json_agg(blocks)::text FROM (
+SELECT pg_catalog.json_agg(blocks)::text FROM (
     SELECT * FROM assignment_pipeline.table_blocks
     WHERE restaurant_id = %s AND end_at > %s ORDER BY start_at, id
 ) AS blocks
 """
 
 UNASSIGNED = """
-SELECT json_agg(pending)::text FROM (
+SELECT pg_catalog.json_agg(pending)::text FROM (
     SELECT d.* FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
     WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
         AND NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records r WHERE r.booking_id = b.id)
@@ -102,7 +102,7 @@ SELECT json_agg(pending)::text FROM (
 """
 
 WITHOUT_RECORD = """
-SELECT value FROM jsonb_array_elements_text(%s) AS value
+SELECT value FROM pg_catalog.jsonb_array_elements_text(%s) AS value
 WHERE NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records WHERE booking_id = value)
 """
 

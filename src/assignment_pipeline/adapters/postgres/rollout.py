@@ -21,10 +21,10 @@ from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError, St
 
 T = TypeVar("T")
 
-IN_FORCE = "SELECT row_to_json(r)::text FROM assignment_pipeline.rollout_in_force r"
+IN_FORCE = "SELECT pg_catalog.row_to_json(r)::text FROM assignment_pipeline.rollout_in_force r"
 
 NEWEST = """
-SELECT json_agg(revisions)::text FROM (
+SELECT pg_catalog.json_agg(revisions)::text FROM (
     SELECT * FROM assignment_pipeline.assignment_rollout_history ORDER BY generation DESC LIMIT %s
 ) AS revisions
 """
@@ -32,9 +32,12 @@ SELECT json_agg(revisions)::text FROM (
 # Step by step through the index: a scan of all records takes seconds where there are millions.
 RESTAURANTS = """
 WITH RECURSIVE each (id) AS (
-    SELECT min(restaurant_id) FROM assignment_pipeline.assignment_records
+    SELECT pg_catalog.min(restaurant_id) FROM assignment_pipeline.assignment_records
     UNION ALL
-    SELECT (SELECT min(restaurant_id) FROM assignment_pipeline.assignment_records WHERE restaurant_id > each.id)
+    SELECT (
+        SELECT pg_catalog.min(restaurant_id) FROM assignment_pipeline.assignment_records
+        WHERE restaurant_id > each.id
+    )
     FROM each WHERE each.id IS NOT NULL
 )
 SELECT id FROM each WHERE id IS NOT NULL

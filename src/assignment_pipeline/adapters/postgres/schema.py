@@ -50,25 +50,44 @@ OLDEST_SERVER = 14
 """For multiranges and ``date_bin``."""
 
 # Whoever initialises waits for whoever does: "CREATE ... IF NOT EXISTS" alone is no protection from others that do.
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(1634956137, 1885958246)"
+ONE_AT_A_TIME = "SELECT pg_catalog.pg_advisory_xact_lock(1634956137, 1885958246)"
 
 # Where the database installs extensions, so that btree_gist outlives our schema: that is the last resort, where the
 # search path names none that is there, and there is none called public. Trusted: it needs no superuser.
-FIND_HOME = "SELECT coalesce(current_schema()::text, to_regnamespace('public')::text, %s)"
+FIND_HOME = (
+    "SELECT coalesce(pg_catalog.current_schema()::text, pg_catalog.to_regnamespace('public'::text)::text, %s::text)"
+)
 
 VERSIONS = f"{SCHEMA}.assignment_schema"
 
-HAS_VERSIONS = "SELECT to_regclass(%s) IS NOT NULL"
+HAS_VERSIONS = "SELECT pg_catalog.to_regclass(%s::text) IS NOT NULL"
 
 # Builds before the first release kept no time of a change: that is what they are known by.
-FIND_VERSIONS = f"SELECT part, version, to_jsonb(s) ? 'changed_at' FROM {VERSIONS} s"  # noqa: S608 - the name is ours
+FIND_VERSIONS = f"SELECT part, version, pg_catalog.to_jsonb(s) ? 'changed_at'::text FROM {VERSIONS} s"  # noqa: S608 - the name is ours
 
 WRITE_VERSION = f"""
-INSERT INTO {VERSIONS} (part, version, changed_at) VALUES (%s, %s, now())
+INSERT INTO {VERSIONS} (part, version, changed_at) VALUES (%s, %s, pg_catalog.now())
 ON CONFLICT (part) DO UPDATE SET version = excluded.version, changed_at = excluded.changed_at
 """  # noqa: S608
 
-FACTS = "SELECT current_setting('server_version_num')::integer / 10000, current_setting('server_encoding')"
+FACTS = """
+SELECT pg_catalog.current_setting('server_version_num'::text)::integer / 10000,
+    pg_catalog.current_setting('server_encoding'::text)
+"""
+
+# Nothing but the server's own functions and types is found under a name without a schema, whoever makes the tables.
+# Views and indexes keep what they have found.
+PIN = "SET LOCAL search_path = pg_catalog, pg_temp"
+
+# The server lets everybody execute a new function.
+FIND_FUNCTIONS = """
+SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %s::text AND p.proname = ANY (%s::text[]) AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e'
+)
+"""
 
 _TAKEN_NAMES = frozenset({"42P07", "42723", "42710"})  # Tables, functions, other things.
 
@@ -201,6 +220,7 @@ def _init(parts: Sequence[str], schema: str, where: str) -> Work[None]:
     yield Statement(f"CREATE SCHEMA IF NOT EXISTS {sql.Identifier(schema).as_string(None)}")
     [(home,)] = yield Statement(FIND_HOME, (schema,))
     yield Statement(f"CREATE EXTENSION IF NOT EXISTS btree_gist SCHEMA {sql.Identifier(home).as_string(None)}")
+    yield Statement(PIN)
     found = yield from _versions(schema, where)
     for part in PARTS:
         if part not in parts and part not in found:
@@ -222,4 +242,6 @@ def _bring_up_to_date(name: str, found: int | None, schema: str, where: str) -> 
             raise
         detail = str(error).splitlines()[0]
         raise SchemaMismatchError(where, f"nothing but ours under our names ({name} schema)", detail) from error
+    for (function,) in (yield Statement(FIND_FUNCTIONS, (schema, list(part.function_names)))):
+        yield Statement(f"REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC")
     yield Statement(named(WRITE_VERSION, schema), (name, part.version))

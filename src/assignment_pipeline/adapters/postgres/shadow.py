@@ -37,44 +37,44 @@ DELETE FROM assignment_pipeline.assignment_shadow_bundles WHERE id IN (
 """
 
 LATEST = """
-SELECT id, to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, '{}'::jsonb
+SELECT id, pg_catalog.to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, '{}'::jsonb
 FROM assignment_pipeline.assignment_shadow_bundles
 WHERE (%s::text IS NULL OR restaurant_id = %s) AND (%s::text IS NULL OR verdict = %s)
 ORDER BY captured_at DESC, id LIMIT %s
 """
 
 FIND = """
-SELECT id, to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, document
+SELECT id, pg_catalog.to_json(captured_at), restaurant_id, booking_id, verdict, kind, cost_difference, document
 FROM assignment_pipeline.assignment_shadow_bundles WHERE id = %s
 """
 
 # One statement: as long as there is room, which two at one time may overdraw by what they bring.
 PUT = """
 WITH given AS (
-    SELECT g.*, row_number() OVER (ORDER BY g.place) AS number
-    FROM jsonb_to_recordset(%s::jsonb) AS g
+    SELECT g.*, pg_catalog.row_number() OVER (ORDER BY g.place) AS number
+    FROM pg_catalog.jsonb_to_recordset(%s::jsonb) AS g
         (place integer, id text, captured_at timestamptz, restaurant_id text, booking_id text, document jsonb)
     WHERE NOT EXISTS (SELECT FROM assignment_pipeline.assignment_shadow_cases known WHERE known.id = g.id)
 ), room AS (
-    SELECT greatest(%s - count(*), 0) AS places FROM assignment_pipeline.assignment_shadow_cases
+    SELECT greatest(%s - pg_catalog.count(*), 0) AS places FROM assignment_pipeline.assignment_shadow_cases
 ), put AS (
     INSERT INTO assignment_pipeline.assignment_shadow_cases (id, captured_at, restaurant_id, booking_id, document)
     SELECT id, captured_at, restaurant_id, booking_id, document FROM given, room WHERE number <= places
     ON CONFLICT (id) DO NOTHING
 )
-SELECT count(*) FROM given, room WHERE number > places
+SELECT pg_catalog.count(*) FROM given, room WHERE number > places
 """
 
 CLAIM = """
 UPDATE assignment_pipeline.assignment_shadow_cases
-SET deliveries = deliveries + 1, claimed_until = coalesce(%s::timestamptz, clock_timestamp()) + %s
+SET deliveries = deliveries + 1, claimed_until = coalesce(%s::timestamptz, pg_catalog.clock_timestamp()) + %s
 WHERE id IN (
     SELECT id FROM assignment_pipeline.assignment_shadow_cases
-    WHERE claimed_until IS NULL OR claimed_until <= coalesce(%s::timestamptz, clock_timestamp())
+    WHERE claimed_until IS NULL OR claimed_until <= coalesce(%s::timestamptz, pg_catalog.clock_timestamp())
     ORDER BY captured_at, id LIMIT %s
     FOR UPDATE SKIP LOCKED
 )
-RETURNING id, to_json(captured_at), restaurant_id, booking_id, document, deliveries
+RETURNING id, pg_catalog.to_json(captured_at), restaurant_id, booking_id, document, deliveries
 """
 
 DROP = "DELETE FROM assignment_pipeline.assignment_shadow_cases WHERE id = ANY (%s)"

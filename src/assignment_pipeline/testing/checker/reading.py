@@ -237,7 +237,10 @@ def _postgres(conninfo: str, schema: str) -> Iterator[tuple[Ask, set[str]]]:
 
 @contextlib.contextmanager
 def _connected(connection: Any, schema: str) -> Iterator[tuple[Ask, set[str]]]:
-    statement = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind IN ('r', 'v')"
+    statement = (
+        "SELECT relname FROM pg_catalog.pg_class"
+        " WHERE relnamespace = pg_catalog.to_regnamespace(%s::text) AND relkind IN ('r', 'v')"
+    )
     names = {name for (name,) in connection.execute(statement, (_quoted(schema),))}
     # With parameters, if none: then it can be but one statement, which cannot end the transaction first.
     yield (lambda query, *needed: _rows(connection.execute(query.replace("%", "%%"), ()), needed)), names

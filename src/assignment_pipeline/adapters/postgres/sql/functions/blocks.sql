@@ -2,7 +2,7 @@
 
 -- Take a table out of service, once an id. The answer is the bookings that sit there for part of that time.
 CREATE FUNCTION assignment_pipeline.block(doc jsonb) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
     one record;
 BEGIN
@@ -25,7 +25,7 @@ $$;
 
 -- Put it back into service, and make due the bookings that this helps. The answer is whether there was such a block.
 CREATE FUNCTION assignment_pipeline.unblock(doc jsonb) RETURNS boolean
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
     moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
     restaurant text := doc->>'restaurant_id';

@@ -4,7 +4,7 @@
 -- booking that ends its workers does not count against its neighbours. A claim that ends later than any claim can was
 -- made by a clock that was ahead: the booking is due now. Rows that somebody else has locked are passed over.
 CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     moment timestamptz := coalesce(told, now());
     answer text;
@@ -42,7 +42,7 @@ $$;
 -- that nobody else has claimed since is due again *after* that. It takes no lock of a restaurant's: what holds that one
 -- is often why nothing came of the claim.
 CREATE FUNCTION assignment_pipeline.put_back(told timestamptz, claims jsonb, after interval) RETURNS void
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     moment timestamptz := coalesce(told, now());
 BEGIN

@@ -2,7 +2,7 @@
 
 -- Lock the restaurants for a commit that asks a host, and name those that the changes take from or give to.
 CREATE FUNCTION assignment_pipeline.begin_commit(restaurants jsonb, ids jsonb) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN
     PERFORM assignment_pipeline.lock_restaurants(restaurants);
     RETURN (
@@ -18,7 +18,7 @@ $$;
 
 -- For how long a booking keeps its tables from others; always, where no policy says.
 CREATE FUNCTION assignment_pipeline.blocked_span(booking jsonb, policy jsonb) RETURNS tstzrange
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     start_at timestamptz := booking->>'start_at';
     end_at timestamptz := booking->>'end_at';
@@ -40,7 +40,7 @@ $$;
 -- Make due at once what waits, the bookings in *besides* apart, for tables that came *freed*: restaurant, start, end.
 -- The waiting are found by their start, within the longest turn and buffers of what was freed.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     place record;
 BEGIN
@@ -62,7 +62,7 @@ END
 $$;
 
 -- Write events. One may come twice, and has the same id then.
-CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO assignment_pipeline.observability_events
         (id, created_at, source, event_type, severity, restaurant_id, booking_id, context)
@@ -77,7 +77,7 @@ $$;
 -- All of the changes, or none. The answer is null, or what stood against it; nothing has been written then:
 -- {"stale": booking, "what": ...}, {"generation": found, "expected": ...} or {"contested": [tables]}.
 CREATE FUNCTION assignment_pipeline.commit(doc jsonb) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
     moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
     standalone boolean := (doc->>'standalone')::boolean;

@@ -8,7 +8,7 @@ CREATE FUNCTION assignment_pipeline.enqueue(
     seating text DEFAULT 'any', zone text DEFAULT NULL, accessible boolean DEFAULT false,
     status text DEFAULT 'pending', after interval DEFAULT '1 minute'
 ) RETURNS boolean
-LANGUAGE plpgsql SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
     first_minute constant timestamptz := '1970-01-01 00:00Z';

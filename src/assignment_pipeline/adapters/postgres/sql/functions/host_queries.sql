@@ -1,10 +1,10 @@
 -- What the SQL of hosts and operators calls.
 
 -- A booking's id as a host's key, or null where it is none: by it, an index of the host's is found from our side.
-CREATE FUNCTION assignment_pipeline.as_uuid(id text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assignment_pipeline.as_uuid(id text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT CASE WHEN id ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' THEN id::uuid END';
 
-CREATE FUNCTION assignment_pipeline.as_bigint(id text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION assignment_pipeline.as_bigint(id text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT CASE WHEN id ~ ''^(0|[1-9][0-9]{0,17})$'' THEN id::bigint END';
 
 -- The start of the time bucket that a time is in. TimescaleDB brings its own. Weeks begin on Mondays, as there.
@@ -15,7 +15,7 @@ BEGIN
         WHERE p.proname = 'time_bucket' AND d.classid = 'pg_catalog.pg_proc'::regclass
     ) THEN
         CREATE FUNCTION assignment_pipeline.time_bucket(bucket_width interval, ts timestamptz) RETURNS timestamptz
-        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+        LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
         AS 'SELECT pg_catalog.date_bin(bucket_width, ts, ''2000-01-03 00:00:00+00'')';
     END IF;
 END

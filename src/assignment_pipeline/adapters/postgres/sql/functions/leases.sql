@@ -4,7 +4,7 @@
 -- Every key that is wanted, or none: the answer is when the leases end, or {"refused": key}. A client that asks again
 -- because the answer was lost is given the lease that is there, in its slot: only its holder has the nonce.
 CREATE FUNCTION assignment_pipeline.acquire(doc jsonb) RETURNS text
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
     moment timestamptz;
     ending timestamptz;
@@ -12,7 +12,10 @@ DECLARE
     held integer;
 BEGIN
     PERFORM pg_advisory_xact_lock(id)
-    FROM (SELECT DISTINCT hashtextextended(value->>'key', 1885958245) AS id FROM jsonb_array_elements(doc->'wanted') ORDER BY 1) AS keys;
+    FROM (
+        SELECT DISTINCT hashtextextended($key$assignment_pipeline.$key$ || (value->>'key'), 1885958245) AS id
+        FROM jsonb_array_elements(doc->'wanted') ORDER BY 1
+    ) AS keys;
     moment := coalesce((doc->>'now')::timestamptz, clock_timestamp());
     ending := moment + (doc->>'ttl')::interval;
     IF (doc->>'sweep')::boolean THEN
@@ -48,7 +51,7 @@ $$;
 
 -- Let go of leases. The nonce is compared: only the holder lets go.
 CREATE FUNCTION assignment_pipeline.release(held jsonb) RETURNS void
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
     DELETE FROM assignment_pipeline.assignment_leases l
     USING jsonb_to_recordset(held) AS h("key" text, nonce text)

@@ -17,7 +17,7 @@ FROM assignment_pipeline.assignment_records r;
 -- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, then blocks. What a booking
 -- blocks is at most a turn of 24 hours between two buffers of 6: the span index is entered 36 hours ahead.
 CREATE FUNCTION assignment_pipeline.taken(restaurant text, span_start timestamptz, span_end timestamptz)
-RETURNS json LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+RETURNS json LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
     RETURN json_build_array(
         (
@@ -37,7 +37,7 @@ $$;
 
 -- What the policy makes of a booking without an end: minutes that a party of that size sits.
 CREATE FUNCTION assignment_pipeline.turn_minutes(policy jsonb, party integer) RETURNS integer
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     band jsonb;
 BEGIN
@@ -52,7 +52,7 @@ $$;
 -- *ids* and of those that sit, or may wait for tables, in the time of the day; who reads it leaves out those that do
 -- not. Where the host is ours, also the venue unless it is known, bookings, and what is taken in the time to look at.
 CREATE FUNCTION assignment_pipeline.load(query jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     restaurant text := query->>'restaurant_id';
     ids text[] := ARRAY(SELECT jsonb_array_elements_text(query->'ids'));
@@ -153,7 +153,7 @@ $$;
 CREATE FUNCTION assignment_pipeline.look(
     restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz
 ) RETURNS text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
     RETURN (
         SELECT json_build_object(
@@ -185,7 +185,7 @@ $$;
 
 -- A page of records by booking id, with the time: by the index that fits what is asked for.
 CREATE FUNCTION assignment_pipeline.page(query jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     restaurant text := query->>'restaurant_id';
     ids text[] := ARRAY(SELECT jsonb_array_elements_text(query->'booking_ids'));
@@ -221,7 +221,7 @@ $$;
 
 -- Whether a change has landed, asked behind whatever commit of that restaurant is still in flight.
 CREATE FUNCTION assignment_pipeline.knows(restaurant text, change text) RETURNS boolean
-LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN
     PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(restaurant));
     RETURN EXISTS (SELECT FROM assignment_pipeline.booking_assignment_state_history WHERE change_id = change)

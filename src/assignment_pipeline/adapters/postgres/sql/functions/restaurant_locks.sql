@@ -1,13 +1,14 @@
 -- The locks of restaurants. A commit holds that of each restaurant that it changes until its transaction ends, so that
 -- what it reads about a table is still true when it writes. A function that is not STABLE sees, in each of its
 -- statements, what had landed by then: what is read behind a lock is not older than the lock.
--- The two numbers are "assi" and "pipe" as text; they keep off locks of the host's own.
+-- Each key has the name of this schema in it, so that two deployments in one database never wait for each other. The
+-- number is "assi" as text; it keeps off locks of the host's own.
 
 -- Take the commit locks of these restaurants until this transaction ends, in one order, so that no two callers wait
 -- for each other. Names the session that holds a lock for too long: the caller's transaction is often one of the same
 -- program.
 CREATE FUNCTION assignment_pipeline.take_restaurants(restaurants text[]) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wanted record;
     holder record;
@@ -18,7 +19,7 @@ BEGIN
         USING ERRCODE = 'AP001', DETAIL = current_setting('transaction_isolation');
     END IF;
     FOR wanted IN
-        SELECT hashtextextended(name, 1634956137) AS id, min(name) AS name
+        SELECT hashtextextended($key$assignment_pipeline.$key$ || name, 1634956137) AS id, min(name) AS name
         FROM unnest(restaurants) AS name WHERE name IS NOT NULL GROUP BY 1 ORDER BY 1
     LOOP
         PERFORM pg_advisory_xact_lock(wanted.id);
@@ -41,9 +42,9 @@ $$;
 -- The same, for the commits of the pipeline. They share a lock that a change of the rollout takes exclusively: once it
 -- has that lock, no commit that began under the former generation can land.
 CREATE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(1634956137, 1885958245);
+    PERFORM pg_advisory_xact_lock_shared(1634956137, hashtext($key$assignment_pipeline.$key$));
     PERFORM assignment_pipeline.take_restaurants(ARRAY(SELECT jsonb_array_elements_text(restaurants)));
 END
 $$;
@@ -52,7 +53,7 @@ $$;
 -- beside the pipeline: guard, look in statements of their own, write, commit. Where the transaction is left idle for
 -- longer than a commit of the pipeline may be, the server ends it, unless the session has its own bound.
 CREATE FUNCTION assignment_pipeline.guard(VARIADIC restaurants text[]) RETURNS void
-LANGUAGE plpgsql SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     called_from text;
 BEGIN

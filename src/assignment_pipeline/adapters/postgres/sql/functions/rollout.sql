@@ -12,7 +12,7 @@ WHERE r.id = 1;
 -- Put a revision in force where the one before it is; the answer is what is in force then.
 -- Commits that begin from now on find it. Those that began before hold the lock that `await_commits` waits for.
 CREATE FUNCTION assignment_pipeline.revise(doc jsonb) RETURNS text
-LANGUAGE plpgsql SET lock_timeout = '10s' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
     one record;
@@ -34,8 +34,8 @@ $$;
 -- Wait until every commit that is in flight has ended: it shares the lock that this takes. Not for long, since
 -- commits that begin now wait behind this one.
 CREATE FUNCTION assignment_pipeline.await_commits() RETURNS void
-LANGUAGE plpgsql SET lock_timeout = '250ms' AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(1634956137, 1885958245);
+    PERFORM pg_advisory_xact_lock(1634956137, hashtext($key$assignment_pipeline.$key$));
 END
 $$;
