@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -209,53 +210,88 @@ def test_what_is_swallowed_ends_in_asyncio(wire, through, monkeypatch):
     asyncio.run(main())
 
 
+@pytest.fixture
+def patient(through, monkeypatch):
+    """An address whose tries to connect take a minute, where nobody answers; the next begins after half a second."""
+    monkeypatch.setattr(pools, "TRIES", 120)
+    return make_conninfo(through, connect_timeout=60)
+
+
+def test_a_try_that_the_line_has_swallowed_is_not_waited_for(wire, patient):
+    """The line is mended in the middle of a try: another has begun beside it, and comes through."""
+    with (
+        PostgresStore(patient, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA) as store,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        store.records(RecordQuery())
+        wire.turn(Way.REFUSED)
+        attempts = wire.attempts
+        wire.turn(Way.SWALLOWED)
+        answer = pool.submit(store.records, RecordQuery())
+        _until(lambda: wire.attempts > attempts)
+        wire.turn(Way.OPEN)
+        answer.result(30)
+
+
+def test_a_try_that_the_line_has_swallowed_is_not_waited_for_in_asyncio(wire, patient):
+    """The same, in an event loop; the try that came to nothing is ended."""
+
+    async def main():
+        host = AsyncStandaloneHost(schema=SCHEMA)
+        async with AsyncPostgresStore(patient, host=host, schema=SCHEMA) as store:
+            await store.records(RecordQuery())
+            wire.turn(Way.REFUSED)
+            attempts = wire.attempts
+            wire.turn(Way.SWALLOWED)
+            answer = asyncio.ensure_future(store.records(RecordQuery()))
+            await asyncio.to_thread(_until, lambda: wire.attempts > attempts)
+            wire.turn(Way.OPEN)
+            await asyncio.wait_for(answer, 30)
+            assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(("is_away", "tries"), [(True, 2), (False, 1)])
-def test_beside_a_silent_try_asyncio_begins_another(monkeypatch, is_away, tries):
-    """While the server is away, what a line has swallowed is not waited for; else a slow try is all there is."""
-    begun = []
+def test_beside_a_silent_try_another_begins_while_the_server_is_away(database, monkeypatch, is_away, tries):
+    """Else a slow try is all there is. What a try opens after another was faster is closed."""
+    monkeypatch.setattr(pools, "TRIES", 60)
+    connect, late, opened = line.Connection.connect, threading.Event(), []
 
-    async def connect(*_, **__):
-        begun.append(len(begun))
-        if is_away and len(begun) == 1:
-            await asyncio.Event().wait()
-        await asyncio.sleep(0.05)
-        return "a connection"
+    def slow_at_first(*args, **options):
+        opened.append(None)
+        number = len(opened)
+        if number == 1:
+            late.wait(0.5 if not is_away else 30)
+        opened[number - 1] = connect(*args, **options)
+        return opened[number - 1]
 
-    async def obtain():
-        pool = pools.AsyncPool("host=db")
-        pool._away = psycopg.OperationalError("away") if is_away else None
-        return await pool._do(pools.Open())
+    with PostgresStore(database, host=StandaloneHost(schema=SCHEMA), schema=SCHEMA) as store:
+        if is_away:
+            store._pool._slots.lost()
+        monkeypatch.setattr(line.Connection, "connect", slow_at_first)
+        store.records(RecordQuery())
+        late.set()
+        assert len(opened) == tries
+        _until(lambda: all(opened))
+        _until(lambda: sum(not one.closed for one in opened) == 1)
 
-    monkeypatch.setattr(line.AsyncConnection, "connect", connect)
-    monkeypatch.setattr(pools, "SILENCE_OF_A_TRY", 0.01 if not is_away else 1.0)
-    assert (asyncio.run(obtain()), len(begun)) == ("a connection", tries)
 
+def test_a_caller_whose_patience_is_over_ends_its_tries(wire, through):
+    """Nothing is left behind on the loop."""
 
-def test_a_try_that_fails_ends_those_beside_it(monkeypatch):
-    """The caller hears of it, and decides; nothing is left behind on the loop."""
-    begun, ended = [], []
+    async def main():
+        host = AsyncStandaloneHost(schema=SCHEMA)
+        patience = dt.timedelta(seconds=0.2)
+        async with AsyncPostgresStore(through, host=host, schema=SCHEMA, patience=patience) as store:
+            await store.records(RecordQuery())
+            wire.turn(Way.REFUSED)
+            wire.turn(Way.SWALLOWED)
+            with pytest.raises(StoreUnavailableError):
+                await store.records(RecordQuery())
+            assert len(asyncio.all_tasks()) == 1
 
-    async def connect(*_, **__):
-        begun.append(len(begun))
-        if len(begun) == 1:
-            await asyncio.sleep(0.1)
-            raise psycopg.OperationalError("timed out")
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append(1)
-
-    async def obtain():
-        pool = pools.AsyncPool("host=db")
-        pool._away = psycopg.OperationalError("away")
-        with pytest.raises(psycopg.OperationalError, match="timed out"):
-            await pool._do(pools.Open())
-        assert len(asyncio.all_tasks()) == 1
-
-    monkeypatch.setattr(line.AsyncConnection, "connect", connect)
-    monkeypatch.setattr(pools, "SILENCE_OF_A_TRY", 0.02)
-    asyncio.run(obtain())
-    assert len(ended) == len(begun) - 1 > 0
+    asyncio.run(main())
 
 
 def test_where_one_line_is_lost_the_others_are_not_tried(wire, through, monkeypatch):
@@ -300,9 +336,11 @@ def test_what_the_address_says_of_the_line_stays():
     assert line.options("host=db")["connect_timeout"] == 3
     said = line.options("postgresql://db/x?connect_timeout=30&tcp_user_timeout=0")
     assert not {"connect_timeout", "tcp_user_timeout"} & set(said)
+    assert (line.connect_timeout("host=db"), line.connect_timeout("postgresql://db/x?connect_timeout=30")) == (3, 30)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PGCONNECT_TIMEOUT", "30")
         assert "connect_timeout" not in line.options("host=db")
+        assert line.connect_timeout("host=db") == 30
 
 
 def test_the_reason_is_told():

@@ -30,6 +30,9 @@ _LINE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+_NO_TIMEOUT = 130.0
+"""Seconds after which the driver gives up where the address says that it never does."""
+
 _VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 
 
@@ -44,6 +47,17 @@ def options(conninfo: str) -> dict[str, Any]:
         name: value for name, value in _LINE.items() if name not in said and _VARIABLES.get(name, "") not in os.environ
     }
     return {**line, **_SESSION}
+
+
+def connect_timeout(conninfo: str) -> float:
+    """Seconds that an attempt to connect with `options` takes, at most."""
+    said = conninfos.conninfo_to_dict(conninfo).get("connect_timeout")
+    said = said or os.environ.get("PGCONNECT_TIMEOUT") or _LINE["connect_timeout"]
+    try:
+        seconds = int(float(said))
+    except ValueError:
+        seconds = _LINE["connect_timeout"]  # The driver will say it.
+    return max(seconds, 2) if seconds > 0 else _NO_TIMEOUT
 
 
 class Connection(psycopg.Connection[Any]):

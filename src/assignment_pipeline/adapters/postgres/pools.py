@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import datetime as dt
 import random
+import threading
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator
+from concurrent import futures
 from typing import Any, Generic, TypeVar
 
 import attrs
@@ -16,7 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.postgres.failures import AgainError, place_of
-from assignment_pipeline.adapters.postgres.line import AsyncConnection, Connection, is_lost, options
+from assignment_pipeline.adapters.postgres.line import AsyncConnection, Connection, connect_timeout, is_lost, options
 from assignment_pipeline.adapters.postgres.slots import Place, Slots
 from assignment_pipeline.adapters.postgres.work import Work, arun, pauses, run
 from assignment_pipeline.driving import adrive, drive
@@ -34,8 +36,8 @@ PATIENCE = dt.timedelta(seconds=5)
 RETRY = 0.4
 """Seconds, about, between two tries of a process to reach a server that is away."""
 
-SILENCE_OF_A_TRY = 1.0
-"""Seconds without an answer, while the server is away, after which asyncio begins another try beside it."""
+TRIES = 6
+"""How many tries may wait beside each other, while the server is away, for a server that says nothing."""
 
 
 @attrs.frozen
@@ -52,10 +54,26 @@ class Open:
 
 
 @attrs.frozen
-class Pause:
-    """Do nothing for a while."""
+class Begin:
+    """Begin to open a connection; the answer is a future."""
 
+
+@attrs.frozen
+class FirstOf:
+    """Wait until one of the tries has ended, for some time at most; the answer is those that have."""
+
+    tries: Collection[Any]
     seconds: float
+
+
+@attrs.frozen
+class End:
+    """End tries, and close the connections that they have opened."""
+
+    tries: Collection[Any]
+
+
+Step = Wait | Open | Begin | FirstOf | End
 
 
 class _Pool(processes.Watched, Generic[C]):
@@ -88,6 +106,7 @@ class _Pool(processes.Watched, Generic[C]):
         self._not_before = 0.0
         self.where = place_of(conninfo)
         self._options = options(conninfo)
+        self._connect_timeout = connect_timeout(conninfo)
         self._slots: Slots[C] = Slots(size)
         processes.watch(self)
 
@@ -100,7 +119,7 @@ class _Pool(processes.Watched, Generic[C]):
         processes.leak(self._slots)
         self._slots = Slots(self._size)
 
-    def _obtaining(self, slots: Slots[C]) -> Generator[Wait | Open | Pause, Any, C]:
+    def _obtaining(self, slots: Slots[C]) -> Generator[Step, Any, C]:
         """
         A connection that can be used, for a driver that does what is yielded.
 
@@ -113,6 +132,7 @@ class _Pool(processes.Watched, Generic[C]):
             if not is_lost(found):
                 return found
             found.pgconn.finish()
+            slots.lost()
             slots.give(None)
             found = slots.idle()
         while True:
@@ -134,31 +154,70 @@ class _Pool(processes.Watched, Generic[C]):
             if found is not None:
                 return found
 
-    def _opening(self, slots: Slots[C], place: Place[C], deadline: float) -> Generator[Open | Pause, Any, C | None]:
+    def _opening(self, slots: Slots[C], place: Place[C], deadline: float) -> Generator[Step, Any, C | None]:
         """A connection of the caller's own; None where somebody else tries already, and the caller has to wait."""
-        while True:
-            pause = self._not_before - time.monotonic()
-            if pause > 0:
-                if time.monotonic() + pause >= deadline:
-                    raise self._unavailable(self._away)
-                yield Pause(pause)
-                self._refuse_closed()
+        if not slots.is_trying(place):
             try:
                 found: C = yield Open()
             except psycopg.OperationalError as error:
                 self._away = error
+                if not slots.failed(place):
+                    return None
+                self._not_before = time.monotonic() + _about(RETRY)
             else:
-                self._away, self._not_before = None, 0.0
-                slots.opened()
-                return found
-            if not slots.failed(place):
-                return None
-            # Not all processes are to try at one time.
-            self._not_before = time.monotonic() + RETRY * random.uniform(0.5, 1.5)  # noqa: S311
+                return self._opened(slots, found)
+        tries: list[Any] = []
+        try:
+            opened = yield from self._trying(tries, deadline)
+            yield End(tries)
+        except GeneratorExit:
+            raise
+        except BaseException:
+            yield End(tries)
+            raise
+        return self._opened(slots, opened)
+
+    def _opened(self, slots: Slots[C], connection: C) -> C:
+        self._away, self._not_before = None, 0.0
+        slots.opened()
+        return connection
+
+    def _trying(self, tries: list[Any], deadline: float) -> Generator[Step, Any, C]:
+        """
+        A connection to a server that is away, or may be. What is left in *tries* is for the caller to end.
+
+        A line that swallows packets is mended in the middle of a try, which does not notice. So the next try begins
+        beside a silent one. The first has all the time that an address gives it, for a line that is only slow.
+        """
+        first: Any = None
+        while True:
+            now = time.monotonic()
+            is_over = now >= deadline or (not tries and self._not_before >= deadline)
+            if is_over and (first not in tries):
+                raise self._unavailable(self._away)
+            if now >= self._not_before:
+                self._refuse_closed()
+                self._not_before = now + _about(self._connect_timeout / TRIES)
+                tries.append((yield Begin()))
+                first = first or tries[0]
+            until = min(self._not_before, deadline) if now < deadline else self._not_before
+            ended = yield FirstOf(tries, max(until - time.monotonic(), 0))
+            for one in sorted(ended, key=lambda one: one.exception() is not None):
+                tries.remove(one)
+                error = one.exception()
+                if error is None:
+                    found: C = one.result()
+                    return found
+                if not isinstance(error, psycopg.OperationalError):
+                    raise error
+                self._away = error
+            if ended and not tries:
+                self._not_before = time.monotonic() + _about(RETRY)
 
     def _giving_back(self, slots: Slots[C], connection: C) -> list[C]:
         """Take it back, and say which others are to be closed: where one line is lost, the others may be."""
         if connection.closed:
+            slots.lost()
             slots.give(None)
             return slots.drain()
         vars(connection).pop("silence", None)
@@ -231,12 +290,43 @@ class Pool(_Pool[Connection]):
     def _obtain(self, slots: Slots[Connection]) -> Connection:
         return drive(self._obtaining(slots), self._do, caught=BaseException)
 
-    def _do(self, step: Wait | Open | Pause) -> Any:
-        if isinstance(step, Wait):
-            return step.place.result(step.seconds)
-        if isinstance(step, Pause):
-            return time.sleep(step.seconds)
-        return Connection.connect(self.conninfo, **self._options)
+    def _do(self, step: Step) -> Any:
+        match step:
+            case Wait(place, seconds):
+                return place.result(seconds)
+            case Open():
+                return Connection.connect(self.conninfo, **self._options)
+            case Begin():
+                return self._begin()
+            case FirstOf(tries, seconds):
+                if tries:
+                    return futures.wait(tries, seconds, futures.FIRST_COMPLETED).done
+                time.sleep(seconds)
+                return ()
+            case End(tries):
+                return _end(tries)
+
+    def _begin(self) -> futures.Future[Connection]:
+        """Begin to open a connection, in a thread of its own: what waits for a server in C cannot be ended."""
+        begun: futures.Future[Connection] = futures.Future()
+
+        def connect() -> None:
+            try:
+                opened = Connection.connect(self.conninfo, **self._options)
+            except BaseException as error:  # noqa: BLE001 - the caller is told
+                with contextlib.suppress(futures.InvalidStateError):
+                    begun.set_exception(error)
+                return
+            try:
+                begun.set_result(opened)
+            except futures.InvalidStateError:  # Its caller has ended it.
+                opened.close()
+
+        try:
+            threading.Thread(target=connect, name="assignment-pipeline-connect", daemon=True).start()
+        except RuntimeError:  # The interpreter ends, and starts no threads any more.
+            connect()
+        return begun
 
 
 class AsyncPool(_Pool[AsyncConnection]):
@@ -292,38 +382,37 @@ class AsyncPool(_Pool[AsyncConnection]):
     async def _obtain(self, slots: Slots[AsyncConnection]) -> AsyncConnection:
         return await adrive(self._obtaining(slots), self._do, caught=BaseException)
 
-    async def _do(self, step: Wait | Open | Pause) -> Any:
-        if isinstance(step, Wait):
-            if step.place.done():
-                return step.place.result()
-            return await asyncio.wait_for(asyncio.wrap_future(step.place), step.seconds)
-        if isinstance(step, Pause):
-            return await asyncio.sleep(step.seconds)
-        return await self._connect()
-
-    async def _connect(self) -> AsyncConnection:
-        """
-        Open a connection. While the server is away, another try begins with each second of silence.
-
-        A line that swallows packets is mended in the middle of a try, which does not notice. The first try that comes
-        to an end, good or bad, ends them all.
-        """
-        tries: list[asyncio.Task[AsyncConnection]] = []
-        try:
-            while True:
-                tries.append(asyncio.create_task(AsyncConnection.connect(self.conninfo, **self._options)))
-                silence = None if self._away is None else SILENCE_OF_A_TRY
-                done, _ = await asyncio.wait(tries, timeout=silence, return_when=asyncio.FIRST_COMPLETED)
-                if done:
-                    ended = min(done, key=lambda one: one.exception() is not None)
-                    tries.remove(ended)
-                    return ended.result()
-        finally:
-            await _end(tries)
+    async def _do(self, step: Step) -> Any:
+        match step:
+            case Wait(place, seconds):
+                return place.result() if place.done() else await asyncio.wait_for(asyncio.wrap_future(place), seconds)
+            case Open():
+                return await AsyncConnection.connect(self.conninfo, **self._options)
+            case Begin():
+                return asyncio.create_task(AsyncConnection.connect(self.conninfo, **self._options))
+            case FirstOf(tries, seconds):
+                if tries:
+                    return (await asyncio.wait(tries, timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0]
+                await asyncio.sleep(seconds)
+                return ()
+            case End(tries):
+                return await _aend(tries)
 
 
-async def _end(tries: list[asyncio.Task[AsyncConnection]]) -> None:
+def _about(seconds: float) -> float:
+    """*seconds*, more or less: not all processes are to try at one time."""
+    return seconds * random.uniform(0.5, 1.5)  # noqa: S311
+
+
+def _end(tries: Collection[futures.Future[Connection]]) -> None:
     """End tries to connect, and close what one of them has opened meanwhile."""
+    for one in tries:
+        if not one.cancel() and one.exception() is None:
+            one.result().close()
+
+
+async def _aend(tries: Collection[asyncio.Task[AsyncConnection]]) -> None:
+    """`_end`, for asyncio."""
     for one in tries:
         one.cancel()
     for opened in await asyncio.gather(*tries, return_exceptions=True):

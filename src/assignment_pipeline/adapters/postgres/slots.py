@@ -83,6 +83,15 @@ class Slots(Generic[C]):
                 self._idle.append((connection, time.monotonic()))
             self._serve()
 
+    def lost(self) -> None:
+        """A connection has ended by itself: the server may be away. One caller finds out, and the others wait."""
+        with self._lock:
+            self._is_away = True
+
+    def is_trying(self, place: Place[C]) -> bool:
+        """Whether this caller is the one that tries a server which is away, or may be."""
+        return self._tries is place
+
     def opened(self) -> None:
         """The server has been reached: the callers that wait may open connections, too."""
         with self._lock:
