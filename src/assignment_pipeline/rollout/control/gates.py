@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery
+from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery, Series
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.metrics import Count, metric_named
-from assignment_pipeline.rollout.control.phases import (
-    Criterion,
-    Phase,
+from assignment_pipeline.rollout.control.phases import ERROR, Criterion, Phase
+from assignment_pipeline.rollout.control.sequential import (
+    MOSTLY_GOOD,
+    MOSTLY_NOT,
+    difference_sequence,
+    log_evidence,
+    log_evidence_of_difference,
+    rate_sequence,
 )
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
 
+STRETCH = dt.timedelta(minutes=5)
+"""How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
 
-def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = None) -> Verdict:
+_YEAR = 24 * 365.0
+_FAR = 1e6  # As many times as much is never counted.
+
+
+def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = None, *, sharing: int = 1) -> Verdict:
     """
     What was counted, held against a criterion. Pure: the same numbers give the same verdict.
 
-    FAIL where the 95 % bound rules the threshold out, however long and however many. PASS where the value meets it,
-    enough were counted, and for long enough; just enough is enough. HOLD otherwise, and always of nothing.
+    Both answers are sequential tests, valid however often one looks. FAIL where the true value is worse than the
+    threshold, with the criterion's error; it lasts for as long as `Count.worst` remembers it. PASS where the true value
+    is no worse than the margin allows, with the same error, of enough and after long enough. HOLD otherwise, and always
+    of nothing.
 
     Args:
         criterion: What has to hold.
@@ -35,29 +49,30 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
         counted: What was found.
 
         since: Since when it has been counted, to say when it can pass at the earliest.
+
+        sharing: How many criteria share the error of FAIL: a phase with four of them fails wrongly as rarely as one
+            with one. PASS needs no sharing, for all of them have to.
     """
     value = counted.value
-    low, high = counted.bounds if value is not None else (None, None)
+    low, high = sequence(criterion, counted) if value is not None else (None, None)
     answer, missing = Answer.HOLD, None
     passes_at = since + dt.timedelta(hours=counted.min_hours) if since is not None else None
-    wants = [] if counted.sample >= max(criterion.min_sample, 1) else [_more(criterion, counted)]
-    if counted.unreadable > MOST_UNREADABLE * counted.answered:
-        wants.append(f"{counted.unreadable} of {counted.answered} answers of legacy's could not be compared")
-    if counted.hours < counted.min_hours:
-        wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
+    wanted = _wanted(criterion, counted)
+    wants = _wants(criterion, counted, wanted)
+    failed = _failed(criterion, counted, criterion.error / sharing)
     if value is None:
         missing = "; ".join([_nothing(counted), *(want for want in wants if counted.unreadable and "answers" in want)])
-    elif _is_ruled_out(criterion, counted.bounds):
+    elif failed is not None:
         answer, passes_at = Answer.FAIL, None
-        missing = f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"
-    elif not criterion.is_met(value):
-        missing = "; ".join([f"{value:.4g} is {_wrong_side(criterion)} {criterion.threshold:g}", *wants])
+        missing = f"{failed} {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"
     elif wants:
         missing = "; ".join(wants)
     else:
         answer, passes_at = Answer.PASS, None
-    if wants and counted.sample < max(criterion.min_sample, 1):
-        passes_at = _expected(criterion, counted, since, passes_at)
+    if value is None:
+        passes_at = None
+    elif passes_at is not None and wanted != counted.sample:
+        passes_at = _expected(counted, wanted, since, passes_at)
     return Verdict.of(
         criterion,
         answer,
@@ -67,7 +82,7 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
         high=high,
         missing=missing,
         passes_at=passes_at if answer is Answer.HOLD else None,
-        numbers=counted.numbers,
+        numbers={**counted.numbers, "margin": criterion.margin, "error": criterion.error, "sharing": sharing},
     )
 
 
@@ -80,27 +95,130 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     """
     bound: Any = {verdict.direction: verdict.threshold}
     numbers: Any = dict(verdict.numbers)
+    margin, error, sharing = numbers.pop("margin", 0.0), numbers.pop("error", ERROR), numbers.pop("sharing", 1)
     try:
         counted = Count(**numbers)
-        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **bound)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
-    return decide(criterion, counted).answer
+        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, margin=margin, error=error, **bound)
+    except TypeError as reason:
+        raise ValueError(str(reason)) from reason
+    return decide(criterion, counted, sharing=sharing).answer
 
 
-def _is_ruled_out(criterion: Criterion, bounds: tuple[float, float]) -> bool:
-    low, high = bounds
-    return high < criterion.threshold if criterion.at_most is None else low > criterion.threshold
+# -- The tests ----------------------------------------------------------------------------------------------------
+
+
+def sequence(criterion: Criterion, counted: Count) -> tuple[float, float]:
+    """Where the true value lies, with the criterion's error, however often one looks."""
+    if counted.other_part is None or counted.other_whole is None:
+        return rate_sequence(counted.part, counted.whole, criterion.error, _prior(criterion))
+    return difference_sequence(
+        (counted.part, counted.whole), (counted.other_part, counted.other_whole), criterion.error
+    )
+
+
+def evidence(criterion: Criterion, counted: Count, bound: float) -> float:
+    """The logarithm of the evidence that the true value is not *bound*."""
+    if counted.other_part is None or counted.other_whole is None:
+        return log_evidence(counted.part, counted.whole, min(max(bound, 0.0), 1.0), _prior(criterion))
+    one, other = (counted.part, counted.whole), (counted.other_part, counted.other_whole)
+    return log_evidence_of_difference(one, other, min(max(bound, -1.0), 1.0))
+
+
+def _prior(criterion: Criterion) -> tuple[float, float]:
+    return MOSTLY_GOOD if criterion.at_most is None else MOSTLY_NOT
+
+
+def _is_beyond(criterion: Criterion, value: float, bound: float) -> bool:
+    """Whether a value is on the wrong side of a bound."""
+    return value < bound if criterion.at_most is None else value > bound
+
+
+def _is_ruled_out(criterion: Criterion, counted: Count, error: float) -> bool:
+    value = counted.value
+    if value is None or not _is_beyond(criterion, value, criterion.threshold):
+        return False
+    return evidence(criterion, counted, criterion.threshold) >= -math.log(error)
+
+
+def _failed(criterion: Criterion, counted: Count, error: float) -> str | None:
+    """What rules the threshold out, in words; None if nothing does."""
+    if _is_ruled_out(criterion, counted, error):
+        return f"{counted.value:.4g} is"
+    if counted.worst is not None and _is_ruled_out(criterion, counted.worst, error):
+        return f"in this phase it was {counted.worst.value:.4g} of {counted.worst.sample:,}:"
+    return None
+
+
+def _is_shown(criterion: Criterion, counted: Count) -> bool:
+    """Whether the true value is no worse than the margin allows."""
+    value = counted.value
+    if value is None or _is_beyond(criterion, value, criterion.limit):
+        return False
+    if value == criterion.limit and criterion.limit in (0.0, 1.0):
+        return True  # Nothing is better than that.
+    return evidence(criterion, counted, criterion.limit) >= -math.log(criterion.error)
+
+
+# -- What is missing ----------------------------------------------------------------------------------------------
+
+
+def _wanted(criterion: Criterion, counted: Count) -> int | None:
+    """How many have to be counted before it can pass, if it goes on as it has; None if it never can."""
+    least = max(criterion.min_sample, 1)
+    if counted.sample >= least and _is_shown(criterion, counted):
+        return counted.sample
+    value = counted.value
+    if value is None or not counted.sample:
+        return least
+    if _is_beyond(criterion, value, criterion.limit):
+        return None
+    few, many = 1.0, 2.0
+    while not _is_shown(criterion, _scaled(counted, many)):
+        few, many = many, 2 * many
+        if many > _FAR:
+            return None
+    while many - few > 0.01 * few:
+        middle = (few + many) / 2
+        few, many = (few, middle) if _is_shown(criterion, _scaled(counted, middle)) else (middle, many)
+    if _is_shown(criterion, counted):
+        many = 1.0
+    return max(least, math.ceil(many * counted.sample))
+
+
+def _scaled(counted: Count, times: float) -> Count:
+    """So many times as much of everything."""
+    numbers = (counted.part, counted.whole, counted.other_part, counted.other_whole)
+    part, whole, other_part, other_whole = (None if each is None else round(each * times) for each in numbers)
+    return Count(part or 0, whole or 0, other_part, other_whole)
+
+
+def _wants(criterion: Criterion, counted: Count, wanted: int | None) -> list[str]:
+    """What it lacks, in words."""
+    wants = []
+    value = counted.value
+    if value is not None and wanted is None:
+        of = f", {criterion.threshold:g} less a margin of {criterion.margin:g}" if criterion.margin else ""
+        wants.append(f"{value:.4g} is not {_right_side(criterion)} {criterion.limit:g}{of}")
+    elif wanted is not None and counted.sample < wanted:
+        whose = "" if counted.other_whole is None else " on each side"
+        if counted.other_whole is not None and counted.whole >= wanted > counted.other_whole:
+            whose = " of legacy's"
+        wants.append(f"{wanted - counted.sample:,} more of {wanted:,}{whose}")
+    elif not counted.sample:
+        wants.append(f"{max(criterion.min_sample, 1)} more")
+    if counted.unreadable > MOST_UNREADABLE * counted.answered:
+        wants.append(f"{counted.unreadable} of {counted.answered} answers of legacy's could not be compared")
+    if counted.hours < counted.min_hours:
+        wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
+    return wants
 
 
 def _wrong_side(criterion: Criterion) -> str:
     return "below" if criterion.at_most is None else "above"
 
 
-def _more(criterion: Criterion, counted: Count) -> str:
-    wanted = max(criterion.min_sample, 1)
-    whose = "" if counted.other_whole is None else " on each side" if counted.whole < wanted else " of legacy's"
-    return f"{wanted - counted.sample} more of {wanted}{whose}"
+def _right_side(criterion: Criterion) -> str:
+    return "above" if criterion.at_most is None else "below"
 
 
 def _nothing(counted: Count) -> str:
@@ -110,13 +228,16 @@ def _nothing(counted: Count) -> str:
 
 
 def _expected(
-    criterion: Criterion, counted: Count, since: dt.datetime | None, earliest: dt.datetime | None
+    counted: Count, wanted: int | None, since: dt.datetime | None, earliest: dt.datetime
 ) -> dt.datetime | None:
-    """When the sample is full if it goes on as it has; None where nothing tells."""
-    if since is None or earliest is None or not counted.sample or counted.hours <= 0:
+    """When so many are counted if it goes on as it has; None where nothing tells."""
+    if since is None or wanted is None or not counted.sample or counted.hours <= 0:
         return None
-    hours = counted.hours * max(criterion.min_sample, 1) / counted.sample
-    return max(earliest, since + dt.timedelta(hours=min(hours, 24 * 365)))
+    hours = counted.hours * wanted / counted.sample
+    return max(earliest, since + dt.timedelta(hours=hours)) if hours < _YEAR else None
+
+
+# -- In a store ---------------------------------------------------------------------------------------------------
 
 
 class StoreGates:
@@ -135,11 +256,9 @@ class StoreGates:
 
     def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
         """One verdict for each of the phase's criteria, on what has happened since it began."""
-        return (
-            judge_criteria(phase, self.measure(since, now), since, now)
-            if since < now
-            else judge_criteria(phase, None, since, now)
-        )
+        if since >= now:
+            return judge_criteria(phase, None, since, now)
+        return judge_criteria(phase, self.measure(since, now), since, now, self._course(phase, since, now))
 
     def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
         """What has happened since a phase began; assignments that settled before then were of another."""
@@ -147,8 +266,22 @@ class StoreGates:
         settled = self._store.measure(attrs.evolve(query, since=since + SETTLING))
         return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
 
+    def _course(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Series:
+        """How a phase came to where it is; only outcomes, which count in one stretch each."""
+        begin = (since + SETTLING).replace(microsecond=0) + dt.timedelta(seconds=1)
+        if begin >= now or not any(_has_course(criterion) for criterion in phase.criteria):
+            return ()
+        return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
 
-def judge_criteria(phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:
+
+def _has_course(criterion: Criterion) -> bool:
+    metric = metric_named(criterion.metric)
+    return metric.in_stretches and metric.settles
+
+
+def judge_criteria(
+    phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime, course: Series = ()
+) -> tuple[Verdict, ...]:
     """
     A phase's criteria, held against what was measured.
 
@@ -161,6 +294,8 @@ def judge_criteria(phase: Phase, metrics: Metrics | None, since: dt.datetime, no
 
         now: The time.
 
+        course: The outcomes since then in stretches, oldest first. A criterion that failed after one has failed.
+
     Raises:
         ValueError: There is no metric of a criterion's name.
     """
@@ -170,6 +305,28 @@ def judge_criteria(phase: Phase, metrics: Metrics | None, since: dt.datetime, no
     for criterion in phase.criteria:
         metric = metric_named(criterion.metric)
         counted = Count() if metrics is None else metric.count(metrics, mode)
+        worst = _worst(criterion, course, mode) if _has_course(criterion) else None
+        if worst is not None:
+            counted = counted.with_worst(worst)
         timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
-        verdicts.append(decide(criterion, timed, since))
+        verdicts.append(decide(criterion, timed, since, sharing=len(phase.criteria)))
     return tuple(verdicts)
+
+
+def _worst(criterion: Criterion, course: Series, mode: Mode) -> Count | None:
+    """What had been counted at the end of the stretch after which the numbers spoke most clearly against it."""
+    metric, so_far = metric_named(criterion.metric), Count()
+    worst: Count | None = None
+    most = 0.0
+    for bucket in course:
+        found = metric.count(bucket, mode)
+        if not found.whole and not found.other_whole:
+            continue
+        so_far += found
+        value = so_far.value
+        if value is None or not _is_beyond(criterion, value, criterion.threshold):
+            continue
+        against = evidence(criterion, so_far, criterion.threshold)
+        if against > most:
+            worst, most = so_far, against
+    return worst

@@ -44,6 +44,15 @@ class Count:
         unreadable: Answers of legacy's that the shadow could not compare with anything.
 
         answered: Of how many of its answers.
+
+        worst_part: What `part` was when the numbers spoke most clearly against the threshold since the phase began;
+            None where that was not looked for.
+
+        worst_whole: What `whole` was then; likewise for the next two.
+
+        worst_other_part: What `other_part` was.
+
+        worst_other_whole: What `other_whole` was.
     """
 
     part: int = 0
@@ -54,6 +63,27 @@ class Count:
     min_hours: float = attrs.field(default=0.0, kw_only=True)
     unreadable: int = attrs.field(default=0, kw_only=True)
     answered: int = attrs.field(default=0, kw_only=True)
+    worst_part: int | None = attrs.field(default=None, kw_only=True)
+    worst_whole: int | None = attrs.field(default=None, kw_only=True)
+    worst_other_part: int | None = attrs.field(default=None, kw_only=True)
+    worst_other_whole: int | None = attrs.field(default=None, kw_only=True)
+
+    @property
+    def worst(self) -> Count | None:
+        """What had been counted when the numbers spoke most clearly against the threshold; None if nobody looked."""
+        if self.worst_part is None or self.worst_whole is None:
+            return None
+        return Count(self.worst_part, self.worst_whole, self.worst_other_part, self.worst_other_whole)
+
+    def with_worst(self, worst: Count) -> Count:
+        """The same, and what had been counted when it was worst."""
+        return attrs.evolve(
+            self,
+            worst_part=worst.part,
+            worst_whole=worst.whole,
+            worst_other_part=worst.other_part,
+            worst_other_whole=worst.other_whole,
+        )
 
     @property
     def sample(self) -> int:
@@ -69,7 +99,7 @@ class Count:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Where the true value lies with 95 % confidence."""
+        """Where the true value lies with 95 % confidence, for who looks once."""
         if self.other_part is None or self.other_whole is None:
             return wilson(self.part, self.whole)
         return newcombe(self.part, self.whole, self.other_part, self.other_whole)

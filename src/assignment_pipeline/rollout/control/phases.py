@@ -25,7 +25,10 @@ TIME_IN_PHASE = "time_in_phase"
 """How long the rollout has been in its phase: hours."""
 
 SAMPLE = 200
-"""How many have to be measured before a criterion says anything, unless it says otherwise."""
+"""How many have to be measured before a criterion passes, unless it says otherwise."""
+
+ERROR = 0.05
+"""How often a criterion may say something wrong, over all looks of a phase, unless it says otherwise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -40,13 +43,22 @@ class Criterion:
 
         at_most: The value that it must not exceed.
 
-        min_sample: How many have to be measured before it says anything.
+        min_sample: How many have to be measured before it passes.
+
+        margin: By how much the true value may be worse than that. The value is better than it seems or worse, by
+            chance; how much of that is accepted says how many bookings it takes. A point, for a rate of 95 %, takes a
+            few hundred if nearly all goes well.
+
+        error: The probability that it passes although the true value is worse than the margin allows; and that it fails
+            although the true value is good enough. From 0 to 1; however often one looks.
     """
 
     metric: str = attrs.field(validator=identifier)
     at_least: float | None = attrs.field(default=None, validator=attrs.validators.optional(number(-1e9, 1e9)))
     at_most: float | None = attrs.field(default=None, validator=attrs.validators.optional(number(-1e9, 1e9)))
     min_sample: int = attrs.field(default=SAMPLE, validator=whole(0, 10**9))
+    margin: float = attrs.field(default=0.0, validator=number(0, 1e9))
+    error: float = attrs.field(default=ERROR, validator=number(1e-9, 0.5))
 
     def __attrs_post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
@@ -66,9 +78,15 @@ class Criterion:
         """``at_least`` or ``at_most``."""
         return "at_most" if self.at_least is None else "at_least"
 
+    @property
+    def limit(self) -> float:
+        """The value that is just acceptable: the threshold, less the margin."""
+        limit = self.threshold - self.margin if self.at_most is None else self.threshold + self.margin
+        return round(limit, 9)  # 0.95 less 0.01 is 0.94
+
     def is_met(self, value: float) -> bool:
-        """Whether that value is good enough; the bound itself is."""
-        return value >= self.threshold if self.at_most is None else value <= self.threshold
+        """Whether that value is acceptable; the limit itself is."""
+        return value >= self.limit if self.at_most is None else value <= self.limit
 
 
 @attrs.frozen
@@ -123,14 +141,15 @@ class Phase:
         return variables_of(self.settings)
 
 
-_NO_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.0)
-_CONFIRMED = Criterion(metric=CONFIRMATION_RATE.name, at_least=0.95)
-_FEW_REVIEWS = Criterion(metric=REVIEW_RATE.name, at_most=0.10)
-_FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01)
-_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01)
+# The margins are what a few hundred bookings can show, where nearly all goes well: see docs/concepts/gates.md.
+_NO_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.0, margin=0.02)
+_CONFIRMED = Criterion(metric=CONFIRMATION_RATE.name, at_least=0.95, margin=0.01)
+_FEW_REVIEWS = Criterion(metric=REVIEW_RATE.name, at_most=0.10, margin=0.02)
+_FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01, margin=0.01)
+_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01, margin=0.02)
 # A case that the shadow drops under load is told of as such; more than one in a hundred, and it is not shadowing.
-_ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99)
-_AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95)
+_ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
+_AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95, margin=0.01)
 
 _QA = SignOff("qa", "no bug of priority 0 or 1 is open")
 _LEAD = SignOff("engineering-lead", "the next phase may begin")
