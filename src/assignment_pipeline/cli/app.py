@@ -66,7 +66,7 @@ _ANSWERS = (
 
 app = typer.Typer(
     name=NAME,
-    help="Assigns restaurant bookings to tables.",
+    help="Assigns tables to restaurant bookings.",
     epilog="Exit codes: 0 good, 1 the answer is no, 2 bad usage or input.",
     no_args_is_help=True,
     add_completion=False,
@@ -128,7 +128,7 @@ def _root(
         typer.Option(
             "--traceback",
             envvar=TRACEBACK_VARIABLE,
-            help="Show errors of the application's code in full. They may quote guests.",
+            help="Show errors of your application's code in full. They may contain personal data of guests.",
         ),
     ] = False,
 ) -> None:

@@ -35,23 +35,23 @@ EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 def assign(
     service_file: Annotated[
-        Path, typer.Argument(metavar="SERVICE.json", help="A restaurant, its tables and a day's bookings.")
+        Path, typer.Argument(metavar="SERVICE.json", help="A restaurant, its tables and the bookings of a day.")
     ],
     db: KeepingOption = None,
-    timeline: Annotated[bool, typer.Option("--timeline", help="Show who sits where over time, too.")] = False,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Also show the seating plan over time.")] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="With the extra optimize: seat whoever can be, whoever has to move.")
+        bool, typer.Option("--exact", help="Search for an exact solution. Needs the extra optimize.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """
     Assign a day's bookings, in the file's order.
 
-    Bookings count as new whatever the clock says. A run over a database that was
-    cut short goes on where that stopped; one over a finished day changes nothing.
-    Without --db, nothing is kept.
+    The clock is ignored: bookings in the past are assigned too. A second run over the
+    same database continues where the first one stopped, and changes nothing on a
+    finished day. Without --db, nothing is stored.
 
-    Exits with 0 when every booking is settled, be it for a person to see to.
+    Exits with 0 if every booking is settled. A booking in manual review is settled.
     """
     if exact and not available():
         refuse("--exact", f"the extra {EXTRA}", f"{PACKAGE} is not installed")

@@ -14,7 +14,7 @@ from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.wiring import DB_VARIABLE
 from assignment_pipeline.errors import SchemaMismatchError
 
-app = typer.Typer(help="Make and check the database's tables.", no_args_is_help=True)
+app = typer.Typer(help="Create and check the tables in a database.", no_args_is_help=True)
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
@@ -32,7 +32,7 @@ StandaloneOption = Annotated[
     bool,
     typer.Option(
         "--standalone/--embedded",
-        help="Whether restaurants and bookings are kept there too, or by an application of yours.",
+        help="Whether restaurants and bookings are stored there too, or by your application.",
     ),
 ]
 
@@ -46,29 +46,29 @@ def init(
         typer.Option(
             "--host-bookings",
             metavar="TABLE",
-            help="Make bookings a view over this table of the application's, too; in PostgreSQL, and embedded.",
+            help="Also make bookings a view of this table of your application (PostgreSQL, with --embedded).",
         ),
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--column", metavar="NAME=COLUMN", help="What the application calls a column; may be repeated."),
+        typer.Option("--column", metavar="NAME=COLUMN", help="Your application's name of a column. Repeatable."),
     ] = None,
     statuses: Annotated[
         list[str] | None,
         typer.Option(
             "--status",
             metavar="WORD=STATUS",
-            help="What a word of the application's means: pending, confirmed, cancelled or failed. Repeatable.",
+            help="The meaning of your application's status word: pending, confirmed, cancelled or failed. Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the view's SQL, to be changed and run by hand.")
+        bool, typer.Option("--dry-run", help="Print the view's SQL instead, to change and run by hand.")
     ] = False,
 ) -> None:
     """
-    Make the tables, or bring them up to date. Safe to repeat.
+    Create the tables, or update them. Safe to repeat.
 
-    The database may be the application's own, with --embedded.
+    With --embedded, the database may be your application's own.
     """
     if host_bookings is None:
         if columns or statuses or dry_run:
@@ -109,7 +109,7 @@ def _named(option: str, form: str, what: str, given: Sequence[str]) -> dict[str,
 
 @app.command()
 def check(db: DbOption, standalone: StandaloneOption = True) -> None:
-    """Say whether the tables are there and of this version: exits with 0 if so, 1 if not."""
+    """Check whether the tables exist and have this version. Exits with 0 if so, 1 if not."""
     try:
         db.check(standalone=standalone)
     except SchemaMismatchError as error:

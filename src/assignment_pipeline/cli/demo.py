@@ -22,20 +22,20 @@ FIRST_YEAR, LAST_YEAR = 1973, 9997
 
 def demo(
     db: KeepingOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="What the guests are made up from.")] = 1,
-    bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="How many bookings.")] = BOOKINGS,
+    seed: Annotated[int, typer.Option("--seed", help="The seed of the random generator.")] = 1,
+    bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="The number of bookings.")] = BOOKINGS,
     date: Annotated[
         dt.datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="The evening's date; the next Saturday unless told."),
+        typer.Option("--date", formats=["%Y-%m-%d"], help="The date of the evening. The default is the next Saturday."),
     ] = None,
     service_file: Annotated[
-        bool, typer.Option("--service-file", help="Print the evening as a SERVICE.json, and do nothing else.")
+        bool, typer.Option("--service-file", help="Print the evening as a SERVICE.json file and exit.")
     ] = False,
 ) -> None:
     """
-    Seat a made-up evening, and show who sits where.
+    Seat an invented evening and show the seating plan.
 
-    A restaurant with 40 tables, a busy Saturday, and some guests that cannot be
+    A restaurant with 40 tables on a busy Saturday, with some bookings that cannot be
     seated. The same seed makes the same evening.
     """
     if date is not None and not FIRST_YEAR <= date.year <= LAST_YEAR:

@@ -13,7 +13,7 @@ from assignment_pipeline.cli.wiring import AppOption, JsonOption
 from assignment_pipeline.host_check import CheckAnswer, Say, all_is_well
 from assignment_pipeline.host_check import check as check_host
 
-app = typer.Typer(help="Try the backend's own Host class.", no_args_is_help=True)
+app = typer.Typer(help="Test your backend's Host class.", no_args_is_help=True)
 
 _STYLES = {Say.OK: "green", Say.SKIPPED: "yellow", Say.WRONG: "bold red"}
 
@@ -29,16 +29,16 @@ def check(
     restaurant: Annotated[
         str | None,
         typer.Option(
-            "--restaurant", metavar="ID", help="The restaurant to try; by default, one where a booking waits."
+            "--restaurant", metavar="ID", help="The restaurant to test. The default is one with a pending booking."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Check what the Host class of your backend answers and writes. Leaves nothing behind.
+    Check what your backend's Host class returns and writes. Changes nothing.
 
-    One line a check: ok, skipped and why, or what is wrong and what to do. Each runs in a
-    transaction that is rolled back. Exits with 1 if anything is wrong.
+    Prints one line for each check: ok, skipped with the reason, or the fault with what to do.
+    Each check runs in a transaction that is rolled back. Exits with 1 if there is a fault.
     """
     if app is None:
         refuse("--app", "module:factory", "none")

@@ -20,18 +20,18 @@ from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
 def reoptimize(
     restaurant: Annotated[str, typer.Option("--restaurant", metavar="ID", help="The restaurant.")],
     date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
-    apply: Annotated[bool, typer.Option("--apply", help="Do it, all in one commit.")] = False,
-    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Who does it, for the record.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Make the changes, in one commit.")] = False,
+    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Plan a day anew: seat who waits, move who stands on tables that are not to be had.
+    Plan a day again: seat waiting bookings, and move bookings off tables that are out of use.
 
-    Needs the extra optimize. Shows what would change; with --apply, does it.
+    Needs the extra optimize. Shows the changes; --apply also makes them.
 
-    Exits with 1 if it was to be done and could not be.
+    Exits with 1 if --apply could not make them.
     """
     try:
         day = dt.date.fromisoformat(date)

@@ -24,26 +24,24 @@ from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
 from assignment_pipeline.ports import RecordPage, RecordQuery
 
-app = typer.Typer(
-    help="See to the bookings that wait for a person, and to where people have put them.", no_args_is_help=True
-)
+app = typer.Typer(help="Decide bookings in manual review, and place bookings by hand.", no_args_is_help=True)
 
 _ALLOWABLE = sorted(rule.value for rule in set(Rule) - NEVER_ALLOWED)
 
 BookingArgument = Annotated[str, typer.Argument(metavar="BOOKING", help="The id of a booking.")]
-ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="Who does it, for the record.")]
+ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")]
 
 
 @app.command("list")
 def show(
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Of that one only.")] = None,
-    after: Annotated[str | None, typer.Option("--after", metavar="ID", help="Where the last page ended.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 100,
+    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
+    after: Annotated[str | None, typer.Option("--after", metavar="ID", help="The last id of the page before.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The largest number of entries.")] = 100,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the bookings that wait for a person, by id, with why and for how long."""
+    """List the bookings in manual review by id, with the reason and the waiting time."""
     with opened(app, db, reads=True) as coordinator:
         page = coordinator.review_queue(restaurant, after=after, limit=limit)
         if as_json:
@@ -105,27 +103,26 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
 @app.command()
 def place(
     booking: BookingArgument,
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The tables that it is to have.")],
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The ids of the tables.")],
     actor: ActorOption,
     allow: Annotated[
         list[str] | None,
         typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
     ] = None,
     expect_version: Annotated[
-        int | None, typer.Option("--expect-version", metavar="N", help="Only if its record is still at that version.")
+        int | None,
+        typer.Option("--expect-version", metavar="N", help="Do it only if the record is still at this version."),
     ] = None,
-    pin: Annotated[
-        bool, typer.Option("--pin/--no-pin", help="Whether it stays there until a person says otherwise.")
-    ] = True,
+    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Whether the booking is pinned to the tables.")] = True,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Give a booking tables by hand.
+    Give a booking its tables by hand.
 
-    The tables are checked as a plan's are. --allow overrules all rules but one:
-    never two parties at one table.
+    The tables pass the same checks as a plan. --allow overrules every rule except one:
+    two parties never share a table.
     """
     for rule in allow or ():
         if rule not in _ALLOWABLE:
@@ -148,17 +145,17 @@ def place(
 @app.command()
 def suggest(
     booking: BookingArgument,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it, as --actor.")] = False,
-    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Who does it, for the record.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply the best option. Needs --actor.")] = False,
+    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Say what would do for a booking: free tables, others who make room, other times.
+    Show the options for a booking: free tables, moves of other bookings, other times.
 
-    With --apply it gets the tables, and those who make room theirs, all in one
-    commit. Exits with 1 if nothing would do.
+    --apply gives the booking the best tables and makes the moves, in one commit.
+    Exits with 1 if there is no option.
     """
     if apply and actor is None:
         refuse("--actor", "who does it", "nobody")
@@ -215,7 +212,7 @@ def requeue(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a booking assigned anew: the next sweep takes it up, with all its attempts before it."""
+    """Assign a booking again: the next sweep plans it, with its attempts counted from zero."""
     with opened(app, db) as coordinator:
         result = coordinator.requeue(booking, actor=actor)
         if result.record is None:
@@ -228,13 +225,14 @@ def reject(
     booking: BookingArgument,
     actor: ActorOption,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="CODE", help="A short code such as guest_withdrew; no guest's words.")
+        str,
+        typer.Option("--reason", metavar="CODE", help="A short code such as guest_withdrew. Never a guest's words."),
     ],
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Turn a booking down, for good."""
+    """Reject a booking for good."""
     with opened(app, db) as coordinator:
         try:
             result = coordinator.reject(booking, actor=actor, reason=reason)
@@ -253,7 +251,7 @@ def pin(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a booking stay at its tables: nothing moves it to make room."""
+    """Pin a booking to its tables: no plan moves it."""
     with opened(app, db) as coordinator:
         result = coordinator.pin(booking, actor=actor)
         if result.record is None or not result.record.pinned:
@@ -269,7 +267,7 @@ def unpin(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a booking be moved again."""
+    """Unpin a booking: plans may move it again."""
     with opened(app, db) as coordinator:
         result = coordinator.unpin(booking, actor=actor)
         if result.record is None or result.record.owner is not Owner.PIPELINE:

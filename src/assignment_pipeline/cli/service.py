@@ -15,7 +15,7 @@ from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, open
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError
 
-app = typer.Typer(help="Tell what goes on in the room.", no_args_is_help=True)
+app = typer.Typer(help="Report what happens in the room.", no_args_is_help=True)
 
 
 @app.command()
@@ -26,7 +26,7 @@ def seated(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A party has sat down: nothing moves it any more."""
+    """A party has sat down. No plan moves it."""
     with opened(app, db) as coordinator:
         result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
         print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
@@ -40,7 +40,7 @@ def left(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A party has gone: the rest of its time is free."""
+    """A party has left. The rest of its time is free."""
     with opened(app, db) as coordinator:
         result = coordinator.left(booking, actor=actor)
         if result.outcome is Outcome.NOOP and result.reason is None:
@@ -56,7 +56,7 @@ def no_show(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A party never came: its tables are free, for good."""
+    """A party did not come. Its tables are free, and the booking is closed."""
     with opened(app, db) as coordinator:
         result = _done(coordinator.no_show(booking, actor=actor), Reason.NO_SHOW)
         print_result(result, f"Booking {booking!r} is cancelled: nobody came.", as_json=as_json)
@@ -72,9 +72,9 @@ def extend(
     as_json: JsonOption = False,
 ) -> None:
     """
-    A party stays on.
+    A party stays longer.
 
-    Where somebody else has its tables then, nothing is changed, and it is said who.
+    If another booking has the tables by then, nothing changes and the command names that booking.
     """
     end = read_time("UNTIL", until)
     with opened(app, db) as coordinator:

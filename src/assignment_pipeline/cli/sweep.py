@@ -15,15 +15,17 @@ from assignment_pipeline.flow.sweeping.sweep import SweepReport
 
 
 def sweep(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many bookings.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="The largest number of bookings to process.")
+    ] = 100,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    See once to what is due: retries, freed tables, expired holds, bookings that nobody enqueued.
+    Process due bookings once: retries, freed tables, expired holds, bookings that nobody enqueued.
 
-    Exits with 1 if a booking made it raise; such a booking is due again in a minute.
+    Exits with 1 if a booking raised an error. Such a booking is due again in a minute.
     """
     with opened(app, db) as coordinator:
         done = coordinator.sweep(limit=limit)

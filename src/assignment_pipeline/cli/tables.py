@@ -17,11 +17,11 @@ from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, open
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.windows import TimeWindow
 
-app = typer.Typer(help="Take tables out of service, and put them back.", no_args_is_help=True)
+app = typer.Typer(help="Take tables out of service and put them back.", no_args_is_help=True)
 
 RestaurantArgument = Annotated[str, typer.Argument(metavar="RESTAURANT", help="The id of a restaurant.")]
 ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="CODE", help="A short code such as maintenance; no guest's words.")
+    str, typer.Option("--reason", metavar="CODE", help="A short code such as maintenance. Never a guest's words.")
 ]
 
 
@@ -29,7 +29,7 @@ ReasonOption = Annotated[
 def show(
     restaurant: RestaurantArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the tables that are or will be out of service, with why and by whom."""
+    """List the tables that are or will be out of service, with the reason and the actor."""
     with opened(app, db, reads=True) as coordinator:
         blocks = coordinator.blocks(restaurant)
         if as_json:
@@ -55,7 +55,7 @@ def block(
     restaurant: RestaurantArgument,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The id of a table.")],
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="A time such as 2031-05-17T17:00+02:00.")],
-    end: Annotated[str, typer.Option("--until", metavar="TIME", help="A time behind it.")],
+    end: Annotated[str, typer.Option("--until", metavar="TIME", help="A later time.")],
     actor: ActorOption,
     reason: ReasonOption,
     app: AppOption = None,
@@ -65,7 +65,7 @@ def block(
     """
     Take a table out of service for a while.
 
-    Bookings that have it then keep it, and are named: move them with review place.
+    Bookings at the table keep it, and the command lists them: move them with review place.
     """
     times = (read_time("--from", start), read_time("--until", end))
     try:
@@ -95,7 +95,7 @@ def unblock(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a table back into service. The next sweep sees to those that wait for it."""
+    """Put a table back into service. The next sweep plans the bookings that wait for tables."""
     with opened(app, db) as coordinator:
         ended = coordinator.unblock(restaurant, block, actor=actor)
         if as_json:

@@ -61,7 +61,7 @@ AppOption = Annotated[
         metavar="MODULE:FACTORY",
         envvar=APP_VARIABLE,
         callback=_alone,
-        help="What makes the host's Coordinator, such as backend.tables:coordinator.",
+        help="The factory of your coordinator, such as backend.tables:coordinator.",
     ),
 ]
 DbOption = Annotated[
@@ -72,7 +72,7 @@ DbOption = Annotated[
         parser=database,
         envvar=DB_VARIABLE,
         callback=_unless_it_is_told,
-        help="The database: what db init or assign has made.",
+        help="A database made by db init or assign.",
     ),
 ]
 KeepingOption = Annotated[
@@ -82,7 +82,7 @@ KeepingOption = Annotated[
         metavar="PATH-or-DSN",
         parser=database,
         envvar=DB_VARIABLE,
-        help="The database to keep it in; made if it is missing.",
+        help="The database that stores the day. It is created if it is missing.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

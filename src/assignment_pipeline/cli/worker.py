@@ -22,24 +22,26 @@ from assignment_pipeline.rollout.shadow import Runs
 
 
 def worker(
-    processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="How many share the work.")] = 1,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=256, help="The number of processes.")] = 1,
     interval: Annotated[
-        float, typer.Option("--interval", min=0.01, max=3600, help="Seconds between two looks where nothing is due.")
+        float, typer.Option("--interval", min=0.01, max=3600, help="Seconds between two sweeps while nothing is due.")
     ] = 2.0,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Bookings that a look takes at most.")] = 20,
-    once: Annotated[bool, typer.Option("--once", help="Stop when nothing is due any more.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=10_000, help="The largest number of bookings in one sweep.")
+    ] = 20,
+    once: Annotated[bool, typer.Option("--once", help="Stop when nothing is due.")] = False,
     grace: Annotated[
-        float, typer.Option("--grace", min=0, help="Seconds for which it may finish what it is at when it is stopped.")
+        float, typer.Option("--grace", min=0, help="Seconds that a stopped worker gets to finish its bookings.")
     ] = 30.0,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    See to what is due, straight from the database, until it is told to stop: what `sweep` does, over and over.
+    Process due bookings from the database until stopped. Runs `sweep` in a loop.
 
-    On SIGTERM or Ctrl-C it finishes what it is at; on the second one it does not. A process that dies is replaced, and
-    what it was at is due again in a minute. With --once it exits with 1 if a booking made it raise.
+    The first SIGTERM or Ctrl-C lets the worker finish its bookings. The second one stops it at once. A process that
+    dies is replaced, and its bookings are due again in a minute. With --once, exits with 1 if a booking raised.
     """
     if once:
         raise typer.Exit(_once(app, db, limit, grace, as_json=as_json))

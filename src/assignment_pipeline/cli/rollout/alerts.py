@@ -17,7 +17,7 @@ from assignment_pipeline.rollout.exports import exposition
 from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching import Alerts, AlertState
 
-app = typer.Typer(help="Say what rings, and print rules for what rings elsewhere.", no_args_is_help=True)
+app = typer.Typer(help="Check alerts, and print alert rules for other systems.", no_args_is_help=True)
 
 _STYLES = {AlertState.FIRING: "bold red", AlertState.PENDING: "yellow", AlertState.RESOLVED: "green"}
 
@@ -29,7 +29,7 @@ def check(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how each alert stands. Exits with 1 if one fires. Changes nothing, and tells nobody."""
+    """Show the state of each alert. Exits with 1 if one fires. Changes nothing and sends nothing."""
     with counted(app, db) as store:
         revision = store.rollout() if hasattr(store, "rollout") else None
         alerts = Alerts(store, restaurant_id=restaurant).check(store.now(), revision.created_at if revision else None)
@@ -43,26 +43,24 @@ def check(
 
 @app.command()
 def prometheus() -> None:
-    """Print a rule file for Prometheus, on the numbers that `metrics --prometheus` writes."""
+    """Print a Prometheus rule file for the metrics that `metrics --prometheus` writes."""
     print(exposition.prometheus_rules(), end="")
 
 
 @app.command()
 def grafana(
-    schema: Annotated[
-        str, typer.Option("--schema", metavar="NAME", help="The schema that the tables are in.")
-    ] = SCHEMA,
+    schema: Annotated[str, typer.Option("--schema", metavar="NAME", help="The schema of the tables.")] = SCHEMA,
     datasource: Annotated[
-        str, typer.Option("--datasource", metavar="UID", help="Grafana's data source for that database.")
+        str, typer.Option("--datasource", metavar="UID", help="The UID of Grafana's data source for the database.")
     ] = "postgres",
 ) -> None:
-    """Print a file for Grafana's provisioning of alerts; they ask PostgreSQL themselves."""
+    """Print a provisioning file with Grafana alerts. The alerts query PostgreSQL."""
     print(exposition.grafana_rules(schema=schema, datasource=datasource), end="")
 
 
 def metrics(
     over: Annotated[
-        dt.timedelta, typer.Option("--over", metavar="SPAN", parser=span_of, help="How far back, such as 30m or 7d.")
+        dt.timedelta, typer.Option("--over", metavar="SPAN", parser=span_of, help="The time window, such as 30m or 7d.")
     ] = "24h",  # type: ignore[assignment]  # Typer parses the default, too.
     prometheus: Annotated[bool, typer.Option("--prometheus", help="Print Prometheus' text format.")] = False,
     restaurant: RestaurantOption = None,
@@ -70,7 +68,7 @@ def metrics(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print the numbers that gates, alerts and the doctor go by."""
+    """Print the metrics that gates, alerts and the doctor use."""
     with counted(app, db) as store:
         found = store.measure(MetricsQuery(since=store.now() - over, restaurant_id=restaurant))
     if prometheus:

@@ -21,25 +21,25 @@ from assignment_pipeline.rollout.control import Standing
 from assignment_pipeline.rollout.report import Item, is_due, left_to_do
 from assignment_pipeline.rollout.watching import Alerts
 
-app = typer.Typer(help="Steer the rollout: where it stands, on, and back.", no_args_is_help=True)
+app = typer.Typer(help="Manage the rollout: status, next phase, rollback.", no_args_is_help=True)
 
 ActorOption = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who decides it; whoever is logged in unless told.")
+    str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history. Default: the login name.")
 ]
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="The reason, for the history.")]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Go past gates that do not pass. Needs --reason, and is recorded.")
+    bool, typer.Option("--force", help="Ignore gates that do not pass. Needs --reason, and is recorded.")
 ]
 SignedOption = Annotated[
     list[str] | None,
-    typer.Option("--signed-off-by", metavar="ROLE=NAME", help="Who has signed off, as the phase asks. Repeatable."),
+    typer.Option("--signed-off-by", metavar="ROLE=NAME", help="A sign-off that the phase requires. Repeatable."),
 ]
 PhaseArgument = Annotated[str, typer.Argument(metavar="PHASE", help="The phase.")]
 
 
 @app.command()
 def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
-    """Show the phase, since when, whom it covers, and what each criterion says."""
+    """Show the phase, its start, its restaurants, and the result of each criterion."""
     with steered(app, db) as steering:
         standing = steering.rollout.status()
         cohort = views.cohort_of(steering)
@@ -58,7 +58,7 @@ def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = Fal
 def check(
     signed_off_by: SignedOption = None, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
 ) -> None:
-    """Say whether the rollout may go on: exits with 0 if so, 1 if not."""
+    """Check whether the rollout may advance. Exits with 0 if so, 1 if not."""
     with steered(app, db) as steering:
         standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
         agreement = agreement_in(steering.rollout.store)
@@ -81,7 +81,7 @@ def advance(
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Go on to the next phase, if every gate passes. Exits with 1 if one does not."""
+    """Advance to the next phase if every gate passes. Exits with 1 if one does not."""
     _require_reason(reason, force=force)
     with steered(app, db) as steering:
         who, signed = _actor(actor), _signatures(signed_off_by)
@@ -101,10 +101,10 @@ def enter(
     as_json: JsonOption = False,
 ) -> None:
     """
-    Begin, begin again after a rollback, or go to another phase than the next.
+    Start a phase: the first, the one after a rollback, or any other.
 
-    Phases that put the pipeline in charge of more restaurants than before take the
-    gates of the phase before them, or --force.
+    A phase that activates more restaurants needs the gates of the phase before it to pass,
+    or --force.
     """
     _require_reason(reason, force=force)
     with steered(app, db) as steering:
@@ -119,7 +119,7 @@ def enter(
 @app.command()
 def rollback(
     to: Annotated[
-        str | None, typer.Option("--to", metavar="PHASE", help="An earlier phase; off everywhere unless told.")
+        str | None, typer.Option("--to", metavar="PHASE", help="An earlier phase. The default is off everywhere.")
     ] = None,
     actor: ActorOption = None,
     reason: ReasonOption = None,
@@ -128,10 +128,10 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """
-    Go back at once, whatever the gates say. Twice is once.
+    Roll back at once, without any gate. Safe to repeat.
 
-    When it returns, nothing that was planned before will be committed, and every
-    worker knows within about a second.
+    After the command returns, no earlier plan is committed. Every worker follows
+    within about a second.
     """
     with steered(app, db, heeds_environment=False) as steering:
         who = _actor(actor)
@@ -143,22 +143,22 @@ def rollback(
 
 @app.command("list")
 def list_restaurants(
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the history.")],
     always: Annotated[
-        str | None, typer.Option("--always", metavar="IDS", help="Those that are in anyway, with commas; '' for none.")
+        str | None, typer.Option("--always", metavar="IDS", help="Ids that are always in, with commas; '' for none.")
     ] = None,
     never: Annotated[
-        str | None, typer.Option("--never", metavar="IDS", help="Those that are off, whatever else names them.")
+        str | None, typer.Option("--never", metavar="IDS", help="Ids that are always off. It wins over the others.")
     ] = None,
     shadow: Annotated[
-        str | None, typer.Option("--shadow", metavar="IDS", help="Those in shadow where they are not active.")
+        str | None, typer.Option("--shadow", metavar="IDS", help="Ids in shadow while they are not active.")
     ] = None,
     actor: ActorOption = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which restaurants are in or out whatever a percentage covers. Lists that are not given stay."""
+    """Set the restaurants that are in or out regardless of the percentage. A list that is not given stays."""
     with steered(app, db) as steering:
         who = _actor(actor)
         revision = _valid(
@@ -171,12 +171,12 @@ def list_restaurants(
 
 @app.command()
 def history(
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many changes.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The largest number of changes.")] = 20,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the changes so far, the newest first: who, when, why."""
+    """Show the changes of the rollout, newest first, with actor, time and reason."""
     with steered(app, db, heeds_environment=False) as steering:
         revisions = steering.rollout.history(limit)
         if as_json:

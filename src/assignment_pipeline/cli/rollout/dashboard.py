@@ -18,18 +18,16 @@ def _group() -> None:
 
 @app.command()
 def grafana(
-    schema: Annotated[
-        str, typer.Option("--schema", metavar="NAME", help="The schema that the tables are in.")
-    ] = SCHEMA,
+    schema: Annotated[str, typer.Option("--schema", metavar="NAME", help="The schema of the tables.")] = SCHEMA,
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="The dashboard's name.")] = "Table assignment",
     uid: Annotated[
-        str, typer.Option("--uid", metavar="ID", help="By what Grafana knows it: importing it again replaces it.")
+        str, typer.Option("--uid", metavar="ID", help="The dashboard's UID. An import replaces the same UID.")
     ] = "assignment-pipeline",
 ) -> None:
     """
-    Print a dashboard for Grafana, as the JSON that it imports.
+    Print a Grafana dashboard as JSON for import.
 
-    Needs the extra grafana. Its data source is PostgreSQL, chosen on import.
+    Needs the extra grafana. You choose the PostgreSQL data source on import.
     """
     from assignment_pipeline.rollout.exports import dashboard  # noqa: PLC0415 - an extra
 

@@ -23,10 +23,10 @@ _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Hea
 
 def doctor(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """
-    Look for what may be wrong: flags, shadow, reviews, contention, sweep, events, schema, host.
+    Check flags, shadow, reviews, contention, sweep, events, schema and host for faults.
 
-    Each with its evidence, what is likely behind it, and what to do. Exits with 1 if
-    anything is wrong. Changes nothing.
+    Each finding has its evidence, its likely cause, and what to do. Exits with 1 if
+    there is a finding. Changes nothing.
     """
     findings = _of_app(app) if db is None and app is not None else _of_db(db)
     if as_json:

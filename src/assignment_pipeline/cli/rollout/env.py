@@ -35,14 +35,14 @@ class Format(enum.StrEnum):
 
 def env(
     phase: Annotated[str, typer.Argument(metavar="PHASE", help=f"One of {', '.join(PHASES)}.")],
-    form: Annotated[Format, typer.Option("--format", help="What to write it for.")] = Format.DOTENV,
+    form: Annotated[Format, typer.Option("--format", help="The output format.")] = Format.DOTENV,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Print what to set in the environment for a phase of the rollout.
+    Print the environment variables of a rollout phase.
 
-    For a file that is read at start (dotenv), a shell, Vercel's command line, a
-    file for docker's --env-file, or a ConfigMap of Kubernetes.
+    Formats: a dotenv file, a shell script, commands for Vercel, a file for docker's
+    --env-file, or a Kubernetes ConfigMap.
     """
     found = PHASES.get(phase)
     if found is None:

@@ -31,10 +31,10 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """
-    Say what the pipeline does at a restaurant, and why.
+    Show what the pipeline does at a restaurant, and why.
 
-    By the environment's flags; with --db by the rollout in that database, unless
-    the environment rolls it back; with --app by the flags of the application.
+    Reads the environment's flags. With --db, reads the rollout in that database, unless the
+    environment rolls it back. With --app, reads your application's flags.
     """
     if not restaurant.strip():
         refuse("RESTAURANT", "the id of a restaurant", repr(restaurant))

@@ -44,7 +44,7 @@ def span_of(text: str) -> dt.timedelta:
 
 
 RestaurantOption = Annotated[
-    str | None, typer.Option("--restaurant", metavar="ID", help="Of that restaurant only; of all unless told.")
+    str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant. The default is all restaurants.")
 ]
 
 

@@ -16,12 +16,12 @@ from assignment_pipeline.cli.wiring import AppOption, DbOption
 from assignment_pipeline.rollout.report import Findings, archived, find, page
 
 WindowOption = Annotated[
-    Any, typer.Option("--window", parser=span_of, metavar="SPAN", help="How far to look back, such as 24h or 7d.")
+    Any, typer.Option("--window", parser=span_of, metavar="SPAN", help="The time window, such as 24h or 7d.")
 ]
 
 
 def report(
-    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="Where to write the page.")],
+    html: Annotated[Path, typer.Option("--html", metavar="FILE", help="The file to write.")],
     window: WindowOption = "7d",
     app: AppOption = None,
     db: DbOption = None,
@@ -29,7 +29,7 @@ def report(
     """
     Write a page with the phases, the gates, rates over time, the shadow's verdicts, reviews and changes.
 
-    It is one file, which needs no network. Needs the extra report.
+    The page is one file and needs no network. Needs the extra report.
     """
     _require_place(html, "--html")
     _write(html, "--html", page(_found(app, db, window)))
@@ -37,12 +37,12 @@ def report(
 
 
 def archive(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the numbers, as JSON.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON file to write.")],
     window: WindowOption = "7d",
     app: AppOption = None,
     db: DbOption = None,
 ) -> None:
-    """Write the final numbers, every change and what they were decided on, for the record."""
+    """Write the final metrics and every change with its verdicts to a file."""
     _require_place(file, "FILE")
     text = json.dumps(archived(_found(app, db, window)), indent=2, ensure_ascii=False)
     _write(file, "FILE", f"{text}\n")

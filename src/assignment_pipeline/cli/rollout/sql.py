@@ -13,17 +13,17 @@ from assignment_pipeline.rollout import queries
 
 
 def sql(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which query.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Say what there is.")] = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The name of the query.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the queries.")] = False,
     dialect: Annotated[
         str, typer.Option("--dialect", metavar="DIALECT", help=f"Of which database: {' or '.join(queries.DIALECTS)}.")
     ] = "postgres",
     schema: Annotated[
-        str, typer.Option("--schema", metavar="NAME", help="The schema that the tables are in, in PostgreSQL.")
+        str, typer.Option("--schema", metavar="NAME", help="The schema of the tables in PostgreSQL.")
     ] = queries.SCHEMA,
     as_json: JsonOption = False,
 ) -> None:
-    """Print a query for an operator, with what it finds in a comment above it."""
+    """Print an SQL query for operators. A comment above the query says what it finds."""
     if dialect not in queries.DIALECTS:
         refuse("--dialect", " or ".join(queries.DIALECTS), repr(dialect))
     found = {each: queries.operator(each, dialect, schema=schema) for each in queries.names()}

@@ -18,21 +18,21 @@ from assignment_pipeline.rollout.watching import Alerts, Demote, Watcher, WatchR
 
 def watch(
     interval: Annotated[
-        float, typer.Option("--interval", min=0.05, max=3600, metavar="SECONDS", help="Between two looks.")
+        float, typer.Option("--interval", min=0.05, max=3600, metavar="SECONDS", help="Seconds between two checks.")
     ] = 30.0,
-    once: Annotated[bool, typer.Option("--once", help="Look once; exit with 1 if an alert fires.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Check once. Exits with 1 if an alert fires.")] = False,
     demote: Annotated[
-        Demote, typer.Option("--demote", help="What a firing alert leads to: a phase back, off everywhere, nothing.")
+        Demote, typer.Option("--demote", help="What a firing alert does: one phase back, off everywhere, or nothing.")
     ] = Demote.STEP,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Look at the alerts over and over, and roll back on one that fires.
+    Check the alerts in a loop, and roll back when one fires.
 
-    It never goes on to a phase: that is somebody's decision. Nothing is kept between
-    two looks, so that it may be restarted, or run twice. It ends on SIGTERM or Ctrl-C.
+    It never advances: a person decides that. It keeps no state between two checks, so you
+    may restart it or run it twice. SIGTERM or Ctrl-C ends it.
     """
     with steered(app, db, heeds_environment=False) as steering:
         store: Any = counting(app or "", steering.rollout.store)

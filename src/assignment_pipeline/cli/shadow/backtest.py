@@ -31,19 +31,21 @@ from assignment_pipeline.rollout.shadow.backtest import backtest as hold_against
 def backtest(
     service_file: Annotated[
         Path | None,
-        typer.Argument(metavar="[SERVICE.json]", help="Days whose bookings say what the legacy planner did."),
+        typer.Argument(
+            metavar="[SERVICE.json]", help="A file of days whose bookings have the legacy planner's tables."
+        ),
     ] = None,
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Of that one only.")] = None,
+    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Hold the pipeline against what the legacy planner did on past days.
+    Compare the pipeline with the legacy planner on past days.
 
-    Booking by booking on the floor as legacy had left it, for the agreement; and
-    each day anew from its first booking on, for the guests. Nothing is written.
-    The days come from a file, or from the bookings that legacy owns in a database.
+    Two comparisons: each booking on the floor that the legacy planner had left, for the
+    agreement; and each day from its first booking on, for the guests. Nothing is written.
+    The days come from a file, or from the legacy planner's bookings in a database.
     """
     if service_file is not None and db is not None:
         refuse("SERVICE.json or --db", "one of them", "both")

@@ -18,25 +18,25 @@ from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, open
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
 
-app = typer.Typer(help="See where the pipeline and the legacy planner differ.", no_args_is_help=True)
+app = typer.Typer(help="Show where the pipeline and the legacy planner differ.", no_args_is_help=True)
 
 _VERDICTS = sorted(verdict.value for verdict in KEPT_VERDICTS)
 
-BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or how it begins.")]
+BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or its first characters.")]
 
 
 @app.command("list")
 def show_all(
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Of that one only.")] = None,
+    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
     verdict: Annotated[
-        str | None, typer.Option("--verdict", metavar="VERDICT", help=f"Of that one only: {', '.join(_VERDICTS)}.")
+        str | None, typer.Option("--verdict", metavar="VERDICT", help=f"Only this verdict: {', '.join(_VERDICTS)}.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The largest number of entries.")] = 100,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the bundles that shadow runs have left, the latest first."""
+    """List the bundles of shadow runs, latest first."""
     if verdict is not None and verdict not in _VERDICTS:
         refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
     wanted = ShadowVerdict(verdict) if verdict is not None else None
@@ -88,9 +88,9 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
 @app.command()
 def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
     """
-    Show a bundle: what was asked for, and what each of the two made of it.
+    Show a bundle: the booking, and both planners' results.
 
-    With --json all of it, as replay takes it from a file.
+    --json prints the whole bundle. Replay reads it from a file.
     """
     with opened(app, db, reads=True) as coordinator:
         found: Any = found_in(coordinator, bundle)
@@ -125,16 +125,16 @@ def _cost(cost: float | None) -> str:
 
 @app.command()
 def work(
-    once: Annotated[bool, typer.Option("--once", help="See to what waits, and end.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Cases taken at a time.")] = 100,
-    pause: Annotated[float, typer.Option("--pause", min=0.01, max=3600, help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Run the stored cases and exit.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The number of cases in one round.")] = 100,
+    pause: Annotated[float, typer.Option("--pause", min=0.01, max=3600, help="Seconds between two rounds.")] = 1.0,
     app: AppOption = None,
     db: DbOption = None,
 ) -> None:
     """
-    See to the cases that wait in the store, where shadow="worker" has put them.
+    Run the shadow cases that shadow="worker" has stored.
 
-    Any number of these may run at once. Without --once, until it is interrupted.
+    Several may run at once. Without --once, runs until interrupted.
     """
     with opened(app, db) as coordinator:
         shadow = coordinator.shadow

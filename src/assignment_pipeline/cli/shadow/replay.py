@@ -41,11 +41,11 @@ def replay(
         str,
         typer.Argument(
             metavar="BUNDLE",
-            help="A file, as shadow show --json prints it; with --db or --app, an id, or how it begins.",
+            help="A file that shadow show --json has printed. With --db or --app: a bundle's id or its beginning.",
         ),
     ],
-    as_test: Annotated[bool, typer.Option("--as-test", help="Print a test for pytest that says the same.")] = False,
-    file: Annotated[bool, typer.Option("--file", help="With --app: BUNDLE is a file all the same.")] = False,
+    as_test: Annotated[bool, typer.Option("--as-test", help="Print the replay as a pytest test.")] = False,
+    file: Annotated[bool, typer.Option("--file", help="Read BUNDLE as a file even with --app.")] = False,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -53,8 +53,8 @@ def replay(
     """
     Run a bundle again with the pipeline as it is now.
 
-    Exits with 1 if it still differs from what the legacy planner did. With --app,
-    the host's own strategies and engine have their say.
+    Exits with 1 if the result still differs from the legacy planner's. With --app,
+    the replay uses the strategies and the engine of your application.
     """
     engine: Engine | None = None
     found: Mapping[str, Any]
