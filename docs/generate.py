@@ -1,7 +1,8 @@
 """
 Writes what the documentation takes from the code: ``python docs/generate.py``.
 
-A table stands under a comment with its name, ``<!-- table: reasons -->``. Code stands under a comment with its file
+A table stands under a comment with its name, ``<!-- table: reasons -->``; a command's options stand under one with
+the command, ``<!-- options: review list -->``. Code stands under a comment with its file
 and the name of a function or class, ``<!-- code: examples/fastapi/app.py lifespan -->``; with two names, the code
 runs from the first to the last. `tests/docs/test_generated.py` holds that each is up to date.
 """
@@ -12,7 +13,11 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from typer.main import get_command
+
+from assignment_pipeline.cli.app import app
 from assignment_pipeline.domain.event_fields import CARRIES, FIELDS
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.rollout.control.metrics import METRICS
@@ -21,6 +26,8 @@ from assignment_pipeline.rollout.watching.rules import RULES
 MINUTE = dt.timedelta(minutes=1)
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
+_OPTIONS = re.compile(r"(?<=<!-- options: )([\w -]+) -->\n\n(?:\|.*\n)*")
+_HELP = re.compile(r"(.*?)(?:  \[(.*)\])?", re.DOTALL)
 _CODE = re.compile(r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?```\n(?!\S)", re.DOTALL)
 
 Row = tuple[str, ...]
@@ -85,6 +92,35 @@ def table(found: re.Match[str]) -> str:
     return f"{found[1]} -->\n\n{head_line}|{'---|' * len(head)}\n{''.join(lines)}"
 
 
+def options(found: re.Match[str]) -> str:
+    """What a command takes, as its help says."""
+    command: Any = get_command(app)
+    for name in found[1].split():
+        command = command.commands[name]
+    context = command.context_class(command)
+    records = [record for each in command.params if each.name != "help" and (record := each.get_help_record(context))]
+    head = f"{found[1]} -->\n\n| takes | |\n|---|---|\n"
+    return head + "".join(f"| {taken(names)} | {explained(text)} |\n" for names, text in records)
+
+
+def taken(names: str) -> str:
+    """An option or argument, set as code; a table's cell has no bare ``|``."""
+    plain = re.sub(r" <(?:str|path|list\[str\])>", "", names)
+    numbers = re.sub(r"<(?:int|float)(?: range)?>", "N", plain).replace("<%Y-%m-%d>", "YYYY-MM-DD")
+    return f"`{numbers}`".replace("|", "\\|")
+
+
+def explained(text: str) -> str:
+    """The help of an option, and its default or the environment variable that does the same."""
+    found = _HELP.fullmatch(text)
+    assert found is not None
+    notes = dict(note.partition(": ")[::2] for note in (found[2] or "").split("; "))
+    default = f" Default: `{notes['default']}`." if "default" in notes else ""
+    required = " Required." if "required" in notes else ""
+    variable = f" Or the variable `{notes['env var']}`." if "env var" in notes else ""
+    return f"{found[1]}{default}{variable}{required}"
+
+
 def included(found: re.Match[str]) -> str:
     """Code, under its comment. The block is no test: it needs the rest of its file."""
     source = (DOCS.parent / found[1]).read_text(encoding="utf-8")
@@ -104,7 +140,7 @@ def definition(tree: ast.AST, name: str) -> tuple[int, int]:
 
 def written(text: str) -> str:
     """A page with its tables and its included code as the code has them."""
-    return _CODE.sub(included, _TABLE.sub(table, text))
+    return _CODE.sub(included, _OPTIONS.sub(options, _TABLE.sub(table, text)))
 
 
 def pages() -> Iterable[Path]:
