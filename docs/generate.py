@@ -107,7 +107,7 @@ def taken(names: str) -> str:
     """An option or argument, set as code; a table's cell has no bare ``|``."""
     plain = re.sub(r" <(?:str|path|list\[str\])>", "", names)
     numbers = re.sub(r"<(?:int|float)(?: range)?>", "N", plain).replace("<%Y-%m-%d>", "YYYY-MM-DD")
-    return f"`{numbers}`".replace("|", "\\|")
+    return f"`{numbers}`".replace("|", "\\|").replace(" / ", "`, `")
 
 
 def explained(text: str) -> str:

@@ -45,3 +45,13 @@ def test_a_method_stands_at_the_margin():
     """Whatever class it is in."""
     written = generate.written("<!-- code: examples/django/reservations/host.py ReservationHost.on_commit -->\n```\n")
     assert "\n```python\ndef on_commit(self, " in written
+
+
+def test_options_are_those_of_the_help():
+    """With what they take, their default, and the variable that does the same."""
+    written = generate.written("<!-- options: shadow work -->\n\n| old |\n")
+    assert "| `--limit N` | The number of cases in one round. Default: `100`. |\n" in written
+    assert "Or the variable `ASSIGNMENT_PIPELINE_DB`. |\n" in written
+    assert "old" not in written
+    assert "| `--pin`, `--no-pin` |" in generate.written("<!-- options: review place -->\n\n")
+    assert "| `--demote <step\\|off\\|no>` |" in generate.written("<!-- options: rollout watch -->\n\n")
