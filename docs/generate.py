@@ -27,7 +27,6 @@ MINUTE = dt.timedelta(minutes=1)
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
 _OPTIONS = re.compile(r"(?<=<!-- options: )([\w -]+) -->\n\n(?:\|.*\n)*")
-_HELP = re.compile(r"(.*?)(?:  \[(.*)\])?", re.DOTALL)
 _CODE = re.compile(r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?```\n(?!\S)", re.DOTALL)
 
 Row = tuple[str, ...]
@@ -112,13 +111,12 @@ def taken(names: str) -> str:
 
 def explained(text: str) -> str:
     """The help of an option, and its default or the environment variable that does the same."""
-    found = _HELP.fullmatch(text)
-    assert found is not None
-    notes = dict(note.partition(": ")[::2] for note in (found[2] or "").split("; "))
+    said, _, more = text.removesuffix("]").partition("  [")
+    notes = dict(note.partition(": ")[::2] for note in more.split("; "))
     default = f" Default: `{notes['default']}`." if "default" in notes else ""
     required = " Required." if "required" in notes else ""
     variable = f" Or the variable `{notes['env var']}`." if "env var" in notes else ""
-    return f"{found[1]}{default}{variable}{required}"
+    return f"{said}{default}{variable}{required}"
 
 
 def included(found: re.Match[str]) -> str:
