@@ -19,6 +19,7 @@ __all__ = [
     "IllegalTransitionError",
     "LockManagerUnavailableError",
     "MissingExtraError",
+    "MissingRightsError",
     "NoRecordError",
     "NoTablesError",
     "NotBegunError",
@@ -376,6 +377,25 @@ class FlagsUnreadError(StoreUnavailableError):
 
     def __str__(self) -> str:
         return f"The feature flags were not read yet: {self.detail}. Try again."
+
+
+@attrs.define
+class MissingRightsError(StoreUnavailableError):
+    """
+    The database is there, and does not let this role do what was asked. Nothing was written.
+
+    Attributes:
+        detail: The database, and what it said.
+
+        remedy: What to do about it.
+    """
+
+    code: ClassVar[str] = "missing_rights"
+
+    remedy: str = "grant it what `assignment-pipeline db grants` prints"
+
+    def __str__(self) -> str:
+        return f"The database role lacks a right: {self.detail}: {self.remedy}."
 
 
 @attrs.define

@@ -92,6 +92,31 @@ def test_the_schema_is_made_and_checked(cli, address):
     assert secret not in missing.err + checked.out
 
 
+def test_a_role_is_granted_what_it_needs(cli, address, postgres_database):
+    """What is printed makes the check pass; before, it names what is missing. SQLite has no roles."""
+    made, role = address(), f"worker_{secrets.token_hex(4)}"
+    assert cli("db", "init", "--db", made).code == 0
+    how = ("--db", made, "--role", role, "--as", "worker")
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        refused = cli("db", "grants", *how, "--check")
+        assert (refused.code, refused.complaint) == (2, f"--role: expected a role of the server, got '{role}'")
+        statements = cli("db", "grants", *how)
+        assert statements.code == 0
+        connection.execute(f"CREATE ROLE {role}")
+        try:
+            lacks = cli("db", "grants", *how, "--check")
+            assert lacks.code == 1
+            assert f"{role} lacks EXECUTE on " in lacks.out
+            connection.execute(statements.out)
+            granted = cli("db", "grants", *how, "--check")
+            assert granted.code == 0
+            assert granted.out.endswith(f"{role} may do what its purpose worker takes, and no more.\n")
+        finally:
+            connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    file = cli("db", "grants", "--db", "day.sqlite3", *how[2:])
+    assert (file.code, file.complaint) == (2, "--db: expected a PostgreSQL address, got day.sqlite3")
+
+
 def test_a_schema_of_an_unreleased_build_is_left_alone(cli, address, postgres_database):
     """Each command says on one line what it is, and what to do; nothing is changed."""
     made = address()

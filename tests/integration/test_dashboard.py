@@ -8,7 +8,6 @@ import re
 import secrets
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -32,11 +31,13 @@ from assignment_pipeline import (  # noqa: E402
     VenuePolicy,
 )
 from assignment_pipeline.adapters.memory import MemoryLockManager  # noqa: E402
-from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, grants, init  # noqa: E402
 from assignment_pipeline.clock import SystemClock  # noqa: E402
 from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery  # noqa: E402
 from assignment_pipeline.ports import Wanted  # noqa: E402
+from assignment_pipeline.rollout import queries  # noqa: E402
 from assignment_pipeline.rollout.exports.dashboard import PLUGIN, grafana  # noqa: E402
+from assignment_pipeline.rollout.watching.rules import RULES  # noqa: E402
 from assignment_pipeline.testing import FakeClock  # noqa: E402
 
 SCHEMA = 'a "day"'
@@ -295,21 +296,24 @@ def test_the_restaurants_can_be_chosen(connection):
 
 
 def test_the_documented_user_can_read(postgres_database, connection):
-    """What the page has an operator grant is enough for every panel, and for nothing else."""
-    page = (Path(__file__).parents[2] / "docs/how-to/dashboard.md").read_text(encoding="utf-8")
-    (grants,) = re.findall(r"<<SQL\n(.*?)SQL\n", page, re.DOTALL)
+    """What the page has an operator grant is enough for every panel and every rule, and for nothing else."""
     role = f"grafana_{secrets.token_hex(4)}"
     quoted = SCHEMA.replace('"', '""')
-    grants = grants.replace("assignment_pipeline", f'"{quoted}"').replace("grafana", role)
-    with psycopg.connect(postgres_database) as granted:  # Rolled back: roles belong to the whole server.
-        granted.execute(grants)
-        granted.execute(f"SET ROLE {role}")
-        for panel in json.loads(grafana(schema=SCHEMA))["panels"]:
-            for target in panel.get("targets", ()):
-                assert granted.execute(as_grafana_does(target["rawSql"])).fetchall()
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            granted.execute(f'DELETE FROM "{quoted}".assignment_records')
-        granted.rollback()
+    with psycopg.connect(postgres_database, autocommit=True) as granted:
+        granted.execute(f"CREATE ROLE {role}")
+        try:
+            granted.execute(grants(postgres_database, role, "reader", schema=SCHEMA))
+            granted.execute(f"SET ROLE {role}")
+            for panel in json.loads(grafana(schema=SCHEMA))["panels"]:
+                for target in panel.get("targets", ()):
+                    assert granted.execute(as_grafana_does(target["rawSql"])).fetchall()
+            for rule in RULES:
+                granted.execute(queries.rule(rule.metric, over=rule.over, schema=SCHEMA))
+            for statement in ("DELETE FROM {}.assignment_records", "SELECT FROM {}.assignment_shadow_bundles"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    granted.execute(statement.format(f'"{quoted}"'))
+        finally:
+            granted.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 # -- The command --------------------------------------------------------------------------------------------------

@@ -337,6 +337,36 @@ class PostgresDatabase:
         except InvalidValueError as error:
             refuse(f"--host-bookings, {error.field}", error.expected, error.got)
 
+    def grants(self, role: str, purpose: str) -> str:
+        """
+        The statements that give *role* what that purpose takes.
+
+        Raises:
+            BadInputError: Our tables are not there.
+        """
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            return postgres.grants(self.conninfo, role, purpose, schema=self.schema)
+        except SchemaMismatchError as error:
+            _refused(self, error)
+
+    def check_grants(self, role: str, purpose: str) -> tuple[str, ...]:
+        """
+        What *role* lacks for that purpose, and what it may do beyond it.
+
+        Raises:
+            BadInputError: Our tables, or the role, are not there.
+        """
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            return postgres.check_grants(self.conninfo, role, purpose, schema=self.schema)
+        except SchemaMismatchError as error:
+            _refused(self, error)
+        except InvalidValueError as error:
+            refuse("--role", error.expected, error.got)
+
     def prepare(self) -> None:
         """See `Database.prepare`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415

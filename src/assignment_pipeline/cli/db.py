@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Sequence
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
-from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.failures import NO, RefusedError, refuse
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.wiring import DB_VARIABLE
 from assignment_pipeline.errors import SchemaMismatchError
@@ -115,6 +116,42 @@ def check(db: DbOption, standalone: StandaloneOption = True) -> None:
     except SchemaMismatchError as error:
         raise RefusedError(str(error)) from None
     stdout().print(f"{db}: {_what(db, standalone=standalone)}.", soft_wrap=True)
+
+
+class RolePurpose(enum.StrEnum):
+    """What a role is for; `adapters.postgres.Purpose`, whose package may be missing, has what each may do."""
+
+    WEB = "web"
+    WORKER = "worker"
+    OPERATOR = "operator"
+    READER = "reader"
+
+
+@app.command()
+def grants(
+    db: DbOption,
+    role: Annotated[str, typer.Option("--role", metavar="NAME", help="The role of the server.")],
+    purpose: Annotated[RolePurpose, typer.Option("--as", help="What the role is for.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Say what the role lacks, and what it may do beyond its purpose.")
+    ] = False,
+) -> None:
+    """
+    Print the statements that give a role of PostgreSQL what it needs, and no more. Changes nothing.
+
+    With --check it exits with 1 if the role lacks anything, or may do more.
+    """
+    if not isinstance(db, PostgresDatabase):
+        refuse("--db", "a PostgreSQL address", str(db))
+    if not check:
+        print(db.grants(role, purpose.value))
+        return
+    found = db.check_grants(role, purpose.value)
+    for sentence in found:
+        print(sentence)
+    if found:
+        raise typer.Exit(NO)
+    stdout().print(f"{db}: {role} may do what its purpose {purpose.value} takes, and no more.", soft_wrap=True)
 
 
 def _what(db: Database, *, standalone: bool) -> str:

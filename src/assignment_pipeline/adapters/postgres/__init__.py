@@ -17,6 +17,7 @@ from assignment_pipeline.adapters.postgres.bookings import bookings_view
 from assignment_pipeline.adapters.postgres.host import AsyncStandaloneHost, StandaloneHost
 from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore, JoinedStore
 from assignment_pipeline.adapters.postgres.locks import AsyncPostgresLockManager, PostgresLockManager
+from assignment_pipeline.adapters.postgres.rights import Purpose, check_grants, grants
 from assignment_pipeline.adapters.postgres.schema import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -42,9 +43,12 @@ __all__ = [
     "JoinedStore",
     "PostgresLockManager",
     "PostgresStore",
+    "Purpose",
     "StandaloneHost",
     "bookings_view",
     "check",
+    "check_grants",
+    "grants",
     "init",
     "place",
     "versions",

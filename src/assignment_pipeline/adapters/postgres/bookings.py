@@ -88,7 +88,7 @@ def bookings_view(
     """
     where = place(conninfo, schema)
     names = _Names(columns or {}, statuses or {})
-    return on_connection(conninfo, in_transaction(_make(table, names, schema, where, apply=apply)))
+    return on_connection(conninfo, in_transaction(_make(table, names, schema, where, apply=apply)), as_owner=True)
 
 
 @attrs.frozen

@@ -9,7 +9,12 @@ from psycopg import conninfo as conninfos
 from psycopg import errors
 
 from assignment_pipeline.adapters.postgres.line import SilentError
-from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    MissingRightsError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 from assignment_pipeline.ports.fitting import require_kind
 
 _COLLIDED = frozenset({"40001", "40P01"})  # Serialization failures and deadlocks.
@@ -22,7 +27,8 @@ _CONTENDED = _COLLIDED | frozenset(
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04"})  # The server ends the session.
 _GONE = ("08", "40003")  # The connection is, or the answer.
 _MISSING = frozenset({"42P01", "42703", "42883", "3F000"})  # Tables, columns, functions, schemas.
-_UNAVAILABLE = ("53", "57", "58", "0A000", "25006", "42501", "55P03", "XX")  # 0A000: a standby writes nothing.
+_UNAVAILABLE = ("53", "57", "58", "0A000", "25006", "55P03", "XX")  # 0A000: a standby writes nothing.
+_NO_RIGHT = "42501"
 _ISOLATION = "AP001"
 _LOCK_TIMEOUT = "55P03"
 _IDLE_TIMEOUT = "25P03"
@@ -98,6 +104,8 @@ def translate(error: psycopg.Error, where: str, *, closed: bool, commits: bool, 
         found = AgainError(StoreUnavailableError(f"{where}: {detail}"), lost=False)
     elif state in _MISSING:
         found = SchemaMismatchError(where, "all tables and functions of the schema", detail)
+    elif state == _NO_RIGHT:
+        found = MissingRightsError(f"{where}: {detail}")
     elif state == _ISOLATION:
         found = ValueError(f"connection: expected transactions at READ COMMITTED, got {error.diag.message_detail}")
     elif state.startswith(_UNAVAILABLE) or (not state and isinstance(error, errors.OperationalError)):

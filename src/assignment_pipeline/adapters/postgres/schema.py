@@ -14,7 +14,12 @@ from assignment_pipeline.adapters.postgres.failures import AgainError, place_of,
 from assignment_pipeline.adapters.postgres.line import options
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction, run
 from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE, Part
-from assignment_pipeline.errors import CommitUnknownError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import (
+    CommitUnknownError,
+    MissingRightsError,
+    SchemaMismatchError,
+    StoreUnavailableError,
+)
 
 T = TypeVar("T")
 
@@ -112,7 +117,8 @@ def init(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> No
             was made by a newer version of this library, or by a build before the first release.
         StoreUnavailableError: The database cannot be reached or written.
     """
-    on_connection(conninfo, in_transaction(_init(_parts(standalone=standalone), schema, place(conninfo, schema))))
+    work = _init(_parts(standalone=standalone), schema, place(conninfo, schema))
+    on_connection(conninfo, in_transaction(work), as_owner=True)
 
 
 def check(conninfo: str, *, standalone: bool = False, schema: str = SCHEMA) -> None:
@@ -188,11 +194,19 @@ def _parts(*, standalone: bool) -> tuple[str, ...]:
     return (PIPELINE, STANDALONE) if standalone else (PIPELINE,)
 
 
-def on_connection(conninfo: str, work: Work[T]) -> T:
+def on_connection(conninfo: str, work: Work[T], *, as_owner: bool = False) -> T:
     """
     Do *work* on a connection of its own.
 
+    Args:
+        conninfo: The database.
+
+        work: What to do.
+
+        as_owner: Whether it makes tables, functions or views.
+
     Raises:
+        MissingRightsError: The role may not do that.
         StoreUnavailableError: The database cannot be reached or written.
     """
     where = place_of(conninfo)
@@ -204,6 +218,11 @@ def on_connection(conninfo: str, work: Work[T]) -> T:
         return run(work, connection, where)
     except AgainError as again:
         raise again.error from again.__cause__
+    except MissingRightsError as error:
+        if not as_owner:
+            raise
+        remedy = "run it as the role that owns the tables, with CREATE on the database"
+        raise MissingRightsError(error.detail, remedy) from error.__cause__
     except CommitUnknownError as error:  # Whoever tries again finds out.
         raise StoreUnavailableError(error.detail) from error
     finally:

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.counts import Calls
 from assignment_pipeline.domain.metrics import PIPELINE, Metrics, MetricsQuery, Seen
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import FlagError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import FlagError, MissingRightsError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.doctor.diagnosis import ADVICE, Finding, Health
 from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings
@@ -150,6 +150,9 @@ def _schema(store: Any) -> Finding:
             "the database was not brought up to date before this version was started, or is already ahead of it",
             error.remedy or "run `assignment-pipeline db init` with the version that the workers run",
         )
+    except MissingRightsError as error:
+        cause = "the tables were made, and this role was granted nothing, or not enough"
+        return _wrong("schema", str(error), cause, "run what `assignment-pipeline db grants` prints, as their owner")
     except StoreUnavailableError as error:
         return _wrong(
             "schema", str(error), "the database is down, or its address is wrong", "see to the database first"
