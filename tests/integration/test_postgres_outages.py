@@ -22,6 +22,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     init,
     line,
     pools,
+    slots,
 )
 from assignment_pipeline.adapters.postgres.pools import RETRY, SIZE  # noqa: E402
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError  # noqa: E402
@@ -292,6 +293,16 @@ def test_a_caller_whose_patience_is_over_ends_its_tries(wire, through):
             assert len(asyncio.all_tasks()) == 1
 
     asyncio.run(main())
+
+
+def test_a_caller_that_leaves_as_it_is_served_hands_its_turn_on():
+    """While the server is away, one caller tries. One that lost patience at that moment would keep all others out."""
+    queue = slots.Slots(2)
+    queue.lost()
+    first, second = queue.join(), queue.join()
+    assert (first.done(), second.done()) == (True, False)
+    queue.leave(first)
+    assert second.done()
 
 
 def test_where_one_line_is_lost_the_others_are_not_tried(wire, through, monkeypatch):

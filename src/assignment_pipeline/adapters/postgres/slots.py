@@ -71,8 +71,13 @@ class Slots(Generic[C]):
         """Give up waiting, or what came of it meanwhile."""
         with self._lock, contextlib.suppress(ValueError):
             self._queue.remove(place)
-        if not place.cancel():
-            self.give(place.result())
+        if place.cancel():
+            return
+        found = place.result()
+        if found is None:
+            self.gave_up(place)
+        else:
+            self.give(found)
 
     def give(self, connection: C | None) -> None:
         """Take back a connection that can be used; or None, for one that is no more."""
