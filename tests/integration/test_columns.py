@@ -9,12 +9,13 @@ import sqlite3
 import pytest
 
 from assignment_pipeline.adapters import sqlite
-from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind
+from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind
 
-TABLES = {"assignment_records": RECORD, "booking_assignment_state_history": HISTORY}
+TABLES = {"assignment_records": RECORD, "booking_assignment_state_history": HISTORY, "bookings": BOOKING}
 BESIDES = {
     "assignment_records": {"start_at", "created_at", "updated_at"},
     "booking_assignment_state_history": {"booking_id", "restaurant_id", "change_id"},
+    "bookings": {"assignment_state", "assignment_state_version", "assignment_strategy", "created_at"},
 }
 """Columns that are no fields of the value."""
 
@@ -29,13 +30,15 @@ POSTGRES = dict.fromkeys(Kind, "text") | {
 
 
 def declared(table, types):
-    return {(column.name, types[column.kind], column.optional) for column in TABLES[table]}
+    if table == "bookings":
+        types = types | {Kind.NUMBER: types[Kind.NUMBER].replace("bigint", "integer")}
+    return {(column.stored, types[column.kind], column.optional) for column in TABLES[table]}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_sqlite_has_them(tmp_path, table):
     """Each declared column is there, with the type of its kind, and no other."""
-    sqlite.init(tmp_path / "x.db")
+    sqlite.init(tmp_path / "x.db", standalone=True)
     with contextlib.closing(sqlite3.connect(tmp_path / "x.db")) as connection:
         rows = connection.execute('SELECT name, type, NOT "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
     assert {(name, kind, bool(null)) for name, kind, null in rows if name not in BESIDES[table]} == declared(
@@ -50,7 +53,7 @@ def test_postgres_has_them(postgres_database, table):
     from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - it needs psycopg
 
     schema = f"columns_{secrets.token_hex(4)}"
-    postgres.init(postgres_database, schema=schema)
+    postgres.init(postgres_database, schema=schema, standalone=True)
     statement = """
     SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns
     WHERE table_schema = %s AND table_name = %s

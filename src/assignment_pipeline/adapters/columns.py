@@ -1,7 +1,8 @@
 """
 The columns that the stores keep values in: one for each field, named as the field is and written as its type says.
 
-A field of `AssignmentRecord` or `StateChange` is a column wherever SQL has ``{RECORD}`` or ``{HISTORY}``.
+A field of `AssignmentRecord`, `StateChange` or `Booking` is a column wherever SQL has ``{RECORD}``, ``{HISTORY}`` or
+``{BOOKING}``.
 """
 
 from __future__ import annotations
@@ -57,25 +58,34 @@ class Column:
         kind: What it holds.
 
         optional: Whether it may be null.
+
+        default: The field's default; `attrs.NOTHING` where it has none.
+
+        stored: What the table ``bookings`` calls it. Only there is it called anything else.
     """
 
     name: str
     kind: Kind
     optional: bool
+    default: Any
+    stored: str
 
 
 def columns_of(of: type[Any], *, besides: Collection[str] = ()) -> tuple[Column, ...]:
     """The columns for the fields of a class, those in *besides* apart."""
     hints = typing.get_type_hints(of)
-    return tuple(_column(field.name, hints[field.name]) for field in attrs.fields(of) if field.name not in besides)
+    return tuple(_column(field, hints[field.name]) for field in attrs.fields(of) if field.name not in besides)
 
 
-def _column(name: str, hint: Any) -> Column:
+def _column(field: Any, hint: Any) -> Column:
     choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     [only] = (choice for choice in choices if choice is not types.NoneType)
     kind = Kind.WORD if isinstance(only, enum.EnumMeta) else _KINDS[only]
-    return Column(name, kind, types.NoneType in choices)
+    stored = _STORED_AS.get(field.name, field.name)
+    return Column(field.name, kind, types.NoneType in choices, field.default, stored)
 
+
+_STORED_AS = {"seating": "seating_preference"}
 
 RECORD = columns_of(AssignmentRecord, besides=["allocation"])
 """The columns of a record; its allocation has a table of its own."""
@@ -83,14 +93,18 @@ RECORD = columns_of(AssignmentRecord, besides=["allocation"])
 HISTORY = columns_of(StateChange)
 """The columns of a transition."""
 
+BOOKING = columns_of(Booking, besides=["attributes"])
+"""The columns of a booking, in the tables of a standalone host and in documents."""
+
 
 # -- In SQL -------------------------------------------------------------------------------------------------------
 
-_KEY = "booking_id"
+_KEYS = {"booking_id", "id"}
 _LISTS = {
     "RECORD": RECORD,
-    "RECORD_BESIDES_KEY": [column for column in RECORD if column.name != _KEY],
+    "RECORD_BESIDES_KEY": [column for column in RECORD if column.name not in _KEYS],
     "HISTORY": HISTORY,
+    "BOOKING": BOOKING,
 }
 _LIST = re.compile(rf"\{{(\w+\.|[:?])?({'|'.join(_LISTS)})\}}")
 _KEYWORDS = {"trigger"}
@@ -111,10 +125,38 @@ def with_columns(text: str) -> str:
     *text* with the names of columns in the place of ``{RECORD}``, ``{RECORD_BESIDES_KEY}`` and ``{HISTORY}``.
 
     ``{r.RECORD}`` puts the name of a table ahead of each. ``{:RECORD}`` and ``{?RECORD}`` make placeholders.
-    ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON.
+    ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON. `BOOKING_IN_SQL` has more.
     """
     text = _LIST.sub(lambda found: listed(_LISTS[found[2]], found[1] or ""), text)
+    for name, written in BOOKING_IN_SQL.items():
+        text = text.replace(f"{{{name}}}", written)
     return text.replace("{NEW_RECORD}", json.dumps(_NEW_RECORD))
+
+
+POSTGRES_TYPES = {
+    Kind.TEXT: "text",
+    Kind.WORD: "text",
+    Kind.NUMBER: "integer",
+    Kind.FLAG: "boolean",
+    Kind.MOMENT: "timestamptz",
+}
+
+BOOKING_IN_SQL = {
+    "STORED_BOOKING": ", ".join(column.stored for column in BOOKING),
+    "b.STORED_BOOKING": ", ".join(f"b.{column.stored}" for column in BOOKING),
+    "STORED_AS_BOOKING": ", ".join(
+        column.name if column.stored == column.name else f"{column.stored} AS {column.name}" for column in BOOKING
+    ),
+    "TYPED_BOOKING": ", ".join(f"{column.name} {POSTGRES_TYPES[column.kind]}" for column in BOOKING),
+    "NAMED_BOOKING": ", ".join(f"'{column.name}', {column.name}" for column in BOOKING),
+    "EXCLUDED_BOOKING": ", ".join(
+        f"{column.stored} = excluded.{column.stored}" for column in BOOKING if column.name not in {*_KEYS, "status"}
+    ),
+}
+"""
+The columns of a booking: as the table ``bookings`` has them, the same under the fields' names, with their types, as
+arguments of ``jsonb_build_object``, and as an upsert sets them; the status has a rule of its own there.
+"""
 
 
 _NEW_RECORD = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -94,9 +95,7 @@ class Booking:
 
     def same_request(self, other: Booking) -> bool:
         """Whether both ask for the same seats at the same time; the status does not count."""
-        return self._request == other._request
+        return bool(_request(self) == _request(other))
 
-    @property
-    def _request(self) -> tuple[object, ...]:
-        times = (self.start_at, self.end_at)
-        return (self.id, self.restaurant_id, self.party_size, *times, self.seating, self.zone, self.accessible)
+
+_request = attrgetter(*(field.name for field in attrs.fields(Booking) if field.eq and field.name != "status"))

@@ -8,18 +8,20 @@ import attrs
 import psycopg
 from psycopg import sql
 
+from assignment_pipeline.adapters.columns import BOOKING, POSTGRES_TYPES
 from assignment_pipeline.adapters.postgres.schema import SCHEMA, checked, on_connection, place
 from assignment_pipeline.adapters.postgres.work import Statement, Work, in_transaction
 from assignment_pipeline.adapters.schema_parts import PIPELINE
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
 from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
 
-REQUIRED = ("id", "restaurant_id", "party_size", "start_at", "status", "created_at")
+# A host without a status would have every booking wait: of all that has a default, only that is asked for.
+_HAS_DEFAULT = [column for column in BOOKING if column.default is not attrs.NOTHING and column.name != "status"]
+
+REQUIRED = (*(column.stored for column in BOOKING if column not in _HAS_DEFAULT), "created_at")
 OPTIONAL = {
-    "end_at": "NULL::timestamptz",
-    "seating_preference": "'any'::text",
-    "zone": "NULL::text",
-    "accessible": "false",
+    column.stored: f"{sql.Literal(column.default).as_string(None)}::{POSTGRES_TYPES[column.kind]}"
+    for column in _HAS_DEFAULT
 }
 """What stands for a column that the host has not."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of
-from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind, Rows
+from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind, Rows
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
@@ -97,19 +97,10 @@ def _without_zeros(value: Any) -> Any:
 # -- Bookings and venues ------------------------------------------------------------------------------------------
 
 
-def booking_facts(booking: Booking) -> Facts:
-    """A booking without its attributes."""
-    return {
-        "id": booking.id,
-        "restaurant_id": booking.restaurant_id,
-        "party_size": booking.party_size,
-        "start_at": text_of(booking.start_at),
-        "end_at": optional_text_of(booking.end_at),
-        "seating": booking.seating,
-        "zone": booking.zone,
-        "accessible": booking.accessible,
-        "status": booking.status,
-    }
+_BOOKINGS = Rows(Booking, BOOKING, write={Kind.MOMENT: optional_text_of}, read={Kind.MOMENT: optional_moment_of})
+
+booking_facts = _BOOKINGS.named_row
+"""A booking without its attributes."""
 
 
 def _optional_facts(booking: Booking | None) -> Facts | None:
@@ -120,8 +111,7 @@ def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
     """What `booking_facts` made *facts* of."""
     if facts is None:
         return None
-    times = {"start_at": moment_of(facts["start_at"]), "end_at": optional_moment_of(facts["end_at"])}
-    return Booking(**{**facts, **times})
+    return _BOOKINGS.named_value(dict(facts))
 
 
 def listed(facts: Mapping[str, Any]) -> Booking | UnreadableBooking:
@@ -295,11 +285,7 @@ def change_facts(change: AssignmentChange) -> Facts:
         facts["venue_version"] = assumed.venue_version
         facts["next_attempt_at"] = optional_text_of(assumed.next_attempt_at)
         facts["pinned"] = assumed.pinned
-        if assumed.booking is not None:
-            booking = booking_facts(assumed.booking)
-            del booking["id"]
-            booking["restaurant"] = booking.pop("restaurant_id")
-            facts.update(booking)
+        facts["booking"] = _optional_facts(assumed.booking)
     return facts
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from assignment_pipeline.adapters.as_json import policy_text
+from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.postgres.codec import (
     array,
     booking_facts,
@@ -73,23 +74,16 @@ ORDER BY found.start_at, found.id LIMIT %s
 """
 
 # A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
-PUT_BOOKING = """
-INSERT INTO assignment_pipeline.bookings AS b
-    (id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status, created_at)
-SELECT id, restaurant_id, party_size, start_at, end_at, seating, zone, accessible, status, %s
-FROM pg_catalog.jsonb_to_record(%s) AS n(
-    id text, restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
-    zone text, accessible boolean, status text
-)
+PUT_BOOKING = with_columns("""
+INSERT INTO assignment_pipeline.bookings AS b ({STORED_BOOKING}, created_at)
+SELECT {BOOKING}, %s FROM pg_catalog.jsonb_to_record(%s) AS n({TYPED_BOOKING})
 ON CONFLICT (id) DO UPDATE SET
-    restaurant_id = excluded.restaurant_id, party_size = excluded.party_size, start_at = excluded.start_at,
-    end_at = excluded.end_at, seating_preference = excluded.seating_preference, zone = excluded.zone,
-    accessible = excluded.accessible,
+    {EXCLUDED_BOOKING},
     status = CASE
         WHEN excluded.status = 'pending'
             AND EXISTS (SELECT FROM assignment_pipeline.assignment_records r WHERE r.booking_id = excluded.id)
         THEN b.status ELSE excluded.status END
-"""
+""")
 
 TELL_BOOKING = """
 UPDATE assignment_pipeline.bookings SET assignment_state = %s, assignment_state_version = %s, assignment_strategy = %s,

@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps
-from assignment_pipeline.adapters.columns import HISTORY, RECORD, Kind, Rows
+from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind, Rows
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, StateChange
@@ -61,19 +61,18 @@ def window_of(start: str, end: str) -> TimeWindow:
 # -- Bookings and records -----------------------------------------------------------------------------------------
 
 
-def booking_facts(booking: Booking) -> dict[str, Any]:
-    """A booking without its attributes, in words that SQLite and JSON know."""
-    return {
-        "id": booking.id,
-        "restaurant_id": booking.restaurant_id,
-        "party_size": booking.party_size,
-        "start_at": text_of(booking.start_at),
-        "end_at": optional_text_of(booking.end_at),
-        "seating": booking.seating.value,
-        "zone": booking.zone,
-        "accessible": booking.accessible,
-        "status": booking.status,
-    }
+_BOOKINGS = Rows(
+    Booking,
+    BOOKING,
+    write={Kind.WORD: attrgetter("value"), Kind.MOMENT: optional_text_of},
+    read={Kind.FLAG: bool, Kind.MOMENT: optional_moment_of},
+)
+
+booking_facts = _BOOKINGS.named_row
+"""A booking without its attributes, in words that SQLite and JSON know."""
+
+booking_of_row = _BOOKINGS.value
+"""A booking, of a row of the table ``bookings``."""
 
 
 def booking_text(booking: Booking | None) -> str | None:
@@ -87,9 +86,7 @@ def booking_of(text: str | None) -> Booking | None:
     """What `booking_text` made *text* of."""
     if text is None:
         return None
-    facts = json.loads(text)
-    facts.update(start_at=moment_of(facts["start_at"]), end_at=optional_moment_of(facts["end_at"]))
-    return Booking(**facts)
+    return _BOOKINGS.named_value(json.loads(text))
 
 
 WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {

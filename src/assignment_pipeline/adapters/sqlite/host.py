@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of, policy_text
+from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.schema_parts import STANDALONE
-from assignment_pipeline.adapters.sqlite.codec import booking_facts, moment_of, optional_moment_of, text_of
+from assignment_pipeline.adapters.sqlite.codec import booking_facts, booking_of_row, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.schema import check_part
 from assignment_pipeline.clock import SystemClock
@@ -23,16 +24,14 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.ports import UNREADABLE, Clock, Occupied, UnreadableBooking
 
-_BOOKING = "id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status"
-
-FIND_BOOKING = f"SELECT {_BOOKING} FROM bookings WHERE id = ?"  # noqa: S608 - the columns are ours
+FIND_BOOKING = with_columns("SELECT {STORED_BOOKING} FROM bookings WHERE id = ?")
 
 # Whoever was enqueued has a state; the store leaves out any others that have a record.
-UNASSIGNED = f"""
-SELECT {_BOOKING} FROM bookings INDEXED BY bookings_unassigned
+UNASSIGNED = with_columns("""
+SELECT {STORED_BOOKING} FROM bookings INDEXED BY bookings_unassigned
 WHERE status = 'pending' AND assignment_state IS NULL AND start_at > ?
 ORDER BY start_at, id LIMIT ?
-"""  # noqa: S608
+""")
 
 # Entered once a restaurant, by the first columns of the index.
 RESTAURANTS_WAITING = """
@@ -49,27 +48,23 @@ WITH RECURSIVE names (id) AS (
 SELECT id FROM names WHERE id IS NOT NULL
 """
 
-UNASSIGNED_OF = f"""
-SELECT {", ".join(f"b.{name.strip()}" for name in _BOOKING.split(","))}
+UNASSIGNED_OF = with_columns("""
+SELECT {b.STORED_BOOKING}
 FROM (SELECT DISTINCT value FROM json_each(?)) AS r CROSS JOIN bookings AS b INDEXED BY bookings_waiting
 WHERE b.restaurant_id = r.value AND b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > ?
 ORDER BY b.start_at, b.id LIMIT ?
-"""  # noqa: S608
+""")
 
 # A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
-PUT_BOOKING = """
-INSERT INTO bookings
-    (id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status, created_at)
-VALUES (:id, :restaurant_id, :party_size, :start_at, :end_at, :seating, :zone, :accessible, :status, :created_at)
+PUT_BOOKING = with_columns("""
+INSERT INTO bookings ({STORED_BOOKING}, created_at) VALUES ({:BOOKING}, :created_at)
 ON CONFLICT (id) DO UPDATE SET
-    restaurant_id = excluded.restaurant_id, party_size = excluded.party_size, start_at = excluded.start_at,
-    end_at = excluded.end_at, seating_preference = excluded.seating_preference, zone = excluded.zone,
-    accessible = excluded.accessible,
+    {EXCLUDED_BOOKING},
     status = CASE
         WHEN excluded.status = 'pending'
             AND EXISTS (SELECT 1 FROM assignment_records WHERE booking_id = excluded.id)
         THEN bookings.status ELSE excluded.status END
-"""
+""")
 
 TELL_BOOKING = """
 UPDATE bookings SET assignment_state = ?, assignment_state_version = ?, assignment_strategy = ?,
@@ -151,7 +146,7 @@ class StandaloneHost:
     def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
         """See `Host.booking`."""
         row = cursor_of(connection).execute(FIND_BOOKING, (booking_id,)).fetchone()
-        return _booking(row) if row else None
+        return booking_of_row(row) if row else None
 
     def venue(self, connection: sqlite3.Connection, restaurant_id: str, known_version: str | None) -> Venue | None:
         """See `Host.venue`."""
@@ -240,24 +235,9 @@ class StandaloneHost:
         return {**booking_facts(booking), "created_at": text_of(self._clock.now())}
 
 
-def _booking(row: tuple[Any, ...]) -> Booking:
-    booking_id, restaurant_id, party_size, start_at, end_at, seating, zone, accessible, status = row
-    return Booking(
-        booking_id,
-        restaurant_id,
-        party_size,
-        moment_of(start_at),
-        optional_moment_of(end_at),
-        seating=seating,
-        zone=zone,
-        accessible=bool(accessible),
-        status=status,
-    )
-
-
 def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
     try:
-        return _booking(row)
+        return booking_of_row(row)
     except UNREADABLE as error:
         return UnreadableBooking(id=row[0], restaurant_id=row[1], problem=str(error))
 

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock
-from assignment_pipeline.domain.booking import PENDING, Booking, SeatingPreference
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
@@ -41,6 +42,9 @@ PAIR = 2
 OUT_OF_SERVICE = "out_of_service"
 FROM_FILE = "SERVICE.json"
 """Who has blocked the tables that the file says are out of service."""
+
+_BOOKING = [column for column in BOOKING if column.name != "restaurant_id"]
+"""The columns of a booking that the file has, which calls them as the table ``bookings`` does."""
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -228,14 +232,14 @@ def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
 
 
 def _bookings(nodes: list[Node], restaurant_id: str, others: tuple[str, ...]) -> tuple[Booking, ...]:
-    required = ("id", "party_size", "start_at")
-    optional = ("end_at", "seating_preference", "zone", "accessible", "status", *others)
-    readers = {"start_at": _time, "end_at": _time, "seating_preference": _choice(SeatingPreference)}
+    required = tuple(column.stored for column in _BOOKING if column.default is attrs.NOTHING)
+    optional = (*(column.stored for column in _BOOKING if column.default is not attrs.NOTHING), *others)
+    times = {column.stored: _time for column in _BOOKING if column.kind is Kind.MOMENT}
+    readers = {**times, "seating_preference": _choice(SeatingPreference)}
 
     def booking(node: Node) -> Booking:
-        fields = {key: value for key, value in _given(node, required, optional, readers).items() if key not in others}
-        if "seating_preference" in fields:
-            fields["seating"] = fields.pop("seating_preference")
+        given = _given(node, required, optional, readers)
+        fields = {column.name: given[column.stored] for column in _BOOKING if column.stored in given}
         return node.build(Booking, {**fields, "restaurant_id": restaurant_id})
 
     return _distinct([(node, booking(node)) for node in nodes])
@@ -347,17 +351,8 @@ def _combination_document(combination: Combination) -> dict[str, Any]:
 
 
 def _booking_document(booking: Booking, venue: Venue) -> dict[str, Any]:
-    def local(time: dt.datetime | None) -> str | None:
-        return None if time is None else time.astimezone(venue.zone).isoformat(timespec="minutes")
+    def written(value: Any) -> Any:
+        return value.astimezone(venue.zone).isoformat(timespec="minutes") if isinstance(value, dt.datetime) else value
 
-    fields = {
-        "id": booking.id,
-        "party_size": booking.party_size,
-        "start_at": local(booking.start_at),
-        "end_at": local(booking.end_at),
-        "seating_preference": None if booking.seating is SeatingPreference.ANY else booking.seating.value,
-        "zone": booking.zone,
-        "accessible": booking.accessible or None,
-        "status": None if booking.status == PENDING else booking.status,
-    }
-    return {key: value for key, value in fields.items() if value is not None}
+    values = ((column, getattr(booking, column.name)) for column in _BOOKING)
+    return {column.stored: written(value) for column, value in values if value != column.default}

@@ -104,17 +104,14 @@ BEGIN
         );
         SELECT
             array_agg(c.booking_id) FILTER (WHERE
-                (b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating_preference, b.zone, b.accessible, b.status)
-                IS DISTINCT FROM
-                (c.restaurant, c.party_size, c.start_at, c.end_at, c.seating, c.zone, c.accessible, c.status)
+                ({b.STORED_BOOKING}) IS DISTINCT FROM ({p.BOOKING})
             ),
             array_agg(c.booking_id) FILTER (WHERE v.version IS DISTINCT FROM c.venue_version)
         INTO moved_bookings, moved_venues
         FROM jsonb_to_recordset(doc->'changes') AS c(
-            booking_id text, restaurant_id text, planned boolean, venue_version text, restaurant text,
-            party_size integer, start_at timestamptz, end_at timestamptz, seating text, zone text, accessible boolean,
-            status text
+            booking_id text, restaurant_id text, planned boolean, venue_version text, booking jsonb
         )
+        CROSS JOIN LATERAL jsonb_to_record(c.booking) AS p({TYPED_BOOKING})
         LEFT JOIN assignment_pipeline.bookings b ON b.id = c.booking_id AND b.id = ANY (booked)
         LEFT JOIN assignment_pipeline.restaurants v ON v.id = c.restaurant_id
         WHERE c.planned;
@@ -259,17 +256,16 @@ BEGIN
         END IF;
         IF cardinality(booked) < cardinality(ids) THEN
             INSERT INTO assignment_pipeline.bookings (
-                id, restaurant_id, party_size, start_at, end_at, seating_preference, zone, accessible, status,
-                assignment_state, assignment_state_version, assignment_strategy, created_at
+                {STORED_BOOKING}, assignment_state, assignment_state_version, assignment_strategy, created_at
             )
-            SELECT
-                n.booking_id, b.restaurant_id, b.party_size, b.start_at, b.end_at, b.seating, b.zone, b.accessible,
-                coalesce(doc->'guest_status'->>n.booking_id, b.status), n.state, n.version, n.strategy, moment
+            SELECT {b.BOOKING}, n.state, n.version, n.strategy, moment
             FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
-            CROSS JOIN jsonb_to_record(n.booking) AS b(
-                restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz, seating text,
-                zone text, accessible boolean, status text
-            )
+            CROSS JOIN jsonb_to_record(
+                n.booking || jsonb_build_object(
+                    'id', n.booking_id,
+                    'status', coalesce(doc->'guest_status'->>n.booking_id, n.booking->>'status')
+                )
+            ) AS b({TYPED_BOOKING})
             WHERE n.booking IS NOT NULL AND n.booking_id <> ALL (booked);
         END IF;
     END IF;

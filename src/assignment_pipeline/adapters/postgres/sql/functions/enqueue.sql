@@ -147,10 +147,7 @@ BEGIN
     IF EXISTS (SELECT FROM assignment_pipeline.assignment_records r WHERE r.booking_id = enqueue.id COLLATE "C") THEN
         RETURN false;
     END IF;
-    booking := jsonb_build_object(
-        'id', id, 'restaurant_id', restaurant_id, 'party_size', party_size, 'start_at', start_at, 'end_at', end_at,
-        'seating', seating, 'zone', zone, 'accessible', accessible, 'status', status
-    );
+    booking := jsonb_build_object({NAMED_BOOKING});
     -- Stale, where somebody else was faster: then it has its record.
     RETURN assignment_pipeline.commit(jsonb_build_object(
         'standalone', EXISTS (SELECT FROM assignment_pipeline.assignment_schema s WHERE s.part = 'standalone'),

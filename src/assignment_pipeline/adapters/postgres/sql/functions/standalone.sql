@@ -2,8 +2,7 @@
 
 -- A booking, as the store reads it.
 CREATE VIEW assignment_pipeline.booking_documents AS
-SELECT id, restaurant_id, party_size, start_at, end_at, seating_preference AS seating, zone, accessible, status
-FROM assignment_pipeline.bookings;
+SELECT {STORED_AS_BOOKING} FROM assignment_pipeline.bookings;
 
 -- A restaurant with its floor, as the store reads it.
 CREATE VIEW assignment_pipeline.venue_documents AS
