@@ -21,8 +21,31 @@ SHOWN = {"console", "dotenv", "json", "mermaid", "sh", "postgresql", "sql", "tex
 def test_every_code_block_says_what_it_is(page):
     """No example escapes being run by a misspelt language, or by none."""
     fences = re.findall(r"^\s*```+(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    languages = {language.strip() for language in fences[::2] if not language.startswith("{")}
+    languages = {language.strip() for language in fences[::2]}
     assert languages <= RUN | SHOWN
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_is_plain_markdown(page):
+    """A git host shows it as it is meant: no roles, directives and empty links, which only Sphinx knows."""
+    text = page.read_text(encoding="utf-8")
+    prose = re.sub(r"^ *```.*?^ *```|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\{(?:doc|ref|py:\w+)\}`|^:::|\[\]\(", prose, re.MULTILINE) == []
+
+
+def listed(index):
+    """The pages and titles in the lists of links that the sidebar is made of."""
+    links = re.findall(r"^(?:- |\| )\[(.*?)\]\((.*?)\)", index.read_text(encoding="utf-8"), re.MULTILINE)
+    return {(index.parent / page).resolve(): title for title, page in links}
+
+
+def test_the_indexes_list_every_page():
+    """Under its heading; those of the guide are called by their phase."""
+    docs, guide = ROOT / "docs/index.md", ROOT / "docs/guide/index.md"
+    pages = {page for page in docs.parent.rglob("*.md") if "_build" not in page.parts}
+    assert {*listed(docs), *listed(guide)} == pages - {docs}
+    for page, title in listed(docs).items():
+        assert f"# {title}\n" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda variable: variable.name)
