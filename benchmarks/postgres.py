@@ -82,7 +82,7 @@ class Recorder(MemoryStore):
     documents: list[str]
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
+        """Apply all of *changes*, one a booking, in one transaction, or none. See `AssignmentStore.commit`."""
         super().commit(changes)
         ordered = in_order(changes)
         facts = commit_facts(ordered)

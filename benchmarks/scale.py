@@ -121,14 +121,14 @@ class Timed(PostgresStore):
         self.commits: list[float] = []
 
     def load(self, query: Any) -> Any:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         began = time.perf_counter()
         found = super().load(query)
         self.loads.append(time.perf_counter() - began)
         return found
 
     def commit(self, changes: Any) -> None:
-        """See `AssignmentStore.commit`."""
+        """Apply all of *changes*, one a booking, in one transaction, or none. See `AssignmentStore.commit`."""
         began = time.perf_counter()
         super().commit(changes)
         self.commits.append(time.perf_counter() - began)

@@ -45,7 +45,7 @@ class SlowStore(MemoryStore):
     asked = threading.Event()
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         self.asked.set()
         time.sleep(self.seconds)
         return super().load(query)

@@ -86,7 +86,7 @@ class PlainStore:
     # -- What planning looks at: one consistent view ------------------------------------------------------------
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         with self._lock:
             venue = self._venue(query.restaurant_id)
             of_day = (key for key, record in self.state.records.items() if query.is_of_day(venue, record))
@@ -201,7 +201,7 @@ class PlainStore:
             return tuple(sorted({seat.booking_id for seat in taken if seat.booking_id and clash(block.occupied, seat)}))
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:  # noqa: ARG002
-        """See `AssignmentStore.unblock`."""
+        """End a block, and tell *events* of it in the same transaction. See `AssignmentStore.unblock`."""
         with self._lock:
             if block.id not in self.state.blocks:
                 return False
@@ -212,7 +212,11 @@ class PlainStore:
             return True
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
+        """
+        A restaurant's blocks that end after *since*: by when they begin, and by id.
+
+        See `AssignmentStore.blocked`.
+        """
         with self._lock:
             known = [block for block in self.state.blocks.values() if block.restaurant_id == restaurant_id]
             found = (block for block in known if block.window.end > since)
@@ -226,7 +230,11 @@ class PlainStore:
             self.state = attrs.evolve(self.state, generation=self.state.generation + 1)
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
-        """See `AssignmentStore.knows`."""
+        """
+        Whether the change with that id has landed, asked behind whatever commit is still in flight.
+
+        See `AssignmentStore.knows`.
+        """
         with self._lock:
             return change_id in self.state.landed
 
@@ -284,7 +292,7 @@ class PlainStore:
     # -- Reading -------------------------------------------------------------------------------------------------
 
     def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
+        """A page of records. See `AssignmentStore.records`."""
         with self._lock:
             found = [record for _, record in sorted(self.state.records.items()) if asked_for(record, query)]
             page = tuple(found[: query.limit])
@@ -292,11 +300,11 @@ class PlainStore:
             return RecordPage(now=self.clock.now(), records=page, next=more)
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
+        """A booking's transitions, oldest first. See `AssignmentStore.history`."""
         return self.state.history.get(booking_id, ())
 
     def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
+        """The host's view of a booking. See `AssignmentStore.booking`."""
         return self.host.booking(None, booking_id)
 
     def check_schema(self) -> None:

@@ -29,27 +29,27 @@ class Harness(StoreHarness):
         self.host = host
 
     def put_booking(self, booking: Booking) -> None:
-        """See `StoreHarness.put_booking`."""
+        """Have the host know the booking, or change it. See `StoreHarness.put_booking`."""
         self.host.put_booking(booking)
 
     def put_venue(self, venue: Venue) -> None:
-        """See `StoreHarness.put_venue`."""
+        """Have the host know the restaurant, or change it. See `StoreHarness.put_venue`."""
         self.host.put_venue(venue)
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.occupy`."""
+        """Take a table by other means than the pipeline's, as legacy or the staff do. See `StoreHarness.occupy`."""
         self.host.occupy(restaurant_id, occupied)
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.vacate`."""
+        """Undo `occupy`. See `StoreHarness.vacate`."""
         self.host.vacate(restaurant_id, occupied)
 
     def bump_generation(self) -> None:
-        """See `StoreHarness.bump_generation`."""
+        """Move the rollout on by one generation. See `StoreHarness.bump_generation`."""
         self.store.move_rollout()
 
     def hook(self, on_commit: OnCommit) -> None:
-        """See `StoreHarness.hook`."""
+        """Have the store call *on_commit* inside the commits from now on. See `StoreHarness.hook`."""
         self.store.on_commit = on_commit
 
 

@@ -54,7 +54,11 @@ class CircuitBreaker(processes.Watched):
         processes.watch(self)
 
     def reset_in_child(self) -> None:
-        """See `Watched.reset_in_child`."""
+        """
+        Begin afresh, in the child: no other thread is there, and what they held stays held.
+
+        See `Watched.reset_in_child`.
+        """
         self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
         self._state = CircuitState.CLOSED
         self._count = 0

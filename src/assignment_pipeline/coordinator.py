@@ -141,7 +141,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """
-        Find tables for *booking*, or say why there are none.
+        Assign tables to *booking*, or return the reason why there are none.
 
         Args:
             booking: The booking as it stands; it is the truth until it is settled.
@@ -169,7 +169,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
         """
-        `assign`, for queues: the host is asked for the booking.
+        Assign a booking by its id, for queues: the host supplies the booking.
 
         Raises:
             BookingNotFoundError: Nobody knows it.
@@ -179,7 +179,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
         """
-        `assign` each of *bookings*, in their order, with one snapshot and one commit a restaurant and service day.
+        Assign *bookings* in their order, with one snapshot and one commit for each restaurant and service day.
 
         Raises:
             ValueError: A booking comes twice.
@@ -189,7 +189,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def preview(self, booking: Booking) -> Decision:
         """
-        What would become of *booking* now; nothing is written, and the flags do not matter.
+        Plan *booking* without writing anything. The flags do not matter.
 
         Raises:
             StoreUnavailableError: The store could not be asked.
@@ -199,7 +199,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
-        Note that *booking* wants tables. The sweep sees to it, unless somebody assigns it first. Idempotent.
+        Record that *booking* waits for tables. The sweep sees to it, unless somebody assigns it first. Idempotent.
 
         Returns:
             Its record; None where the pipeline is not in charge.
@@ -212,7 +212,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """
-        Take over what legacy has already seated, so that the pipeline plans around it. Nothing of it is moved.
+        Record bookings that legacy has already seated, so that the pipeline plans around them. Nothing of it is moved.
 
         Before a restaurant turns active, where the host's ``occupied`` does not show it; and again whenever legacy
         has seated somebody since: what is known is left as it is. It also tells what legacy made of a booking that
@@ -226,7 +226,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """
-        Tell of what a legacy planner did that runs elsewhere, for the shadow to hold the pipeline against it.
+        Report the result of a legacy planner that runs elsewhere, for the shadow to compare.
 
         Args:
             booking: The booking as legacy was given it.
@@ -251,7 +251,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """
-        Free a booking's tables, for good. An unknown one is cancelled all the same, so that nothing late seats it.
+        Cancel a booking: its tables are free for good. An unknown booking is cancelled too, so that no late call seats it.
 
         Args:
             restaurant_id: Its restaurant, for a booking that neither the pipeline nor the host knows.
@@ -260,7 +260,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
         """
-        Seat *booking* as it is now: its old tables go only in the commit in which new ones are taken.
+        Assign *booking* again after a change: its old tables are freed in the commit that takes the new ones.
 
         Args:
             keep: Where there is no plan, leave everything as it was, with the outcome `kept` and the nearest times.
@@ -273,7 +273,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def record(self, booking_id: str) -> AssignmentRecord | None:
         """
-        Where a booking's assignment stands, or None if it has no record.
+        A booking's assignment record, or None if it has none.
 
         Raises:
             StoreUnavailableError: The store could not be asked.
@@ -291,7 +291,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def sweep(self, *, limit: int = 100) -> SweepReport:
         """
-        See to at most *limit* bookings whose time has come, and to those that nobody enqueued.
+        Process at most *limit* due bookings, and those that nobody enqueued.
 
         Where the pipeline was switched off, those that wait are handed over to the legacy planner that is wired, or
         to a person where none is; or the pipeline finishes them: see `Settings.in_flight`.
@@ -415,7 +415,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
-        """See `Coordinator.assign`."""
+        """Assign tables to *booking*, or return the reason why there are none. See `Coordinator.assign`."""
         return await self._assign(Target.of(booking, deadline), trigger, legacy)
 
     async def assign_id(
@@ -427,53 +427,69 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         legacy: LegacyPlanner | AsyncLegacyPlanner | None = None,
         deadline: dt.timedelta | None = None,
     ) -> AssignmentResult:
-        """See `Coordinator.assign_id`."""
+        """Assign a booking by its id, for queues: the host supplies the booking. See `Coordinator.assign_id`."""
         return await self._assign(Target(booking_id, restaurant_id, deadline=deadline), trigger, legacy)
 
     async def assign_many(self, bookings: Sequence[Booking]) -> tuple[AssignmentResult, ...]:
-        """See `Coordinator.assign_many`."""
+        """
+        Assign *bookings* in their order, with one snapshot and one commit for each restaurant and service day.
+
+        See `Coordinator.assign_many`.
+        """
         return await self._run(assign_many.assign_many(bookings, self.settings, legacy=self._wiring.has_legacy))
 
     async def preview(self, booking: Booking) -> Decision:
-        """See `Coordinator.preview`."""
+        """Plan *booking* without writing anything. The flags do not matter. See `Coordinator.preview`."""
         return await self._run(enqueue.preview(booking, self.settings))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
-        """See `Coordinator.enqueue`."""
+        """Record that *booking* waits for tables. See `Coordinator.enqueue`."""
         return await self._run(enqueue.enqueue(booking, self.settings))
 
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
-        """See `Coordinator.adopt`."""
+        """
+        Record bookings that legacy has already seated, so that the pipeline plans around them.
+
+        See `Coordinator.adopt`.
+        """
         return await self._run(adopt(seats, self.settings))
 
     async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
-        """See `Coordinator.observe`."""
+        """
+        Report the result of a legacy planner that runs elsewhere, for the shadow to compare.
+
+        See `Coordinator.observe`.
+        """
         return await self._run(observe(booking, legacy))
 
     async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
-        """See `Coordinator.confirm`."""
+        """Confirm tables that are held. See `Coordinator.confirm`."""
         return await self._run(confirm_and_cancel.confirm(booking_id, self.settings, actor=actor))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
-        """See `Coordinator.cancel`."""
+        """Cancel a booking: its tables are free for good. See `Coordinator.cancel`."""
         return await self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
     async def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
-        """See `Coordinator.reassign`."""
+        """
+        Assign *booking* again after a change: its old tables are freed in the commit that takes the new ones.
+
+        See `Coordinator.reassign`.
+        """
         return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._wiring.has_legacy))
 
     async def record(self, booking_id: str) -> AssignmentRecord | None:
-        """See `Coordinator.record`."""
+        """A booking's assignment record, or None if it has none. See `Coordinator.record`."""
         return await self._run(enqueue.look_up(booking_id))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `Coordinator.history`."""
+        """A booking's transitions, oldest first. See `Coordinator.history`."""
         return await self._run(iter(ReadHistory(booking_id)))
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
-        """See `Coordinator.sweep`."""
+        """Process at most *limit* due bookings, and those that nobody enqueued. See `Coordinator.sweep`."""
         return await self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
 
     def joined(self, connection: Any) -> AsyncJoined:

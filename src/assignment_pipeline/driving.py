@@ -126,7 +126,7 @@ class AsyncHandler(Protocol):
         ...
 
     async def release(self) -> None:
-        """See `Handler.release`."""
+        """Let go of what is still held. See `Handler.release`."""
         ...
 
 

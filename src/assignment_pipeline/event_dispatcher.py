@@ -71,7 +71,7 @@ class EventDispatcher(processes.Watched):
         self._at: EventSink | None = None  # The sink that has been called and has not returned.
 
     def at_exit(self) -> None:
-        """See `Watched.at_exit`."""
+        """Finish what is pending. See `Watched.at_exit`."""
         self.flush(_EXIT_TIMEOUT)
 
     def publish(self, events: Sequence[Event]) -> None:

@@ -44,7 +44,7 @@ class Joined:
         self._settings = settings
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
-        """See `Coordinator.enqueue`."""
+        """Record that *booking* waits for tables. See `Coordinator.enqueue`."""
         return self._run(enqueue.enqueue(booking, self._settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
@@ -68,7 +68,7 @@ class Joined:
 
     def guard(self, *restaurant_ids: str) -> None:
         """
-        Keep the pipeline's commits at these restaurants out until the host's transaction ends.
+        Block the pipeline's commits at these restaurants until the host's transaction ends.
 
         For code that gives tables away beside the pipeline, such as a tool of the staff: guard first, then look at what
         the pipeline has given, in statements of their own, then write. Name all restaurants in one call: they are
@@ -93,27 +93,27 @@ class AsyncJoined:
         self._settings = settings
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
-        """See `Joined.enqueue`."""
+        """Record that *booking* waits for tables. See `Joined.enqueue`."""
         return await self._run(enqueue.enqueue(booking, self._settings))
 
     async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
-        """See `Joined.observe`."""
+        """Report what a legacy planner did elsewhere. See `Joined.observe`."""
         return await self._run(observe(booking, legacy))
 
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
-        """See `Joined.adopt`."""
+        """Take over what legacy has already seated. See `Joined.adopt`."""
         return await self._run(adopt(seats, self._settings))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
-        """See `Joined.cancel`."""
+        """Cancel a booking: its tables are free for good. See `Joined.cancel`."""
         return await self._run(
             confirm_and_cancel.cancel(booking_id, restaurant_id, self._settings, actor=actor, joined=True)
         )
 
     async def guard(self, *restaurant_ids: str) -> None:
-        """See `Joined.guard`."""
+        """Block the pipeline's commits at these restaurants until the host's transaction ends. See `Joined.guard`."""
         await self._wiring.ports[Port.STORE].guard(_Guarded(restaurant_ids).restaurant_ids)
 
     async def _run(self, flow: Flow[T]) -> T:

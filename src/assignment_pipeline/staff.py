@@ -35,7 +35,7 @@ class StaffActions:
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
     ) -> RecordPage:
         """
-        The bookings that wait for a person, by id.
+        The bookings in manual review, by id.
 
         Args:
             restaurant_id: Of that restaurant only.
@@ -95,7 +95,7 @@ class StaffActions:
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
     ) -> Reoptimization:
         """
-        Plan a restaurant's day anew: seat who waits, move who stands on tables that are not to be had.
+        Plan a restaurant's day again: seat waiting bookings, and move bookings off tables that are out of use.
 
         Nobody moves for nothing, nor does who is pinned, has arrived or is about to.
 
@@ -116,7 +116,7 @@ class StaffActions:
 
     def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        Have a booking in review, or a confirmed one, assigned anew: due at once, with all its attempts before it.
+        Assign a booking in review, or a confirmed one, again: it is due at once, with no attempt counted.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -126,7 +126,7 @@ class StaffActions:
 
     def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        Have the pipeline answer for a booking that legacy answers for: switching it on again takes nothing back.
+        Make the pipeline the owner of a booking that legacy owns. Activating the pipeline again does not do this.
 
         Confirmed at tables, the booking keeps them. Otherwise it waits, due at once, where the pipeline is in charge.
 
@@ -138,7 +138,7 @@ class StaffActions:
 
     def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
         """
-        Turn a booking down, for good.
+        Reject a booking for good.
 
         Args:
             reason: A short code such as ``guest_withdrew``; never a guest's name or words.
@@ -152,7 +152,7 @@ class StaffActions:
 
     def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        Have a booking stay at its tables: nothing moves it to make room, until a person says otherwise.
+        Pin a booking to its tables: no plan moves it until it is unpinned.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -162,7 +162,7 @@ class StaffActions:
 
     def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        Let a booking be moved again.
+        Unpin a booking: plans may move it again.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -174,7 +174,7 @@ class StaffActions:
 
     def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        The party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
+        Record that the party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -184,7 +184,7 @@ class StaffActions:
 
     def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        The party has gone. The rest of its time, with the buffer behind it, is free from the next whole minute on.
+        Record that the party has left. The rest of its time and its buffer are free from the next whole minute on.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -195,7 +195,7 @@ class StaffActions:
 
     def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        The party never came. Its tables are free; the assignment is cancelled, with ``no_show`` as its reason.
+        Record that the party did not come. Its tables are free; the assignment is cancelled with the reason ``no_show``.
 
         Raises:
             BookingNotFoundError: It has no record.
@@ -206,7 +206,7 @@ class StaffActions:
 
     def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
         """
-        The party stays on.
+        Record that the party stays longer.
 
         Where its tables are somebody else's then, nothing is written: the outcome is `kept`, and ``displaced`` names
         the bookings that are in the way.
@@ -254,7 +254,7 @@ class StaffActions:
 
     def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
         """
-        The tables that are or will be out of service, by when that begins.
+        The tables that are or will be out of service, by start.
 
         Raises:
             StoreUnavailableError: The store could not be asked.
@@ -276,7 +276,7 @@ class AsyncStaffActions:
     async def review_queue(
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
     ) -> RecordPage:
-        """See `Coordinator.review_queue`."""
+        """The bookings in manual review, by id. See `Coordinator.review_queue`."""
         return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
 
     async def place(
@@ -290,7 +290,11 @@ class AsyncStaffActions:
         moves: Sequence[Move] = (),
         pin: bool = True,
     ) -> AssignmentResult:
-        """See `Coordinator.place`."""
+        """
+        Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
+
+        See `Coordinator.place`.
+        """
         wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
         flow = review.place(booking, wanted, self.settings, actor=actor)
         return await self._run(flow)
@@ -298,45 +302,57 @@ class AsyncStaffActions:
     async def reoptimize(
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
     ) -> Reoptimization:
-        """See `Coordinator.reoptimize`."""
+        """
+        Plan a restaurant's day again: seat waiting bookings, and move bookings off tables that are out of use.
+
+        See `Coordinator.reoptimize`.
+        """
         return await self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
     async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.requeue`."""
+        """
+        Assign a booking in review, or a confirmed one, again: it is due at once, with no attempt counted.
+
+        See `Coordinator.requeue`.
+        """
         return await self._run(review.requeue(booking_id, self.settings, actor=actor))
 
     async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `StaffActions.takeover`."""
+        """
+        Make the pipeline the owner of a booking that legacy owns. Activating the pipeline again does not do this.
+
+        See `StaffActions.takeover`.
+        """
         return await self._run(takeover(booking_id, self.settings, actor=actor))
 
     async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
-        """See `Coordinator.reject`."""
+        """Reject a booking for good. See `Coordinator.reject`."""
         return await self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
 
     async def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.pin`."""
+        """Pin a booking to its tables: no plan moves it until it is unpinned. See `Coordinator.pin`."""
         return await self._run(review.pin(booking_id, self.settings, actor=actor))
 
     async def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.unpin`."""
+        """Unpin a booking: plans may move it again. See `Coordinator.unpin`."""
         return await self._run(review.unpin(booking_id, self.settings, actor=actor))
 
     # -- The service itself ---------------------------------------------------------------------------------------
 
     async def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.seated`."""
+        """Record that the party has sat down. See `Coordinator.seated`."""
         return await self._run(service.seated(booking_id, self.settings, actor=actor))
 
     async def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.left`."""
+        """Record that the party has left. See `Coordinator.left`."""
         return await self._run(service.left(booking_id, self.settings, actor=actor))
 
     async def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.no_show`."""
+        """Record that the party did not come. See `Coordinator.no_show`."""
         return await self._run(service.no_show(booking_id, self.settings, actor=actor))
 
     async def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
-        """See `Coordinator.extend`."""
+        """Record that the party stays longer. See `Coordinator.extend`."""
         return await self._run(service.extend(booking_id, until, self.settings, actor=actor))
 
     # -- Tables out of service ------------------------------------------------------------------------------------
@@ -344,15 +360,15 @@ class AsyncStaffActions:
     async def block(
         self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str
     ) -> BlockResult:
-        """See `Coordinator.block`."""
+        """Take a table out of service for a while. See `Coordinator.block`."""
         return await self._run(blocks.block(restaurant_id, table_id, window, actor=actor, reason=reason))
 
     async def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock:
-        """See `Coordinator.unblock`."""
+        """Put a table back into service. See `Coordinator.unblock`."""
         return await self._run(blocks.unblock(restaurant_id, block_id, actor=actor))
 
     async def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
-        """See `Coordinator.blocks`."""
+        """The tables that are or will be out of service, by start. See `Coordinator.blocks`."""
         return await self._run(blocks.blocks(restaurant_id))
 
 

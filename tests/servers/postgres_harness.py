@@ -81,7 +81,6 @@ class AsyncSharedFloorHost(AsyncStandaloneHost):
         self._seats = seats
 
     async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return [seat for where, seat in self._seats if where == restaurant_id and seat.window.overlaps(window)]
 
 
@@ -159,29 +158,23 @@ class PostgresHarness(StoreHarness):
             self.on_commit(connection, changes)
 
     def put_booking(self, booking: Booking) -> None:
-        """See `StoreHarness.put_booking`."""
         with self.connection.transaction():
             self._host.put_booking(self.connection, booking)
 
     def put_venue(self, venue: Venue) -> None:
-        """See `StoreHarness.put_venue`."""
         with self.connection.transaction():
             self._host.put_venue(self.connection, venue)
 
     def bump_generation(self) -> None:
-        """See `StoreHarness.bump_generation`."""
         self.rows("UPDATE {}.assignment_rollout SET generation = generation + 1 RETURNING id")
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.occupy`."""
         self.seats.append((restaurant_id, occupied))
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.vacate`."""
         self.seats.remove((restaurant_id, occupied))
 
     def events(self) -> Sequence[Event]:
-        """See `StoreHarness.events`."""
         return [
             Event(
                 id=row["id"],
@@ -199,7 +192,6 @@ class PostgresHarness(StoreHarness):
         ]
 
     def attempts(self, booking_id: str) -> Sequence[Attempt]:
-        """See `StoreHarness.attempts`."""
         statement = "SELECT * FROM {}.booking_assignment_attempts WHERE booking_id = %s ORDER BY attempt_no"
         return [
             Attempt(
@@ -214,7 +206,6 @@ class PostgresHarness(StoreHarness):
         ]
 
     def hook(self, on_commit: OnCommit) -> None:
-        """See `StoreHarness.hook`."""
         self.on_commit = on_commit
 
     def rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:

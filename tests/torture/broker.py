@@ -65,7 +65,6 @@ class BrokerSender:
         return True
 
     def close(self) -> None:
-        """See `Sender.close`."""
         self._connection.release()
 
 
@@ -88,7 +87,6 @@ class BrokerInbox:
         self._closed = threading.Event()
 
     def wait(self) -> None:
-        """See `Inbox.wait`."""
         os.read(self._pipe.fileno(), 1)
         self._closed.set()
 

@@ -47,7 +47,6 @@ class Modes:
         self.modes: dict[str, Mode] = {}
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
-        """See `FlagResolver.resolve`."""
         mode = self.modes.get(restaurant_id, Mode.ACTIVE)
         return FlagDecision(mode=mode, max_parallel=PARALLEL, reason="listed", source="torture")
 

@@ -143,7 +143,6 @@ class PostgresStaff(postgres.StandaloneHost):
         self._place = place
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return list(self._place.seated(connection, restaurant_id, window))
 
 
@@ -155,5 +154,4 @@ class SQLiteStaff(sqlite.StandaloneHost):
         self._place = place
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return list(self._place.seated(connection, restaurant_id, window))

@@ -71,14 +71,12 @@ class PipeInbox:
         self._waiting: queue.Queue[Message | None] = queue.Queue()
 
     def wait(self) -> None:
-        """See `Inbox.wait`."""
         with open(self._pipe.fileno(), encoding="utf-8", closefd=False) as lines:
             for line in lines:
                 self._waiting.put(json.loads(line))
         self._waiting.put(None)
 
     def messages(self) -> Iterator[Message]:
-        """See `Inbox.messages`."""
         while (message := self._waiting.get()) is not None:
             yield message
         self._waiting.put(None)  # For the next thread.

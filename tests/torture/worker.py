@@ -96,11 +96,9 @@ class AheadClock:
         self._ahead = dt.timedelta(seconds=ahead)
 
     def now(self) -> dt.datetime:
-        """See `Clock.now`."""
         return dt.datetime.now(dt.UTC) + self._ahead
 
     def monotonic(self) -> float:
-        """See `Clock.monotonic`."""
         return time.monotonic()
 
 

@@ -60,7 +60,6 @@ class OpenTelemetry:
 
     @contextlib.contextmanager
     def call(self, name: str) -> Iterator[_Watch]:
-        """See `Observer.call`."""
         began = time.perf_counter()
         with self._span(name) as span:
             watch = _Watch(self, span)
@@ -107,17 +106,14 @@ class _Watch:
         self._telemetry = telemetry
 
     def step(self, name: str) -> contextlib.AbstractContextManager[trace.Span]:
-        """See `Watch.step`."""
         return self._telemetry._span(name)  # noqa: SLF001 - they are one
 
     def note(self, **facts: str) -> None:
-        """See `Watch.note`."""
         self._span.set_attributes({f"assignment.{name}": value for name, value in facts.items()})
         if "mode" in facts:
             self.facts["assignment.mode"] = facts["mode"]
 
     def came_to(self, results: Sequence[AssignmentResult]) -> None:
-        """See `Watch.came_to`."""
         self.results = results
         if len(results) != 1:
             return

@@ -209,7 +209,6 @@ class RedisLockManager(_Locks):
             client.connection_pool.disconnect()
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         if not wanted:
             return Leases(())
         nonces, keys, arguments = self._asked(wanted, ttl)
@@ -218,7 +217,6 @@ class RedisLockManager(_Locks):
         return self._answered(wanted, nonces, answer)
 
     def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         if leases.leases:
             with self._translated():
                 self._run(_RELEASE, *self._held(leases))
@@ -263,7 +261,6 @@ class AsyncRedisLockManager(_Locks):
             await client.connection_pool.disconnect()
 
     async def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         if not wanted:
             return Leases(())
         nonces, keys, arguments = self._asked(wanted, ttl)
@@ -272,7 +269,6 @@ class AsyncRedisLockManager(_Locks):
         return self._answered(wanted, nonces, answer)
 
     async def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         if leases.leases:
             with self._translated():
                 await self._run(_RELEASE, *self._held(leases))

@@ -49,21 +49,13 @@ class SessionHost(Protocol):
     Methods are plain functions for asyncio, too. They must not commit, roll back or close the session.
     """
 
-    def booking(self, session: Session, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
-        ...
+    def booking(self, session: Session, booking_id: str) -> Booking | None: ...
 
-    def venue(self, session: Session, restaurant_id: str, known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
-        ...
+    def venue(self, session: Session, restaurant_id: str, known_version: str | None) -> Venue | None: ...
 
-    def occupied(self, session: Session, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
-        ...
+    def occupied(self, session: Session, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]: ...
 
-    def unassigned(self, session: Session, since: dt.datetime, limit: int) -> Iterable[Booking | UnreadableBooking]:
-        """See `Host.unassigned`."""
-        ...
+    def unassigned(self, session: Session, since: dt.datetime, limit: int) -> Iterable[Booking | UnreadableBooking]: ...
 
     def on_commit(self, session: Session, changes: Sequence[AssignmentChange]) -> None:
         """Write into the host's rows what was decided. What is pending in the session is flushed after it."""
@@ -91,21 +83,17 @@ class SQLAlchemyHost:
             self.restaurants_waiting = self._restaurants_waiting
 
     def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         return _called(connection, self.session_host.booking, booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
         return _called(connection, self.session_host.venue, restaurant_id, known_version)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return _called(connection, _listed(self.session_host.occupied), restaurant_id, window)
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Booking | UnreadableBooking]:
-        """See `RestaurantsHost.unassigned`."""
         return _called(connection, _listed(_unassigned(self.session_host, restaurants)), since, limit)
 
     def _restaurants_waiting(self, connection: Any) -> Iterable[str]:
@@ -136,21 +124,17 @@ class AsyncSQLAlchemyHost:
             self.restaurants_waiting = self._restaurants_waiting
 
     async def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         return await _awaited(connection, self.session_host.booking, booking_id)
 
     async def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
         return await _awaited(connection, self.session_host.venue, restaurant_id, known_version)
 
     async def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return await _awaited(connection, _listed(self.session_host.occupied), restaurant_id, window)
 
     async def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Booking | UnreadableBooking]:
-        """See `RestaurantsHost.unassigned`."""
         return await _awaited(connection, _listed(_unassigned(self.session_host, restaurants)), since, limit)
 
     async def _restaurants_waiting(self, connection: Any) -> Iterable[str]:

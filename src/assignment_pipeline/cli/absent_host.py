@@ -23,19 +23,15 @@ class AbsentHost:
     """
 
     def booking(self, _connection: object, _booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         return None
 
     def venue(self, _connection: object, restaurant_id: str, _known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
         return Venue(restaurant_id, "UTC", _FLOOR)
 
     def occupied(self, _connection: object, _restaurant_id: str, _window: TimeWindow) -> Iterable[Occupied]:
-        """See `Host.occupied`."""
         return ()
 
     def unassigned(self, _connection: object, _since: dt.datetime, _limit: int) -> Iterable[Booking]:
-        """See `Host.unassigned`."""
         return ()
 
     def on_commit(self, _connection: object, _changes: Sequence[AssignmentChange]) -> None:

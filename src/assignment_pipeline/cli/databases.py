@@ -47,9 +47,7 @@ class SteeredStore(AssignmentStore, RolloutStore, Protocol):
 class OwnHost(Protocol):
     """That host."""
 
-    def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
-        ...
+    def booking(self, connection: Any, booking_id: str) -> Booking | None: ...
 
     def put_booking(self, connection: Any, booking: Booking) -> None:
         """Have a booking, or change it."""
@@ -175,11 +173,9 @@ class SQLiteFile:
 
     @property
     def versions(self) -> tuple[int, int]:
-        """See `Database.versions`."""
         return sqlite.SCHEMA_VERSION, sqlite.STANDALONE_VERSION
 
     def init(self, *, standalone: bool) -> None:
-        """See `Database.init`."""
         require_sqlite(self.path, may_be_missing=True)
         try:
             sqlite.init(self.path, standalone=standalone)
@@ -187,27 +183,22 @@ class SQLiteFile:
             _refused(self, error)
 
     def check(self, *, standalone: bool) -> None:
-        """See `Database.check`."""
         require_sqlite(self.path)
         sqlite.check(self.path, standalone=standalone)
 
     def prepare(self) -> None:
-        """See `Database.prepare`."""
         tables = require_sqlite(self.path, may_be_missing=True)
         if tables and not {"assignment_schema", "restaurants"} <= tables:
             refuse(str(self), "a database of this command, or no file yet", "a database that is not ours")
         self.init(standalone=True)
 
     def host(self) -> OwnHost:
-        """See `Database.host`."""
         return sqlite.StandaloneHost()
 
     def open(self, *, synchronous: str = "FULL") -> AbstractContextManager[OwnStore]:
-        """See `Database.open`."""
         return sqlite.SQLiteStore(self.path, host=sqlite.StandaloneHost(), synchronous=synchronous)
 
     def steer(self) -> AbstractContextManager[SteeredStore]:
-        """See `Database.steer`."""
         host: Any = sqlite.StandaloneHost() if keeps_bookings(self) else AbsentHost()
         return sqlite.SQLiteStore(self.path, host=host)
 
@@ -299,13 +290,11 @@ class PostgresDatabase:
 
     @property
     def versions(self) -> tuple[int, int]:
-        """See `Database.versions`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         return postgres.SCHEMA_VERSION, postgres.STANDALONE_VERSION
 
     def init(self, *, standalone: bool) -> None:
-        """See `Database.init`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         try:
@@ -314,7 +303,6 @@ class PostgresDatabase:
             _refused(self, error)
 
     def check(self, *, standalone: bool) -> None:
-        """See `Database.check`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         postgres.check(self.conninfo, standalone=standalone, schema=self.schema)
@@ -368,7 +356,6 @@ class PostgresDatabase:
             refuse("--role", error.expected, error.got)
 
     def prepare(self) -> None:
-        """See `Database.prepare`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         try:
@@ -380,14 +367,12 @@ class PostgresDatabase:
         self.init(standalone=True)
 
     def host(self) -> OwnHost:
-        """See `Database.host`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         return postgres.StandaloneHost(schema=self.schema)
 
     @contextlib.contextmanager
     def open(self, *, synchronous: str = "FULL") -> Iterator[OwnStore]:  # noqa: ARG002 - it stays
-        """See `Database.open`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         host = postgres.StandaloneHost(schema=self.schema)
@@ -396,7 +381,6 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def steer(self) -> Iterator[SteeredStore]:
-        """See `Database.steer`."""
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         host: Any = postgres.StandaloneHost(schema=self.schema) if keeps_bookings(self) else AbsentHost()

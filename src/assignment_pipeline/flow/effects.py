@@ -304,7 +304,6 @@ class InCharge(Effect[tuple[str, ...]]):
     restaurants: tuple[str, ...]
 
     def takes_long(self, port: Any) -> bool:
-        """See `ResolveFlags`."""
         return bool(getattr(port, "unread", False))
 
     def ask(self, port: Any) -> Any:

@@ -105,7 +105,7 @@ class CheckedHost:
         return self._answer(answer, "booking", _booking, booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Any:
-        """See `Host.venue`."""
+        """The restaurant's venue, or None if its version is still *known_version*. See `Host.venue`."""
         with self._asking("venue"):
             answer = self.host.venue(connection, restaurant_id, known_version)
             return self._answer(answer, "venue", _venue, restaurant_id)

@@ -103,9 +103,13 @@ class AsyncLockManager(Protocol):
     """`LockManager`, for asyncio: the same promises."""
 
     async def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
+        """Take every key in *wanted* for *ttl* from now, or none of them. See `LockManager.acquire`."""
         ...
 
     async def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
+        """
+        Let go of what is still held of *leases*; what was lost meanwhile is left alone.
+
+        See `LockManager.release`.
+        """
         ...

@@ -358,59 +358,83 @@ class AsyncAssignmentStore(Protocol):
     """`AssignmentStore`, for asyncio: the same promises."""
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         ...
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
+        """Apply all of *changes*, one a booking, in one transaction, or none. See `AssignmentStore.commit`."""
         ...
 
     async def knows(self, restaurant_id: str, change_id: str) -> bool:
-        """See `AssignmentStore.knows`."""
+        """
+        Whether the change with that id has landed, asked behind whatever commit is still in flight.
+
+        See `AssignmentStore.knows`.
+        """
         ...
 
     async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
+        """
+        Keep everybody off a table for a while, and tell *events* of it in the same transaction.
+
+        See `AssignmentStore.block`.
+        """
         ...
 
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
+        """End a block, and tell *events* of it in the same transaction. See `AssignmentStore.unblock`."""
         ...
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
+        """
+        A restaurant's blocks that end after *since*: by when they begin, and by id.
+
+        See `AssignmentStore.blocked`.
+        """
         ...
 
     async def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
+        """Claim at most *limit* bookings whose time has come: the longest due first. See `AssignmentStore.due`."""
         ...
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
+        """
+        Give up claims that led to nothing, for no fault of their bookings: those deliveries do not count.
+
+        See `AssignmentStore.put_back`.
+        """
         ...
 
     async def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
+        """A page of records. See `AssignmentStore.records`."""
         ...
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
+        """A booking's transitions, oldest first. See `AssignmentStore.history`."""
         ...
 
     async def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
+        """The host's view of a booking. See `AssignmentStore.booking`."""
         ...
 
     async def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
+        """
+        The store's time, and the restaurants with pending bookings that have no record here.
+
+        See `AssignmentStore.waiting`.
+        """
         ...
 
     async def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
+        """
+        The host's pending bookings that start after *since* and have no record here, at most *limit*, soonest first.
+
+        See `AssignmentStore.unassigned`.
+        """
         ...
 
     async def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
+        """Make sure that the schema is there and of the right version. See `AssignmentStore.check_schema`."""
         ...

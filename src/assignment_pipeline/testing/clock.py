@@ -23,7 +23,7 @@ class FakeClock:
         self._start = self._now = start.astimezone(dt.UTC)
 
     def now(self) -> dt.datetime:
-        """See `Clock.now`."""
+        """The time of day. See `Clock.now`."""
         with self._lock:
             return self._now
 

@@ -37,14 +37,12 @@ class SpoiledMemoryHost(MemoryHost):
         self.spoiled: set[str] = set()
 
     def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         _raise_if_spoiled(booking_id, self.spoiled)
         return super().booking(connection, booking_id)
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Any]:
-        """See `RestaurantsHost.unassigned`."""
         found = super().unassigned(connection, since, limit, restaurants=restaurants)
         return _spoiled(found, self.spoiled)
 
@@ -67,45 +65,35 @@ class MemoryHarness(StoreHarness):
         return super().can(ability) and (ability != "spoil" or isinstance(self.host, SpoiledMemoryHost))
 
     def put_booking(self, booking: Booking) -> None:
-        """See `StoreHarness.put_booking`."""
         self.host.put_booking(booking)
 
     def put_venue(self, venue: Venue) -> None:
-        """See `StoreHarness.put_venue`."""
         self.host.put_venue(venue)
 
     def bump_generation(self) -> None:
-        """See `StoreHarness.bump_generation`."""
         self.store.revise(RolloutRevision(generation=self.store.generation + 1))
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.occupy`."""
         self.host.occupy(restaurant_id, occupied)
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.vacate`."""
         self.host.vacate(restaurant_id, occupied)
 
     def spoil(self, booking_id: str) -> None:
-        """See `StoreHarness.spoil`."""
         assert isinstance(self.host, SpoiledMemoryHost)
         self.host.spoiled.add(booking_id)
 
     def mend(self, booking_id: str) -> None:
-        """See `StoreHarness.mend`."""
         assert isinstance(self.host, SpoiledMemoryHost)
         self.host.spoiled.discard(booking_id)
 
     def events(self) -> Sequence[Event]:
-        """See `StoreHarness.events`."""
         return self.store.events
 
     def attempts(self, booking_id: str) -> Sequence[Attempt]:
-        """See `StoreHarness.attempts`."""
         return self.store.attempts(booking_id)
 
     def hook(self, on_commit: OnCommit) -> None:
-        """See `StoreHarness.hook`."""
         self.store.on_commit = on_commit
 
 
@@ -118,19 +106,16 @@ class SharedFloorHost(StandaloneHost):
         self.spoiled: set[str] = set()
 
     def booking(self, connection: Any, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         _raise_if_spoiled(booking_id, self.spoiled)
         return super().booking(connection, booking_id)
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, *, restaurants: Sequence[str] | None = None
     ) -> Iterable[Any]:
-        """See `RestaurantsHost.unassigned`."""
         found = super().unassigned(connection, since, limit, restaurants=restaurants)
         return _spoiled(found, self.spoiled)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
-        """See `Host.occupied`."""
         return [seat for where, seat in self.seats if where == restaurant_id and seat.window.overlaps(window)]
 
 
@@ -163,7 +148,6 @@ class SQLiteHarness(StoreHarness):
         return made
 
     def close(self) -> None:
-        """See `StoreHarness.close`."""
         self.store.close()
         if self._folder is not None:
             self._folder.cleanup()
@@ -173,7 +157,6 @@ class SQLiteHarness(StoreHarness):
             self.on_commit(connection, changes)
 
     def put_booking(self, booking: Booking) -> None:
-        """See `StoreHarness.put_booking`."""
         self.store.write(functools.partial(self._put, booking))
 
     def _put(self, booking: Booking, connection: Any) -> None:
@@ -182,31 +165,24 @@ class SQLiteHarness(StoreHarness):
         connection.execute("UPDATE bookings SET status = ? WHERE id = ?", (booking.status, booking.id))
 
     def put_venue(self, venue: Venue) -> None:
-        """See `StoreHarness.put_venue`."""
         self.store.write(lambda connection: self.host.put_venue(connection, venue))
 
     def bump_generation(self) -> None:
-        """See `StoreHarness.bump_generation`."""
         self.store.revise(RolloutRevision(generation=self.store.rollout().generation + 1))
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.occupy`."""
         self.host.seats.append((restaurant_id, occupied))
 
     def vacate(self, restaurant_id: str, occupied: Occupied) -> None:
-        """See `StoreHarness.vacate`."""
         self.host.seats.remove((restaurant_id, occupied))
 
     def spoil(self, booking_id: str) -> None:
-        """See `StoreHarness.spoil`."""
         self.host.spoiled.add(booking_id)
 
     def mend(self, booking_id: str) -> None:
-        """See `StoreHarness.mend`."""
         self.host.spoiled.discard(booking_id)
 
     def events(self) -> Sequence[Event]:
-        """See `StoreHarness.events`."""
         self.store.flush()
         return [
             Event(
@@ -226,7 +202,6 @@ class SQLiteHarness(StoreHarness):
         ]
 
     def attempts(self, booking_id: str) -> Sequence[Attempt]:
-        """See `StoreHarness.attempts`."""
         statement = "SELECT * FROM booking_assignment_attempts WHERE booking_id = ? ORDER BY attempt_no"
         return [
             Attempt(
@@ -241,7 +216,6 @@ class SQLiteHarness(StoreHarness):
         ]
 
     def hook(self, on_commit: OnCommit) -> None:
-        """See `StoreHarness.hook`."""
         self.on_commit = on_commit
 
     def _rows(self, statement: str, *values: str) -> list[sqlite3.Row]:

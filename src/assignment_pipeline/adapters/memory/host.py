@@ -66,12 +66,10 @@ class MemoryHost:
             self._occupied[restaurant_id].remove(occupied)
 
     def booking(self, connection: Any, booking_id: str) -> Booking | None:  # noqa: ARG002 - there is no connection
-        """See `Host.booking`."""
         with self._lock:
             return self._bookings.get(booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:  # noqa: ARG002
-        """See `Host.venue`."""
         with self._lock:
             venue = self._venues.get(restaurant_id)
         if venue is None:
@@ -79,12 +77,10 @@ class MemoryHost:
         return None if venue.version == known_version else venue
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
-        """See `Host.occupied`."""
         with self._lock:
             return [taken for taken in self._occupied.get(restaurant_id, ()) if taken.window.overlaps(window)]
 
     def restaurants_waiting(self, connection: Any) -> Iterable[str]:  # noqa: ARG002
-        """See `RestaurantsHost.restaurants_waiting`."""
         with self._lock:
             return sorted({known.restaurant_id for known in self._bookings.values() if known.is_pending})
 

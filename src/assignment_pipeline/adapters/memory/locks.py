@@ -41,7 +41,6 @@ class MemoryLockManager(processes.Watched):
         self._held: dict[str, list[Lease]] = {}
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         with self._lock:
             now = self.clock.now()
             held = {want.key: [one for one in self._held.get(want.key, ()) if one.expires_at > now] for want in wanted}
@@ -56,7 +55,6 @@ class MemoryLockManager(processes.Watched):
             return Leases(tuple(leases))
 
     def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         nonces = {lease.nonce for lease in leases.leases}
         with self._lock:
             for key in {lease.key for lease in leases.leases}:

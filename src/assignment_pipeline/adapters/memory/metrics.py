@@ -50,30 +50,25 @@ class Measures:
     _events: dict[str, Event]
 
     def now(self) -> dt.datetime:
-        """See `MetricsStore.now`."""
         return self.clock.now()
 
     def measure(self, query: MetricsQuery) -> Metrics:
-        """See `MetricsStore.measure`."""
         with self._lock:
             now = self.clock.now()
             window = _Window(self, query, now, None)
             return metrics_of(window.rows(), query, now, _same)
 
     def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
-        """See `MetricsStore.series`."""
         with self._lock:
             now = self.clock.now()
             window = _Window(self, query, now, width)
             return series_of({"outcomes": window.outcomes(), "calls": window.calls()}, query, now, width)
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
-        """See `MetricsStore.seen`."""
         with self._lock:
             return tuple(seen_of(_Window(self, query, self.clock.now(), None).seen(), _same))
 
     def alarms(self) -> tuple[Event, ...]:
-        """See `MetricsStore.alarms`."""
         with self._lock:
             told = (event for event in self._events.values() if event.source is Source.ROLLOUT and event.type in ALARMS)
             return tuple(sorted(told, key=lambda event: (event.created_at, event.id), reverse=True)[:1000])

@@ -20,7 +20,6 @@ class Revisions:
     _revisions: list[RolloutRevision]
 
     def emit(self, events: Sequence[Event]) -> None:
-        """See `EventSink.emit`."""
         raise NotImplementedError
 
     @property
@@ -30,12 +29,10 @@ class Revisions:
             return self._revisions[-1].generation if self._revisions else 0
 
     def rollout(self) -> RolloutRevision:
-        """See `RolloutStore.rollout`."""
         with self._lock:
             return self._revisions[-1] if self._revisions else RolloutRevision()
 
     def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
-        """See `RolloutStore.revise`."""
         with self._lock:
             current = self.rollout()
             if revision.is_same_change(current) and current.created_at is not None:
@@ -47,6 +44,5 @@ class Revisions:
             return written
 
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
-        """See `RolloutStore.revisions`."""
         with self._lock:
             return tuple(self._revisions[::-1][: max(limit, 0)])

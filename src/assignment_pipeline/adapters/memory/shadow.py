@@ -32,7 +32,6 @@ class MemoryShadow:
         self._claimed: dict[str, dt.datetime] = {}
 
     def keep_bundle(self, bundle: ShadowBundle, *, most: int, since: dt.datetime) -> None:
-        """See `ShadowStore.keep_bundle`."""
         with self._lock:
             self._bundles[bundle.id] = bundle
             kept = [one for one in self._latest() if one.captured_at >= since][: max(most, 0)]
@@ -45,7 +44,6 @@ class MemoryShadow:
     def bundles(
         self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
-        """See `ShadowStore.bundles`."""
         with self._lock:
             found = [
                 attrs.evolve(bundle, document={})
@@ -55,12 +53,10 @@ class MemoryShadow:
             return tuple(found[: max(limit, 0)])
 
     def bundle(self, bundle_id: str) -> ShadowBundle | None:
-        """See `ShadowStore.bundle`."""
         with self._lock:
             return self._bundles.get(bundle_id)
 
     def put_cases(self, cases: Sequence[StoredCase], *, most: int) -> int:
-        """See `ShadowStore.put_cases`."""
         with self._lock:
             new = list({case.id: case for case in cases if case.id not in self._cases}.values())
             room = max(most - len(self._cases), 0)
@@ -68,7 +64,6 @@ class MemoryShadow:
             return len(new[room:])
 
     def claim_cases(self, limit: int, *, for_: dt.timedelta) -> tuple[StoredCase, ...]:
-        """See `ShadowStore.claim_cases`."""
         with self._lock:
             now = self.clock.now()
             ready = sorted(
@@ -81,14 +76,12 @@ class MemoryShadow:
             return claimed
 
     def drop_cases(self, case_ids: Sequence[str]) -> None:
-        """See `ShadowStore.drop_cases`."""
         with self._lock:
             for case_id in case_ids:
                 self._cases.pop(case_id, None)
                 self._claimed.pop(case_id, None)
 
     def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:
-        """See `ShadowStore.answered_since`."""
         with self._lock:
             return frozenset(
                 event.booking_id

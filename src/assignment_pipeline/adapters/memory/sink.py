@@ -21,5 +21,4 @@ class MemorySink:
         self.events: list[Event] = []
 
     def emit(self, events: Sequence[Event]) -> None:
-        """See `EventSink.emit`."""
         self.events.extend(events)

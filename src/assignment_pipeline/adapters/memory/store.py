@@ -143,7 +143,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
     # -- Reading --------------------------------------------------------------------------------------------------
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         with self._lock:
             venue = self._venue(query.restaurant_id)
             of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
@@ -180,12 +179,10 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         yield from (block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
-        """See `AssignmentStore.knows`."""
         with self._lock:
             return change_id in self._changes
 
     def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         with self._lock:
             found = sorted(
                 (record for record in self._records.values() if _asked_for(record, query)),
@@ -196,7 +193,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             return RecordPage(now=self.clock.now(), records=page, next=more)
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         with self._lock:
             return tuple(self._history.get(booking_id, ()))
 
@@ -212,13 +208,11 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             return tuple(self._events.values())
 
     def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         with self._lock:
             found: Booking | None = self._asked.booking(None, booking_id)
             return found
 
     def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         with self._lock:
             found = self._asked.restaurants_waiting(None) if self._asked.knows_restaurants else None
             if found is not None and isinstance(self.host, MemoryHost):
@@ -229,14 +223,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
         with self._lock:
             # The host may not know which have a record: with so many to spare, enough are left without those.
             pending = self._asked.unassigned(None, since, limit + len(self._records), restaurants)
             return tuple(booking for booking in pending if booking.id not in self._records)[: max(limit, 0)]
 
     def restaurants(self) -> tuple[str, ...]:
-        """See `RolloutStore.restaurants`."""
         with self._lock:
             own = self.host.restaurants if isinstance(self.host, MemoryHost) else ()
             return tuple(sorted({record.restaurant_id for record in self._records.values()}.union(own)))
@@ -253,7 +245,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
                 self._events.setdefault(event.id, event)
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         with self._lock:
             now = self.clock.now()
             for record in [one for one in self._records.values() if may_be_due(one) and is_ahead(one, now)]:
@@ -274,7 +265,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=deliveries)
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         with self._lock:
             due_at = self.clock.now() + min(after, CLAIM)
             for due in claims:
@@ -287,7 +277,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
     # -- Tables out of service ------------------------------------------------------------------------------------
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         with self._lock:
             known = self.blocks[block.restaurant_id]
             if all(other.id != block.id for other in known):
@@ -301,7 +290,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             )
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         with self._lock:
             known = self.blocks[block.restaurant_id]
             ended = [other for other in known if other.id == block.id]
@@ -312,7 +300,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             return bool(ended)
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         with self._lock:
             found = (block for block in self.blocks[restaurant_id] if block.window.end > since)
             return tuple(sorted(found, key=lambda block: (block.window.start, block.id)))
@@ -320,7 +307,6 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
     # -- Commits ------------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         changes = in_order(changes)
         with self._lock:
             after: dict[str, AssignmentRecord] = {}

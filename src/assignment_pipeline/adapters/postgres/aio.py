@@ -87,15 +87,12 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     # -- Reading --------------------------------------------------------------------------------------------------
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         return await self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
     async def knows(self, restaurant_id: str, change_id: str) -> bool:
-        """See `AssignmentStore.knows`."""
         return await self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     async def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         return await self._pool.run(lambda: self._work.reads.records(query))
 
     def records_in_thread(self, query: RecordQuery) -> RecordPage:
@@ -103,51 +100,40 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         return self._telling.run(lambda: self._work.reads.records(query))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         return await self._pool.run(lambda: self._work.reads.history(booking_id))
 
     async def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         return await self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
 
     async def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         return await self._pool.run(lambda: self._work.reading(self._work.reads.waiting()))
 
     async def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
         return await self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit, restaurants)))
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         return await self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
 
     async def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
         await self._pool.run(lambda: self._work.check(self._pool.where))
 
     # -- Writing --------------------------------------------------------------------------------------------------
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         await self._pool.run(lambda: self._work.commit(changes))
 
     async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         return await self._pool.run(lambda: self._work.block(block, events))
 
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         return await self._pool.run(lambda: self._work.unblock(block, events))
 
     async def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         return await self._pool.run(lambda: self._work.commits.due(limit))
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         await self._pool.run(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:

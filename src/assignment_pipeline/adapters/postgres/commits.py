@@ -136,7 +136,6 @@ class Commits:
     # -- Tables out of service ------------------------------------------------------------------------------------
 
     def block(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[tuple[str, ...]]:
-        """See `AssignmentStore.block`."""
         facts = {"block": block_facts(block), "events": list(map(event_facts, events)), "now": self.reads.now()}
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
         bookings = set(json.loads(answer or "[]"))
@@ -150,7 +149,6 @@ class Commits:
         return tuple(sorted(bookings))
 
     def unblock(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[bool]:
-        """See `AssignmentStore.unblock`."""
         facts: dict[str, Any] = {
             "id": block.id,
             "restaurant_id": block.restaurant_id,
@@ -178,7 +176,6 @@ class Commits:
         yield self.reads.ask(TELL, document(list(map(event_facts, events))))
 
     def due(self, limit: int) -> Work[tuple[Due, ...]]:
-        """See `AssignmentStore.due`."""
         claim: dt.timedelta = CLAIM
         [(answer,)] = yield self.reads.ask(DUE, self.reads.now(), claim, max(limit, 0))
         return tuple(
@@ -187,7 +184,6 @@ class Commits:
         )
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> Work[None]:
-        """See `AssignmentStore.put_back`."""
         given = [{"booking_id": one.booking_id, "deliveries": one.deliveries} for one in claims]
         yield self.reads.ask(PUT_BACK, self.reads.now(), document(given), min(after, CLAIM))
 

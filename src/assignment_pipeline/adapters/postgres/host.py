@@ -186,11 +186,9 @@ class StandaloneHost(_Standalone):
     """
 
     def booking(self, connection: psycopg.Connection[Any], booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         return _do(self._booking(booking_id), connection)
 
     def venue(self, connection: psycopg.Connection[Any], restaurant_id: str, known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
         return _do(self._venue(restaurant_id, known_version), connection)
 
     def occupied(
@@ -203,7 +201,6 @@ class StandaloneHost(_Standalone):
         return ()
 
     def restaurants_waiting(self, connection: psycopg.Connection[Any]) -> Iterable[str]:
-        """See `RestaurantsHost.restaurants_waiting`."""
         return _do(self._restaurants_waiting(), connection)
 
     def unassigned(
@@ -214,7 +211,6 @@ class StandaloneHost(_Standalone):
         *,
         restaurants: Sequence[str] | None = None,
     ) -> Iterable[Booking | UnreadableBooking]:
-        """See `RestaurantsHost.unassigned`."""
         return _do(self._unassigned(since, limit, restaurants), connection)
 
     def on_commit(self, connection: psycopg.Connection[Any], changes: Sequence[AssignmentChange]) -> None:
@@ -242,13 +238,11 @@ class AsyncStandaloneHost(_Standalone):
     """`StandaloneHost`, for `AsyncPostgresStore`."""
 
     async def booking(self, connection: psycopg.AsyncConnection[Any], booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         return await _ado(self._booking(booking_id), connection)
 
     async def venue(
         self, connection: psycopg.AsyncConnection[Any], restaurant_id: str, known_version: str | None
     ) -> Venue | None:
-        """See `Host.venue`."""
         return await _ado(self._venue(restaurant_id, known_version), connection)
 
     async def occupied(
@@ -257,11 +251,9 @@ class AsyncStandaloneHost(_Standalone):
         restaurant_id: str,  # noqa: ARG002
         window: TimeWindow,  # noqa: ARG002
     ) -> Iterable[Occupied]:
-        """See `StandaloneHost.occupied`."""
         return ()
 
     async def restaurants_waiting(self, connection: psycopg.AsyncConnection[Any]) -> Iterable[str]:
-        """See `RestaurantsHost.restaurants_waiting`."""
         return await _ado(self._restaurants_waiting(), connection)
 
     async def unassigned(
@@ -272,19 +264,15 @@ class AsyncStandaloneHost(_Standalone):
         *,
         restaurants: Sequence[str] | None = None,
     ) -> Iterable[Booking | UnreadableBooking]:
-        """See `RestaurantsHost.unassigned`."""
         return await _ado(self._unassigned(since, limit, restaurants), connection)
 
     async def on_commit(self, connection: psycopg.AsyncConnection[Any], changes: Sequence[AssignmentChange]) -> None:
-        """See `StandaloneHost.on_commit`."""
         await _ado(self._reflect(changes), connection)
 
     async def put_booking(self, connection: psycopg.AsyncConnection[Any], booking: Booking) -> None:
-        """See `StandaloneHost.put_booking`."""
         await _ado(self._put_booking(booking), connection)
 
     async def put_venue(self, connection: psycopg.AsyncConnection[Any], venue: Venue) -> None:
-        """See `StandaloneHost.put_venue`."""
         await _ado(self._put_venue(venue), connection)
 
 

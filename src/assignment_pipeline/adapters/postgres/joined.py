@@ -60,41 +60,32 @@ class JoinedStore:
         raise AssertionError  # pragma: no cover - it counts for ever
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         return self._do(lambda: self._work.reads.load(query))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:
-        """See `AssignmentStore.knows`."""
         return self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         return self._do(lambda: self._work.reads.records(query))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         return self._do(lambda: self._work.reads.history(booking_id))
 
     def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         return self._do(lambda: self._work.reads.booking(booking_id))
 
     def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         return self._do(self._work.reads.waiting)
 
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
         return self._do(lambda: self._work.reads.unassigned(since, limit, restaurants))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         return self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
         self._do(lambda: self._work.check(self._where))
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
@@ -114,11 +105,9 @@ class JoinedStore:
         self._do(lambda: self._work.commits.guard(restaurant_ids))
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         return self._do(lambda: self._work.commits.due(limit))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         self._do(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:
@@ -150,69 +139,53 @@ class AsyncJoinedStore:
         raise AssertionError  # pragma: no cover - it counts for ever
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `JoinedStore.load`."""
         return await self._do(lambda: self._work.reads.load(query))
 
     async def knows(self, restaurant_id: str, change_id: str) -> bool:
-        """See `JoinedStore.knows`."""
         return await self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     async def records(self, query: RecordQuery) -> RecordPage:
-        """See `JoinedStore.records`."""
         return await self._do(lambda: self._work.reads.records(query))
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `JoinedStore.history`."""
         return await self._do(lambda: self._work.reads.history(booking_id))
 
     async def booking(self, booking_id: str) -> Booking | None:
-        """See `JoinedStore.booking`."""
         return await self._do(lambda: self._work.reads.booking(booking_id))
 
     async def waiting(self) -> Waiting:
-        """See `JoinedStore.waiting`."""
         return await self._do(self._work.reads.waiting)
 
     async def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `JoinedStore.unassigned`."""
         return await self._do(lambda: self._work.reads.unassigned(since, limit, restaurants))
 
     async def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `JoinedStore.blocked`."""
         return await self._do(lambda: self._work.reads.blocked(restaurant_id, since))
 
     async def check_schema(self) -> None:
-        """See `JoinedStore.check_schema`."""
         await self._do(lambda: self._work.check(self._where))
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `JoinedStore.commit`."""
         await self._do(lambda: self._work.commits.commit(changes, lands=False))
 
     async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `JoinedStore.block`."""
         return await self._do(lambda: self._work.commits.block(block, events, lands=False))
 
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `JoinedStore.unblock`."""
         return await self._do(lambda: self._work.commits.unblock(block, events, lands=False))
 
     async def guard(self, restaurant_ids: Sequence[str]) -> None:
-        """See `JoinedStore.guard`."""
         await self._do(lambda: self._work.commits.guard(restaurant_ids))
 
     async def due(self, limit: int) -> tuple[Due, ...]:
-        """See `JoinedStore.due`."""
         return await self._do(lambda: self._work.commits.due(limit))
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `JoinedStore.put_back`."""
         await self._do(lambda: self._work.commits.put_back(claims, after))
 
     async def emit(self, events: Sequence[Event]) -> None:
-        """See `JoinedStore.emit`."""
         await self._do(lambda: self._work.commits.tell(events))
 
 

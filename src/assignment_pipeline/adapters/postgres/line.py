@@ -71,7 +71,6 @@ class Connection(psycopg.Connection[Any]):
     silence = SILENCE
 
     def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """See `psycopg.Connection.wait`."""
         return super().wait(_bounded(gen, self), *args, **options)
 
 
@@ -81,7 +80,6 @@ class AsyncConnection(psycopg.AsyncConnection[Any]):
     silence = SILENCE
 
     async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
-        """See `psycopg.AsyncConnection.wait`."""
         return await super().wait(_bounded(gen, self), *args, **options)
 
 

@@ -112,11 +112,9 @@ class PostgresLockManager(_Locks):
         self._pool.close()
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         return self._run(self._acquiring(wanted, ttl)) if wanted else Leases(())
 
     def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         if leases.leases:
             self._run(lambda: self._release(leases))
 
@@ -152,11 +150,9 @@ class AsyncPostgresLockManager(_Locks):
         await self._pool.close()
 
     async def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         return await self._run(self._acquiring(wanted, ttl)) if wanted else Leases(())
 
     async def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         if leases.leases:
             await self._run(lambda: self._release(leases))
 

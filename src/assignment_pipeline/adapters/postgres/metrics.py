@@ -45,27 +45,22 @@ class Measures:
         """See `Shadows`."""
 
     def now(self) -> dt.datetime:
-        """See `MetricsStore.now`."""
         now, _ = self._find((), None)
         return now
 
     def measure(self, query: MetricsQuery) -> Metrics:
-        """See `MetricsStore.measure`."""
         now, rows = self._find(MEASURES, query)
         return metrics_of(rows, query, now, optional_moment_of)
 
     def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
-        """See `MetricsStore.series`."""
         now, rows = self._find(SERIES, query, width)
         return series_of(rows, query, now, width)
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
-        """See `MetricsStore.seen`."""
         _, rows = self._find(("seen",), query)
         return tuple(seen_of(rows["seen"], optional_moment_of))
 
     def alarms(self) -> tuple[Event, ...]:
-        """See `MetricsStore.alarms`."""
         _, rows = self._find(("alarms",), None)
         return tuple(map(_alarm, rows["alarms"]))
 

@@ -241,7 +241,6 @@ class Pool(_Pool[Connection]):
     exit_turn = 2  # Sinks write events with them until then.
 
     def at_exit(self) -> None:
-        """See `Watched.at_exit`."""
         self.close()
 
     def close(self) -> None:
@@ -341,7 +340,6 @@ class AsyncPool(_Pool[AsyncConnection]):
             await connection.close()
 
     async def run(self, begin: Callable[[], Work[T]]) -> T:
-        """See `Pool.run`."""
         for pause in pauses():
             with contextlib.suppress(AgainError):
                 return await self._once(begin)

@@ -143,7 +143,6 @@ class Reads:
     # -- Planning -------------------------------------------------------------------------------------------------
 
     def load(self, query: LoadQuery) -> Work[AssignmentContext | None]:
-        """See `AssignmentStore.load`."""
         venue = None if self.standalone else (yield from self.venue(query.restaurant_id))
         known = self.venues.known(query.restaurant_id)
         answer = yield from self._look(query, known)
@@ -285,12 +284,10 @@ class Reads:
     # -- Looking up -----------------------------------------------------------------------------------------------
 
     def knows(self, restaurant_id: str, change_id: str) -> Work[bool]:
-        """See `AssignmentStore.knows`."""
         [(landed,)] = yield self.ask(KNOWS, restaurant_id, change_id)
         return bool(landed)
 
     def records(self, query: RecordQuery) -> Work[RecordPage]:
-        """See `AssignmentStore.records`."""
         limit = max(query.limit, 0)
         facts = {
             "now": self.now(),
@@ -311,17 +308,14 @@ class Reads:
         return RecordPage(now=moment_of(now), records=page, next=more)
 
     def history(self, booking_id: str) -> Work[tuple[StateChange, ...]]:
-        """See `AssignmentStore.history`."""
         [(answer,)] = yield self.ask(HISTORY, booking_id)
         return tuple(map(STEPS.named_value, json.loads(answer or "[]")))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> Work[tuple[TableBlock, ...]]:
-        """See `AssignmentStore.blocked`."""
         [(answer,)] = yield self.ask(BLOCKS, restaurant_id, text_of(since))
         return tuple(map(block_of, json.loads(answer or "[]")))
 
     def booking(self, booking_id: str) -> Work[Booking | None]:
-        """See `AssignmentStore.booking`."""
         if not self.standalone:
             found: Booking | None = yield HostCall(self.host.booking, (booking_id,))
             return found
@@ -334,7 +328,6 @@ class Reads:
         return row
 
     def waiting(self) -> Work[Waiting]:
-        """See `AssignmentStore.waiting`."""
         found: tuple[str, ...] | None = None
         if self.standalone:
             found = tuple(row[0] for row in (yield self.ask(RESTAURANTS_WAITING)))

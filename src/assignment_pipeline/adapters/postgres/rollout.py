@@ -66,7 +66,6 @@ class Revisions:
         """See `Shadows`."""
 
     def rollout(self) -> RolloutRevision:
-        """See `RolloutStore.rollout`."""
         return self._do(lambda: _in_force(self._work.reads))
 
     def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
@@ -80,11 +79,9 @@ class Revisions:
         return written
 
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
-        """See `RolloutStore.revisions`."""
         return self._do(lambda: _newest(self._work.reads, limit))
 
     def restaurants(self) -> tuple[str, ...]:
-        """See `RolloutStore.restaurants`."""
         return self._do(lambda: _restaurants(self._work.reads))
 
     def _await_commits(self) -> None:

@@ -105,7 +105,6 @@ class Shadows:
         return self._do(work)
 
     def keep_bundle(self, bundle: ShadowBundle, *, most: int, since: dt.datetime) -> None:
-        """See `ShadowStore.keep_bundle`."""
         facts = (bundle.id, bundle.captured_at, bundle.restaurant_id, bundle.booking_id, bundle.verdict.value)
         self._one(KEEP, *facts, bundle.kind, bundle.cost_difference, document(bundle.document))
         self._one(FORGET, since, max(most, 0))
@@ -113,18 +112,15 @@ class Shadows:
     def bundles(
         self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
-        """See `ShadowStore.bundles`."""
         wanted = verdict and ShadowVerdict(verdict).value
         rows = self._one(LATEST, restaurant_id, restaurant_id, wanted, wanted, max(limit, 0))
         return tuple(map(_bundle, rows))
 
     def bundle(self, bundle_id: str) -> ShadowBundle | None:
-        """See `ShadowStore.bundle`."""
         rows = self._one(FIND, bundle_id)
         return _bundle(rows[0]) if rows else None
 
     def put_cases(self, cases: Sequence[StoredCase], *, most: int) -> int:
-        """See `ShadowStore.put_cases`."""
         given = [
             {
                 "place": place,
@@ -140,18 +136,15 @@ class Shadows:
         return int(left)
 
     def claim_cases(self, limit: int, *, for_: dt.timedelta) -> tuple[StoredCase, ...]:
-        """See `ShadowStore.claim_cases`."""
         now = self._work.reads.now()
         rows = self._one(CLAIM, now, for_, now, max(limit, 0))
         return tuple(sorted(map(_case, rows), key=lambda case: (case.captured_at, case.id)))
 
     def drop_cases(self, case_ids: Sequence[str]) -> None:
-        """See `ShadowStore.drop_cases`."""
         if case_ids:
             self._one(DROP, list(case_ids))
 
     def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:
-        """See `ShadowStore.answered_since`."""
         return frozenset(row[0] for row in self._one(ANSWERED, since, restaurant_id))
 
 

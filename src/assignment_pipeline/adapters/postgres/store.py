@@ -106,7 +106,6 @@ class PostgresStore(Revisions, Shadows, Measures):
     # -- Reading --------------------------------------------------------------------------------------------------
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         return self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:
@@ -114,55 +113,43 @@ class PostgresStore(Revisions, Shadows, Measures):
         return self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
 
     def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         return self._pool.run(lambda: self._work.reads.records(query))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         return self._pool.run(lambda: self._work.reads.history(booking_id))
 
     def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         return self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))
 
     def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         return self._pool.run(lambda: self._work.reading(self._work.reads.waiting()))
 
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
         return self._pool.run(lambda: self._work.reading(self._work.reads.unassigned(since, limit, restaurants)))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         return self._pool.run(lambda: self._work.reads.blocked(restaurant_id, since))
 
     def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
         self._pool.run(lambda: self._work.check(self._pool.where))
 
     # -- Writing --------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         self._pool.run(lambda: self._work.commit(changes))
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         return self._pool.run(lambda: self._work.block(block, events))
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         return self._pool.run(lambda: self._work.unblock(block, events))
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         return self._pool.run(lambda: self._work.commits.due(limit))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         self._pool.run(lambda: self._work.commits.put_back(claims, after))
 
     def emit(self, events: Sequence[Event]) -> None:

@@ -54,7 +54,6 @@ class StoreWork:
         return other
 
     def check(self, where: str) -> Work[None]:
-        """See `AssignmentStore.check_schema`."""
         return checked(self._parts, self.reads.schema, where)
 
     def reading(self, work: Work[T]) -> Work[T]:

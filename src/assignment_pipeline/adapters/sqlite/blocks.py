@@ -36,7 +36,6 @@ class Blocks:
     commits: Commits
 
     def block(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         rows = cursor_of(connection)
         reads, window = self.commits.reads, block.window
         now = text_of(reads.clock.now())
@@ -58,7 +57,6 @@ class Blocks:
         return tuple(sorted(ours | others))
 
     def unblock(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         rows = cursor_of(connection)
         if rows.execute(END_BLOCK, (block.id, block.restaurant_id)).rowcount == 0:
             return False

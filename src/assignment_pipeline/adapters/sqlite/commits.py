@@ -143,7 +143,6 @@ class Commits:
     reads: Reads
 
     def commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         ordered = in_order(changes)
         rows = cursor_of(connection)
         before = find_records(rows, [change.record.booking_id for change in ordered])
@@ -285,7 +284,6 @@ class Commits:
         return ready is not None or rows.execute(AHEAD, (text_of(now + 2 * CLAIM),)).fetchone() is not None
 
     def due(self, connection: sqlite3.Connection, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         rows = cursor_of(connection)
         now = self.reads.clock.now()
         ahead = [row[0] for row in rows.execute(AHEAD, (text_of(now + 2 * CLAIM),))]
@@ -301,7 +299,6 @@ class Commits:
         return tuple(claimed[booking_id] for booking_id in ready)
 
     def put_back(self, connection: sqlite3.Connection, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         due = text_of(self.reads.clock.now() + min(after, CLAIM))
         values = [{"booking_id": one.booking_id, "deliveries": one.deliveries, "due": due} for one in claims]
         cursor_of(connection).executemany(PUT_BACK, values)

@@ -211,7 +211,6 @@ class Connections(processes.Watched):
         self._close_idle()
 
     def after_fork(self) -> None:
-        """See `Watched.after_fork`."""
         self._paused = False
 
     def reset_in_child(self) -> None:

@@ -144,12 +144,10 @@ class StandaloneHost:
     # -- Host -----------------------------------------------------------------------------------------------------
 
     def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
-        """See `Host.booking`."""
         row = cursor_of(connection).execute(FIND_BOOKING, (booking_id,)).fetchone()
         return booking_of_row(row) if row else None
 
     def venue(self, connection: sqlite3.Connection, restaurant_id: str, known_version: str | None) -> Venue | None:
-        """See `Host.venue`."""
         rows = cursor_of(connection)
         row = rows.execute(FIND_VERSION, (restaurant_id,)).fetchone()
         if row is None:
@@ -173,7 +171,6 @@ class StandaloneHost:
         return ()
 
     def restaurants_waiting(self, connection: sqlite3.Connection) -> Iterable[str]:
-        """See `RestaurantsHost.restaurants_waiting`."""
         return [row[0] for row in cursor_of(connection).execute(RESTAURANTS_WAITING)]
 
     def unassigned(
@@ -184,7 +181,6 @@ class StandaloneHost:
         *,
         restaurants: Sequence[str] | None = None,
     ) -> Iterable[Booking | UnreadableBooking]:
-        """See `RestaurantsHost.unassigned`."""
         rows = cursor_of(connection)
         if restaurants is None:
             return map(_listed, rows.execute(UNASSIGNED, (text_of(since), limit)).fetchall())

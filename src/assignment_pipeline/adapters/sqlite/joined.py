@@ -83,7 +83,6 @@ class JoinedStore(ReadingStore):
         self._write(lambda connection: self._commits.commit(connection, changes))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
-        """See `AssignmentStore.knows`."""
         return self._read(lambda connection: self._reads.knows(connection, change_id))
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
@@ -110,15 +109,12 @@ class JoinedStore(ReadingStore):
             raise StoreUnavailableError(f"{self._where}: {detail}") from error
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         return self._write(lambda connection: self._commits.due(connection, limit))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         self._write(lambda connection: self._commits.put_back(connection, claims, after))
 
     def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
         with translated(self._where):
             self._check(self._connection)
 

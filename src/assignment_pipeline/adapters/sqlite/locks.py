@@ -99,13 +99,11 @@ class SQLiteLockManager:
         self._connections.close()
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         if not wanted:
             return Leases(())
         return self._run(lambda connection: self._acquire(connection, wanted, ttl))
 
     def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         held = [(lease.key, lease.nonce) for lease in leases.leases]
         if held:
             self._run(lambda connection: connection.executemany(LET_GO, held).rowcount)

@@ -36,26 +36,21 @@ class Measures:
         raise NotImplementedError
 
     def now(self) -> dt.datetime:
-        """See `MetricsStore.now`."""
         return self._reads.clock.now()
 
     def measure(self, query: MetricsQuery) -> Metrics:
-        """See `MetricsStore.measure`."""
         now = self._reads.clock.now()
         return metrics_of(self._find(MEASURES, values(query, now, text_of)), query, now, optional_moment_of)
 
     def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
-        """See `MetricsStore.series`."""
         now = self._reads.clock.now()
         return series_of(self._find(SERIES, values(query, now, text_of, width)), query, now, width)
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
-        """See `MetricsStore.seen`."""
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))
         return tuple(seen_of(found["seen"], optional_moment_of))
 
     def alarms(self) -> tuple[Event, ...]:
-        """See `MetricsStore.alarms`."""
         return tuple(map(_alarm, self._find(("alarms",), {})["alarms"]))
 
     def _find(self, names: Iterable[str], given: Mapping[str, Any]) -> dict[str, list[Row]]:

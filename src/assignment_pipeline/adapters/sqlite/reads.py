@@ -138,7 +138,6 @@ class Reads:
     venues: Venues
 
     def load(self, connection: sqlite3.Connection, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         rows = cursor_of(connection)
         now = self.clock.now()
         venue = self.venue(connection, query.restaurant_id)
@@ -183,11 +182,9 @@ class Reads:
         return venue
 
     def knows(self, connection: sqlite3.Connection, change_id: str) -> bool:
-        """See `AssignmentStore.knows`."""
         return bool(cursor_of(connection).execute(KNOWS, {"id": change_id}).fetchone()[0])
 
     def records(self, connection: sqlite3.Connection, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         rows = cursor_of(connection)
         limit = max(query.limit, 0)
         statement, values = _page(query, limit + 1)
@@ -199,20 +196,16 @@ class Reads:
         return RecordPage(now=self.clock.now(), records=records, next=more)
 
     def blocked(self, connection: sqlite3.Connection, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         return tuple(map(_block, cursor_of(connection).execute(BLOCKS, (restaurant_id, text_of(since)))))
 
     def history(self, connection: sqlite3.Connection, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         return tuple(map(STEPS.value, cursor_of(connection).execute(HISTORY, (booking_id,))))
 
     def booking(self, connection: sqlite3.Connection, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         found: Booking | None = self.host.booking(connection, booking_id)
         return found
 
     def waiting(self, connection: sqlite3.Connection) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         found = self.host.restaurants_waiting(connection) if self.host.knows_restaurants else None
         return Waiting(now=self.clock.now(), restaurants=found)
 
@@ -348,31 +341,24 @@ class ReadingStore:
         raise NotImplementedError
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
         return self._read(lambda connection: self._reads.load(connection, query))
 
     def records(self, query: RecordQuery) -> RecordPage:
-        """See `AssignmentStore.records`."""
         return self._read(lambda connection: self._reads.records(connection, query))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        """See `AssignmentStore.blocked`."""
         return self._read(lambda connection: self._reads.blocked(connection, restaurant_id, since))
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
-        """See `AssignmentStore.history`."""
         return self._read(lambda connection: self._reads.history(connection, booking_id))
 
     def booking(self, booking_id: str) -> Booking | None:
-        """See `AssignmentStore.booking`."""
         return self._read(lambda connection: self._reads.booking(connection, booking_id))
 
     def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
         return self._read(self._reads.waiting)
 
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
         return self._read(lambda connection: self._reads.unassigned(connection, since, limit, restaurants))

@@ -65,7 +65,6 @@ class Revisions:
         raise NotImplementedError
 
     def rollout(self) -> RolloutRevision:
-        """See `RolloutStore.rollout`."""
         return self._read(_in_force)
 
     def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
@@ -73,11 +72,9 @@ class Revisions:
         return self._writer.run(lambda connection: self._revise(connection, revision, events))
 
     def revisions(self, limit: int = 100) -> tuple[RolloutRevision, ...]:
-        """See `RolloutStore.revisions`."""
         return self._read(lambda connection: _newest(connection, limit))
 
     def restaurants(self) -> tuple[str, ...]:
-        """See `RolloutStore.restaurants`."""
         return self._read(self._restaurants)
 
     def _restaurants(self, connection: sqlite3.Connection) -> tuple[str, ...]:

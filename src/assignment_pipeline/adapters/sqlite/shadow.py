@@ -73,7 +73,6 @@ class Shadows:
     def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
 
     def keep_bundle(self, bundle: ShadowBundle, *, most: int, since: dt.datetime) -> None:
-        """See `ShadowStore.keep_bundle`."""
         facts = (bundle.id, text_of(bundle.captured_at), bundle.restaurant_id, bundle.booking_id, bundle.verdict.value)
         row = (*facts, bundle.kind, bundle.cost_difference, json.dumps(bundle.document))
 
@@ -87,7 +86,6 @@ class Shadows:
     def bundles(
         self, *, restaurant_id: str | None = None, verdict: ShadowVerdict | None = None, limit: int = 100
     ) -> tuple[ShadowBundle, ...]:
-        """See `ShadowStore.bundles`."""
         wanted = {
             "restaurant": restaurant_id,
             "verdict": verdict and ShadowVerdict(verdict).value,
@@ -97,12 +95,10 @@ class Shadows:
         return tuple(map(_bundle, rows))
 
     def bundle(self, bundle_id: str) -> ShadowBundle | None:
-        """See `ShadowStore.bundle`."""
         row = self._read(lambda connection: cursor_of(connection).execute(FIND, (bundle_id,)).fetchone())
         return _bundle(row) if row else None
 
     def put_cases(self, cases: Sequence[StoredCase], *, most: int) -> int:
-        """See `ShadowStore.put_cases`."""
         given = {case.id: case for case in cases}
 
         def put(connection: sqlite3.Connection) -> int:
@@ -126,12 +122,10 @@ class Shadows:
         return tuple(sorted(map(_case, self._ask(claim)), key=lambda case: (case.captured_at, case.id)))
 
     def drop_cases(self, case_ids: Sequence[str]) -> None:
-        """See `ShadowStore.drop_cases`."""
         if case_ids:
             self._ask(lambda connection: connection.execute(DROP, (json.dumps([*case_ids]),)).rowcount)
 
     def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:
-        """See `ShadowStore.answered_since`."""
         wanted = (text_of(since), restaurant_id)
         rows = self._read(lambda connection: cursor_of(connection).execute(ANSWERED, wanted).fetchall())
         return frozenset(row[0] for row in rows)

@@ -139,13 +139,11 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
                     connection.execute("ROLLBACK")
 
     def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
         self._read(self._check)
 
     # -- Writing --------------------------------------------------------------------------------------------------
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         self._writer.run(lambda connection: self._commits.commit(connection, changes))
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
@@ -153,21 +151,17 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
         return self._ask(lambda connection: self._reads.knows(connection, change_id))
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         return self._writer.run(lambda connection: self._blocks.block(connection, block, events))
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         return self._writer.run(lambda connection: self._blocks.unblock(connection, block, events))
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         if not self._read(self._commits.any_due):
             return ()  # Most often, and without the write lock.
         return self._ask(lambda connection: self._commits.due(connection, limit))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         self._ask(lambda connection: self._commits.put_back(connection, claims, after))
 
     def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T:

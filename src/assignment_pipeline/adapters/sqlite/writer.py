@@ -189,7 +189,6 @@ class Writer(processes.Watched):
     exit_turn = 2  # Sinks give it events until then.
 
     def at_exit(self) -> None:
-        """See `Watched.at_exit`."""
         if self._is_served():
             self._patience = min(self._patience, processes.PATIENCE / 2)
             self.close()

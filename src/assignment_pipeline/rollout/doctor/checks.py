@@ -35,11 +35,15 @@ class Examined(MetricsStore, Protocol):
     """A store that can be looked into."""
 
     def check_schema(self) -> None:
-        """See `AssignmentStore.check_schema`."""
+        """Make sure that the schema is there and of the right version. See `AssignmentStore.check_schema`."""
         ...
 
     def rollout(self) -> RolloutRevision:
-        """See `RolloutStore.rollout`."""
+        """
+        The revision in force; one of generation 0, with nothing in it, before the first change.
+
+        See `RolloutStore.rollout`.
+        """
         ...
 
 

@@ -31,21 +31,33 @@ class Loads(Protocol):
     """A store whose records and host can be held against each other."""
 
     def restaurants(self) -> tuple[str, ...]:
-        """See `RolloutStore.restaurants`."""
+        """
+        The restaurants that it knows: those with records, and those whose floors it keeps itself; sorted.
+
+        See `RolloutStore.restaurants`.
+        """
         ...
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         ...
 
     def waiting(self) -> Waiting:
-        """See `AssignmentStore.waiting`."""
+        """
+        The store's time, and the restaurants with pending bookings that have no record here.
+
+        See `AssignmentStore.waiting`.
+        """
         ...
 
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
-        """See `AssignmentStore.unassigned`."""
+        """
+        The host's pending bookings that start after *since* and have no record here, at most *limit*, soonest first.
+
+        See `AssignmentStore.unassigned`.
+        """
         ...
 
 

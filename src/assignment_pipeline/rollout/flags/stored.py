@@ -111,7 +111,7 @@ class StoreFlags(processes.Watched):
         self._thread: threading.Thread | None = None
 
     def at_exit(self) -> None:
-        """See `Watched.at_exit`."""
+        """Finish what is pending. See `Watched.at_exit`."""
         self.close()
 
     def close(self) -> None:

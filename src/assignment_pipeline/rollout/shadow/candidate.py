@@ -210,7 +210,7 @@ class _Reader:
         return effect.ask(self)
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
-        """See `AssignmentStore.load`."""
+        """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         return self._load(query)
 
     def release(self) -> None:

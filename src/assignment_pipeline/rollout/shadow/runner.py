@@ -115,7 +115,7 @@ class ShadowRunner(processes.Watched):
         self.counts = ShadowCounts()
 
     def at_exit(self) -> None:
-        """See `Watched.at_exit`."""
+        """Finish what is pending. See `Watched.at_exit`."""
         self.flush(EXIT_TIMEOUT)
 
     # -- What callers call ----------------------------------------------------------------------------------------

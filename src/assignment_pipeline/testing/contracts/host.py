@@ -82,12 +82,16 @@ class AsyncHostContract:
 
     @pytest.fixture
     def change_floor(self) -> Callable[[Any], Awaitable[Any]] | None:
-        """See `HostContract.change_floor`."""
+        """Changes a table of the restaurant; None where that is not to be tested. See `HostContract.change_floor`."""
         return None
 
     @pytest.fixture
     def seat_elsewhere(self) -> Callable[[Any], Awaitable[Any]] | None:
-        """See `HostContract.seat_elsewhere`."""
+        """
+        Gives a table away beside the pipeline; None where that is not to be tested.
+
+        See `HostContract.seat_elsewhere`.
+        """
         return None
 
     @pytest.mark.parametrize("name", NAMES)

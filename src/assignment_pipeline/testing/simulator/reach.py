@@ -40,7 +40,6 @@ class InFlightStore:
         return getattr(self._store, name)
 
     def due(self, limit: int) -> tuple[Due, ...]:
-        """See `AssignmentStore.due`."""
         world = self._world
         world.touched = True
         self.handed_out = ()
@@ -59,7 +58,6 @@ class InFlightStore:
         return self.handed_out
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
-        """See `AssignmentStore.put_back`."""
         self._world.touched = True
         self._store.put_back(claims, after)
 
@@ -69,18 +67,15 @@ class InFlightStore:
         return found if self._world.lists else attrs.evolve(found, restaurants=None)
 
     def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        """See `AssignmentStore.block`."""
         self._world.touched = True
         found: tuple[str, ...] = self._store.block(block, events)
         return found
 
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        """See `AssignmentStore.unblock`."""
         self._world.touched = True
         return self._store.unblock(block, events)
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
-        """See `AssignmentStore.commit`."""
         self._land(changes, self._world.standing)
 
     def _land(self, changes: Sequence[AssignmentChange], standing: Standing | None) -> None:
@@ -138,7 +133,6 @@ class Sink:
         self._then = then
 
     def emit(self, events: Sequence[Event]) -> None:
-        """See `EventSink.emit`."""
         if self._world.strikes("sink-raises"):
             msg = "simulated"
             raise ConnectionError(msg)

@@ -36,7 +36,6 @@ class Rollout:
         self._blind = blind
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
-        """See `FlagResolver.resolve`."""
         return FlagDecision(
             mode=self.modes[restaurant_id],
             max_parallel=self._max_parallel,
@@ -77,7 +76,6 @@ class WatchedLocks:
         self._held: dict[str, list[Lease]] = {}
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
-        """See `LockManager.acquire`."""
         answer = self._locks.acquire(wanted, ttl=ttl)
         if isinstance(answer, Leases):
             for want, lease in zip(wanted, answer.leases, strict=True):
@@ -87,7 +85,6 @@ class WatchedLocks:
         return answer
 
     def release(self, leases: Leases) -> None:
-        """See `LockManager.release`."""
         nonces = {lease.nonce for lease in leases.leases}
         for lease in leases.leases:
             self._held[lease.key] = [held for held in self._held.get(lease.key, ()) if held.nonce not in nonces]
@@ -114,9 +111,7 @@ class WorkerClock:
     offset: dt.timedelta
 
     def now(self) -> dt.datetime:
-        """See `Clock.now`."""
         return self.clock.now() + self.offset
 
     def monotonic(self) -> float:
-        """See `Clock.monotonic`."""
         return self.clock.monotonic()
