@@ -251,7 +251,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
     ) -> AssignmentResult:
         """
-        Cancel a booking: its tables are free for good. An unknown booking is cancelled too, so that no late call seats it.
+        Cancel a booking: its tables are free for good. An unknown booking is cancelled too: no late call seats it.
 
         Args:
             restaurant_id: Its restaurant, for a booking that neither the pipeline nor the host knows.

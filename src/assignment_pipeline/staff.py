@@ -195,7 +195,7 @@ class StaffActions:
 
     def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
-        Record that the party did not come. Its tables are free; the assignment is cancelled with the reason ``no_show``.
+        Record that the party did not come. Its tables are free. The assignment is cancelled as ``no_show``.
 
         Raises:
             BookingNotFoundError: It has no record.
