@@ -73,7 +73,9 @@ def add_directives(_app: Sphinx, docname: str, source: list[str]) -> None:
         for section in re.split(r"^##+ ", source[0], flags=re.MULTILINE)[1:]:
             if pages := _LISTED.findall(section):
                 caption = section.partition("\n")[0]
-                source[0] += "\n".join(["\n\n```{toctree}", f":caption: {caption}", ":hidden:", "", *pages, "```"])
+                source[0] += "\n".join(
+                    ["\n\n```{toctree}", f":caption: {caption}", ":hidden:", "", *pages, "```"]
+                )
 
 
 class Mermaid(SphinxDirective):
@@ -105,7 +107,9 @@ def show_enum_members(_app: Sphinx, _what: str, _name: str, member: Any, *hints:
     return skip and not isinstance(member, enum.Enum)
 
 
-def keep_colons(_app: Sphinx, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+def keep_colons(
+    _app: Sphinx, what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
     """Napoleon takes what is before the first colon of a constant's docstring for its type: give it an empty one."""
     if what in {"attribute", "data", "property"} and lines:
         lines[0] = f": {lines[0]}"
@@ -125,7 +129,11 @@ def show_defaults(
     _app: Sphinx, what: str, _name: str, obj: Any, _options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
     """Of a class made by attrs, show the fields' defaults and types: its source has ``attr_dict[...].default``."""
-    if what not in {"class", "exception"} or not attrs.has(obj) or not re.search("attr_dict|NOTHING", signature or ""):
+    if (
+        what not in {"class", "exception"}
+        or not attrs.has(obj)
+        or not re.search("attr_dict|NOTHING", signature or "")
+    ):
         return None
     fields = {field.alias: field for field in attrs.fields(obj)}
     try:
@@ -136,10 +144,13 @@ def show_defaults(
     for name, parameter in inspect.signature(obj).parameters.items():
         field = fields[name]
         hint = parameter.annotation
-        if hint == field.type or hint in {parameter.empty, "Any"}:  # Else it is what a converter takes.
+        # Else it is what a converter takes.
+        if hint == field.type or hint in {parameter.empty, "Any"}:
             hint = hints.get(field.name, field.type)
         parameters.append(parameter.replace(annotation=hint, default=default_of(field.default)))
-    return stringify_signature(inspect.Signature(parameters), unqualified_typehints=True), returns
+    return stringify_signature(
+        inspect.Signature(parameters), unqualified_typehints=True
+    ), returns
 
 
 def default_of(declared: Any) -> Any:
@@ -152,7 +163,11 @@ def default_of(declared: Any) -> Any:
         return Shown(f"timedelta(seconds={declared.total_seconds():g})")
     if inspect.isroutine(declared):
         return Shown("...")
-    return Shown(f"{type(declared).__name__}(...)") if len(repr(declared)) > LONGEST_DEFAULT else declared
+    return (
+        Shown(f"{type(declared).__name__}(...)")
+        if len(repr(declared)) > LONGEST_DEFAULT
+        else declared
+    )
 
 
 def setup(app: Sphinx) -> None:

@@ -27,7 +27,9 @@ MINUTE = dt.timedelta(minutes=1)
 DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
 _OPTIONS = re.compile(r"(?<=<!-- options: )([\w -]+) -->\n\n(?:\|.*\n)*")
-_CODE = re.compile(r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?```\n(?!\S)", re.DOTALL)
+_CODE = re.compile(
+    r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?\n```\n(?:<!-- fmt: on -->\n)?(?!\S)", re.DOTALL
+)
 
 Row = tuple[str, ...]
 
@@ -97,15 +99,23 @@ def options(found: re.Match[str]) -> str:
     for name in found[1].split():
         command = command.commands[name]
     context = command.context_class(command)
-    records = [record for each in command.params if each.name != "help" and (record := each.get_help_record(context))]
+    records = [
+        record
+        for each in command.params
+        if each.name != "help" and (record := each.get_help_record(context))
+    ]
     head = f"{found[1]} -->\n\n| takes | |\n|---|---|\n"
-    return head + "".join(f"| {taken(names)} | {explained(text)} |\n" for names, text in records)
+    return head + "".join(
+        f"| {taken(names)} | {explained(text)} |\n" for names, text in records
+    )
 
 
 def taken(names: str) -> str:
     """An option or argument, set as code; a table's cell has no bare ``|``."""
     plain = re.sub(r" <(?:str|path|list\[str\])>", "", names)
-    numbers = re.sub(r"<(?:int|float)(?: range)?>", "N", plain).replace("<%Y-%m-%d>", "YYYY-MM-DD")
+    numbers = re.sub(r"<(?:int|float)(?: range)?>", "N", plain).replace(
+        "<%Y-%m-%d>", "YYYY-MM-DD"
+    )
     return f"`{numbers}`".replace("|", "\\|").replace(" / ", "`, `")
 
 
@@ -120,18 +130,21 @@ def explained(text: str) -> str:
 
 
 def included(found: re.Match[str]) -> str:
-    """Code, under its comment. The block is no test: it needs the rest of its file."""
+    """Code, under its comment. It is no test, for it needs the rest of its file, and stays as it is formatted there."""
     source = (DOCS.parent / found[1]).read_text(encoding="utf-8")
     places = [definition(ast.parse(source), name) for name in found[2].split()]
     lines = source.splitlines()[places[0][0] - 1 : places[-1][1]]
-    block = textwrap.dedent("\n".join(lines))
-    return f"{found[1]} {found[2]} -->\n<!-- skip: next -->\n\n```python\n{block}\n```\n"
+    block = ["```python", textwrap.dedent("\n".join(lines)), "```"]
+    comments = [f"{found[1]} {found[2]} -->", "<!-- fmt: off -->", "<!-- skip: next -->", ""]
+    return "\n".join([*comments, *block, "<!-- fmt: on -->", ""])
 
 
 def definition(tree: ast.AST, name: str) -> tuple[int, int]:
     """The first line of a class or function, decorators included, and its last."""
     for part in name.split("."):
-        (tree,) = (node for node in ast.iter_child_nodes(tree) if getattr(node, "name", None) == part)
+        (tree,) = (
+            node for node in ast.iter_child_nodes(tree) if getattr(node, "name", None) == part
+        )
     decorators: list[ast.expr] = getattr(tree, "decorator_list", [])
     return min(node.lineno for node in (tree, *decorators)), tree.end_lineno
 
