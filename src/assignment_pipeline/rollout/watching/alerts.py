@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery
+from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery, Series
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.metrics import Count, metric_named
-from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
+from assignment_pipeline.rollout.watching.rules import FEW, RULES, STEP, AlertRule
 
-STEP = dt.timedelta(minutes=5)
-"""How far apart the moments are at which a rule is held against the numbers: on the full five minutes."""
+_LEAST_DAYS = 1 / 24  # The traffic is not judged by less than an hour,
+_LEAST_A_DAY = 96.0  # and with fewer than four bookings an hour, alerts are as sensitive as with four.
 
 
 class AlertState(enum.StrEnum):
@@ -107,21 +108,35 @@ def evaluate(
     *,
     restaurant_id: str | None = None,
     announced: Event | None = None,
+    from_start: bool = False,
 ) -> Alert:
     """
     How *rule* stands, given stretches of `STEP` that end at *at*. Pure.
 
-    At each full five minutes it is held against the last `AlertRule.over`; where fewer than `FEW` were counted then,
-    against as much of the time before as it takes, `AlertRule.within` at most. It fires once it has been bad at every
-    one of them for `AlertRule.hold`, the first and the last included.
+    See `AlertRule` for when it fires. It is pending while it is bad, but not yet for as long as the rule says.
+
+    Args:
+        rule: The rule.
+
+        buckets: What was counted, oldest first.
+
+        at: When the last of them ends.
+
+        restaurant_id: Whose they are; None for all.
+
+        announced: The event that told of its firing.
+
+        from_start: Whether they begin with the rollout's last change.
     """
     counts = [rule.count(bucket) for bucket in buckets]
-    bad_since: dt.datetime | None = None
-    for place in range(len(counts), -1, -1):
-        if not rule.is_bad(_look_back(rule, counts[:place])):
-            break
-        bad_since = at - (len(counts) - place) * STEP
     found = _look_back(rule, counts)
+    looks = _bad_looks(rule, counts)
+    bad_since = at - (looks - 1) * STEP if looks else None
+    change = None if rule.is_of_difference else _change(rule, counts, from_start=from_start)
+    if change is not None:
+        found = sum(counts[change:], Count())
+        changed = at - (len(counts) - change) * STEP
+        bad_since = changed if bad_since is None else min(changed, bad_since)
     low, high = found.bounds
     if bad_since is None:
         state = AlertState.INACTIVE if announced is None else AlertState.RESOLVED
@@ -133,12 +148,41 @@ def evaluate(
         restaurant_id=restaurant_id,
         since=bad_since,
         at=at,
-        value=found.value if found.sample >= FEW else None,
+        value=found.value if change is not None or found.sample >= FEW else None,
         sample=found.sample,
         low=low,
         high=high,
         announced=announced,
     )
+
+
+def _bad_looks(rule: AlertRule, counts: Sequence[Count]) -> int:
+    """At how many of the last looks what was seen then was bad by itself."""
+    looks = 0
+    while looks <= len(counts) and rule.is_bad(_look_back(rule, counts[: len(counts) - looks])):
+        looks += 1
+    return looks
+
+
+def _change(rule: AlertRule, counts: Sequence[Count], *, from_start: bool) -> int | None:
+    """The stretch with which the likeliest change for the worse began, if a test shows one now; else None."""
+    whole = sum(count.whole for count in counts)
+    if whole < FEW:
+        return None
+    days = max(len(counts) * STEP / dt.timedelta(days=1), _LEAST_DAYS)
+    test = rule.cusum(max(whole / days, _LEAST_A_DAY))
+    at_once = -math.log(rule.at_start) if from_start else math.inf
+    since_change, since_start, change = 0.0, 0.0, 0
+    for place, count in enumerate(counts, 1):
+        bad = rule.badly(count)
+        since_start = test.after(since_start, bad, count.whole - bad)
+        since_change = test.after(since_change, bad, count.whole - bad)
+        if since_change <= 0:
+            since_change, change = 0.0, place
+    if since_change < test.limit and since_start < at_once:
+        return None
+    value = sum(counts[change:], Count()).value
+    return change if value is not None and rule.is_beyond(value) else None
 
 
 def _look_back(rule: AlertRule, counts: Sequence[Count]) -> Count:
@@ -181,15 +225,32 @@ class Alerts:
         """
         at = floor(now)
         told = self._announced()
+        begins = {rule: at - rule.within - rule.hold - STEP for rule in self._rules}
+        starts = {rule: self._start(rule, since) for rule in self._rules if since is not None}
+        series = self._series(min([*begins.values(), at]), at)
         alerts = []
         for rule in self._rules:
-            begin = at - rule.within - rule.hold - STEP
-            if since is not None:
-                begin = max(begin, _ceiling(since + SETTLING) if metric_named(rule.metric).settles else _ceiling(since))
-            query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
-            buckets = self._store.series(query, STEP) if begin < at else ()
-            alerts.append(evaluate(rule, buckets, at, restaurant_id=self._restaurant_id, announced=told.get(rule.name)))
+            start = starts.get(rule)
+            begin = begins[rule] if start is None else max(begins[rule], start)
+            alert = evaluate(
+                rule,
+                [bucket for bucket in series if bucket.start >= begin],
+                at,
+                restaurant_id=self._restaurant_id,
+                announced=told.get(rule.name),
+                from_start=begin == start,
+            )
+            alerts.append(alert)
         return tuple(alerts)
+
+    def _series(self, begin: dt.datetime, at: dt.datetime) -> Series:
+        query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
+        return self._store.series(query, STEP) if begin < at else ()
+
+    @staticmethod
+    def _start(rule: AlertRule, since: dt.datetime) -> dt.datetime:
+        """The first stretch of which nothing belongs to what the rollout was before."""
+        return _ceiling(since + SETTLING) if metric_named(rule.metric).settles else _ceiling(since)
 
     def _announced(self) -> Mapping[str, Event]:
         """The alerts that were told to fire, and not told to be over."""
