@@ -28,7 +28,7 @@ DOCS = Path(__file__).parent
 _TABLE = re.compile(r"(?<=<!-- table: )(\w+) -->\n\n(?:\|.*\n)*")
 _OPTIONS = re.compile(r"(?<=<!-- options: )([\w -]+) -->\n\n(?:\|.*\n)*")
 _CODE = re.compile(
-    r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?\n```\n(?:<!-- fmt: on -->\n)?(?!\S)", re.DOTALL
+    r"(?<=<!-- code: )(\S+) ([\w. ]+) -->\n.*?```\n(?:<!-- fmt: on -->\n)?(?!\S)", re.DOTALL
 )
 
 Row = tuple[str, ...]
