@@ -52,7 +52,7 @@ _AT_ONCE = "It is asked in the caller's path: it answers from what it has at han
 
 class BaseCoordinator(Generic[Store, Locks, Legacy]):
     """
-    The ports of a coordinator, and what it can tell of its own doings.
+    The ports of a coordinator, and its own counters.
 
     Attributes:
         store: The pipeline's records.

@@ -199,7 +199,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
-        Record that *booking* waits for tables. The sweep sees to it, unless somebody assigns it first. Idempotent.
+        Record that *booking* waits for tables. The sweep assigns it unless another call does so first. Idempotent.
 
         Returns:
             Its record; None where the pipeline is not in charge.

@@ -1,7 +1,7 @@
 """
 Driving generators: each question that one yields is answered, and what the answering raises is raised inside it.
 
-Whatever in this package yields questions is driven by these: flows, the work on a connection, checks of a host. `run`
+These functions drive every generator in this package: flows, the work on a connection, checks of a host. `run`
 and `arun` drive flows: they release what the handler still holds.
 """
 

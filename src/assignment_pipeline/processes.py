@@ -2,7 +2,7 @@
 What happens when the process forks, or ends.
 
 A child has one thread, and a copy of all that the others held: locks that nobody lets go of,
-queues that nobody empties. Whatever has such things is watched, and begins afresh in the child.
+queues that nobody empties. An object with such parts is watched, and starts again in the child.
 
 SQLite is worse off. It keeps a process-wide account of the locks that its connections hold on
 a file, and a fork copies the account without the locks: a connection that a child opens

@@ -118,7 +118,7 @@ def test_flags_that_were_not_applied(phase, modes, health):
         ("production-shadow", [("auto_assign", "shadow"), ("assignment.shadow", "shadow")], Health.GOOD, "5 events"),
         ("production-shadow", [("auto_assign", "shadow")], Health.WRONG, "none of the shadow's own"),
         ("production-shadow", [("auto_assign", "off")], Health.WRONG, "none of them in mode shadow"),
-        ("production-shadow", [], Health.NOTE, "nothing was told of"),
+        ("production-shadow", [], Health.NOTE, "no event since"),
     ],
 )
 def test_a_shadow_that_shows_nothing(phase, events, health, says):

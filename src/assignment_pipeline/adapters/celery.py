@@ -99,7 +99,7 @@ class Tasks:
     Attributes:
         assign_booking: ``assign_booking.delay(booking_id, restaurant_id)``, after the host's commit.
 
-        sweep: ``sweep.delay()`` sees to what is due; beat sends it.
+        sweep: ``sweep.delay()`` processes due bookings; beat sends it.
 
         rollout_watch: ``rollout_watch.delay()`` looks at the rollout's alerts, and rolls back on one that fires.
     """
@@ -139,7 +139,7 @@ def register(
 
         sweep_every: How often beat has the sweep run; None leaves that to you.
 
-        sweep_limit: Bookings that a sweep sees to at a time; it goes on while there are as many.
+        sweep_limit: Bookings in one round of a sweep. It goes on while rounds are full.
 
         watch_every: How often beat has the rollout watched, such as once a minute; None leaves that to you.
 
@@ -230,7 +230,7 @@ def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
 
 def _sweeps(own: _PerProcess, limit: int) -> Callable[..., dict[str, int]]:
     def sweep(_: Any) -> dict[str, int]:
-        """See to what is due, until nothing is."""
+        """Process due bookings until none is left."""
         seen = enqueued = failed = 0
         for _round in range(_SWEEPS_AT_A_TIME):
             report = own.coordinator().sweep(limit=limit)
@@ -284,7 +284,7 @@ def _spread(base: Any, queues: tuple[str, ...]) -> Any:
 
 def _again(task: Any, after: dt.timedelta, error: Exception | None = None) -> None:
     """
-    Have the message come again; a hint, like itself: it ends if it comes too early, and the sweep sees to the rest.
+    Send the message again later. It is a hint: it ends if it comes too early, and the sweep does the rest.
 
     Raises:
         celery.exceptions.Retry: It will come again.

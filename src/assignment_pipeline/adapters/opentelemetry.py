@@ -97,7 +97,7 @@ class OpenTelemetry:
 
 
 class _Watch:
-    """A call's span, and what its metrics are told of it: nothing that names a booking or a restaurant."""
+    """A call's span and metrics. Nothing in them names a booking or a restaurant."""
 
     def __init__(self, telemetry: OpenTelemetry, span: trace.Span) -> None:
         self.facts: dict[str, str] = {}

@@ -120,7 +120,7 @@ class _Locks(processes.Watched):
         processes.watch(self)
 
     def _pool(self) -> Any:
-        """Connections, none of which is open yet."""
+        """Connections that are not open yet."""
         raise NotImplementedError
 
     def _asked(self, wanted: Sequence[Wanted], ttl: dt.timedelta) -> tuple[list[str], list[str], list[Any]]:

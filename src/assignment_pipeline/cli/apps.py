@@ -27,7 +27,7 @@ def from_app(spec: str) -> Iterator[Coordinator]:
     The coordinator that *spec*, ``package.module:factory``, makes or is.
 
     The factory returns a `Coordinator` or an `AsyncCoordinator`, a coroutine that returns one, or a context manager,
-    for threads or for asyncio, that holds one. Whatever is awaited runs on one event loop, and an `AsyncCoordinator`
+    for threads or for asyncio, that holds one. All coroutines run on one event loop, and an `AsyncCoordinator`
     is called here as a `Coordinator` is.
 
     Raises:

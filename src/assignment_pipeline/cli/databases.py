@@ -235,7 +235,7 @@ def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
     if not db.stat().st_mode & 0o222 or not os.access(db, os.W_OK) or not os.access(db.absolute().parent, os.W_OK):
         refuse(str(db), "a SQLite database that can be written to, in a folder that can", "a read-only one")
     try:
-        # For writing: what a process that was killed left half done is undone by whoever opens the file next.
+        # For writing: the next process to open the file undoes what a killed process left half done.
         with contextlib.closing(sqlite3.connect(f"{db.resolve().as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute(f"PRAGMA busy_timeout = {READING_PATIENCE_MS}")
             rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

@@ -115,7 +115,7 @@ class _Looks:
         return bool(done.results or compared or self._raised - before)
 
     def _compare(self) -> int:
-        """See to some of the shadow's cases, where they wait for a worker; how many there were."""
+        """Run some of the shadow cases that wait for a worker; returns how many."""
         shadow = self._coordinator.shadow
         return shadow.work(self._limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
 

@@ -81,7 +81,7 @@ class Calls:
 
         calls: Calls that ended.
 
-        errors: Errors that were told of.
+        errors: Errors that were reported.
 
         contended: Calls that found another worker at the booking.
 
@@ -204,12 +204,12 @@ class Agreement:
 @attrs.frozen(kw_only=True)
 class Volume:
     """
-    Whether every booking was told of.
+    Whether every booking had an event.
 
     Attributes:
         bookings: Bookings that were assigned: by the pipeline, or in shadow by legacy.
 
-        told: Those of them of which there is a transition, or a shadow's verdict, within five minutes.
+        told: Those of them with a transition, or a shadow's verdict, within five minutes.
     """
 
     bookings: int = 0
@@ -233,7 +233,7 @@ class Backlog:
 
         overdue_since: When the first of these was due.
 
-        stuck: Unsettled bookings that were handed out three times and more, and of which nothing came.
+        stuck: Unsettled bookings that were handed out at least three times without a result.
     """
 
     review: int = 0

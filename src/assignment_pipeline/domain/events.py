@@ -1,4 +1,4 @@
-"""What happened, as told to whoever listens."""
+"""Events: what happened, for sinks."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Metrics:
 
         agreement: The shadow's verdicts.
 
-        volume: Whether every booking was told of, by mode.
+        volume: Whether every booking had an event, by mode.
 
         attempts: Plannings that were recorded.
 
@@ -99,7 +99,7 @@ class Metrics:
 
         backlog: What waits now.
 
-        lost: Transitions into an outcome of which the history knows and no event tells.
+        lost: Transitions into an outcome that are in the history and have no event.
     """
 
     since: dt.datetime
@@ -173,7 +173,7 @@ class Seen:
     Events of a kind in a window.
 
     Attributes:
-        source: Who told of them.
+        source: The source of the events.
 
         type: What happened.
 

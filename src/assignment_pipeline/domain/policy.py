@@ -107,7 +107,7 @@ class Weights:
 
         join: For every table beyond the first.
 
-        scarcity: For every combination that needs the table, of which it counts at most 20.
+        scarcity: For every combination that needs the table; at most 20 count.
 
         gap: For every seat and 5-minute slot beyond four that is left in a gap too short to sell.
     """

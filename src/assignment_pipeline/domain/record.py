@@ -47,7 +47,7 @@ class Allocation:
 
         blocked: For how long others are kept away: the turn with its buffers.
 
-        conflicted: Whether others had some of that when legacy took it. It keeps off whoever comes later, as any does.
+        conflicted: Whether other bookings had some of the tables when legacy took them. It still blocks later bookings.
     """
 
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
@@ -136,8 +136,8 @@ class AssignmentRecord:
         """
         The tables that a change from *before* to it takes, each with such a time: nobody else may have them.
 
-        Those that are conflicted it may take whoever has them, and they do not count as its own when they are so no
-        more.
+        A conflicted allocation may take tables that others have. When it is no longer conflicted, those tables do
+        not count as its own.
         """
         if self.allocation is not None and self.allocation.conflicted:
             return ()
@@ -267,7 +267,7 @@ class AssignmentChange:
 
         attempt: The planning to record, if there was one.
 
-        events: What is told of it, in the same transaction.
+        events: Events about it, in the same transaction.
 
         assumed: What must still hold, or None for what does not depend on a plan.
 

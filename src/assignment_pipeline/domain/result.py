@@ -150,7 +150,7 @@ class AssignmentResult:
 
         record: The record as it stands, or None if there is none.
 
-        tables: The booking's tables, whoever seated it.
+        tables: The booking's tables, from either planner.
 
         moved: Other bookings that were reseated to make room.
 

@@ -63,6 +63,6 @@ class TimeWindow:
 
     @classmethod
     def around(cls, windows: Iterable[TimeWindow]) -> TimeWindow:
-        """The smallest window that covers all of *windows*, of which there must be one."""
+        """The smallest window that covers all of *windows*. There must be at least one."""
         spans = list(windows)
         return cls(min(span.start for span in spans), max(span.end for span in spans))

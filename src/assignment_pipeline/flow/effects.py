@@ -93,7 +93,7 @@ class ResolveFlags(Effect[FlagDecision]):
 
 @attrs.frozen(eq=False)
 class DoubtFlags(Effect[None]):
-    """The flags of that generation have been refused: whoever keeps them may read them again."""
+    """The store refused the flags of that generation. A resolver that caches them may read them again."""
 
     port = Port.FLAGS
     generation: int | None
@@ -365,7 +365,7 @@ class Evaluate(Effect[Evaluation]):
 
 @attrs.frozen(eq=False)
 class RunLegacy(Effect[LegacyResult]):
-    """What the legacy planner does with a booking. Whatever it raises goes through."""
+    """Runs the legacy planner on a booking. Its errors go through."""
 
     port = Port.LEGACY
     booking: Booking
@@ -408,7 +408,7 @@ class Emit(Effect[None]):
 
 @attrs.frozen(eq=False)
 class Publish(Effect[None]):
-    """Tell the sinks of what the store has, and of which it is known only now."""
+    """Send the sinks events that are in the store, and whose commit was confirmed late."""
 
     port = Port.PROCESS
     events: tuple[Event, ...]

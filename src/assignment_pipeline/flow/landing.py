@@ -112,7 +112,7 @@ def change(
         facts.setdefault("deliveries", 0)  # Something came of it.
     record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
     if record.allocation is None and record.pinned:
-        record = attrs.evolve(record, pinned=False)  # Whoever gives tables up is not held to them.
+        record = attrs.evolve(record, pinned=False)  # A booking that gives its tables up is no longer pinned to them.
     steps = tuple(
         StateChange(
             version=before.version + number,
@@ -144,7 +144,7 @@ def change(
 def rest(
     call: Call, record: AssignmentRecord, assumed: CommitPreconditions | None = None, told: Sequence[Event] = ()
 ) -> AssignmentChange:
-    """Nothing but that the sweep need not see to *record* any more, and what is *told* of it."""
+    """Only that *record* is no longer due, and the events in *told*."""
     return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)
 
 
@@ -264,7 +264,7 @@ def until_landed(
         The answer; None if others were faster every time.
 
     Raises:
-        Exception: Whatever an attempt raises; a `TableConflictError` only where nobody hears of it.
+        Exception: What an attempt raises; a `TableConflictError` only if no caller can handle it.
     """
     for _ in itertools.count() if tries is None else range(tries):
         try:

@@ -91,7 +91,7 @@ class Settings:
 
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 
-        max_deliveries: How often the sweep hands out a booking of which nothing comes, before a person is asked.
+        max_deliveries: How often the sweep hands out a booking without a result, before it goes to manual review.
 
         in_flight: What becomes of bookings that wait where the pipeline is switched off, or to shadow. Held tables
             wait for their confirmation either way.

@@ -70,7 +70,7 @@ STEPS: Mapping[type[Effect[Any]], str] = {
     FindUnassigned: "find_unassigned",
     FindWaiting: "find_unassigned",
 }
-"""The steps of which an observer is told; the others take no time."""
+"""The steps that an observer is told about. The other steps take no time."""
 
 
 def observed(flow: Flow[T], observer: Observer | None) -> Flow[T]:

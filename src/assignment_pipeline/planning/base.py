@@ -90,7 +90,7 @@ class Occupancy:
             reach: Minutes; who has been free for as long is left out.
 
         Returns:
-            Minutes, ascending, and the tables of which it is true, as a mask.
+            Minutes, ascending, each with a mask of the tables that it holds for.
         """
         edges, taken = self._edges, self._taken
         found = []

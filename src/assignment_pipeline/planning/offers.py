@@ -1,4 +1,4 @@
-"""Where a party may sit, as tiers 2 and 3 ask: whoever of those that can be moved sits there now."""
+"""Where a party may sit, for tiers 2 and 3: movable parties that sit there now do not count."""
 
 from __future__ import annotations
 

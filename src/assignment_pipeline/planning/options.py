@@ -14,7 +14,7 @@ from assignment_pipeline.planning.base import SeatingRequest, Sitting
 @attrs.frozen(eq=False)
 class Option:
     """
-    A place that a party may be given, whoever of those that could move sits there now.
+    A place that a party may get if movable parties that sit there now give way.
 
     Attributes:
         seating: The tables.
@@ -51,6 +51,6 @@ class Arrangement:
 
 
 class NotPossible(enum.Enum):
-    """That whoever moved would make no room."""
+    """The refusal that no move makes room."""
 
     PROVED = "proved"

@@ -37,7 +37,7 @@ class Places:
         """
         What a party's own place costs, and the places that it might have instead.
 
-        A place that is not among its options costs nothing: whoever put it there had a reason.
+        A place that is not among its options costs nothing: a person put it there for a reason.
         """
         present, found = self.present(party), self.open(party.request)
         now = next((option.cost for option in found if option.seating.mask == present), 0.0)

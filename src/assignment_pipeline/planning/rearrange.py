@@ -107,9 +107,8 @@ def rearrange(
     """
     The best plan for all parties of a day.
 
-    Whoever has tables keeps some. Those who cannot sit at theirs, because these are out of use or taken by somebody
-    who cannot be moved, come first; then as many guests of those *waiting* as possible; then the least waste and
-    moves.
+    Every party that has tables keeps some. First come parties whose tables are out of use, or taken by a party that
+    cannot be moved; then as many *waiting* guests as possible; then the least waste and moves.
 
     Args:
         floor: Who sits where.

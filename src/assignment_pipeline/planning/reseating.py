@@ -136,7 +136,7 @@ class _Search:
             self._cost = state.cost
             self.found = state.place, state.moved
             return
-        # Whoever has the fewest ways goes first: if it has none, the others need not be tried.
+        # The party with the fewest options is first: if it has none, the others need not be tried.
         mover, ways = -1, list[_Way]()
         for party in bits(state.pending):
             its = self._ways(party, state)

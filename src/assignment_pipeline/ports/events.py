@@ -11,7 +11,7 @@ from assignment_pipeline.domain.events import Event
 @runtime_checkable
 class EventSink(Protocol):
     """
-    Whoever is told what happened.
+    Receives events.
 
     A sink may raise or block: it is called behind a bounded queue, off the caller's
     path, unless it has an attribute ``inline`` that is true because it never blocks.

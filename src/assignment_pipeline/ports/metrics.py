@@ -36,9 +36,9 @@ class MetricsStore(Protocol):
         ...
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
-        """What was told of in a window: by source, type and mode."""
+        """The events in a window, counted by source, type and mode."""
         ...
 
     def alarms(self) -> tuple[Event, ...]:
-        """What was last told of alerts that fire and are resolved, newest first: a thousand of them at most."""
+        """The last events about firing and resolved alerts, newest first, a thousand at most."""
         ...

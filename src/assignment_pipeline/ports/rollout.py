@@ -32,7 +32,7 @@ class RolloutStore(Protocol):
         Args:
             revision: Its generation is one more than that in force; `created_at` is set by the store.
 
-            events: What is told of it.
+            events: Events about it.
 
         Returns:
             The revision as it was written.

@@ -54,7 +54,7 @@ class ShadowStore(Protocol):
         Take at most *limit* cases, those that were captured first. Nobody else gets them for a while.
 
         Args:
-            for_: For how long; then they are handed out again, unless `drop_cases` has been told of them.
+            for_: For how long. After that they are handed out again, unless `drop_cases` has dropped them.
         """
         ...
 
@@ -63,5 +63,5 @@ class ShadowStore(Protocol):
         ...
 
     def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:
-        """The bookings of a restaurant for which legacy was run at *since* or later, as far as events tell of it."""
+        """The bookings of a restaurant for which legacy ran at *since* or later, by the events."""
         ...

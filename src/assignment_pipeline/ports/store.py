@@ -20,7 +20,7 @@ from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
-"""For how long whoever claims a booking has it to itself: see `AssignmentStore.due`."""
+"""How long a claim on a booking lasts: see `AssignmentStore.due`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +33,7 @@ class LoadQuery:
 
         bookings: Bookings that are at hand.
 
-        booking_ids: Bookings of which only the id is.
+        booking_ids: Bookings known only by id.
 
         day: Also every booking with tables, or waiting for some, whose time overlaps this window.
     """
@@ -269,7 +269,7 @@ class AssignmentStore(Protocol):
         """
         Keep everybody off a table for a while, and tell *events* of it in the same transaction.
 
-        Whoever sits there stays, and is told of; commits that come later find the table taken. What comes again with
+        Bookings there stay, and are returned. Later commits find the table taken. What comes again with
         the same id is written once.
 
         Returns:

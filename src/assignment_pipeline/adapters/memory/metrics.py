@@ -226,7 +226,7 @@ class _Window:
         for event in self._told(self._since, self._until):
             if event.source is Source.SHADOW:
                 number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
-                assert isinstance(number, int)  # noqa: S101 - that is how it is told of
+                assert isinstance(number, int)  # noqa: S101 - that is how it is reported
                 counts[event.type.value] += number
                 better[event.type.value] += event.type is EventType.SHADOW_MISMATCH and bool(
                     event.context.get("better")
@@ -338,7 +338,7 @@ def _is_again(event: Event) -> bool:
 
 
 def _asks(event: Event) -> bool:
-    """Whether it tells of a booking that was assigned, and so should be told of."""
+    """Whether it is about an assigned booking, which must have an event."""
     if event.context.get("mode") == Mode.ACTIVE:
         return event.source is Source.COORDINATOR and event.context.get("outcome") in PLANNED
     return event.type is EventType.LEGACY_SUMMARY and event.context.get("reason") != Reason.HANDED_OVER

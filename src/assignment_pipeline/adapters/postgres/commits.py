@@ -161,7 +161,7 @@ class Commits:
                 venue = yield from self.reads.venue(block.restaurant_id)
                 facts["policies"] = {venue.id: json.loads(policy_text(venue.policy))}
             except VenueNotFoundError:
-                pass  # Whoever waits there is woken: a needless attempt is the least of it.
+                pass  # Waiting bookings are woken: a needless attempt does no harm.
         [(ended,)] = yield self.reads.ask(UNBLOCK, document(facts), commits=lands)
         return bool(ended)
 

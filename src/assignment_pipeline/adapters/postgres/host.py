@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 FIND_BOOKING = "SELECT pg_catalog.to_json(d)::text FROM assignment_pipeline.booking_documents d WHERE id = %s"
 
-# Whoever was enqueued has a state; the store leaves out any others that have a record.
+# An enqueued booking has a state. The store leaves out the others that have a record.
 UNASSIGNED = """
 SELECT pg_catalog.to_json(d)::text
 FROM assignment_pipeline.bookings b JOIN assignment_pipeline.booking_documents d USING (id)
@@ -277,7 +277,7 @@ class AsyncStandaloneHost(_Standalone):
 
 
 def is_ours(host: object) -> bool:
-    """Whether our own functions can see to all that *host* does."""
+    """Whether our own SQL functions can do all that *host* does."""
     return type(host) in {StandaloneHost, AsyncStandaloneHost}
 
 

@@ -54,7 +54,7 @@ STANDALONE_VERSION = PARTS[STANDALONE].version
 OLDEST_SERVER = 14
 """For multiranges and ``date_bin``."""
 
-# Whoever initialises waits for whoever does: "CREATE ... IF NOT EXISTS" alone is no protection from others that do.
+# An init waits for another one that runs: "CREATE ... IF NOT EXISTS" alone is no protection from others that do.
 ONE_AT_A_TIME = "SELECT pg_catalog.pg_advisory_xact_lock(1634956137, 1885958246)"
 
 # Where the database installs extensions, so that btree_gist outlives our schema: that is the last resort, where the
@@ -80,7 +80,7 @@ SELECT pg_catalog.current_setting('server_version_num'::text)::integer / 10000,
     pg_catalog.current_setting('server_encoding'::text)
 """
 
-# Nothing but the server's own functions and types is found under a name without a schema, whoever makes the tables.
+# A name without a schema finds only the server's own functions and types, for every role that makes the tables.
 # Views and indexes keep what they have found.
 PIN = "SET LOCAL search_path = pg_catalog, pg_temp"
 
@@ -223,7 +223,7 @@ def on_connection(conninfo: str, work: Work[T], *, as_owner: bool = False) -> T:
             raise
         remedy = "run it as the role that owns the tables, with CREATE on the database"
         raise MissingRightsError(error.detail, remedy) from error.__cause__
-    except CommitUnknownError as error:  # Whoever tries again finds out.
+    except CommitUnknownError as error:  # A retry finds out.
         raise StoreUnavailableError(error.detail) from error
     finally:
         connection.close()

@@ -87,7 +87,7 @@ class Connections(processes.Watched):
 
     @property
     def paused(self) -> bool:
-        """Whether whoever has a connection is asked to return it soon."""
+        """Whether holders of a connection are asked to return it soon."""
         return self._paused
 
     @contextlib.contextmanager

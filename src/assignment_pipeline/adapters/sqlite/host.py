@@ -26,7 +26,7 @@ from assignment_pipeline.ports import UNREADABLE, Clock, Occupied, UnreadableBoo
 
 FIND_BOOKING = with_columns("SELECT {STORED_BOOKING} FROM bookings WHERE id = ?")
 
-# Whoever was enqueued has a state; the store leaves out any others that have a record.
+# An enqueued booking has a state. The store leaves out the others that have a record.
 UNASSIGNED = with_columns("""
 SELECT {STORED_BOOKING} FROM bookings INDEXED BY bookings_unassigned
 WHERE status = 'pending' AND assignment_state IS NULL AND start_at > ?

@@ -216,7 +216,7 @@ def _check_file(where: str, *, create: bool) -> None:
     if not stat.S_ISREG(mode):
         msg = f"{where} cannot be opened, it is not a regular file"
         raise StoreUnavailableError(msg)
-    # Root may write to anything; whoever took the write bits away still meant it.
+    # Root may write to anything, but a file without write bits is meant to stay as it is.
     if not mode & 0o222 or not os.access(where, os.W_OK):
         msg = f"{where} cannot be opened for writing, it is read-only"
         raise StoreUnavailableError(msg)

@@ -33,7 +33,7 @@ RETRY = (0.00025, 0.00075)
 """
 Seconds between two tries to get the write lock, drawn from this range.
 
-SQLite's own busy handler waits longer with every try, so that whoever has waited longest asks
+SQLite's own busy handler waits longer with every try, so that the one that has waited longest asks
 least often: with it, one of 16 writers got one commit in while others got thousands. Asking
 at the same rate gives everyone the same chance.
 """
@@ -74,7 +74,7 @@ class Writer(processes.Watched):
     """
     Writes for all threads of a process, in the order in which they ask.
 
-    Whatever is queued by the time the write lock is had goes into one transaction, each job in
+    All jobs that are queued when the write lock is acquired go into one transaction, each job in
     a savepoint of its own: one that raises is undone alone. They are answered once
     the commit has been, so that many writers share one flush of the disk.
 

@@ -48,7 +48,7 @@ def _object(pairs: list[tuple[str, Any]]) -> _Object:
 
 
 def _whole(text: str) -> int | float:
-    # Python refuses to read very long whole numbers; as floats they are refused by whoever wants a whole one.
+    # Python refuses to read very long whole numbers; as floats they are refused where a whole number is expected.
     return int(text) if len(text) <= LONGEST_NUMBER else float(text)
 
 

@@ -172,7 +172,7 @@ class Day:
 
 
 def look_at(store: AssignmentStore, service: Service) -> Day:
-    """The day as its records tell it, whoever wrote them and when."""
+    """The day as its records tell it, from any run."""
     records = _records(store, service.venue.id)
     seats = tuple(_seated(service, booking, records.get(booking.id)) for booking in service.bookings)
     return Day(service=service, seats=seats, double_booked=_double_booked(records.values()))

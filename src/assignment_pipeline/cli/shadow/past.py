@@ -60,7 +60,7 @@ def _past(service: Service, legacy: Mapping[str, LegacyResult]) -> PastService:
 
 def read_past(path: Path) -> PastService:
     """
-    The day that a file describes, each booking of which says what legacy did: ``"legacy": {"tables": [...]}``.
+    The day that a file describes. Each booking has the legacy planner's result: ``"legacy": {"tables": [...]}``.
 
     One that is cancelled need not say it.
 

@@ -27,7 +27,7 @@ from assignment_pipeline.ports.fitting import require_booking
 
 def enqueue(booking: Booking, settings: Settings) -> Flow[AssignmentRecord | None]:
     """
-    Note that a booking wants tables; the sweep sees to it unless somebody assigns it first.
+    Record that a booking waits for tables. The sweep assigns it unless another call does so first.
 
     Returns:
         Its record, the old one if there was one; None where the pipeline is not in charge, or its schema does not fit.
@@ -64,7 +64,7 @@ def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[Assignmen
 
 def enqueue_unreadable(unreadable: UnreadableBooking) -> Flow[AssignmentRecord | None]:
     """
-    Ask a person to see to a row of the host's that is no booking, where the pipeline is in charge.
+    Put a host's row that is no valid booking into manual review, where the pipeline is in charge.
 
     Returns:
         Its record, the old one if there was one; None where the pipeline is not in charge.

@@ -102,7 +102,7 @@ def seat(view: DecisionContext, request: SeatingRequest, decision: Decision) -> 
     record, settings = view.record, view.settings
     retries = 1
     if record is not None and record.state not in WITH_TABLES | {_S.MANUAL_REVIEW}:
-        retries += record.retries  # Whoever gives tables up, or comes back from a review, starts over.
+        retries += record.retries  # A booking that gives its tables up, or returns from review, starts over.
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
     reason, begin = decision.refusal, TO_BEGIN[view.state]
     triggers: tuple[Trigger, ...]
@@ -205,6 +205,6 @@ def close(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
 
 
 def _is_for_people(view: DecisionContext, request: SeatingRequest, decision: Decision) -> bool:
-    """Whether a person has to see to it: to agree to moves, or because no time is left for another attempt."""
+    """Whether the booking needs a person: to agree to moves, or because no time is left for another attempt."""
     arrives_soon = request.turn.start - view.now <= view.venue.policy.retry_cutoff
     return decision.suggestion is not None or (arrives_soon and not view.settings.replay)

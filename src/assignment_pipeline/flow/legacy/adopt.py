@@ -35,7 +35,7 @@ _WAYS: dict[AssignmentState, tuple[Trigger, ...]] = {
 
 def adopt(seats: Iterable[LegacySeat], settings: Settings) -> Flow[AdoptReport]:
     """
-    Take over what legacy has seated: confirmed, legacy's, and taken for whoever is planned for.
+    Record what legacy has seated: confirmed, owned by legacy, and taken for every plan.
 
     Idempotent: where it was done before, nothing is written, and where legacy has moved a booking since, it moves here.
 

@@ -50,7 +50,7 @@ def stand_aside(
     What becomes of a booking whose restaurant the pipeline is not in charge of.
 
     Returns:
-        The answer, where the pipeline has a hand in it; else who sees to it: legacy as ever, or the pipeline still.
+        The answer if the pipeline decides; else the planner that handles the booking: legacy, or still the pipeline.
 
     Raises:
         StaleRolloutError: The rollout has moved on.
@@ -91,7 +91,7 @@ def _look(call: Call) -> Flow[tuple[AssignmentRecord | None, Booking | None]]:
 
 
 def _is_none_of_ours(record: AssignmentRecord) -> bool:
-    """Whether legacy sees to it as if there were no pipeline: it was never handed over, or has failed with us."""
+    """Whether legacy handles the booking as if there were no pipeline: it was never handed over, or has failed here."""
     return record.state in _BEFORE_IT_BEGINS if record.owner is Owner.LEGACY else record.state is _S.FAILED
 
 
@@ -190,9 +190,9 @@ def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, setting
 
 def unanswered(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """
-    What becomes of a booking that was handed over, and of which nothing has been heard in time.
+    What happens to a booking that was handed over and had no result in time.
 
-    The host is asked. Where nothing has come of it there either, a person sees to it: legacy is not called again.
+    The host is asked. If the host has no result either, the booking goes to manual review: legacy is not called again.
     """
     if view.at_host is not None and not view.at_host.is_pending:
         return (yield from close(view, record))

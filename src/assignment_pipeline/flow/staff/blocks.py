@@ -29,7 +29,7 @@ _EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 def block(restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str) -> Flow[BlockResult]:
     """
-    Keep everybody off a table for a while. Whoever has it then keeps it, and is named.
+    Block a table for a while. Bookings that have it keep it, and are named.
 
     Raises:
         TableNotFoundError: The restaurant has no such table.

@@ -142,7 +142,7 @@ class Placement:
 
         expect_version: If the record is still at this version; None means whatever it is at.
 
-        allowed: Whatever these rules say.
+        allowed: The rules to overrule.
 
         moves: With these others making room.
 

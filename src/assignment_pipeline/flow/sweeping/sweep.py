@@ -88,7 +88,7 @@ def sweep(
 
 
 def take_up(due: Due, settings: Settings, *, legacy: bool = False) -> Flow[AssignmentResult]:
-    """See to one booking that was claimed."""
+    """Process one claimed booking."""
     call = yield from Call.begin((due.booking_id, due.restaurant_id), SWEEP)
     if due.deliveries > settings.max_deliveries:
         return (yield from amend(call, settings, partial(_give_up, call, settings, due)))
@@ -121,7 +121,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
 def _give_up(
     call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
 ) -> Flow[ToCommit | AssignmentResult]:
-    """What becomes of a booking that was handed out too often, and of which nothing ever came."""
+    """What happens to a booking that was handed out too often without a result."""
     if record is None or not holds(due, record):
         return (yield from _somebody_elses(call, record))
     if record.state is AssignmentState.ASSIGNED:

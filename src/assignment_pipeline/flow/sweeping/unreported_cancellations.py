@@ -25,7 +25,7 @@ def end_unreported_cancellations(results: Iterable[AssignmentResult], settings: 
     """
     Where a sweep found no tables for somebody, free those whose guests the host has cancelled without telling.
 
-    Whoever waits for them is due at once, as with any cancellation.
+    Bookings that wait for the tables are due at once, as after any cancellation.
 
     Raises:
         StoreUnavailableError: The store could not be asked.

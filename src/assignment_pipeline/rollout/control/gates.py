@@ -223,7 +223,7 @@ def _right_side(criterion: Criterion) -> str:
 
 def _nothing(counted: Count) -> str:
     if counted.whole and counted.other_whole == 0:
-        return "legacy told of no outcome to compare with"
+        return "legacy reported no outcome to compare with"
     return "nothing was counted yet"
 
 

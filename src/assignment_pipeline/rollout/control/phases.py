@@ -147,7 +147,7 @@ _CONFIRMED = Criterion(metric=CONFIRMATION_RATE.name, at_least=0.95, margin=0.01
 _FEW_REVIEWS = Criterion(metric=REVIEW_RATE.name, at_most=0.10, margin=0.02)
 _FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01, margin=0.01)
 _NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01, margin=0.02)
-# A case that the shadow drops under load is told of as such; more than one in a hundred, and it is not shadowing.
+# A case that the shadow drops under load is reported as dropped. With more than one in a hundred, it is not shadowing.
 _ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
 _AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95, margin=0.01)
 

@@ -52,7 +52,7 @@ class Rollout:
     on by itself: `advance` and `enter` are somebody's decision, and what was rolled back stays so until one of them.
 
     Args:
-        store: Where the revisions are; if it is an `EventSink`, it is told of refusals, too.
+        store: Stores the revisions. If it is an `EventSink`, it also gets events about refusals.
 
         gates: What measures the criteria of a phase.
 
@@ -299,7 +299,7 @@ class Rollout:
         self, current: RolloutRevision, target: Phase, actor: str, reason: str, evidence: Mapping[str, Any]
     ) -> RolloutRevision:
         if current.phase == target.name:
-            return self._put(current, ())  # Whoever asked before may not have seen the end of what was in flight.
+            return self._put(current, ())  # An earlier caller may not have seen the end of what was in flight.
         if target.name != ROLLBACK.name:
             phase = self.ladder.phase(current.phase) if current.phase is not None else None
             if phase is None or not self.ladder.leads_back(phase, target):

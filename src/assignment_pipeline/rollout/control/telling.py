@@ -1,4 +1,4 @@
-"""What is told of a rollout."""
+"""Events about a rollout."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Facts:
 
         day: What was counted in the last 24.
 
-        seen: What was told of in the last hour, or since the rollout last changed, if that is less.
+        seen: The events of the last hour, or since the last change of the rollout if that is shorter.
 
         revision: The rollout as it stands.
 
@@ -87,7 +87,7 @@ class Facts:
             return None
 
     def number(self, mode: Mode, *sources: str) -> int:
-        """How often something was told of in that mode by one of those sources."""
+        """The number of events in that mode from those sources."""
         return sum(seen.count for seen in self.seen if seen.mode == mode.value and seen.source in sources)
 
 
@@ -159,7 +159,7 @@ def _schema(store: Any) -> Finding:
         return _wrong("schema", str(error), cause, "run what `assignment-pipeline db grants` prints, as their owner")
     except StoreUnavailableError as error:
         return _wrong(
-            "schema", str(error), "the database is down, or its address is wrong", "see to the database first"
+            "schema", str(error), "the database is down, or its address is wrong", "repair the database first"
         )
     return _good("schema", "the tables are there, and of this version")
 
@@ -312,7 +312,7 @@ def _shadow(facts: Facts) -> Finding:
     return Finding(
         check=check,
         health=Health.NOTE,
-        evidence="nothing was told of since the last change",
+        evidence="no event since the last change",
         cause="no booking was taken, or the coordinator is not called for them",
         fix="make a booking, and look again",
     )
@@ -400,5 +400,5 @@ def _events(facts: Facts) -> Finding:
         "events",
         "; ".join(lost),
         "a sink that is slow or fails, a queue that is full, or somebody who deletes events",
-        'see to the sink; give the shadow a worker of its own (`shadow="worker"`); keep events for eight days at least',
+        'repair the sink; give the shadow a worker of its own (`shadow="worker"`); keep events for eight days at least',
     )

@@ -203,7 +203,7 @@ def grafana(*, schema: str = SCHEMA, title: str = "Table assignment", uid: str =
 
 @attrs.frozen
 class _Query(Builder[Dataquery]):
-    """A query of the data source for PostgreSQL, of which the SDK has no class."""
+    """A query of the data source for PostgreSQL. The SDK has no class for it."""
 
     text: str
     format: str

@@ -261,7 +261,7 @@ class StoreFlags(processes.Watched):
             self._looked.set()
 
     def look(self) -> None:
-        """Look at the database, and tell of it if that fails: what the thread does each time."""
+        """Read the database, and report a failure: one round of the thread."""
         try:
             self.refresh_now()
         except FlagError as error:

@@ -1,4 +1,4 @@
-"""Everything that can be told of a rollout at one moment, for the report and the archive."""
+"""All findings about a rollout at one moment, for the report and the archive."""
 
 from __future__ import annotations
 

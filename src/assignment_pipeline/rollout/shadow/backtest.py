@@ -22,7 +22,7 @@ from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 
 A_DAY = dt.timedelta(days=1)
 REACH = 2 * A_DAY
-"""A turn of 24 hours between two buffers of 6: how far ahead of a time whoever has a table then may have come."""
+"""A turn of 24 hours between two buffers of 6: how long before a time a party that has a table may have arrived."""
 
 AGREED = (ShadowVerdict.MATCH, ShadowVerdict.EQUIVALENT)
 COMPARED = (*AGREED, ShadowVerdict.MISMATCH, ShadowVerdict.PIPELINE_ERROR)

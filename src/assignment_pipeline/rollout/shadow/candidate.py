@@ -160,7 +160,7 @@ def rewound(context: AssignmentContext, booking: Booking) -> AssignmentContext:
 
 def rehearsal(case: ShadowCase, engine: Engine, settings: Settings, now: dt.datetime) -> Flow[Trial]:
     """
-    The assign flow, as a flow that asks for nothing but to read. Whatever the candidate raises is in the trial.
+    The assign flow with read effects only. What the candidate raises is in the trial.
 
     Args:
         case: What it is about.

@@ -265,7 +265,7 @@ class Inspector:
 
 
 def per_restaurant(counts: Mapping[str, int], now: dt.datetime, new_id: Callable[[], str]) -> list[Event]:
-    """What is told of cases that were dropped: one event a restaurant, with how many there were."""
+    """Events for dropped cases: one for each restaurant, with their number."""
     numbers = itertools.count(1)
     call = new_id()
     return [

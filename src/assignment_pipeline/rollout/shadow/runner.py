@@ -29,7 +29,7 @@ _LOG = logging.getLogger("assignment_pipeline")
 EXIT_TIMEOUT = 2.0
 A_MINUTE = dt.timedelta(minutes=1)
 REMEMBERED = 1_000
-"""Cases last handed over of which it is remembered when, to know what came later."""
+"""How many cases are remembered with their time of handing over, to know which came later."""
 
 MOST_DELIVERIES = 3
 """How often a case is handed out from the store before it is given up: one that kills its workers."""
@@ -100,7 +100,7 @@ class ShadowRunner(processes.Watched):
     # -- Processes ------------------------------------------------------------------------------------------------
 
     def reset_in_child(self) -> None:
-        """See `Watched.reset_in_child`: what was queued is the parent's to see to."""
+        """Start empty in the child: the parent runs what was queued. See `Watched.reset_in_child`."""
         self._lock = threading.Lock()
         self._at_it = threading.Lock()  # Held while what was dropped is told.
         self._cases: deque[Item] = deque()
@@ -158,7 +158,7 @@ class ShadowRunner(processes.Watched):
             self._hurry.clear()
 
     def close(self) -> None:
-        """See to the cases that wait, for as long as one may take, and end the threads. A later case starts others."""
+        """Run the waiting cases, for as long as one may take, and end the threads. A later case starts new ones."""
         self.flush(self._deadline)
         try:
             self._tell_dropped()
@@ -176,7 +176,7 @@ class ShadowRunner(processes.Watched):
 
     def work(self, limit: int = BATCH) -> int:
         """
-        Take cases from the store that wait for a worker, and see to them.
+        Take cases that wait for a worker from the store, and run them.
 
         Args:
             limit: At most so many.
@@ -247,7 +247,7 @@ class ShadowRunner(processes.Watched):
         return Inspector(store, self._engine, self._flow_settings, self.settings, self._now, owned=owned)
 
     def _watch(self, stop: threading.Event) -> None:
-        """Give up what takes too long, and tell of what was dropped."""
+        """Give up cases that take too long, and report dropped ones."""
         while not stop.wait(min(self._deadline / 4, 0.5)):
             try:
                 self._look_around()
@@ -256,7 +256,7 @@ class ShadowRunner(processes.Watched):
 
     def _look_around(self) -> None:
         for lane in list(self._lanes):
-            self._telling += 1  # Before nobody waits for it: whoever flushes waits for the telling, too.
+            self._telling += 1  # Counted first: a caller of flush waits for the event, too.
             try:
                 late = lane.give_up()
                 if late:
@@ -277,7 +277,7 @@ class ShadowRunner(processes.Watched):
                 self._tell(per_restaurant(dropped, self._now(), self._new_id))
 
     def _drop_all(self) -> None:
-        """Nobody is left to see to what waits."""
+        """No thread is left to run the waiting cases."""
         with contextlib.suppress(IndexError):
             while True:
                 self._drop(self._cases.popleft().case)
@@ -326,10 +326,10 @@ class ShadowRunner(processes.Watched):
                     self.counts.lost += 1
                     shows = self._flow_settings.show_errors
                     said = redacted(error, show=shows)
-                    _LOG.debug("the shadow could not see to a case: %s", said, exc_info=shows)
+                    _LOG.debug("the shadow could not run a case: %s", said, exc_info=shows)
                 del items  # Nothing is kept of a case while the next one is waited for.
                 if not lane.end():
-                    return  # Somebody has told of it, and somebody else is in this thread's place.
+                    return  # Another thread has reported it, and a new one has taken this thread's place.
         finally:
             self._leave(lane, cases, inspector)
 

@@ -60,7 +60,7 @@ class Shadow:
         clean: Called with each bundle before it is kept: returns it, another in its place, or None to keep nothing.
             If it raises, nothing is kept.
 
-        ignore: Called with each bundle before it is told of: whether the difference is known, and not to count. If it
+        ignore: Called with each bundle before it is reported: whether the difference is known and does not count. If it
             raises, it counts.
     """
 

@@ -58,7 +58,7 @@ class Alert:
 
         high: Where it lies below.
 
-        announced: The event that told of its firing, if nobody has told since that it is over.
+        announced: The event that reported the firing, if no later event reported its end.
     """
 
     rule: AlertRule
@@ -264,9 +264,9 @@ class Alerts:
 
 def changes(alerts: Iterable[Alert], now: dt.datetime) -> tuple[Event, ...]:
     """
-    What is to be told of them: once when one fires, and once when it is over.
+    The events to send: one when an alert fires, and one when it is over.
 
-    Two that look at the same time tell of the same event, which a store keeps once.
+    Two checks at the same time send the same event, which a store keeps once.
     """
     events = []
     for alert in alerts:

@@ -57,7 +57,7 @@ class WatchReport:
 
         alerts: How each alert stands.
 
-        told: What was told of them, if that changed.
+        told: The events about the alerts that changed.
 
         demoted: The revision that leads back, if there is one.
 
@@ -165,7 +165,7 @@ class Watcher:
         failed: Callable[[Exception], object],
     ) -> None:
         """
-        Look, again and again, until *stop* is set; a look that fails is told of, and there is another.
+        Check in a loop until *stop* is set. A check that fails is reported, and the loop goes on.
 
         Args:
             interval: How long to wait in between.

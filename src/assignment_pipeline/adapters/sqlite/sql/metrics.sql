@@ -183,7 +183,7 @@ SELECT
 FROM ranked GROUP BY owner, mode;
 
 -- name: agreement
--- The shadow's verdicts, and of how many of them the pipeline did better. What was dropped is told of by the count.
+-- The shadow's verdicts, and how many of them the pipeline did better. Dropped cases come as a count.
 -- Of what cannot be compared, what legacy has answered that nobody can read, and tables that it gave away twice.
 SELECT event_type,
     sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce(json_extract(context, '$.count'), 1) ELSE 1 END),
@@ -198,7 +198,7 @@ WHERE source = 'assignment.shadow' AND created_at >= :since AND created_at < :un
 GROUP BY event_type;
 
 -- name: volume
--- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them that were told of within the
+-- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them with an event within the
 -- five minutes after. No shadow runs for those that were handed over.
 WITH bookings AS (
     SELECT
@@ -277,7 +277,7 @@ SELECT
     );
 
 -- name: seen
--- What was told of at all.
+-- All events.
 SELECT source, event_type, json_extract(context, '$.mode') AS mode, count(*), max(created_at)
 FROM observability_events INDEXED BY observability_events_created
 WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)

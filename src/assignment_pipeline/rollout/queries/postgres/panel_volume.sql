@@ -1,4 +1,4 @@
--- Bookings that anything was told of, those of them with transitions of the pipeline (in shadow, too), and those that
+-- Bookings with an event, those of them with transitions of the pipeline (in shadow, too), and those that
 -- the legacy planner has dealt with. Where the pipeline or its shadow is on, the first two are the same.
 SELECT
     $__timeGroupAlias(created_at, $__interval),

@@ -1,4 +1,4 @@
--- Errors among all that was told of, in stretches of five minutes. Some seven events make one booking: a fifth of all
+-- Errors among all events, in stretches of five minutes. Some seven events make one booking: a fifth of all
 -- bookings failing reads as 3 %. `calls_with_errors` counts by call.
 SELECT
     date_bin('5 minutes', created_at, '1970-01-01 00:00:00+00') AS time,

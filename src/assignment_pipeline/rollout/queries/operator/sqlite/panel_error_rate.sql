@@ -1,4 +1,4 @@
--- Errors among all that was told of, in stretches of five minutes. Some seven events make one booking: a fifth of all
+-- Errors among all events, in stretches of five minutes. Some seven events make one booking: a fifth of all
 -- bookings failing reads as 3 %. `calls_with_errors` counts by call.
 SELECT
     strftime('%Y-%m-%d %H:', created_at) || printf('%02d', strftime('%M', created_at) / 5 * 5) AS time,
