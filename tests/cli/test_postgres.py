@@ -117,6 +117,23 @@ def test_a_role_is_granted_what_it_needs(cli, address, postgres_database):
     assert (file.code, file.complaint) == (2, "--db: expected a PostgreSQL address, got day.sqlite3")
 
 
+def test_what_is_open_is_said(cli, address, postgres_database):
+    """One line for each thing that is open, with what to do, and exit code 1; none for a fresh install."""
+    made = address()
+    schema = made.rpartition("=")[2]
+    assert cli("db", "init", "--db", made).code == 0
+    closed = cli("doctor", "--security", "--db", made)
+    assert (closed.code, closed.out) == (0, "ok    security: nothing is open to others\n")
+    with psycopg.connect(postgres_database) as connection:
+        connection.execute(f"GRANT CREATE ON SCHEMA {schema} TO PUBLIC")
+    opened = cli("doctor", "--security", "--db", made)
+    said = "WRONG schema-create: PUBLIC may make tables and functions in the schema; do: "
+    assert (opened.code, opened.out) == (1, f'{said}REVOKE CREATE ON SCHEMA "{schema}" FROM PUBLIC\n')
+    (finding,) = cli("doctor", "--security", "--db", made, "--json").json["findings"]
+    assert (finding["check"], finding["health"]) == ("schema-create", "wrong")
+    assert cli("doctor", "--security").complaint == "--security: expected a database, --db, got none"
+
+
 def test_a_schema_of_an_unreleased_build_is_left_alone(cli, address, postgres_database):
     """Each command says on one line what it is, and what to do; nothing is changed."""
     made = address()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,14 @@ def test_doctor(well, ill, said, monkeypatch, tmp_path):
     wrong = [finding["check"] for finding in json.loads(out)["findings"] if finding["health"] == "wrong"]
     assert (code, wrong) == (1, ["environment"])
     assert said("doctor")[0] == 2
+
+
+def test_a_file_that_others_may_read(well, said):
+    """A file of bookings is made for its owner alone; where others may read it, the doctor says so."""
+    assert said("doctor", "--security", "--db", well) == (0, "ok    security: nothing is open to others\n")
+    Path(well).chmod(0o644)
+    expected = f"WRONG file-mode: others may read {well}; do: chmod 600 {well}\n"
+    assert said("doctor", "--security", "--db", well) == (1, expected)
 
 
 def test_doctor_of_a_database_that_was_not_brought_up_to_date(well, said):

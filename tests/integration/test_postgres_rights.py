@@ -24,7 +24,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     grants,
     init,
 )
-from assignment_pipeline.adapters.postgres.rights import _FUNCTIONS, _TABLES  # noqa: E402
+from assignment_pipeline.adapters.postgres.rights import FUNCTIONS, TABLES  # noqa: E402
 from assignment_pipeline.adapters.postgres.schema import PARTS  # noqa: E402
 from assignment_pipeline.domain.metrics import MetricsQuery  # noqa: E402
 from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
@@ -122,8 +122,8 @@ def test_the_table_of_rights_has_all_there_is(postgres_database, schema):
         AND relkind IN ('r', 'v', 'm')
     """
     with psycopg.connect(postgres_database) as connection:
-        assert {name for (name,) in connection.execute(statement, (schema,))} == set(_TABLES)
-    assert {name for part in PARTS.values() for name in part.function_names} == set(_FUNCTIONS)
+        assert {name for (name,) in connection.execute(statement, (schema,))} == set(TABLES)
+    assert {name for part in PARTS.values() for name in part.function_names} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("purpose", Purpose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import sqlite3
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -82,6 +83,15 @@ class Database(Protocol):
         Raises:
             SchemaMismatchError: They are not.
             BadInputError: There is no such database.
+        """
+        ...
+
+    def openings(self) -> tuple[tuple[str, str, str], ...]:
+        """
+        What is open in it that others share: the check, what was found, and what to do.
+
+        Raises:
+            BadInputError: Our tables are not there.
         """
         ...
 
@@ -185,6 +195,20 @@ class SQLiteFile:
     def check(self, *, standalone: bool) -> None:
         require_sqlite(self.path)
         sqlite.check(self.path, standalone=standalone)
+
+    def openings(self) -> tuple[tuple[str, str, str], ...]:
+        """See `Database.openings`: a file of bookings is its owner's alone."""
+        require_sqlite(self.path)
+        files = [path for path in (self.path, *map(Path, (f"{self.path}-wal", f"{self.path}-shm"))) if path.exists()]
+        return tuple(
+            (
+                "file-mode",
+                f"others may {'write' if mode & 0o022 else 'read'} {file}",
+                f"chmod 600 {shlex.quote(str(file))}",
+            )
+            for file in files
+            if (mode := file.stat().st_mode) & 0o077
+        )
 
     def prepare(self) -> None:
         tables = require_sqlite(self.path, may_be_missing=True)
@@ -324,6 +348,16 @@ class PostgresDatabase:
             _refused(self, error)
         except InvalidValueError as error:
             refuse(f"--host-bookings, {error.field}", error.expected, error.got)
+
+    def openings(self) -> tuple[tuple[str, str, str], ...]:
+        """See `Database.openings`."""
+        from assignment_pipeline.adapters import postgres  # noqa: PLC0415
+
+        try:
+            found = postgres.examine_security(self.conninfo, schema=self.schema)
+        except SchemaMismatchError as error:
+            _refused(self, error)
+        return tuple((one.check, one.evidence, one.fix) for one in found)
 
     def grants(self, role: str, purpose: str) -> str:
         """

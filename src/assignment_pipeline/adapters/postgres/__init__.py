@@ -27,6 +27,7 @@ from assignment_pipeline.adapters.postgres.schema import (
     place,
     versions,
 )
+from assignment_pipeline.adapters.postgres.security import Opening, examine_security
 from assignment_pipeline.adapters.postgres.store import PostgresStore
 from assignment_pipeline.adapters.schema_parts import PIPELINE, STANDALONE
 
@@ -41,6 +42,7 @@ __all__ = [
     "AsyncPostgresStore",
     "AsyncStandaloneHost",
     "JoinedStore",
+    "Opening",
     "PostgresLockManager",
     "PostgresStore",
     "Purpose",
@@ -48,6 +50,7 @@ __all__ = [
     "bookings_view",
     "check",
     "check_grants",
+    "examine_security",
     "grants",
     "init",
     "place",

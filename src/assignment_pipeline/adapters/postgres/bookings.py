@@ -25,11 +25,15 @@ OPTIONAL = {
 }
 """What stands for a column that the host has not."""
 
+INVOKER_SINCE = 15
+"""The first server whose views may read with the rights of their reader."""
+
 STATUSES = (PENDING, CONFIRMED, CANCELLED, FAILED)
 """How the guest stands, in the words that the queries for operators count by."""
 
 COLUMNS = """
-SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname
+SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname,
+    c.relrowsecurity, pg_catalog.current_setting('server_version_num'::text)::integer / 10000
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE a.attrelid = pg_catalog.to_regclass(%s::text) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
@@ -37,7 +41,7 @@ WHERE a.attrelid = pg_catalog.to_regclass(%s::text) AND a.attnum > 0 AND NOT a.a
 
 # Both ways to say that two keys are equal, so that an index of either side may be used: ours by the host's key as
 # text, and the host's own by what our text is as a key of its kind. A single cast would cost one of them.
-VIEW = """CREATE VIEW {schema}.bookings AS
+VIEW = """CREATE VIEW {schema}.bookings{options} AS
 SELECT
     {columns},
     h.{id}::text AS booking_id,
@@ -67,6 +71,9 @@ def bookings_view(
     It has the columns of the standalone table, so that the same queries do for both. ``id`` has the host's type, and
     is found by the host's index; ``booking_id`` is the same as text, to join with what the pipeline writes.
 
+    Where the host's table has row-level security, each reader of the view finds the rows that the policies show to that
+    reader, and needs the right to read the table.
+
     Args:
         conninfo: The host's database.
 
@@ -84,7 +91,8 @@ def bookings_view(
     Raises:
         ValueError: The table is not there, or has no such column, or another kind of key; or a word means none of
             `STATUSES`.
-        SchemaMismatchError: It is to be made, and the pipeline's tables are not there, or the host is a standalone
+        SchemaMismatchError: The table has row-level security, and the server is older than PostgreSQL 15, where a view
+            bypasses it; or it is to be made, and the pipeline's tables are not there, or the host is a standalone
             one: it has a table.
         StoreUnavailableError: The database cannot be reached or written.
     """
@@ -113,7 +121,12 @@ def _make(table: str, names: _Names, schema: str, where: str, *, apply: bool) ->
     if not rows:
         raise InvalidValueError("the host's bookings", "a table or view", f"{table!r}, which is none")
     found = {name: (kind, collation) for name, kind, collation, *_ in rows}
-    text = _statement(sql.Identifier(*rows[0][3:]).as_string(None), names, found, schema)
+    secured, server = rows[0][5:]
+    if secured and server < INVOKER_SINCE:
+        expected = f"PostgreSQL {INVOKER_SINCE} for a view over a table with row-level security, which it would bypass"
+        raise SchemaMismatchError(where, expected, f"PostgreSQL {server}")
+    options = " WITH (security_invoker = true)" if secured else ""
+    text = _statement(sql.Identifier(*rows[0][3:5]).as_string(None), names, found, schema, options)
     if apply:
         view = f"{sql.Identifier(schema).as_string(None)}.bookings"
         try:
@@ -127,7 +140,7 @@ def _make(table: str, names: _Names, schema: str, where: str, *, apply: bool) ->
     return text
 
 
-def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], schema: str) -> str:
+def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], schema: str, options: str) -> str:
     columns = names.columns
     wrong = sorted({*names.statuses.values()} - {*STATUSES})
     if wrong:
@@ -155,6 +168,7 @@ def _statement(table: str, names: _Names, found: Mapping[str, tuple[str, str]], 
     shown = [_in_our_words(line, names.statuses) if line.endswith(" AS status") else line for line in shown]
     return VIEW.format(
         schema=quoted,
+        options=options,
         columns=",\n    ".join(shown),
         table=table,
         id=sql.Identifier(called["id"]).as_string(None),

@@ -34,7 +34,7 @@ _LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _VIEW = frozenset({"SELECT"})
 
 # For each table and view, in the order of `Purpose`. What happened is inserted, and never changed.
-_TABLES = {
+TABLES = {
     "assignment_schema": ("S", "S", "S", "S"),
     "assignment_records": ("SIU", "SIU", "SIU", "S"),
     "record_documents": ("S", "S", "S", "S"),
@@ -63,7 +63,7 @@ _TABLES = {
 _WRITERS = (Purpose.WEB, Purpose.WORKER, Purpose.OPERATOR)
 
 # Functions run with the rights of their caller, and call each other.
-_FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
+FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
     **dict.fromkeys(("take_restaurants", "lock_restaurants", "guard", "begin_commit", "commit", "enqueue"), _WRITERS),
     **dict.fromkeys(("blocked_span", "wake", "tell", "block", "unblock", "acquire", "release"), _WRITERS),
     **dict.fromkeys(("load", "look", "page", "knows", "taken", "turn_minutes"), _WRITERS),
@@ -71,6 +71,12 @@ _FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
     **dict.fromkeys(("revise", "await_commits"), (Purpose.OPERATOR,)),
     **dict.fromkeys(("as_uuid", "as_bigint", "time_bucket"), tuple(Purpose)),
 }
+
+
+def rights_of(table: str) -> frozenset[str]:
+    """What any purpose takes of that table or view."""
+    return frozenset(_LETTERS[letter] for letters in TABLES[table] for letter in letters)
+
 
 FIND_RELATIONS = """
 SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
@@ -166,14 +172,14 @@ class _Wanted:
 def _wanted(purpose: Purpose, schema: str, where: str) -> Work[_Wanted]:
     yield from checked((PIPELINE,), schema, where)
     column = list(Purpose).index(purpose)
-    kinds = dict((yield Statement(FIND_RELATIONS, (schema, list(_TABLES)))))
+    kinds = dict((yield Statement(FIND_RELATIONS, (schema, list(TABLES)))))
     tables = {}
-    for name, letters in _TABLES.items():
+    for name, letters in TABLES.items():
         if name in kinds:
             rights = frozenset(_LETTERS[letter] for letter in letters[column])
             tables[name] = rights & _VIEW if kinds[name] == "v" else rights
     functions = {}
-    for name, purposes in _FUNCTIONS.items():
+    for name, purposes in FUNCTIONS.items():
         for (signature,) in (yield Statement(FIND_FUNCTIONS, (schema, [name]))):
             functions[signature] = purpose in purposes
     return _Wanted(tables, functions)

@@ -193,6 +193,12 @@ def _check_library() -> None:
         raise StoreUnavailableError(msg)
 
 
+def _make_private(where: str) -> None:
+    """Make the file so that its owner alone may read the bookings; what SQLite keeps beside it gets the same mode."""
+    with contextlib.suppress(OSError):  # Somebody else was faster; or SQLite meets the same, and says so.
+        os.close(os.open(where, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
 def _check_file(where: str, *, create: bool) -> None:
     """Refuse what SQLite would report vaguely, or only at the first write."""
     path = pathlib.Path(where)
@@ -206,6 +212,7 @@ def _check_file(where: str, *, create: bool) -> None:
         if not create:
             remedy = "make it with `assignment-pipeline db init`"
             raise SchemaMismatchError(where, "a database that was initialised", "no such file", remedy) from None
+        _make_private(where)
         return
     except OSError as error:
         msg = f"{where} cannot be opened, {error.strerror}"

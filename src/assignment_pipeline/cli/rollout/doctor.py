@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 import typer
@@ -21,19 +21,50 @@ from assignment_pipeline.rollout.doctor import Finding, Health, examine, examine
 _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
 
 
-def doctor(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+def doctor(
+    app: AppOption = None,
+    db: DbOption = None,
+    security: Annotated[
+        bool,
+        typer.Option("--security", help="Check what other roles of the server, or other users, may do. Needs --db."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """
     Check flags, shadow, reviews, contention, sweep, events, schema and host for faults.
 
     Each finding has its evidence, its likely cause, and what to do. Exits with 1 if
     there is a finding. Changes nothing.
     """
+    if security:
+        raise typer.Exit(_secure(db, as_json=as_json))
     findings = _of_app(app) if db is None and app is not None else _of_db(db)
     if as_json:
         print_json({"findings": [{**attrs.asdict(finding), "health": finding.health.value} for finding in findings]})
     else:
         _show(findings)
     raise typer.Exit(NO if any(finding.health is Health.WRONG for finding in findings) else GOOD)
+
+
+def _secure(db: Database | None, *, as_json: bool) -> int:
+    """What is open, in one line each; the exit code."""
+    if db is None:
+        refuse("--security", "a database, --db", "none")
+    found = db.openings()
+    if as_json:
+        facts = {"health": Health.WRONG.value, "cause": None}
+        print_json(
+            {"findings": [{"check": check, "evidence": what, "fix": fix, **facts} for check, what, fix in found]}
+        )
+    else:
+        console = stdout()
+        for check, what, fix in found:
+            mark, style = _MARKS[Health.WRONG]
+            console.print(f"{mark} {check}: {what}; do: {fix}", style=style, soft_wrap=True)
+        if not found:
+            mark, style = _MARKS[Health.GOOD]
+            console.print(f"{mark} security: nothing is open to others", style=style, soft_wrap=True)
+    return NO if found else GOOD
 
 
 def _of_app(app: str) -> Sequence[Finding]:
