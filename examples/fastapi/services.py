@@ -13,7 +13,6 @@ from fastapi import Depends, Request
 from psycopg_pool import AsyncConnectionPool
 
 from assignment_pipeline import AsyncCoordinator, EnvFlags, StoreUnavailableError
-from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore
 from assignment_pipeline.rollout.flags import LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.shadow import Shadow
@@ -57,7 +56,6 @@ async def opened(conninfo: str, *, sweep_every: float = SWEEP_EVERY) -> AsyncIte
                 flags=LayeredFlags(EnvFlags(), rollout),  # Where the pipeline is in charge, the rollout says.
                 legacy=LegacyPlanner(pool),
                 shadow=Shadow(),
-                sinks=[LoggingSink(), store],  # The log, and the table that queries and dashboards read.
             )
         )
         sweeping = asyncio.create_task(_sweep(coordinator, sweep_every))

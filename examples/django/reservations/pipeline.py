@@ -14,7 +14,6 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from assignment_pipeline import Coordinator, EnvFlags
-from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.postgres import PostgresStore
 from reservations.host import ReservationHost
 
@@ -34,7 +33,7 @@ def coordinator() -> Coordinator:
     from reservations.legacy import plan  # noqa: PLC0415 - it has models, which Django has to load first
 
     store = PostgresStore(conninfo(), host=ReservationHost())
-    return Coordinator(store, flags=EnvFlags(), legacy=plan, sinks=[LoggingSink(), store])
+    return Coordinator(store, flags=EnvFlags(), legacy=plan)
 
 
 def close() -> None:
