@@ -30,6 +30,7 @@ from database import DATABASE_URL
 from services import Used, opened
 
 logging.basicConfig(level=logging.INFO)
+log = logging.getLogger(__name__)
 
 STATUS_OF: dict[type[AssignmentPipelineError], int] = {
     BookingNotFoundError: 404,
@@ -58,8 +59,12 @@ app.include_router(review.router)
 
 @app.exception_handler(AssignmentPipelineError)
 async def refused(_request: Request, error: AssignmentPipelineError) -> JSONResponse:
-    """The answer where the pipeline raises."""
-    return JSONResponse({"code": error.code, "detail": str(error)}, STATUS_OF.get(type(error), 500))
+    """The answer where the pipeline raises. What is wrong on our side names hosts and tables: that is for the log."""
+    status = next((STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF), 500)
+    if status < 500:
+        return JSONResponse({"code": error.code, "detail": str(error)}, status)
+    log.error("%s", error)
+    return JSONResponse({"code": error.code}, status)
 
 
 @app.get("/health")

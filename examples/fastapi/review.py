@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from assignment_pipeline import AssignmentResult, Booking, BookingNotFoundError
 from assignment_pipeline.planning.sentences import explain
+from login import Staff, staff
 from services import Services, Used
 
-router = APIRouter(prefix="/review", tags=["review"])
-
-Staff = Annotated[str, Header(alias="X-Staff", description="Who does it: what your login knows.")]
+router = APIRouter(prefix="/review", tags=["review"], dependencies=[Depends(staff)])
 
 
 class Waiting(BaseModel):

@@ -19,13 +19,15 @@ from psycopg.sql import SQL, Identifier
 from app import app
 from assignment_pipeline.rollout.control import Rollout
 from database import open_restaurant, prepare
+from login import STAFF_TOKENS
 from services import opened
 
 pytestmark = pytest.mark.anyio
 
 AT_EIGHT = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(hour=20, minute=0, second=0, microsecond=0)
 LATER = AT_EIGHT + dt.timedelta(hours=5)
-ANA = {"X-Staff": "ana"}
+TOKEN = secrets.token_urlsafe()
+ANA = {"Authorization": f"Bearer {TOKEN}"}
 TABLES = ["restaurants", "assignment_pipeline.assignment_records", "assignment_pipeline.observability_events"]
 TABLES += ["assignment_pipeline.booking_table_assignments"]
 
@@ -84,8 +86,9 @@ class Guest:
 
 
 @pytest.fixture
-async def guest(conninfo):
+async def guest(conninfo, monkeypatch):
     """The application as its server runs it, with a restaurant of its own, and with the pipeline in charge."""
+    monkeypatch.setenv(STAFF_TOKENS, f"bob=another ana={TOKEN}")
     restaurant_id = str(open_restaurant(conninfo))
     async with (
         opened(conninfo, sweep_every=0.05) as app.state.services,
@@ -197,17 +200,17 @@ async def test_who_waits_gets_what_comes_free(guest):
 async def test_the_staff_sees_to_the_review_queue(guest):
     """It lists, suggests, places and rejects; who was overtaken is told."""
     large, larger = await guest.book(11), await guest.book(12, LATER)
-    page = (await guest.client.get("/review", params={"restaurant_id": guest.restaurant_id})).json()
+    asked = {"restaurant_id": guest.restaurant_id}
+    page = (await guest.client.get("/review", params=asked, headers=ANA)).json()
     assert {one["booking_id"]: one["reason"] for one in page["waiting"]} == dict.fromkeys(
         (large["id"], larger["id"]), "party_too_large"
     )
     (version,) = (one["version"] for one in page["waiting"] if one["booking_id"] == large["id"])
     path = f"/review/{large['id']}"
-    suggestion = (await guest.client.get(f"{path}/suggestion")).json()
+    suggestion = (await guest.client.get(f"{path}/suggestion", headers=ANA)).json()
     assert suggestion["sentence"].startswith("11 guests at ")
     assert suggestion["tables"] == []
     asked = {"version": version, "tables": ["T1", "T2", "T3"]}
-    assert (await guest.client.post(f"{path}/place", json=asked)).status_code == 422  # Nobody says who.
     answer = await guest.client.post(f"{path}/place", json=asked, headers=ANA)
     assert (answer.status_code, answer.json()["code"]) == (409, "placement_refused")
     guest.rows("UPDATE dining_tables SET seats = 11 WHERE label = 'T3'")
@@ -228,6 +231,19 @@ async def test_the_staff_sees_to_the_review_queue(guest):
     assert await guest.look(larger) == ("declined", [])
     history = await app.state.services.coordinator.history(larger["id"])
     assert history[-1].actor == "ana"
+
+
+async def test_nobody_is_let_in_by_default(guest, monkeypatch):
+    """Without a token, with a wrong one, or where nobody has one, the staff's part is shut."""
+    booking = await guest.book(11)
+    paths = [("GET", "/review"), ("GET", f"/review/{booking['id']}/suggestion")]
+    paths += [("POST", f"/review/{booking['id']}/{what}") for what in ("place", "reject")]
+    for tokens in (f"ana={TOKEN}", "ana=", "", None):
+        monkeypatch.delenv(STAFF_TOKENS) if tokens is None else monkeypatch.setenv(STAFF_TOKENS, tokens)
+        for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer wrong"}, {"X-Staff": "ana"}):
+            for method, path in paths:
+                answer = await guest.client.request(method, path, json={"version": 1}, headers=headers)
+                assert (answer.status_code, answer.json()["detail"]) == (401, {"code": "no_login"}), (tokens, path)
 
 
 async def test_who_is_requeued_waits_and_is_seated_again(guest):
@@ -323,4 +339,4 @@ async def test_health(guest):
     answer = await guest.client.get("/health")
     guest.rows("UPDATE assignment_pipeline.assignment_schema SET version = version - 100")
     assert answer.status_code == 503
-    assert answer.json()["code"] == "schema_mismatch"
+    assert answer.json() == {"code": "schema_mismatch"}  # Neither host nor database.

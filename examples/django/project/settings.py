@@ -1,6 +1,7 @@
 """Settings: what Django makes by itself, and where the database is."""
 
 import os
+import secrets
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -19,7 +20,8 @@ DATABASES = {
     }
 }
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "for this example only")
+# One that nobody knows, for this process: logins end with it. Set your own where there are several, or a restart.
+SECRET_KEY = os.environ.get("SECRET_KEY") or secrets.token_urlsafe(50)
 DEBUG = bool(os.environ.get("DEBUG"))
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 
