@@ -1,4 +1,4 @@
-"""Gives restaurant bookings their tables: exactly once, explained, and rolled out in steps."""
+"""Assigns tables to restaurant bookings: exactly once, with an explanation, rolled out in steps."""
 
 import logging
 
