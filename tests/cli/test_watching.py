@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -143,6 +145,96 @@ def test_metrics(well, said):
     assert run(["metrics", "--db", well, "--over", "soon"]) == 2
 
 
+def test_each_rule_has_its_own_window(well, said):
+    """Whatever --over says: what a day's rule compares is of a day, and every name in a rule is written."""
+    text = said("metrics", "--db", well, "--prometheus", "--over", "1m")[1]
+    assert 'assignment_pipeline_review_rate_24h{owner="pipeline",mode="active"} 0\n' in text
+    assert 'assignment_pipeline_sample_24h{owner="pipeline",mode="active"} 30\n' in text
+    assert 'assignment_pipeline_sample{owner="pipeline",mode="active"} 30' not in text
+    written = {line.split("{")[0].split(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+    typed = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    assert written == typed
+    whole = said("metrics", "--db", well, "--prometheus", "--over", "24h")[1]
+    names = set(re.findall(r"assignment_pipeline_\w+", said("alerts", "prometheus")[1]))
+    silent = names - set(re.findall(r"^(assignment_pipeline_\w+)", whole, re.MULTILINE))
+    assert all("10m" in name for name in silent)  # Nothing came in the last ten minutes: no data is not 0.
+    assert "assignment_pipeline_measured_at" in written
+
+
+def test_the_file_is_replaced_in_one_step(well, ill, said, tmp_path):
+    """A reader finds the old numbers or the new ones; a run that fails leaves the old ones, and nothing beside them."""
+    file = tmp_path / "assignment.prom"
+    assert said("metrics", "--db", well, "--prometheus", "--out", str(file)) == (0, "")
+    before = file.read_text()
+    assert 'assignment_pipeline_sample{owner="pipeline",mode="active"} 30\n' in before
+    opened = file.open()
+    assert said("metrics", "--db", str(tmp_path / "none.db"), "--prometheus", "--out", str(file))[0] == 2
+    assert file.read_text() == before
+    assert said("metrics", "--db", ill, "--prometheus", "--out", str(file))[0] == 0
+    assert opened.read() == before  # What was being read goes on being it.
+    opened.close()
+    assert file.read_text() != before
+    assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == ["assignment.prom"]
+    assert said("metrics", "--db", well, "--prometheus", "--out", str(tmp_path / "no" / "x.prom"))[0] == 2
+    assert said("metrics", "--db", well, "--out", str(file))[0] == 2
+
+
+RULE_TEST = """
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'assignment_pipeline_confirmation_rate_10m{owner="pipeline",mode="active"}', values: '0.8x30'}
+      - {series: 'assignment_pipeline_sample_10m{owner="pipeline",mode="active"}', values: '50x30'}
+      - {series: 'assignment_pipeline_review_rate_24h{owner="pipeline",mode="active"}', values: '0.5x30'}
+      - {series: 'assignment_pipeline_sample_24h{owner="pipeline",mode="active"}', values: '9x30'}
+      - {series: 'assignment_pipeline_measured_at', values: '0+60x10 600x20'}
+    alert_rule_test:
+      - {eval_time: 9m, alertname: ConfirmationRateLow, exp_alerts: []}
+      - {eval_time: 11m, alertname: ReviewRateHigh, exp_alerts: []}
+      - {eval_time: 24m, alertname: NumbersMissing, exp_alerts: []}
+      - eval_time: 11m
+        alertname: ConfirmationRateLow
+        exp_alerts:
+          - exp_labels: {severity: critical, owner: pipeline, mode: active}
+            exp_annotations:
+              summary: Fewer than 90 % of the pipeline's assignments are confirmed.
+              value: "0.8"
+      - eval_time: 32m
+        alertname: NumbersMissing
+        exp_alerts:
+          - exp_labels: {severity: critical}
+            exp_annotations:
+              summary: 'The numbers are missing or old: no other alert of the pipeline can ring.'
+  - interval: 1m
+    input_series: []
+    alert_rule_test:
+      - eval_time: 6m
+        alertname: NumbersMissing
+        exp_alerts:
+          - exp_labels: {severity: critical}
+            exp_annotations:
+              summary: 'The numbers are missing or old: no other alert of the pipeline can ring.'
+"""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_them(well, said, tmp_path):
+    """Its own tool finds nothing wrong with the rules and the numbers, and the rules ring when they should."""
+
+    def promtool(*arguments, **options):
+        command = [shutil.which("promtool"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, **options)
+        assert (done.returncode, "FAILED" in done.stdout) == (0, False), done.stdout + done.stderr
+
+    (tmp_path / "rules.yml").write_text(said("alerts", "prometheus")[1])
+    (tmp_path / "test.yml").write_text(RULE_TEST)
+    promtool("check", "rules", "rules.yml")
+    promtool("test", "rules", "test.yml")
+    promtool("check", "metrics", input=said("metrics", "--db", well, "--prometheus")[1])
+
+
 def test_sql(said):
     """Each query by its name; the list says what each finds."""
     code, out = said("sql", "--list")
@@ -211,11 +303,11 @@ def test_gates_are_measured(well, said):
 def test_rules_for_others(said):
     """Files as Prometheus and Grafana take them: JSON, which is YAML."""
     (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]
-    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 4
+    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 5
     first = group["rules"][0]
     assert first["expr"] == (
-        'assignment_pipeline_confirmation_rate{owner="pipeline",mode="active"} < 0.9'
-        ' and assignment_pipeline_sample{owner="pipeline",mode="active"} >= 10'
+        'assignment_pipeline_confirmation_rate_10m{owner="pipeline",mode="active"} < 0.9'
+        ' and assignment_pipeline_sample_10m{owner="pipeline",mode="active"} >= 10'
     )
     assert first["for"] == "10m"
     document = json.loads(said("alerts", "grafana", "--schema", "other", "--datasource", "pg")[1])

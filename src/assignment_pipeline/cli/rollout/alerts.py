@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
-from assignment_pipeline.cli.failures import GOOD, NO
+from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import RestaurantOption, counted, span_of
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
@@ -63,21 +66,47 @@ def metrics(
         dt.timedelta, typer.Option("--over", metavar="SPAN", parser=span_of, help="The time window, such as 30m or 7d.")
     ] = "24h",  # type: ignore[assignment]  # Typer parses the default, too.
     prometheus: Annotated[bool, typer.Option("--prometheus", help="Print Prometheus' text format.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Replace that file in one step, with --prometheus."),
+    ] = None,
     restaurant: RestaurantOption = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the metrics that gates, alerts and the doctor use."""
+    if out is not None and not prometheus:
+        refuse("--out", "--prometheus beside it", "none")
     with counted(app, db) as store:
-        found = store.measure(MetricsQuery(since=store.now() - over, restaurant_id=restaurant))
+        now = store.now()
+
+        def measured(window: dt.timedelta) -> Metrics:
+            measured: Metrics = store.measure(MetricsQuery(since=now - window, restaurant_id=restaurant))
+            return measured
+
+        found = measured(over)
+        windows = {window: measured(window) for window in exposition.windows()} if prometheus else {}
     if prometheus:
-        print(exposition.prometheus_text(found), end="")
+        text = exposition.prometheus_text(found, windows)
+        print(text, end="") if out is None else _replace(out, text)
     elif as_json:
         print_json(document(found))
     else:
         for line in sentences(found):
             stdout().print(line, soft_wrap=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file beside, and put it in its place: who reads it finds the old one or the new one, whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        refuse(f"--out {path}", "a file that can be written to", error.strerror or type(error).__name__)
 
 
 def document(metrics: Metrics) -> dict[str, Any]:

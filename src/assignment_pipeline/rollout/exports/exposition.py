@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -18,6 +18,18 @@ from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 PREFIX = "assignment_pipeline"
+
+MEASURED_AT = "measured_at"
+STALE = dt.timedelta(minutes=15)
+
+# A command that fails leaves the last numbers where they are, and no other alert would ring then.
+_MISSING = {
+    "alert": "NumbersMissing",
+    "expr": f"absent({PREFIX}_{MEASURED_AT}) or time() - {PREFIX}_{MEASURED_AT} > {STALE.total_seconds():.0f}",
+    "for": "5m",
+    "labels": {"severity": "critical"},
+    "annotations": {"summary": "The numbers are missing or old: no other alert of the pipeline can ring."},
+}
 
 _OWN = '{owner="pipeline",mode="active"}'
 
@@ -40,18 +52,33 @@ class Gauge:
     samples: Sequence[tuple[dict[str, str], float]]
 
 
-def prometheus_text(metrics: Metrics) -> str:
+def windows(rules: Iterable[AlertRule] = RULES) -> frozenset[dt.timedelta]:
+    """The times that rules look at: `prometheus_text` takes what was measured in each."""
+    return frozenset(rule.over for rule in rules)
+
+
+def prometheus_text(
+    metrics: Metrics, measured: Mapping[dt.timedelta, Metrics], rules: Iterable[AlertRule] = RULES
+) -> str:
     """
     *metrics* in Prometheus' text format, such as for the node exporter's textfile collector.
 
-    Rates of nothing are left out: no data is not 0.
+    Rates of nothing are left out: no data is not 0. What a rule looks at has the rule's own window in its name, such as
+    ``confirmation_rate_10m``, whatever window *metrics* have.
+
+    Args:
+        metrics: The numbers.
+
+        measured: The same over each of `windows`.
+
+        rules: What is bad.
     """
     lines = []
-    for gauge in _gauges(metrics):
+    for gauge in (*_gauges(metrics), *_of_rules(measured, rules)):
         if gauge.samples:
             lines.append(f"# HELP {PREFIX}_{gauge.name} {gauge.says}")
             lines.append(f"# TYPE {PREFIX}_{gauge.name} gauge")
-            lines += [f"{PREFIX}_{gauge.name}{_labels(labels)} {value:.10g}" for labels, value in gauge.samples]
+            lines += [f"{PREFIX}_{gauge.name}{_labels(labels)} {value:.13g}" for labels, value in gauge.samples]
     return "\n".join(lines) + "\n"
 
 
@@ -71,12 +98,12 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     yield Gauge("lock_contention", "Calls turned away.", [(_who(group), found.contended) for group, found in calls])
     yield Gauge("retries", "Calls to be made again.", [(_who(group), found.retries) for group, found in calls])
     yield Gauge(
-        "latency_ms",
-        "How long calls took, in milliseconds.",
+        "latency_seconds",
+        "How long calls took: so many per cent of them took no longer.",
         [
-            ({**_who(group), "quantile": quantile}, value)
+            ({**_who(group), "percentile": percentile}, value / 1000)
             for group, took in metrics.latency.items()
-            for quantile, value in (("0.5", took.p50), ("0.95", took.p95), ("0.99", took.p99))
+            for percentile, value in (("50", took.p50), ("95", took.p95), ("99", took.p99))
         ],
     )
     yield Gauge("strategy", "What found tables.", [({"strategy": n}, k) for n, k in metrics.strategies.items()])
@@ -85,6 +112,8 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     yield Gauge("review_queue", "Bookings that wait for a person now.", [({}, backlog.review)])
     yield Gauge("overdue", "Bookings that the sweep should have taken up.", [({}, backlog.overdue)])
     yield Gauge("events_lost", "Outcomes that no event tells of.", [({}, metrics.lost)])
+    measured_at = metrics.until.timestamp()
+    yield Gauge(MEASURED_AT, "When this was measured, in seconds since 1970.", [({}, round(measured_at, 3))])
 
 
 def _metrics(metrics: Metrics) -> Iterator[Gauge]:
@@ -98,6 +127,21 @@ def _metrics(metrics: Metrics) -> Iterator[Gauge]:
             name, says = metric.sample
             samples.setdefault(name, Gauge(name, says, [(labels, count.sample) for labels, count in found]))
     yield from samples.values()
+
+
+def _of_rules(measured: Mapping[dt.timedelta, Metrics], rules: Iterable[AlertRule]) -> Iterator[Gauge]:
+    """What each rule compares, over the rule's own window."""
+    made: dict[str, Gauge] = {}
+    for rule in rules:
+        metric, window = metric_named(rule.metric), _window(rule.over)
+        found = [(_who(key), count) for key, count in metric.counts(measured[rule.over]).items()]
+        rates = [(labels, count.value) for labels, count in found if count.value is not None]
+        names = (f"{rule.metric}_{window}", f"{_sample(rule)}_{window}")
+        made[names[0]] = Gauge(names[0], f"{metric.summary} Over {window}.", rates)
+        made[names[1]] = Gauge(
+            names[1], f"How many that is of, over {window}.", [(labels, count.sample) for labels, count in found]
+        )
+    yield from made.values()
 
 
 def _who(key: Key) -> dict[str, str]:
@@ -122,14 +166,14 @@ def prometheus_rules(rules: Iterable[AlertRule] = RULES) -> str:
     made = [
         {
             "alert": _camel(rule.name),
-            "expr": f"{_expression(rule)} and {PREFIX}_{_sample(rule)}{_OWN} >= {FEW}",
+            "expr": f"{_expression(rule)} and {PREFIX}_{_sample(rule)}_{_window(rule.over)}{_OWN} >= {FEW}",
             "for": f"{_minutes(rule.hold)}m",
             "labels": {"severity": "critical"},
             "annotations": {"summary": rule.says, "value": "{{ $value }}"},
         }
         for rule in rules
     ]
-    return _json({"groups": [{"name": PREFIX, "rules": made}]})
+    return _json({"groups": [{"name": PREFIX, "rules": [*made, _MISSING]}]})
 
 
 def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
@@ -191,7 +235,13 @@ def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
 
 def _expression(rule: AlertRule) -> str:
     compare = "<" if rule.below is not None else ">"
-    return f"{PREFIX}_{rule.metric}{_OWN} {compare} {rule.threshold:g}"
+    return f"{PREFIX}_{rule.metric}_{_window(rule.over)}{_OWN} {compare} {rule.threshold:g}"
+
+
+def _window(over: dt.timedelta) -> str:
+    """A window as a part of a metric's name."""
+    minutes = _minutes(over)
+    return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
 
 
 def _sample(rule: AlertRule) -> str:
