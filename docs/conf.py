@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 import mermaidx
 from docutils import nodes
+from pygments.lexers.sql import PostgresLexer
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.inspect import stringify_signature
@@ -173,6 +174,7 @@ def default_of(declared: Any) -> Any:
 def setup(app: Sphinx) -> None:
     """Connect all that."""
     app.add_directive("mermaid", Mermaid)
+    app.add_lexer("sql", PostgresLexer)  # It knows functions' bodies between dollar signs.
     app.connect("source-read", add_directives)
     app.connect("autodoc-skip-member", show_enum_members)
     app.connect("autodoc-process-docstring", keep_colons, priority=100)
