@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -32,9 +34,10 @@ class Project:
 
     def start(self, command, *more, **changes):
         """Start a line of the README."""
-        variables, command = re.fullmatch(r"((?:\w+=\S+ )*)(.*)", command).groups()
-        given = dict(pair.split("=", 1) for pair in variables.split()) | {"DATABASE_URL": self.database}
-        _python, *arguments = command.split()
+        words = shlex.split(command)
+        variables = list(itertools.takewhile(lambda word: "=" in word, words))
+        given = dict(pair.split("=", 1) for pair in variables) | {"DATABASE_URL": self.database}
+        _python, *arguments = words[len(variables) :]
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-B", *arguments, *more],
             cwd=self.folder,
