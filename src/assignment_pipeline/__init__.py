@@ -9,7 +9,18 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table
-from assignment_pipeline.domain.policy import AdjacencyMode, Reseat, ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.policy import (
+    AdjacencyMode,
+    Arrivals,
+    EndRule,
+    PeriodTurn,
+    Reseat,
+    ServicePeriod,
+    SpecialDay,
+    TurnBand,
+    VenuePolicy,
+    Weights,
+)
 from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import (
     AssignmentResult,
@@ -63,6 +74,7 @@ __all__ = [
     "AdjacencyMode",
     "AdoptReport",
     "Allocation",
+    "Arrivals",
     "AssignmentPipelineError",
     "AssignmentRecord",
     "AssignmentResult",
@@ -77,6 +89,7 @@ __all__ = [
     "Confirmation",
     "Coordinator",
     "Decision",
+    "EndRule",
     "Engine",
     "EnvFlags",
     "Evaluation",
@@ -99,6 +112,7 @@ __all__ = [
     "Occupied",
     "Outcome",
     "Owner",
+    "PeriodTurn",
     "PlacementRefusedError",
     "Plan",
     "Rearrangement",
@@ -114,6 +128,7 @@ __all__ = [
     "Severity",
     "Sitting",
     "Source",
+    "SpecialDay",
     "StaleRecordError",
     "StateChange",
     "StatusMap",

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assignment_pipeline.adapters.as_json import policy_of, policy_text
 from assignment_pipeline.cli.day.service_file import read_service, service_document
 from assignment_pipeline.cli.failures import BadInputError
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.policy import AdjacencyMode, Arrivals, ServicePeriod, TurnBand, VenuePolicy, Weights
 
 MISSING = object()
 
@@ -136,6 +137,8 @@ def test_a_byte_order_mark_does_no_harm(small, day_file):
     assert read_service(day_file(b"\xef\xbb\xbf" + json.dumps(small).encode())).venue.id == "corner"
 
 
+LUNCH = {"name": "lunch", "start": "12:00", "end": "15:30"}
+
 WRONG = [
     # What is there to be told apart: whole numbers, numbers, truth values, texts.
     (["bookings", 3, "party_size"], 0, "bookings[3].party_size: expected a whole number from 1 to 500, got 0"),
@@ -240,19 +243,129 @@ WRONG = [
         [{"name": "x", "start": "17:00", "end": "01:00", "days": ["Sat"]}],
         'policy.service_periods[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "Sat"',
     ),
+    # The calendar.
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"valid_from": "1 April"}],
+        'policy.service_periods[0].valid_from: expected a date such as 2031-12-25, got "1 April"',
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"valid_from": "2031-04-01", "valid_until": "2031-03-31"}],
+        "policy.service_periods[0].valid_until: expected a date not before valid_from, 2031-04-01, got",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH, LUNCH | {"name": "brunch", "days": ["sat"]}],
+        "policy.service_periods: expected periods that do not overlap on a day, got lunch 12:00-15:30 and brunch",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"arrivals": {"every": 15, "last": "16:00"}}],
+        "policy.service_periods[0].arrivals: expected times from 12:00 on and before 15:30, got 16:00",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"arrivals": ["11:45"]}],
+        "policy.service_periods[0].arrivals: expected times from 12:00 on and before 15:30, got 11:45",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"arrivals": {"first": "12:00"}}],
+        "policy.service_periods[0].arrivals.every: expected a whole number from 1 to 1440, got nothing",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"arrivals": 15}],
+        "policy.service_periods[0].arrivals: expected a list of local times, or a rule",
+    ),
+    (
+        ["policy", "service_periods"],
+        [LUNCH | {"end_rule": "never"}],
+        'policy.service_periods[0].end_rule: expected leave_by or arrive_by, got "never"',
+    ),
+    (["policy", "service_periods"], [LUNCH | {"turn": 90}], "policy.service_periods[0].turn: expected to_end, got 90"),
+    (
+        ["policy", "special_days"],
+        [{"date": "2031-12-25", "closed": True}, {"from": "2031-12-20", "until": "2031-12-31", "closed": True}],
+        "policy.special_days: expected each date in one entry, got 2031-12-25 in two",
+    ),
+    (
+        ["policy", "special_days"],
+        [{"from": "2031-12-20", "closed": True}],
+        "policy.special_days[0].until: expected a date beside from, got none",
+    ),
+    (
+        ["policy", "special_days"],
+        [{"until": "2031-12-20", "closed": True}],
+        "policy.special_days[0].from: expected a date beside until, got none",
+    ),
+    (
+        ["policy", "special_days"],
+        [{"date": "2031-12-20"}],
+        "policy.special_days[0].closed: expected true, or service_periods in its place, got neither",
+    ),
     # Keys and shapes.
     (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
     (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),
     (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, adjacent, combinations, got an"),
     (["bookings", 1], "bob", 'bookings[1]: expected an object, got "bob"'),
     (["bookings"], {}, "bookings: expected a list, got an object"),
-    (["bookings"], [], "bookings: expected one booking or more, got none"),
-    (["bookings"], None, "bookings: expected one booking or more, got null"),
-    (["bookings"], MISSING, "bookings: expected one booking or more, got nothing"),
+    (["bookings"], None, "bookings: expected a list of bookings, which may be empty, got null"),
+    (["bookings"], MISSING, "bookings: expected a list of bookings, which may be empty, got nothing"),
     (["tables"], [], "tables: expected one table or more, got none"),
     (["tables"], MISSING, "tables: expected one table or more, got nothing"),
     (["restaurant"], MISSING, "restaurant: expected an object, got nothing"),
 ]
+
+
+def test_the_calendar_is_read_and_written(small, day_file, tmp_path):
+    """Periods with rules of their own and special days arrive, and come out as they were."""
+    small["policy"] |= {
+        "offer_within_minutes": 60,
+        "service_periods": [
+            LUNCH
+            | {
+                "days": ["tue", "wed"],
+                "valid_from": "2031-04-01",
+                "valid_until": "2031-09-30",
+                "arrivals": {"every": 15, "first": "12:00", "last": "14:00"},
+                "end_rule": "arrive_by",
+                "turn_bands": [{"up_to": 4, "minutes": 75}],
+            },
+            {"name": "dinner", "start": "18:00", "end": "23:00", "arrivals": ["18:00", "20:30"], "turn": "to_end"},
+        ],
+        "special_days": [
+            {"date": "2031-12-25", "closed": True, "note": "Christmas"},
+            {"from": "2031-07-01", "until": "2031-07-14", "closed": True},
+            {
+                "date": "2031-12-31",
+                "service_periods": [
+                    {"name": "gala", "start": "19:00", "end": "02:00", "arrivals": ["19:00"], "turn": "to_end"}
+                ],
+            },
+        ],
+    }
+    service = read_service(day_file(small))
+    lunch, dinner = service.venue.policy.service_periods
+    assert lunch == ServicePeriod(
+        "lunch",
+        dt.time(12),
+        dt.time(15, 30),
+        ("tue", "wed"),
+        valid_from=dt.date(2031, 4, 1),
+        valid_until=dt.date(2031, 9, 30),
+        arrivals=Arrivals(every=15, first=dt.time(12), last=dt.time(14)),
+        end_rule="arrive_by",
+        turn_bands=(TurnBand(4, 75),),
+    )
+    assert (dinner.arrivals, dinner.turn) == ((dt.time(18), dt.time(20, 30)), "to_end")
+    christmas, holidays, eve = service.venue.policy.special_days
+    assert (christmas.date, christmas.closed, christmas.note) == (dt.date(2031, 12, 25), True, "Christmas")
+    assert (holidays.from_, holidays.until) == (dt.date(2031, 7, 1), dt.date(2031, 7, 14))
+    assert [period.name for period in eve.service_periods] == ["gala"]
+    assert service_document(service)["policy"] | small["policy"] == service_document(service)["policy"]
+    assert policy_of(policy_text(service.venue.policy)) == service.venue.policy
 
 
 @pytest.mark.parametrize(("place", "value", "expected"), WRONG)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,9 +12,7 @@ from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
-    WEEKDAYS,
     AdjacencyMode,
-    ServicePeriod,
     TurnBand,
     VenuePolicy,
     Weights,
@@ -25,6 +21,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.testing import strategies
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
     DINNER,
@@ -37,7 +34,6 @@ from assignment_pipeline.testing.contracts.harness import (
 )
 
 NAMES = st.text("aZé東 '\"%:;", min_size=1, max_size=8).filter(str.strip)
-WALL_TIMES = st.builds(dt.time, st.integers(0, 23), st.integers(0, 59))
 WEIGHTS = st.one_of(st.integers(0, 1000), st.floats(0, 1000))
 
 
@@ -68,19 +64,11 @@ def venues(draw):
         else ()
     )
     sizes = sorted(draw(st.sets(st.integers(1, 500), min_size=1, max_size=4)))
+    calendar = draw(strategies.policies())
     policy = VenuePolicy(
-        service_periods=draw(
-            st.lists(
-                st.builds(
-                    ServicePeriod,
-                    NAMES,
-                    WALL_TIMES,
-                    WALL_TIMES,
-                    st.sets(st.sampled_from(WEEKDAYS), min_size=1).map(tuple),
-                ),
-                max_size=3,
-            )
-        ),
+        service_periods=calendar.service_periods,
+        special_days=calendar.special_days,
+        offer_within_minutes=calendar.offer_within_minutes,
         turn_bands=[TurnBand(size, draw(st.integers(15, 1440))) for size in sizes],
         pre_buffer_minutes=draw(st.integers(0, 360)),
         post_buffer_minutes=draw(st.integers(0, 360)),

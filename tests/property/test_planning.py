@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, TimeWindow, Venue, VenuePolicy
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.policy import AdjacencyMode, ServicePeriod, Weights
+from assignment_pipeline.domain.policy import AdjacencyMode, Arrivals, ServicePeriod, TurnBand, Weights
 from assignment_pipeline.domain.result import IMPOSSIBLE
 from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, Rule, SeatingRequest, minute
 from assignment_pipeline.planning.engine import TableEngine
@@ -64,7 +64,17 @@ def combinations(draw: st.DrawFn, members: tuple[str, ...]) -> Combination:
 
 POLICIES = st.builds(
     VenuePolicy,
-    service_periods=st.sampled_from([(), (ServicePeriod("dinner", dt.time(17), dt.time(1)),)]),
+    service_periods=st.sampled_from(
+        [
+            (),
+            (ServicePeriod("dinner", dt.time(17), dt.time(1)),),
+            (
+                ServicePeriod("early", dt.time(16), dt.time(20), arrivals=Arrivals(every=30), end_rule="arrive_by"),
+                ServicePeriod("late", dt.time(20), dt.time(1), turn_bands=(TurnBand(4, 75), TurnBand(20, 180))),
+            ),
+            (ServicePeriod("dinner", dt.time(17), dt.time(23), arrivals=(dt.time(18), dt.time(21)), turn="to_end"),),
+        ]
+    ),
     pre_buffer_minutes=st.sampled_from([0, 10]),
     post_buffer_minutes=st.sampled_from([0, 15]),
     max_tables=st.integers(1, 4),
@@ -173,7 +183,7 @@ def test_the_plan_is_the_cheapest_there_is(evening):
     engine, request = TableEngine(), SeatingRequest.at(venue, booking)
     floor = FloorSnapshot.of(venue, taken)
     decision = engine.plan(request, floor)
-    possible = free(venue, request, taken) if venue.serves(request.turn) else {}
+    possible = free(venue, request, taken) if venue.refusal(request.turn) is None else {}
     if decision.plan is None:
         assert not possible
         assert decision.refusal is not None
@@ -195,7 +205,7 @@ def test_refusals_are_typed_by_what_is_true(evening):
     venue, booking, taken = evening
     request = SeatingRequest.at(venue, booking)
     refusal = TableEngine().plan(request, FloorSnapshot.of(venue, taken)).refusal
-    empty = free(venue, request, []) if venue.serves(request.turn) else {}
+    empty = free(venue, request, []) if venue.refusal(request.turn) is None else {}
     fixed = free(venue, request, [row for row in taken if not row.movable]) if empty else {}
     if refusal is None:
         return
@@ -215,7 +225,7 @@ def test_the_nearest_times_would_fit(evening):
     decision = engine.plan(SeatingRequest.at(venue, booking), floor)
     distances = [abs(time - booking.start_at) for time in decision.nearest]
     assert distances == sorted(distances)
-    assert all(dt.timedelta() < distance <= dt.timedelta(hours=2) for distance in distances)
+    assert all(dt.timedelta() < distance <= venue.policy.reach for distance in distances)
     for time in decision.nearest:
         end = None if booking.end_at is None else booking.end_at + (time - booking.start_at)
         moved = attrs.evolve(booking, start_at=time, end_at=end)
@@ -471,7 +481,7 @@ def test_evaluation_names_every_rule_that_is_broken():
     snapshot = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=window)])
     request = SeatingRequest.at(venue, booking, EVENING + dt.timedelta(minutes=1))
     evaluation = TableEngine().evaluate(request, ["T1", "T2"], snapshot)
-    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN}
+    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL}
     assert set(evaluation.broken) == expected
     assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
 

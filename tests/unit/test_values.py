@@ -16,7 +16,7 @@ from assignment_pipeline import Coordinator
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.floor import FloorPlan, Table
-from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.policy import Arrivals, ServicePeriod, SpecialDay, TurnBand, VenuePolicy, Weights
 from assignment_pipeline.domain.record import (
     Allocation,
     AssignmentChange,
@@ -35,6 +35,10 @@ from assignment_pipeline.testing.strategies import bookings, floors, policies, t
 
 NOON = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
+MAY, DAY, SIX = dt.date(2031, 5, 1), dt.timedelta(days=1), dt.time(18)
+CLOSED = SpecialDay(date=MAY, closed=True)
+LATE = ServicePeriod("late", dt.time(22, 30), dt.time(2))
+NIGHT = ServicePeriod("night", dt.time(1, 30), dt.time(4))
 MINUTE = dt.timedelta(minutes=1)
 LUNCH = TimeWindow(NOON, NOON + HOUR)
 
@@ -98,6 +102,47 @@ REFUSED = [
     (lambda: period(days=()), "days", "mon", "[]"),
     (lambda: period(days=("mon", "mon")), "days", "each once", "['mon', 'mon']"),
     (lambda: period(days=("monday",)), "days", "mon", "['monday']"),
+    (lambda: period(valid_from="2031-04-01"), "valid_from", "a date", "'2031-04-01'"),
+    (
+        lambda: period(valid_from=MAY, valid_until=MAY - DAY),
+        "valid_until",
+        "not before valid_from, 2031-05-01",
+        "04-30",
+    ),
+    (lambda: period(arrivals=[]), "arrivals", "one local time or more", "[]"),
+    (lambda: period(arrivals=[SIX, SIX]), "arrivals", "each once", "['18:00', '18:00']"),
+    (lambda: period(arrivals=["18:00"]), "arrivals", "local time of day", "'18:00'"),
+    (lambda: period(arrivals=[dt.time(23)]), "arrivals", "from 18:00 on and before 23:00", "23:00"),
+    (lambda: period(arrivals=Arrivals(every=15, first=dt.time(17, 45))), "arrivals", "from 18:00 on", "17:45"),
+    (lambda: period(arrivals=Arrivals(every=15, last=dt.time(23, 15))), "arrivals", "before 23:00", "23:15"),
+    (lambda: period(arrivals=Arrivals(every=15, first=dt.time(20), last=SIX)), "arrivals", "not before", "18:00"),
+    (lambda: Arrivals(every=0), "every", "from 1 to 1440", "0"),
+    (lambda: period(turn="to_end", turn_bands=[TurnBand(2, 60)]), "turn", "turn_bands or turn", "both"),
+    (lambda: period(turn_bands=[]), "turn_bands", "ever larger parties", "[]"),
+    (
+        lambda: VenuePolicy(service_periods=[period(), LATE]),
+        "service_periods",
+        "not overlap on a day",
+        "22:30-02:00 on",
+    ),
+    (
+        lambda: VenuePolicy(service_periods=[LATE, NIGHT]),
+        "service_periods",
+        "not overlap on a day",
+        "night 01:30-04:00",
+    ),
+    (lambda: VenuePolicy(service_periods=[period(), period()]), "service_periods", "not overlap", "on mon"),
+    (lambda: SpecialDay(closed=True), "date", "a date, or from and until", "neither"),
+    (lambda: SpecialDay(date=MAY, until=MAY, closed=True), "date", "not both", "both"),
+    (lambda: SpecialDay(from_=MAY, closed=True), "until", "a date beside from", "none"),
+    (lambda: SpecialDay(until=MAY, closed=True), "from_", "a date beside until", "none"),
+    (lambda: SpecialDay(from_=MAY, until=MAY - DAY, closed=True), "until", "not before from", "2031-04-30"),
+    (lambda: SpecialDay(date=MAY), "closed", "true, or service_periods", "neither"),
+    (lambda: SpecialDay(date=MAY, closed=True, service_periods=[period()]), "closed", "in its place", "both"),
+    (lambda: SpecialDay(date=MAY, service_periods=[period(), LATE]), "service_periods", "not overlap", "late 22:30"),
+    (lambda: SpecialDay(date=MAY, service_periods=[period(days=["thu"])]), "service_periods", "without days", "dinner"),
+    (lambda: VenuePolicy(special_days=[CLOSED, CLOSED]), "special_days", "each date in one entry", "2031-05-01 in two"),
+    (lambda: VenuePolicy(offer_within_minutes=-1), "offer_within_minutes", "from 0 to 1440", "-1"),
     (lambda: TurnBand(2, 14), "minutes", "from 15 to 1440", "14"),
     (lambda: VenuePolicy(turn_bands=()), "turn_bands", "ever larger parties", "[]"),
     (lambda: VenuePolicy(turn_bands=(TurnBand(4, 90), TurnBand(2, 60))), "turn_bands", "ever larger", "[4, 2]"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy
-from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.testing.strategies import bookings, instants, venues, windows
 
@@ -127,13 +127,10 @@ def test_days_are_those_on_which_a_service_begins():
 
 
 def test_periods_that_touch_are_one():
-    """A party may sit from one period into the next where there is no break, nor where they overlap."""
+    """A party may sit from one period into the next where there is no break."""
     touching = restaurant("UTC", ("12:00", "15:00"), ("15:00", "18:00"))
     assert served(touching, "2031-01-10") == [span("2031-01-10 12:00", "2031-01-10 18:00")]
     assert touching.serves(span("2031-01-10 14:00", "2031-01-10 16:00"))
-    assert served(restaurant("UTC", ("12:00", "18:00"), ("13:00", "14:00")), "2031-01-10") == [
-        span("2031-01-10 12:00", "2031-01-10 18:00")
-    ]
     apart = restaurant("UTC", ("12:00", "15:00"), ("15:01", "18:00"))
     assert len(served(apart, "2031-01-10")) == 2
     assert not apart.serves(span("2031-01-10 14:00", "2031-01-10 16:00"))
@@ -209,10 +206,11 @@ def test_a_service_has_the_date_of_its_day(venue, instant):
 
 @given(venue=venues(), booking=bookings())
 def test_buffers_lie_around_the_turn(venue, booking):
-    """A party sits as long as it said or as its band does, its table is blocked for the buffers, too."""
+    """A party sits as long as it said or as the rules have it, its table is blocked for the buffers, too."""
     turn = venue.turn(booking)
     assert turn.start == booking.start_at
-    assert turn.end == (booking.end_at or turn.start + venue.policy.turn(booking.party_size))
+    if booking.end_at or not venue.policy.turns_vary:
+        assert turn.end == (booking.end_at or turn.start + venue.policy.turn(booking.party_size))
     blocked = venue.blocked(turn)
     assert turn.start - blocked.start == venue.policy.pre_buffer
     assert blocked.end - turn.end == venue.policy.post_buffer
@@ -223,8 +221,9 @@ def test_planning_looks_at_all_nearby_times(venue, booking):
     """Whatever is blocked next to the turn at any nearby time lies in the planning window."""
     seen = venue.planning_window(booking)
     longest = venue.policy.pre_buffer + venue.policy.longest_turn + venue.policy.post_buffer
-    for shift in (-NEAREST_RANGE, NEAREST_RANGE):
-        assert seen.covers(venue.blocked(venue.turn(booking).shifted(shift)).widened(longest, longest))
+    for turn in (venue.turn(booking), *venue.offers(booking)):
+        assert seen.covers(venue.blocked(turn).widened(longest, longest))
+    assert venue.wanted(booking).covers(venue.blocked(venue.turn(booking)))
 
 
 def test_turns_go_by_the_size_of_the_party():

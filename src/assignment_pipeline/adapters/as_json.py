@@ -10,7 +10,20 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.policy import (
+    WEEKDAYS,
+    Arrivals,
+    EndRule,
+    ServicePeriod,
+    SpecialDay,
+    TurnBand,
+    VenuePolicy,
+    Weights,
+)
+from assignment_pipeline.domain.windows import MINUTE
+
+DERIVED = "derived"
+"""Where a policy's JSON has what follows from the rest of it."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -28,24 +41,97 @@ def _finite(value: Any) -> Any:
 
 
 def policy_text(policy: VenuePolicy) -> str:
-    """A policy as JSON."""
-    return dumps(attrs.asdict(policy, value_serializer=_plain))
-
-
-def _plain(_: Any, __: Any, value: Any) -> Any:
-    return value.isoformat("minutes") if isinstance(value, dt.time) else value
+    """A policy as JSON, with what a database needs of it that does not know the calendar."""
+    own = {"service_periods", "special_days", "turn_bands", "weights"}
+    facts = {field.name: getattr(policy, field.name) for field in attrs.fields(VenuePolicy) if field.name not in own}
+    return dumps(
+        {
+            **facts,
+            "service_periods": [period_document(period) for period in policy.service_periods],
+            "special_days": [special_day_document(day) for day in policy.special_days],
+            "turn_bands": [attrs.asdict(band) for band in policy.turn_bands],
+            "weights": attrs.asdict(policy.weights),
+            DERIVED: {
+                "reach_minutes": policy.reach // MINUTE,
+                "longest_turn_minutes": policy.longest_turn // MINUTE,
+                "turns_vary": policy.turns_vary,
+            },
+        }
+    )
 
 
 def policy_of(text: str) -> VenuePolicy:
     """What `policy_text` made *text* of."""
     facts: dict[str, Any] = json.loads(text)
+    facts.pop(DERIVED, None)
     facts["service_periods"] = [_period(period) for period in facts["service_periods"]]
+    facts["special_days"] = [_special_day(day) for day in facts.get("special_days", ())]
     facts["turn_bands"] = [TurnBand(**band) for band in facts["turn_bands"]]
     facts["weights"] = Weights(**facts["weights"])
     return VenuePolicy(**facts)
 
 
+def period_document(period: ServicePeriod) -> dict[str, Any]:
+    """A service period, without what it leaves as it is anyway."""
+    document: dict[str, Any] = {"name": period.name, "start": _clock(period.start), "end": _clock(period.end)}
+    if period.days != WEEKDAYS:
+        document["days"] = list(period.days)
+    for name, date in (("valid_from", period.valid_from), ("valid_until", period.valid_until)):
+        if date is not None:
+            document[name] = date.isoformat()
+    if isinstance(period.arrivals, Arrivals):
+        rule = {"every": period.arrivals.every, "first": period.arrivals.first, "last": period.arrivals.last}
+        document["arrivals"] = {
+            name: _clock(value) if isinstance(value, dt.time) else value
+            for name, value in rule.items()
+            if value is not None
+        }
+    elif period.arrivals is not None:
+        document["arrivals"] = [_clock(time) for time in period.arrivals]
+    if period.end_rule is not EndRule.LEAVE_BY:
+        document["end_rule"] = period.end_rule.value
+    if period.turn_bands is not None:
+        document["turn_bands"] = [attrs.asdict(band) for band in period.turn_bands]
+    if period.turn is not None:
+        document["turn"] = period.turn.value
+    return document
+
+
+def special_day_document(day: SpecialDay) -> dict[str, Any]:
+    """A special day, without what it leaves as it is anyway."""
+    dates = {"date": day.date, "from": day.from_, "until": day.until}
+    document: dict[str, Any] = {name: date.isoformat() for name, date in dates.items() if date is not None}
+    if day.closed:
+        document["closed"] = True
+    else:
+        document["service_periods"] = [period_document(period) for period in day.service_periods]
+    return document if day.note is None else {**document, "note": day.note}
+
+
+def _clock(time: dt.time) -> str:
+    return time.isoformat("minutes")
+
+
 def _period(facts: Mapping[str, Any]) -> ServicePeriod:
-    return ServicePeriod(
-        facts["name"], dt.time.fromisoformat(facts["start"]), dt.time.fromisoformat(facts["end"]), facts["days"]
+    known = dict(facts)
+    known |= {name: dt.time.fromisoformat(facts[name]) for name in ("start", "end")}
+    known |= {name: dt.date.fromisoformat(facts[name]) for name in ("valid_from", "valid_until") if name in facts}
+    arrivals = facts.get("arrivals")
+    if isinstance(arrivals, Mapping):
+        times = {name: dt.time.fromisoformat(arrivals[name]) for name in ("first", "last") if name in arrivals}
+        known["arrivals"] = Arrivals(every=arrivals["every"], **times)
+    elif arrivals is not None:
+        known["arrivals"] = [dt.time.fromisoformat(time) for time in arrivals]
+    if "turn_bands" in facts:
+        known["turn_bands"] = [TurnBand(**band) for band in facts["turn_bands"]]
+    return ServicePeriod(**known)
+
+
+def _special_day(facts: Mapping[str, Any]) -> SpecialDay:
+    names = {"date": "date", "from": "from_", "until": "until"}
+    return SpecialDay(
+        **{field: dt.date.fromisoformat(facts[name]) for name, field in names.items() if name in facts},
+        closed=facts.get("closed", False),
+        service_periods=[_period(period) for period in facts.get("service_periods", ())],
+        note=facts.get("note"),
     )

@@ -5,15 +5,40 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from functools import cached_property
-from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
-from assignment_pipeline.domain.checks import as_tuple, each, identifier, kind, number, whole
-from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.domain.checks import as_tuple, kind, number, whole
+from assignment_pipeline.domain.periods import (
+    DAY_MINUTES,
+    WEEKDAYS,
+    Arrivals,
+    EndRule,
+    PeriodTurn,
+    ServicePeriod,
+    SpecialDay,
+    TurnBand,
+    apart,
+    each_date_once,
+    ever_larger,
+    minutes_of,
+)
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+__all__ = [
+    "DEFAULT_TURNS",
+    "WEEKDAYS",
+    "AdjacencyMode",
+    "Arrivals",
+    "EndRule",
+    "PeriodTurn",
+    "Reseat",
+    "ServicePeriod",
+    "SpecialDay",
+    "TurnBand",
+    "VenuePolicy",
+    "Weights",
+]
 
 
 class AdjacencyMode(enum.StrEnum):
@@ -42,58 +67,6 @@ class Reseat(enum.StrEnum):
     """No."""
 
 
-def _wall_time(_: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, dt.time) or value.tzinfo is not None or value.second or value.microsecond:
-        raise InvalidValueError(attribute.name, "a local time of day in whole minutes", repr(value))
-
-
-def _weekdays(_: object, attribute: Any, value: tuple[str, ...]) -> None:
-    unknown = [day for day in value if day not in WEEKDAYS]
-    if unknown or not value or len(set(value)) != len(value):
-        raise InvalidValueError(attribute.name, f"days among {', '.join(WEEKDAYS)}, each once", f"{list(value)!r}")
-
-
-@attrs.frozen
-class ServicePeriod:
-    """
-    When a restaurant serves: bookings start and end inside a period.
-
-    Attributes:
-        name: What the restaurant calls it, such as ``dinner``.
-
-        start: Local time of day at which it opens.
-
-        end: Local time of day at which it closes; not after *start* means on the next day.
-
-        days: The days on which it opens, from ``mon`` to ``sun``.
-    """
-
-    name: str = attrs.field(validator=identifier)
-    start: dt.time = attrs.field(validator=_wall_time)
-    end: dt.time = attrs.field(validator=_wall_time)
-    days: tuple[str, ...] = attrs.field(default=WEEKDAYS, converter=as_tuple, validator=_weekdays)
-
-    @property
-    def past_midnight(self) -> bool:
-        """Whether it closes on the day after it opened."""
-        return self.end <= self.start
-
-
-@attrs.frozen
-class TurnBand:
-    """
-    How long parties up to a size sit.
-
-    Attributes:
-        up_to: The largest party of the band.
-
-        minutes: How long it sits, in minutes, from 15 to 1,440.
-    """
-
-    up_to: int = attrs.field(validator=whole(1, MAX_PARTY))
-    minutes: int = attrs.field(validator=whole(15, 24 * 60))
-
-
 DEFAULT_TURNS = (TurnBand(2, 90), TurnBand(4, 105), TurnBand(6, 120), TurnBand(MAX_PARTY, 150))
 
 
@@ -118,22 +91,21 @@ class Weights:
     gap: float = attrs.field(default=0.1, validator=number(0, 1000))
 
 
-def _turn_bands(_: object, attribute: Any, bands: tuple[TurnBand, ...]) -> None:
-    each(kind(TurnBand))(_, attribute, bands)
-    sizes = [band.up_to for band in bands]
-    if not bands or sizes != sorted(set(sizes)):
-        raise InvalidValueError(attribute.name, "bands for ever larger parties", repr(sizes))
-
-
 @attrs.frozen(kw_only=True)
 class VenuePolicy:
     """
     What a restaurant allows and prefers. The default allows all that the tables do, with three tables a combination.
 
     Attributes:
-        service_periods: When it serves; none means always.
+        service_periods: When it serves in the week, no two at the same time; none means always.
 
-        turn_bands: How long parties sit that did not say; parties beyond the last band sit as long as it.
+        special_days: The dates on which other hours hold; each date in one of them.
+
+        turn_bands: How long parties sit that did not say, and whose period does not say either; parties beyond the last
+            band sit as long as it.
+
+        offer_within_minutes: How far from the time that was asked for others are offered, in minutes, from 0 to 1,440.
+            Where a period names its arrivals, all of them are offered to who asked for a time within it.
 
         pre_buffer_minutes: Minutes for which a table is blocked before a party, from 0 to 360.
 
@@ -154,18 +126,18 @@ class VenuePolicy:
         weights: What the engine's cost is made of.
     """
 
-    service_periods: tuple[ServicePeriod, ...] = attrs.field(
-        default=(), converter=as_tuple, validator=each(kind(ServicePeriod))
-    )
-    turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=_turn_bands)
+    service_periods: tuple[ServicePeriod, ...] = attrs.field(default=(), converter=as_tuple, validator=apart)
+    special_days: tuple[SpecialDay, ...] = attrs.field(default=(), converter=as_tuple, validator=each_date_once)
+    turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=ever_larger)
+    offer_within_minutes: int = attrs.field(default=120, validator=whole(0, DAY_MINUTES))
     pre_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     post_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     max_tables: int = attrs.field(default=3, validator=whole(1, 8))
     max_overage: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(0, MAX_PARTY)))
     adjacency: AdjacencyMode = attrs.field(default=AdjacencyMode.CONNECTED, converter=AdjacencyMode)
     reseat: Reseat = attrs.field(default=Reseat.AUTO, converter=Reseat)
-    freeze_minutes: int = attrs.field(default=30, validator=whole(0, 24 * 60))
-    retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, 24 * 60))
+    freeze_minutes: int = attrs.field(default=30, validator=whole(0, DAY_MINUTES))
+    retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, DAY_MINUTES))
     weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
 
     @property
@@ -189,9 +161,36 @@ class VenuePolicy:
         return dt.timedelta(minutes=self.freeze_minutes)
 
     @property
+    def offer_within(self) -> dt.timedelta:
+        """How far from the time that was asked for others are offered."""
+        return dt.timedelta(minutes=self.offer_within_minutes)
+
+    @cached_property
+    def all_periods(self) -> tuple[ServicePeriod, ...]:
+        """Its service periods, those of special days too."""
+        return (*self.service_periods, *(period for day in self.special_days for period in day.service_periods))
+
+    @cached_property
+    def has_hours(self) -> bool:
+        """Whether it does not serve at all times."""
+        return bool(self.service_periods or self.special_days)
+
+    @cached_property
+    def turns_vary(self) -> bool:
+        """Whether it depends on the period how long a party sits."""
+        return any(period.turn is not None or period.turn_bands is not None for period in self.all_periods)
+
+    @cached_property
+    def reach(self) -> dt.timedelta:
+        """How far from the time that was asked for another may be that is offered."""
+        named = (period.longest for period in self.all_periods if period.arrivals is not None)
+        return dt.timedelta(minutes=max((self.offer_within_minutes, *named)))
+
+    @cached_property
     def longest_turn(self) -> dt.timedelta:
-        """The longest stay of the turn bands."""
-        return dt.timedelta(minutes=max(band.minutes for band in self.turn_bands))
+        """The longest stay of all turn bands, and of periods whose parties sit until they end."""
+        own = max(band.minutes for band in self.turn_bands)
+        return dt.timedelta(minutes=max((own, *(period.longest_turn for period in self.all_periods))))
 
     @cached_property
     def shortest_sale_minutes(self) -> int:
@@ -200,8 +199,5 @@ class VenuePolicy:
         return self.pre_buffer_minutes + shortest + self.post_buffer_minutes
 
     def turn(self, party_size: int) -> dt.timedelta:
-        """How long a party of that size sits when it did not say."""
-        for band in self.turn_bands:
-            if party_size <= band.up_to:
-                return dt.timedelta(minutes=band.minutes)
-        return dt.timedelta(minutes=self.turn_bands[-1].minutes)
+        """How long a party of that size sits when neither it nor its period says."""
+        return dt.timedelta(minutes=minutes_of(self.turn_bands, party_size))

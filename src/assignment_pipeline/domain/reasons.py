@@ -278,6 +278,16 @@ class Reason(enum.StrEnum):
             advice="not taking such bookings; and a look at the restaurants' timezones",
         ),
     )
+    NOT_AN_ARRIVAL = (
+        "not_an_arrival",
+        ReasonFacts(
+            "at no time at which parties arrive",
+            "the restaurant serves then, but its `arrivals` do not name that time; `nearest` has those that do and fit",
+            (_O.MANUAL_REVIEW, _O.FAILED, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+            advice="offering the times that `arrivals` names; and a look at the restaurants' timezones",
+        ),
+    )
     IN_PAST = (
         "in_past",
         ReasonFacts(

@@ -5,21 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import zoneinfo
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.calendar import Calendar
 from assignment_pipeline.domain.checks import identifier, kind
 from assignment_pipeline.domain.floor import FloorPlan, Seating
-from assignment_pipeline.domain.policy import WEEKDAYS, VenuePolicy
+from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
-
-NEAREST_RANGE = dt.timedelta(hours=2)
-DAY = dt.timedelta(days=1)
-MAX_KNOWN_DAYS = 1_000
 
 
 def _timezone(_: object, attribute: Any, value: str) -> None:
@@ -111,20 +110,37 @@ class Venue:
             )
         return known
 
+    @cached_property
+    def calendar(self) -> Calendar:
+        """When it is open."""
+        return Calendar(self.policy, self.zone)
+
     def turn(self, booking: Booking) -> TimeWindow:
-        """When the party sits: as it said, or else as long as the policy has parties of its size sit."""
-        end = booking.end_at or booking.start_at + self.policy.turn(booking.party_size)
-        return TimeWindow(booking.start_at, end)
+        """When the party sits: as it said, or else as long as its period or the policy has parties of its size sit."""
+        if booking.end_at is not None:
+            return TimeWindow(booking.start_at, booking.end_at)
+        return TimeWindow(booking.start_at, booking.start_at + self.calendar.stay(booking.party_size, booking.start_at))
 
     def blocked(self, turn: TimeWindow) -> TimeWindow:
         """For how long that turn keeps its tables from others: the turn with its buffers."""
         return turn.widened(self.policy.pre_buffer, self.policy.post_buffer)
 
-    def planning_window(self, booking: Booking) -> TimeWindow:
-        """All the time that planning for the booking looks at: every nearby time, with what may lie next to it."""
+    def wanted(self, booking: Booking) -> TimeWindow:
+        """
+        For how long the booking may keep tables from others: tables that are freed then are news to it.
+
+        Where periods have turns of their own, that is the longest, so that a database can tell it from the policy.
+        """
         policy = self.policy
-        margin = NEAREST_RANGE + policy.pre_buffer + policy.longest_turn + policy.post_buffer
-        return self.blocked(self.turn(booking)).widened(margin, margin)
+        if booking.end_at is not None or not policy.turns_vary:
+            return self.blocked(self.turn(booking))
+        return self.blocked(TimeWindow(booking.start_at, booking.start_at + policy.longest_turn))
+
+    def planning_window(self, booking: Booking) -> TimeWindow:
+        """All the time that planning for the booking looks at: every time on offer, with what may lie next to it."""
+        policy = self.policy
+        margin = policy.reach + policy.pre_buffer + policy.longest_turn + policy.post_buffer
+        return self.wanted(booking).widened(margin, margin)
 
     def services(self, window: TimeWindow) -> tuple[TimeWindow, ...]:
         """
@@ -133,62 +149,28 @@ class Venue:
         A local time that a change of the clock skips counts as that much later; of one that comes twice, the
         first opens and the second closes.
         """
-        merged: list[TimeWindow] = []
-        for _, span in self._periods(window):
-            if merged and span.start <= merged[-1].end:
-                merged[-1] = TimeWindow(merged[-1].start, max(merged[-1].end, span.end))
-            else:
-                merged.append(span)
-        return tuple(span for span in merged if span.overlaps(window))
+        return self.calendar.services(window)
 
     def serves(self, turn: TimeWindow) -> bool:
-        """Whether a party may sit for that time: always, or from within a service period to within it."""
-        return not self.policy.service_periods or any(span.covers(turn) for span in self.services(turn))
+        """
+        Whether a party may sit for that time: always, or from within a service period to within it.
+
+        Where the period's end rule is ``arrive_by``, only the arrival has to lie within it.
+        """
+        return self.calendar.serves(turn)
+
+    def refusal(self, turn: TimeWindow) -> Reason | None:
+        """Why no party is given that time, by the calendar alone; None where one is."""
+        return self.calendar.refusal(turn)
+
+    def offers(self, booking: Booking) -> Iterator[TimeWindow]:
+        """The other times at which the party may arrive, each with when it would sit, nearest first."""
+        return self.calendar.offers(booking)
 
     def service_date(self, instant: dt.datetime) -> dt.date:
         """The day to which the restaurant counts an instant: that on which its service period began."""
-        minute = dt.timedelta(minutes=1)
-        start = instant.astimezone(dt.UTC).replace(second=0, microsecond=0)
-        for date, span in self._periods(TimeWindow(start, start + minute)):
-            if span.start <= start < span.end:
-                return date
-        return instant.astimezone(self.zone).date()
+        return self.calendar.service_date(instant)
 
     def service_day(self, date: dt.date) -> TimeWindow:
         """The calendar day *date*, up to the end of the services that began on it."""
-        midnights = (self._instants(day, dt.time())[0] for day in (date, date + DAY))
-        return TimeWindow.around([TimeWindow(*midnights), *self._periods_of(date)])
-
-    def _instants(self, date: dt.date, time: dt.time) -> tuple[dt.datetime, dt.datetime]:
-        """Both readings of a local time; they differ only where a change of the clock repeats or skips it."""
-        first, second = (dt.datetime.combine(date, time.replace(fold=fold), self.zone) for fold in (0, 1))
-        return first.astimezone(dt.UTC), second.astimezone(dt.UTC)
-
-    def _periods(self, window: TimeWindow) -> list[tuple[dt.date, TimeWindow]]:
-        date = window.start.astimezone(self.zone).date() - DAY - DAY
-        last = window.end.astimezone(self.zone).date() + DAY
-        found = []
-        while date <= last:
-            found += [(date, span) for span in self._periods_of(date)]
-            date += DAY
-        return sorted(found, key=lambda item: item[1].start)
-
-    @cached_property
-    def _known_days(self) -> dict[dt.date, tuple[TimeWindow, ...]]:
-        return {}
-
-    def _periods_of(self, date: dt.date) -> tuple[TimeWindow, ...]:
-        known = self._known_days.get(date)
-        if known is None:
-            found = []
-            for period in self.policy.service_periods:
-                if WEEKDAYS[date.weekday()] in period.days:
-                    closing = date + DAY if period.past_midnight else date
-                    start = self._instants(date, period.start)[0]
-                    end = max(self._instants(closing, period.end))
-                    if start < end:
-                        found.append(TimeWindow(start, end))
-            if len(self._known_days) > MAX_KNOWN_DAYS:
-                self._known_days.clear()
-            known = self._known_days[date] = tuple(found)
-        return known
+        return self.calendar.service_day(date)

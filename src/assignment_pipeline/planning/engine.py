@@ -23,7 +23,11 @@ from assignment_pipeline.planning.tiers import make_room
 
 MANUAL = "manual"
 RUNNERS_UP = 3
-_TIME_RULES = {Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE, Reason.IN_PAST: Rule.IN_PAST}
+_TIME_RULES = {
+    Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE,
+    Reason.NOT_AN_ARRIVAL: Rule.NOT_AN_ARRIVAL,
+    Reason.IN_PAST: Rule.IN_PAST,
+}
 
 
 class TableEngine:

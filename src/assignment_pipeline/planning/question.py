@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-from collections.abc import Iterator
 
 import attrs
 
 from assignment_pipeline.domain.result import Plan, Reason
-from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
-from assignment_pipeline.domain.windows import MINUTE
-from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy, minute
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
 from assignment_pipeline.planning.costs import Gaps, weigh
 
@@ -87,7 +86,6 @@ class Question:
         ]
 
 
-NEAREST_STEP = dt.timedelta(minutes=15)
 NEAREST_TIMES = 4
 
 
@@ -100,8 +98,9 @@ def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason 
     """Why the party could never be seated as it asks, or None if it could."""
     if is_past(request):
         return Reason.IN_PAST
-    if not venue.serves(request.turn):
-        return Reason.OUTSIDE_SERVICE
+    refused = venue.refusal(request.turn)
+    if refused is not None:
+        return refused
     if choice:
         return None
     party_size = request.booking.party_size
@@ -141,32 +140,20 @@ def nearest(question: Question) -> tuple[dt.datetime, ...]:
         StrategyFaultError: A strategy raised, or answered what is no cost.
     """
     request, venue = question.request, question.floor.venue
-    around = request.turn.widened(NEAREST_RANGE, NEAREST_RANGE)
-    services = [(span.start, span.end) for span in venue.services(around)] if venue.policy.service_periods else None
-    start, end = request.turn.start, request.turn.end
     found: list[dt.datetime] = []
-    for by in _shifts():
-        if request.not_before is not None and start + by < request.not_before:
-            continue
-        serves = services is None or any(opens <= start + by and end + by <= closes for opens, closes in services)
-        if serves and _fits(question, by):
-            found.append(start + by)
+    for turn in venue.offers(request.booking):
+        late = request.not_before is not None and turn.start < request.not_before
+        if not late and _fits(question, turn):
+            found.append(turn.start)
             if len(found) == NEAREST_TIMES:
                 break
     return tuple(found)
 
 
-def _fits(question: Question, by: dt.timedelta) -> bool:
-    blocked, minutes = question.request.blocked, by // MINUTE
-    busy = question.floor.occupancy.taken(minute(blocked.start) + minutes, minute(blocked.end) + minutes)
-    if not question.choice.fits(busy):
+def _fits(question: Question, turn: TimeWindow) -> bool:
+    blocked = question.floor.venue.blocked(turn)
+    if not question.choice.fits(question.floor.occupancy.busy(blocked)):
         return False
-    return not question.strategies or bool(question.shifted(question.request.shifted(by)).best(1))
-
-
-def _shifts() -> Iterator[dt.timedelta]:
-    step = NEAREST_STEP
-    while step <= NEAREST_RANGE:
-        yield -step
-        yield step
-        step += NEAREST_STEP
+    if not question.strategies:
+        return True
+    return bool(question.shifted(attrs.evolve(question.request, turn=turn, blocked=blocked)).best(1))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 
+import attrs
+
 from assignment_pipeline.errors import MissingExtraError
 
 try:
@@ -15,10 +17,15 @@ except ModuleNotFoundError:
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.periods import shared_day
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
+    Arrivals,
+    EndRule,
+    PeriodTurn,
     ServicePeriod,
+    SpecialDay,
     TurnBand,
     VenuePolicy,
     Weights,
@@ -27,9 +34,10 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 
 MINUTE = dt.timedelta(minutes=1)
+_DAY = dt.timedelta(days=1)
 
-TIMEZONES = ("Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC")
-"""Some change the clock, one of them by half an hour; one is off the full hour."""
+TIMEZONES = ("Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Casablanca", "UTC")
+"""Some change the clock, one of them by half an hour, one of them for Ramadan; one is off the full hour."""
 
 NIGHTS = (
     dt.datetime(2031, 3, 9, 7, tzinfo=dt.UTC),  # New York springs forward.
@@ -136,13 +144,63 @@ def wall_times() -> st.SearchStrategy[dt.time]:
     return st.one_of(odd, quarters)
 
 
-def service_periods() -> st.SearchStrategy[ServicePeriod]:
-    """Service periods, many of which end past midnight, some not open daily."""
-    days = st.one_of(
-        st.just(WEEKDAYS),
-        st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=7, unique=True),
+@st.composite
+def service_periods(draw: st.DrawFn) -> ServicePeriod:
+    """Service periods by all sorts of rules, many of which end past midnight, some not open daily."""
+    days = draw(
+        st.one_of(
+            st.just(WEEKDAYS),
+            st.lists(st.sampled_from(WEEKDAYS), min_size=1, max_size=7, unique=True),
+        )
     )
-    return st.builds(ServicePeriod, st.sampled_from(["lunch", "dinner", "late"]), wall_times(), wall_times(), days)
+    name = draw(st.sampled_from(["lunch", "dinner", "late"]))
+    plain = ServicePeriod(name, draw(wall_times()), draw(wall_times()), days)
+    rules = draw(st.sampled_from(["none", "none", "arrivals", "end", "turns", "dates", "all"]))
+    if rules in ("arrivals", "all"):
+        minutes = st.integers(0, min(plain.minutes - 1, 600)).map(lambda minute: minute // 5 * 5)
+        times = st.lists(minutes, min_size=1, max_size=4, unique=True)
+        chosen = [_later(plain.start, minute) for minute in sorted(draw(times))]
+        rule = Arrivals(every=draw(st.sampled_from([10, 15, 30, 45])), first=chosen[0], last=chosen[-1])
+        plain = attrs.evolve(plain, arrivals=draw(st.sampled_from([rule, tuple(chosen)])))
+    if rules in ("end", "all"):
+        plain = attrs.evolve(plain, end_rule=EndRule.ARRIVE_BY)
+    if rules in ("turns", "all"):
+        own = st.just({"turn": PeriodTurn.TO_END}) | turn_bands().map(lambda bands: {"turn_bands": bands})
+        plain = attrs.evolve(plain, **draw(own))
+    if rules in ("dates", "all"):
+        first = draw(dates())
+        plain = attrs.evolve(plain, valid_from=first, valid_until=first + draw(st.integers(0, 400)) * _DAY)
+    return plain
+
+
+def dates() -> st.SearchStrategy[dt.date]:
+    """Dates of the years in which `instants` lie, many beside a change of the clock."""
+    return instants().map(lambda instant: instant.date())
+
+
+def _later(time: dt.time, minutes: int) -> dt.time:
+    return (dt.datetime.combine(dt.date(2000, 1, 1), time) + minutes * MINUTE).time()
+
+
+def _kept_apart(periods: list[ServicePeriod]) -> tuple[ServicePeriod, ...]:
+    """Those of the periods that share no time with one before them."""
+    kept: list[ServicePeriod] = []
+    for period in periods:
+        if all(shared_day(other, period) is None for other in kept):
+            kept.append(period)
+    return tuple(kept)
+
+
+@st.composite
+def special_days(draw: st.DrawFn) -> SpecialDay:
+    """Special days: closed, or with hours of their own; one date, or several."""
+    first = draw(dates())
+    last = first + draw(st.sampled_from([0, 0, 1, 13])) * _DAY
+    day, from_, until = (first, None, None) if first == last else (None, first, last)
+    if draw(st.booleans()):
+        return SpecialDay(date=day, from_=from_, until=until, closed=True)
+    own = attrs.evolve(draw(service_periods()), days=WEEKDAYS, valid_from=None, valid_until=None)
+    return SpecialDay(date=day, from_=from_, until=until, service_periods=[own])
 
 
 @st.composite
@@ -163,7 +221,8 @@ def policies() -> st.SearchStrategy[VenuePolicy]:
     buffers = st.sampled_from([0, 0, 5, 15, 60])
     return st.builds(
         VenuePolicy,
-        service_periods=st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(tuple)),
+        service_periods=st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(_kept_apart)),
+        special_days=st.one_of(st.just(()), st.just(()), special_days().map(lambda day: (day,))),
         turn_bands=turn_bands(),
         pre_buffer_minutes=buffers,
         post_buffer_minutes=buffers,
@@ -171,6 +230,7 @@ def policies() -> st.SearchStrategy[VenuePolicy]:
         max_overage=st.one_of(st.none(), st.integers(0, 4)),
         adjacency=st.sampled_from(AdjacencyMode),
         retry_cutoff_minutes=st.sampled_from([0, 15, 60]),
+        offer_within_minutes=st.sampled_from([0, 60, 120, 120, 200]),
         weights=weights(),
     )
 

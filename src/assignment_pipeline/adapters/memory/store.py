@@ -399,7 +399,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             venue = self._venue(record.restaurant_id)
         except VenueNotFoundError:
             return True  # A needless attempt is the least of it.
-        wanted = venue.blocked(venue.turn(record.booking))
+        wanted = venue.wanted(record.booking)
         return any(wanted.overlaps(window) for window in freed)
 
     def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:

@@ -33,7 +33,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
-from assignment_pipeline.domain.venue import NEAREST_RANGE, Venue
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import BookingUnreadableError, VenueNotFoundError
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -105,8 +105,6 @@ WITHOUT_RECORD = """
 SELECT value FROM pg_catalog.jsonb_array_elements_text(%s) AS value
 WHERE NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records WHERE booking_id = value)
 """
-
-_REACH_MINUTES = NEAREST_RANGE // dt.timedelta(minutes=1)
 
 
 @attrs.frozen(eq=False)
@@ -199,7 +197,6 @@ class Reads:
             "named": [key for key in query.booking_ids if key not in given],
             "day_start": text_of(query.day.start) if query.day else None,
             "day_end": text_of(query.day.end) if query.day else None,
-            "reach_minutes": _REACH_MINUTES,
         }
 
     def _venue(self, restaurant_id: str, known: Venue | None, found: Any) -> Venue:

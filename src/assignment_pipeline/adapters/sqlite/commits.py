@@ -260,7 +260,7 @@ class Commits:
         found = []
         for booking_id, text in near:
             booking = booking_of(text)
-            wanted = venue.blocked(venue.turn(booking)) if booking else around
+            wanted = venue.wanted(booking) if booking else around
             if any(wanted.overlaps(window) for window in windows):
                 found.append(booking_id)
         return found

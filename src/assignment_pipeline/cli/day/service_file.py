@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.as_json import period_document, special_day_document
 from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock
@@ -22,8 +23,12 @@ from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
+    Arrivals,
+    EndRule,
+    PeriodTurn,
     Reseat,
     ServicePeriod,
+    SpecialDay,
     TurnBand,
     VenuePolicy,
     Weights,
@@ -36,6 +41,7 @@ FIRST_YEAR, LAST_YEAR = 1973, 9998
 
 _TIME = re.compile(r"[0-9W-]+[T ][0-9:.,]+(Z|[+-][0-9:]+)?", re.ASCII)
 _TIME_OF_DAY = re.compile(r"[0-9]{2}:[0-9]{2}", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 PAIR = 2
 
@@ -100,7 +106,9 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
     # Here, so that a floor with too many combinations is refused while nothing is written yet.
     root.child("policy").build(_with_seatings, {"venue": venue})
-    bookings = _bookings(_some(parts["bookings"], "booking"), venue.id, booking_keys)
+    if not parts["bookings"].given:
+        parts["bookings"].refuse("a list of bookings, which may be empty")
+    bookings = _bookings(parts["bookings"].items(), venue.id, booking_keys)
     return Service(venue, bookings, _blocks(parts["tables"].items(), venue))
 
 
@@ -133,8 +141,9 @@ def _given(
 def _policy(node: Node) -> VenuePolicy:
     optional = tuple(field.name for field in attrs.fields(VenuePolicy))
     readers = {
-        "service_periods": lambda periods: tuple(map(_service_period, periods.items())),
-        "turn_bands": lambda bands: tuple(map(_turn_band, bands.items())),
+        "service_periods": _periods,
+        "special_days": lambda days: tuple(map(_special_day, days.items())),
+        "turn_bands": _turn_bands,
         "adjacency": _choice(AdjacencyMode),
         "reseat": _choice(Reseat),
         "weights": _weights,
@@ -142,13 +151,45 @@ def _policy(node: Node) -> VenuePolicy:
     return node.build(VenuePolicy, _given(node, optional=optional, readers=readers))
 
 
+def _periods(node: Node) -> tuple[ServicePeriod, ...]:
+    return tuple(map(_service_period, node.items()))
+
+
 def _service_period(node: Node) -> ServicePeriod:
-    readers = {"start": _time_of_day, "end": _time_of_day, "days": _days}
-    return node.build(ServicePeriod, _given(node, ("name", "start", "end"), ("days",), readers))
+    readers = {
+        "start": _time_of_day,
+        "end": _time_of_day,
+        "days": _days,
+        "valid_from": _date,
+        "valid_until": _date,
+        "arrivals": _arrivals,
+        "end_rule": _choice(EndRule),
+        "turn_bands": _turn_bands,
+        "turn": _choice(PeriodTurn),
+    }
+    required = ("name", "start", "end")
+    optional = tuple(key for key in readers if key not in required)
+    return node.build(ServicePeriod, _given(node, required, optional, readers))
 
 
-def _turn_band(node: Node) -> TurnBand:
-    return node.build(TurnBand, _given(node, ("up_to", "minutes")))
+def _arrivals(node: Node) -> Arrivals | tuple[dt.time, ...]:
+    if isinstance(node.value, list):
+        return tuple(map(_time_of_day, node.items()))
+    if not isinstance(node.value, dict):
+        node.refuse('a list of local times, or a rule such as {"every": 15}')
+    readers = {"first": _time_of_day, "last": _time_of_day}
+    return node.build(Arrivals, _given(node, ("every",), ("first", "last"), readers))
+
+
+def _special_day(node: Node) -> SpecialDay:
+    readers = {"date": _date, "from": _date, "until": _date, "service_periods": _periods}
+    given = _given(node, optional=("date", "from", "until", "closed", "service_periods", "note"), readers=readers)
+    fields = {"from_" if key == "from" else key: value for key, value in given.items()}
+    return node.build(SpecialDay, fields, {"from_": "from"})
+
+
+def _turn_bands(node: Node) -> tuple[TurnBand, ...]:
+    return tuple(band.build(TurnBand, _given(band, ("up_to", "minutes"))) for band in node.items())
 
 
 def _weights(node: Node) -> Weights:
@@ -163,6 +204,14 @@ def _time_of_day(node: Node) -> dt.time:
     return node.refuse("a local time of day such as 17:30")
 
 
+def _date(node: Node) -> dt.date:
+    value = node.value
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(value)
+    return node.refuse("a date such as 2031-12-25")
+
+
 def _days(node: Node) -> tuple[str, ...]:
     day = _choice_of(WEEKDAYS)
     return tuple(day(item) for item in node.items())
@@ -171,7 +220,7 @@ def _days(node: Node) -> tuple[str, ...]:
 def _choice_of(words: tuple[str, ...]) -> Callable[[Node], str]:
     def read(node: Node) -> str:
         if not isinstance(node.value, str) or node.value not in words:
-            node.refuse(f"{', '.join(words[:-1])} or {words[-1]}")
+            node.refuse(" or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words))
         return node.value
 
     return read
@@ -318,15 +367,9 @@ def _policy_document(policy: VenuePolicy) -> dict[str, Any]:
     if "turn_bands" in fields:
         fields["turn_bands"] = [attrs.asdict(band) for band in policy.turn_bands]
     if "service_periods" in fields:
-        fields["service_periods"] = [
-            {
-                "name": period.name,
-                "start": f"{period.start:%H:%M}",
-                "end": f"{period.end:%H:%M}",
-                **({} if period.days == WEEKDAYS else {"days": list(period.days)}),
-            }
-            for period in policy.service_periods
-        ]
+        fields["service_periods"] = [period_document(period) for period in policy.service_periods]
+    if "special_days" in fields:
+        fields["special_days"] = [special_day_document(day) for day in policy.special_days]
     return fields
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import attrs
 import pytest
 
+from assignment_pipeline.domain.policy import ServicePeriod
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
@@ -140,6 +141,21 @@ class Reads(StoreSuite):
             self.commit(store, make_booking(booking_id, at=start, end_at=end), *CONFIRM, tables=(f"T{number}",))
         taken = self.load(store, bookings=(booking,)).taken
         assert {one.booking_id for one in taken} == {"first", "last"}
+
+    def test_planning_sees_every_time_on_offer(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Where periods name their arrivals, what is taken at the last of them is loaded for who comes to the first."""
+        arrivals = (dt.time(12), dt.time(23))
+        day = ServicePeriod("day", dt.time(12), dt.time(23, 30), arrivals=arrivals, turn="to_end")
+        venue = make_venue(service_periods=(day,))
+        harness.put_venue(venue)
+        noon, last = (dt.datetime.combine(DINNER.date(), time, venue.zone) for time in arrivals)
+        self.commit(store, make_booking("b-1", at=last), *CONFIRM, tables=("T1",), venue=venue)
+        window = venue.planning_window(make_booking("b-2", at=noon))
+        for name, start in (("in", window.end - MINUTE), ("out", window.end)):
+            seated = make_booking(name, at=start, end_at=start + HOUR)
+            self.commit(store, seated, *CONFIRM, tables=("T2",) if name == "in" else ("T3",), venue=venue)
+        taken = self.load(store, bookings=(make_booking("b-2", at=noon),)).taken
+        assert {one.booking_id for one in taken} == {"b-1", "in"}
 
     def test_the_window_goes_by_the_newest_word(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """Planning looks around the booking as it was passed in, else as the host has it, else as the record does."""

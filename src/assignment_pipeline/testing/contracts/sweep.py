@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.policy import ServicePeriod
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, Due, RecordQuery
@@ -195,6 +196,19 @@ class Sweep(StoreSuite):
         waiting = ("pending", "no-fit", "infeasible")
         assert self.woken(store, clock, *waiting) == set(waiting)
         assert {due.booking_id for due in store.due(10)} == set(waiting)
+
+    def test_freed_tables_wake_whose_period_says_how_long(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """Who did not say how long to sit, and would until the period ends, is due when a table is freed late in it."""
+        day = ServicePeriod("day", dt.time(12), dt.time(23, 30), turn="to_end")
+        harness.put_venue(make_venue(service_periods=(day,)))
+        self.commit(store, make_booking("b-1", at=DINNER + 2 * HOUR), *CONFIRM, tables=("T1",))
+        waiting = make_booking("pending", at=DINNER - 5 * HOUR, end_at=None)
+        self.commit(store, waiting, *QUEUE, next_attempt_at=DINNER)
+        clock.advance(SECOND)
+        self.commit(store, make_booking("b-1", at=DINNER + 2 * HOUR), Trigger.CANCEL)
+        assert self.woken(store, clock, "pending") == {"pending"}
 
     def test_freed_tables_wake_nobody_else(
         self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock

@@ -35,12 +35,16 @@ BEGIN
 END
 $$;
 
--- What the policy makes of a booking without an end: minutes that a party of that size sits.
+-- What the policy makes of a booking without an end: minutes that a party of that size sits, or may sit where that
+-- depends on the service period. As Venue.wanted has it.
 CREATE FUNCTION assignment_pipeline.turn_minutes(policy jsonb, party integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     band jsonb;
 BEGIN
+    IF (policy->'derived'->>'turns_vary')::boolean THEN
+        RETURN (policy->'derived'->>'longest_turn_minutes')::integer;
+    END IF;
     FOR band IN SELECT value FROM jsonb_array_elements(policy->'turn_bands') LOOP
         EXIT WHEN party <= (band->>'up_to')::integer;
     END LOOP;
@@ -65,6 +69,7 @@ DECLARE
     venue record;
     before interval;
     behind interval;
+    margin interval;
     answer jsonb;
 BEGIN
     IF (query->>'standalone')::boolean THEN
@@ -120,14 +125,12 @@ BEGIN
     ) AS asked;
     IF asked_start IS NOT NULL THEN
         -- As Venue.planning_window has it: the blocked window, and as much again as a neighbour may need.
-        asked_start := asked_start - before - make_interval(mins => (query->>'reach_minutes')::integer)
-            - before - behind - make_interval(mins => (
-                SELECT max((band->>'minutes')::integer) FROM jsonb_array_elements(venue.policy->'turn_bands') AS band
-            ));
-        asked_end := asked_end + behind + make_interval(mins => (query->>'reach_minutes')::integer)
-            + before + behind + make_interval(mins => (
-                SELECT max((band->>'minutes')::integer) FROM jsonb_array_elements(venue.policy->'turn_bands') AS band
-            ));
+        margin := before + behind + make_interval(
+            mins => (venue.policy->'derived'->>'reach_minutes')::integer
+                + (venue.policy->'derived'->>'longest_turn_minutes')::integer
+        );
+        asked_start := asked_start - before - margin;
+        asked_end := asked_end + behind + margin;
         span_start := least(span_start, asked_start);
         span_end := greatest(span_end, asked_end);
     END IF;
