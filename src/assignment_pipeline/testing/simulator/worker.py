@@ -62,7 +62,7 @@ class Frame:
 
         mode: What the flags told it last.
 
-        unread: Whether it has learned last that they were not read yet.
+        unread: Whether it was told last that those of a restaurant were not read yet, by restaurant.
 
         seen: The records that it has read or written last, by booking.
 
@@ -74,7 +74,7 @@ class Frame:
     held: list[tuple[Any, Leases]] = attrs.Factory(list)
     unlocked: bool = False
     mode: Mode | None = None
-    unread: bool = False
+    unread: dict[str, bool] = attrs.Factory(dict)
     seen: dict[str, AssignmentRecord] = attrs.Factory(dict)
     sent: dict[str, AssignmentRecord] = attrs.Factory(dict)
 
@@ -86,6 +86,12 @@ class Frame:
             self.seen.update(answer.records)
         elif isinstance(effect, Commit) or (isinstance(effect, LookUpChange) and answer):
             self.seen |= self.sent
+
+    def hear(self, effect: Effect[Any], answer: Any, error: Exception | None = None) -> None:
+        """Take note of what the flags have said."""
+        if isinstance(effect, ResolveFlags):
+            self.unread[effect.restaurant_id] = isinstance(error, FlagsUnreadError)
+            self.mode = self.mode if error else answer.mode
 
     def forget(self, effect: Effect[Any]) -> None:
         """Take note that it could not be shown them."""
@@ -207,14 +213,13 @@ class Worker:
             elif isinstance(effect, ClaimDue):
                 self.lose_claims(due.booking_id for due in self._world.store.handed_out)
             frame.unlocked |= effect.port is Port.LOCKS and isinstance(error, LockManagerUnavailableError)
-            frame.unread |= isinstance(error, FlagsUnreadError)
+            frame.hear(effect, None, error)
             self._world.say(self, effect, type(error).__name__, fault)
             self._advance(frame, None, error)
             return
         if isinstance(answer, Leases) and isinstance(effect, Hold):
             frame.held.append((self._wiring.port(effect), answer))
-        if isinstance(effect, ResolveFlags):
-            frame.mode, frame.unread = answer.mode, False
+        frame.hear(effect, answer)
         if isinstance(effect, ClaimDue):
             self._claims = (self._claims or {}) | {due.booking_id: due.deliveries for due in answer}
         self._wiring.answered(effect, answer)
@@ -224,8 +229,9 @@ class Worker:
 
     def _watch(self, effect: RunLegacy) -> None:
         """Whether legacy may run, by what the flows that are under way were told: who could not ask lets it run."""
-        booking_id = effect.booking.id
-        if any(frame.unread for frame in self._frames):
+        booking_id, restaurant_id = effect.booking.id, effect.booking.restaurant_id
+        told = [frame.unread[restaurant_id] for frame in reversed(self._frames) if restaurant_id in frame.unread]
+        if any(told[:1]):
             self._world.offend("legacy ran", f"for {booking_id}, although the flags were not read yet")
         modes = [frame.mode for frame in reversed(self._frames) if frame.mode is not None]
         if modes[:1] == [Mode.ACTIVE]:
