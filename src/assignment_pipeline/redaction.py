@@ -8,7 +8,7 @@ from typing import Any
 
 from assignment_pipeline.errors import AssignmentPipelineError, UnexpectedError
 
-__all__ = ["named", "redacted", "unexpected"]
+__all__ = ["database_code", "named", "redacted", "unexpected"]
 
 _OURS = __name__.partition(".")[0]
 _STATES = ("sqlstate", "pgcode", "sqlite_errorname")  # psycopg and asyncpg, psycopg2, sqlite3.
@@ -33,7 +33,7 @@ def redacted(error: BaseException, *, show: bool = False) -> str:
 def named(error: BaseException, *, show: bool = False) -> str:
     """The same, and of an error of this library the class as well: ``BookingNotFoundError: Booking ...``."""
     name = type(error).__name__
-    state = _state(error)
+    state = database_code(error)
     said = f"{name} ({state})" if state else name
     if not show and not _is_ours(error):
         return said
@@ -54,7 +54,7 @@ def _is_ours(error: BaseException) -> bool:
     return ours and isinstance(error, AssignmentPipelineError)
 
 
-def _state(error: BaseException) -> str | None:
+def database_code(error: BaseException) -> str | None:
     """The database's code: of the error, of the driver's error that SQLAlchemy wraps, or of its cause, as in Django."""
     for each in (error, _of(error, "orig"), error.__cause__):
         for name in _STATES:

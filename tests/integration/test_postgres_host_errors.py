@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 import time
 
 import pytest
 
 psycopg = pytest.importorskip("psycopg")
 
-from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFlags, Mode, Occupied, TimeWindow  # noqa: E402
+from assignment_pipeline import (  # noqa: E402
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    FixedFlags,
+    Mode,
+    Occupied,
+    Settings,
+    TimeWindow,
+)
 from assignment_pipeline.adapters.memory import MemorySink  # noqa: E402
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore, init  # noqa: E402
-from assignment_pipeline.errors import StoreUnavailableError  # noqa: E402
+from assignment_pipeline.errors import HostError, StoreUnavailableError  # noqa: E402
+from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
 
 SCHEMA = "host_errors"
@@ -201,6 +212,102 @@ def test_a_joined_transaction_that_ends_is_an_outage(opened, empty):
         coordinator.store.joined(connection).load(_query())
 
 
+WRONG = {
+    "UndefinedColumn (42703)": "SELECT seats FROM pg_class",
+    "UndefinedTable (42P01)": "SELECT * FROM no_such_table",
+    "InsufficientPrivilege (42501)": "SET LOCAL ROLE pg_read_all_stats; SELECT rolpassword FROM pg_authid",
+}
+
+
+class Wrong(Host):
+    """One whose SQL of one method the server does not take."""
+
+    def __init__(self, question, sql):
+        super().__init__(None)
+        self.question, self.sql, self.asked = question, sql, 0
+
+    def read(self, connection, what):
+        if what == self.question:
+            self.asked += 1
+            connection.execute(self.sql)
+
+
+class WrongAwaits(Awaits):
+    """The same, for asyncio."""
+
+    def __init__(self, question, sql):
+        super().__init__(None)
+        self.question, self.sql, self.asked = question, sql, 0
+
+    async def read(self, connection, what):
+        if what == self.question:
+            self.asked += 1
+            await connection.execute(self.sql)
+
+
+@pytest.mark.parametrize("said", WRONG)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_sql_of_the_hosts_that_the_server_does_not_take_names_the_host(opened, question, said):
+    """In one line with the server's code, and without another try; nothing is written."""
+    host = Wrong(question, WRONG[said])
+    coordinator = opened(host)
+    with pytest.raises(HostError) as raised:
+        coordinator.assign(Booking("b-1", "r-1", 2, START))
+    sentence = "expected a query for tables and columns that are there, and that it may use"
+    assert str(raised.value) == f"Wrong.{question}: {sentence}, got {said}."
+    assert isinstance(raised.value.__cause__, psycopg.Error)
+    assert host.asked == 1
+    host.question = None
+    assert coordinator.store.records(RecordQuery()).records == ()
+
+
+@pytest.mark.parametrize("said", WRONG)
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_it_does_in_asyncio(empty, question, said):
+    """With coroutines, and an async generator for those that are several."""
+
+    async def main():
+        store = AsyncPostgresStore(empty, host=WrongAwaits(question, WRONG[said]), schema=SCHEMA)
+        async with store, AsyncCoordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None) as worker:
+            await worker.assign(Booking("b-1", "r-1", 2, START))
+
+    with pytest.raises(HostError, match=rf"^WrongAwaits\.{question}: expected a query .*, got {re.escape(said)}\.$"):
+        asyncio.run(main())
+
+
+def test_the_sweep_names_the_host_for_each_booking_and_goes_on(opened):
+    """One line each, without what the server quotes."""
+    host = Wrong(None, "")
+    settings = Settings(orphan_after=dt.timedelta(milliseconds=1))
+    coordinator = Coordinator(
+        opened(host).store, flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None, settings=settings
+    )
+    coordinator.enqueue(Booking("b-1", "r-1", 2, START))
+    time.sleep(0.01)
+    host.question, host.sql = "on_commit", WRONG["UndefinedColumn (42703)"]
+    [(booking_id, line)] = coordinator.sweep().errors
+    assert booking_id == "b-1"
+    assert re.fullmatch(r"HostError \(42703\): Wrong\.on_commit: .*, got UndefinedColumn \(42703\)\.", line)
+
+
+def test_a_right_that_the_pipelines_role_lacks_is_named_as_that(empty, sink):
+    """It is no outage, though calls answer as in one: the event says what is missing, and what grants it."""
+    with psycopg.connect(empty, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS host_errors_poor")
+        admin.execute("CREATE ROLE host_errors_poor LOGIN PASSWORD 'poor'")
+        try:
+            poor = psycopg.conninfo.make_conninfo(empty, user="host_errors_poor", password="poor")  # noqa: S106 - for a moment
+            with PostgresStore(poor, host=Host(empty), schema=SCHEMA) as store:
+                worker = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(sink,), shadow=None)
+                result = worker.assign(Booking("b-1", "r-1", 2, START))
+        finally:
+            admin.execute("DROP ROLE host_errors_poor")
+    assert result.outcome == "retry"
+    said = _error_of(sink)
+    assert "The database role lacks a right" in said
+    assert "unavailable" not in said.replace("store_unavailable", "")
+
+
 def _query():
     from assignment_pipeline.ports import LoadQuery  # noqa: PLC0415 - one test asks it
 
@@ -273,7 +380,7 @@ def test_what_host_code_raises_itself_is_raised(opened, empty):
 
     class Wrong(Host):
         def occupied(self, connection, restaurant_id, window):
-            yield from connection.execute("SELECT * FROM nowhere")
+            yield from connection.execute("SELECT 1 / 0")
 
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with pytest.raises(psycopg.errors.DivisionByZero):
         opened(Wrong(empty)).assign(Booking("b-1", "r-1", 2, START))

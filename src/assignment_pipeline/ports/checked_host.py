@@ -21,6 +21,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import BookingUnreadableError, HostContradictionError, HostError
 from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable, require
 from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking
+from assignment_pipeline.redaction import database_code, redacted
 
 T = TypeVar("T")
 
@@ -29,6 +30,10 @@ METHODS = ("booking", "venue", "occupied", "unassigned")
 
 _NO_SUCH = re.compile(r"no such (table|column): [\w.]+|table \w+ has no column named \w+")
 
+_SYNTAX_OR_ACCESS, _NO_SCHEMA = "42", "3F000"
+"""The class of SQLSTATE that tables, columns, functions and rights which are missing are in, and one like it."""
+
+_QUERY = "a query for tables and columns that are there, and that it may use"
 _EXPECTED = "a Host, which has the methods booking, venue, occupied and unassigned"
 _SYNC = "Write it with def; or use AsyncPostgresStore and AsyncCoordinator."
 
@@ -153,9 +158,15 @@ class CheckedHost:
                 answer = hook(connection, changes)
             if not self.waits:
                 refuse_awaitable(answer, name, _SYNC)
+            elif hasattr(type(answer), "__await__"):
+                answer = self._awaited(answer, name)
             return answer
 
         return call
+
+    async def _awaited(self, answer: Any, method: str) -> Any:
+        with self._asking(method):
+            return await answer
 
     def _look_again(self, change: AssignmentChange) -> Callable[[Any], Any]:
         """Whether the host's row says, after ``on_commit``, that a booking waits which gives its tables back."""
@@ -178,15 +189,15 @@ class CheckedHost:
 
     @contextlib.contextmanager
     def _asking(self, method: str) -> Iterator[None]:
-        """Name the method whose query wants what SQLite does not have: the pipeline's own tables are all there."""
+        """Name the method whose query wants what is not there, or not allowed: the pipeline's own tables are."""
         try:
             yield
         except Exception as error:
-            missing = None if self.is_ours else _missing(error)
-            if missing is None:
+            refused = None if self.is_ours else _refused(error)
+            if refused is None:
                 raise
-            who = method if "." in method else f"{self._name}.{method}"
-            raise HostError(who, "a query for tables and columns that are there", missing) from error
+            who = method if method in {name for name, _ in self._hooks()} else f"{self._name}.{method}"
+            raise HostError(who, _QUERY, refused) from error
 
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
         who = f"{self._name}.{method}"
@@ -194,9 +205,9 @@ class CheckedHost:
             refuse_awaitable(answer, who, _SYNC)
             return check(answer, who, asked)
         if hasattr(type(answer), "__aiter__"):
-            return _then(_all_of(answer), lambda found: check(found, who, asked))
+            answer = _all_of(answer)
         if hasattr(type(answer), "__await__"):
-            return _then(answer, lambda found: check(found, who, asked))
+            return _then(self._awaited(answer, method), lambda found: check(found, who, asked))
         return check(answer, who, asked)
 
 
@@ -205,12 +216,13 @@ def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...
     return tuple(sorted({taken.table_id for taken in occupied} - venue.floor.positions.keys()))
 
 
-def _missing(error: Exception) -> str | None:
-    """What SQLite says of a table or a column that a query names and that is not there; None for any other error."""
+def _refused(error: Exception) -> str | None:
+    """What a database says of a query that it cannot make sense of, or does not allow; None for any other error."""
     met = error if isinstance(error, sqlite3.OperationalError) else getattr(error, "orig", None)  # SQLAlchemy's
-    if not isinstance(met, sqlite3.OperationalError):
-        return None
-    return str(met) if _NO_SUCH.fullmatch(str(met)) else None
+    if isinstance(met, sqlite3.OperationalError):
+        return str(met) if _NO_SUCH.fullmatch(str(met)) else None
+    state = database_code(error) or ""
+    return redacted(error) if state.startswith(_SYNTAX_OR_ACCESS) or state == _NO_SCHEMA else None
 
 
 async def _all_of(answer: Any) -> list[Any]:
