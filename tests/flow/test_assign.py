@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import time
 
+import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -152,6 +153,21 @@ def test_what_can_never_be_is_said_so(house, facts, reason, impossible):
     assert result.outcome is (Outcome.MANUAL_REVIEW if impossible == "review" else Outcome.FAILED)
     assert result.reason is reason
     assert house.record().version == 1
+
+
+@pytest.mark.parametrize("impossible", ["review", "fail"])
+def test_large_parties_go_to_a_person_who_places_them(house, impossible):
+    """Also where what can never be fails: the house wants to see them, and nothing is wrong with what a person does."""
+    venue = attrs.evolve(house.venue, policy=VenuePolicy(review_from_party=4), version="reviews")
+    house.host.put_venue(venue)
+    coordinator = house.coordinator(settings=Settings(impossible=impossible))
+    booking = house.booking(party_size=4)
+    result = coordinator.assign(booking)
+    assert (result.outcome, result.reason) == (Outcome.MANUAL_REVIEW, Reason.LARGE_PARTY)
+    tables = result.decision.suggestion.tables
+    placed = coordinator.place(booking, tables, actor="anna")
+    assert (placed.outcome, placed.tables) == (Outcome.CONFIRMED, tables)
+    assert coordinator.assign(house.booking("small", party_size=3)).outcome is Outcome.CONFIRMED
 
 
 def test_off_runs_legacy_whatever_ails_the_store(house):

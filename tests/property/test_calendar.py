@@ -273,3 +273,15 @@ def test_who_arrives_in_time_may_stay():
     venue = restaurant(ServicePeriod("dinner", dt.time(17), dt.time(22), end_rule=EndRule.ARRIVE_BY))
     refusals = [decision(venue, f"2031-05-04T{time}").refusal for time in ("16:59", "17:00", "21:59", "22:00")]
     assert refusals == [Reason.OUTSIDE_SERVICE, None, None, Reason.OUTSIDE_SERVICE]
+
+
+def test_a_person_decides_on_large_parties():
+    """They are refused with what is free for them, on open days; others are seated."""
+    venue = Venue("r-1", "UTC", FloorPlan([Table("T1", 12)]), VenuePolicy(review_from_party=9))
+    large = decision(venue, "2031-05-04T20:00", party_size=9)
+    assert (large.plan, large.refusal, large.suggestion.tables) == (None, Reason.LARGE_PARTY, ("T1",))
+    assert decision(venue, "2031-05-04T20:00", party_size=8).plan.tables == ("T1",)
+    assert decision(venue, "2031-05-04T20:00", party_size=13).refusal is Reason.LARGE_PARTY
+    closed = attrs.evolve(venue.policy, special_days=[SpecialDay(date=dt.date(2031, 5, 4), closed=True)])
+    shut = attrs.evolve(venue, policy=closed, version="2")
+    assert decision(shut, "2031-05-04T20:00", party_size=9).refusal is Reason.OUTSIDE_SERVICE

@@ -123,6 +123,9 @@ class VenuePolicy:
 
         retry_cutoff_minutes: Minutes before a party's arrival from which a refusal goes straight to a person.
 
+        review_from_party: The smallest party on which a person decides; None means that none is too large to be seated
+            without one.
+
         weights: What the engine's cost is made of.
     """
 
@@ -138,6 +141,7 @@ class VenuePolicy:
     reseat: Reseat = attrs.field(default=Reseat.AUTO, converter=Reseat)
     freeze_minutes: int = attrs.field(default=30, validator=whole(0, DAY_MINUTES))
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, DAY_MINUTES))
+    review_from_party: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1, MAX_PARTY)))
     weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
 
     @property
@@ -191,6 +195,10 @@ class VenuePolicy:
         """The longest stay of all turn bands, and of periods whose parties sit until they end."""
         own = max(band.minutes for band in self.turn_bands)
         return dt.timedelta(minutes=max((own, *(period.longest_turn for period in self.all_periods))))
+
+    def needs_review(self, party_size: int) -> bool:
+        """Whether a person decides on parties of that size."""
+        return self.review_from_party is not None and party_size >= self.review_from_party
 
     @cached_property
     def shortest_sale_minutes(self) -> int:

@@ -278,6 +278,15 @@ class Reason(enum.StrEnum):
             advice="not taking such bookings; and a look at the restaurants' timezones",
         ),
     )
+    LARGE_PARTY = (
+        "large_party",
+        ReasonFacts(
+            "of a size on which a person decides",
+            "the policy's `review_from_party` has a person decide; `suggestion` has what is free",
+            (_O.MANUAL_REVIEW, _O.KEPT),
+            counts_as=(Role.IMPOSSIBLE,),
+        ),
+    )
     NOT_AN_ARRIVAL = (
         "not_an_arrival",
         ReasonFacts(

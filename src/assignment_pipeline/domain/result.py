@@ -88,7 +88,7 @@ class Decision:
 
         refusal: Why there is none: `infeasible`, `no_fit`, or the rule by which there never can be one.
 
-        suggestion: A plan with moves that a person has to agree to, where the policy says so.
+        suggestion: A plan that a person has to agree to, where the policy says so: for its moves, or for a large party.
 
         runners_up: The next best plans, best first, at most three.
 

@@ -123,6 +123,11 @@ class TableEngine:
         shelf = self._shelves.of(floor.venue)
         question = Question(request, floor, shelf.gather(request, floor, strategies), strategies, shelf.reach)
         refusal = impossible(request, floor.venue, question.choice)
+        if refusal is Reason.LARGE_PARTY:
+            suggestion = next(iter(question.best(1)), None)
+            others = () if suggestion else nearest(question)
+            counts = turned_away(question, shelf)
+            return Decision(refusal=refusal, suggestion=suggestion, turned_away=counts, nearest=others)
         if refusal is not None:
             rule = _TIME_RULES.get(refusal, Rule.FORBIDDEN)
             return Decision(refusal=refusal, turned_away=turned_away(question, shelf, rule), nearest=nearest(question))

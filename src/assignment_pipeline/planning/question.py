@@ -95,12 +95,14 @@ def is_past(request: SeatingRequest) -> bool:
 
 
 def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason | None:
-    """Why the party could never be seated as it asks, or None if it could."""
+    """Why the party could never be seated as it asks without a person, or None if it could."""
     if is_past(request):
         return Reason.IN_PAST
     refused = venue.refusal(request.turn)
     if refused is not None:
         return refused
+    if venue.policy.needs_review(request.booking.party_size):
+        return Reason.LARGE_PARTY
     if choice:
         return None
     party_size = request.booking.party_size

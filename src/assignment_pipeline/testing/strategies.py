@@ -230,6 +230,7 @@ def policies() -> st.SearchStrategy[VenuePolicy]:
         max_overage=st.one_of(st.none(), st.integers(0, 4)),
         adjacency=st.sampled_from(AdjacencyMode),
         retry_cutoff_minutes=st.sampled_from([0, 15, 60]),
+        review_from_party=st.sampled_from([None, None, None, 6, 12]),
         offer_within_minutes=st.sampled_from([0, 60, 120, 120, 200]),
         weights=weights(),
     )

@@ -126,7 +126,8 @@ def _waiting(view: DecisionContext) -> Iterator[SeatingRequest]:
             requests.append(view.request(booking))
     for request in sorted(requests, key=lambda request: (request.turn.start, request.booking.id)):
         in_time = request.not_before is None or request.turn.start >= request.not_before
-        if in_time and view.venue.refusal(request.turn) is None:
+        is_ours = not view.venue.policy.needs_review(request.booking.party_size)
+        if in_time and is_ours and view.venue.refusal(request.turn) is None:
             yield request
 
 

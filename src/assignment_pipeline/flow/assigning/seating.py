@@ -112,7 +112,7 @@ def seat(view: DecisionContext, request: SeatingRequest, decision: Decision) -> 
         if settings.confirmation is Confirmation.EXTERNAL:
             triggers, outcome = (*begin, _T.SEAT), Outcome.ASSIGNED
             facts.update(next_attempt_at=view.now + settings.hold_ttl)
-    elif reason in IMPOSSIBLE and settings.impossible is Impossible.FAIL:
+    elif reason in IMPOSSIBLE and settings.impossible is Impossible.FAIL and Outcome.FAILED in reason.facts.outcomes:
         triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.FAIL), Outcome.FAILED
         facts.update(reason=reason)
     elif reason in IMPOSSIBLE:
