@@ -69,8 +69,8 @@ COMMANDS = [
 ]
 
 ELSEWHERE = {
-    "demo", "assign", "db init", "db check", "diagram", "sql", "env", "dashboard grafana", "alerts prometheus",
-    "alerts grafana", "host check",
+    "demo", "assign", "db init", "db check", "db grants", "diagram", "sql", "env", "dashboard grafana",
+    "alerts prometheus", "alerts grafana", "host check",
 }  # fmt: skip
 """Commands that take neither, make their database, or have tests of their own for each."""
 

@@ -134,6 +134,25 @@ def test_what_cannot_be_is_refused_with_a_sentence(house, coordinator):
     }
 
 
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_a_seat_at_another_restaurant_than_the_hosts_is_refused(house, coordinator, meanwhile):
+    """The host's restaurant decides, here too, and where it has moved the booking between the look and the commit."""
+    house.host.put_venue(attrs.evolve(house.venue, id="R2"))
+    booking = house.booking("L1")
+
+    def moves():
+        house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+
+    if meanwhile:
+        house.store.before["commit"] = [moves]
+    else:
+        moves()
+    report = coordinator.adopt([LegacySeat(booking, ("T1",))])
+    assert report.adopted == ()
+    assert dict(report.refused)["L1"].startswith("The host has booking 'L1' at restaurant 'R2'; the call named 'R1'")
+    assert house.record("L1") is None
+
+
 def test_a_seat_has_tables():
     """And a booking to name where it has none."""
     with pytest.raises(ValueError, match="tables: expected one table or more for booking 'L1', got none"):

@@ -115,7 +115,7 @@ def _assumed_but(**forgiven: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any,
     return [(AssignmentChange, "check_assumed", check)]
 
 
-@mutant(first=20)
+@mutant(first=40)
 def no_generation_check() -> Patches:
     """A commit does not compare the rollout's generation."""
     return _assumed_but(
@@ -138,7 +138,7 @@ def the_passed_restaurant_decides() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant(first=150)
+@mutant(first=170)
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
@@ -150,7 +150,7 @@ def no_venue_check() -> Patches:
     return _assumed_but(venue=lambda meant, now, booking, rest: (now, booking, meant.venue_version, rest[1]))
 
 
-@mutant()
+@mutant(first=105)
 def no_schedule_check() -> Patches:
     """A commit does not compare when the record was due."""
     return _assumed_but(
@@ -162,7 +162,7 @@ def no_schedule_check() -> Patches:
     )
 
 
-@mutant(first=36)
+@mutant(first=138)
 def nothing_is_assumed() -> Patches:
     """The flows do not say what their plans took for granted."""
     return [(module, "assumed", lambda *_: None) for module in (seating, sweep)]
@@ -186,7 +186,7 @@ def no_look_at_the_hosts_rows() -> Patches:
     return [(MemoryStore, "_contested", contested)]
 
 
-@mutant(first=50)
+@mutant(first=548)
 def a_change_lands_twice() -> Patches:
     """A commit does not look whether it has landed before."""
     sound = MemoryStore._check
@@ -264,7 +264,7 @@ def _landing(found: Callable[[Any, Any], Any]) -> Patches:
     return _everywhere("land", land)
 
 
-@mutant(first=156)
+@mutant(first=175)
 def a_lost_answer_by_version() -> Patches:
     """A commit whose answer was lost counts as landed once the version is there, whoever wrote it."""
 
@@ -381,7 +381,7 @@ def legacy_before_it_is_written() -> Patches:
     return [(handover, "plan_until_landed", plan_until_landed)]
 
 
-@mutant()
+@mutant(first=20)
 def legacy_once_more() -> Patches:
     """Where legacy has not answered in time, it is called again."""
     sound = sweep.unanswered
@@ -394,13 +394,13 @@ def legacy_once_more() -> Patches:
     return [(sweep, "unanswered", unanswered)]
 
 
-@mutant()
+@mutant(first=20)
 def handed_over_for_good() -> Patches:
     """Nobody looks after a booking that was handed over."""
     return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
 
 
-@mutant("flags-flip", first=330)
+@mutant("flags-flip", first=560)
 def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
@@ -427,7 +427,7 @@ def legacys_tables_are_free() -> Patches:
 # -- What the flows do --------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(first=20)
 def the_hosts_word_is_not_heard() -> Patches:
     """A booking that the host has settled is still planned for."""
     wanted = property(lambda self: self.booking is not None and self.booking.is_pending)
@@ -635,7 +635,7 @@ def one_bad_row_stops_its_neighbours() -> Patches:
     return [(memory_store, "read_bookings", read)]
 
 
-@mutant(first=54)
+@mutant(first=75)
 def a_bad_row_is_nobodys_case() -> Patches:
     """A booking whose row makes no sense is planned for by what was known of it."""
     sound = decision_context._decided
@@ -647,7 +647,7 @@ def a_bad_row_is_nobodys_case() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant("flags-flip", first=340)
+@mutant("flags-flip", first=405)
 def a_touch_takes_over_anywhere() -> Patches:
     """A booking of legacy's is taken over where somebody asks for something, whoever is in charge."""
 
@@ -656,3 +656,9 @@ def a_touch_takes_over_anywhere() -> Patches:
         yield
 
     return [(takeover_on_touch, "ResolveFlags", charge)]
+
+
+@mutant(first=130)
+def what_the_host_shows_is_free_for_all() -> Patches:
+    """Others are moved to a table that the host shows for the booking that is planned for."""
+    return [(decision_context.DecisionContext, "shown_by_host", lambda *_: ())]

@@ -29,16 +29,16 @@ def found():
 
 def test_a_failure_gets_shorter(found):
     """It is the same invariant that breaks, after fewer steps, and the trace ends with it."""
-    shortest = shrink(RUN, found, seconds=3)
+    shortest = shrink(RUN, found, most=100)
     assert shortest.failure.invariant == found.failure.invariant == "nobody_waits_beside_a_free_table"
     assert sum(map(bool, shortest.choices)) < sum(map(bool, found.choices)) / 2
     assert shortest.steps < found.steps
-    assert any("answers manual_review" in line or "manual_review" in line for line in shortest.trace)
+    assert any("manual_review" in line for line in shortest.trace)
 
 
 def test_what_is_left_replays(found):
     """As it was shrunk to."""
-    shortest = shrink(RUN, found, seconds=1)
+    shortest = shrink(RUN, found, most=100)
     again = RUN(Replayed(shortest.choices), traced=True)
     assert again.trace == shortest.trace
     assert again.failure.details == shortest.failure.details

@@ -212,12 +212,15 @@ class FloorSnapshot:
 
         complete: Whether those are all whose tables `occupancy` calls movable: only then can it be proved that no
             moves would do.
+
+        shown: What the host shows of the party that tables are looked for: taken for everybody else.
     """
 
     venue: Venue
     occupancy: Occupancy
     sitting: tuple[Sitting, ...] = ()
     complete: bool = False
+    shown: tuple[Occupied, ...] = ()
 
     @classmethod
     def of(
@@ -226,6 +229,7 @@ class FloorSnapshot:
         taken: Iterable[Occupied],
         without: Collection[str] = (),
         sitting: Iterable[Sitting] = (),
+        shown: Iterable[Occupied] = (),
     ) -> FloorSnapshot:
         """
         The floor of *venue* with what is *taken*, but for the bookings in *without*.
@@ -236,7 +240,7 @@ class FloorSnapshot:
         parties = _as_they_sit((party for party in sitting if party.request.booking.id not in without), rows)
         known = {party.request.booking.id for party in parties}
         complete = all(row.booking_id in known for row in rows if row.movable)
-        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete)
+        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete, tuple(shown))
 
     @functools.cached_property
     def held(self) -> Occupancy:
@@ -244,6 +248,12 @@ class FloorSnapshot:
         parties = {party.request.booking.id for party in self.sitting}
         rows = [row for row in self.occupancy.rows if not (row.movable and row.booking_id in parties)]
         return Occupancy(self.venue.floor.positions, rows)
+
+    def held_from(self, request: SeatingRequest) -> int:
+        """The tables that *request* cannot have, whoever of those who may be moved makes room, as a mask."""
+        others = [row for row in self.shown if row.booking_id != request.booking.id]
+        theirs = Occupancy(self.venue.floor.positions, others).busy(request.blocked) if others else 0
+        return self.held.busy(request.blocked) | theirs
 
     def seating(self, *table_ids: str) -> Seating | None:
         """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""

@@ -35,7 +35,7 @@ class Offers:
         Raises:
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
-        held = self._floor.held.busy(request.blocked)
+        held = self._floor.held_from(request)
         # What strategies say may depend on all of the request; the rest does on who may sit where, and what is held.
         choice = self._shelf.choice(request.booking)
         key = request.booking.id if self._strategies else (id(choice), held)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from assignment_pipeline.adapters.metrics import (
@@ -29,6 +29,13 @@ from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Seri
 T = TypeVar("T")
 
 NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now()))"
+
+# Local time less UTC's, at each moment. A name that the server does not know is left out.
+OFFSETS = """
+SELECT z.zone, pg_catalog.array_agg((m.at AT TIME ZONE z.zone) - (m.at AT TIME ZONE 'UTC'::text) ORDER BY m.at)
+FROM pg_catalog.unnest(%s::text[]) AS z(zone) CROSS JOIN pg_catalog.unnest(%s::timestamptz[]) AS m(at)
+WHERE z.zone IN (SELECT n.name FROM pg_catalog.pg_timezone_names n) GROUP BY z.zone
+"""
 
 # Nothing but the server's own functions is found under a name without a schema. No statistics, or none yet, are to talk
 # the planner into reading the whole past.
@@ -64,6 +71,18 @@ class Measures:
         _, rows = self._find(("alarms",), None)
         return tuple(map(_alarm, rows["alarms"]))
 
+    def offsets(self, zones: Sequence[str], moments: Sequence[dt.datetime]) -> Mapping[str, Sequence[dt.timedelta]]:
+        """
+        How far local time is ahead of UTC, as the server's time zone database has it; without zones that it has not.
+
+        Args:
+            zones: IANA names.
+
+            moments: When, in order.
+        """
+        rows: list[Row] = self._do(lambda: in_snapshot(_offsets(list(zones), list(moments))))
+        return {row[0]: row[1] for row in rows}
+
     def _find(
         self, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None = None
     ) -> tuple[dt.datetime, dict[str, list[Row]]]:
@@ -84,6 +103,12 @@ def _found(
     for name in names:
         rows[name] = yield Statement(named(texts[name], reads.schema), given)
     return now, rows
+
+
+def _offsets(zones: list[str], moments: list[dt.datetime]) -> Work[list[Row]]:
+    yield Statement(SETTINGS)
+    rows: list[Row] = yield Statement(OFFSETS, (zones, moments))
+    return rows
 
 
 def _alarm(row: Row) -> Event:

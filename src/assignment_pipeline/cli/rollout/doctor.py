@@ -16,7 +16,7 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.doctor import Finding, Health, examine, examine_host
+from assignment_pipeline.rollout.doctor import Finding, Health, examine, examine_host, examine_timezones
 
 _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
 
@@ -75,7 +75,8 @@ def _of_app(app: str) -> Sequence[Finding]:
         found = examine(store, os.environ, _dropped(coordinator, store))
         if found[0].health is Health.WRONG:
             return found
-        return (*found, *examine_host(store, store.now()))
+        now = store.now()
+        return (*found, *examine_timezones(store, now), *examine_host(store, now))
 
 
 def _of_db(db: Database | None) -> Sequence[Finding]:
@@ -87,7 +88,8 @@ def _of_db(db: Database | None) -> Sequence[Finding]:
         except BadInputError:
             raise
     with counted(None, db) as store:
-        return examine(store, os.environ)
+        found = examine(store, os.environ)
+        return found if found[0].health is Health.WRONG else (*found, *examine_timezones(store, store.now()))
 
 
 @attrs.frozen

@@ -187,7 +187,25 @@ class DecisionContext:
         if request is None:
             return FloorSnapshot.of(self.venue, taken, sitting=sitting)
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
-        return FloorSnapshot.of(self.venue, (*taken, *lost), without={request.booking.id}, sitting=sitting)
+        name = request.booking.id
+        shown = self.shown_by_host(name)
+        return FloorSnapshot.of(self.venue, (*taken, *lost), without={name}, sitting=sitting, shown=shown)
+
+    def shown_by_host(self, booking_id: str) -> tuple[Occupied, ...]:
+        """
+        What is taken for a booking beside the tables of its record.
+
+        The booking itself may have these tables. A commit finds them taken for everybody else, wherever it moves.
+        """
+        rows = [row for row in self.context.taken if row.booking_id == booking_id]
+        record = self.context.records.get(booking_id)
+        if record is not None and record.allocation is not None and record.restaurant_id == self.venue.id:
+            for name in record.tables:
+                for place, row in enumerate(rows):
+                    if row.table_id == name and row.window == record.allocation.blocked:
+                        del rows[place]
+                        break
+        return tuple(rows)
 
 
 def require_restaurant(at_host: Booking, restaurant_id: str) -> None:

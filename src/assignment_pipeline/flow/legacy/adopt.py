@@ -6,13 +6,18 @@ from collections.abc import Iterable
 
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, CommitPreconditions, Owner
 from assignment_pipeline.domain.result import Outcome, Reason
-from assignment_pipeline.errors import TableConflictError, TableNotFoundError, VenueNotFoundError
+from assignment_pipeline.errors import (
+    OtherRestaurantError,
+    TableConflictError,
+    TableNotFoundError,
+    VenueNotFoundError,
+)
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, Flow, LoadContext
-from assignment_pipeline.flow.landing import change, known, land, until_landed
+from assignment_pipeline.flow.landing import assumed, change, known, land, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
@@ -70,6 +75,9 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         assert context is not None  # noqa: S101 - only of bookings by their ids is it not known whether they are there
         call.now = context.now
         record, venue = context.records.get(booking.id), context.venue
+        at_host = context.bookings.get(booking.id)
+        if at_host is not None and at_host.restaurant_id != venue.id:
+            return str(OtherRestaurantError(booking.id, venue.id, at_host.restaurant_id))
         unknown = [name for name in seat.tables if name not in venue.floor.positions]
         if unknown:
             return str(TableNotFoundError(venue.id, unknown[0]))
@@ -77,7 +85,7 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         said = _settled(seat, record, tables)
         if said is not None:
             return said
-        made = yield from _change(call, seat, record, tables)
+        made = yield from _change(call, seat, record, tables, assumed(context, booking.id))
         if not (yield from land(booking.restaurant_id, made)):
             return None
         return CONFLICTED if conflicted else ADOPTED
@@ -107,7 +115,7 @@ def _settled(seat: LegacySeat, record: AssignmentRecord | None, tables: Allocati
 
 
 def _change(
-    call: Call, seat: LegacySeat, record: AssignmentRecord | None, tables: Allocation | None
+    call: Call, seat: LegacySeat, record: AssignmentRecord | None, tables: Allocation | None, on: CommitPreconditions
 ) -> Flow[AssignmentChange]:
     took = yield from call.elapsed()
     return change(
@@ -117,6 +125,7 @@ def _change(
         Outcome.CONFIRMED,
         Reason.ADOPTED,
         took=took,
+        assumed=on,
         restaurant_id=seat.booking.restaurant_id,
         owner=Owner.LEGACY,
         booking=known(seat.booking),

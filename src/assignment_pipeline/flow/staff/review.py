@@ -236,19 +236,20 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
 
 def _with_room(view: DecisionContext, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
     """The floor once everybody has made room, each of whom must be able to."""
-    venue, without = view.venue, {request.booking.id}
-    movers = {move.booking_id for move in wanted.moves}
-    taken = [row for row in view.context.taken if row.booking_id not in movers]
+    venue, leave = view.venue, {request.booking.id, *(move.booking_id for move in wanted.moves)}
+    taken = [row for row in view.context.taken if row.booking_id not in leave]
+    # What the host shows of who leaves is taken for the others, until the host changes it.
+    taken += [row for booking_id in sorted(leave) for row in view.shown_by_host(booking_id)]
     for move in wanted.moves:
         record = view.context.records.get(move.booking_id)
         party = sitting(view, record) if record is not None else None
         if party is None or party.tables != move.origin:
             raise StaleRecordError(move.booking_id, "tables")
-        floor = FloorSnapshot.of(venue, taken, without)
+        floor = FloorSnapshot.of(venue, taken, {move.booking_id})
         found = yield from Evaluate(party.request, move.tables, floor)
         _refuse(party.request, found, move.tables, wanted.allowed, floor)
         taken += [Occupied(table_id=name, window=party.request.blocked) for name in move.tables]
-    return FloorSnapshot.of(venue, taken, without)
+    return FloorSnapshot.of(venue, taken, {request.booking.id})
 
 
 def _refuse(

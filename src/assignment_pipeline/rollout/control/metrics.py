@@ -116,6 +116,9 @@ class Count:
         return Count(self.part + other.part, self.whole + other.whole, *theirs)
 
 
+_NOTHING = Count()
+
+
 @attrs.frozen(kw_only=True)
 class Metric:
     """
@@ -159,7 +162,7 @@ class Metric:
 
     def count(self, found: Metrics | Bucket, mode: Mode = Mode.ACTIVE) -> Count:
         """What there is of it, of what the pipeline did in *mode*."""
-        return self.counts(found).get(self.key(mode), Count())
+        return self.counts(found).get(self.key(mode), _NOTHING)
 
 
 def _of_outcomes(part: str, whole: str) -> Callable[[Metrics | Bucket], Mapping[Group, Count]]:

@@ -21,8 +21,8 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 
-Counted = tuple[int, int]
-"""How many, of how many."""
+Counted = tuple[float, float]
+"""How many, of how many: whole numbers, unless bookings were found to be worth less than one each."""
 
 Prior = tuple[float, float]
 """The parameters of the beta distribution of a mixture's rates. A wrong one costs bookings, never validity."""
@@ -37,9 +37,10 @@ TWO_PLANNERS: Prior = (38.0, 2.0)
 """Rates of two planners that are compared: 19 of 20 on average, with the weight of forty bookings."""
 
 _STEPS = 60
+_EXACT = 1e-9  # How close a bound is to the last value that is ruled out; it is never inside.
 
 
-def log_evidence(part: int, whole: int, rate: float, prior: Prior = MOSTLY_GOOD) -> float:
+def log_evidence(part: float, whole: float, rate: float, prior: Prior = MOSTLY_GOOD) -> float:
     """
     The logarithm of the evidence that the true rate is not *rate*, given *part* of *whole*.
 
@@ -62,7 +63,7 @@ def log_evidence(part: int, whole: int, rate: float, prior: Prior = MOSTLY_GOOD)
 
 
 @lru_cache(maxsize=65536)
-def rate_sequence(part: int, whole: int, error: float, prior: Prior = MOSTLY_GOOD) -> tuple[float, float]:
+def rate_sequence(part: float, whole: float, error: float, prior: Prior = MOSTLY_GOOD) -> tuple[float, float]:
     """
     The confidence sequence of a rate: those that `log_evidence` does not rule out.
 
@@ -145,10 +146,8 @@ def difference_sequence(one: Counted, other: Counted, error: float, prior: Prior
 
 def _edge(is_out: Callable[[float], bool], outside: float, inside: float) -> float:
     """The last value from *outside* that is out: what lies between it and *inside* is not."""
-    for _ in range(_STEPS):
+    while abs(outside - inside) > _EXACT:
         middle = (outside + inside) / 2
-        if middle in (outside, inside):
-            break
         if is_out(middle):
             outside = middle
         else:
@@ -156,7 +155,7 @@ def _edge(is_out: Callable[[float], bool], outside: float, inside: float) -> flo
     return outside
 
 
-def _log_mixture(good: int, bad: int, prior: Prior) -> float:
+def _log_mixture(good: float, bad: float, prior: Prior) -> float:
     a, b = prior
     return _log_beta(a + good, b + bad) - _log_beta(a, b)
 
@@ -165,17 +164,17 @@ def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
-def _log_likelihood(good: int, bad: int, rate: float) -> float:
+def _log_likelihood(good: float, bad: float, rate: float) -> float:
     return _times_log(good, rate) + _times_log(bad, 1 - rate)
 
 
-def _times_log(times: int, share: float) -> float:
+def _times_log(times: float, share: float) -> float:
     if not times:
         return 0.0
     return times * math.log(share) if share > 0 else -math.inf
 
 
-def _log_likeliest(good: int, bad: int, other_good: int, other_bad: int, difference: float) -> float:
+def _log_likeliest(good: float, bad: float, other_good: float, other_bad: float, difference: float) -> float:
     """The largest log-likelihood of two rates that differ by *difference*. It is concave: its slope is halved."""
     low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
     for _ in range(_STEPS):

@@ -3,12 +3,15 @@
 from assignment_pipeline.rollout.doctor.checks import Examined, examine
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.host import Loads, examine_host
+from assignment_pipeline.rollout.doctor.timezones import KnowsZones, examine_timezones
 
 __all__ = [
     "Examined",
     "Finding",
     "Health",
+    "KnowsZones",
     "Loads",
     "examine",
     "examine_host",
+    "examine_timezones",
 ]

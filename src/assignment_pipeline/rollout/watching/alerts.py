@@ -174,6 +174,9 @@ def _change(rule: AlertRule, counts: Sequence[Count], *, from_start: bool) -> in
     at_once = -math.log(rule.at_start) if from_start else math.inf
     since_change, since_start, change = 0.0, 0.0, 0
     for place, count in enumerate(counts, 1):
+        if not count.whole:
+            change = place if since_change <= 0 else change
+            continue
         bad = rule.badly(count)
         since_start = test.after(since_start, bad, count.whole - bad)
         since_change = test.after(since_change, bad, count.whole - bad)

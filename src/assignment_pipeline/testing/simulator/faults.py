@@ -178,6 +178,11 @@ def _conflict(blow: Blow) -> BaseException:
     return TableConflictError(tuple(sorted(tables)))
 
 
+def _is_stepless(_: World, effect: Commit) -> bool:
+    """Whether the versions of the records stay as they are: where nothing else has moved, only ids tell it apart."""
+    return not any(change.steps or change.expected_version is None for change in effect.changes)
+
+
 def _takes_tables(world: World, effect: Commit) -> bool:
     """Whether the commit is for tables that its bookings do not have already: no store finds others contested."""
     for change in effect.changes:
@@ -241,6 +246,7 @@ ALL: tuple[Fault, ...] = (
     Fault("commit-conflicts", 0.03, _COMMIT, _raise(_conflict), _takes_tables),
     Fault("commit-stale", 0.02, _COMMIT, _raise(_stale)),
     Fault("commit-sent-twice", 0.03, _COMMIT, _twice),
+    Fault("stepless-sent-twice", 0.4, _COMMIT, _twice, _is_stepless),
     Fault("dies-in-flight", 0.02, _COMMIT, _die_in_flight),
     Fault("look-up-fails", 0.2, (LookUpChange,), _raise(_unavailable)),
     Fault("read-fails", 0.01, READS, _raise(_unavailable)),

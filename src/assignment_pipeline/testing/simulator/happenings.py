@@ -123,6 +123,30 @@ def _seated_before(world: World) -> str:
     return f"{booking.id} at {table.id}"
 
 
+def _shows_a_seat(world: World) -> str:
+    """The host shows a booking's own seat, and may call it pending: a copy of ours that stays, or one of its own."""
+    world.ledger.look()
+    booking = world.any_booking()
+    record, venue = world.ledger.records.get(booking.id), world.venue_of(booking)
+    if venue.id in world.staff.looked or any(row.booking_id == booking.id for row in world.ledger.rows[venue.id]):
+        return "nothing"
+    if record is not None and record.allocation is not None:
+        if record.restaurant_id != venue.id:
+            return "nothing"
+        table_id, window = world.choices.of(record.tables), record.allocation.blocked
+    else:
+        table_id, window = world.choices.of(venue.floor.tables).id, venue.blocked(venue.turn(booking))
+    seat = Occupied(table_id=table_id, window=window, booking_id=booking.id)
+    if any(other.table_id == table_id and other.window.overlaps(window) for other in _others(world, venue, booking)):
+        return "no table is free"
+    world.take(venue.id, seat)
+    return f"{booking.id} at {table_id}"
+
+
+def _others(world: World, venue: Venue, booking: Booking) -> list[Occupied]:
+    return [row for row in world.ledger.taken(venue.id) if row.booking_id != booking.id]
+
+
 def _seats_somebody(world: World) -> str:
     row = _free_row(world)
     if row is None:
@@ -233,6 +257,7 @@ HAPPENINGS: tuple[Happening, ...] = (
     Happening("the host changes a booking", 3, _changes_booking),
     Happening("the host cancels a booking", 3, _cancels),
     Happening("the staff seat somebody", 3, _seats_somebody, "occupy"),
+    Happening("the host shows a booking's own seat", 2, _shows_a_seat, "occupy"),
     Happening("the staff take their time", 2, _takes_its_time, "occupy"),
     Happening("a table is blocked", 1, _blocks),
     Happening("a table goes out of use", 1, _table_goes),

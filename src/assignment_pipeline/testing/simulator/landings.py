@@ -62,15 +62,17 @@ def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
 
 
 def nobody_is_seated_at_another_restaurant(ledger: Ledger) -> Iterator[str]:
-    """A call that names another restaurant than the host's gives no tables there; what legacy has given is told."""
+    """A call that names another restaurant than the host's gives no tables there, and adopts none."""
     for landing in ledger.landings:
         for change in landing.changes:
             record, before = change.record, landing.records.get(change.record.booking_id)
             booking = landing.bookings.get(record.booking_id)
             same = before is not None and before.tables == record.tables
+            # What legacy answers is written down: it has given those tables, and planning there has to go around them.
+            was_legacys = before is not None and (is_handed_over(before) or before.reason == Reason.HANDOVER_TIMEOUT)
             if (
                 same
-                or record.owner is Owner.LEGACY
+                or (was_legacys and record.owner is Owner.LEGACY)
                 or not record.tables
                 or booking is None
                 or booking.restaurant_id == record.restaurant_id

@@ -41,9 +41,15 @@ def settle(world: Simulation) -> None:
         world.note("the store", world.store.land(0))
         world.look()
     _finish(world)
-    for restaurant_id, mode in list(world.rollout.modes.items()):
-        if mode is not Mode.ACTIVE and restaurant_id != ELSEWHERE and "bump_generation" not in world.harness.cannot:
-            world.move_rollout(restaurant_id, Mode.ACTIVE)
+    modes = world.rollout.modes.items()
+    off = [name for name, mode in modes if mode is not Mode.ACTIVE and name != ELSEWHERE]
+    if off and world.choices.pick(2):
+        # Holds end while the pipeline is off, and what waits is handed over.
+        for _ in range(2):
+            _sweep(world)
+            world.clock.advance(world.settings.hold_ttl + SECOND)
+    for restaurant_id in off if "bump_generation" not in world.harness.cannot else ():
+        world.move_rollout(restaurant_id, Mode.ACTIVE)
     world.clock.advance(world.settings.lock_ttl + SECOND)
     world.renew()
     _come_to_rest(world)
@@ -153,7 +159,9 @@ def _held_up(world: Simulation) -> Iterator[str]:
     for record in _pipelines(world):
         booking = world.ledger.booking(record.booking_id)
         over = record.reason in (Reason.BOOKING_UNREADABLE, Reason.PIPELINE_DISABLED)
-        if record.state is AssignmentState.MANUAL_REVIEW and over and booking is not None and booking.is_pending:
+        if record.state is not AssignmentState.MANUAL_REVIEW or not over or booking is None or not booking.is_pending:
+            continue
+        if booking.start_at > world.clock.now():  # Else a person decides: no sweep seats anybody any more.
             yield f"{record.booking_id} is in review, {record.reason}"
 
 

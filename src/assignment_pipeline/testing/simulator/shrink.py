@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from assignment_pipeline.testing.simulator.choices import Replayed
@@ -10,7 +11,7 @@ from assignment_pipeline.testing.simulator.run import Report, Run
 Made = tuple[int, ...]
 
 
-def shrink(run: Run, found: Report, *, seconds: float) -> Report:
+def shrink(run: Run, found: Report, *, seconds: float = math.inf, most: float = math.inf) -> Report:
     """
     Leave out, zero and lower choices for as long as the same invariant breaks.
 
@@ -21,6 +22,8 @@ def shrink(run: Run, found: Report, *, seconds: float) -> Report:
 
         seconds: How long it may take.
 
+        most: How many runs it may try.
+
     Returns:
         The report of the simplest run that was found, with its trace.
     """
@@ -28,11 +31,14 @@ def shrink(run: Run, found: Report, *, seconds: float) -> Report:
     invariant = found.failure.invariant
     best = _trimmed(found.choices)
     until = time.monotonic() + seconds
+    tried = 0
 
     def breaks(candidate: Made) -> Made | None:
         """What of *candidate* was used, if that is simpler and breaks the same invariant."""
-        if time.monotonic() > until or _size(_trimmed(candidate)) >= _size(best):
+        nonlocal tried
+        if tried >= most or time.monotonic() > until or _size(_trimmed(candidate)) >= _size(best):
             return None
+        tried += 1
         report = run(Replayed(candidate))
         if report.failure is None or report.failure.invariant != invariant:
             return None

@@ -1,0 +1,301 @@
+"""
+How often gates and alerts are wrong, and how soon they are right: simulated through the library's own code.
+
+    python -m benchmarks.gates                    # some minutes
+    python -m benchmarks.gates --runs 100         # quicker, and less exact
+    python -m benchmarks.gates --seed 7 --json
+
+Bookings come at random moments. Each is confirmed or left to a person, by chance. A gate is asked after each booking,
+and the watcher's rule at each full five minutes. Each number comes with the end of its 95 % Monte Carlo interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import math
+import random
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import attrs
+
+from assignment_pipeline.domain.counts import Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket
+from assignment_pipeline.rollout.control import PHASES, Answer, Count, Criterion
+from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.forecast import bookings_to_compare
+from assignment_pipeline.rollout.control.gates import decide
+from assignment_pipeline.rollout.control.intervals import wilson
+from assignment_pipeline.rollout.control.sequential import Counted, difference_sequence
+from assignment_pipeline.rollout.watching import AlertState
+from assignment_pipeline.rollout.watching.alerts import evaluate
+from assignment_pipeline.rollout.watching.rules import RULES, STEP
+
+CONFIRMED, _, _, NO_WORSE = PHASES["production-10"].criteria
+RING = RULES[0]
+
+TRAFFIC = (4, 12, 60, 240)
+"""Bookings an hour."""
+
+CORRELATIONS = (0.0, 0.02, 0.05, 0.1)
+WEEK = 7 * 24.0
+BEGIN = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
+SLOTS = round(dt.timedelta(hours=1) / STEP)
+LOOK_BACK = round((RING.within + RING.hold + STEP) / STEP)
+EMPTY: dict[Any, Outcomes] = {}
+
+
+@attrs.frozen
+class Found:
+    """
+    A number that was simulated.
+
+    Attributes:
+        value: What it is.
+
+        low: The lower end of its 95 % Monte Carlo interval.
+
+        high: The upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def share(part: int, whole: int) -> Found:
+    """So many of so many runs."""
+    return Found(part / whole, *wilson(part, whole))
+
+
+def median(values: Sequence[float]) -> Found:
+    """The median, and the order statistics around it that have it between them with 95 % confidence."""
+    ranked = sorted(values)
+    spread = 0.98 * math.sqrt(len(ranked))
+    low = max(0, math.floor(len(ranked) / 2 - spread))
+    high = min(len(ranked) - 1, math.ceil(len(ranked) / 2 + spread))
+    return Found(statistics.median(ranked), ranked[low], ranked[high])
+
+
+# -- Gates --------------------------------------------------------------------------------------------------------
+
+
+def ever(answer: Answer, rate: float, bookings: int, runs: int, chance: random.Random) -> Found:
+    """In how many of the phases with that true rate the gate gives *answer* after any of so many bookings."""
+    border = list(_borders(CONFIRMED, answer, bookings))
+    part = 0
+    for _ in range(runs):
+        good = 0
+        for least_or_most in border:
+            good += chance.random() < rate
+            if good >= least_or_most if answer is Answer.PASS else good <= least_or_most:
+                part += 1
+                break
+    return share(part, runs)
+
+
+def _borders(criterion: Criterion, answer: Answer, bookings: int) -> Iterator[int]:
+    """For each number of bookings, how many have to be good to pass, or may be at most to fail."""
+    good = -1 if answer is Answer.FAIL else 0
+    for whole in range(1, bookings + 1):
+        if answer is Answer.FAIL:
+            while good < whole and decide(criterion, Count(good + 1, whole)).answer is answer:
+                good += 1
+        else:
+            while good <= whole and decide(criterion, Count(good, whole)).answer is not answer:
+                good += 1
+        yield good
+
+
+def compared(worse_by: float, runs: int, chance: random.Random, *, looks: int = 40) -> tuple[Found, int]:
+    """How many planners that confirm so many less than 95 % pass, and the bookings on each side: what a plan says."""
+    bookings = bookings_to_compare(-NO_WORSE.limit)
+    assert bookings is not None
+    ends = [round(bookings * (look + 1) / looks) for look in range(looks)]
+    part = 0
+    for _ in range(runs):
+        own = theirs = done = 0
+        for end in ends:
+            own += _successes(end - done, 0.95 - worse_by, chance)
+            theirs += _successes(end - done, 0.95, chance)
+            done = end
+            if own / end - theirs / end < NO_WORSE.limit:
+                continue
+            if decide(NO_WORSE, Count(own, end, theirs, end)).answer is Answer.PASS:
+                part += 1
+                break
+    return share(part, runs), bookings
+
+
+def _successes(many: int, rate: float, chance: random.Random) -> int:
+    return sum(chance.random() < rate for _ in range(many))
+
+
+def covered(alike: float, runs: int, chance: random.Random, *, drawn: int = 3, others: int = 27) -> Found:
+    """How often the interval of the difference holds the true one, with restaurants that differ."""
+    part = 0
+    for _ in range(runs):
+        sides = [_restaurants(count, alike, chance) for count in (drawn, others)]
+        resemble = correlation(*sides)
+        one, other = (_worth(side, resemble) for side in sides)
+        low, high = difference_sequence(one, other, NO_WORSE.error)
+        part += low <= 0 <= high
+    return share(part, runs)
+
+
+def _restaurants(count: int, alike: float, chance: random.Random, *, bookings: int = 70) -> list[Counted]:
+    def rate() -> float:
+        weight = 1 / alike - 1 if alike else 0.0
+        return chance.betavariate(0.95 * weight, 0.05 * weight) if alike else 0.95
+
+    return [(_successes(bookings, rate(), chance), bookings) for _ in range(count)]
+
+
+def _worth(side: Sequence[Counted], resemble: float) -> tuple[float, float]:
+    effect = design_effect(side, resemble)
+    return sum(part for part, _ in side) / effect, sum(whole for _, whole in side) / effect
+
+
+# -- The watcher --------------------------------------------------------------------------------------------------
+
+
+def rings(rate_at: Callable[[float], float], an_hour: float, hours: float, chance: random.Random) -> tuple[float, int]:
+    """
+    When the rule that rolls back first fires, and after how many bookings; (infinity, all) if it does not.
+
+    Args:
+        rate_at: The true rate, so many hours after the phase began.
+
+        an_hour: How many bookings come an hour, on average.
+
+        hours: How long it is watched.
+
+        chance: The dice.
+    """
+    buckets: list[Bucket] = []
+    total = 0
+    # The rule has no alarm where this test has none, which remembers more and has the lowest limit: no need to look.
+    test = RING.cusum(0.01)
+    least, most = min(test.limit, -math.log(RING.at_start)), 0.0
+    for slot in range(round(hours * SLOTS)):
+        count = _arrivals(an_hour / SLOTS, chance)
+        bad = count - _successes(count, rate_at(slot / SLOTS), chance)
+        total += count
+        outcomes = {PIPELINE: Outcomes(confirmed=count - bad, review=bad)} if count else EMPTY
+        buckets.append(Bucket(start=BEGIN + slot * STEP, outcomes=outcomes))
+        most = max(0.0, most + bad * test.bad + (count - bad) * test.good)
+        if most < least and an_hour / SLOTS < RING.enough / 2:
+            continue
+        alert = evaluate(RING, buckets[-LOOK_BACK:], BEGIN + (slot + 1) * STEP, from_start=len(buckets) <= LOOK_BACK)
+        if alert.state is AlertState.FIRING:
+            return (slot + 1) / SLOTS, total
+    return math.inf, total
+
+
+def _arrivals(mean: float, chance: random.Random) -> int:
+    """As many as come by chance: Poisson's distribution, by D. E. Knuth's algorithm."""
+    limit, count, product = math.exp(-mean), 0, chance.random()
+    while product > limit:
+        count += 1
+        product *= chance.random()
+    return count
+
+
+def rolled_back(an_hour: float, runs: int, chance: random.Random) -> Found:
+    """In how many healthy weeks, with 95 % confirmed, the watcher rolls back."""
+    return share(sum(rings(lambda _: 0.95, an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+
+
+def bookings_until_caught(an_hour: float, runs: int, chance: random.Random, *, after: float) -> Found:
+    """How many bookings the watcher takes to roll back once only 80 % are confirmed, so many hours into the phase."""
+    return median(list(_caught(an_hour, runs, chance, after)))
+
+
+def _caught(an_hour: float, runs: int, chance: random.Random, after: float) -> Iterator[float]:
+    while runs:
+        before = 0
+
+        def rate_at(hour: float) -> float:
+            return 0.95 if hour < after else 0.80
+
+        state = chance.getstate()
+        when, total = rings(rate_at, an_hour, after + 1000, chance)
+        if when <= after:
+            continue  # A false alarm: no run for this.
+        if after:
+            chance.setstate(state)
+            _, before = rings(rate_at, an_hour, after, chance)
+        runs -= 1
+        yield total - before
+
+
+# -- Everything ---------------------------------------------------------------------------------------------------
+
+
+def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[str, Any]:
+    """All that is published, by name."""
+
+    def chance(name: str) -> random.Random:
+        return random.Random(f"{seed} {name}")  # noqa: S311 - a simulation
+
+    equal, sample = compared(0.0, max(runs // 4, 20), chance("equal"))
+    worse, _ = compared(0.03, max(runs // 4, 20), chance("worse"))
+    return {
+        "false_fail": ever(Answer.FAIL, 0.95, 1000, runs, chance("fail")),
+        "false_pass": ever(Answer.PASS, 0.94, 2000, runs, chance("pass")),
+        "false_rollback_week": {
+            str(each): rolled_back(each, max(runs // (1 + each // 60), 10), chance(f"week {each}")) for each in traffic
+        },
+        "detect_80_median": bookings_until_caught(4, max(runs // 4, 20), chance("caught"), after=48),
+        "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
+        "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
+        "equal_passes": equal,
+        "three_points_worse_passes": worse,
+        "sample_a_side": Found(sample, sample, sample),
+    }
+
+
+TITLES = {
+    "false_fail": "a gate ever says FAIL in 1,000 bookings, though the true rate is 95 %",
+    "false_pass": "a gate ever says PASS to a true 94 % in 2,000 bookings",
+    "false_rollback_week": "the watcher rolls a healthy week back, by bookings an hour",
+    "detect_80_median": "bookings until a true 80 % is rolled back, from the third day on, 4 an hour (median)",
+    "detect_80_at_once_median": "the same, from the phase's beginning on",
+    "coverage": "the interval of the difference holds the true one: 3 of 30 restaurants, by correlation",
+    "equal_passes": "an equal planner passes at the sample that is said in advance",
+    "three_points_worse_passes": "one that is three points worse does",
+    "sample_a_side": "that sample, on each side",
+}
+
+
+def main() -> None:
+    """Print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1000, help="how many phases for a share (1000)")
+    parser.add_argument("--traffic", type=int, nargs="+", default=TRAFFIC, help="bookings an hour (4 12 60 240)")
+    parser.add_argument("--json", action="store_true", help="one object, for programs")
+    options = parser.parse_args()
+    found = simulate(options.seed, options.runs, traffic=options.traffic)
+    if options.json:
+        print(json.dumps({name: _document(each) for name, each in found.items()}, indent=2))
+        return
+    for name, each in found.items():
+        print(TITLES[name])
+        for label, number in each.items() if isinstance(each, dict) else [("", each)]:
+            shown = f"{number.value:.1%}" if number.high <= 1 else f"{number.value:,.0f}"
+            high = f"{number.high:.1%}" if number.high <= 1 else f"{number.high:,.0f}"
+            print(f"  {label:>6} {shown:>8}  at most {high}")
+
+
+def _document(found: Any) -> Any:
+    if isinstance(found, Found):
+        return attrs.asdict(found)
+    return {name: attrs.asdict(each) for name, each in found.items()}
+
+
+if __name__ == "__main__":
+    main()
