@@ -57,6 +57,13 @@ class Gappy(MemoryStore):
         return tuple(bucket for bucket in super().series(query, width) if bucket.outcomes or bucket.calls)
 
 
+class Alike(MemoryStore):
+    """Has the outcomes of all for every restaurant."""
+
+    def by_restaurant(self, query):
+        return dict.fromkeys(super().by_restaurant(query), self.measure(query).outcomes)
+
+
 class Forgetful(MemoryStore):
     """Finds no alarms."""
 
@@ -71,6 +78,7 @@ class Forgetful(MemoryStore):
         (Everywhere, "a_restaurant_can_be_looked_at_alone"),
         (Lenient, "outcomes_are_told_apart"),
         (Mean, "percentiles_are_durations_of_calls"),
+        (Alike, "outcomes_are_told_apart_by_restaurant"),
         (Gappy, "a_series_is_the_window_in_stretches"),
         (Forgetful, "alarms_are_found_newest_first"),
     ],

@@ -230,6 +230,8 @@ def test_the_numbers_are_the_same(subject: Callable[[FakeClock], Any], acts: lis
     assert stores[0].alarms() == stores[1].alarms()
     whole = MetricsQuery(since=query.since.replace(microsecond=0), until=until, restaurant_id=query.restaurant_id)
     width = data.draw(st.sampled_from([MINUTE, 5 * MINUTE]))
+    expected_places, actual_places = (store.by_restaurant(whole) for store in stores)
+    assert expected_places == actual_places
     expected_series, actual_series = (store.series(whole, width) for store in stores)
     assert [(b.start, b.outcomes, b.calls) for b in expected_series] == [
         (b.start, b.outcomes, b.calls) for b in actual_series

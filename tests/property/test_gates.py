@@ -14,9 +14,10 @@ from assignment_pipeline.domain.metrics import Bucket, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control import PHASES, Answer, Criterion, Verdict
-from assignment_pipeline.rollout.control.gates import decide, judge_criteria, recompute
+from assignment_pipeline.rollout.control.gates import decide, recompute
 from assignment_pipeline.rollout.control.intervals import newcombe, wilson
 from assignment_pipeline.rollout.control.metrics import Count
+from assignment_pipeline.rollout.control.store_gates import compare, judge_criteria
 
 SINCE = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -209,6 +210,62 @@ def test_no_worse_than_legacy(own, legacy, answer):
     assert decide(criterion, counted).answer is answer
 
 
+NO_WORSE = PHASES["production-10"].criteria[3]
+
+
+def town(own, legacy):
+    """Restaurants with so many confirmed of so many, each on its side."""
+    sides = ((PIPELINE, own), (LEGACY, legacy))
+    return {
+        f"{group[0].value}-{number}": {group: Outcomes(confirmed=good, review=asked - good)}
+        for group, counted in sides
+        for number, (good, asked) in enumerate(counted)
+    }
+
+
+def test_restaurants_that_are_alike_are_compared_booking_by_booking():
+    """As if each had come from a restaurant of its own."""
+    found = compare(town([(475, 500)] * 3, [(475, 500)] * 27))
+    assert (found.part, found.whole, found.other_part, found.other_whole) == (1425, 1500, 12825, 13500)
+    assert (found.effect, found.other_effect, found.restaurants, found.other_restaurants) == (1, 1, 3, 27)
+    assert decide(NO_WORSE, found).answer is Answer.PASS
+
+
+def test_restaurants_that_differ_take_more_of_them():
+    """As many bookings, at restaurants of which some confirm all and some nine of ten."""
+    differ = [(500, 500), (450, 500)] * 15
+    found = compare(town([*differ[:2], (475, 500)], differ[3:]))
+    assert found.effect > 10
+    verdict = decide(NO_WORSE, found)
+    assert verdict.answer is Answer.HOLD
+    assert "restaurants differ too much: more bookings at the same ones do not show it" in verdict.missing
+    row = json.loads(json.dumps(verdict.document()))
+    assert Verdict.read(row) == verdict
+    assert recompute(Verdict.read(row), NO_WORSE.min_sample) is Answer.HOLD
+
+
+def test_one_restaurant_is_no_cohort():
+    """However many bookings it has."""
+    verdict = decide(NO_WORSE, compare(town([(1960, 2000)], [(475, 500)] * 27)))
+    assert verdict.answer is Answer.HOLD
+    assert "1 more of 2 restaurants of the pipeline's" in verdict.missing
+
+
+def test_who_was_picked_by_hand_is_not_compared():
+    """They are no sample of anything."""
+    found = compare(town([(50, 100), (95, 100)], [(95, 100)] * 5), frozenset({"pipeline-0", "legacy-1"}))
+    assert (found.whole, found.other_whole, found.restaurants, found.other_restaurants) == (100, 400, 1, 4)
+
+
+def test_a_cohort_of_which_one_restaurant_fails_whole_fails():
+    """Two others that do well do not hide it: the rate says so, whatever the comparison can."""
+    phase = PHASES["production-10"]
+    places = town([(0, 20), (20, 20), (20, 20)], [(19, 20)] * 27)
+    total = well(outcomes={PIPELINE: Outcomes(confirmed=40, review=20), LEGACY: Outcomes(confirmed=513, review=27)})
+    verdicts = judge_criteria(phase, total, SINCE, SINCE + 24 * HOUR, compared=compare(places))
+    assert [verdict.answer for verdict in verdicts[:2]] == [Answer.FAIL, Answer.FAIL]
+
+
 # -- However often one looks --------------------------------------------------------------------------------------
 
 
@@ -250,7 +307,7 @@ def test_a_failure_lasts_for_as_long_as_the_phase():
     now = SINCE + 1000 * HOUR
     (unaware,) = judge_criteria(phase, total, SINCE, now)
     assert unaware.answer is Answer.PASS
-    (verdict,) = judge_criteria(phase, total, SINCE, now, course)
+    (verdict,) = judge_criteria(phase, total, SINCE, now, course=course)
     assert verdict.answer is Answer.FAIL
     assert verdict.value > 0.99
     assert verdict.missing == "in this phase it was 0.5 of 100: below 0.95, and not by chance"

@@ -71,7 +71,12 @@ def queries(package: str) -> Mapping[str, str]:
 
 
 def values(
-    query: MetricsQuery, now: dt.datetime, text_of: Callable[[dt.datetime], str], width: dt.timedelta | None = None
+    query: MetricsQuery,
+    now: dt.datetime,
+    text_of: Callable[[dt.datetime], str],
+    width: dt.timedelta | None = None,
+    *,
+    each: bool = False,
 ) -> dict[str, Any]:
     """
     What the queries' placeholders stand for.
@@ -84,6 +89,8 @@ def values(
         text_of: Writes a time as the database reads it.
 
         width: How long each stretch is; None for one.
+
+        each: Whether outcomes are told apart by restaurant.
 
     Raises:
         ValueError: See `MetricsStore.series`.
@@ -100,6 +107,7 @@ def values(
         "late_until": text_of(until - LATE),
         "overdue": text_of(now - OVERDUE),
         "restaurant": query.restaurant_id,
+        "each": each,
         "start": int(query.since.replace(microsecond=0).timestamp()),
         "width": _ALL if width is None else width // _SECOND,
     }
@@ -155,9 +163,18 @@ def seen_of(rows: Iterable[Row], moment_of: Callable[[Any], dt.datetime | None])
         yield Seen(source=source, type=kind, mode=mode, count=count, last=moment)
 
 
+def by_restaurant_of(rows: Iterable[Row]) -> dict[str, dict[Group, Outcomes]]:
+    """What the rows of ``outcomes`` come to, told apart by restaurant."""
+    found: defaultdict[str, dict[Group, Outcomes]] = defaultdict(dict)
+    for _, owner, mode, *numbers, restaurant in rows:
+        if restaurant is not None:
+            found[restaurant][_group(owner, mode)] = Outcomes(**dict(zip(OUTCOME_KINDS, numbers, strict=True)))
+    return dict(found)
+
+
 def _groups(rows: Rows) -> Mapping[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]]:
     found: defaultdict[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]] = defaultdict(lambda: ({}, {}))
-    for bucket, owner, mode, *numbers in rows["outcomes"]:
+    for bucket, owner, mode, *numbers, _ in rows["outcomes"]:
         found[bucket][0][_group(owner, mode)] = Outcomes(**dict(zip(OUTCOME_KINDS, numbers, strict=True)))
     for bucket, owner, mode, *numbers in rows["calls"]:
         found[bucket][1][_group(owner, mode)] = Calls(**dict(zip(CALL_KINDS, numbers, strict=True)))

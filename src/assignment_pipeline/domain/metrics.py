@@ -120,12 +120,12 @@ class Metrics:
     @property
     def pipeline(self) -> Outcomes:
         """The outcomes of the pipeline's own assignments."""
-        return self.outcomes.get(PIPELINE, Outcomes())
+        return own_outcomes(self.outcomes)
 
     @property
     def legacy(self) -> Outcomes:
         """The outcomes of legacy's, whatever the flags said."""
-        return _legacy(self.outcomes)
+        return legacy_outcomes(self.outcomes)
 
     @property
     def relative_confirmation(self) -> float | None:
@@ -159,12 +159,12 @@ class Bucket:
     @property
     def pipeline(self) -> Outcomes:
         """The outcomes of the pipeline's own assignments."""
-        return self.outcomes.get(PIPELINE, Outcomes())
+        return own_outcomes(self.outcomes)
 
     @property
     def legacy(self) -> Outcomes:
         """The outcomes of legacy's, whatever the flags said."""
-        return _legacy(self.outcomes)
+        return legacy_outcomes(self.outcomes)
 
 
 @attrs.frozen(kw_only=True)
@@ -194,5 +194,11 @@ class Seen:
 Series = tuple[Bucket, ...]
 
 
-def _legacy(outcomes: Mapping[Group, Outcomes]) -> Outcomes:
+def own_outcomes(outcomes: Mapping[Group, Outcomes]) -> Outcomes:
+    """Those of the pipeline's own assignments."""
+    return outcomes.get(PIPELINE, Outcomes())
+
+
+def legacy_outcomes(outcomes: Mapping[Group, Outcomes]) -> Outcomes:
+    """Those of legacy's, whatever the flags said."""
     return sum((found for (owner, _), found in outcomes.items() if owner is Owner.LEGACY), Outcomes())

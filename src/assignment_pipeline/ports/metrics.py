@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Protocol
 
+from assignment_pipeline.domain.counts import Outcomes
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 
 class MetricsStore(Protocol):
@@ -33,6 +35,10 @@ class MetricsStore(Protocol):
         Raises:
             ValueError: The window does not begin on a whole second, or *width* is not some of them.
         """
+        ...
+
+    def by_restaurant(self, query: MetricsQuery) -> Mapping[str, Mapping[Group, Outcomes]]:
+        """How assignments came out over a window at each restaurant that had any, as `measure` counts them."""
         ...
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:

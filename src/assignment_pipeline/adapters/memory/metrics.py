@@ -8,8 +8,8 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from assignment_pipeline.adapters.metrics import ALARMS, metrics_of, seen_of, series_of, values
-from assignment_pipeline.domain.counts import OUTCOME_KINDS
+from assignment_pipeline.adapters.metrics import ALARMS, by_restaurant_of, metrics_of, seen_of, series_of, values
+from assignment_pipeline.domain.counts import OUTCOME_KINDS, Outcomes
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
     LATE,
@@ -17,6 +17,7 @@ from assignment_pipeline.domain.metrics import (
     OVERDUE,
     SETTLING,
     STUCK,
+    Group,
     Metrics,
     MetricsQuery,
     Seen,
@@ -64,6 +65,10 @@ class Measures:
             window = _Window(self, query, now, width)
             return series_of({"outcomes": window.outcomes(), "calls": window.calls()}, query, now, width)
 
+    def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
+        with self._lock:
+            return by_restaurant_of(_Window(self, query, self.clock.now(), None, each=True).outcomes())
+
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         with self._lock:
             return tuple(seen_of(_Window(self, query, self.clock.now(), None).seen(), _same))
@@ -77,7 +82,16 @@ class Measures:
 class _Window:
     """What a store has to say about a window."""
 
-    def __init__(self, store: Measures, query: MetricsQuery, now: dt.datetime, width: dt.timedelta | None) -> None:
+    def __init__(
+        self,
+        store: Measures,
+        query: MetricsQuery,
+        now: dt.datetime,
+        width: dt.timedelta | None,
+        *,
+        each: bool = False,
+    ) -> None:
+        self._each = each
         self._store = store
         self._since, self._until = query.since, query.until or now
         self._restaurant = query.restaurant_id
@@ -138,7 +152,8 @@ class _Window:
             if self._since <= settled_at < self._until and self._is_asked(record.restaurant_id):
                 last = [step for step in settled if step.created_at <= settled_at][-1]
                 mode = "active" if record.owner is Owner.PIPELINE else None
-                found[self._bucket(settled_at), record.owner.value, mode, _outcome(last)] += 1
+                restaurant = self._restaurant_if_told_apart(record.restaurant_id)
+                found[self._bucket(settled_at), record.owner.value, mode, restaurant, _outcome(last)] += 1
         for booking_id, answers in legacy.items():
             settled_at = answers[0].created_at + SETTLING
             if self._since <= settled_at < self._until and self._is_asked(answers[0].restaurant_id):
@@ -149,24 +164,29 @@ class _Window:
                     for step in self._store._history.get(booking_id, ())  # noqa: SLF001
                 ):
                     outcome = "withdrawn"
-                found[self._bucket(settled_at), "legacy", last_answer.context.get("mode"), outcome] += 1
-        for called_at in (*self._waiting(), *self._in_vain()):
+                restaurant = self._restaurant_if_told_apart(answers[0].restaurant_id)
+                found[self._bucket(settled_at), "legacy", last_answer.context.get("mode"), restaurant, outcome] += 1
+        for restaurant_id, called_at in (*self._waiting(), *self._in_vain()):
             if self._since <= called_at + LATE < self._until:
-                found[self._bucket(called_at + LATE), "pipeline", "active", "unsettled"] += 1
-        groups = dict.fromkeys(key[:3] for key in found)
-        return [(*group, *(found[(*group, outcome)] for outcome in OUTCOME_KINDS)) for group in groups]
+                restaurant = self._restaurant_if_told_apart(restaurant_id)
+                found[self._bucket(called_at + LATE), "pipeline", "active", restaurant, "unsettled"] += 1
+        groups = dict.fromkeys(key[:4] for key in found)
+        return [(*group[:3], *(found[(*group, outcome)] for outcome in OUTCOME_KINDS), group[3]) for group in groups]
 
-    def _waiting(self) -> Iterator[dt.datetime]:
-        """Since when the records that have not settled have been there."""
+    def _restaurant_if_told_apart(self, restaurant_id: str | None) -> str | None:
+        return restaurant_id if self._each else None
+
+    def _waiting(self) -> Iterator[tuple[str | None, dt.datetime]]:
+        """Since when the records that have not settled have been there, and where."""
         for booking_id, record in self._store._records.items():  # noqa: SLF001 - a part of it
             steps = self._store._history.get(booking_id, ())  # noqa: SLF001
             waits = record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
             if not waits or record.next_attempt_at is None or not self._is_asked(record.restaurant_id):
                 continue
             if not any(step.to_state in OUTCOMES and _is_automatic(step) for step in steps):
-                yield self._store._created[booking_id]  # noqa: SLF001
+                yield record.restaurant_id, self._store._created[booking_id]  # noqa: SLF001
 
-    def _in_vain(self) -> Iterator[dt.datetime]:
+    def _in_vain(self) -> Iterator[tuple[str | None, dt.datetime]]:
         """When those were first called for whose calls have all ended in `retry`, before anything was written."""
         ended: collections.defaultdict[str, list[Event]] = collections.defaultdict(list)
         for event in self._told(self._since - LATE, self._until):
@@ -178,7 +198,7 @@ class _Window:
             again = [event.created_at for event in events if _is_again(event)]
             last = max(event.created_at for event in events)
             if again and max(again) == last and booking_id not in self._store._records:  # noqa: SLF001
-                yield min(again)
+                yield events[0].restaurant_id, min(again)
 
     def _answers(self) -> dict[str, list[Event]]:
         """Legacy's answers by booking, each booking's in order."""

@@ -11,6 +11,7 @@ from assignment_pipeline.adapters.metrics import (
     MEASURES,
     SERIES,
     Row,
+    by_restaurant_of,
     metrics_of,
     queries,
     seen_of,
@@ -23,8 +24,9 @@ from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import HostCall, Statement, Work, in_snapshot
+from assignment_pipeline.domain.counts import Outcomes
 from assignment_pipeline.domain.events import Event, Source
-from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 T = TypeVar("T")
 
@@ -63,6 +65,10 @@ class Measures:
         now, rows = self._find(SERIES, query, width)
         return series_of(rows, query, now, width)
 
+    def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
+        _, rows = self._find(("outcomes",), query, each=True)
+        return by_restaurant_of(rows["outcomes"])
+
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         _, rows = self._find(("seen",), query)
         return tuple(seen_of(rows["seen"], optional_moment_of))
@@ -84,21 +90,26 @@ class Measures:
         return {row[0]: row[1] for row in rows}
 
     def _find(
-        self, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None = None
+        self,
+        names: Iterable[str],
+        query: MetricsQuery | None,
+        width: dt.timedelta | None = None,
+        *,
+        each: bool = False,
     ) -> tuple[dt.datetime, dict[str, list[Row]]]:
         reads = self._work.reads
-        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width)))
+        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width, each=each)))
 
 
 def _found(
-    reads: Reads, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None
+    reads: Reads, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None, *, each: bool
 ) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
     texts = queries(__package__ or "")
     yield HostCall(take_time)
     [(moment,)] = yield reads.ask(NOW, reads.now())
     now = moment_of(moment)
     yield Statement(SETTINGS)
-    given = {} if query is None else values(query, now, text_of, width)
+    given = {} if query is None else values(query, now, text_of, width, each=each)
     rows: dict[str, list[Row]] = {}
     for name in names:
         rows[name] = yield Statement(named(texts[name], reads.schema), given)

@@ -12,6 +12,7 @@ from assignment_pipeline.adapters.metrics import (
     MEASURES,
     SERIES,
     Row,
+    by_restaurant_of,
     metrics_of,
     queries,
     seen_of,
@@ -21,8 +22,9 @@ from assignment_pipeline.adapters.metrics import (
 from assignment_pipeline.adapters.sqlite.codec import moment_of, optional_moment_of, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.reads import Reads
+from assignment_pipeline.domain.counts import Outcomes
 from assignment_pipeline.domain.events import Event, Source
-from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Seen, Series
+from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 T = TypeVar("T")
 
@@ -45,6 +47,10 @@ class Measures:
     def series(self, query: MetricsQuery, width: dt.timedelta) -> Series:
         now = self._reads.clock.now()
         return series_of(self._find(SERIES, values(query, now, text_of, width)), query, now, width)
+
+    def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
+        given = values(query, self._reads.clock.now(), text_of, each=True)
+        return by_restaurant_of(self._find(("outcomes",), given)["outcomes"])
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))

@@ -1,11 +1,11 @@
 """The phases of a rollout, the gates between them, and who moves it."""
 
-from assignment_pipeline.rollout.control.gates import StoreGates
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.metrics import Count
 from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Criterion, Phase, SignOff
 from assignment_pipeline.rollout.control.rollout import Rollout
 from assignment_pipeline.rollout.control.standing import Standing
+from assignment_pipeline.rollout.control.store_gates import StoreGates
 from assignment_pipeline.rollout.control.verdicts import Answer, Gates, Verdict
 
 __all__ = [

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
 from typing import Any
 
-import attrs
-
-from assignment_pipeline.domain.metrics import SETTLING, Metrics, MetricsQuery, Series
-from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.control.metrics import Count, metric_named
-from assignment_pipeline.rollout.control.phases import ERROR, Criterion, Phase
+from assignment_pipeline.rollout.control.metrics import Count
+from assignment_pipeline.rollout.control.phases import Criterion
 from assignment_pipeline.rollout.control.sequential import (
     MOSTLY_GOOD,
     MOSTLY_NOT,
@@ -26,9 +20,6 @@ from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
-
-STRETCH = dt.timedelta(minutes=5)
-"""How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
 
 _YEAR = 24 * 365.0
 _FAR = 1e6  # As many times as much is never counted.
@@ -82,7 +73,7 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
         high=high,
         missing=missing,
         passes_at=passes_at if answer is Answer.HOLD else None,
-        numbers={**counted.numbers, "margin": criterion.margin, "error": criterion.error, "sharing": sharing},
+        numbers={**counted.numbers, **_terms(criterion), "sharing": sharing},
     )
 
 
@@ -95,13 +86,22 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     """
     bound: Any = {verdict.direction: verdict.threshold}
     numbers: Any = dict(verdict.numbers)
-    margin, error, sharing = numbers.pop("margin", 0.0), numbers.pop("error", ERROR), numbers.pop("sharing", 1)
+    sharing = numbers.pop("sharing", 1)
+    terms = {name: numbers.pop(name) for name in _TERMS if name in numbers}
     try:
         counted = Count(**numbers)
-        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, margin=margin, error=error, **bound)
+        criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **terms, **bound)
     except TypeError as reason:
         raise ValueError(str(reason)) from reason
     return decide(criterion, counted, sharing=sharing).answer
+
+
+_TERMS = ("margin", "error", "min_restaurants")
+
+
+def _terms(criterion: Criterion) -> dict[str, float]:
+    """What of a criterion a verdict keeps beside its numbers, so that it can be computed again."""
+    return {name: getattr(criterion, name) for name in _TERMS}
 
 
 # -- The tests ----------------------------------------------------------------------------------------------------
@@ -111,31 +111,28 @@ def sequence(criterion: Criterion, counted: Count) -> tuple[float, float]:
     """Where the true value lies, with the criterion's error, however often one looks."""
     if counted.other_part is None or counted.other_whole is None:
         return rate_sequence(counted.part, counted.whole, criterion.error, _prior(criterion))
-    return difference_sequence(
-        (counted.part, counted.whole), (counted.other_part, counted.other_whole), criterion.error
-    )
+    return difference_sequence(*counted.worth, criterion.error)
 
 
 def evidence(criterion: Criterion, counted: Count, bound: float) -> float:
     """The logarithm of the evidence that the true value is not *bound*."""
     if counted.other_part is None or counted.other_whole is None:
         return log_evidence(counted.part, counted.whole, min(max(bound, 0.0), 1.0), _prior(criterion))
-    one, other = (counted.part, counted.whole), (counted.other_part, counted.other_whole)
-    return log_evidence_of_difference(one, other, min(max(bound, -1.0), 1.0))
+    return log_evidence_of_difference(*counted.worth, min(max(bound, -1.0), 1.0))
 
 
 def _prior(criterion: Criterion) -> tuple[float, float]:
     return MOSTLY_GOOD if criterion.at_most is None else MOSTLY_NOT
 
 
-def _is_beyond(criterion: Criterion, value: float, bound: float) -> bool:
+def is_beyond(criterion: Criterion, value: float, bound: float) -> bool:
     """Whether a value is on the wrong side of a bound."""
     return value < bound if criterion.at_most is None else value > bound
 
 
 def _is_ruled_out(criterion: Criterion, counted: Count, error: float) -> bool:
     value = counted.value
-    if value is None or not _is_beyond(criterion, value, criterion.threshold):
+    if value is None or not is_beyond(criterion, value, criterion.threshold):
         return False
     return evidence(criterion, counted, criterion.threshold) >= -math.log(error)
 
@@ -152,7 +149,7 @@ def _failed(criterion: Criterion, counted: Count, error: float) -> str | None:
 def _is_shown(criterion: Criterion, counted: Count) -> bool:
     """Whether the true value is no worse than the margin allows."""
     value = counted.value
-    if value is None or _is_beyond(criterion, value, criterion.limit):
+    if value is None or is_beyond(criterion, value, criterion.limit):
         return False
     if value == criterion.limit and criterion.limit in (0.0, 1.0):
         return True  # Nothing is better than that.
@@ -170,7 +167,7 @@ def _wanted(criterion: Criterion, counted: Count) -> int | None:
     value = counted.value
     if value is None or not counted.sample:
         return least
-    if _is_beyond(criterion, value, criterion.limit):
+    if is_beyond(criterion, value, criterion.limit):
         return None
     few, many = 1.0, 2.0
     while not _is_shown(criterion, _scaled(counted, many)):
@@ -189,14 +186,16 @@ def _scaled(counted: Count, times: float) -> Count:
     """So many times as much of everything."""
     numbers = (counted.part, counted.whole, counted.other_part, counted.other_whole)
     part, whole, other_part, other_whole = (None if each is None else round(each * times) for each in numbers)
-    return Count(part or 0, whole or 0, other_part, other_whole)
+    return Count(part or 0, whole or 0, other_part, other_whole).with_effects_of(counted)
 
 
 def _wants(criterion: Criterion, counted: Count, wanted: int | None) -> list[str]:
     """What it lacks, in words."""
-    wants = []
+    wants = _restaurants_wanted(criterion, counted)
     value = counted.value
-    if value is not None and wanted is None:
+    if value is not None and wanted is None and not is_beyond(criterion, value, criterion.limit):
+        wants.append("restaurants differ too much: more bookings at the same ones do not show it")
+    elif value is not None and wanted is None:
         of = f", {criterion.threshold:g} less a margin of {criterion.margin:g}" if criterion.margin else ""
         wants.append(f"{value:.4g} is not {_right_side(criterion)} {criterion.limit:g}{of}")
     elif wanted is not None and counted.sample < wanted:
@@ -211,6 +210,15 @@ def _wants(criterion: Criterion, counted: Count, wanted: int | None) -> list[str
     if counted.hours < counted.min_hours:
         wants.append(f"{counted.min_hours - counted.hours:.1f} more hours of {counted.min_hours:g}")
     return wants
+
+
+def _restaurants_wanted(criterion: Criterion, counted: Count) -> list[str]:
+    """The restaurants that are missing, in words."""
+    if counted.restaurants is None or counted.other_restaurants is None:
+        return []
+    sides = ((counted.restaurants, "the pipeline's"), (counted.other_restaurants, "legacy's"))
+    least = criterion.min_restaurants
+    return [f"{least - found} more of {least} restaurants of {whose}" for found, whose in sides if found < least]
 
 
 def _wrong_side(criterion: Criterion) -> str:
@@ -235,98 +243,3 @@ def _expected(
         return None
     hours = counted.hours * wanted / counted.sample
     return max(earliest, since + dt.timedelta(hours=hours)) if hours < _YEAR else None
-
-
-# -- In a store ---------------------------------------------------------------------------------------------------
-
-
-class StoreGates:
-    """
-    `Gates` that measure in a store: what `Rollout` asks before it advances.
-
-    Args:
-        store: Where the numbers are.
-
-        restaurant_id: Of that restaurant only; None for all.
-    """
-
-    def __init__(self, store: MetricsStore, *, restaurant_id: str | None = None) -> None:
-        self._store = store
-        self._restaurant_id = restaurant_id
-
-    def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
-        """One verdict for each of the phase's criteria, on what has happened since it began."""
-        if since >= now:
-            return judge_criteria(phase, None, since, now)
-        return judge_criteria(phase, self.measure(since, now), since, now, self._course(phase, since, now))
-
-    def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
-        """What has happened since a phase began; assignments that settled before then were of another."""
-        query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
-        settled = self._store.measure(attrs.evolve(query, since=since + SETTLING))
-        return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
-
-    def _course(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Series:
-        """How a phase came to where it is; only outcomes, which count in one stretch each."""
-        begin = (since + SETTLING).replace(microsecond=0) + dt.timedelta(seconds=1)
-        if begin >= now or not any(_has_course(criterion) for criterion in phase.criteria):
-            return ()
-        return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
-
-
-def _has_course(criterion: Criterion) -> bool:
-    metric = metric_named(criterion.metric)
-    return metric.in_stretches and metric.settles
-
-
-def judge_criteria(
-    phase: Phase, metrics: Metrics | None, since: dt.datetime, now: dt.datetime, course: Series = ()
-) -> tuple[Verdict, ...]:
-    """
-    A phase's criteria, held against what was measured.
-
-    Args:
-        phase: The phase.
-
-        metrics: What was measured since it began; None for nothing.
-
-        since: When it began.
-
-        now: The time.
-
-        course: The outcomes since then in stretches, oldest first. A criterion that failed after one has failed.
-
-    Raises:
-        ValueError: There is no metric of a criterion's name.
-    """
-    mode = Mode.ACTIVE if phase.settings.enabled else Mode.SHADOW if phase.settings.shadow else Mode.OFF
-    hours, min_hours = (now - since) / dt.timedelta(hours=1), phase.min_time / dt.timedelta(hours=1)
-    verdicts = []
-    for criterion in phase.criteria:
-        metric = metric_named(criterion.metric)
-        counted = Count() if metrics is None else metric.count(metrics, mode)
-        worst = _worst(criterion, course, mode) if _has_course(criterion) else None
-        if worst is not None:
-            counted = counted.with_worst(worst)
-        timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
-        verdicts.append(decide(criterion, timed, since, sharing=len(phase.criteria)))
-    return tuple(verdicts)
-
-
-def _worst(criterion: Criterion, course: Series, mode: Mode) -> Count | None:
-    """What had been counted at the end of the stretch after which the numbers spoke most clearly against it."""
-    metric, so_far = metric_named(criterion.metric), Count()
-    worst: Count | None = None
-    most = 0.0
-    for bucket in course:
-        found = metric.count(bucket, mode)
-        if not found.whole and not found.other_whole:
-            continue
-        so_far += found
-        value = so_far.value
-        if value is None or not _is_beyond(criterion, value, criterion.threshold):
-            continue
-        against = evidence(criterion, so_far, criterion.threshold)
-        if against > most:
-            worst, most = so_far, against
-    return worst

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
+from assignment_pipeline.rollout.control.sequential import Counted
 
 Key = Group | Mode | None
 """Whose a number is: who answered and what the flags said, what the flags said, or everybody's."""
@@ -45,6 +46,16 @@ class Count:
 
         answered: Of how many of its answers.
 
+        effect: How many bookings of the pipeline's are worth one that is independent of the others. Those of one
+            restaurant resemble each other: see `design_effect`.
+
+        other_effect: The same of those that it is compared with.
+
+        restaurants: At how many restaurants the pipeline's were, where two sides are compared; None where that was not
+            looked for.
+
+        other_restaurants: At how many the others were.
+
         worst_part: What `part` was when the numbers spoke most clearly against the threshold since the phase began;
             None where that was not looked for.
 
@@ -63,6 +74,10 @@ class Count:
     min_hours: float = attrs.field(default=0.0, kw_only=True)
     unreadable: int = attrs.field(default=0, kw_only=True)
     answered: int = attrs.field(default=0, kw_only=True)
+    effect: float = attrs.field(default=1.0, kw_only=True)
+    other_effect: float = attrs.field(default=1.0, kw_only=True)
+    restaurants: int | None = attrs.field(default=None, kw_only=True)
+    other_restaurants: int | None = attrs.field(default=None, kw_only=True)
     worst_part: int | None = attrs.field(default=None, kw_only=True)
     worst_whole: int | None = attrs.field(default=None, kw_only=True)
     worst_other_part: int | None = attrs.field(default=None, kw_only=True)
@@ -73,7 +88,22 @@ class Count:
         """What had been counted when the numbers spoke most clearly against the threshold; None if nobody looked."""
         if self.worst_part is None or self.worst_whole is None:
             return None
-        return Count(self.worst_part, self.worst_whole, self.worst_other_part, self.worst_other_whole)
+        then = Count(self.worst_part, self.worst_whole, self.worst_other_part, self.worst_other_whole)
+        return then.with_effects_of(self)
+
+    def with_effects_of(self, other: Count) -> Count:
+        """The same bookings, at restaurants that resemble themselves as *other*'s do: more of each cost more."""
+        return attrs.evolve(
+            self,
+            effect=_effect_of_as_many(self.whole, other.whole, other.effect),
+            other_effect=_effect_of_as_many(self.other_whole, other.other_whole, other.other_effect),
+        )
+
+    @property
+    def worth(self) -> tuple[Counted, Counted]:
+        """Both sides, in bookings that are independent of each other."""
+        own = self.part / self.effect, self.whole / self.effect
+        return own, ((self.other_part or 0) / self.other_effect, (self.other_whole or 0) / self.other_effect)
 
     def with_worst(self, worst: Count) -> Count:
         """The same, and what had been counted when it was worst."""
@@ -114,6 +144,11 @@ class Count:
             return Count(self.part + other.part, self.whole + other.whole)
         theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
         return Count(self.part + other.part, self.whole + other.whole, *theirs)
+
+
+def _effect_of_as_many(whole: int | None, of: int | None, effect: float) -> float:
+    """The effect of *whole* bookings at the same restaurants where *of* have *effect*: 1 + (size - 1) · correlation."""
+    return 1 + (effect - 1) * (whole or 0) / of if of else 1.0
 
 
 _NOTHING = Count()

@@ -51,6 +51,8 @@ class Criterion:
 
         error: The probability that it passes although the true value is worse than the margin allows; and that it fails
             although the true value is good enough. From 0 to 1; however often one looks.
+
+        min_restaurants: At how many restaurants they have to be, on each side, where two planners are compared.
     """
 
     metric: str = attrs.field(validator=identifier)
@@ -59,6 +61,7 @@ class Criterion:
     min_sample: int = attrs.field(default=SAMPLE, validator=whole(0, 10**9))
     margin: float = attrs.field(default=0.0, validator=number(0, 1e9))
     error: float = attrs.field(default=ERROR, validator=number(1e-9, 0.5))
+    min_restaurants: int = attrs.field(default=1, validator=whole(1, 10**9))
 
     def __attrs_post_init__(self) -> None:
         if (self.at_least is None) == (self.at_most is None):
@@ -146,7 +149,7 @@ _NO_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.0, margin=0.02)
 _CONFIRMED = Criterion(metric=CONFIRMATION_RATE.name, at_least=0.95, margin=0.01)
 _FEW_REVIEWS = Criterion(metric=REVIEW_RATE.name, at_most=0.10, margin=0.02)
 _FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01, margin=0.01)
-_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01, margin=0.02)
+_NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01, margin=0.02, min_restaurants=2)
 # A case that the shadow drops under load is reported as dropped. With more than one in a hundred, it is not shadowing.
 _ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
 _AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95, margin=0.01)

@@ -19,10 +19,10 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
 )
 from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutStore
-from assignment_pipeline.rollout.control.gates import StoreGates
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
 from assignment_pipeline.rollout.control.standing import Standing, judge_phase
+from assignment_pipeline.rollout.control.store_gates import StoreGates
 from assignment_pipeline.rollout.control.telling import change_event, gate_events
 from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasured
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags

@@ -351,6 +351,23 @@ class MetricsStoreContract(StoreSuite):
         backlog = store.measure(MetricsQuery(since=START)).backlog
         assert (backlog.overdue, backlog.overdue_since, backlog.stuck) == (1, START, 1)
 
+    def test_outcomes_are_told_apart_by_restaurant(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Each restaurant's are those that a look at it alone finds; one without any is left out."""
+        self.told(
+            harness,
+            store,
+            answered("e-1", "succeeded"),
+            answered("e-2", "succeeded", booking="b-2", restaurant="r-2"),
+            answered("e-3", "exhausted", booking="b-3", restaurant="r-2"),
+        )
+        clock.advance(SETTLED)
+        assert store.by_restaurant(MetricsQuery(since=START)) == {
+            "r-1": {LEGACY_OFF: Outcomes(confirmed=1)},
+            "r-2": {LEGACY_OFF: Outcomes(confirmed=1, review=1)},
+        }
+        assert store.by_restaurant(MetricsQuery(since=START, restaurant_id="r-2")).keys() == {"r-2"}
+        assert store.by_restaurant(MetricsQuery(since=clock.now())) == {}
+
     def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """All of them, also where nothing was; together they are the whole."""
         self.told(

@@ -19,7 +19,7 @@ WITH firsts AS (
 ),
 -- Only the first answer of legacy's about a booking enters it, and its last within five minutes counts.
 answers AS (
-    SELECT e.booking_id, e.created_at,
+    SELECT e.booking_id, e.restaurant_id, e.created_at,
         e.created_at + interval '5 minutes' AS settled_at
     FROM assignment_pipeline.observability_events AS e
     WHERE e.event_type = 'auto_assign.summary' AND e.booking_id IS NOT NULL
@@ -34,7 +34,7 @@ answers AS (
 -- What waits for too long has no outcome yet. Its record says so; or its calls alone, where each of them ends in `retry`
 -- before anything is written.
 late AS (
-    SELECT r.created_at AS called_at
+    SELECT r.restaurant_id, r.created_at AS called_at
     FROM assignment_pipeline.assignment_records AS r
     WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
         AND r.owner = 'pipeline'
@@ -48,9 +48,9 @@ late AS (
                 AND (h.actor IS NULL OR h.to_state = 'cancelled')
         )
     UNION ALL
-    SELECT min(CASE WHEN ended.is_again THEN ended.created_at END)
+    SELECT min(ended.restaurant_id), min(CASE WHEN ended.is_again THEN ended.created_at END)
     FROM (
-        SELECT e.booking_id, e.created_at,
+        SELECT e.booking_id, e.restaurant_id, e.created_at,
             e.context->>'mode' IS NOT DISTINCT FROM 'active' AND e.context->>'outcome' = 'retry' AS is_again
         FROM assignment_pipeline.observability_events AS e
         WHERE e.created_at >= %(late_since)s::timestamptz AND e.created_at < %(until)s::timestamptz
@@ -64,7 +64,7 @@ late AS (
         AND NOT EXISTS (SELECT FROM assignment_pipeline.assignment_records AS r WHERE r.booking_id = ended.booking_id)
 ),
 found AS (
-    SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
+    SELECT f.restaurant_id, f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
         CASE
             WHEN last.to_state = 'cancelled' OR last.reason IN ({NOT_ITS_FAULT}) THEN 'withdrawn'
             WHEN last.to_state = 'assigned' THEN 'confirmed'
@@ -86,7 +86,7 @@ found AS (
         WHERE e.event_type = 'auto_assign.summary' AND e.booking_id = f.booking_id
     )
     UNION ALL
-    SELECT a.settled_at, 'legacy', last.context->>'mode',
+    SELECT a.restaurant_id, a.settled_at, 'legacy', last.context->>'mode',
         CASE
             WHEN EXISTS (
                 SELECT FROM assignment_pipeline.booking_assignment_state_history AS h
@@ -104,13 +104,14 @@ found AS (
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
     )
     UNION ALL
-    SELECT called_at + interval '15 minutes', 'pipeline', 'active', 'unsettled' FROM late
+    SELECT restaurant_id, called_at + interval '15 minutes', 'pipeline', 'active', 'unsettled' FROM late
 )
 SELECT
     floor((extract(epoch FROM settled_at) - %(start)s::numeric) / %(width)s::numeric)::bigint AS bucket, owner, mode,
     count(*) FILTER (WHERE outcome = 'confirmed'), count(*) FILTER (WHERE outcome = 'review'), count(*) FILTER (WHERE outcome = 'failed'), count(*) FILTER (WHERE outcome = 'infeasible'),
-    count(*) FILTER (WHERE outcome = 'withdrawn'), count(*) FILTER (WHERE outcome = 'unsettled')
-FROM found GROUP BY bucket, owner, mode;
+    count(*) FILTER (WHERE outcome = 'withdrawn'), count(*) FILTER (WHERE outcome = 'unsettled'),
+    CASE WHEN %(each)s::boolean THEN restaurant_id END AS restaurant
+FROM found GROUP BY bucket, owner, mode, restaurant;
 
 -- name: calls
 -- What calls came to: the pipeline's in earnest and in shadow, and those of legacy's planner. See `domain.metrics.Calls`.

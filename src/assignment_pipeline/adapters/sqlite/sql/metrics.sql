@@ -19,7 +19,7 @@ WITH firsts AS (
 ),
 -- Only the first answer of legacy's about a booking enters it, and its last within five minutes counts.
 answers AS (
-    SELECT e.booking_id, e.created_at,
+    SELECT e.booking_id, e.restaurant_id, e.created_at,
         datetime(substr(e.created_at, 1, 19), '+5 minutes') || substr(e.created_at, 20) AS settled_at
     FROM observability_events AS e INDEXED BY observability_events_legacy
     WHERE e.event_type = 'auto_assign.summary' AND e.booking_id IS NOT NULL
@@ -34,7 +34,7 @@ answers AS (
 -- What waits for too long has no outcome yet. Its record says so; or its calls alone, where each of them ends in `retry`
 -- before anything is written.
 late AS (
-    SELECT r.created_at AS called_at
+    SELECT r.restaurant_id, r.created_at AS called_at
     FROM assignment_records AS r
     WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at IS NOT NULL
         AND r.owner = 'pipeline'
@@ -48,9 +48,9 @@ late AS (
                 AND (h.actor IS NULL OR h.to_state = 'cancelled')
         )
     UNION ALL
-    SELECT min(CASE WHEN ended.is_again THEN ended.created_at END)
+    SELECT min(ended.restaurant_id), min(CASE WHEN ended.is_again THEN ended.created_at END)
     FROM (
-        SELECT e.booking_id, e.created_at,
+        SELECT e.booking_id, e.restaurant_id, e.created_at,
             json_extract(e.context, '$.mode') IS 'active' AND json_extract(e.context, '$.outcome') = 'retry' AS is_again
         FROM observability_events AS e INDEXED BY observability_events_created
         WHERE e.created_at >= :late_since AND e.created_at < :until
@@ -64,7 +64,7 @@ late AS (
         AND NOT EXISTS (SELECT 1 FROM assignment_records AS r WHERE r.booking_id = ended.booking_id)
 ),
 found AS (
-    SELECT f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
+    SELECT f.restaurant_id, f.settled_at, r.owner, CASE r.owner WHEN 'pipeline' THEN 'active' END AS mode,
         CASE
             WHEN last.to_state = 'cancelled' OR last.reason IN ({NOT_ITS_FAULT}) THEN 'withdrawn'
             WHEN last.to_state = 'assigned' THEN 'confirmed'
@@ -85,7 +85,7 @@ found AS (
         WHERE e.event_type = 'auto_assign.summary' AND e.booking_id = f.booking_id
     )
     UNION ALL
-    SELECT a.settled_at, 'legacy', json_extract(last.context, '$.mode'),
+    SELECT a.restaurant_id, a.settled_at, 'legacy', json_extract(last.context, '$.mode'),
         CASE
             WHEN EXISTS (
                 SELECT 1 FROM booking_assignment_state_history AS h
@@ -103,14 +103,15 @@ found AS (
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
     )
     UNION ALL
-    SELECT datetime(substr(called_at, 1, 19), '+15 minutes') || substr(called_at, 20), 'pipeline', 'active', 'unsettled'
+    SELECT restaurant_id, datetime(substr(called_at, 1, 19), '+15 minutes') || substr(called_at, 20), 'pipeline', 'active', 'unsettled'
     FROM late
 )
 SELECT
     (CAST(strftime('%s', substr(settled_at, 1, 19)) AS INTEGER) - :start) / :width AS bucket, owner, mode,
     sum(outcome = 'confirmed'), sum(outcome = 'review'), sum(outcome = 'failed'), sum(outcome = 'infeasible'),
-    sum(outcome = 'withdrawn'), sum(outcome = 'unsettled')
-FROM found GROUP BY bucket, owner, mode;
+    sum(outcome = 'withdrawn'), sum(outcome = 'unsettled'),
+    CASE WHEN :each THEN restaurant_id END AS restaurant
+FROM found GROUP BY bucket, owner, mode, restaurant;
 
 -- name: calls
 -- What calls came to: the pipeline's in earnest and in shadow, and those of legacy's planner. See `domain.metrics.Calls`.

@@ -1,0 +1,187 @@
+"""The gates of a store: what is measured there, held against the criteria of a phase."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.counts import Outcomes
+from assignment_pipeline.domain.metrics import (
+    SETTLING,
+    Group,
+    Metrics,
+    MetricsQuery,
+    Series,
+    legacy_outcomes,
+    own_outcomes,
+)
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.gates import decide, evidence, is_beyond
+from assignment_pipeline.rollout.control.metrics import RELATIVE_CONFIRMATION, Count, metric_named
+from assignment_pipeline.rollout.control.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.verdicts import Verdict
+from assignment_pipeline.rollout.flags.document import read_settings
+
+STRETCH = dt.timedelta(minutes=5)
+"""How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
+
+
+class StoreGates:
+    """
+    `Gates` that measure in a store: what `Rollout` asks before it advances.
+
+    Args:
+        store: Where the numbers are.
+
+        restaurant_id: Of that restaurant only; None for all.
+    """
+
+    def __init__(self, store: MetricsStore, *, restaurant_id: str | None = None) -> None:
+        self._store = store
+        self._restaurant_id = restaurant_id
+
+    def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
+        """One verdict for each of the phase's criteria, on what has happened since it began."""
+        if since >= now:
+            return judge_criteria(phase, None, since, now)
+        metrics, course = self.measure(since, now), self._course(phase, since, now)
+        compared = self._compared(phase, since, now)
+        return judge_criteria(phase, metrics, since, now, course=course, compared=compared)
+
+    def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
+        """What has happened since a phase began; assignments that settled before then were of another."""
+        query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
+        settled = self._store.measure(attrs.evolve(query, since=since + SETTLING))
+        return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
+
+    def _compared(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Count | None:
+        """Both planners, at the restaurants that the flags have drawn; None where they are not compared."""
+        if since + SETTLING >= now or not any(_compares(criterion) for criterion in phase.criteria):
+            return None
+        query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
+        return compare(self._store.by_restaurant(query), self._picked())
+
+    def _picked(self) -> frozenset[str]:
+        """The restaurants that somebody has chosen, and no bucket: they are like themselves only."""
+        rollout = getattr(self._store, "rollout", None)  # Not every store that counts keeps the rollout, too.
+        if rollout is None:
+            return frozenset()
+        lists = read_settings(rollout().settings)
+        return lists.restaurants | lists.exclude | lists.shadow_restaurants
+
+    def _course(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Series:
+        """How a phase came to where it is; only outcomes, which count in one stretch each."""
+        begin = (since + SETTLING).replace(microsecond=0) + dt.timedelta(seconds=1)
+        if begin >= now or not any(_has_course(criterion) for criterion in phase.criteria):
+            return ()
+        return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
+
+
+def _compares(criterion: Criterion) -> bool:
+    return criterion.metric == RELATIVE_CONFIRMATION.name
+
+
+def compare(found: Mapping[str, Mapping[Group, Outcomes]], picked: frozenset[str] = frozenset()) -> Count:
+    """
+    What the pipeline seated of all who asked, beside what legacy did, as restaurants tell of it.
+
+    Args:
+        found: How assignments came out at each restaurant.
+
+        picked: Restaurants that are left aside.
+    """
+    sides: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+    for restaurant_id, groups in found.items():
+        if restaurant_id in picked:
+            continue
+        for side, came in zip(sides, (own_outcomes(groups), legacy_outcomes(groups)), strict=True):
+            if came.asked:
+                side.append((came.confirmed, came.asked))
+    alike = correlation(*sides)
+    (part, whole), (other_part, other_whole) = ((sum(p for p, _ in side), sum(w for _, w in side)) for side in sides)
+    return Count(
+        part,
+        whole,
+        other_part,
+        other_whole,
+        effect=design_effect(sides[0], alike),
+        other_effect=design_effect(sides[1], alike),
+        restaurants=len(sides[0]),
+        other_restaurants=len(sides[1]),
+    )
+
+
+def _has_course(criterion: Criterion) -> bool:
+    metric = metric_named(criterion.metric)
+    return metric.in_stretches and metric.settles
+
+
+def judge_criteria(
+    phase: Phase,
+    metrics: Metrics | None,
+    since: dt.datetime,
+    now: dt.datetime,
+    *,
+    course: Series = (),
+    compared: Count | None = None,
+) -> tuple[Verdict, ...]:
+    """
+    A phase's criteria, held against what was measured.
+
+    Args:
+        phase: The phase.
+
+        metrics: What was measured since it began; None for nothing.
+
+        since: When it began.
+
+        now: The time.
+
+        course: The outcomes since then in stretches, oldest first. A criterion that failed after one has failed.
+
+        compared: Both planners beside each other: see `compare`. None to compare all bookings as if they came from one
+            restaurant each.
+
+    Raises:
+        ValueError: There is no metric of a criterion's name.
+    """
+    mode = Mode.ACTIVE if phase.settings.enabled else Mode.SHADOW if phase.settings.shadow else Mode.OFF
+    hours, min_hours = (now - since) / dt.timedelta(hours=1), phase.min_time / dt.timedelta(hours=1)
+    verdicts = []
+    for criterion in phase.criteria:
+        metric = metric_named(criterion.metric)
+        counted = Count() if metrics is None else metric.count(metrics, mode)
+        is_whole = True
+        if compared is not None and _compares(criterion):
+            is_whole = (counted.whole, counted.other_whole) == (compared.whole, compared.other_whole)
+            counted = compared
+        # The stretches tell of all restaurants: nothing of those that are left aside is to last.
+        worst = _worst(criterion, counted, course, mode) if is_whole and _has_course(criterion) else None
+        if worst is not None:
+            counted = counted.with_worst(worst)
+        timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
+        verdicts.append(decide(criterion, timed, since, sharing=len(phase.criteria)))
+    return tuple(verdicts)
+
+
+def _worst(criterion: Criterion, now: Count, course: Series, mode: Mode) -> Count | None:
+    """What had been counted at the end of the stretch after which the numbers spoke most clearly against it."""
+    metric, so_far = metric_named(criterion.metric), Count()
+    worst: Count | None = None
+    most = 0.0
+    for bucket in course:
+        found = metric.count(bucket, mode)
+        if not found.whole and not found.other_whole:
+            continue
+        so_far += found
+        value = so_far.value
+        if value is None or not is_beyond(criterion, value, criterion.threshold):
+            continue
+        against = evidence(criterion, so_far.with_effects_of(now), criterion.threshold)
+        if against > most:
+            worst, most = so_far, against
+    return worst
