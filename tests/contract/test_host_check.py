@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
-from assignment_pipeline import Booking, FloorPlan, ServicePeriod, Table, TimeWindow, Venue, VenuePolicy
+from assignment_pipeline import Booking, FloorPlan, Occupied, ServicePeriod, Table, TimeWindow, Venue, VenuePolicy
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.cli.app import run
@@ -216,6 +216,57 @@ class OnlyTheFirst(RowHost):
         super().on_commit(connection, changes[:1])
 
 
+class WritesAlike(RowHost):
+    """Writes the rows that start at the same time, and not that of the id."""
+
+    def write(self, connection, record):
+        self.rows(
+            connection,
+            "UPDATE @reservations SET state = ? WHERE starts = (SELECT starts FROM @reservations WHERE id = ?)",
+            self.words.word(record),
+            record.booking_id,
+        )
+
+
+class KeepsWhatWasTaken(RowHost):
+    """Asks for the old planner's seats once, and never again."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def occupied(self, connection, restaurant_id, window):
+        if restaurant_id not in self.kept:
+            everything = TimeWindow(AT - TWO_HOURS * 100, AT + TWO_HOURS * 1_000)
+            self.kept[restaurant_id] = list(super().occupied(connection, restaurant_id, everything))
+        return [seat for seat in self.kept[restaurant_id] if seat.window.overlaps(window)]
+
+
+class AnHourLate(RowHost):
+    """Shows the old planner's seats at another time."""
+
+    def occupied(self, connection, restaurant_id, window):
+        hour = TWO_HOURS / 2
+        earlier = TimeWindow(window.start - hour, window.end)
+        for seat in super().occupied(connection, restaurant_id, earlier):
+            yield attrs.evolve(seat, window=TimeWindow(seat.window.start + hour, seat.window.end + hour))
+
+
+class ShowsNobody(RowHost):
+    """Leaves out all that the old planner has seated."""
+
+    def occupied(self, connection, restaurant_id, window):
+        return ()
+
+
+class WithoutOnCommit(RowHost):
+    """Has forgotten to write what was decided."""
+
+    def __getattribute__(self, name):
+        if name == "on_commit":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
 class ListsConfirmed(RowHost):
     """Gives the confirmed bookings of the pipeline's as well."""
 
@@ -260,17 +311,19 @@ BROKEN = {
     "states: COMMIT": EndsItInSQL,
     "one-row": WritesAll,
     "one-row: the first alone": OnlyTheFirst,
+    "one-row: all that start then": WritesAlike,
     "given-back": CopiesSeats,
     "given-back: kept": KeepsSeats,
 }
 
 
 def filled(rig, kind=RowHost):  # noqa: F811 - the fixture's value
-    """A host of that kind with three bookings that wait, one that is settled, and a seat of the old planner's."""
+    """A host of that kind with three bookings that wait, two that are settled, and the old planner's seat."""
     host = rig.host(kind)
     for number in range(3):
         book(host, rig.connection, f"b-{number}", starts=AT + number * dt.timedelta(minutes=30))
     book(host, rig.connection, "b-9", state="booked", starts=AT + 4 * TWO_HOURS)
+    book(host, rig.connection, "b-8", state="booked")
     times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
     host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'B1', ?, ?, 'b-8')", *times)
     return host
@@ -358,7 +411,7 @@ def test_a_host_without_bookings_says_what_to_do(tmp_path):
         assert "--restaurant" in last.text
         found = {one.check: one.says for one in check(store, HOUSE)}
     assert found["states"] is Say.SKIPPED
-    assert found["occupied"] is Say.OK
+    assert found["occupied"] is Say.SKIPPED
 
 
 DINNER = (ServicePeriod("dinner", dt.time(19), dt.time(20, 45)),)
@@ -404,7 +457,72 @@ def test_what_a_check_cannot_see_is_shown_to_a_person():
     assert found["times"].text.startswith("all 2 start outside service_periods, so that each goes to a person")
 
 
-def test_a_host_without_code_for_commits_is_told_what_that_means(tmp_path):
+def test_nobody_shown_is_not_taken_for_nobody_there(tmp_path):
+    """A host that leaves out the old planner's seats looks like a restaurant without any: nothing says it is right."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        found = answers(rig, filled(rig, ShowsNobody))["occupied"]
+    assert found.says is Say.SKIPPED
+    assert found.text.startswith("it shows nobody in the next 30 days")
+
+
+SEATS = {
+    "local as UTC": ("Asia/Tokyo", [9, 9], "occupied() gives local times as if they were UTC"),
+    "UTC as local": ("Asia/Tokyo", [-9, -9], "occupied() gives times in UTC as if they were local"),
+    "a single one": ("Asia/Tokyo", [9], "occupied() gives local times as if they were UTC"),
+    "by less than a stay": ("Africa/Lagos", [-1, -1], "occupied() gives times in UTC as if they were local"),
+    "all somewhere else": ("Asia/Tokyo", [5, 7], "none of 2 is there when its booking starts"),
+}
+
+
+def seated_at(zone, hours):
+    """What is said of seats that begin so many hours after their bookings."""
+    host = MemoryHost(Venue("v", zone, FLOOR))
+    for number, late in enumerate(hours):
+        start = AT + number * 2 * TWO_HOURS
+        host.put_booking(Booking(f"b-{number}", "v", 2, start, status="confirmed"))
+        begins = start + dt.timedelta(hours=late)
+        window = TimeWindow(begins, begins + TWO_HOURS)
+        host.occupy("v", Occupied(table_id="T1", window=window, booking_id=f"b-{number}"))
+    return {one.check: one for one in check(MemoryStore(host), "v")}["occupied"]
+
+
+@pytest.mark.parametrize("mistake", SEATS)
+def test_seats_at_another_time_than_their_bookings_are_found(mistake):
+    """The table would be given away at the time at which the old planner's guests sit there."""
+    zone, hours, sentence = SEATS[mistake]
+    found = seated_at(zone, hours)
+    assert found.says is Say.WRONG
+    assert sentence in found.text
+
+
+@pytest.mark.parametrize("hours", [[0, 0], [-1], [0, 5]])
+def test_a_party_that_sits_early_or_late_is_no_mistake(hours):
+    """It is shown to a person where it does not sit when its booking starts."""
+    found = seated_at("Africa/Lagos", hours)
+    assert found.says is Say.OK
+    assert ("1 of 2 at another time than their booking" in found.text) is (5 in hours)
+
+
+def test_a_host_without_code_for_commits_is_found(tmp_path):
+    """Its rows would go on saying that everybody waits; the line says how to say that this is meant."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        found = answers(rig, filled(rig, WithoutOnCommit))
+    assert found["states"].says is Say.WRONG
+    assert "`on_commit = None`" in found["states"].text
+
+
+def test_the_words_of_those_who_are_settled_are_shown(tmp_path):
+    """A word that the map does not know looks like the host's own: a person reads it."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        text = answers(rig, filled(rig))["states"].text
+    words = "who is confirmed as 'confirmed', who is cancelled as 'cancelled', who has failed as 'failed'"
+    assert text.endswith(f"who waits reads back as 'pending', {words}")
+
+
+def test_a_host_that_says_it_has_no_code_for_commits_is_told_what_that_means(tmp_path):
     """Its rows do not follow: no check of what it writes can be made."""
     rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
     with contextlib.closing(rig):
@@ -553,6 +671,25 @@ class TestAnAsyncHost(AsyncHostContract):
             await connection.execute(f"UPDATE {rows.prefix}.dining_tables SET seats = seats + 1")
 
         return change
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"), [(KeepsWhatWasTaken, "does not show table"), (AnHourLate, "it shows from")]
+)
+def test_a_seat_that_is_not_shown_at_its_time_is_found(tmp_path, kind, sentence):
+    """The contract bites: the seat has to be shown at once, and for all of its time."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        host = filled(rig, kind)
+        store = rig.coordinator(host).store
+
+        def seat(connection):
+            times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
+            host.rows(connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'A1', ?, ?, NULL)", *times)
+            return "A1", TimeWindow(AT, AT + TWO_HOURS)
+
+        with pytest.raises(AssertionError, match=sentence):
+            HostContract().test_seats_of_others_are_shown(store, HOUSE, seat)
 
 
 def test_a_version_that_does_not_follow_the_floor_is_found(tmp_path):

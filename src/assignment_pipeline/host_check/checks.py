@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.host_check.opening import in_words, starts_in_words
+from assignment_pipeline.host_check.opening import in_words, seats_in_words, starts_in_words
 from assignment_pipeline.host_check.sample import (
     TO_CONFIRMED,
     TO_PROGRESS,
@@ -37,6 +37,7 @@ MOST = 200
 _NAMED = 10
 _DAYS_BACK, _DAYS_AHEAD = dt.timedelta(days=1), dt.timedelta(days=30)
 _TRIED = 5
+MOST_COMPARED = 50
 
 STATES: Mapping[str, tuple[tuple[Trigger, ...], ...]] = {
     "waits": (TO_PENDING,),
@@ -141,7 +142,7 @@ def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check g
 
 
 def occupied(sample: Sample) -> Asking[str]:
-    """What is taken names tables of the floor, and a narrow window shows what a wide one does."""
+    """What is taken names tables of the floor, when its bookings are; a narrow window shows what a wide one does."""
     venue = yield from _venue(sample)
     wide = TimeWindow(sample.now - _DAYS_BACK, sample.now + _DAYS_AHEAD)
     seats: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, wide))
@@ -162,7 +163,21 @@ def occupied(sample: Sample) -> Asking[str]:
                 " all that overlaps the window, not what starts or lies in it"
             )
             raise WrongError(msg)
-    return f"{len(seats)} seats in the next 30 days, at tables of the floor"
+    if not seats:
+        msg = (
+            "it shows nobody in the next 30 days, so nothing could be tried. Where the old planner or the staff have"
+            " seated somebody by then, occupied() has to show it, or the table is given away a second time"
+        )
+        raise SkippedError(msg)
+    shown = f"{len(seats)} seats in the next 30 days, at tables of the floor"
+    with_id = list({seat.booking_id: seat for seat in seats if seat.booking_id}.items())[:MOST_COMPARED]
+    known: list[tuple[Occupied, Booking]] = []
+    for booking_id, seat in with_id:
+        found: Booking | None = yield Ask("booking", (booking_id,))
+        if found is not None:
+            known.append((seat, found))
+    beside = seats_in_words(venue, known)
+    return f"{shown}; {beside}" if beside else shown
 
 
 def unassigned(sample: Sample) -> Asking[str]:
@@ -197,8 +212,15 @@ def unassigned(sample: Sample) -> Asking[str]:
 def states(sample: Sample) -> Asking[str]:
     """Every state has a word: who waits reads back as pending, and who is settled does not."""
     booking, venue = sample.booking, (yield from _venue(sample))
+    if not sample.has_on_commit and not sample.declines_on_commit:
+        msg = (
+            f"the host has no on_commit: {_ROWS_STAY}. Add on_commit(connection, changes); where you write each result"
+            " into your rows yourself, say so with `on_commit = None` in its class"
+        )
+        raise WrongError(msg)
     _require_on_commit(sample)
     tried, seated = 0, None
+    settled: dict[str, str] = {}
     for name, ways in STATES.items():
         if name == "has tables held" and not sample.holds:
             continue
@@ -225,7 +247,10 @@ def states(sample: Sample) -> Asking[str]:
             names = ", ".join(_differing(found, booking))
             msg = f"on_commit() for a booking that {name} changes what was booked: {names}"
             raise WrongError(msg)
-    return f"{tried} states have a word, and who waits reads back as pending"
+        if not waits:
+            settled[name] = found.status
+    words = ", ".join(f"who {name} as {word!r}" for name, word in settled.items())
+    return f"{tried} states have a word: who waits reads back as 'pending', {words}"
 
 
 def _not_listed(settled: Booking) -> Asking[None]:
@@ -248,26 +273,44 @@ def _why(found: Booking, booking: Booking, *, waits: bool) -> str:
 
 
 def one_row(sample: Sample) -> Asking[str]:
-    """A commit about one booking leaves the others alone."""
+    """A commit about one booking leaves the others alone: those that wait, anywhere, and those that others seated."""
     booking, venue = sample.booking, (yield from _venue(sample))
     _require_on_commit(sample)
-    others = [one for one in sample.bookings if one.id != booking.id][:_TRIED]
-    if not others:
+    before = yield from _others(sample)
+    if not before:
         msg = "only one booking waits: enter a second one, and run it again"
         raise SkippedError(msg)
-    (confirmed,) = leading(booking, venue, sample.now, TO_CONFIRMED)
-    yield Ask("on_commit", (confirmed,))
-    for other in others:
-        found = yield Ask("booking", (other.id,))
-        if found != other:
-            msg = f"on_commit() of booking {booking.id!r} changed {other.id!r}: write the row of record.booking_id"
+    confirmed, cancelled = leading(booking, venue, sample.now, TO_CONFIRMED, (_T.CANCEL,))
+    for change in (confirmed, cancelled):  # With two words: one of them may be what the other row says already.
+        yield Ask("on_commit", (change,))
+        for other in before:
+            if (yield Ask("booking", (other.id,))) != other:
+                msg = f"on_commit() of booking {booking.id!r} changed {other.id!r}: write the row of record.booking_id"
+                raise WrongError(msg)
+    waiting = next((one for one in sample.bookings if one.id != booking.id), None)
+    if waiting is not None:
+        (ended,) = leading(waiting, venue, sample.now, (*TO_PROGRESS, _T.FAIL))
+        yield Ask("on_commit", (confirmed, ended))
+        if (yield from _booking(waiting.id)).is_pending:
+            msg = "on_commit() of two changes left the row of the second as it was: go through all of them"
             raise WrongError(msg)
-    (ended,) = leading(others[0], venue, sample.now, (*TO_PROGRESS, _T.FAIL))
-    yield Ask("on_commit", (confirmed, ended))
-    if (yield from _booking(others[0].id)).is_pending:
-        msg = "on_commit() of two changes left the row of the second as it was: go through all of them"
-        raise WrongError(msg)
-    return f"{len(others)} other bookings stay as they are"
+    return f"{len(before)} other bookings stay as they are"
+
+
+def _others(sample: Sample) -> Asking[list[Booking]]:
+    """Other bookings as they stand: those that wait, there or elsewhere, and those that ``occupied`` names."""
+    waiting: tuple[Booking, ...] = yield Ask("unassigned", (LONG_AGO, MOST))
+    wide = TimeWindow(sample.now - _DAYS_BACK, sample.now + _DAYS_AHEAD)
+    seats: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, wide))
+    elsewhere = [one.id for one in waiting if one.restaurant_id != sample.restaurant_id]
+    ids = [one.id for one in sample.bookings][:MOST_COMPARED] + elsewhere[:MOST_COMPARED]
+    ids += [seat.booking_id for seat in seats if seat.booking_id][:MOST_COMPARED]
+    found: list[Booking] = []
+    for other in dict.fromkeys(ids):
+        if other != sample.booking.id:
+            row: Booking | None = yield Ask("booking", (other,))
+            found += [row] if row is not None else []
+    return found
 
 
 def given_back(sample: Sample) -> Asking[str]:
@@ -321,12 +364,12 @@ def times(sample: Sample) -> Asking[str]:
     return starts_in_words((yield from _venue(sample)), sample.bookings or (sample.booking,))
 
 
+_ROWS_STAY = "its rows go on saying that a booking waits when it has tables, and nobody who reads them sees which"
+
+
 def _require_on_commit(sample: Sample) -> None:
     if not sample.has_on_commit:
-        msg = (
-            "the host has no on_commit: its rows go on saying that a booking waits when it has tables, and nobody who"
-            " reads them sees which. Add on_commit, or write each result into your rows yourself"
-        )
+        msg = f"the host has no on_commit: {_ROWS_STAY}. Add on_commit, or write each result into your rows yourself"
         raise SkippedError(msg)
     if not sample.undoes:
         msg = "this store cannot roll back what on_commit writes: run it on the store of your backend"

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.host_check.sample import WrongError
@@ -51,6 +52,49 @@ def starts_in_words(venue: Venue, bookings: Sequence[Booking]) -> str:
             raise WrongError(msg)
     return f"all {len(bookings)} start outside service_periods, so that each goes to a person; {shown}"
 
+
+def seats_in_words(venue: Venue, known: Sequence[tuple[Occupied, Booking]]) -> str:
+    """
+    Which seats are at another time than their booking, in one line; nothing where none are.
+
+    Args:
+        venue: The restaurant.
+
+        known: A seat of each booking that ``occupied`` names, and that booking.
+
+    Raises:
+        WrongError: All are, or all by the venue's offset from UTC.
+    """
+    beside = [(seat, one) for seat, one in known if not seat.window.start <= one.start_at < seat.window.end]
+    told = "; ".join(_beside(venue, seat, one) for seat, one in (beside or known)[:1])
+    for sign, mistake in _SEAT_MISTAKES.items():
+        gaps = [seat.window.start - one.start_at == sign * _offset(venue, one.start_at) for seat, one in known]
+        shifted = any(_offset(venue, one.start_at) for _, one in known) and all(gaps)
+        if shifted and (beside or len(known) > 1):  # One alone may be a party that came an hour early.
+            msg = f"{told}: {mistake}"
+            raise WrongError(msg)
+    if len(beside) == len(known) > 1:
+        msg = (
+            f"none of {len(known)} is there when its booking starts: {told}. Give the time at which the table is taken"
+        )
+        raise WrongError(msg)
+    return (
+        f"{len(beside)} of {len(known)} at another time than their booking: {told}: see that it is so" if beside else ""
+    )
+
+
+def _beside(venue: Venue, seat: Occupied, booking: Booking) -> str:
+    start, end, said = (
+        f"{at.astimezone(venue.zone):%H:%M}" for at in (seat.window.start, seat.window.end, booking.start_at)
+    )
+    return f"occupied() has {booking.id!r} at its table from {start} to {end}, and booking() says {said}"
+
+
+_SEAT_MISTAKES = {
+    1: "occupied() gives local times as if they were UTC. Give them the venue's zone: replace(tzinfo=ZoneInfo(...))",
+    -1: "occupied() gives times in UTC as if they were local. Give them UTC: replace(tzinfo=UTC)",
+}
+"""What it means when seats begin that many times the venue's offset from UTC after their bookings."""
 
 _MISTAKES = {
     -1: "booking() gives local times as if they were UTC. Give them the venue's zone: replace(tzinfo=ZoneInfo(...))",

@@ -187,6 +187,7 @@ def _bare(store: Any, restaurant_id: str, settings: Settings | None) -> Sample:
         restaurant_id=restaurant_id,
         now=dt.datetime.now(dt.UTC).replace(second=0, microsecond=0),
         has_on_commit=host.on_commit is not None or getattr(host.host, "on_commit", None) is not None,
+        declines_on_commit=getattr(host.host, "on_commit", ...) is None,
         undoes=getattr(store, "undoes", True),
         holds=settings is not None and settings.confirmation is Confirmation.EXTERNAL,
     )

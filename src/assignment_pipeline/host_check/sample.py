@@ -73,6 +73,8 @@ class Sample:
 
         has_on_commit: Whether the host has code for commits.
 
+        declines_on_commit: Whether the host says that it has none: its ``on_commit`` is None.
+
         undoes: Whether what that code writes is rolled back.
 
         holds: Whether tables have to be confirmed.
@@ -82,6 +84,7 @@ class Sample:
     now: dt.datetime
     bookings: Sequence[Booking] = ()
     has_on_commit: bool = True
+    declines_on_commit: bool = False
     undoes: bool = True
     holds: bool = False
 

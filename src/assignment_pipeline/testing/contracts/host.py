@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.host_check import CHECKS, CheckAnswer, Say, acheck, check
 
 NAMES = ("schema", *CHECKS, "rolled-back")
@@ -19,6 +22,24 @@ def _made(name: str, answers: list[CheckAnswer]) -> None:
     if answer.says is Say.SKIPPED:
         pytest.skip(answer.text)
     assert answer.says is Say.OK, f"{answer.check}: {answer.text}"
+
+
+def _soon() -> TimeWindow:
+    now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
+    return TimeWindow(now, now + dt.timedelta(days=30))
+
+
+def _shown(table_id: str, window: TimeWindow, seats: Sequence[Occupied]) -> None:
+    """That the table is taken for all of that time."""
+    at_table = [seat.window for seat in seats if seat.table_id == table_id]
+    assert at_table, f"occupied(): it does not show table {table_id!r}"
+    there = any(one.start <= window.start and window.end <= one.end for one in at_table)
+    times = ", ".join(map(_from_to, at_table))
+    assert there, f"occupied(): table {table_id!r} is taken {_from_to(window)}, and it shows {times}"
+
+
+def _from_to(window: TimeWindow) -> str:
+    return f"from {window.start.isoformat()} to {window.end.isoformat()}"
 
 
 class HostContract:
@@ -64,12 +85,12 @@ class HostContract:
         if seat_elsewhere is None:
             pytest.skip("no seat_elsewhere: nobody has said how others give a table away")
 
-        def work(connection: Any) -> tuple[str, Any]:
+        def work(connection: Any) -> tuple[str, TimeWindow, Any]:
+            store.checked_host.occupied(connection, restaurant_id, _soon())  # What it keeps of this is old then.
             table_id, window = seat_elsewhere(connection)
-            return table_id, store.checked_host.occupied(connection, restaurant_id, window)
+            return table_id, window, store.checked_host.occupied(connection, restaurant_id, window)
 
-        table_id, seats = store.probe(work)
-        assert table_id in {seat.table_id for seat in seats}, f"occupied(): it does not show table {table_id!r}"
+        _shown(*store.probe(work))
 
 
 class AsyncHostContract:
@@ -118,12 +139,12 @@ class AsyncHostContract:
         if seat_elsewhere is None:
             pytest.skip("no seat_elsewhere: nobody has said how others give a table away")
 
-        async def work(connection: Any) -> tuple[str, Any]:
+        async def work(connection: Any) -> tuple[str, TimeWindow, Any]:
+            await _answer(store.checked_host.occupied(connection, restaurant_id, _soon()))
             table_id, window = await _answer(seat_elsewhere(connection))
-            return table_id, await _answer(store.checked_host.occupied(connection, restaurant_id, window))
+            return table_id, window, await _answer(store.checked_host.occupied(connection, restaurant_id, window))
 
-        table_id, seats = run(store.probe(work))
-        assert table_id in {seat.table_id for seat in seats}, f"occupied(): it does not show table {table_id!r}"
+        _shown(*run(store.probe(work)))
 
 
 async def _answer(given: Any) -> Any:
