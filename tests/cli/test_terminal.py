@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -168,3 +170,74 @@ def test_a_terminal_gets_a_progress_bar_that_goes_away(env, small, day_file, tmp
     assert done.stdout.startswith(b"{")
     assert "Seating" in shown
     assert f"{ESCAPE}[2K" in shown
+
+
+# -- What a terminal would obey ---------------------------------------------------------------------------------------
+
+NASTY = "\x1b]0;owned\x07\x1b[2J\x9b1A\u202e\r"
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+TAMPERED = [
+    ("UPDATE assignment_records SET reason = ?", []),
+    ("UPDATE assignment_records SET strategy = ?, reason = 'no_fit'", []),
+    ("UPDATE booking_assignment_state_history SET reason = ?", []),
+    ("UPDATE booking_assignment_state_history SET actor = ?", []),
+    ("UPDATE bookings SET zone = ?", []),
+    ("UPDATE bookings SET status = ?", []),
+    ("UPDATE table_inventory SET label = ?", []),
+    ("UPDATE table_inventory SET capacity = ?", []),
+    ("UPDATE table_blocks SET reason = ?", []),
+    ("UPDATE table_blocks SET actor = ?", []),
+    ("UPDATE assignment_rollout_history SET reason = ?", []),
+    ("UPDATE assignment_rollout SET phase = ?", []),
+    ("UPDATE observability_events SET context = json_set(context, '$.outcome', ?, '$.reason', ?)", [NASTY]),
+    ("UPDATE observability_events SET event_type = ?", []),
+    ("UPDATE restaurants SET timezone = ?", []),
+    ("UPDATE assignment_schema SET version = ?", []),
+]
+
+READ = [
+    ("review", "list"), ("review", "suggest", "cat"), ("tables", "list", "corner"), ("rollout", "status"),
+    ("rollout", "history"), ("rollout", "check"), ("doctor",), ("metrics",), ("metrics", "--prometheus"),
+    ("alerts", "check"), ("shadow", "list"), ("flags", "explain", "corner"), ("sweep",), ("db", "check"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evening(run_once, small_once, tmp_path_factory):
+    """A database with a day in it, a review, a block and a rollout."""
+    folder = tmp_path_factory.mktemp("tampered")
+    day, file = folder / "day.json", folder / "day.db"
+    day.write_text(json.dumps(small_once))
+    assert run_once("assign", day, "--db", file).code == 0
+    when = ("--from", "2031-05-18T12:00+02:00", "--until", "2031-05-18T13:00+02:00")
+    done = run_once("tables", "block", "corner", "G1", *when, "--actor", "ann", "--reason", "leak", "--db", file)
+    assert done.code == 0
+    assert run_once("rollout", "enter", "local", "--actor", "ann", "--db", file).code == 0
+    return file
+
+
+@pytest.mark.parametrize(("statement", "more"), TAMPERED, ids=[statement[7:55] for statement, _ in TAMPERED])
+def test_what_others_wrote_moves_no_cursor(cli, evening, tmp_path, statement, more):
+    """Whatever stands in a database: nothing that a terminal obeys is printed, and what cannot be read is one line."""
+    file = Path(shutil.copy(evening, tmp_path / "day.db"))
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(statement, [NASTY, *more])
+    for words in READ:
+        ended = cli(*words, "--db", file)
+        assert not OBEYED.search(ended.out + ended.err), words
+        assert ended.code in {0, 1, 2}, words
+        assert ended.err.count("\n") <= 1, words
+
+
+def test_an_actor_is_a_name(cli, evening):
+    """Who acts is printable text of bounded length: it stands in the history, and is shown wherever that is read."""
+    for actor in ("", "  ", NASTY, "a" * 201):
+        for words in (
+            ("review", "requeue", "cat"),
+            ("rollout", "enter", "local"),
+            ("tables", "unblock", "corner", "x"),
+        ):
+            ended = cli(*words, "--actor", actor, "--db", evening)
+            assert ended.code == 2
+            assert ended.complaint.startswith("--actor: expected the name of who does it, a text of at most 200")

@@ -11,7 +11,7 @@ import typer
 
 from assignment_pipeline.cli.databases import Database, PostgresDatabase, database
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse
-from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.output import say, stdout
 from assignment_pipeline.cli.wiring import DB_VARIABLE
 from assignment_pipeline.errors import SchemaMismatchError
 
@@ -148,7 +148,7 @@ def grants(
         return
     found = db.check_grants(role, purpose.value)
     for sentence in found:
-        print(sentence)
+        say(sentence)
     if found:
         raise typer.Exit(NO)
     stdout().print(f"{db}: {role} may do what its purpose {purpose.value} takes, and no more.", soft_wrap=True)

@@ -10,20 +10,48 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Glyphs
 from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.redaction import redacted
 
 
+def printable(text: str) -> str:
+    """*text* with what a terminal would obey, or not show, written as Python writes it; lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+class _Plain(Console):
+    """A console on which no text from a database or a file moves the cursor, sets a title or hides what follows."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """See `rich.console.Console.print`."""
+        super().print(*map(_plain, objects), **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See `rich.console.Console.render_str`: the cells of tables come this way."""
+        return super().render_str(printable(text), **options)
+
+
+def _plain(renderable: Any) -> Any:
+    if not isinstance(renderable, Text) or printable(renderable.plain) == renderable.plain:
+        return renderable
+    plain = renderable.copy()  # One for one: what is styled stays where it is.
+    plain.plain = "".join(each if printable(each) == each else "?" for each in renderable.plain)
+    return plain
+
+
 def stdout() -> Console:
     """Where results go."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Plain(highlight=False, markup=False, emoji=False)
 
 
 def stderr() -> Console:
     """Where progress goes."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Plain(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -32,9 +60,14 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def say(text: str, *, end: str = "\n") -> None:
+    """Text on stdout."""
+    print(printable(text), end=end)
+
+
 def print_line(value: Any) -> None:
     """One line on stdout, at once: a sentence, or anything else as JSON."""
-    text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+    text = printable(value) if isinstance(value, str) else json.dumps(value, allow_nan=False)
     sys.stdout.write(f"{text}\n")  # In one piece: print writes the end of an unbuffered line by itself.
     sys.stdout.flush()
 
@@ -57,13 +90,13 @@ def print_result(result: AssignmentResult, sentence: str, *, as_json: bool) -> N
     if as_json:
         print_json(result_document(result))
     else:
-        print(sentence)
+        say(sentence)
 
 
 def complain(error: Exception | str) -> None:
     """One line on stderr: a sentence, or an error without what an application's own would say."""
     text = redacted(error) if isinstance(error, Exception) else " ".join(error.split("\n"))
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def glyphs_for(console: Console) -> Glyphs:

@@ -11,8 +11,8 @@ import typer
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.labels import joined, labels_of
-from assignment_pipeline.cli.output import print_json
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.output import print_json, say
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name, opened
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
 
@@ -21,7 +21,9 @@ def reoptimize(
     restaurant: Annotated[str, typer.Option("--restaurant", metavar="ID", help="The restaurant.")],
     date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
     apply: Annotated[bool, typer.Option("--apply", help="Make the changes, in one commit.")] = False,
-    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
+    ] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -47,7 +49,7 @@ def reoptimize(
         print_json(_document(found))
     else:
         for line in _lines(found, labels):
-            print(line)
+            say(line)
     raise typer.Exit(NO if found.reason is not None else GOOD)
 
 

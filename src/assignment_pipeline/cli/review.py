@@ -12,8 +12,8 @@ from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
-from assignment_pipeline.cli.output import print_json, print_result, stdout
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.output import print_json, print_result, say, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
@@ -29,7 +29,9 @@ app = typer.Typer(help="Decide bookings in manual review, and place bookings by 
 _ALLOWABLE = sorted(rule.value for rule in set(Rule) - NEVER_ALLOWED)
 
 BookingArgument = Annotated[str, typer.Argument(metavar="BOOKING", help="The id of a booking.")]
-ActorOption = Annotated[str, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")]
+ActorOption = Annotated[
+    str, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
+]
 
 
 @app.command("list")
@@ -146,7 +148,9 @@ def place(
 def suggest(
     booking: BookingArgument,
     apply: Annotated[bool, typer.Option("--apply", help="Apply the best option. Needs --actor.")] = False,
-    actor: Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history.")] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
+    ] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
@@ -169,7 +173,7 @@ def suggest(
             if as_json:
                 print_json(_suggestion(booking, decision, told))
             else:
-                print(told)
+                say(told)
             raise typer.Exit(NO if plan is None else GOOD)
         result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves, pin=False)
         if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:

@@ -9,7 +9,7 @@ import typer
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO
-from assignment_pipeline.cli.output import print_json, result_document
+from assignment_pipeline.cli.output import print_json, result_document, say
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.flow.sweeping.sweep import SweepReport
 
@@ -33,7 +33,7 @@ def sweep(
         print_json(document(done))
     else:
         for line in sentences(done) or ["Nothing was due."]:
-            print(line)
+            say(line)
     raise typer.Exit(NO if done.errors else GOOD)
 
 

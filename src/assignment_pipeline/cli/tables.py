@@ -11,7 +11,7 @@ from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
-from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.output import print_json, say, stdout
 from assignment_pipeline.cli.review import ActorOption
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.blocks import TableBlock
@@ -81,9 +81,9 @@ def block(
             print_json({**_document(result.block), "bookings": list(result.bookings)})
             return
         name = joined([table], labels_of(coordinator, restaurant))
-        print(f"Table {name!r} is out of service: {result.block.id}")
+        say(f"Table {name!r} is out of service: {result.block.id}")
         if result.bookings:
-            print(f"Still there: {', '.join(result.bookings)}.")
+            say(f"Still there: {', '.join(result.bookings)}.")
 
 
 @app.command()
@@ -102,7 +102,7 @@ def unblock(
             print_json(_document(ended))
         else:
             name = joined([ended.table_id], labels_of(coordinator, restaurant))
-            print(f"Table {name!r} is back in service.")
+            say(f"Table {name!r} is back in service.")
 
 
 def _document(block: TableBlock) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from assignment_pipeline.cli.apps import from_app
 from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, database, keeps_bookings
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.checks import require_actor
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import AssignmentStore
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -85,6 +87,23 @@ KeepingOption = Annotated[
         help="The database that stores the day. It is created if it is missing.",
     ),
 ]
+
+
+def a_name(value: str | None) -> str | None:
+    """
+    Who does it.
+
+    Raises:
+        BadInputError: It is no name.
+    """
+    if value is not None:
+        try:
+            require_actor(value)
+        except InvalidValueError as error:
+            refuse("--actor", error.expected, error.got)
+    return value
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

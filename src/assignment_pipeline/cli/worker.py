@@ -11,7 +11,7 @@ import typer
 
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO, raised
-from assignment_pipeline.cli.output import print_line
+from assignment_pipeline.cli.output import print_line, printable
 from assignment_pipeline.cli.supervisor import Stop, Supervisor
 from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -127,4 +127,4 @@ def _give_up() -> None:
 
 
 def _say(line: str) -> None:
-    print(f"worker {os.getpid()}: {line}", file=sys.stderr, flush=True)
+    print(f"worker {os.getpid()}: {printable(line)}", file=sys.stderr, flush=True)

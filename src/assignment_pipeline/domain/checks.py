@@ -30,6 +30,18 @@ def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
         identifier(instance, attribute, value)
 
 
+def require_actor(actor: Any) -> None:
+    """
+    Make sure that it is known who does something: it is written into the history, and shown wherever that is read.
+
+    Raises:
+        InvalidValueError: It is no text of 1 to 200 printable characters.
+    """
+    if not isinstance(actor, str) or not actor.strip() or not actor.isprintable() or len(actor) > MAX_ID_LENGTH:
+        expected = f"the name of who does it, a text of at most {MAX_ID_LENGTH} printable characters"
+        raise InvalidValueError("actor", expected, repr(actor) if isinstance(actor, str) else named(type(actor)))
+
+
 def kind(expected: type, *, optional: bool = False) -> Validator:
     """A value of that type."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import named
+from assignment_pipeline.domain.checks import named, require_actor
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.reasons import facts_of
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
@@ -78,11 +78,19 @@ class Call:
         for name, value in zip(("booking_id", "restaurant_id"), given, strict=True):
             if not isinstance(value, str):
                 raise InvalidValueError(name, "the id as text", f"{named(type(value))}, {value!r}")
+        if actor is not None:
+            require_actor(actor)
         call = cls(*ids, trigger, actor)
         call.id = yield from NewId()
         call.now = yield from Now()
         call._started = yield from Monotonic()
         return call
+
+    @classmethod
+    def by_person(cls, ids: tuple[str, str], trigger: str, *, actor: str) -> Flow[Call]:
+        """The same, of a person, who has a name."""
+        require_actor(actor)
+        return (yield from cls.begin(ids, trigger, actor=actor))
 
     @property
     def is_sweep(self) -> bool:

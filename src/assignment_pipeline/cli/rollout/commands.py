@@ -14,7 +14,7 @@ from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout import standing as views
 from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control import Standing
@@ -24,7 +24,10 @@ from assignment_pipeline.rollout.watching import Alerts
 app = typer.Typer(help="Manage the rollout: status, next phase, rollback.", no_args_is_help=True)
 
 ActorOption = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Your name, for the history. Default: the login name.")
+    str | None,
+    typer.Option(
+        "--actor", metavar="NAME", callback=a_name, help="Your name, for the history. Default: the login name."
+    ),
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="The reason, for the history.")]
 ForceOption = Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from assignment_pipeline.cli.apps import from_app
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.output import print_json
+from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.rollout.steering import steered, up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.ports import FlagResolver
@@ -60,4 +60,4 @@ def _tell(flags: FlagResolver, restaurant: str, *, as_json: bool) -> None:
     if as_json:
         print_json({**found, "sentence": sentence})
     else:
-        print(sentence)
+        say(sentence)

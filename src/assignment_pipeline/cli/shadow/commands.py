@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
-from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.output import print_json, say, stdout
 from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -116,7 +116,7 @@ def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_
         width = max(map(len, facts))
         for name, said in facts.items():
             if said:
-                print(f"{name:<{width}}  {said}")
+                say(f"{name:<{width}}  {said}")
 
 
 def _cost(cost: float | None) -> str:
@@ -149,4 +149,4 @@ def work(
                     break
                 time.sleep(pause)
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(shadow.counts.verdicts.items()))
-        print(f"{done} cases{f': {counts}' if counts else ''}.")
+        say(f"{done} cases{f': {counts}' if counts else ''}.")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
-from assignment_pipeline.cli.output import print_json
+from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.shadow.bundles import difference, found_in, read_bundle, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.planning.base import Engine
@@ -106,8 +106,8 @@ def _document(again: Rerun) -> dict[str, Any]:
 def _print(again: Rerun) -> None:
     judgement, case = again.judgement, again.case
     legacy = case.error or tables(case.legacy.tables if case.legacy else ())
-    print(f"Legacy    {legacy}")
-    print(f"Pipeline  {again.trial.error or tables(again.trial.tables)}")
+    say(f"Legacy    {legacy}")
+    say(f"Pipeline  {again.trial.error or tables(again.trial.tables)}")
     said = difference(judgement.kind, judgement.cost_difference)
-    print(f"Now       {judgement.verdict.value}{f': {said}' if said else ''}")
-    print(f"Then      {again.before}")
+    say(f"Now       {judgement.verdict.value}{f': {said}' if said else ''}")
+    say(f"Then      {again.before}")

@@ -45,7 +45,7 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
         BookingNotFoundError: It has no record.
         TableConflictError: Legacy has seated it where somebody else sits, too.
     """
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)

@@ -36,7 +36,7 @@ def block(restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, 
         VenueNotFoundError: The host has no such restaurant.
         StoreUnavailableError, CommitUnknownError: The store could not do it, or does not say.
     """
-    call = yield from Call.begin(("", restaurant_id), MANUAL, actor=actor)
+    call = yield from Call.by_person(("", restaurant_id), MANUAL, actor=actor)
     made = TableBlock(
         id=call.id, restaurant_id=restaurant_id, table_id=table_id, window=window, reason=reason, actor=actor
     )
@@ -58,7 +58,7 @@ def unblock(restaurant_id: str, block_id: str, *, actor: str) -> Flow[TableBlock
         BlockNotFoundError: There is no such block.
         StoreUnavailableError, CommitUnknownError: The store could not do it, or does not say.
     """
-    call = yield from Call.begin(("", restaurant_id), MANUAL, actor=actor)
+    call = yield from Call.by_person(("", restaurant_id), MANUAL, actor=actor)
     known = yield from ReadBlocks(restaurant_id, _EVER)
     for found in known:
         if found.id == block_id:

@@ -53,7 +53,7 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
         BookingNotFoundError: It has no record.
         IllegalTransitionError: It is neither in review nor confirmed.
     """
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
@@ -88,7 +88,7 @@ def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> F
         ValueError: *reason* is not a code.
     """
     _Rejection(reason)
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id)
@@ -121,7 +121,7 @@ def unpin(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignment
 
 
 def _pin(booking_id: str, settings: Settings, actor: str, why: Reason) -> Flow[AssignmentResult]:
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
     pinned = why is Reason.PINNED
 
     def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
@@ -204,7 +204,7 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
     if any(move.booking_id == booking.id for move in wanted.moves):
         msg = f"moves: expected other bookings than {booking.id!r}"
         raise ValueError(msg)
-    call = yield from Call.begin((booking.id, booking.restaurant_id), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking.id, booking.restaurant_id), MANUAL, actor=actor)
     return (yield from guarded(call, settings, _place(call, booking, settings, wanted)))
 
 

@@ -32,7 +32,7 @@ def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignmen
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
     """
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         return (yield from _came(call, record, Reason.SEATED, held, pinned=True))
@@ -49,7 +49,7 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
         NoTablesError: It has no tables.
         NotBegunError: Its turn has not begun.
     """
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         end = _next_minute(now)
@@ -73,7 +73,7 @@ def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
         NoTablesError: It has no tables.
         NotBegunError: Its turn has not begun.
     """
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if now < held.turn.start:
@@ -99,7 +99,7 @@ def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: st
             its start.
     """
     end = _Until(until).until
-    call = yield from Call.begin((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         longer = _longer(held, end)
