@@ -28,6 +28,7 @@ from assignment_pipeline.cli.failures import (
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.cli.rollout import alerts, dashboard, doctor, env, flags, sql, watch
 from assignment_pipeline.cli.rollout import commands as rollout
+from assignment_pipeline.cli.rollout import plan as rollout_plan
 from assignment_pipeline.cli.rollout import report as rollout_report
 from assignment_pipeline.cli.shadow import backtest, replay
 from assignment_pipeline.cli.shadow import commands as shadow
@@ -86,6 +87,7 @@ app.add_typer(host.app, name="host")
 app.command("diagram")(diagram.diagram)
 app.add_typer(flags.app, name="flags")
 rollout.app.command("watch")(watch.watch)
+rollout.app.command("plan")(rollout_plan.plan)
 rollout.app.command("report")(rollout_report.report)
 rollout.app.command("archive")(rollout_report.archive)
 app.add_typer(rollout.app, name="rollout")

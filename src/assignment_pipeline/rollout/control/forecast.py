@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Callable
 from statistics import NormalDist
 
-from assignment_pipeline.rollout.control.phases import ERROR
+import attrs
+
+from assignment_pipeline.rollout.control.metrics import (
+    ERROR_RATE,
+    EVENT_VOLUME,
+    RELATIVE_CONFIRMATION,
+    REVIEW_RATE,
+)
+from assignment_pipeline.rollout.control.phases import ERROR, PHASES, Criterion, Phase
 from assignment_pipeline.rollout.control.sequential import (
     MOSTLY_GOOD,
     MOSTLY_NOT,
@@ -16,6 +25,9 @@ from assignment_pipeline.rollout.control.sequential import (
 
 POWER = 0.8
 """How often what is good enough is to pass with so many bookings."""
+
+WHOLE = 10_000
+"""All restaurants, in basis points."""
 
 _MOST = 10**8
 
@@ -124,3 +136,78 @@ def _least(shows: Callable[[int], bool]) -> int | None:
         middle = (few + many) // 2
         few, many = (few, middle) if shows(middle) else (middle, many)
     return many
+
+
+@attrs.frozen(kw_only=True)
+class PhaseForecast:
+    """
+    How long a phase takes, at a traffic.
+
+    Attributes:
+        phase: The phase.
+
+        restaurants: At how many the pipeline is in charge, or in shadow.
+
+        bookings_a_day: How many bookings a day they have.
+
+        bookings: How many bookings its gates take; None if they never pass.
+
+        decided_by: The metric that takes the most.
+
+        days: How many days that is, the phase's minimum included; None if they never pass.
+    """
+
+    phase: Phase
+    restaurants: float
+    bookings_a_day: float
+    bookings: int | None
+    decided_by: str
+    days: float | None
+
+
+def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98) -> tuple[PhaseForecast, ...]:
+    """
+    How long each phase takes until its gates have passed in four of five cases.
+
+    It assumes a pipeline that is well: it makes no errors, agrees with legacy as often as it confirms, and is as good
+    as legacy. Restaurants are assumed to be alike: where they differ, comparing takes more of them.
+
+    Args:
+        restaurants: How many there are.
+
+        bookings_a_day: How many bookings they have a day, all together.
+
+        confirmed: The share of bookings that is confirmed.
+    """
+    found = []
+    for phase in PHASES.values():
+        if not phase.criteria:
+            continue
+        share = (phase.settings.percent if phase.settings.enabled else WHOLE) / WHOLE
+        needs = {each.metric: _needed(each, share, confirmed) for each in phase.criteria}
+        most = max(needs, key=lambda metric: needs[metric] or _MOST)
+        bookings, days = needs[most], None
+        if bookings is not None:
+            days = max(bookings / (bookings_a_day * share), phase.min_time / dt.timedelta(days=1))
+        found.append(
+            PhaseForecast(
+                phase=phase,
+                restaurants=restaurants * share,
+                bookings_a_day=bookings_a_day * share,
+                bookings=bookings,
+                decided_by=most,
+                days=days,
+            )
+        )
+    return tuple(found)
+
+
+def _needed(criterion: Criterion, share: float, confirmed: float) -> int | None:
+    """How many bookings of the cohort a criterion takes."""
+    if criterion.metric == RELATIVE_CONFIRMATION.name:
+        needed = bookings_to_compare(-criterion.limit, confirmed, others=(1 - share) / share) if share < 1 else None
+    else:
+        rates = {REVIEW_RATE.name: 1 - confirmed, ERROR_RATE.name: 0.0, EVENT_VOLUME.name: 1.0}
+        rate = rates.get(criterion.metric, confirmed)
+        needed = bookings_to_show(rate, criterion.limit, at_least=criterion.at_most is None)
+    return None if needed is None else max(needed, criterion.min_sample)

@@ -1,0 +1,107 @@
+"""``rollout plan``: how long the phases take at a traffic, before anything has begun."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.wiring import JsonOption
+from assignment_pipeline.rollout.control.forecast import (
+    PhaseForecast,
+    bookings_for_one_look,
+    bookings_to_compare,
+    forecast,
+)
+
+MARGINS = (0.01, 0.02, 0.03, 0.05, 0.10)
+
+_RATE = 0.95
+_BAR = 12
+
+
+def plan(
+    restaurants: Annotated[int, typer.Option("--restaurants", metavar="N", min=1, help="The number of restaurants.")],
+    bookings_per_day: Annotated[
+        float, typer.Option("--bookings-per-day", metavar="N", min=1, help="The bookings per day, of all restaurants.")
+    ],
+    confirmed: Annotated[
+        float, typer.Option("--confirmed", min=0.5, max=1, help="The expected share of confirmed bookings.")
+    ] = 0.98,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how long each phase takes until its gates can pass, and which margin the traffic allows."""
+    phases = forecast(restaurants, bookings_per_day, confirmed=confirmed)
+    margins = [_margin(margin, bookings_per_day) for margin in MARGINS]
+    if as_json:
+        print_json({"phases": [_document(each) for each in phases], "margins": margins})
+        return
+    console = stdout()
+    console.print(_phases(phases))
+    console.print("At: restaurants. A day, Takes: bookings.", style="dim", highlight=False)
+    known = [each.days for each in phases if each.phase.name.startswith("production") and each.days is not None]
+    console.print(f"\nAll of production takes {_days(sum(known))} if {confirmed:.0%} are confirmed.\n", highlight=False)
+    console.print(
+        f"Two equal planners that confirm {_RATE:.0%}, each with {bookings_per_day:g} bookings a day. To show that one"
+        " is not worse by a margin takes:",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for each in margins:
+        console.print(Text(f"  {_sentence(each)}"), soft_wrap=True)
+
+
+def _phases(phases: tuple[PhaseForecast, ...]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("Phase", "At", "A day", "Takes", "Days", "", "Decided by"):
+        table.add_column(name, justify="left" if name in {"Phase", "Decided by", ""} else "right", no_wrap=True)
+    longest = max((each.days or 0.0 for each in phases), default=1.0)
+    for each in phases:
+        bar = "#" * max(1, round(_BAR * each.days / longest)) if each.days else ""
+        table.add_row(
+            each.phase.name,
+            f"{each.restaurants:g}",
+            f"{each.bookings_a_day:g}",
+            "never" if each.bookings is None else f"{each.bookings:,}",
+            "" if each.days is None else f"{math.ceil(each.days):,}",
+            bar,
+            each.decided_by,
+        )
+    return table
+
+
+def _margin(margin: float, a_day: float) -> dict[str, Any]:
+    once, ever = bookings_for_one_look(margin, _RATE), bookings_to_compare(margin, _RATE)
+    return {
+        "margin": margin,
+        "one_look": once,
+        "one_look_days": math.ceil(once / a_day),
+        "any_look": ever,
+        "any_look_days": None if ever is None else math.ceil(ever / a_day),
+    }
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    points = f"{100 * found['margin']:g} point{'' if found['margin'] == min(MARGINS) else 's'}"
+    once = f"{found['one_look']:,} a side: {_days(found['one_look_days'])} for one look"
+    return f"{points:>9}: {once}, {found['any_look']:,}: {_days(found['any_look_days'])} for looking at any time"
+
+
+def _days(days: float) -> str:
+    whole = math.ceil(days)
+    return f"{whole:,} day{'' if whole == 1 else 's'}"
+
+
+def _document(found: PhaseForecast) -> dict[str, Any]:
+    return {
+        "phase": found.phase.name,
+        "restaurants": found.restaurants,
+        "bookings_a_day": found.bookings_a_day,
+        "bookings": found.bookings,
+        "decided_by": found.decided_by,
+        "days": found.days,
+    }
