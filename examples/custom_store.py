@@ -138,9 +138,9 @@ class PlainStore:
                 change.check_version(current)
                 if change.id in before.landed:  # A change without a transition leaves the version as it was.
                     raise StaleRecordError(key, "version")
-                if change.assumed is not None:
+                if change.preconditions is not None:
                     venue = self._venue(change.record.restaurant_id)
-                    change.check_assumed(current, self.host.booking(None, key), venue.version, before.generation)
+                    change.check_preconditions(current, self.host.booking(None, key), venue.version, before.generation)
                 after[key] = change.record
             contested = self._contested(after)
             if contested:

@@ -270,7 +270,7 @@ class TableConflictError(AssignmentPipelineError):
 @attrs.define
 class StaleRecordError(AssignmentPipelineError):
     """
-    Something that the change assumed has moved since it was read.
+    Something that the change takes for granted has moved since it was read.
 
     Attributes:
         booking_id: The booking whose change was refused.

@@ -258,7 +258,7 @@ def test_a_databases_history_is_held_against_legacy(cli, day):
         for name, tables in (("zoe", ("G1",)), ("bob", ("W1",))):
             made = make_change(booking(name), *steps, tables=tables, owner="legacy", strategy="legacy")
             assert made.record.state is AssignmentState.CONFIRMED
-            store.commit([attrs.evolve(made, assumed=None)])
+            store.commit([attrs.evolve(made, preconditions=None)])
     answer = cli("backtest", "--db", day, "--json").json
     assert (answer["bookings"], answer["legacy"]) == (2, {"seated": 2, "covers": 4})
     assert cli("backtest", "--db", day, "--restaurant", "other").code == 1

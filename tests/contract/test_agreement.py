@@ -239,13 +239,13 @@ class StoreAgreement(RuleBasedStateMachine):
 
     @rule(target=changes, looked=assumptions, booking=BOOKINGS, tables=TABLES, data=st.data())
     def plan_and_commit_on(self, looked: Any, booking: Booking, tables: list[str], data: st.DataObject) -> Any:
-        booking_id, assumed = looked
-        planned = self._plan(attrs.evolve(booking, id=booking_id), tables, data, assumed)
+        booking_id, preconditions = looked
+        planned = self._plan(attrs.evolve(booking, id=booking_id), tables, data, preconditions)
         self.both(lambda store: store.commit([planned]))
         return planned
 
     def _plan(
-        self, booking: Booking, tables: list[str], data: st.DataObject, assumed: CommitPreconditions | None
+        self, booking: Booking, tables: list[str], data: st.DataObject, preconditions: CommitPreconditions | None
     ) -> Any:
         before = self.record(booking.id)
         state = before.state if before else AssignmentState.CREATED
@@ -276,7 +276,7 @@ class StoreAgreement(RuleBasedStateMachine):
             venue=context.venue,
             now=self.clock.now(),
             change_id=change_id,
-            assumed=assumed,
+            preconditions=preconditions,
             attempt=AttemptResult.SUCCESS if moves else None,
             **fields,
         )

@@ -161,7 +161,7 @@ class AssumesNothing(MemoryStore):
 
     def _check(self, change: AssignmentChange) -> None:
         super()._check(change)
-        if change.assumed is not None:
+        if change.preconditions is not None:
             raise StaleRecordError(change.record.booking_id, "booking")
 
 
@@ -170,13 +170,13 @@ class AssumesAlways(MemoryStore):
 
     def _check(self, change: AssignmentChange) -> None:
         current = self._records.get(change.record.booking_id)
-        assumed = CommitPreconditions(
+        preconditions = CommitPreconditions(
             booking=change.record.booking,
             venue_version=make_venue(change.record.restaurant_id).version,
             next_attempt_at=current.next_attempt_at if current else None,
             pinned=bool(current and current.pinned),
         )
-        super()._check(attrs.evolve(change, assumed=change.assumed or assumed))
+        super()._check(attrs.evolve(change, preconditions=change.preconditions or preconditions))
 
 
 class MergesChanges(MemoryStore):

@@ -175,7 +175,7 @@ def test_a_store_that_fails_is_led_back(monkeypatch):
     commit = town.store.commit
 
     def fails(changes):
-        if any(change.assumed is not None for change in changes):
+        if any(change.preconditions is not None for change in changes):
             raise StoreUnavailableError("the disk is full")
         commit(changes)
 

@@ -39,7 +39,7 @@ def store(postgres_database):
 def change(store, booking_id, restaurant_id="r-1"):
     """A change that was planned under the generation in force."""
     booking = make_booking(booking_id, restaurant_id=restaurant_id)
-    return make_change(booking, *QUEUE, assumed=StoreSuite().assume(store, booking))
+    return make_change(booking, *QUEUE, preconditions=StoreSuite().assume(store, booking))
 
 
 def test_it_waits_for_what_is_in_flight(store, postgres_database):

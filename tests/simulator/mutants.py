@@ -105,14 +105,14 @@ def no_version_check() -> Patches:
 
 def _assumed_but(**forgiven: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any, Any]]) -> Patches:
     ((_, forgive),) = forgiven.items()
-    sound = AssignmentChange.check_assumed
+    sound = AssignmentChange.check_preconditions
 
     def check(self: Any, current: Any, booking: Any, version: Any, generation: Any) -> None:
-        if self.assumed is not None:
-            current, booking, version, generation = forgive(self.assumed, current, booking, (version, generation))
+        if self.preconditions is not None:
+            current, booking, version, generation = forgive(self.preconditions, current, booking, (version, generation))
         sound(self, current, booking, version, generation)
 
-    return [(AssignmentChange, "check_assumed", check)]
+    return [(AssignmentChange, "check_preconditions", check)]
 
 
 @mutant(first=40)
@@ -132,8 +132,8 @@ def no_generation_check() -> Patches:
 def the_passed_restaurant_decides() -> Patches:
     """A booking is seated where the call says, whatever the host says."""
 
-    def decided(view: Any, _: Any, decide: Any) -> Any:
-        return (yield from decide(view))
+    def decided(context: Any, _: Any, decide: Any) -> Any:
+        return (yield from decide(context))
 
     return [(decision_context, "_decided", decided)]
 
@@ -165,7 +165,7 @@ def no_schedule_check() -> Patches:
 @mutant(first=138)
 def nothing_is_assumed() -> Patches:
     """The flows do not say what their plans took for granted."""
-    return [(module, "assumed", lambda *_: None) for module in (seating, sweep)]
+    return [(module, "preconditions", lambda *_: None) for module in (seating, sweep)]
 
 
 @mutant()
@@ -342,12 +342,12 @@ def no_owner_check() -> Patches:
     """Bookings that legacy answers for are planned for."""
     sound = assign.settled
 
-    def settled(view: Any) -> Any:
-        record = view.record
+    def settled(context: Any) -> Any:
+        record = context.record
         if record is None or record.owner is Owner.PIPELINE:
-            return sound(view)
-        ours = {**view.context.records, record.booking_id: attrs.evolve(record, owner=Owner.PIPELINE)}
-        return sound(attrs.evolve(view, context=attrs.evolve(view.context, records=ours)))
+            return sound(context)
+        ours = {**context.loaded.records, record.booking_id: attrs.evolve(record, owner=Owner.PIPELINE)}
+        return sound(attrs.evolve(context, loaded=attrs.evolve(context.loaded, records=ours)))
 
     return [(assign, "settled", settled), (reassign, "settled", settled)]
 
@@ -386,10 +386,10 @@ def legacy_once_more() -> Patches:
     """Where legacy has not answered in time, it is called again."""
     sound = sweep.unanswered
 
-    def unanswered(view: Any, record: Any) -> Any:
-        if view.at_host is not None and view.at_host.is_pending:
-            yield from effects.RunLegacy(view.at_host)
-        return (yield from sound(view, record))
+    def unanswered(context: Any, record: Any) -> Any:
+        if context.at_host is not None and context.at_host.is_pending:
+            yield from effects.RunLegacy(context.at_host)
+        return (yield from sound(context, record))
 
     return [(sweep, "unanswered", unanswered)]
 
@@ -405,8 +405,8 @@ def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
 
-    def handed_over(view: Any, record: Any, **facts: Any) -> Any:
-        made = yield from sound(view, record, **facts)
+    def handed_over(context: Any, record: Any, **facts: Any) -> Any:
+        made = yield from sound(context, record, **facts)
         kept = attrs.evolve(made.change.record, allocation=record.allocation)
         return attrs.evolve(made, change=attrs.evolve(made.change, record=kept))
 
@@ -439,8 +439,8 @@ def a_retry_without_an_attempt() -> Patches:
     """A planning that found nothing leaves no attempt."""
     sound = seating.record_attempt
 
-    def write(view: Any, request: Any, decision: Any, triggers: Any, outcome: Any, **facts: Any) -> Any:
-        made = yield from sound(view, request, decision, triggers, outcome, **facts)
+    def write(context: Any, request: Any, decision: Any, triggers: Any, outcome: Any, **facts: Any) -> Any:
+        made = yield from sound(context, request, decision, triggers, outcome, **facts)
         if outcome is not Outcome.RETRY:
             return made
         record = attrs.evolve(made.change.record, attempts=made.change.record.attempts - 1)
@@ -454,8 +454,10 @@ def retries_without_end() -> Patches:
     """Nobody is ever asked to see to a booking that finds no tables."""
     sound = seating.seat
 
-    def seat(view: Any, *args: Any) -> Any:
-        return (yield from sound(attrs.evolve(view, settings=attrs.evolve(view.settings, max_retries=100)), *args))
+    def seat(context: Any, *args: Any) -> Any:
+        return (
+            yield from sound(attrs.evolve(context, settings=attrs.evolve(context.settings, max_retries=100)), *args)
+        )
 
     return [(module, "seat", seat) for module in (assign, reassign, sweep)]
 
@@ -507,9 +509,9 @@ def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide
 
-    def decided(view: Any, *, due: Any) -> Any:
-        deliveries = view.record.deliveries if view.record else 0
-        return (yield from sound(view, due=attrs.evolve(due, deliveries=deliveries)))
+    def decided(context: Any, *, due: Any) -> Any:
+        deliveries = context.record.deliveries if context.record else 0
+        return (yield from sound(context, due=attrs.evolve(due, deliveries=deliveries)))
 
     return [(sweep, "_decide", decided)]
 
@@ -640,8 +642,8 @@ def a_bad_row_is_nobodys_case() -> Patches:
     """A booking whose row makes no sense is planned for by what was known of it."""
     sound = decision_context._decided
 
-    def decided(view: Any, *args: Any) -> Any:
-        readable = attrs.evolve(view, context=attrs.evolve(view.context, unreadable=frozenset()))
+    def decided(context: Any, *args: Any) -> Any:
+        readable = attrs.evolve(context, loaded=attrs.evolve(context.loaded, unreadable=frozenset()))
         return (yield from sound(readable, *args))
 
     return [(decision_context, "_decided", decided)]

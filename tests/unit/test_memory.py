@@ -147,8 +147,10 @@ def test_a_restaurant_that_is_gone_can_be_cancelled_at(host, store):
 
 def test_a_plan_for_a_restaurant_that_is_gone_is_stale(host, store):
     """What was planned on a floor that is no longer there is refused as such."""
-    assumed = CommitPreconditions(booking=None, venue_version=make_venue().version, next_attempt_at=None, pinned=False)
-    change = make_change(make_booking(), *CONFIRM, tables=("T1",), assumed=assumed)
+    preconditions = CommitPreconditions(
+        booking=None, venue_version=make_venue().version, next_attempt_at=None, pinned=False
+    )
+    change = make_change(make_booking(), *CONFIRM, tables=("T1",), preconditions=preconditions)
     host._venues.clear()
     with pytest.raises(StaleRecordError, match="venue"):
         store.commit([change])

@@ -269,7 +269,7 @@ class AssignmentChange:
 
         events: Events about it, in the same transaction.
 
-        assumed: What must still hold, or None for what does not depend on a plan.
+        preconditions: What must still hold, or None for what does not depend on a plan.
 
         repeats: Whether it tells the host once more of what it was told before its row was there.
     """
@@ -280,7 +280,7 @@ class AssignmentChange:
     steps: tuple[StateChange, ...] = attrs.field(default=(), converter=as_tuple)
     attempt: Attempt | None = None
     events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
-    assumed: CommitPreconditions | None = None
+    preconditions: CommitPreconditions | None = None
     repeats: bool = attrs.field(default=False, validator=flag)
 
     @steps.validator
@@ -324,7 +324,7 @@ class AssignmentChange:
     @property
     def seats(self) -> bool:
         """Whether it was planned, and gives tables."""
-        return self.assumed is not None and any(step.trigger in _GIVING for step in self.steps)
+        return self.preconditions is not None and any(step.trigger in _GIVING for step in self.steps)
 
     def stands_on(self, table_ids: Container[str]) -> bool:
         """Whether the tables that it gives are among *table_ids*."""
@@ -350,7 +350,7 @@ class AssignmentChange:
         if (current.version if current else None) != self.expected_version:
             raise StaleRecordError(self.record.booking_id, "version")
 
-    def check_assumed(
+    def check_preconditions(
         self, current: AssignmentRecord | None, booking: Booking | None, venue_version: str, generation: int
     ) -> None:
         """
@@ -360,16 +360,16 @@ class AssignmentChange:
             StaleRecordError: Something that the plan took for granted has moved.
             StaleRolloutError: The rollout has.
         """
-        assumed = self.assumed
-        if assumed is None:
+        preconditions = self.preconditions
+        if preconditions is None:
             return
-        if assumed.generation is not None and assumed.generation != generation:
-            raise StaleRolloutError(assumed.generation, generation)
+        if preconditions.generation is not None and preconditions.generation != generation:
+            raise StaleRolloutError(preconditions.generation, generation)
         found = {
-            "booking": booking == assumed.booking,
-            "venue": venue_version == assumed.venue_version,
-            "schedule": (current.next_attempt_at if current else None) == assumed.next_attempt_at,
-            "pinned": (current.pinned if current else False) == assumed.pinned,
+            "booking": booking == preconditions.booking,
+            "venue": venue_version == preconditions.venue_version,
+            "schedule": (current.next_attempt_at if current else None) == preconditions.next_attempt_at,
+            "pinned": (current.pinned if current else False) == preconditions.pinned,
         }
         for what, holds in found.items():
             if not holds:

@@ -41,7 +41,7 @@ def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
     return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)
 
 
-def assumed(context: AssignmentContext, booking_id: str, generation: int | None = None) -> CommitPreconditions:
+def preconditions(context: AssignmentContext, booking_id: str, generation: int | None = None) -> CommitPreconditions:
     """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
     record = context.records.get(booking_id)
     return CommitPreconditions(
@@ -93,7 +93,7 @@ def change(
     *,
     took: dt.timedelta = dt.timedelta(),
     attempt: Attempt | None = None,
-    assumed: CommitPreconditions | None = None,
+    preconditions: CommitPreconditions | None = None,
     told: Sequence[Event] = (),
     **facts: Any,
 ) -> AssignmentChange:
@@ -137,15 +137,15 @@ def change(
         steps=steps,
         attempt=attempt,
         events=events,
-        assumed=assumed,
+        preconditions=preconditions,
     )
 
 
 def rest(
-    call: Call, record: AssignmentRecord, assumed: CommitPreconditions | None = None, told: Sequence[Event] = ()
+    call: Call, record: AssignmentRecord, preconditions: CommitPreconditions | None = None, told: Sequence[Event] = ()
 ) -> AssignmentChange:
     """Only that *record* is no longer due, and the events in *told*."""
-    return change(call, record, assumed=assumed, told=told, next_attempt_at=None, deliveries=0)
+    return change(call, record, preconditions=preconditions, told=told, next_attempt_at=None, deliveries=0)
 
 
 @attrs.frozen(kw_only=True)
@@ -202,7 +202,7 @@ def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
     Commit *changes*; where the answer is lost, look whether they have landed.
 
     Returns:
-        False if the view that they were made on has moved: look again.
+        False if what they were made on has moved: look again.
 
     Raises:
         CommitUnknownError: It could not be found out.

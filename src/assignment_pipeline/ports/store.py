@@ -247,13 +247,14 @@ class AssignmentStore(Protocol):
         """
         Apply all of *changes*, one a booking, in one transaction, or none.
 
-        In that transaction the versions of the records, what the plans assumed and
+        In that transaction the versions of the records, what the plans take for granted and
         the rollout's generation are compared; tables that the changes give up are
         freed before any are taken. Tables given up make the overlapping pending
         bookings, and the reviews that wait for tables, due at once.
 
         Raises:
-            StaleRecordError: A record, or what its plan assumed, has moved; or one of the changes has landed before.
+            StaleRecordError: A record, or what its plan took for granted, has moved; or one of the changes has landed
+                before.
             StaleRolloutError: The rollout has moved on.
             TableConflictError: A table is already taken for part of its window, by us, a block or the host.
             CommitUnknownError: The answer was lost; `knows` tells whether it landed.

@@ -336,13 +336,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         change.check_version(current)
         if change.id in self._changes:  # Without a transition, its version would still fit.
             raise StaleRecordError(booking_id, "version")
-        if change.assumed is not None:
+        if change.preconditions is not None:
             booking = read_bookings(partial(self._asked.booking, None), [booking_id])[0].get(booking_id)
             try:
                 venue = self._venue(change.record.restaurant_id)
             except VenueNotFoundError as error:
                 raise StaleRecordError(booking_id, "venue") from error
-            change.check_assumed(current, booking, venue.version, self.generation)
+            change.check_preconditions(current, booking, venue.version, self.generation)
             change.check_floor(venue.floor.positions)
 
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:

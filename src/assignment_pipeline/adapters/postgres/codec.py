@@ -272,20 +272,20 @@ def _finite(context: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def change_facts(change: AssignmentChange) -> Facts:
     """What a change expects to find."""
-    assumed = change.assumed
+    preconditions = change.preconditions
     facts: Facts = {
         "booking_id": change.record.booking_id,
         "restaurant_id": change.record.restaurant_id,
         "expected_version": change.expected_version,
         "stepless": None if change.steps else change.id,
-        "planned": assumed is not None,
+        "planned": preconditions is not None,
     }
-    if assumed is not None:
-        facts["generation"] = assumed.generation
-        facts["venue_version"] = assumed.venue_version
-        facts["next_attempt_at"] = optional_text_of(assumed.next_attempt_at)
-        facts["pinned"] = assumed.pinned
-        facts["booking"] = _optional_facts(assumed.booking)
+    if preconditions is not None:
+        facts["generation"] = preconditions.generation
+        facts["venue_version"] = preconditions.venue_version
+        facts["next_attempt_at"] = optional_text_of(preconditions.next_attempt_at)
+        facts["pinned"] = preconditions.pinned
+        facts["booking"] = _optional_facts(preconditions.booking)
     return facts
 
 

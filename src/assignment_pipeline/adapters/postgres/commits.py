@@ -104,16 +104,16 @@ class Commits:
             rivals += yield from self._rivals(restaurant_id, changes)
         moved_bookings, moved_venues = [], []
         for change in changes:
-            if change.assumed is not None:
+            if change.preconditions is not None:
                 booking_id = change.record.booking_id
                 try:
                     booking = yield HostCall(self.reads.host.booking, (booking_id,))
                 except BookingUnreadableError:
                     booking = None
-                if booking != change.assumed.booking:
+                if booking != change.preconditions.booking:
                     moved_bookings.append(booking_id)
                 where = change.record.restaurant_id
-                if versions.get(where) != change.assumed.venue_version or not change.stands_on(floors[where]):
+                if versions.get(where) != change.preconditions.venue_version or not change.stands_on(floors[where]):
                     moved_venues.append(booking_id)
         return {
             "policies": policies,

@@ -177,10 +177,10 @@ class Commits:
             change.check_version(current)
             if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
                 raise StaleRecordError(booking_id, "version")
-            if change.assumed is not None:
+            if change.preconditions is not None:
                 found, _ = read_bookings(partial(self.reads.host.booking, connection), [booking_id])
                 venue = self._venue(connection, change)
-                change.check_assumed(current, found.get(booking_id), venue.version, generation(rows))
+                change.check_preconditions(current, found.get(booking_id), venue.version, generation(rows))
                 change.check_floor(venue.floor.positions)
             after[booking_id] = change.record
         return after

@@ -123,29 +123,29 @@ def admit(call: Call, target: Target, settings: Settings, flags: FlagDecision) -
     return None
 
 
-def decide(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+def decide(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking that is not settled yet."""
-    answered = settled(view) or _too_early(view)
+    answered = settled(context) or _too_early(context)
     if answered is not None:
         return (yield from answered)
-    return (yield from seek(view))
+    return (yield from seek(context))
 
 
-def seek(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+def seek(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """The same, at once; where nobody wants tables any more, that is all."""
-    booking = view.booking
-    if booking is None or not view.is_wanted:
-        return (yield from pass_over(view))
-    request = view.request(booking)
-    view, decision = yield from find_tables(view, request)
-    return (yield from seat(view, request, decision))
+    booking = context.booking
+    if booking is None or not context.is_wanted:
+        return (yield from pass_over(context))
+    request = context.request(booking)
+    context, decision = yield from find_tables(context, request)
+    return (yield from seat(context, request, decision))
 
 
-def _too_early(view: DecisionContext) -> Flow[AssignmentResult] | None:
-    record = view.record
+def _too_early(context: DecisionContext) -> Flow[AssignmentResult] | None:
+    record = context.record
     if record is None or record.next_attempt_at is None or record.state is AssignmentState.CREATED:
         return None
-    if view.call.trigger in (SWEEP, MANUAL) or view.settings.replay or record.next_attempt_at <= view.now:
+    if context.call.trigger in (SWEEP, MANUAL) or context.settings.replay or record.next_attempt_at <= context.now:
         return None
-    due_in = record.next_attempt_at - view.now
-    return view.call.answer(Outcome.NOOP, Reason.NOT_DUE, record=record, retry_after=due_in)
+    due_in = record.next_attempt_at - context.now
+    return context.call.answer(Outcome.NOOP, Reason.NOT_DUE, record=record, retry_after=due_in)

@@ -73,14 +73,14 @@ def days(bookings: Sequence[Booking]) -> Flow[tuple[tuple[Booking, ...], ...]]:
         flags = yield from ResolveFlags(first.restaurant_id)
         if flags.mode is not Mode.ACTIVE or (yield from CheckCircuit()):
             return ()
-        context = yield from LoadContext(LoadQuery(restaurant_id=first.restaurant_id, bookings=(first,)))
+        loaded = yield from LoadContext(LoadQuery(restaurant_id=first.restaurant_id, bookings=(first,)))
     except AssignmentPipelineError:
         return ()
-    if context is None:
+    if loaded is None:
         return ()
     groups: dict[dt.date, list[Booking]] = collections.defaultdict(list)
     for booking in bookings:
-        groups[context.venue.service_date(booking.start_at)].append(booking)
+        groups[loaded.venue.service_date(booking.start_at)].append(booking)
     return tuple(tuple(group) for _, group in sorted(groups.items()))
 
 
@@ -115,13 +115,13 @@ def assign_day(bookings: Sequence[Booking], settings: Settings, passed: Passed) 
 
 
 def _truths(
-    bookings: Sequence[Booking], context: AssignmentContext, passed: Passed
+    bookings: Sequence[Booking], loaded: AssignmentContext, passed: Passed
 ) -> Iterator[tuple[Booking, Booking | None]]:
     """The bookings, each with how it is now; without those of another restaurant, or no sense, at the host."""
     for booking in bookings:
-        if booking.id in context.unreadable:
+        if booking.id in loaded.unreadable:
             continue
-        at_host = context.bookings.get(booking.id)
+        at_host = loaded.bookings.get(booking.id)
         truth = passed.truth(booking.id, booking, at_host)
         if at_host is None or at_host.restaurant_id == booking.restaurant_id:
             yield booking, truth
@@ -135,26 +135,26 @@ def _try(
     if not open_ones:
         return True
     restaurant_id = open_ones[0].restaurant_id
-    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
-    if context is None or flags.generation not in (None, context.generation):
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
+    if loaded is None or flags.generation not in (None, loaded.generation):
         return True
     writes: dict[str, tuple[Call, ToCommit]] = {}
-    for booking, truth in _truths(open_ones, context, passed):
+    for booking, truth in _truths(open_ones, loaded, passed):
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
-        call.mode, call.now = flags.mode, context.now
-        view = DecisionContext(
+        call.mode, call.now = flags.mode, loaded.now
+        context = DecisionContext(
             call=call,
             settings=settings,
-            context=context,
+            loaded=loaded,
             booking=truth,
-            generation=context.generation,
+            generation=loaded.generation,
             provisional=True,
         )
-        decided = yield from assign.decide(view)
+        decided = yield from assign.decide(context)
         if isinstance(decided, AssignmentResult):
             answers[booking.id] = decided
             continue
-        if decided.reason is Reason.NO_FIT and context.venue.policy.reseat is not Reseat.OFF:
+        if decided.reason is Reason.NO_FIT and loaded.venue.policy.reseat is not Reseat.OFF:
             continue  # By itself, others may be moved for it.
         writes[booking.id] = call, decided
         seated = decided.change.record.allocation
@@ -163,7 +163,7 @@ def _try(
                 Occupied(table_id=name, window=seated.blocked, booking_id=booking.id, movable=True)
                 for name in seated.tables
             ]
-            context = attrs.evolve(context, taken=(*context.taken, *taken))
+            loaded = attrs.evolve(loaded, taken=(*loaded.taken, *taken))
     if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():

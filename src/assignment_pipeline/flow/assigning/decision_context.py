@@ -102,7 +102,7 @@ class DecisionContext:
 
         settings: How the flow behaves.
 
-        context: Everything as it was loaded.
+        loaded: What the store answered.
 
         booking: What is to be seated: None if only its id was given, and the host does not know it any more.
 
@@ -117,7 +117,7 @@ class DecisionContext:
 
     call: Call
     settings: Settings
-    context: AssignmentContext
+    loaded: AssignmentContext
     booking: Booking | None
     generation: int | None = None
     contested: frozenset[str] = frozenset()
@@ -127,17 +127,17 @@ class DecisionContext:
     @property
     def venue(self) -> Venue:
         """The restaurant."""
-        return self.context.venue
+        return self.loaded.venue
 
     @property
     def now(self) -> dt.datetime:
         """The store's time."""
-        return self.context.now
+        return self.loaded.now
 
     @property
     def record(self) -> AssignmentRecord | None:
         """The booking's record, if there is one."""
-        return self.context.records.get(self.call.booking_id)
+        return self.loaded.records.get(self.call.booking_id)
 
     @property
     def state(self) -> AssignmentState:
@@ -147,23 +147,23 @@ class DecisionContext:
     @property
     def is_wanted(self) -> bool:
         """Whether the guest still waits for tables: by the booking that was passed, and by the host's."""
-        views = (self.booking, self.at_host or self.booking)
-        return all(booking is not None and booking.is_pending for booking in views)
+        bookings = (self.booking, self.at_host or self.booking)
+        return all(booking is not None and booking.is_pending for booking in bookings)
 
     @property
     def is_unreadable(self) -> bool:
         """Whether the host's row of the booking makes no sense."""
-        return self.call.booking_id in self.context.unreadable
+        return self.call.booking_id in self.loaded.unreadable
 
     @property
     def at_host(self) -> Booking | None:
         """The booking as the host knows it."""
-        return self.context.bookings.get(self.call.booking_id)
+        return self.loaded.bookings.get(self.call.booking_id)
 
     @property
     def awaits_row(self) -> bool:
         """Whether the host's row of the booking is not there yet, and would be changed by ``on_commit`` if it were."""
-        return self.context.follows and self.at_host is None
+        return self.loaded.follows and self.at_host is None
 
     def request(self, booking: Booking) -> SeatingRequest:
         """What the booking asks of the venue. Who arrives within this minute is in time."""
@@ -183,7 +183,7 @@ class DecisionContext:
 
             frozen: The bookings that may not, whatever the store says.
         """
-        taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.context.taken]
+        taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.loaded.taken]
         if request is None:
             return FloorSnapshot.of(self.venue, taken, sitting=sitting)
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
@@ -197,8 +197,8 @@ class DecisionContext:
 
         The booking itself may have these tables. A commit finds them taken for everybody else, wherever it moves.
         """
-        rows = [row for row in self.context.taken if row.booking_id == booking_id]
-        record = self.context.records.get(booking_id)
+        rows = [row for row in self.loaded.taken if row.booking_id == booking_id]
+        record = self.loaded.records.get(booking_id)
         if record is not None and record.allocation is not None and record.restaurant_id == self.venue.id:
             for name in record.tables:
                 for place, row in enumerate(rows):
@@ -220,7 +220,7 @@ def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
 
 
 Decide = Callable[[DecisionContext], Flow["ToCommit | AssignmentResult"]]
-"""A flow from a view to what is to be written, or to the answer where nothing is."""
+"""A flow from a decision context to what is to be written, or to the answer where nothing is."""
 
 
 def plan_until_landed(
@@ -230,24 +230,24 @@ def plan_until_landed(
     contested: frozenset[str] = frozenset()
 
     def attempt() -> Flow[ToCommit | AssignmentResult | None]:
-        context = yield from LoadContext(target.query)
-        if context is None:
+        loaded = yield from LoadContext(target.query)
+        if loaded is None:
             raise BookingNotFoundError(target.booking_id)
-        if flags.generation is not None and flags.generation != context.generation:
-            raise StaleRolloutError(flags.generation, context.generation)
-        call.now = context.now
-        view = DecisionContext(
+        if flags.generation is not None and flags.generation != loaded.generation:
+            raise StaleRolloutError(flags.generation, loaded.generation)
+        call.now = loaded.now
+        context = DecisionContext(
             call=call,
             settings=settings,
-            context=context,
-            booking=passed.truth(target.booking_id, target.booking, context.bookings.get(target.booking_id)),
-            generation=context.generation,
+            loaded=loaded,
+            booking=passed.truth(target.booking_id, target.booking, loaded.bookings.get(target.booking_id)),
+            generation=loaded.generation,
             contested=contested,
             deadline=target.deadline,
         )
         try:
-            return (yield from _decided(view, target, decide))
-        except StaleRecordError:  # Where somebody has to make room, the view is taken twice.
+            return (yield from _decided(context, target, decide))
+        except StaleRecordError:  # Where somebody has to make room, the context is loaded twice.
             return None
 
     def conflicted(error: TableConflictError) -> None:
@@ -257,57 +257,57 @@ def plan_until_landed(
     return (yield from until_answered(call, settings, attempt, conflicted))
 
 
-def _decided(view: DecisionContext, target: Target, decide: Decide) -> Flow[ToCommit | AssignmentResult]:
-    booking = view.at_host or view.booking  # The host's restaurant decides, whatever was passed.
-    if booking is not None and booking.restaurant_id != target.restaurant_id and not _is_over_hold(view):
-        return (yield from _elsewhere(view, booking))
-    if view.is_unreadable and _is_undecided(view):
-        return (yield from _unreadable(view))
-    return (yield from decide(view))
+def _decided(context: DecisionContext, target: Target, decide: Decide) -> Flow[ToCommit | AssignmentResult]:
+    booking = context.at_host or context.booking  # The host's restaurant decides, whatever was passed.
+    if booking is not None and booking.restaurant_id != target.restaurant_id and not _is_over_hold(context):
+        return (yield from _elsewhere(context, booking))
+    if context.is_unreadable and _is_undecided(context):
+        return (yield from _unreadable(context))
+    return (yield from decide(context))
 
 
-def _is_over_hold(view: DecisionContext) -> bool:
+def _is_over_hold(context: DecisionContext) -> bool:
     """Whether the sweep has come for a hold that nobody confirmed: it ends, wherever its booking has gone."""
-    return view.call.is_sweep and view.record is not None and view.record.state is AssignmentState.ASSIGNED
+    return context.call.is_sweep and context.record is not None and context.record.state is AssignmentState.ASSIGNED
 
 
-def _is_undecided(view: DecisionContext) -> bool:
+def _is_undecided(context: DecisionContext) -> bool:
     """Whether the pipeline might still give it tables. What the sweep has claimed of other reviews is put to rest."""
-    record = view.record
+    record = context.record
     if record is None:
         return True
     if record.state is AssignmentState.MANUAL_REVIEW:
-        return waits(record) or not view.call.is_sweep
+        return waits(record) or not context.call.is_sweep
     return record.owner is Owner.PIPELINE and record.state not in SETTLED | WITH_TABLES
 
 
-def _unreadable(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+def _unreadable(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """A booking whose row at the host makes no sense: a person decides on it. The sweep goes on once it is mended."""
-    call, reason = view.call, Reason.BOOKING_UNREADABLE
+    call, reason = context.call, Reason.BOOKING_UNREADABLE
     triggers: tuple[Trigger, ...] = (Trigger.ESCALATE,)
-    if view.record is not None and view.record.state is AssignmentState.MANUAL_REVIEW:
-        if not waits(view.record):
-            return (yield from call.answer(Outcome.NOOP, reason, record=view.record))
+    if context.record is not None and context.record.state is AssignmentState.MANUAL_REVIEW:
+        if not waits(context.record):
+            return (yield from call.answer(Outcome.NOOP, reason, record=context.record))
         triggers = (Trigger.REQUEUE, Trigger.ESCALATE)  # It is in review for another reason from now on.
     call.note(EventType.ERROR, Severity.ERROR, reason=reason)
     took = yield from call.elapsed()
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
     outcome = Outcome.MANUAL_REVIEW
-    made = change(call, view.record, triggers, outcome, reason, took=took, **facts)
+    made = change(call, context.record, triggers, outcome, reason, took=took, **facts)
     return ToCommit(change=made, outcome=outcome, reason=reason)
 
 
-def _elsewhere(view: DecisionContext, booking: Booking) -> Flow[ToCommit | AssignmentResult]:
+def _elsewhere(context: DecisionContext, booking: Booking) -> Flow[ToCommit | AssignmentResult]:
     """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
-    record, reason = view.record, Reason.OTHER_RESTAURANT
+    record, reason = context.record, Reason.OTHER_RESTAURANT
     if record is None or record.state in SETTLED | WITH_TABLES or record.restaurant_id == booking.restaurant_id:
-        return (yield from elsewhere(view.call, booking, record=record))
+        return (yield from elsewhere(context.call, booking, record=record))
     follows = change(
-        view.call,
+        context.call,
         record,
         restaurant_id=booking.restaurant_id,
         booking=known(booking),
-        next_attempt_at=view.now,
+        next_attempt_at=context.now,
         deliveries=0,
     )
     return ToCommit(change=follows, outcome=Outcome.NOOP, reason=reason)

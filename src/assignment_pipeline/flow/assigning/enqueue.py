@@ -109,17 +109,17 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     """
     require_booking(booking)
     call = yield from Call.begin((booking.id, booking.restaurant_id), "preview")
-    context = yield from LoadContext(Target.of(booking).query)
-    if context is None:
+    loaded = yield from LoadContext(Target.of(booking).query)
+    if loaded is None:
         raise BookingNotFoundError(booking.id)
-    view = DecisionContext(call=call, settings=settings, context=context, booking=booking)
-    if view.at_host is not None:
-        require_restaurant(view.at_host, booking.restaurant_id)
-    request = view.request(booking)
+    context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=booking)
+    if context.at_host is not None:
+        require_restaurant(context.at_host, booking.restaurant_id)
+    request = context.request(booking)
     try:
-        _, decision = yield from find_tables(view, request)
+        _, decision = yield from find_tables(context, request)
     except StaleRecordError:  # Somebody is at work on it: what the first look said will do.
-        return (yield from make_plan(view, request))
+        return (yield from make_plan(context, request))
     return decision
 
 

@@ -42,57 +42,57 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
     return (yield from assign.run_planning_call(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
 
 
-def _decide(view: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
-    record, booking = view.record, view.booking
-    if _is_legacys(view):
-        return (yield from view.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
+def _decide(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
+    record, booking = context.record, context.booking
+    if _is_legacys(context):
+        return (yield from context.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
     if record is None or booking is None or record.owner is not Owner.PIPELINE:
-        return (yield from assign.decide(view))
+        return (yield from assign.decide(context))
     if record.state in WITH_TABLES:
-        return (yield from _reseat(view, record, booking, keep=keep))
-    if record.state is AssignmentState.MANUAL_REVIEW and view.is_wanted:
-        request = view.request(booking)
-        view, decision = yield from find_tables(view, request)
-        return (yield from seat(view, request, decision))
+        return (yield from _reseat(context, record, booking, keep=keep))
+    if record.state is AssignmentState.MANUAL_REVIEW and context.is_wanted:
+        request = context.request(booking)
+        context, decision = yield from find_tables(context, request)
+        return (yield from seat(context, request, decision))
     if record.state not in SETTLED and record.booking is not None and not booking.same_request(record.booking):
-        return (yield from assign.seek(view))  # What it waited for has changed: so has when to look.
-    answered = settled(view)
-    return (yield from answered if answered is not None else assign.decide(view))
+        return (yield from assign.seek(context))  # What it waited for has changed: so has when to look.
+    answered = settled(context)
+    return (yield from answered if answered is not None else assign.decide(context))
 
 
-def _is_legacys(view: DecisionContext) -> bool:
+def _is_legacys(context: DecisionContext) -> bool:
     """Whether the host's own path makes the change: legacy has seen to the booking, and is not at work on it now."""
-    record, at_host = view.record, view.at_host
+    record, at_host = context.record, context.at_host
     if record is not None:
         return record.owner is Owner.LEGACY and record.state not in FINAL and not is_handed_over(record)
     return at_host is not None and not at_host.is_pending and at_host.status != CANCELLED
 
 
 def _reseat(
-    view: DecisionContext, record: AssignmentRecord, booking: Booking, *, keep: bool
+    context: DecisionContext, record: AssignmentRecord, booking: Booking, *, keep: bool
 ) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
-    request = view.request(booking)
-    here = yield from Evaluate(request, record.tables, view.floor(request))
+    request = context.request(booking)
+    here = yield from Evaluate(request, record.tables, context.floor(request))
     if here.plan is not None and not here.broken:
         if record.booking is not None and booking.same_request(record.booking):
-            return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+            return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
-        return (yield from _move(view, record, request, Decision(plan=stays)))
-    view, decision = yield from find_tables(view, request)
+        return (yield from _move(context, record, request, Decision(plan=stays)))
+    context, decision = yield from find_tables(context, request)
     if decision.plan is not None:
-        return (yield from _move(view, record, request, decision))
+        return (yield from _move(context, record, request, decision))
     if keep:
-        return (yield from view.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
-    return (yield from seat(view, request, decision))
+        return (yield from context.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
+    return (yield from seat(context, request, decision))
 
 
 def _move(
-    view: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision
+    context: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision
 ) -> Flow[ToCommit]:
     assert decision.plan is not None  # noqa: S101 - the caller looked
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     tables = allocation(request, decision.plan)
     stays = record.tables == tables.tables
     facts = {"allocation": tables, "strategy": decision.plan.strategy, "pinned": record.pinned and stays}
-    return (yield from record_attempt(view, request, decision, (Trigger.MOVE,), outcome, **facts))
+    return (yield from record_attempt(context, request, decision, (Trigger.MOVE,), outcome, **facts))

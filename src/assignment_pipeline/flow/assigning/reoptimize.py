@@ -74,23 +74,23 @@ def reoptimize(
         nonlocal found
         flags = yield from ResolveFlags(restaurant_id)
         call.mode = flags.mode
-        view = yield from _look(call, restaurant_id, service_date, settings)
-        diff = yield from Rearrange(snapshot(view), tuple(_waiting(view)), settings.repack_budget)
+        context = yield from _look(call, restaurant_id, service_date, settings)
+        diff = yield from Rearrange(snapshot(context), tuple(_waiting(context)), settings.repack_budget)
         gone = {move.booking_id for move in diff.moves}
         found = Reoptimization(
             restaurant_id=restaurant_id,
             service_date=service_date,
             diff=diff,
-            stranded=tuple(name for name in _stranded(view) if name not in gone),
+            stranded=tuple(name for name in _stranded(context) if name not in gone),
         )
         if not apply or diff.is_empty:
             return found
         if flags.mode is not Mode.ACTIVE:
             return attrs.evolve(found, reason=Reason.PIPELINE_DISABLED)
-        if flags.generation not in (None, view.generation):
+        if flags.generation not in (None, context.generation):
             yield from DoubtFlags(flags.generation)
             return None
-        changes = yield from _changes(view, diff)
+        changes = yield from _changes(context, diff)
         try:
             if (yield from land(restaurant_id, *changes)):
                 return attrs.evolve(found, applied=True)
@@ -107,35 +107,35 @@ def reoptimize(
 
 def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Settings) -> Flow[DecisionContext]:
     """Everybody who sits, or waits, at the restaurant on that day."""
-    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
-    if context is not None:
-        day = context.venue.service_day(service_date)
-        context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
-    if context is None:  # Only a store that was asked for a booking may say so.
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    if loaded is not None:
+        day = loaded.venue.service_day(service_date)
+        loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
+    if loaded is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
-    call.now = context.now
-    return DecisionContext(call=call, settings=settings, context=context, booking=None, generation=context.generation)
+    call.now = loaded.now
+    return DecisionContext(call=call, settings=settings, loaded=loaded, booking=None, generation=loaded.generation)
 
 
-def _waiting(view: DecisionContext) -> Iterator[SeatingRequest]:
+def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
     """Those who wait and could be seated as they asked, in the order in which they arrive."""
     requests = []
-    for booking_id, record in view.context.records.items():
-        booking = view.context.bookings.get(booking_id)
-        if booking is not None and booking.is_pending and waits(record) and booking.restaurant_id == view.venue.id:
-            requests.append(view.request(booking))
+    for booking_id, record in context.loaded.records.items():
+        booking = context.loaded.bookings.get(booking_id)
+        if booking is not None and booking.is_pending and waits(record) and booking.restaurant_id == context.venue.id:
+            requests.append(context.request(booking))
     for request in sorted(requests, key=lambda request: (request.turn.start, request.booking.id)):
         in_time = request.not_before is None or request.turn.start >= request.not_before
-        is_ours = not view.venue.policy.needs_review(request.booking.party_size)
-        if in_time and is_ours and view.venue.refusal(request.turn) is None:
+        is_ours = not context.venue.policy.needs_review(request.booking.party_size)
+        if in_time and is_ours and context.venue.refusal(request.turn) is None:
             yield request
 
 
-def _stranded(view: DecisionContext) -> Iterator[str]:
+def _stranded(context: DecisionContext) -> Iterator[str]:
     """Those whose tables are out of use, gone, or blocked for part of their time."""
-    in_use = {table.id for table in view.venue.floor.tables if table.active}
-    blocks = [row for row in view.context.taken if row.booking_id is None]
-    for booking_id, record in sorted(view.context.records.items()):
+    in_use = {table.id for table in context.venue.floor.tables if table.active}
+    blocks = [row for row in context.loaded.taken if row.booking_id is None]
+    for booking_id, record in sorted(context.loaded.records.items()):
         seats = record.allocation
         if seats is None or record.owner is not Owner.PIPELINE:
             continue
@@ -144,11 +144,11 @@ def _stranded(view: DecisionContext) -> Iterator[str]:
             yield booking_id
 
 
-def _changes(view: DecisionContext, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:
-    changes = list(moves(view, diff.moves, "repack", REOPTIMIZE))
+def _changes(context: DecisionContext, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:
+    changes = list(moves(context, diff.moves, "repack", REOPTIMIZE))
     for booking_id, plan in diff.seated:
-        record: AssignmentRecord = view.context.records[booking_id]
-        booking = view.context.bookings[booking_id]
-        one = attrs.evolve(view, call=view.call.about(record), booking=booking)
+        record: AssignmentRecord = context.loaded.records[booking_id]
+        booking = context.loaded.bookings[booking_id]
+        one = attrs.evolve(context, call=context.call.about(record), booking=booking)
         changes.append((yield from seat(one, one.request(booking), Decision(plan=plan))).change)
     return tuple(changes)

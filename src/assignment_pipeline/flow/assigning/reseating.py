@@ -15,7 +15,7 @@ from assignment_pipeline.domain.result import Move
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing import assumed, change
+from assignment_pipeline.flow.landing import change, preconditions
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import LoadQuery
@@ -24,27 +24,27 @@ MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
 
 
-def may_help(view: DecisionContext, request: SeatingRequest) -> bool:
+def may_help(context: DecisionContext, request: SeatingRequest) -> bool:
     """Whether anybody who is in the way could be moved, as far as the rows tell."""
-    policy = view.venue.policy
-    if policy.reseat is Reseat.OFF or view.provisional:
+    policy = context.venue.policy
+    if policy.reseat is Reseat.OFF or context.provisional:
         return False
-    in_the_way = (row.window for row in view.context.taken if row.movable and row.window.overlaps(request.blocked))
-    return any(not _is_frozen(view, window.start + policy.pre_buffer) for window in in_the_way)
+    in_the_way = (row.window for row in context.loaded.taken if row.movable and row.window.overlaps(request.blocked))
+    return any(not _is_frozen(context, window.start + policy.pre_buffer) for window in in_the_way)
 
 
-def widen(view: DecisionContext, request: SeatingRequest) -> Flow[DecisionContext]:
-    """The same view, with everybody who sits on the day of *request*."""
-    booking, venue = request.booking, view.venue
+def widen(context: DecisionContext, request: SeatingRequest) -> Flow[DecisionContext]:
+    """The same context, with everybody who sits on the day of *request*."""
+    booking, venue = request.booking, context.venue
     day = venue.service_day(venue.service_date(request.turn.start))
-    context = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=(booking,), day=day))
-    if context is None or context.generation != view.context.generation:
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=(booking,), day=day))
+    if loaded is None or loaded.generation != context.loaded.generation:
         raise StaleRecordError(booking.id, "rollout")
-    wider = attrs.evolve(view, context=context)
+    wider = attrs.evolve(context, loaded=loaded)
     moved_on = {
-        "version": wider.record != view.record,
-        "booking": wider.at_host != view.at_host,
-        "venue": context.venue.version != venue.version,
+        "version": wider.record != context.record,
+        "booking": wider.at_host != context.at_host,
+        "venue": loaded.venue.version != venue.version,
     }
     for what, has_moved in moved_on.items():
         if has_moved:
@@ -52,50 +52,50 @@ def widen(view: DecisionContext, request: SeatingRequest) -> Flow[DecisionContex
     return wider
 
 
-def snapshot(view: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
+def snapshot(context: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
     """The floor with the parties on it that may be moved, for *request* if there is one."""
-    records = sorted(view.context.records.values(), key=lambda record: record.booking_id)
-    parties = [party for record in records if (party := sitting(view, record)) is not None]
+    records = sorted(context.loaded.records.values(), key=lambda record: record.booking_id)
+    parties = [party for record in records if (party := sitting(context, record)) is not None]
     seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
-    frozen = {booking_id for booking_id, arrival in seated if _is_frozen(view, arrival)}
-    return view.floor(request, sitting=parties, frozen=frozen)
+    frozen = {booking_id for booking_id, arrival in seated if _is_frozen(context, arrival)}
+    return context.floor(request, sitting=parties, frozen=frozen)
 
 
-def sitting(view: DecisionContext, record: AssignmentRecord) -> Sitting | None:
-    """The party of a record in the view, if it may be moved."""
+def sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | None:
+    """The party of a record in the context, if it may be moved."""
     tables, booking = record.allocation, record.booking
     if tables is None or booking is None or record.pinned or record.owner is not Owner.PIPELINE:
         return None
-    at_host = view.context.bookings.get(record.booking_id)
+    at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    if _is_frozen(view, tables.turn.start):
+    if _is_frozen(context, tables.turn.start):
         return None
     request = SeatingRequest(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
     return Sitting(request, tables.tables)
 
 
-def _is_frozen(view: DecisionContext, arrival: dt.datetime) -> bool:
+def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
     """Whether who arrives then is here, or as good as."""
-    return not view.settings.replay and arrival - view.now <= view.venue.policy.freeze
+    return not context.settings.replay and arrival - context.now <= context.venue.policy.freeze
 
 
 def moves(
-    view: DecisionContext, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM
+    context: DecisionContext, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM
 ) -> tuple[AssignmentChange, ...]:
     """What is written of those who move, each guarded like any other change."""
-    return tuple(_move(view, move, view.context.records[move.booking_id], strategy, why) for move in planned)
+    return tuple(_move(context, move, context.loaded.records[move.booking_id], strategy, why) for move in planned)
 
 
-def _move(view: DecisionContext, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
+def _move(context: DecisionContext, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
     assert record.allocation is not None  # noqa: S101 - only who has tables is moved
-    call = view.call.about(record)
+    call = context.call.about(record)
     event = call.event(
         Source.COORDINATOR,
         EventType.RESEATED,
         trigger=call.trigger,
         reason=why,
-        room_for=view.call.booking_id or None,
+        room_for=context.call.booking_id or None,
         origin=move.origin,
         tables=move.tables,
     )
@@ -105,7 +105,7 @@ def _move(view: DecisionContext, move: Move, record: AssignmentRecord, strategy:
         (Trigger.MOVE,),
         why=why,
         told=(event,),
-        assumed=assumed(view.context, record.booking_id, view.generation),
+        preconditions=preconditions(context.loaded, record.booking_id, context.generation),
         allocation=attrs.evolve(record.allocation, tables=move.tables),
         strategy=strategy,
     )

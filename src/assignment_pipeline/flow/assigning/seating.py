@@ -15,7 +15,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
 from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
-from assignment_pipeline.flow.landing import ToCommit, allocation, assumed, attempt, change, known, rest
+from assignment_pipeline.flow.landing import ToCommit, allocation, attempt, change, known, preconditions, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
@@ -41,15 +41,15 @@ TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
 """What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
 
 
-def settled(view: DecisionContext) -> Flow[AssignmentResult] | None:
+def settled(context: DecisionContext) -> Flow[AssignmentResult] | None:
     """The answer where `assign` has nothing to do, or None where it has."""
-    record, answer = view.record, view.call.answer
+    record, answer = context.record, context.call.answer
     if record is None:
         return None
     if record.owner is not Owner.PIPELINE:
         return answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record)
     if record.state in SETTLED | WITH_TABLES:
-        if _has_changed(view, record):
+        if _has_changed(context, record):
             return answer(Outcome.NOOP, Reason.BOOKING_CHANGED, record=record)
         if record.state is _S.ASSIGNED:
             return answer(Outcome.ASSIGNED, record=record)
@@ -57,77 +57,77 @@ def settled(view: DecisionContext) -> Flow[AssignmentResult] | None:
     return None
 
 
-def _has_changed(view: DecisionContext, record: AssignmentRecord) -> bool:
-    unlike = view.booking and record.booking and not view.booking.same_request(record.booking)
+def _has_changed(context: DecisionContext, record: AssignmentRecord) -> bool:
+    unlike = context.booking and record.booking and not context.booking.same_request(record.booking)
     return bool(unlike) and record.state not in FINAL
 
 
-def find_tables(view: DecisionContext, request: SeatingRequest) -> Flow[tuple[DecisionContext, Decision]]:
+def find_tables(context: DecisionContext, request: SeatingRequest) -> Flow[tuple[DecisionContext, Decision]]:
     """
-    The best tables for *request*, with what it was found on: a wider view where others would have to move.
+    The best tables for *request*, with what it was found on: a wider context where others would have to move.
 
     Raises:
-        StaleRecordError: The booking has changed since *view* was loaded.
+        StaleRecordError: The booking has changed since *context* was loaded.
     """
-    decision = yield from make_plan(view, request)
-    if decision.refusal is not Reason.NO_FIT or not may_help(view, request):
-        return view, decision
-    wider = yield from widen(view, request)
+    decision = yield from make_plan(context, request)
+    if decision.refusal is not Reason.NO_FIT or not may_help(context, request):
+        return context, decision
+    wider = yield from widen(context, request)
     return wider, (yield from make_plan(wider, request, lambda seen: snapshot(seen, request)))
 
 
 def make_plan(
-    view: DecisionContext, request: SeatingRequest, look: Callable[[DecisionContext], FloorSnapshot] | None = None
+    context: DecisionContext, request: SeatingRequest, look: Callable[[DecisionContext], FloorSnapshot] | None = None
 ) -> Flow[Decision]:
     """
     The best tables for the request; strategies that raised are noted.
 
     Args:
-        look: What of a view is planned on: by default, its floor.
+        look: What is planned on, of a context: by default, its floor.
     """
-    look = look or (lambda view: view.floor(request))
-    budget = view.settings.budget(view.deadline, waits=not view.call.is_sweep)
-    decision = yield from MakePlan(request, look(view), budget)
-    if decision.plan is None and view.contested:
+    look = look or (lambda context: context.floor(request))
+    budget = context.settings.budget(context.deadline, waits=not context.call.is_sweep)
+    decision = yield from MakePlan(request, look(context), budget)
+    if decision.plan is None and context.contested:
         # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
-        decision = yield from MakePlan(request, look(attrs.evolve(view, contested=frozenset())), budget)
+        decision = yield from MakePlan(request, look(attrs.evolve(context, contested=frozenset())), budget)
     for fault in decision.faults:
-        view.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
+        context.call.note(EventType.ERROR, Severity.ERROR, reason="strategy_fault", strategy=fault)
     return decision
 
 
-def seat(view: DecisionContext, request: SeatingRequest, decision: Decision) -> Flow[ToCommit]:
+def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) -> Flow[ToCommit]:
     """What is written of *decision*: tables, another attempt, or a case for a person."""
     draw = yield from Draw()
-    record, settings = view.record, view.settings
+    record, settings = context.record, context.settings
     retries = 1
     if record is not None and record.state not in WITH_TABLES | {_S.MANUAL_REVIEW}:
         retries += record.retries  # A booking that gives its tables up, or returns from review, starts over.
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
-    reason, begin = decision.refusal, TO_BEGIN[view.state]
+    reason, begin = decision.refusal, TO_BEGIN[context.state]
     triggers: tuple[Trigger, ...]
     if decision.plan is not None:
         triggers, outcome = (*begin, _T.SEAT, _T.CONFIRM), Outcome.CONFIRMED
         facts.update(allocation=allocation(request, decision.plan), strategy=decision.plan.strategy, retries=0)
         if settings.confirmation is Confirmation.EXTERNAL:
             triggers, outcome = (*begin, _T.SEAT), Outcome.ASSIGNED
-            facts.update(next_attempt_at=view.now + settings.hold_ttl)
+            facts.update(next_attempt_at=context.now + settings.hold_ttl)
     elif reason in IMPOSSIBLE and settings.impossible is Impossible.FAIL and Outcome.FAILED in reason.facts.outcomes:
-        triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.FAIL), Outcome.FAILED
+        triggers, outcome = (*TO_ESCALATE.get(context.state, ()), _T.FAIL), Outcome.FAILED
         facts.update(reason=reason)
     elif reason in IMPOSSIBLE:
-        triggers, outcome = (*TO_ESCALATE.get(view.state, ()), _T.ESCALATE), Outcome.MANUAL_REVIEW
+        triggers, outcome = (*TO_ESCALATE.get(context.state, ()), _T.ESCALATE), Outcome.MANUAL_REVIEW
         facts.update(reason=reason)
-    elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _is_for_people(view, request, decision):
+    elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _is_for_people(context, request, decision):
         triggers, outcome = (*begin, _T.RETRY), Outcome.RETRY
-        facts.update(retries=retries, next_attempt_at=view.now + settings.retry_delay(retries, draw))
+        facts.update(retries=retries, next_attempt_at=context.now + settings.retry_delay(retries, draw))
     else:
         triggers, outcome = (*begin, _T.ESCALATE), Outcome.MANUAL_REVIEW
         facts.update(retries=retries, reason=reason)
         if not _could_be_woken(record, request):
             # A table that came free since the floor was read has woken nobody: the sweep looks once more.
-            facts.update(next_attempt_at=view.now)
-    return (yield from record_attempt(view, request, decision, triggers, outcome, **facts))
+            facts.update(next_attempt_at=context.now)
+    return (yield from record_attempt(context, request, decision, triggers, outcome, **facts))
 
 
 def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
@@ -138,7 +138,7 @@ def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) ->
 
 
 def record_attempt(
-    view: DecisionContext,
+    context: DecisionContext,
     request: SeatingRequest,
     decision: Decision,
     triggers: tuple[Trigger, ...],
@@ -146,17 +146,17 @@ def record_attempt(
     **facts: Any,
 ) -> Flow[ToCommit]:
     """The change that records an attempt and leads through *triggers*."""
-    record = view.record
-    took = yield from view.call.elapsed()
+    record = context.record
+    took = yield from context.call.elapsed()
     made = change(
-        view.call,
+        context.call,
         record,
         triggers,
         outcome,
         decision.refusal,
         took=took,
-        attempt=attempt(record, decision, view.now),
-        assumed=assumed(view.context, request.booking.id, view.generation),
+        attempt=attempt(record, decision, context.now),
+        preconditions=preconditions(context.loaded, request.booking.id, context.generation),
         restaurant_id=request.booking.restaurant_id,
         booking=known(request.booking),
         attempts=(record.attempts if record else 0) + 1,
@@ -164,39 +164,39 @@ def record_attempt(
         **facts,
     )
     plan = decision.plan
-    moved = moves(view, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
-    if view.awaits_row:
-        made = watched(view, made)
+    moved = moves(context, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
+    if context.awaits_row:
+        made = watched(context, made)
     return ToCommit(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
 
 
-def pass_over(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+def pass_over(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking for which nobody wants tables any more."""
-    at_host = view.at_host
-    if view.record is None or (at_host is not None and at_host.is_pending):
+    at_host = context.at_host
+    if context.record is None or (at_host is not None and at_host.is_pending):
         # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
-        return (yield from view.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=view.record))
-    return (yield from close(view, view.record))
+        return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=context.record))
+    return (yield from close(context, context.record))
 
 
-def close(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def close(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """The end of an unsettled assignment whose booking the host has settled, or forgotten, without telling."""
-    gone = view.booking is None
+    gone = context.booking is None
     reason = Reason.BOOKING_GONE if gone else Reason.TERMINAL_STATE
-    took = yield from view.call.elapsed()
-    at_host = view.at_host or view.booking
+    took = yield from context.call.elapsed()
+    at_host = context.at_host or context.booking
     if at_host is not None and at_host.status != CANCELLED:
         # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
-        rests = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
+        rests = rest(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
         return ToCommit(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
-        view.call,
+        context.call,
         record,
         (_T.FAIL if gone else _T.CANCEL,),
         Outcome.NOOP,
         reason,
         took=took,
-        assumed=assumed(view.context, record.booking_id),
+        preconditions=preconditions(context.loaded, record.booking_id),
         next_attempt_at=None,
         allocation=None,
         reason=reason,
@@ -204,7 +204,7 @@ def close(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     return ToCommit(change=made, outcome=Outcome.NOOP, reason=reason)
 
 
-def _is_for_people(view: DecisionContext, request: SeatingRequest, decision: Decision) -> bool:
+def _is_for_people(context: DecisionContext, request: SeatingRequest, decision: Decision) -> bool:
     """Whether the booking needs a person: to agree to moves, or because no time is left for another attempt."""
-    arrives_soon = request.turn.start - view.now <= view.venue.policy.retry_cutoff
-    return decision.suggestion is not None or (arrives_soon and not view.settings.replay)
+    arrives_soon = request.turn.start - context.now <= context.venue.policy.retry_cutoff
+    return decision.suggestion is not None or (arrives_soon and not context.settings.replay)

@@ -17,7 +17,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, Flow, LoadContext
-from assignment_pipeline.flow.landing import assumed, change, known, land, until_landed
+from assignment_pipeline.flow.landing import change, known, land, preconditions, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
@@ -85,7 +85,7 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         said = _settled(seat, record, tables)
         if said is not None:
             return said
-        made = yield from _change(call, seat, record, tables, assumed(context, booking.id))
+        made = yield from _change(call, seat, record, tables, preconditions(context, booking.id))
         if not (yield from land(booking.restaurant_id, made)):
             return None
         return CONFLICTED if conflicted else ADOPTED
@@ -125,7 +125,7 @@ def _change(
         Outcome.CONFIRMED,
         Reason.ADOPTED,
         took=took,
-        assumed=on,
+        preconditions=on,
         restaurant_id=seat.booking.restaurant_id,
         owner=Owner.LEGACY,
         booking=known(seat.booking),

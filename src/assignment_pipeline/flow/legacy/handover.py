@@ -22,7 +22,7 @@ from assignment_pipeline.flow.assigning.decision_context import (
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, close, pass_over, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing import ToCommit, assumed, change, guarded, known
+from assignment_pipeline.flow.landing import ToCommit, change, guarded, known, preconditions
 from assignment_pipeline.flow.legacy.outcome import noted
 from assignment_pipeline.flow.legacy.run import run_legacy
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -72,7 +72,7 @@ def stand_aside(
 
 def _look(call: Call) -> Flow[tuple[AssignmentRecord | None, Booking | None]]:
     """
-    The booking's record and the host's view of it, if they are there and the store can say so.
+    The booking's record and the host's word on it, if they are there and the store can say so.
 
     No broken store keeps legacy from its work.
     """
@@ -135,36 +135,36 @@ def hand_over(
     return (yield from _call_legacy(call, handed, target.booking or handed.booking, settings))
 
 
-def drain(decide: Decide, view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+def drain(decide: Decide, context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """*decide*, as long as the booking still waits: what has come of it meanwhile is not for the pipeline to change."""
-    answered = None if view.record is not None and is_in_flight(view.record) else settled(view)
-    return (yield from decide(view) if answered is None else answered)
+    answered = None if context.record is not None and is_in_flight(context.record) else settled(context)
+    return (yield from decide(context) if answered is None else answered)
 
 
-def _decide(view: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
-    answered = settled(view)
+def _decide(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+    answered = settled(context)
     if answered is not None:
         return (yield from answered)
-    if view.record is None or view.booking is None or not view.is_wanted:
-        return (yield from pass_over(view))
-    return (yield from handed_over(view, view.record))
+    if context.record is None or context.booking is None or not context.is_wanted:
+        return (yield from pass_over(context))
+    return (yield from handed_over(context, context.record))
 
 
-def handed_over(view: DecisionContext, record: AssignmentRecord, **facts: Any) -> Flow[ToCommit]:
+def handed_over(context: DecisionContext, record: AssignmentRecord, **facts: Any) -> Flow[ToCommit]:
     """What is written before legacy is called: it has the booking, and has to answer in time."""
-    took = yield from view.call.elapsed()
+    took = yield from context.call.elapsed()
     made = change(
-        view.call,
+        context.call,
         record,
         TO_BEGIN[record.state] or (_T.RETRY, _T.BEGIN),
         Outcome.NOOP,
         Reason.HANDED_OVER,
         took=took,
-        assumed=assumed(view.context, record.booking_id, view.generation),
+        preconditions=preconditions(context.loaded, record.booking_id, context.generation),
         owner=Owner.LEGACY,
-        booking=known(view.booking) if view.booking is not None else record.booking,
+        booking=known(context.booking) if context.booking is not None else record.booking,
         allocation=None,
-        next_attempt_at=view.now + view.settings.handover_timeout,
+        next_attempt_at=context.now + context.settings.handover_timeout,
         deliveries=0,
         reason=None,
         **facts,
@@ -188,32 +188,32 @@ def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, setting
 # -- For the sweep ------------------------------------------------------------------------------------------------
 
 
-def unanswered(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def unanswered(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """
     What happens to a booking that was handed over and had no result in time.
 
     The host is asked. If the host has no result either, the booking goes to manual review: legacy is not called again.
     """
-    if view.at_host is not None and not view.at_host.is_pending:
-        return (yield from close(view, record))
-    return (yield from _to_review(view, record, Reason.HANDOVER_TIMEOUT))
+    if context.at_host is not None and not context.at_host.is_pending:
+        return (yield from close(context, record))
+    return (yield from _to_review(context, record, Reason.HANDOVER_TIMEOUT))
 
 
-def to_person(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def to_person(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """What becomes of a booking in flight where there is nobody to hand it over to."""
-    return (yield from _to_review(view, record, Reason.PIPELINE_DISABLED))
+    return (yield from _to_review(context, record, Reason.PIPELINE_DISABLED))
 
 
-def _to_review(view: DecisionContext, record: AssignmentRecord, reason: Reason) -> Flow[ToCommit]:
-    took = yield from view.call.elapsed()
+def _to_review(context: DecisionContext, record: AssignmentRecord, reason: Reason) -> Flow[ToCommit]:
+    took = yield from context.call.elapsed()
     made = change(
-        view.call,
+        context.call,
         record,
         (_T.ESCALATE,),
         Outcome.MANUAL_REVIEW,
         reason,
         took=took,
-        assumed=assumed(view.context, record.booking_id),
+        preconditions=preconditions(context.loaded, record.booking_id),
         allocation=None,
         next_attempt_at=None,
         deliveries=0,

@@ -13,7 +13,7 @@ from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing import ToCommit, assumed, later
+from assignment_pipeline.flow.landing import ToCommit, later, preconditions
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, known_record, record_transition
@@ -70,7 +70,7 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
         if flags.generation not in (None, context.generation):
             raise StaleRolloutError(flags.generation or 0, context.generation)
         facts |= {"allocation": None, "next_attempt_at": now}
-        facts["assumed"] = assumed(context, known.booking_id, context.generation)
+        facts["preconditions"] = preconditions(context, known.booking_id, context.generation)
         return (
             yield from record_transition(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts)
         )

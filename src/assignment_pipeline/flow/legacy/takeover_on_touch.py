@@ -14,7 +14,7 @@ from assignment_pipeline.errors import BookingUnreadableError, StaleRolloutError
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing import assumed, change, known, land, until_landed
+from assignment_pipeline.flow.landing import change, known, land, preconditions, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings, Takeover
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -91,5 +91,5 @@ def _change(call: Call, context: AssignmentContext, at_host: Booking) -> Flow[As
     else:
         return None
     took = yield from call.elapsed()
-    why, on = Reason.TAKEN_OVER, assumed(context, at_host.id, context.generation)
-    return change(call, record, triggers, Outcome.CONFIRMED, why, took=took, assumed=on, **facts)
+    why, on = Reason.TAKEN_OVER, preconditions(context, at_host.id, context.generation)
+    return change(call, record, triggers, Outcome.CONFIRMED, why, took=took, preconditions=on, **facts)

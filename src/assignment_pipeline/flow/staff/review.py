@@ -213,36 +213,36 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
     query = LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,), booking_ids=movers)
 
     def attempt() -> Flow[ToCommit]:
-        context = yield from LoadContext(query)
-        if context is None:
+        loaded = yield from LoadContext(query)
+        if loaded is None:
             raise BookingNotFoundError(" or ".join(movers))
-        call.now = context.now
-        view = DecisionContext(call=call, settings=settings, context=context, booking=booking)
-        if view.at_host is not None:
-            require_restaurant(view.at_host, booking.restaurant_id)
-        version = view.record.version if view.record else 0
+        call.now = loaded.now
+        context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=booking)
+        if context.at_host is not None:
+            require_restaurant(context.at_host, booking.restaurant_id)
+        version = context.record.version if context.record else 0
         if wanted.expect_version not in (None, version):
             raise StaleRecordError(call.booking_id, "version")
-        if view.state in FINAL:
-            raise IllegalTransitionError(view.state, Trigger.SEAT)
-        request = view.request(booking)
-        floor = yield from _with_room(view, request, wanted)
+        if context.state in FINAL:
+            raise IllegalTransitionError(context.state, Trigger.SEAT)
+        request = context.request(booking)
+        floor = yield from _with_room(context, request, wanted)
         found = yield from Evaluate(request, wanted.table_ids, floor)
         _refuse(request, found, wanted.table_ids, wanted.allowed, floor)
-        return (yield from _placed(view, request, found, wanted))
+        return (yield from _placed(context, request, found, wanted))
 
     return (yield from until_answered(call, settings, attempt))
 
 
-def _with_room(view: DecisionContext, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
+def _with_room(context: DecisionContext, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
     """The floor once everybody has made room, each of whom must be able to."""
-    venue, leave = view.venue, {request.booking.id, *(move.booking_id for move in wanted.moves)}
-    taken = [row for row in view.context.taken if row.booking_id not in leave]
+    venue, leave = context.venue, {request.booking.id, *(move.booking_id for move in wanted.moves)}
+    taken = [row for row in context.loaded.taken if row.booking_id not in leave]
     # What the host shows of who leaves is taken for the others, until the host changes it.
-    taken += [row for booking_id in sorted(leave) for row in view.shown_by_host(booking_id)]
+    taken += [row for booking_id in sorted(leave) for row in context.shown_by_host(booking_id)]
     for move in wanted.moves:
-        record = view.context.records.get(move.booking_id)
-        party = sitting(view, record) if record is not None else None
+        record = context.loaded.records.get(move.booking_id)
+        party = sitting(context, record) if record is not None else None
         if party is None or party.tables != move.origin:
             raise StaleRecordError(move.booking_id, "tables")
         floor = FloorSnapshot.of(venue, taken, {move.booking_id})
@@ -268,19 +268,19 @@ def _refuse(
         raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
 
 
-def _placed(view: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[ToCommit]:
+def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[ToCommit]:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
     plan = attrs.evolve(found.plan, moves=wanted.moves)
-    if view.state in WITH_TABLES:
+    if context.state in WITH_TABLES:
         triggers: tuple[Trigger, ...] = (Trigger.MOVE,)
-    elif view.state is AssignmentState.MANUAL_REVIEW:
+    elif context.state is AssignmentState.MANUAL_REVIEW:
         triggers = (Trigger.SEAT, Trigger.CONFIRM)
     else:
-        triggers = (*TO_BEGIN[view.state], Trigger.SEAT, Trigger.CONFIRM)
-    held = view.state is AssignmentState.ASSIGNED
+        triggers = (*TO_BEGIN[context.state], Trigger.SEAT, Trigger.CONFIRM)
+    held = context.state is AssignmentState.ASSIGNED
     return (
         yield from record_attempt(
-            view,
+            context,
             request,
             Decision(plan=plan),
             triggers,
@@ -289,7 +289,7 @@ def _placed(view: DecisionContext, request: SeatingRequest, found: Evaluation, w
             strategy=plan.strategy,
             owner=Owner.PIPELINE,
             pinned=wanted.pin,
-            next_attempt_at=view.record.next_attempt_at if held and view.record else None,
+            next_attempt_at=context.record.next_attempt_at if held and context.record else None,
             reason=None,
         )
     )

@@ -18,7 +18,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing import assumed, change, land
+from assignment_pipeline.flow.landing import change, land, preconditions
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordPage
@@ -49,11 +49,11 @@ class Floor:
     fixed: frozenset[Occupied]
 
     @classmethod
-    def of(cls, context: AssignmentContext, wish: Booking) -> Floor:
+    def of(cls, loaded: AssignmentContext, wish: Booking) -> Floor:
         """The floor as *wish* finds it."""
-        near = context.venue.planning_window(wish)
-        fixed = (row for row in context.taken if not row.movable and row.window.overlaps(near))
-        return cls(wish, context.venue.version, frozenset(fixed))
+        near = loaded.venue.planning_window(wish)
+        fixed = (row for row in loaded.taken if not row.movable and row.window.overlaps(near))
+        return cls(wish, loaded.venue.version, frozenset(fixed))
 
     def allows_more_than(self, before: Floor) -> bool:
         """Whether there may be tables now that there were not *before*."""
@@ -123,73 +123,71 @@ def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory
     flags = yield from ResolveFlags(restaurant_id)
     if flags.mode is not Mode.ACTIVE:
         return
-    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, booking_ids=tuple(waiting)))
-    if context is None:
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, booking_ids=tuple(waiting)))
+    if loaded is None:
         return
     for booking_id in waiting:
-        record, wish = context.records.get(booking_id), context.bookings.get(booking_id)
+        record, wish = loaded.records.get(booking_id), loaded.bookings.get(booking_id)
         if record is None or wish is None or not wish.is_pending or not _waits(record):
             continue
         if record.restaurant_id != restaurant_id:
             continue
         if wish.restaurant_id != restaurant_id:  # Nothing here is news to it any more: its record follows it.
-            yield from _wake(context, record, (Trigger.REQUEUE,))
+            yield from _wake(loaded, record, (Trigger.REQUEUE,))
             continue
-        floor, before = Floor.of(context, wish), memory.last(booking_id)
+        floor, before = Floor.of(loaded, wish), memory.last(booking_id)
         triggers = (Trigger.REQUEUE,) if record.reason in NOT_ALLOWED else ()
-        is_due = yield from _is_due(context, record, settings, floor, before)
-        if not is_due or (yield from _wake(context, record, triggers)):
+        is_due = yield from _is_due(loaded, record, settings, floor, before)
+        if not is_due or (yield from _wake(loaded, record, triggers)):
             memory.found[booking_id] = floor
 
 
 def _is_due(
-    context: AssignmentContext, record: AssignmentRecord, settings: Settings, floor: Floor, before: Floor | None
+    loaded: AssignmentContext, record: AssignmentRecord, settings: Settings, floor: Floor, before: Floor | None
 ) -> Flow[bool]:
     """Whether there may be tables for it on *floor*, or the restaurant allows it, as was not so *before*."""
     wish = floor.wish
     if record.reason in NOT_ALLOWED:
         is_known = before is not None and before.version == floor.version and before.wish.same_request(wish)
-        return not is_known and (yield from _is_allowed(context, record, wish, settings))
+        return not is_known and (yield from _is_allowed(loaded, record, wish, settings))
     if record.booking is None or not wish.same_request(record.booking):
         return True  # Tables that come free are compared with what it asked for before.
     if before is None or not before.wish.same_request(wish):
-        return (yield from _finds_tables(context, record, wish, settings))
+        return (yield from _finds_tables(loaded, record, wish, settings))
     return floor.allows_more_than(before)
 
 
-def _finds_tables(
-    context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings
-) -> Flow[bool]:
+def _finds_tables(loaded: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[bool]:
     """Whether there are tables for *wish*, as far as a call would find them."""
-    view = yield from _view(context, record, wish, settings)
+    context = yield from _decision_context(loaded, record, wish, settings)
     try:
-        _, decision = yield from find_tables(view, view.request(wish))
+        _, decision = yield from find_tables(context, context.request(wish))
     except StaleRecordError:
         return True  # Something has happened to it meanwhile.
     return decision.plan is not None
 
 
-def _is_allowed(context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[bool]:
+def _is_allowed(loaded: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings) -> Flow[bool]:
     """Whether the restaurant could seat *wish* in an empty house."""
-    view = yield from _view(context, record, wish, settings)
-    decision = yield from make_plan(view, view.request(wish))
+    context = yield from _decision_context(loaded, record, wish, settings)
+    decision = yield from make_plan(context, context.request(wish))
     return decision.refusal not in IMPOSSIBLE
 
 
-def _view(
-    context: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings
+def _decision_context(
+    loaded: AssignmentContext, record: AssignmentRecord, wish: Booking, settings: Settings
 ) -> Flow[DecisionContext]:
     call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    return DecisionContext(call=call, settings=settings, context=context, booking=wish, deadline=settings.call_budget)
+    return DecisionContext(call=call, settings=settings, loaded=loaded, booking=wish, deadline=settings.call_budget)
 
 
-def _wake(context: AssignmentContext, record: AssignmentRecord, triggers: tuple[Trigger, ...]) -> Flow[bool]:
+def _wake(loaded: AssignmentContext, record: AssignmentRecord, triggers: tuple[Trigger, ...]) -> Flow[bool]:
     """Make it due: who waits for tables here stays in review until there are some, others are queued again."""
     call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    call.now = context.now
-    on = assumed(context, record.booking_id)
-    facts: dict[str, Any] = {"next_attempt_at": context.now, "deliveries": 0}
+    call.now = loaded.now
+    on = preconditions(loaded, record.booking_id)
+    facts: dict[str, Any] = {"next_attempt_at": loaded.now, "deliveries": 0}
     if triggers:
         facts |= {"retries": 0, "reason": None}
-    due = change(call, record, triggers, assumed=on, **facts)
+    due = change(call, record, triggers, preconditions=on, **facts)
     return (yield from land(record.restaurant_id, due))

@@ -22,7 +22,7 @@ from assignment_pipeline.flow.effects import (
     Flow,
     ResolveFlags,
 )
-from assignment_pipeline.flow.landing import ToCommit, assumed, change, known, later, rest
+from assignment_pipeline.flow.landing import ToCommit, change, known, later, preconditions, rest
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -145,71 +145,71 @@ def _waits_for_tables(record: AssignmentRecord) -> bool:
     return record.state is AssignmentState.MANUAL_REVIEW and record.reason in WAITS_FOR_TABLES
 
 
-def _claimed(view: DecisionContext, due: Due) -> Flow[ToCommit | AssignmentResult] | AssignmentRecord:
+def _claimed(context: DecisionContext, due: Due) -> Flow[ToCommit | AssignmentResult] | AssignmentRecord:
     """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
-    record = view.record
+    record = context.record
     if record is None or not holds(due, record):
-        return _somebody_elses(view.call, record)
-    return unanswered(view, record) if is_handed_over(record) else record
+        return _somebody_elses(context.call, record)
+    return unanswered(context, record) if is_handed_over(record) else record
 
 
-def _decide_aside(view: DecisionContext, *, due: Due, legacy: bool) -> Flow[ToCommit | AssignmentResult]:
+def _decide_aside(context: DecisionContext, *, due: Due, legacy: bool) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking whose restaurant the pipeline is not in charge of."""
-    record = _claimed(view, due)
+    record = _claimed(context, due)
     if not isinstance(record, AssignmentRecord):
         return (yield from record)
     if record.state is AssignmentState.ASSIGNED:
-        return (yield from _end_hold(view, record, legacy=legacy))
+        return (yield from _end_hold(context, record, legacy=legacy))
     if record.state in SETTLED:
         if _waits_for_tables(record):  # The sweep takes it up once the pipeline is back, and nobody before.
-            left = change(view.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
+            left = change(context.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
             settled = ToCommit(change=left, outcome=Outcome.NOOP, reason=Reason.PIPELINE_DISABLED)
         else:
-            settled = look_again(view, record)
+            settled = look_again(context, record)
         return settled
-    if view.settings.in_flight is InFlight.DRAIN:
-        return (yield from assign.decide(view))
-    if not view.is_wanted:
-        return (yield from close(view, record))
-    return (yield from handed_over(view, record) if legacy else to_person(view, record))
+    if context.settings.in_flight is InFlight.DRAIN:
+        return (yield from assign.decide(context))
+    if not context.is_wanted:
+        return (yield from close(context, record))
+    return (yield from handed_over(context, record) if legacy else to_person(context, record))
 
 
-def _end_hold(view: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> Flow[ToCommit]:
+def _end_hold(context: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> Flow[ToCommit]:
     """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
     holds = record.holds + 1
-    is_here = view.booking is not None and view.booking.restaurant_id == record.restaurant_id
-    hands_over = legacy and view.settings.in_flight is InFlight.HANDOVER and view.is_wanted and is_here
-    if hands_over and holds < view.settings.max_holds:
-        return (yield from handed_over(view, record, holds=holds))
-    return (yield from expire(view.call, view.settings, record, view.now))
+    is_here = context.booking is not None and context.booking.restaurant_id == record.restaurant_id
+    hands_over = legacy and context.settings.in_flight is InFlight.HANDOVER and context.is_wanted and is_here
+    if hands_over and holds < context.settings.max_holds:
+        return (yield from handed_over(context, record, holds=holds))
+    return (yield from expire(context.call, context.settings, record, context.now))
 
 
-def _decide(view: DecisionContext, *, due: Due) -> Flow[ToCommit | AssignmentResult]:
-    record = _claimed(view, due)
+def _decide(context: DecisionContext, *, due: Due) -> Flow[ToCommit | AssignmentResult]:
+    record = _claimed(context, due)
     if not isinstance(record, AssignmentRecord):
         return (yield from record)
     if record.state is AssignmentState.ASSIGNED:
-        return (yield from expire(view.call, view.settings, record, view.now))
+        return (yield from expire(context.call, context.settings, record, context.now))
     if _waits_for_tables(record):
-        return (yield from _reconsider(view, record))
+        return (yield from _reconsider(context, record))
     if record.state in SETTLED:
-        return look_again(view, record)
-    return (yield from assign.decide(view))
+        return look_again(context, record)
+    return (yield from assign.decide(context))
 
 
-def _reconsider(view: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def _reconsider(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
-    if view.booking is not None and view.is_wanted:
-        request = view.request(view.booking)
-        view, decision = yield from find_tables(view, request)
+    if context.booking is not None and context.is_wanted:
+        request = context.request(context.booking)
+        context, decision = yield from find_tables(context, request)
         if decision.plan is not None:
-            return (yield from seat(view, request, decision))
-    stays = rest(view.call, record, assumed(view.context, record.booking_id), disagreement(view))
-    wish = view.booking
-    if view.at_host is not None and not view.at_host.is_pending:
+            return (yield from seat(context, request, decision))
+    stays = rest(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
+    wish = context.booking
+    if context.at_host is not None and not context.at_host.is_pending:
         # Kept with its status: the sweep looks whether the host calls it pending again.
-        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(view.at_host)))
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(context.at_host)))
     elif wish is not None and record.booking is not None and not wish.same_request(record.booking):
         # Until now, tables that came free were compared with what it asked for before: look once more.
-        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=view.now))
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=context.now))
     return ToCommit(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

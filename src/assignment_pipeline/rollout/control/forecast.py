@@ -170,7 +170,7 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
     How long each phase takes until its gates have passed in four of five cases.
 
     It assumes a pipeline that is well: it makes no errors, agrees with legacy as often as it confirms, and is as good
-    as legacy. Restaurants are assumed to be alike: where they differ, comparing takes more of them.
+    as legacy. Restaurants are preconditions to be alike: where they differ, comparing takes more of them.
 
     Args:
         restaurants: How many there are.

@@ -40,7 +40,7 @@ class HookError(Exception):
 class Guards(StoreSuite):
     """What a commit assumes, whom it conflicts with, and that it leaves nothing behind when refused."""
 
-    # -- What the plan assumed ------------------------------------------------------------------------------------
+    # -- What the plan takes for granted ---------------------------------------------------------------------------
 
     def refused_for(self, store: AssignmentStore, change: AssignmentChange) -> str:
         """Commit *change*, which must be refused; what it was refused for."""
@@ -55,9 +55,9 @@ class Guards(StoreSuite):
         """A plan whose assumptions hold goes through, for a new record and for an old one."""
         booking = make_booking()
         harness.put_booking(booking)
-        self.commit(store, booking, *QUEUE, assumed=self.assume(store, booking), next_attempt_at=DINNER)
+        self.commit(store, booking, *QUEUE, preconditions=self.assume(store, booking), next_attempt_at=DINNER)
         record = self.commit(
-            store, booking, Trigger.BEGIN, Trigger.SEAT, tables=("T1",), assumed=self.assume(store, booking)
+            store, booking, Trigger.BEGIN, Trigger.SEAT, tables=("T1",), preconditions=self.assume(store, booking)
         )
         assert self.record(store) == record
 
@@ -65,7 +65,7 @@ class Guards(StoreSuite):
         """What was planned for two guests is not written for three, nor for a party that has cancelled."""
         booking = make_booking()
         harness.put_booking(booking)
-        change = make_change(booking, *CONFIRM, tables=("T1",), assumed=self.assume(store, booking))
+        change = make_change(booking, *CONFIRM, tables=("T1",), preconditions=self.assume(store, booking))
         for moved in ({"party_size": 3}, {"status": "cancelled"}, {"end_at": DINNER + 2 * HOUR}, {"zone": "window"}):
             harness.put_booking(attrs.evolve(booking, **moved))
             assert self.refused_for(store, change) == "booking"
@@ -75,7 +75,7 @@ class Guards(StoreSuite):
     def test_a_booking_that_turns_up_is_noticed(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """A plan for a booking that the host did not know is refused once it does, and knows it otherwise."""
         booking = make_booking()
-        change = make_change(booking, *CONFIRM, tables=("T1",), assumed=self.assume(store, booking))
+        change = make_change(booking, *CONFIRM, tables=("T1",), preconditions=self.assume(store, booking))
         harness.put_booking(attrs.evolve(booking, status="cancelled"))
         assert self.refused_for(store, change) == "booking"
 
@@ -83,7 +83,7 @@ class Guards(StoreSuite):
         """A plan on an old floor or policy is not written."""
         booking = make_booking()
         harness.put_booking(booking)
-        change = make_change(booking, *CONFIRM, tables=("T1",), assumed=self.assume(store, booking))
+        change = make_change(booking, *CONFIRM, tables=("T1",), preconditions=self.assume(store, booking))
         harness.put_venue(make_venue(tables=5))
         assert self.refused_for(store, change) == "venue"
 
@@ -92,7 +92,7 @@ class Guards(StoreSuite):
         booking = make_booking()
         harness.put_booking(booking)
         record = self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
-        change = make_change(booking, Trigger.BEGIN, before=record, assumed=self.assume(store, booking))
+        change = make_change(booking, Trigger.BEGIN, before=record, preconditions=self.assume(store, booking))
         assert store.due(1)
         assert self.refused_for(store, change) == "schedule"
 
@@ -101,7 +101,9 @@ class Guards(StoreSuite):
         booking = make_booking()
         harness.put_booking(booking)
         record = self.commit(store, booking, *HOLD, tables=("T1",))
-        change = make_change(booking, Trigger.MOVE, before=record, tables=("T2",), assumed=self.assume(store, booking))
+        change = make_change(
+            booking, Trigger.MOVE, before=record, tables=("T2",), preconditions=self.assume(store, booking)
+        )
         store.commit([make_change(booking, before=record, pinned=True)])
         assert self.refused_for(store, change) == "pinned"
 
@@ -110,15 +112,15 @@ class Guards(StoreSuite):
         need(harness, "bump_generation")
         booking = make_booking()
         harness.put_booking(booking)
-        assumed = self.assume(store, booking)
-        assert assumed.generation is not None
-        change = make_change(booking, *CONFIRM, tables=("T1",), assumed=assumed)
+        preconditions = self.assume(store, booking)
+        assert preconditions.generation is not None
+        change = make_change(booking, *CONFIRM, tables=("T1",), preconditions=preconditions)
         harness.bump_generation()
         with pytest.raises(StaleRolloutError) as refused:
             store.commit([change])
-        assert refused.value.args == (assumed.generation, assumed.generation + 1)
+        assert refused.value.args == (preconditions.generation, preconditions.generation + 1)
         assert self.record(store) is None
-        ungated = attrs.evolve(change, assumed=attrs.evolve(assumed, generation=None))
+        ungated = attrs.evolve(change, preconditions=attrs.evolve(preconditions, generation=None))
         store.commit([ungated])
 
     def test_what_assumes_nothing_is_compared_by_version_alone(

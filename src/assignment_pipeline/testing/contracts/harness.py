@@ -155,7 +155,7 @@ def make_change(
     venue: Venue | None = None,
     now: dt.datetime = START,
     change_id: str | None = None,
-    assumed: CommitPreconditions | None = None,
+    preconditions: CommitPreconditions | None = None,
     attempt: AttemptResult | None = None,
     actor: str | None = None,
     conflicted: bool = False,
@@ -219,7 +219,7 @@ def make_change(
         steps=steps,
         attempt=planned,
         events=(told,),
-        assumed=assumed,
+        preconditions=preconditions,
     )
 
 

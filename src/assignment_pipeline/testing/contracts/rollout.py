@@ -127,7 +127,7 @@ class RolloutStoreContract(StoreSuite):
 
     def test_nothing_old_lands_afterwards(self, store: SteeredStore) -> None:
         """Beside threads that commit all the time: once a revision is in force, no commit of an older one lands."""
-        assumed = self.assume(store, make_booking())
+        preconditions = self.assume(store, make_booking())
         numbers, over = itertools.count(), threading.Event()
 
         def commit_all_the_time() -> set[str]:
@@ -135,7 +135,7 @@ class RolloutStoreContract(StoreSuite):
             while not over.is_set():
                 booking = make_booking(f"b-{next(numbers):05}")
                 try:
-                    store.commit([make_change(booking, *QUEUE, assumed=assumed)])
+                    store.commit([make_change(booking, *QUEUE, preconditions=preconditions)])
                 except AssignmentPipelineError as error:
                     refusals.add(type(error).__name__)
             return refusals

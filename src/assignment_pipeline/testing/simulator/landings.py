@@ -30,14 +30,14 @@ def _guarded(change: AssignmentChange, landing: Landing) -> Iterator[tuple[str, 
     """What a commit was made for, and what it met. Said once more than in the domain, so that both can be wrong."""
     current = landing.records.get(change.record.booking_id)
     yield "version", change.expected_version, current.version if current else None
-    assumed = change.assumed
-    if assumed is not None:
-        yield "booking", assumed.booking, landing.bookings.get(change.record.booking_id)
-        yield "venue", assumed.venue_version, landing.versions.get(change.record.restaurant_id)
-        yield "schedule", assumed.next_attempt_at, current.next_attempt_at if current else None
-        yield "pinned", assumed.pinned, current.pinned if current else False
-        if assumed.generation is not None:
-            yield "generation", assumed.generation, landing.generation
+    preconditions = change.preconditions
+    if preconditions is not None:
+        yield "booking", preconditions.booking, landing.bookings.get(change.record.booking_id)
+        yield "venue", preconditions.venue_version, landing.versions.get(change.record.restaurant_id)
+        yield "schedule", preconditions.next_attempt_at, current.next_attempt_at if current else None
+        yield "pinned", preconditions.pinned, current.pinned if current else False
+        if preconditions.generation is not None:
+            yield "generation", preconditions.generation, landing.generation
 
 
 def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, AssignmentRecord | None]]:
