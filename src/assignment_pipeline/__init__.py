@@ -4,6 +4,7 @@ import logging
 
 from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
 from assignment_pipeline.domain.blocks import BlockResult
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
@@ -81,6 +82,7 @@ __all__ = [
     "AssignmentState",
     "AsyncCoordinator",
     "AsyncJoined",
+    "Availability",
     "BlockResult",
     "Booking",
     "BookingNotFoundError",
@@ -127,6 +129,8 @@ __all__ = [
     "Settings",
     "Severity",
     "Sitting",
+    "Slot",
+    "SlotStatus",
     "Source",
     "SpecialDay",
     "StaleRecordError",

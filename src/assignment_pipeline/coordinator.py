@@ -8,11 +8,13 @@ from typing import Any, Self, TypeVar
 
 from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, BaseCoordinator
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.availability import Availability
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import assign, assign_many, enqueue
+from assignment_pipeline.flow.assigning.availability import availability
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.assigning.reassign import reassign
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
@@ -196,6 +198,46 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             VenueNotFoundError: The host has no such restaurant.
         """
         return self._run(enqueue.preview(booking, self.settings))
+
+    def availability(
+        self,
+        restaurant_id: str,
+        date: dt.date,
+        party_sizes: Iterable[int],
+        *,
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        until: dt.date | None = None,
+    ) -> Availability:
+        """
+        Which times can still be had. Nothing is written, and the flags do not matter.
+
+        At the moment of asking, `assign` confirms each slot that is ``available``, confirms each that is
+        ``with_moves`` by moving others, and confirms no other.
+
+        Args:
+            restaurant_id: The restaurant.
+
+            date: The local date on which the service periods start.
+
+            party_sizes: The sizes to look for.
+
+            seating: Where the party wants to sit.
+
+            zone: The zone it wants, or None.
+
+            accessible: Whether one of its tables must be accessible.
+
+            until: The last of several dates, fewer than 400 days later; None for *date* alone.
+
+        Raises:
+            InvalidValueError: A size, a date or a wish is none; a `ValueError`.
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "until": until}
+        return self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes))
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
@@ -441,6 +483,21 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
     async def preview(self, booking: Booking) -> Decision:
         """Plan *booking* without writing anything. The flags do not matter. See `Coordinator.preview`."""
         return await self._run(enqueue.preview(booking, self.settings))
+
+    async def availability(
+        self,
+        restaurant_id: str,
+        date: dt.date,
+        party_sizes: Iterable[int],
+        *,
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        until: dt.date | None = None,
+    ) -> Availability:
+        """Which times can still be had. See `Coordinator.availability`."""
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "until": until}
+        return await self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """Record that *booking* waits for tables. See `Coordinator.enqueue`."""

@@ -14,7 +14,20 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from assignment_pipeline.cli import assign, db, demo, diagram, host, reoptimize, review, service, sweep, tables, worker
+from assignment_pipeline.cli import (
+    assign,
+    availability,
+    db,
+    demo,
+    diagram,
+    host,
+    reoptimize,
+    review,
+    service,
+    sweep,
+    tables,
+    worker,
+)
 from assignment_pipeline.cli.failures import (
     BAD_INPUT,
     BROKEN_PIPE,
@@ -76,6 +89,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("assign")(assign.assign)
+app.command("availability")(availability.availability)
 app.add_typer(review.app, name="review")
 app.add_typer(service.app, name="service")
 app.add_typer(tables.app, name="tables")

@@ -125,6 +125,13 @@ class Calendar:
                         found.add(start)
         return tuple(sorted(found))
 
+    def arrivals_on(self, date: dt.date) -> tuple[dt.datetime, ...]:
+        """When parties may arrive in the periods that start on a date, in order."""
+        if not self.policy.has_hours:
+            opens, closes = (self.instants(day, dt.time())[0] for day in (date, date + DAY))
+            return self.arrivals(Opening(date, _ALL_DAY, TimeWindow(opens, closes)))
+        return tuple(sorted({start for opening in self.openings_on(date) for start in self.arrivals(opening)}))
+
     def service_date(self, instant: dt.datetime) -> dt.date:
         """The date to which an instant counts: that on which its service period began."""
         start = instant.astimezone(dt.UTC).replace(second=0, microsecond=0)

@@ -163,6 +163,15 @@ class Venue:
         """Why no party is given that time, by the calendar alone; None where one is."""
         return self.calendar.refusal(turn)
 
+    def arrivals(self, date: dt.date) -> tuple[dt.datetime, ...]:
+        """
+        When parties may arrive on a date, in order, in the periods that start on it.
+
+        Where a period does not name its arrivals, each quarter of an hour from its start on; where the restaurant is
+        open at all times, each of the calendar day.
+        """
+        return self.calendar.arrivals_on(date)
+
     def offers(self, booking: Booking) -> Iterator[TimeWindow]:
         """The other times at which the party may arrive, each with when it would sit, nearest first."""
         return self.calendar.offers(booking)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import time
 from collections.abc import Generator, Iterable
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
+from assignment_pipeline.domain.availability import Slot
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -16,6 +18,7 @@ from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import FlagsUnreadError
+from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import (
@@ -331,6 +334,25 @@ class MakePlan(Effect[Decision]):
 
     def ask(self, port: Any) -> Any:
         return port.plan(self.request, self.floor, self.budget)
+
+
+@attrs.frozen(eq=False)
+class SurveyTimes(Effect[tuple[Slot, ...]]):
+    """Which of many times can be had."""
+
+    port = Port.ENGINE
+    asked: TimesAsked
+    floor: FloorSnapshot
+
+    def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - it always does
+        """It is a whole day's arrivals."""
+        return True
+
+    def ask(self, port: Any) -> Any:
+        at_once = getattr(port, "survey", None)  # A host's engine need not have it.
+        if at_once is not None:
+            return at_once(self.asked, self.floor)
+        return survey(self.asked, self.floor, port.plan, None, time.monotonic)
 
 
 @attrs.frozen(eq=False)

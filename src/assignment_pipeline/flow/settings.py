@@ -79,6 +79,9 @@ class Settings:
         repack_budget: For how long the sweep looks for moves in all, and `reoptimize` for a better day, with the extra
             ``optimize``.
 
+        availability_budget: For how long `availability` looks for moves on a date in all. What it does not reach by
+            then counts as taken.
+
         lock_ttl: How long a lock is held at most.
 
         rate_retry: When to ask again where the restaurant had enough to do.
@@ -119,6 +122,7 @@ class Settings:
     reseat_budget: dt.timedelta = _seconds(0.025)
     call_budget: dt.timedelta = _seconds(0.08)
     repack_budget: dt.timedelta = _seconds(5)
+    availability_budget: dt.timedelta = _seconds(2)
     lock_ttl: dt.timedelta = _seconds(30)
     rate_retry: dt.timedelta = _seconds(2)
     outage_retry: dt.timedelta = _seconds(2)

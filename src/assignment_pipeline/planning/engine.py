@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from assignment_pipeline.domain.availability import Slot
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, RememberedVenues, joinable
 from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
@@ -63,6 +65,11 @@ class TableEngine:
                 faults.append(fault.strategy.name)
             else:
                 return attrs.evolve(decision, faults=tuple(faults)) if faults else decision
+
+    def survey(self, asked: TimesAsked, floor: FloorSnapshot) -> tuple[Slot, ...]:
+        """What can be had of the times asked for."""
+        shelf = None if self._strategies else self._shelves.of(floor.venue)
+        return survey(asked, floor, self.plan, shelf, self._monotonic)
 
     def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:
         """What *table_ids* would cost, and which rules they would break. Strategies that raise are passed over."""

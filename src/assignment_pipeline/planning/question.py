@@ -101,11 +101,15 @@ def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason 
     refused = venue.refusal(request.turn)
     if refused is not None:
         return refused
-    if venue.policy.needs_review(request.booking.party_size):
+    return why_never(venue, request.booking.party_size, choice)
+
+
+def why_never(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
+    """Why a party of that size could be seated at no time without a person, or None if it could."""
+    if venue.policy.needs_review(party_size):
         return Reason.LARGE_PARTY
     if choice:
         return None
-    party_size = request.booking.party_size
     if venue.candidates(party_size):
         return Reason.NO_SUCH_SEATING
     largest = max((seating.max_party for seating in venue.seatings), default=0)

@@ -41,7 +41,7 @@ _NAMES = {
 def show_day(console: Console, coordinator: Coordinator, day: Day, took: dt.timedelta, *, timeline: bool) -> None:
     """What became of a day; with *timeline*, also who sits where."""
     _show_title(console, day)
-    if timeline:
+    if timeline and day.seats:
         _show_timeline(console, day)
     _show_summary(console, day, took)
     _show_unseated(console, coordinator, day)
@@ -50,7 +50,10 @@ def show_day(console: Console, coordinator: Coordinator, day: Day, took: dt.time
 def _show_title(console: Console, day: Day) -> None:
     """Whose day it is."""
     venue, dates = day.service.venue, _dates(day)
-    when = words.date(dates[0]) if len(dates) == 1 else f"{words.date(dates[0])} to {words.date(dates[-1])}"
+    if not dates:
+        when = "no bookings"
+    else:
+        when = words.date(dates[0]) if len(dates) == 1 else f"{words.date(dates[0])} to {words.date(dates[-1])}"
     console.print(Text.assemble("\n ", (venue.id, "bold"), f", {when}, times in {venue.timezone}\n"))
 
 
@@ -103,7 +106,8 @@ def _show_summary(console: Console, day: Day, took: dt.timedelta) -> None:
         number = day.count(outcome)
         if number or outcome is Outcome.CONFIRMED:
             covers = words.count(day.covers, "guest") if outcome is Outcome.CONFIRMED else ""
-            table.add_row(f" {number:,}", Text(name, _STYLES[outcome]), f"{number / total:.1%}", covers)
+            share = f"{number / total:.1%}" if total else ""
+            table.add_row(f" {number:,}", Text(name, _STYLES[outcome]), share, covers)
     if day.double_booked:
         table.add_row(f" {day.double_booked:,}", Text("double booked", "bold red"), "", "")
     console.print(table)

@@ -165,10 +165,14 @@ class DecisionContext:
         """Whether the host's row of the booking is not there yet, and would be changed by ``on_commit`` if it were."""
         return self.loaded.follows and self.at_host is None
 
+    @property
+    def not_before(self) -> dt.datetime | None:
+        """The earliest time at which a party can still be seated: who arrives within this minute is in time."""
+        return None if self.settings.replay else self.now.replace(second=0, microsecond=0)
+
     def request(self, booking: Booking) -> SeatingRequest:
-        """What the booking asks of the venue. Who arrives within this minute is in time."""
-        this_minute = self.now.replace(second=0, microsecond=0)
-        return SeatingRequest.at(self.venue, booking, None if self.settings.replay else this_minute)
+        """What the booking asks of the venue."""
+        return SeatingRequest.at(self.venue, booking, self.not_before)
 
     def floor(
         self, request: SeatingRequest | None, sitting: Iterable[Sitting] = (), frozen: Collection[str] = ()

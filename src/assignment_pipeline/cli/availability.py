@@ -1,0 +1,158 @@
+"""``availability``: which times can still be had."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.table import Table
+
+from assignment_pipeline.cli import words
+from assignment_pipeline.cli.assign import put, run, workplace
+from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.day.service_file import read_service
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
+from assignment_pipeline.domain.booking import MAX_PARTY, SeatingPreference
+
+COLUMN = 6
+"""What a time takes of a line of the grid."""
+
+_SIZES = re.compile(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", re.ASCII)
+
+_MARKS = {SlotStatus.WITH_MOVES: "moves", SlotStatus.REVIEW: "ask", SlotStatus.UNAVAILABLE: "-"}
+
+
+def availability(
+    date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
+    restaurant: Annotated[
+        str | None, typer.Option("--restaurant", metavar="ID", help="The restaurant; by default, that of the file.")
+    ] = None,
+    party: Annotated[
+        list[str] | None,
+        typer.Option("--party", metavar="SIZE", help="A size such as 2, or several such as 1-8. May be repeated."),
+    ] = None,
+    seating: Annotated[
+        SeatingPreference, typer.Option("--seating", help="Where the party wants to sit.")
+    ] = SeatingPreference.ANY,
+    zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The zone that the party wants.")] = None,
+    accessible: Annotated[bool, typer.Option("--accessible", help="Whether a table must be accessible.")] = False,
+    service_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SERVICE.json]", help="A day, as for assign: its bookings are assigned first."),
+    ] = None,
+    app: AppOption = None,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Show which times can still be had, for each arrival and size of party.
+
+    A number says how many parties of that size fit at once. With a file, the clock is ignored and nothing is stored.
+    """
+    day, sizes = _date(date), _sizes(party or ["1-8"])
+    with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible}
+        found = coordinator.availability(restaurant_id, day, sizes, **wishes)
+    if as_json:
+        print_json(document(found))
+    else:
+        _show(found, sizes)
+
+
+@contextlib.contextmanager
+def _workplace(
+    service_file: Path | None, restaurant: str | None, app: str | None, db: Database | None
+) -> Iterator[tuple[Coordinator, str]]:
+    if service_file is None:
+        if restaurant is None:
+            refuse("--restaurant", "the id of a restaurant", "none")
+        with opened(app, db) as coordinator:
+            yield coordinator, restaurant
+        return
+    if app is not None or db is not None:
+        refuse("SERVICE.json", "a file, --db or --app", "two of them")
+    service = read_service(service_file)
+    if restaurant not in (None, service.venue.id):
+        refuse("--restaurant", f"the one of the file, {service.venue.id}", repr(restaurant))
+    with workplace(None) as (coordinator, store, host):
+        put(store, host, service, str(service_file))
+        run(coordinator, store, service)
+        yield coordinator, service.venue.id
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return refuse("--date", "a date such as 2031-05-17", repr(text))
+
+
+def _sizes(texts: Sequence[str]) -> list[int]:
+    sizes: dict[int, None] = {}
+    for text in texts:
+        found = _SIZES.fullmatch(text)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= MAX_PARTY:
+            refuse("--party", f"a size from 1 to {MAX_PARTY}, or several such as 1-8", repr(text))
+        sizes.update(dict.fromkeys(range(first, last + 1)))
+    return list(sizes)
+
+
+def document(found: Availability) -> dict[str, Any]:
+    """What ``availability --json`` prints."""
+    zone = ZoneInfo(found.timezone)
+    return {
+        "restaurant": found.restaurant_id,
+        "timezone": found.timezone,
+        "date": found.date.isoformat(),
+        "slots": [
+            {
+                "start_at": slot.start_at.astimezone(zone).isoformat(timespec="minutes"),
+                "party_size": slot.party_size,
+                "status": slot.status.value,
+                "reason": slot.reason,
+                "spots": slot.spots,
+                "turn_minutes": slot.turn_minutes,
+            }
+            for slot in found.slots
+        ],
+    }
+
+
+def _show(found: Availability, sizes: Sequence[int]) -> None:
+    console, zone = stdout(), ZoneInfo(found.timezone)
+    if not found.slots:
+        console.print(f"Closed on {found.date:%A, %-d %B %Y}: nobody arrives.")
+        return
+    slots = {(slot.start_at, slot.party_size): slot for slot in found.slots}
+    starts = list(dict.fromkeys(slot.start_at for slot in found.slots))
+    across = max((console.width - len("Guests")) // COLUMN, 1)
+    for first in range(0, len(starts), across):
+        shown = starts[first : first + across]
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+        table.add_column("Guests", justify="right", no_wrap=True)
+        for start in shown:
+            table.add_column(f"{start.astimezone(zone):%H:%M}", justify="right", no_wrap=True, min_width=COLUMN - 1)
+        for size in sizes:
+            table.add_row(str(size), *(_mark(slots[start, size]) for start in shown))
+        console.print(table)
+    counts = {status: sum(slot.status is status for slot in found.slots) for status in SlotStatus}
+    console.print(
+        f"{words.count(counts[SlotStatus.AVAILABLE], 'slot')} free (how many fit at once), "
+        f"{counts[SlotStatus.WITH_MOVES]} by moving others (moves), {counts[SlotStatus.REVIEW]} for a person to decide "
+        f"(ask), {counts[SlotStatus.UNAVAILABLE]} not to be had (-)."
+    )
+
+
+def _mark(slot: Slot) -> str:
+    return str(slot.spots) if slot.status is SlotStatus.AVAILABLE else _MARKS[slot.status]

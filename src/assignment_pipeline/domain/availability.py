@@ -1,0 +1,93 @@
+"""Which times can still be had."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import attrs
+
+from assignment_pipeline.domain.reasons import Reason
+
+
+class SlotStatus(enum.StrEnum):
+    """Whether a time can be had."""
+
+    AVAILABLE = "available"
+    """`assign` confirms it."""
+
+    WITH_MOVES = "with_moves"
+    """`assign` confirms it, and moves other bookings to make room."""
+
+    REVIEW = "review"
+    """A person decides."""
+
+    UNAVAILABLE = "unavailable"
+    """It cannot be had."""
+
+
+TAKEN, CLOSED = "taken", "closed"
+
+_CODES = {Reason.NO_FIT: TAKEN, Reason.INFEASIBLE: TAKEN, Reason.OUTSIDE_SERVICE: CLOSED}
+
+
+def code_of(reason: Reason) -> str:
+    """What a slot calls a reason: ``taken`` and ``closed``, and all others by their own codes."""
+    return _CODES.get(reason, reason.value)
+
+
+@attrs.frozen
+class Slot:
+    """
+    An arrival, for parties of one size.
+
+    Attributes:
+        start_at: When the party would arrive, in UTC.
+
+        party_size: Its guests.
+
+        status: Whether it can be had.
+
+        reason: Why it cannot, or why a person decides: ``taken``, ``closed``, or the code of a `Reason`; else None.
+
+        spots: How many parties of that size fit at once; on large floors, at least so many.
+
+        turn_minutes: How long the party would sit, in minutes.
+
+        zones: The zones in which it can be had without moves, sorted.
+
+        seatings: Where it can be had without moves: ``indoor``, ``outdoor``, ``bar``; sorted.
+    """
+
+    start_at: dt.datetime
+    party_size: int
+    status: SlotStatus
+    reason: str | None
+    spots: int
+    turn_minutes: int
+    zones: tuple[str, ...] = ()
+    seatings: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Availability:
+    """
+    The times of a restaurant that can be had, at the moment of asking.
+
+    Attributes:
+        restaurant_id: The restaurant.
+
+        timezone: The IANA name of its timezone.
+
+        date: The local date, or the first of several.
+
+        until: The last date.
+
+        slots: One for each arrival and size of party, by time, then in the order of the sizes that were asked for.
+    """
+
+    restaurant_id: str
+    timezone: str
+    date: dt.date
+    until: dt.date
+    slots: tuple[Slot, ...]

@@ -1,0 +1,87 @@
+"""Which times can still be had: one look at a day, and one pass over its arrivals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from assignment_pipeline.domain.availability import Availability, Slot
+from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.periods import DAY
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.errors import BookingNotFoundError, InvalidValueError
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.assigning.reseating import snapshot
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Flow, LoadContext, NewId, SurveyTimes
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.availability import TimesAsked
+from assignment_pipeline.ports import LoadQuery
+
+MOST_DAYS = 400
+
+
+def availability(
+    restaurant_id: str,
+    date: dt.date,
+    party_sizes: Iterable[int],
+    settings: Settings,
+    *,
+    seating: SeatingPreference | str = SeatingPreference.ANY,
+    zone: str | None = None,
+    accessible: bool = False,
+    until: dt.date | None = None,
+) -> Flow[Availability]:
+    """
+    What can be had at a restaurant, for each arrival of a date or several and each size of party.
+
+    Raises:
+        InvalidValueError: A size, a date or a wish is none.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    last = date if until is None else until
+    for name, given in (("date", date), ("until", last)):
+        if type(given) is not dt.date:
+            raise InvalidValueError(name, "a date", repr(given))
+    if not date <= last < date + MOST_DAYS * DAY:
+        raise InvalidValueError("until", f"a date from {date} on, fewer than {MOST_DAYS} days later", f"{last}")
+    sizes = tuple(dict.fromkeys(party_sizes))
+    call = yield from Call.begin(("", restaurant_id), "availability")
+    probe = yield from NewId()
+    anywhen = dt.datetime.combine(date, dt.time(), dt.UTC)
+    wish = SeatingPreference(seating)
+    parties = tuple(
+        Booking(probe, restaurant_id, size, anywhen, seating=wish, zone=zone, accessible=accessible) for size in sizes
+    )
+    if not parties:
+        raise InvalidValueError("party_sizes", "one size or more", "none")
+    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    if context is None:  # Only a store that was asked for a booking may say so.
+        raise BookingNotFoundError(restaurant_id)
+    slots: list[Slot] = []
+    for days in range((last - date).days + 1):
+        slots += yield from _on(call, context.venue, date + days * DAY, parties, settings)
+    return Availability(restaurant_id, context.venue.timezone, date, last, tuple(slots))
+
+
+def _on(
+    call: Call, venue: Venue, date: dt.date, parties: tuple[Booking, ...], settings: Settings
+) -> Flow[tuple[Slot, ...]]:
+    starts = venue.arrivals(date)
+    if not starts:
+        return ()
+    day = venue.service_day(date)
+    around = tuple(Booking(parties[0].id, venue.id, 1, start) for start in (starts[0], starts[-1]))
+    context = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=around, day=day))
+    if context is None:
+        raise BookingNotFoundError(venue.id)
+    call.now = context.now
+    view = DecisionContext(call=call, settings=settings, context=context, booking=None)
+    asked = TimesAsked(
+        starts=context.venue.arrivals(date),
+        bookings=parties,
+        not_before=view.not_before,
+        budget=settings.budget(),
+        total=settings.availability_budget,
+    )
+    return (yield from SurveyTimes(asked, snapshot(view)))

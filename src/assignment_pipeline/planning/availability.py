@@ -1,0 +1,219 @@
+"""Which of many times can be had, by the same rules as one booking is planned, in one pass over a floor."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.floor import Occupied, Seating
+from assignment_pipeline.domain.policy import Reseat
+from assignment_pipeline.domain.result import Decision, Reason
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, minute
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.question import why_never
+
+MOST_SPOTS = 100
+MOST_STEPS = 2_000
+"""Steps for which the most parties that fit at once are searched; then what was found counts."""
+
+_A, _M, _R, _U = SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES, SlotStatus.REVIEW, SlotStatus.UNAVAILABLE
+
+Planner = Callable[[SeatingRequest, FloorSnapshot, Budget], Decision]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TimesAsked:
+    """
+    Which times somebody wants to know about.
+
+    Attributes:
+        starts: The arrivals, in order.
+
+        bookings: A party of each size, with its wishes; when it starts does not matter.
+
+        not_before: The earliest time at which a party can still be seated, or None where the clock does not count.
+
+        budget: For how long moves may be looked for, for each arrival and size.
+
+        total: The same for all of them together. What is not reached by then counts as taken.
+    """
+
+    starts: tuple[dt.datetime, ...]
+    bookings: tuple[Booking, ...]
+    not_before: dt.datetime | None
+    budget: Budget
+    total: dt.timedelta
+
+
+def survey(
+    asked: TimesAsked,
+    floor: FloorSnapshot,
+    plan: Planner,
+    shelf: CandidateSeatings | None,
+    monotonic: Callable[[], float],
+) -> tuple[Slot, ...]:
+    """
+    What can be had of the times asked for.
+
+    Args:
+        asked: The times, and the parties.
+
+        floor: Who sits where, and who of them may be moved.
+
+        plan: Plans one party.
+
+        shelf: What is known of the venue; None where strategies have a say, so that each time is planned by itself.
+
+        monotonic: The clock that the total is measured with, in seconds.
+    """
+    looking = _Survey(asked, floor, plan, monotonic)
+    if shelf is None:
+        return tuple(looking.planned(start, booking) for start in asked.starts for booking in asked.bookings)
+    parties = [(booking, shelf.choice(booking)) for booking in asked.bookings]
+    return tuple(looking.found(start, booking, choice) for start in asked.starts for booking, choice in parties)
+
+
+class _Survey:
+    def __init__(self, asked: TimesAsked, floor: FloorSnapshot, plan: Planner, monotonic: Callable[[], float]) -> None:
+        self._asked = asked
+        self._floor = floor
+        self._plan = plan
+        self._monotonic = monotonic
+        self._ends = monotonic() + asked.total.total_seconds()
+        policy = floor.venue.policy
+        self._before, self._behind = policy.pre_buffer_minutes, policy.post_buffer_minutes
+        self._may_move = policy.reseat is not Reseat.OFF and bool(floor.sitting)
+        self._busy: dict[tuple[int, int], int] = {}
+        self._closed: dict[tuple[dt.datetime, int], Reason | None] = {}
+        self._rooms: dict[tuple[int, int], tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
+        self._moves: dict[tuple[int, dt.datetime, int], tuple[SlotStatus, str | None]] = {}
+
+    def found(self, start: dt.datetime, booking: Booking, choice: Choice) -> Slot:
+        """What an arrival has for a party, by bits."""
+        size, venue = booking.party_size, self._floor.venue
+        minutes = venue.calendar.stay(size, start) // MINUTE
+        reason = self._refusal(start, minutes) or why_never(venue, size, choice)
+        if reason is not None:
+            return Slot(start, size, _R if reason is Reason.LARGE_PARTY else _U, code_of(reason), 0, minutes)
+        first = minute(start)
+        span = (first - self._before, first + minutes + self._behind)
+        busy = self._busy.get(span)
+        if busy is None:
+            busy = self._busy[span] = self._floor.occupancy.taken(*span)
+        key = (id(choice), busy & choice.wanted)
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = _room(choice, busy)
+        if room[0]:
+            return Slot(start, size, _A, None, room[0], minutes, room[1], room[2])
+        if not self._may_move:
+            return Slot(start, size, _U, TAKEN, 0, minutes)
+        place = (id(choice), start, minutes)
+        moved = self._moves.get(place)
+        if moved is None:
+            moved = self._moves[place] = self._with_moves(start, booking)
+        return Slot(start, size, moved[0], moved[1], int(moved[0] is _M), minutes)
+
+    def planned(self, start: dt.datetime, booking: Booking) -> Slot:
+        """What an arrival has for a party, as the engine plans it."""
+        request = self._request(start, booking)
+        size, minutes = booking.party_size, request.turn.duration // MINUTE
+        decision = self._decide(request)
+        if decision.plan is None:
+            status, reason = _refused(decision)
+            return Slot(start, size, status, reason, 0, minutes)
+        if decision.plan.moves:
+            return Slot(start, size, _M, None, 1, minutes)
+        seatings = list(self._one_after_another(request, decision))
+        zones, places = _where(seatings)
+        return Slot(start, size, _A, None, len(seatings), minutes, zones, places)
+
+    def _refusal(self, start: dt.datetime, minutes: int) -> Reason | None:
+        not_before = self._asked.not_before
+        if not_before is not None and start < not_before:
+            return Reason.IN_PAST
+        key = (start, minutes)
+        if key not in self._closed:
+            self._closed[key] = self._floor.venue.refusal(TimeWindow(start, start + minutes * MINUTE))
+        return self._closed[key]
+
+    def _with_moves(self, start: dt.datetime, booking: Booking) -> tuple[SlotStatus, str | None]:
+        decision = self._decide(self._request(start, booking))
+        return (_M, None) if decision.plan is not None else _refused(decision)
+
+    def _decide(self, request: SeatingRequest) -> Decision:
+        left = self._ends - self._monotonic()
+        if left > 0:
+            return self._plan(request, self._floor, self._asked.budget)
+        fixed = attrs.evolve(self._floor, sitting=(), complete=False)
+        return self._plan(request, fixed, self._asked.budget)
+
+    def _request(self, start: dt.datetime, booking: Booking) -> SeatingRequest:
+        return SeatingRequest.at(self._floor.venue, attrs.evolve(booking, start_at=start), self._asked.not_before)
+
+    def _one_after_another(self, request: SeatingRequest, decision: Decision) -> Iterator[Seating]:
+        """The tables of one party after another of the kind, until there are none without moves."""
+        floor = attrs.evolve(self._floor, sitting=(), complete=False)
+        for _ in range(MOST_SPOTS):
+            plan = decision.plan
+            seating = None if plan is None else floor.seating(*plan.tables)
+            if plan is None or seating is None:
+                return
+            yield seating
+            taken = [Occupied(table_id=table_id, window=request.blocked) for table_id in plan.tables]
+            floor = FloorSnapshot.of(floor.venue, (*floor.occupancy.rows, *taken))
+            decision = self._plan(request, floor, self._asked.budget)
+
+
+def _refused(decision: Decision) -> tuple[SlotStatus, str | None]:
+    reason = decision.refusal or Reason.NO_FIT
+    for_people = reason is Reason.LARGE_PARTY or decision.suggestion is not None
+    return (_R if for_people else _U), code_of(reason)
+
+
+def _room(choice: Choice, busy: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """How many parties of a kind fit at once, in which zones, and where."""
+    free = [candidate.seating for candidate in choice.candidates if not candidate.mask & busy]
+    if not free:
+        return 0, (), ()
+    single = choice.single & ~busy
+    # A table that does alone never seats fewer than a combination with it would.
+    joined = [seating.mask for seating in free if not seating.mask & single]
+    return (single.bit_count() + _most_apart(joined), *_where(free))
+
+
+def _where(seatings: Sequence[Seating]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    zones = {seating.zone for seating in seatings}
+    places = {seating.seating.value for seating in seatings if seating.seating is not None}
+    return tuple(sorted(zone for zone in zones if zone is not None)), tuple(sorted(places))
+
+
+def _most_apart(masks: Sequence[int]) -> int:
+    """How many of the sets can be had at once; the most there are, as far as the steps reach."""
+    steps = MOST_STEPS
+    known: dict[tuple[int, ...], int] = {}
+
+    def most(left: tuple[int, ...]) -> int:
+        nonlocal steps
+        if len(left) <= 1:
+            return len(left)
+        if left in known:
+            return known[left]
+        steps -= 1
+        first = min(mask & -mask for mask in left)
+        having = [mask for mask in left if mask & first]
+        best = 0
+        for mask in having if steps > 0 else having[:1]:
+            best = max(best, 1 + most(tuple(other for other in left if not other & mask)))
+        if steps > 0:
+            best = max(best, most(tuple(mask for mask in left if not mask & first)))
+        known[left] = best
+        return best
+
+    # Small sets first, so that what is found early is much; a set that holds another is never needed.
+    return most(tuple(sorted(set(masks), key=int.bit_count)))

@@ -1,0 +1,98 @@
+"""``availability``: the grid, its JSON, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+SITTINGS = {
+    "restaurant": {"id": "corner", "timezone": "Europe/Berlin"},
+    "policy": {
+        "service_periods": [
+            {"name": "dinner", "start": "18:00", "end": "23:00", "arrivals": ["18:00", "20:30"], "turn": "to_end"}
+        ],
+        "special_days": [{"date": "2031-05-18", "closed": True}],
+        "turn_bands": [{"up_to": 10, "minutes": 135}],
+        "review_from_party": 9,
+        "reseat": "off",
+    },
+    "tables": [{"id": "T1", "capacity": 4}, {"id": "T2", "capacity": 2}],
+    "bookings": [{"id": "ada", "party_size": 2, "start_at": "2031-05-17T18:00+02:00"}],
+}
+
+
+def test_a_day_without_bookings_is_a_day(cli, day_file):
+    """An empty list is assigned, and nothing is wrong with it."""
+    ended = cli("assign", day_file(SITTINGS | {"bookings": []}), "--json")
+    assert (ended.code, ended.json["bookings"], ended.json["assignments"]) == (0, 0, [])
+    for options in ((), ("--timeline",)):
+        ended = cli("assign", day_file(SITTINGS | {"bookings": []}), *options)
+        assert ended.code == 0
+        assert "corner, no bookings, times in Europe/Berlin" in ended.out
+        assert "0 bookings on 2 tables" in ended.out
+
+
+def test_the_files_day_is_assigned_first(cli, day_file):
+    """Each arrival and size has its slot, with all that a form needs."""
+    ended = cli("availability", day_file(SITTINGS), "--date", "2031-05-17", "--party", "2", "--party", "9", "--json")
+    assert ended.code == 0
+    assert {key: ended.json[key] for key in ("restaurant", "timezone", "date")} == {
+        "restaurant": "corner",
+        "timezone": "Europe/Berlin",
+        "date": "2031-05-17",
+    }
+    review = {"party_size": 9, "status": "review", "reason": "large_party", "spots": 0}
+    free = {"party_size": 2, "status": "available", "reason": None, "spots": 1}
+    first, second = (f"2031-05-17T{time}+02:00" for time in ("18:00", "20:30"))
+    assert ended.json["slots"] == [
+        {"start_at": first, **free, "turn_minutes": 300},
+        {"start_at": first, **review, "turn_minutes": 300},
+        {"start_at": second, **free, "turn_minutes": 150},
+        {"start_at": second, **review, "turn_minutes": 150},
+    ]
+
+
+def test_a_database_answers_the_same(cli, day_file, tmp_path):
+    """What assign has stored is counted, by the clock: years ahead, all is still to come."""
+    path = tmp_path / "day.sqlite3"
+    cli("assign", day_file(SITTINGS), "--db", path)
+    asked = ("availability", "--restaurant", "corner", "--date", "2031-05-17", "--party", "1-4")
+    ended = cli(*asked, "--db", path, "--json")
+    assert [(slot["party_size"], slot["status"]) for slot in ended.json["slots"][:4]] == [
+        (1, "available"),
+        (2, "available"),
+        (3, "available"),
+        (4, "available"),
+    ]
+
+
+def test_people_get_a_grid(cli, day_file):
+    """Sizes down, times across; a closed day says so."""
+    ended = cli("availability", day_file(SITTINGS), "--date", "2031-05-17", "--party", "2", "--party", "4-5")
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["Guests", "18:00", "20:30"]
+    assert [line.split() for line in lines[1:4]] == [["2", "1", "1"], ["4", "1", "1"], ["5", "-", "-"]]
+    closed = cli("availability", day_file(SITTINGS), "--date", "2031-05-18")
+    assert (closed.code, closed.out.strip()) == (0, "Closed on Sunday, 18 May 2031: nobody arrives.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--date", "tomorrow"), "--date: expected a date such as 2031-05-17, got 'tomorrow'"),
+        (("--date", "2031-05-17", "--party", "0"), "--party: expected a size from 1 to 500, or several such as 1-8"),
+        (("--date", "2031-05-17", "--party", "8-2"), "--party: expected a size from 1 to 500, or several such as 1-8"),
+        (("--date", "2031-05-17", "--restaurant", "other"), "--restaurant: expected the one of the file, corner, got"),
+    ],
+)
+def test_what_nobody_can_ask_is_refused(cli, day_file, arguments, says):
+    """In one line, with 2."""
+    ended = cli("availability", day_file(SITTINGS), *arguments)
+    assert ended.code == 2
+    assert ended.err.startswith(says)
+    assert len(ended.err.strip().splitlines()) == 1
+
+
+def test_a_restaurant_has_to_be_named(cli):
+    """Without a file."""
+    ended = cli("availability", "--date", "2031-05-17")
+    assert (ended.code, ended.err.strip()) == (2, "--restaurant: expected the id of a restaurant, got none")

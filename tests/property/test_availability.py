@@ -1,0 +1,184 @@
+"""Availability against `assign` and against brute force, on small floors with random days."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assignment_pipeline import (
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    FloorPlan,
+    Outcome,
+    ServicePeriod,
+    SlotStatus,
+    Table,
+    TurnBand,
+    Venue,
+    VenuePolicy,
+)
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.testing import FakeClock
+
+DATE = FakeClock().now().date() + dt.timedelta(days=3)
+EVENING = dt.datetime.combine(DATE, dt.time(18), dt.UTC)
+QUARTER = dt.timedelta(minutes=15)
+PATIENT = Settings(reseat_budget=dt.timedelta(seconds=5), call_budget=dt.timedelta(seconds=5))
+
+TABLES = st.builds(
+    Table,
+    st.just("T"),
+    st.sampled_from([2, 2, 4, 6]),
+    zone=st.sampled_from([None, "hall", "garden"]),
+    active=st.sampled_from([True, True, True, False]),
+)
+PERIODS = st.sampled_from(
+    [
+        ServicePeriod("dinner", dt.time(18), dt.time(21)),
+        ServicePeriod("dinner", dt.time(18), dt.time(21), arrivals=[dt.time(18), dt.time(19, 30)], turn="to_end"),
+        ServicePeriod(
+            "dinner", dt.time(18), dt.time(20), end_rule="arrive_by", turn_bands=[TurnBand(2, 45), TurnBand(9, 90)]
+        ),
+    ]
+)
+
+
+@st.composite
+def houses(draw):
+    tables = [
+        attrs.evolve(table, id=f"T{number}")
+        for number, table in enumerate(draw(st.lists(TABLES, min_size=1, max_size=4)))
+    ]
+    pairs = list(itertools.pairwise(table.id for table in tables)) if draw(st.booleans()) else []
+    policy = VenuePolicy(
+        service_periods=[draw(PERIODS)],
+        reseat=draw(st.sampled_from(["auto", "auto", "off", "suggest"])),
+        post_buffer_minutes=draw(st.sampled_from([0, 15])),
+        review_from_party=draw(st.sampled_from([None, 7])),
+    )
+    return Venue("r-1", "UTC", FloorPlan(tables, pairs), policy)
+
+
+PARTIES = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8), st.sampled_from([None, None, "hall"])), max_size=6)
+
+
+@settings(max_examples=60)
+@given(house=houses(), parties=PARTIES, data=st.data())
+def test_no_slot_lies(house, parties, data):
+    """Available is confirmed, with moves is confirmed with moves, and everything else is neither."""
+    coordinator = Coordinator.in_memory(house, clock=FakeClock(), settings=PATIENT, sinks=())
+    for number, (size, quarters, zone) in enumerate(parties):
+        coordinator.assign(Booking(f"b-{number}", "r-1", size, EVENING + quarters * QUARTER, zone=zone))
+    zone = data.draw(st.sampled_from([None, None, "garden"]))
+    number = data.draw(st.integers(0, 200))
+    for turn in range(6):
+        slots = coordinator.availability("r-1", DATE, range(1, 9), zone=zone).slots
+        slot = slots[(number + 37 * turn) % len(slots)]
+        booking = Booking(f"new-{turn}", "r-1", slot.party_size, slot.start_at, zone=zone)
+        result = coordinator.assign(booking)
+        assert (result.outcome is Outcome.CONFIRMED) == (slot.status in (SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES))
+        assert bool(result.moved) == (slot.status is SlotStatus.WITH_MOVES)
+        if turn % 2:
+            coordinator.cancel(booking.id)
+
+
+@settings(max_examples=60)
+@given(house=houses(), parties=PARTIES)
+def test_spots_are_the_most_that_fit_at_once(house, parties):
+    """By brute force: the most places for the party that are free and share no table."""
+    coordinator = Coordinator.in_memory(house, clock=FakeClock(), settings=PATIENT, sinks=())
+    taken = []
+    for number, (size, quarters, zone) in enumerate(parties):
+        result = coordinator.assign(Booking(f"b-{number}", "r-1", size, EVENING + quarters * QUARTER, zone=zone))
+        assert not result.moved or house.policy.reseat == "auto"
+    for number in range(len(parties)):
+        record = coordinator.record(f"b-{number}")
+        if record.allocation is not None:
+            taken.append(record.allocation)
+    for slot in coordinator.availability("r-1", DATE, (2, 4, 6)).slots:
+        if slot.status is not SlotStatus.AVAILABLE:
+            continue
+        booking = Booking("x", "r-1", slot.party_size, slot.start_at)
+        blocked = house.blocked(house.turn(booking))
+        busy = {table for seats in taken if seats.blocked.overlaps(blocked) for table in seats.tables}
+        places = [
+            set(place.table_ids) for place in house.candidates(slot.party_size) if not busy & set(place.table_ids)
+        ]
+        most = max(
+            number
+            for number in range(len(house.floor.tables) + 1)
+            for some in itertools.combinations(places, number)
+            if sum(map(len, some)) == len(set().union(*some))
+        )
+        assert slot.spots == most
+
+
+def test_strategies_have_their_say():
+    """Where a strategy forbids what is free, the slot is not to be had."""
+
+    class NotAtSeven:
+        name = "not_at_seven"
+
+        def weigh(self, request, seating, floor):
+            return None if request.turn.start.hour == 19 else 0.0
+
+    house = Venue(
+        "r-1",
+        "UTC",
+        FloorPlan([Table("T1", 4), Table("T2", 2)]),
+        VenuePolicy(
+            service_periods=[ServicePeriod("dinner", dt.time(18), dt.time(23), arrivals=[dt.time(18), dt.time(19)])]
+        ),
+    )
+    coordinator = Coordinator.in_memory(house, clock=FakeClock(), strategies=[NotAtSeven()], sinks=())
+    six, seven = coordinator.availability("r-1", DATE, [2]).slots
+    assert (six.status, six.spots) == (SlotStatus.AVAILABLE, 2)
+    assert (seven.status, seven.reason) == (SlotStatus.UNAVAILABLE, "taken")
+
+
+def test_asyncio_answers_the_same():
+    """The same slots."""
+    house = Venue("r-1", "UTC", FloorPlan([Table("T1", 4)]), VenuePolicy())
+
+    async def ask():
+        async with AsyncCoordinator.in_memory(house, clock=FakeClock(), sinks=()) as made:
+            return (await made.availability("r-1", DATE, [2, 5])).slots
+
+    slots = asyncio.run(ask())
+    assert slots == Coordinator.in_memory(house, clock=FakeClock(), sinks=()).availability("r-1", DATE, [2, 5]).slots
+    assert len(slots) == 2 * 96
+    assert {slot.reason for slot in slots if slot.party_size == 5} == {"party_too_large"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"party_sizes": []}, "party_sizes: expected one size or more"),
+        ({"party_sizes": [0]}, "party_size: expected a whole number from 1"),
+        ({"date": "2031-05-01"}, "date: expected a date"),
+        ({"until": DATE - dt.timedelta(days=1)}, "until: expected a date from"),
+    ],
+)
+def test_what_nobody_can_ask_is_refused(wrong, says):
+    """With what was expected."""
+    coordinator = Coordinator.in_memory(Venue("r-1", "UTC", FloorPlan([Table("T1", 4)])), sinks=())
+    asked = {"date": DATE, "party_sizes": [2], **wrong}
+    with pytest.raises(ValueError, match=says):
+        coordinator.availability("r-1", **asked)
+
+
+def test_what_has_passed_is_not_to_be_had():
+    """Today's arrivals before now are in the past."""
+    clock = FakeClock()
+    coordinator = Coordinator.in_memory(Venue("r-1", "UTC", FloorPlan([Table("T1", 4)])), clock=clock, sinks=())
+    slots = coordinator.availability("r-1", clock.now().date(), [2]).slots
+    this_minute = clock.now().replace(second=0, microsecond=0)
+    assert {slot.reason for slot in slots if slot.start_at < this_minute} <= {"in_past"}
+    assert {slot.reason for slot in slots if slot.start_at >= this_minute} == {None}
