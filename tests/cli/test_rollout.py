@@ -91,13 +91,27 @@ class TestStatus:
         assert found["revision"]["generation"] == 1
 
     def test_a_phase_that_was_passed_is_marked(self, rollout):
-        """Only one that it has been in."""
+        """Only one whose gates passed: none that it was forced past, and none that it was not in."""
+        rollout("enter", "local", *ACTOR)
+        rollout("advance", *ACTOR)
         rollout("enter", "production-shadow", *ACTOR)
         rollout("enter", "production-10", *ACTOR, *FORCE)
         out = rollout("status").out
-        assert "✓ production-shadow" in out
-        assert "○ staging-full" in out
+        assert "✓ local\n" in out
+        assert "○ staging-shadow, not passed" in out
+        assert "○ staging-full\n" in out
+        assert "○ production-shadow, not passed" in out
         assert "by dana, by force: a drill" in out
+
+    def test_a_phase_that_was_entered_again_says_so(self, rollout):
+        """Entering it until its gates pass is no proof: the attempts are counted, for programs too."""
+        rollout("enter", "production-shadow", *ACTOR)
+        assert "time" not in rollout("status").out.splitlines()[1]
+        for _ in range(2):
+            rollout("rollback", "--reason", "again", *ACTOR)
+            rollout("enter", "production-shadow", *ACTOR)
+        assert "for the 3rd time" in rollout("status").out
+        assert json.loads(rollout("status", "--json").out)["attempt"] == 3
 
     def test_where_only_ascii_can_be_written(self, db, shell):
         """It is drawn with that."""

@@ -106,6 +106,21 @@ def test_the_whole_way(rollout, store, clock):
         advance(rollout, force=True, reason="further")
 
 
+def test_attempts_at_a_phase_are_counted(rollout, at, clock):
+    """Each stay is one, however many changes of lists it has; a row says at which attempt its gates passed."""
+    at("production-10")
+    assert rollout.status().attempt == 1
+    for attempt in (2, 3):
+        rollout.rollback("production-shadow", actor="dana", reason="again")
+        clock.advance(24 * HOUR)
+        advance(rollout)
+        rollout.list_restaurants(actor="dana", reason="a pilot", always=[f"r-{attempt}"])
+        standing = rollout.status()
+        assert (standing.attempt, standing.since) == (attempt, clock.now())
+    clock.advance(24 * HOUR)
+    assert advance(rollout).evidence["attempt"] == 3
+
+
 class TestAdvance:
     """Going on."""
 

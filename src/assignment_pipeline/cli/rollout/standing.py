@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -16,7 +17,7 @@ from assignment_pipeline.cli.rollout.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
-from assignment_pipeline.rollout.control import LADDER, Answer, Standing, Verdict
+from assignment_pipeline.rollout.control import LADDER, Answer, Phase, Standing, Verdict
 from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
 from assignment_pipeline.rollout.report import Item
 
@@ -46,6 +47,7 @@ def document(standing: Standing, cohort: Cohort | None = None) -> dict[str, Any]
     found: dict[str, Any] = {
         "phase": standing.revision.phase,
         "since": _iso(standing.since),
+        "attempt": standing.attempt,
         "next": standing.next.name if standing.next else None,
         "passes": standing.passes,
         "passes_at": _iso(standing.passes_at),
@@ -88,8 +90,8 @@ def show(standing: Standing, cohort: Cohort | None, steering: Steering) -> None:
         facts.add_row(name, value)
     console.print(facts)
     console.print()
-    visited = {revision.phase for revision in steering.rollout.history(_MANY)}
-    for line in _ladder(standing, visited, unicode=_knows_marks(console.encoding)):
+    left = _left(steering.rollout.history(_MANY))
+    for line in _ladder(standing, left, unicode=_knows_marks(console.encoding)):
         console.print(line)
     if standing.verdicts:
         console.print()
@@ -166,7 +168,8 @@ def _facts(standing: Standing, cohort: Cohort | None) -> list[tuple[str, str]]:
     else:
         facts = [("Phase", f"{standing.phase.name}: {standing.phase.title}")]
     if standing.since is not None:
-        facts.append(("Since", f"{_when(standing.since)}, for {words.age(standing.now - standing.since)}"))
+        again = f", for the {_ordinal(standing.attempt)} time" if standing.attempt > 1 else ""
+        facts.append(("Since", f"{_when(standing.since)}, for {words.age(standing.now - standing.since)}{again}"))
     if revision.actor is not None:
         why = f": {revision.reason}" if revision.reason else ""
         facts.append(("Changed", f"by {revision.actor}{', by force' if revision.forced else ''}{why}"))
@@ -178,7 +181,27 @@ def _facts(standing: Standing, cohort: Cohort | None) -> list[tuple[str, str]]:
     return facts
 
 
-def _ladder(standing: Standing, visited: Collection[str | None], *, unicode: bool) -> list[Text]:
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number % 100 not in {11, 12, 13} else 0, "th")
+    return f"{number}{ending}"
+
+
+def _left(history: Sequence[RolloutRevision]) -> dict[str | None, bool]:
+    """The phases that the rollout was in, and whether all that each asked for passed when it last left it."""
+    left: dict[str | None, bool] = {}
+    for later, earlier in itertools.pairwise(history):
+        if later.phase != earlier.phase:
+            on = LADDER.rung(_phase(later.phase)) > LADDER.rung(_phase(earlier.phase)) >= 0
+            answers = [verdict.get("answer") for verdict in later.evidence.get("verdicts", [{}])]
+            left.setdefault(earlier.phase, on and all(answer == Answer.PASS for answer in answers))
+    return left
+
+
+def _phase(name: str | None) -> Phase | None:
+    return next((phase for phase in LADDER.phases if phase.name == name), None)
+
+
+def _ladder(standing: Standing, left: Mapping[str | None, bool], *, unicode: bool) -> list[Text]:
     done, here, ahead, *_ = _MARKS[unicode]
     rung = LADDER.rung(standing.phase)
     lines = []
@@ -186,7 +209,9 @@ def _ladder(standing: Standing, visited: Collection[str | None], *, unicode: boo
         if number == rung:
             lines.append(Text(f"  {here} {phase.name}", style="bold"))
         else:
-            lines.append(Text(f"  {done if phase.name in visited else ahead} {phase.name}", style="dim"))
+            passed = left.get(phase.name)
+            note = "" if passed is not False or number > rung >= 0 else ", not passed"
+            lines.append(Text(f"  {done if passed else ahead} {phase.name}{note}", style="dim"))
     if standing.phase is not None and rung < 0:
         lines.append(Text(f"  {here} {standing.phase.name}", style="bold red"))
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -120,7 +121,7 @@ class Rollout:
 
     def _standing(self, current: RolloutRevision, signed_off: Mapping[str, str]) -> Standing:
         now = self._clock.now()
-        since = self._since(current)
+        since, attempt = self._since(current)
         phase = self.ladder.phase(current.phase) if current.phase is not None else None
         verdicts: tuple[Verdict, ...] = ()
         if phase is not None and since is not None:
@@ -134,15 +135,17 @@ class Rollout:
             below=self.ladder.below(phase),
             verdicts=verdicts,
             overridden=self._environment is not None and self._environment.is_rollback,
+            attempt=attempt,
         )
 
-    def _since(self, current: RolloutRevision) -> dt.datetime | None:
-        since = current.created_at
-        for revision in self.store.revisions(_MANY):
-            if revision.phase != current.phase:
-                break
-            since = revision.created_at
-        return since
+    def _since(self, current: RolloutRevision) -> tuple[dt.datetime | None, int]:
+        """Since when the rollout is in its phase, and for which time."""
+        phases = [(revision.phase, revision.created_at) for revision in self.store.revisions(_MANY)]
+        stays = [list(stay) for _, stay in itertools.groupby(phases, key=lambda each: each[0])]
+        attempts = sum(stay[0][0] == current.phase for stay in stays)
+        if not stays or stays[0][0][0] != current.phase:
+            return current.created_at, max(attempts, 1)
+        return stays[0][-1][1], attempts
 
     # -- Onwards ------------------------------------------------------------------------------------------------------
 
@@ -252,6 +255,7 @@ class Rollout:
                 "from": standing.revision.phase,
                 "since": standing.since.isoformat() if standing.since else None,
                 "at": standing.now.isoformat(),
+                "attempt": standing.attempt,
                 "verdicts": [verdict.document() for verdict in standing.verdicts],
                 "signed_off": dict(by.signed_off),
                 "past": list(blocking),

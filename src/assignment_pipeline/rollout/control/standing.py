@@ -38,6 +38,8 @@ class Standing:
         verdicts: What its criteria say, the time in the phase and the sign-offs included.
 
         overridden: Whether the environment rolls back whatever the database says.
+
+        attempt: For which time the rollout is in this phase: entering it again until a gate passes is no proof.
     """
 
     revision: RolloutRevision
@@ -48,6 +50,7 @@ class Standing:
     below: Phase | None
     verdicts: tuple[Verdict, ...]
     overridden: bool
+    attempt: int = 1
 
     @property
     def passes(self) -> bool:

@@ -167,8 +167,8 @@ RULES: Sequence[AlertRule] = (
         name="confirmation_rate_low",
         metric=CONFIRMATION_RATE.name,
         below=0.90,
-        false_alarm=dt.timedelta(days=180),
-        at_start=0.01,
+        false_alarm=dt.timedelta(days=170),
+        at_start=0.005,
         says="Fewer than 90 % of the pipeline's assignments are confirmed.",
     ),
     AlertRule(
