@@ -58,6 +58,34 @@ def test_what_is_pending_again_is_found_again(house, first, status):
     assert house.record().state is AssignmentState.CONFIRMED
 
 
+@pytest.mark.parametrize("kind", ["no table", "impossible", "switched off"])
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_review_whose_booking_the_host_has_moved_to_later_does_not_end(house, kind, moves):
+    """It is found, and planned for anew, though the host has said nothing; else it ends with its time."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    booking = house.booking(party_size=50 if kind == "impossible" else 2)
+    if kind == "switched off":
+        coordinator.enqueue(booking)
+        house.clock.advance(2 * MINUTE)
+        house.coordinator(flags=FixedFlags(Mode.OFF)).sweep()
+    else:
+        fill(house, coordinator)
+        coordinator.assign(booking)
+    coordinator.sweep() if kind != "switched off" else None
+    assert house.record().state is AssignmentState.MANUAL_REVIEW
+    house.clock.advance(DAY + 5 * HOUR)
+    if moves:
+        house.host.put_booking(attrs.evolve(booking, party_size=2, start_at=booking.start_at + DAY))
+    for _ in range(3):
+        coordinator.sweep()
+        house.clock.advance(MINUTE)
+    record = house.record()
+    if moves:
+        assert (record.state, record.booking.start_at) == (AssignmentState.CONFIRMED, booking.start_at + DAY)
+    else:
+        assert (record.state, record.reason) == (AssignmentState.FAILED, Reason.TIME_PASSED)
+
+
 def test_a_mended_row_goes_on(house, coordinator):
     """A booking whose row made no sense is seated once it does."""
     host = house.host = house.store.host = Rows(house.venue)

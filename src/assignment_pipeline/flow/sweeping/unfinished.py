@@ -7,7 +7,7 @@ import datetime as dt
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.reasons import Role, reasons_for
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Mode, Outcome, Reason
+from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
@@ -50,13 +50,15 @@ def look_at_unfinished(
 
 
 def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flow[None]:
-    in_review = record.state is AssignmentState.MANUAL_REVIEW
+    in_review, moved = record.state is AssignmentState.MANUAL_REVIEW, False
     booking = record.booking
     if booking is not None and booking.start_at <= now and not settings.replay:
-        if in_review and (yield from _is_over(booking, now)):
-            yield from _end(record, now)
-        return
-    if in_review and not _may_go_on(record):
+        moved = yield from _is_later_at_host(record, now)
+        if not moved:
+            if in_review and (yield from _is_over(booking, now)):
+                yield from _end(record, now)
+            return
+    if in_review and not _may_go_on(record, moved=moved):
         return
     flags = yield from ResolveFlags(record.restaurant_id)
     if flags.mode is not Mode.ACTIVE:
@@ -69,11 +71,20 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
         yield from _wake(record, at_host, now)
 
 
-def _may_go_on(record: AssignmentRecord) -> bool:
+def _is_later_at_host(record: AssignmentRecord, now: dt.datetime) -> Flow[bool]:
+    """Whether the host has moved a booking whose time has come to a later one, without a word."""
+    try:
+        at_host = yield from FindBooking(record.booking_id)
+    except BookingUnreadableError:
+        return False
+    return at_host is not None and at_host.start_at > now
+
+
+def _may_go_on(record: AssignmentRecord, *, moved: bool) -> bool:
     """Whether its review was for what may have ended, or was interrupted when the host did not call it pending."""
     if record.reason in WAITS_FOR_TABLES:
-        return record.booking is not None and not record.booking.is_pending
-    return record.reason in _OBSTACLES
+        return moved or (record.booking is not None and not record.booking.is_pending)
+    return record.reason in _OBSTACLES or (moved and record.reason in IMPOSSIBLE)
 
 
 def _is_over(booking: Booking, now: dt.datetime) -> Flow[bool]:

@@ -20,6 +20,9 @@ from assignment_pipeline.testing.simulator.world import World
 
 SPANS = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 3, 10, 35, 61, 185, 900))
 
+NAP = dt.timedelta(seconds=30)
+"""How long a worker may stand still, and still have its claims for certain."""
+
 OUTAGES = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 0.2, 20))
 
 
@@ -50,6 +53,8 @@ class Happening:
 def _time_passes(world: World) -> str:
     span = world.choices.of(SPANS)
     world.clock.advance(span)
+    if span >= NAP:
+        world.lose_claims()
     return f"{span.total_seconds():.0f} s pass"
 
 

@@ -188,6 +188,11 @@ class Simulation(World):
         self.touched = True
         self.look()
 
+    def lose_claims(self) -> None:
+        """See `World.lose_claims`."""
+        for worker in self.workers:
+            worker.lose_claims()
+
     def send(self, name: str, booking_id: str) -> None:
         """Have a message wait for a worker: that there is a job to do."""
         if self.strikes("message-never"):

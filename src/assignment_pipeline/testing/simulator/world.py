@@ -196,6 +196,10 @@ class World(ABC):
     def send(self, name: str, booking_id: str) -> None:
         """Have a message wait for a worker: that there is a job to do."""
 
+    @abstractmethod
+    def lose_claims(self) -> None:
+        """Note that whatever the workers have claimed, others may claim: all have stood still for so long."""
+
     # -- The host -------------------------------------------------------------------------------------------------
 
     def any_booking(self) -> Booking:
