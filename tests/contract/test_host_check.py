@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import itertools
 import json
+import re
 import textwrap
 import uuid
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from tests.contract.test_hosts import (  # noqa: F401 - the fixture
     TWO_HOURS,
     VENUE,
     AsyncPostgresRig,
+    PostgresRig,
     SQLiteRig,
     StaleVersion,
     rig,
@@ -412,6 +414,113 @@ def test_a_host_without_bookings_says_what_to_do(tmp_path):
         found = {one.check: one.says for one in check(store, HOUSE)}
     assert found["states"] is Say.SKIPPED
     assert found["occupied"] is Say.SKIPPED
+
+
+class NoText(RowHost):
+    """Forgets ``str()`` around a table's key."""
+
+    def occupied(self, connection, restaurant_id, window):
+        return [Occupied(table_id=uuid.UUID(int=1), window=window)]
+
+
+class NoWindow(RowHost):
+    """Gives two times for a window."""
+
+    def occupied(self, connection, restaurant_id, window):
+        return [Occupied(table_id="B1", window=(window.start, window.end))]
+
+
+class HalfAParty(RowHost):
+    """Gives a number that is none of guests."""
+
+    def booking_of(self, row):
+        return Booking(row[0], row[1], float(row[2]), dt.datetime.fromisoformat(row[3]), status="pending")
+
+
+class NaiveTimes(RowHost):
+    """Gives times without their zone."""
+
+    def booking_of(self, row):
+        return super().booking_of((*row[:3], row[3].partition("+")[0], row[4]))
+
+
+class NoWordForReview(RowHost):
+    """Has words in a dict, and too few of them."""
+
+    def write(self, connection, record):
+        {"confirmed": 1, "cancelled": 1, "failed": 1, "assignment_pending": 1}[record.state]
+        super().write(connection, record)
+
+
+class GoesOnAfterAnError(RowHost):
+    """Passes over what the database refuses."""
+
+    def write(self, connection, record):
+        with contextlib.suppress(Exception):
+            self.rows(connection, "INSERT INTO nowhere VALUES (1)")
+        super().write(connection, record)
+
+
+class UnknownVenue(RowHost):
+    """Raises what its own look-up raises."""
+
+    def venue(self, connection, restaurant_id, known_version):
+        return super().venue(connection, {HOUSE: HOUSE}[restaurant_id], known_version)
+
+
+TOLD = {
+    "a key": (NoText, "occupied", r"^table_id: expected .* in occupied\(\), test_host_check.py, line .* Write str\(\)"),
+    "two times": (NoWindow, "occupied", r"^window: expected a TimeWindow, got a tuple in .* Write TimeWindow\("),
+    "a float": (HalfAParty, "unassigned", r"^party_size: expected a whole .* in booking_of\(\), .* Write int\(\)"),
+    "naive": (NaiveTimes, "unassigned", r"^start_at: expected a time with an offset .* in booking_of\(\), .* zone"),
+    "no word": (
+        NoWordForReview,
+        "states",
+        r"waits for a person \(manual_review\): the host raised KeyError in write\(\), test_host_check.py, line",
+    ),
+    "id": (
+        RaisesOnUnknown,
+        "unknown-booking",
+        r"^booking\('.*'\): the host raised ValueError in booking\(\).*\. Answer None",
+    ),
+    "house": (
+        UnknownVenue,
+        "unknown-venue",
+        r"^for a restaurant .* raised KeyError in venue\(\).* VenueNotFoundError\(",
+    ),
+    "commits": (Commits, "states", r"the transaction is the store's: on_commit\(\) must not commit it"),
+    "COMMIT": (EndsItInSQL, "states", r"the transaction is the store's: on_commit\(\) must not commit it"),
+}
+
+
+@pytest.mark.parametrize("mistake", TOLD)
+def test_a_line_says_where_and_what_to_do(rig, mistake):  # noqa: F811
+    """One line: the host's own line of code, what was expected, and the way out."""
+    kind, check_name, said = TOLD[mistake]
+    if kind is Commits and isinstance(rig, AsyncPostgresRig):
+        pytest.skip("the test's async host has no connection at hand")
+    text = answers(rig, filled(rig, kind))[check_name].text
+    assert re.search(said, text)
+    assert "\n" not in text
+
+
+def test_an_error_that_was_passed_over_is_told_from_a_broken_statement(postgres_database):
+    """PostgreSQL refuses everything after it, the statement that is right, too."""
+    rig = PostgresRig(postgres_database)  # noqa: F811
+    with contextlib.closing(rig):
+        found = answers(rig, filled(rig, GoesOnAfterAnError))["states"]
+    assert "(25P02)" in found.text
+    assert "put what may fail into a savepoint" in found.text
+
+
+def test_what_the_list_raises_is_said_once(tmp_path):
+    """Whether a restaurant is named or not."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        store = rig.coordinator(filled(rig, NaiveTimes)).store
+        for restaurant_id in (None, HOUSE):
+            names = [one.check for one in check(store, restaurant_id)]
+            assert names.count("unassigned") == 1
 
 
 DINNER = (ServicePeriod("dinner", dt.time(19), dt.time(20, 45)),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,6 +27,7 @@ from assignment_pipeline.host_check.sample import (
     WrongError,
     leading,
 )
+from assignment_pipeline.host_check.telling import told
 from assignment_pipeline.lifecycle import TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.ports import RecordQuery
 
@@ -93,7 +94,11 @@ def unknown_booking(sample: Sample) -> Asking[str]:
     """A booking that is not there is None, whatever the id looks like."""
     alike = [str(uuid.uuid4())] if sample.bookings and _is_uuid(sample.booking.id) else []
     for unknown in (UNKNOWN_ID, *alike):
-        found = yield Ask("booking", (unknown,))
+        try:
+            found = yield Ask("booking", (unknown,))
+        except Exception as error:
+            msg = f"{told(error)}. Answer None for an id that is none of yours"
+            raise WrongError(msg) from error
         if found is not None:
             msg = f"booking({unknown!r}) answers a booking: answer None for an id that is none of yours"
             raise WrongError(msg)
@@ -137,6 +142,9 @@ def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check g
         yield Ask("venue", ("host-check-no-such-restaurant", None))
     except VenueNotFoundError:
         return "a restaurant that is not there raises VenueNotFoundError"
+    except Exception as error:
+        msg = f"for a restaurant that is not there, {told(error)}. Raise VenueNotFoundError(restaurant_id)"
+        raise WrongError(msg) from error
     msg = "venue() answers for a restaurant that is not there: raise VenueNotFoundError(restaurant_id)"
     raise WrongError(msg)
 
@@ -225,9 +233,7 @@ def states(sample: Sample) -> Asking[str]:
         if name == "has tables held" and not sample.holds:
             continue
         tried += 1
-        for change in leading(booking, venue, sample.now, *ways):
-            yield Ask("on_commit", (change,))
-        state = change.record.state
+        state = yield from _reached(name, leading(booking, venue, sample.now, *ways))
         found = yield from _booking(booking.id)
         waits = state not in _SETTLED
         if waits != found.is_pending:
@@ -251,6 +257,18 @@ def states(sample: Sample) -> Asking[str]:
             settled[name] = found.status
     words = ", ".join(f"who {name} as {word!r}" for name, word in settled.items())
     return f"{tried} states have a word: who waits reads back as 'pending', {words}"
+
+
+def _reached(name: str, changes: Sequence[AssignmentChange]) -> Asking[AssignmentState]:
+    """Tell the host of the changes; the state in which they leave the booking."""
+    for change in changes:
+        state = change.record.state
+        try:
+            yield Ask("on_commit", (change,))
+        except Exception as error:
+            msg = f"on_commit() for a booking that {name} ({state}): {told(error)}"
+            raise WrongError(msg) from error
+    return state
 
 
 def _not_listed(settled: Booking) -> Asking[None]:

@@ -11,12 +11,11 @@ import attrs
 
 from assignment_pipeline.domain.checks import named
 from assignment_pipeline.driving import adrive, drive, relay
-from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
 from assignment_pipeline.host_check.sample import Ask, Asking, Sample, Say, SkippedError, WrongError
+from assignment_pipeline.host_check.telling import told
 from assignment_pipeline.ports import CheckedHost
-from assignment_pipeline.redaction import redacted
 
 _READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
 
@@ -116,15 +115,15 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
     try:
         yield lambda store: store.check_schema()
     except Exception as error:  # noqa: BLE001 - as above
-        yield CheckAnswer(check="schema", says=Say.WRONG, text=f"{_told(error)} Run `assignment-pipeline db init`")
+        yield CheckAnswer(check="schema", says=Say.WRONG, text=f"{told(error)} Run `assignment-pipeline db init`")
         return
     yield CheckAnswer(check="schema", says=Say.OK, text="the tables are there, and of this version")
     try:
         sample = yield from _sample(waits, restaurant_id, settings)
     except Exception as error:  # noqa: BLE001 - as above
-        yield CheckAnswer(check="unassigned", says=Say.WRONG, text=_told(error))
         if restaurant_id is None:
-            return
+            yield CheckAnswer(check="unassigned", says=Say.WRONG, text=told(error))
+            return  # With a restaurant, the check of that name says it.
         sample = yield lambda store: _bare(store, restaurant_id, settings)
     if isinstance(sample, str):
         yield CheckAnswer(check="restaurant", says=Say.WRONG, text=sample)
@@ -148,7 +147,7 @@ def _one(waits: bool, name: str, asking: Asking[str]) -> Any:  # noqa: FBT001
     except SkippedError as error:
         return CheckAnswer(check=name, says=Say.SKIPPED, text=str(error))
     except Exception as error:  # noqa: BLE001 - as above
-        return CheckAnswer(check=name, says=Say.WRONG, text=_told(error))
+        return CheckAnswer(check=name, says=Say.WRONG, text=told(error))
     return CheckAnswer(check=name, says=Say.OK, text=text)
 
 
@@ -233,28 +232,6 @@ async def _adrive(asking: Asking[Any], store: Any, connection: Any) -> Any:
 
 def _records(question: Ask, answer: Any) -> Any:
     return answer.records if question.method == "records" else answer
-
-
-def _told(error: Exception) -> str:
-    """An error in one line: in full where it is ours, and by its class where it may hold what is a guest's."""
-    if isinstance(error, AssignmentPipelineError | InvalidValueError):
-        return str(error)
-    if isinstance(error, TypeError) and "nobody awaits" in str(error):
-        return str(error)
-    if isinstance(error, RuntimeError) and str(error).startswith("code inside a transaction must not "):
-        return f"the host's {error}"
-    return f"the host raised {redacted(error)}{_place(error)}"
-
-
-def _place(error: BaseException) -> str:
-    """Where the host's code was, for the person who mends it: the last line of a file that is not ours."""
-    trace, found = error.__traceback__, ""
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        if "assignment_pipeline" not in code.co_filename and "site-packages" not in code.co_filename:
-            found = f" in {code.co_name}(), line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
 
 
 def all_is_well(answers: Iterable[CheckAnswer]) -> bool:
