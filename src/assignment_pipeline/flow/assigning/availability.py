@@ -55,13 +55,13 @@ def availability(
     )
     if not parties:
         raise InvalidValueError("party_sizes", "one size or more", "none")
-    context = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
-    if context is None:  # Only a store that was asked for a booking may say so.
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    if loaded is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     slots: list[Slot] = []
     for days in range((last - date).days + 1):
-        slots += yield from _on(call, context.venue, date + days * DAY, parties, settings)
-    return Availability(restaurant_id, context.venue.timezone, date, last, tuple(slots))
+        slots += yield from _on(call, loaded.venue, date + days * DAY, parties, settings)
+    return Availability(restaurant_id, loaded.venue.timezone, date, last, tuple(slots))
 
 
 def _on(
@@ -72,16 +72,16 @@ def _on(
         return ()
     day = venue.service_day(date)
     around = tuple(Booking(parties[0].id, venue.id, 1, start) for start in (starts[0], starts[-1]))
-    context = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=around, day=day))
-    if context is None:
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=around, day=day))
+    if loaded is None:
         raise BookingNotFoundError(venue.id)
-    call.now = context.now
-    view = DecisionContext(call=call, settings=settings, context=context, booking=None)
+    call.now = loaded.now
+    context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
     asked = TimesAsked(
-        starts=context.venue.arrivals(date),
+        starts=loaded.venue.arrivals(date),
         bookings=parties,
-        not_before=view.not_before,
+        not_before=context.not_before,
         budget=settings.budget(),
         total=settings.availability_budget,
     )
-    return (yield from SurveyTimes(asked, snapshot(view)))
+    return (yield from SurveyTimes(asked, snapshot(context)))
