@@ -31,6 +31,10 @@ _STYLE: Any = {
 }
 
 
+Span = tuple[dt.datetime, dt.datetime]
+"""From when to when."""
+
+
 @attrs.frozen(kw_only=True)
 class Line:
     """
@@ -42,11 +46,14 @@ class Line:
         points: Times, each with a percentage, or None where nothing was measured: the line has a gap there.
 
         colour: Its colour, as CSS has it.
+
+        band: Times, each with the bounds of what is known of the true percentage then; empty for a line without.
     """
 
     name: str
     points: Sequence[tuple[dt.datetime, float | None]]
     colour: str
+    band: Sequence[tuple[dt.datetime, float, float]] = ()
 
     @property
     def last(self) -> tuple[dt.datetime, float] | None:
@@ -54,12 +61,16 @@ class Line:
         return next(((time, value) for time, value in reversed(self.points) if value is not None), None)
 
 
-def draw(lines: Sequence[Line], threshold: float | None = None, *, floor: float | None = None) -> str | None:
+def draw(
+    lines: Sequence[Line], span: Span, threshold: float | None = None, *, floor: float | None = None
+) -> str | None:
     """
     The lines as an SVG element, or None where there is nothing to draw.
 
     Args:
         lines: What to draw.
+
+        span: From when to when the axis goes, whatever of it has points.
 
         threshold: Where a dashed line is drawn, in percent.
 
@@ -88,6 +99,9 @@ def draw(lines: Sequence[Line], threshold: float | None = None, *, floor: float 
             times: Any = [time for time, _ in line.points]
             shares = [float("nan") if value is None else value for _, value in line.points]
             axes.plot(times, shares, color=line.colour, linewidth=1.8, marker="o", markersize=2.2)
+            if line.band:
+                bounds: Any = list(zip(*line.band, strict=True))
+                axes.fill_between(*bounds, color=line.colour, alpha=0.12, linewidth=0)
         for line, height in _apart(lines, (100 - low) / 12):
             name = f"{line.name} {line.last[1]:.4g} %" if line.last else line.name
             axes.annotate(
@@ -95,6 +109,8 @@ def draw(lines: Sequence[Line], threshold: float | None = None, *, floor: float 
             )
         if threshold is not None:
             axes.axhline(threshold, color="#8a4b00", linewidth=1, linestyle=(0, (4, 3)))
+        begin, end = span
+        axes.set_xlim(begin, end)  # type: ignore[arg-type]  # matplotlib knows of times only once it runs
         axes.set_ylim(low, 100 + (100 - low) / 40)
         axes.yaxis.set_major_formatter("{x:g} %")
         axes.grid(visible=True, axis="y")

@@ -16,7 +16,8 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
 from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS
-from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.control.phases import ERROR, TIME_IN_PHASE
+from assignment_pipeline.rollout.control.sequential import rate_sequence
 from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
 from assignment_pipeline.rollout.report.findings import Findings
@@ -180,8 +181,10 @@ def _change(revision: RolloutRevision) -> dict[str, Any]:
 
 def _pictures(findings: Findings) -> dict[str, str | None]:
     series = findings.series
+    span = findings.metrics.since, max(findings.metrics.until, findings.metrics.since + findings.step)
+    pipeline = _line("pipeline", OURS, series, lambda bucket: _own(bucket).confirmation_rate)
     confirmed = [
-        _line("pipeline", OURS, series, lambda bucket: _own(bucket).confirmation_rate),
+        attrs.evolve(pipeline, band=_known(series, findings.step)),
         _line("legacy", LEGACY, series, lambda bucket: bucket.legacy.confirmation_rate),
     ]
     trouble = [
@@ -191,9 +194,20 @@ def _pictures(findings: Findings) -> dict[str, str | None]:
     phase = findings.standing.phase
     asked = [each.threshold for each in (phase.criteria if phase else ()) if each.metric == CONFIRMATION_RATE.name]
     return {
-        "confirmed": draw([line for line in confirmed if line.last], 100 * asked[0] if asked else None),
-        "trouble": draw([line for line in trouble if line.last], floor=0.0),
+        "confirmed": draw([line for line in confirmed if line.last], span, 100 * asked[0] if asked else None),
+        "trouble": draw([line for line in trouble if line.last], span, floor=0.0),
     }
+
+
+def _known(series: Sequence[Bucket], step: dt.timedelta) -> list[tuple[dt.datetime, float, float]]:
+    """The confidence sequence of the pipeline's confirmation rate: what was known of it at the end of each stretch."""
+    so_far, known = Outcomes(), []
+    for bucket in series:
+        so_far += _own(bucket)
+        if so_far.sample:
+            low, high = rate_sequence(so_far.confirmed, so_far.sample, ERROR)
+            known.append((bucket.start + step, 100 * low, 100 * high))
+    return known
 
 
 def _own(bucket: Bucket) -> Outcomes:
