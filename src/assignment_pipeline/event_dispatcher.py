@@ -47,7 +47,7 @@ class EventDispatcher(processes.Watched):
 
     Attributes:
         dropped: Events that a sink was not given, because the queue was full, or because the sinks had not taken them
-            when the outbox was closed.
+            when the dispatcher was closed.
 
         failed: Events on which a sink raised.
     """

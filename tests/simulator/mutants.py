@@ -496,7 +496,7 @@ def not_read_is_off() -> Patches:
             return (yield from sound(call, target, *rest, legacy=legacy))
         except FlagsUnreadError:
             reason = Reason.PIPELINE_DISABLED
-            return (yield from assign.leave_to_legacy(call, target.booking, reason, wired=legacy))
+            return (yield from assign.leave_to_legacy(call, target.booking, reason, legacy=legacy))
 
     return [(assign, "_planned", planned)]
 

@@ -199,12 +199,12 @@ class RememberedVenues:
     def of(self, venue: Venue) -> CandidateSeatings:
         """What is known of *venue*."""
         # By identity: the store hands out the same venue until its version changes, and hashing a floor is slow.
-        shelf = self._known.get(id(venue))
-        if shelf is None or shelf.venue is not venue:
-            shelf = self._known[id(venue)] = CandidateSeatings(venue)
+        seatings = self._known.get(id(venue))
+        if seatings is None or seatings.venue is not venue:
+            seatings = self._known[id(venue)] = CandidateSeatings(venue)
             while len(self._known) > _KNOWN_VENUES:
                 self._known.popitem(last=False)
-        return shelf
+        return seatings
 
 
 def digest(text: str) -> int:

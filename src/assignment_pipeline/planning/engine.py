@@ -50,7 +50,7 @@ class TableEngine:
     def __init__(self, strategies: Sequence[Strategy] = (), monotonic: Callable[[], float] = time.monotonic) -> None:
         self._strategies = tuple(strategies)
         self._monotonic = monotonic
-        self._shelves = RememberedVenues()
+        self._remembered = RememberedVenues()
 
     def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
         """The best tables for *request*, or why there are none."""
@@ -76,9 +76,9 @@ class TableEngine:
         seating = floor.venue.floor.seating(tuple(table_ids))
         if seating is None:
             return Evaluation(None, (Rule.UNKNOWN_TABLE,))
-        booking, shelf = request.booking, self._shelves.of(floor.venue)
+        booking, seatings = request.booking, self._remembered.of(floor.venue)
         candidate = Candidate.of(floor.venue, seating, booking.party_size, MANUAL)
-        parts = dict(candidate.parts, gap=Gaps(request, floor, shelf.reach).cost(candidate.places))
+        parts = dict(candidate.parts, gap=Gaps(request, floor, seatings.reach).cost(candidate.places))
         forbidden = False
         for strategy in self._strategies:
             try:
@@ -113,7 +113,7 @@ class TableEngine:
         """
         strategies = self._strategies
         while True:
-            offers = Offers(self._shelves.of(floor.venue), floor, strategies)
+            offers = Offers(self._remembered.of(floor.venue), floor, strategies)
             try:
                 return rearrange(floor, waiting, offers, seconds=budget.total_seconds())
             except StrategyFaultError as fault:
@@ -127,29 +127,31 @@ class TableEngine:
         began: float,
         budget: Budget,
     ) -> Decision:
-        shelf = self._shelves.of(floor.venue)
-        question = Question(request, floor, shelf.gather(request, floor, strategies), strategies, shelf.reach)
+        seatings = self._remembered.of(floor.venue)
+        question = Question(request, floor, seatings.gather(request, floor, strategies), strategies, seatings.reach)
         refusal = impossible(request, floor.venue, question.choice)
         if refusal is Reason.LARGE_PARTY:
             suggestion = next(iter(question.best(1)), None)
             others = () if suggestion else nearest(question)
-            counts = turned_away(question, shelf)
+            counts = turned_away(question, seatings)
             return Decision(refusal=refusal, suggestion=suggestion, turned_away=counts, nearest=others)
         if refusal is not None:
             rule = _TIME_RULES.get(refusal, Rule.FORBIDDEN)
-            return Decision(refusal=refusal, turned_away=turned_away(question, shelf, rule), nearest=nearest(question))
+            return Decision(
+                refusal=refusal, turned_away=turned_away(question, seatings, rule), nearest=nearest(question)
+            )
         plans = question.best(1 + RUNNERS_UP)
         if plans:
-            return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, shelf))
-        offers = Offers(shelf, floor, strategies)
+            return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
+        offers = Offers(seatings, floor, strategies)
         room = make_room(question, offers, budget, began, self._monotonic)
         if room.plan is not None and floor.venue.policy.reseat is Reseat.AUTO:
-            return Decision(plan=room.plan, turned_away=turned_away(question, shelf))
+            return Decision(plan=room.plan, turned_away=turned_away(question, seatings))
         proved = room.proved or not question.choice.fits(floor.occupancy.immovable(request.blocked))
         return Decision(
             refusal=Reason.INFEASIBLE if proved else Reason.NO_FIT,
             suggestion=room.plan,
-            turned_away=turned_away(question, shelf, Rule.FORBIDDEN),
+            turned_away=turned_away(question, seatings, Rule.FORBIDDEN),
             nearest=nearest(question),
         )
 

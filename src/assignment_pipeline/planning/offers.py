@@ -15,15 +15,15 @@ class Offers:
     The places on one floor, as `Options`.
 
     Args:
-        shelf: What is known of the venue.
+        seatings: What is known of the venue.
 
         floor: Who sits where.
 
         strategies: The host's; what they forbid is no option, and what they add is in the cost.
     """
 
-    def __init__(self, shelf: CandidateSeatings, floor: FloorSnapshot, strategies: tuple[Strategy, ...]) -> None:
-        self._shelf = shelf
+    def __init__(self, seatings: CandidateSeatings, floor: FloorSnapshot, strategies: tuple[Strategy, ...]) -> None:
+        self._seatings = seatings
         self._floor = floor
         self._strategies = strategies
         self._known: dict[object, Sequence[Option]] = {}
@@ -37,7 +37,7 @@ class Offers:
         """
         held = self._floor.held_from(request)
         # What strategies say may depend on all of the request; the rest does on who may sit where, and what is held.
-        choice = self._shelf.choice(request.booking)
+        choice = self._seatings.choice(request.booking)
         key = request.booking.id if self._strategies else (id(choice), held)
         known = self._known.get(key)
         if known is None:
@@ -50,7 +50,7 @@ class Offers:
 
     def _weighed(self, request: SeatingRequest, held: int) -> list[Option]:
         found = []
-        for candidate in self._shelf.gather(request, self._floor, self._strategies).candidates:
+        for candidate in self._seatings.gather(request, self._floor, self._strategies).candidates:
             if not candidate.mask & held:
                 cost = candidate.cost
                 for strategy in self._strategies:

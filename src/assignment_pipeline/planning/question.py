@@ -116,20 +116,20 @@ def why_never(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
     return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
 
 
-def turned_away(question: Question, shelf: CandidateSeatings, last: Rule | None = None) -> dict[str, int]:
+def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | None = None) -> dict[str, int]:
     """How many tables each rule turned away; each counts for the first that did, what is left for the *last*."""
     booking, choice = question.request.booking, question.choice
     free = ~question.floor.occupancy.busy(question.request.blocked)
     rules = [
-        *shelf.wishes(booking),
-        (Rule.ACCESSIBLE, choice.wanted | shelf.accessible if booking.accessible else -1),
+        *seatings.wishes(booking),
+        (Rule.ACCESSIBLE, choice.wanted | seatings.accessible if booking.accessible else -1),
         (Rule.SIZE, choice.wanted),
         (Rule.TAKEN, free),
         (Rule.PARTNER_TAKEN, choice.reachable(~free, choice.wanted & free)),
     ]
     if last is not None:
         rules.append((last, 0))
-    left = shelf.everything
+    left = seatings.everything
     counts = {}
     for rule, allowed in rules:
         if left & ~allowed:

@@ -89,7 +89,7 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
                     return aside
                 if aside is Owner.LEGACY:
                     reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
-                    return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy))
+                    return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy))
                 planned = partial(drain, decide)
             if not in_turn:
                 answered = yield from admit(call, target, settings, flags)
@@ -105,7 +105,7 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
         except SchemaMismatchError as error:
             call.let_through(error)
             reason = Reason.RUNTIME_DISABLED
-            return (yield from leave_to_legacy(call, target.booking, reason, wired=legacy, error=error))
+            return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy, error=error))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 

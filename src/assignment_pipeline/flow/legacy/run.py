@@ -19,16 +19,16 @@ from assignment_pipeline.flow.legacy.shadow import offer_case, summary
 
 
 def leave_to_legacy(
-    call: Call, booking: Booking | None, reason: Reason, *, wired: bool, error: Exception | None = None
+    call: Call, booking: Booking | None, reason: Reason, *, legacy: bool, error: Exception | None = None
 ) -> Flow[AssignmentResult]:
     """
-    Run the legacy planner where one is *wired*; otherwise say that the host has to.
+    Run the legacy planner if there is one (*legacy*); otherwise say that the host has to.
 
     Raises:
         BookingNotFoundError: Only the booking's id was given, and the host does not know it.
         Exception: Whatever the legacy planner raises.
     """
-    if not wired:
+    if not legacy:
         return (yield from call.answer(Outcome.NOOP, reason, handled=False, error=error))
     if booking is None:
         try:

@@ -101,8 +101,9 @@ def _new_seats(before: AssignmentRecord | None, record: AssignmentRecord) -> Ite
 def tables_go_with_the_state(ledger: Ledger) -> Iterator[str]:
     """Who is assigned or confirmed has tables, unless legacy does not say which, and nobody else has."""
     for record in changed(ledger):
-        untold = record.owner is Owner.LEGACY and record.state is AssignmentState.CONFIRMED
-        if (record.allocation is not None) != (record.state in WITH_TABLES) and not (untold and not record.allocation):
+        is_legacys = record.owner is Owner.LEGACY and record.state is AssignmentState.CONFIRMED
+        has_tables = record.allocation is not None
+        if has_tables != (record.state in WITH_TABLES) and not (is_legacys and not has_tables):
             yield f"{record.booking_id} is {record.state} with {record.tables or 'no tables'}"
 
 
@@ -173,7 +174,7 @@ def retries_are_bounded(ledger: Ledger) -> Iterator[str]:
 
 def every_transition_is_told_once(ledger: Ledger) -> Iterator[str]:
     """The store has one event for each row of the history, and none without one."""
-    for row, missing in ledger.untold.items():
+    for row, missing in ledger.unreported.items():
         yield f"{row}: {f'{missing} too few' if missing > 0 else f'{-missing} too many'}"
 
 

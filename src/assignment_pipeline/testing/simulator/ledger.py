@@ -122,7 +122,7 @@ class Ledger:
 
         attempts: The plannings.
 
-        untold: Transitions by how many events each is short of in the store; none where it cannot be asked for them.
+        unreported: Transitions by how many events each is short of in the store; none where it has no events.
 
         told: Those of which a sink has heard.
 
@@ -161,7 +161,7 @@ class Ledger:
         self.histories: dict[str, tuple[StateChange, ...]] = {}
         self.earlier: dict[str, tuple[StateChange, ...]] = {}
         self.attempts: dict[str, Sequence[Attempt]] = {}
-        self.untold: Counter[Step] = Counter()
+        self.unreported: Counter[Step] = Counter()
         self.told: list[Step] = []
         self.landings: list[Landing] = []
         self.answers: list[tuple[str, AssignmentResult]] = []
@@ -199,11 +199,11 @@ class Ledger:
         for booking_id in self.changed:
             rows, earlier = self.histories[booking_id], self.earlier[booking_id]
             if rows != earlier:
-                self.untold.update(steps_of(booking_id, rows))
-                self.untold.subtract(steps_of(booking_id, earlier))
-        self.untold.subtract(steps_told(events[self._events :]))
+                self.unreported.update(steps_of(booking_id, rows))
+                self.unreported.subtract(steps_of(booking_id, earlier))
+        self.unreported.subtract(steps_told(events[self._events :]))
         self._events = len(events)
-        self.untold = Counter({row: missing for row, missing in self.untold.items() if missing})
+        self.unreported = Counter({row: missing for row, missing in self.unreported.items() if missing})
 
     def booking(self, booking_id: str) -> Booking | None:
         """The host's view of a booking; None where it has none, or its row makes no sense."""

@@ -143,8 +143,8 @@ def _settings(choices: Choices) -> Settings:
     )
 
 
-def _venue(choices: Choices, venue_id: str) -> Venue:
-    tables = [_table(choices, f"{venue_id}-T{number}") for number in range(1, 4 + choices.of((0, 0, 0, 1, 2, 3)))]
+def _venue(choices: Choices, restaurant_id: str) -> Venue:
+    tables = [_table(choices, f"{restaurant_id}-T{number}") for number in range(1, 4 + choices.of((0, 0, 0, 1, 2, 3)))]
     side_by_side = [pair for pair in itertools.pairwise(table.id for table in tables) if choices.pick(2)]
     policy = VenuePolicy(
         service_periods=() if not choices.chance(0.25) else (ServicePeriod("day", dt.time(9), dt.time(23)),),
@@ -152,7 +152,7 @@ def _venue(choices: Choices, venue_id: str) -> Venue:
         pre_buffer_minutes=choices.of((0, 0, 0, 5)),
         max_overage=choices.of((None, None, 1)),
     )
-    return Venue(venue_id, "Europe/London", FloorPlan(tables, side_by_side), policy)
+    return Venue(restaurant_id, "Europe/London", FloorPlan(tables, side_by_side), policy)
 
 
 def _table(choices: Choices, table_id: str) -> Table:
