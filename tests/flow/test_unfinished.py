@@ -86,6 +86,20 @@ def test_a_review_whose_booking_the_host_has_moved_to_later_does_not_end(house, 
         assert (record.state, record.reason) == (AssignmentState.FAILED, Reason.TIME_PASSED)
 
 
+def test_a_wish_that_is_allowed_is_not_lost_to_a_call_with_an_older_one(house, coordinator):
+    """The sweep makes it due; before it is taken up, a call that was passed the former party refuses it once more."""
+    passed = house.booking(party_size=50)
+    coordinator.assign(passed)
+    house.host.put_booking(attrs.evolve(passed, party_size=2))
+    house.store.behind["commit"] = [lambda: coordinator.assign(passed)]
+    coordinator.sweep()
+    assert house.record().reason == Reason.PARTY_TOO_LARGE
+    for _ in range(3):
+        house.clock.advance(MINUTE)
+        coordinator.sweep()
+    assert house.record().state is AssignmentState.CONFIRMED
+
+
 def test_a_mended_row_goes_on(house, coordinator):
     """A booking whose row made no sense is seated once it does."""
     host = house.host = house.store.host = Rows(house.venue)

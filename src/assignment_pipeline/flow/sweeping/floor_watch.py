@@ -78,6 +78,11 @@ class FloorMemory:
         """What was found last."""
         return self.found.get(booking_id) or self.before.get(booking_id)
 
+    def forget(self, booking_id: str) -> None:
+        """Look at it afresh the next time."""
+        self.found.pop(booking_id, None)
+        self.before.pop(booking_id, None)
+
     def next_round(self) -> None:
         """Forget those who were not met in this round."""
         self.found, self.before = {}, self.found
@@ -138,7 +143,11 @@ def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory
         floor, before = Floor.of(loaded, wish), memory.last(booking_id)
         triggers = (Trigger.REQUEUE,) if record.reason in NOT_ALLOWED else ()
         is_due = yield from _is_due(loaded, record, settings, floor, before)
-        if not is_due or (yield from _wake(loaded, record, triggers)):
+        if is_due and not (yield from _wake(loaded, record, triggers)):
+            continue
+        if is_due and triggers:
+            memory.forget(booking_id)  # A call that was given an older wish may refuse it once more.
+        else:
             memory.found[booking_id] = floor
 
 
