@@ -241,3 +241,27 @@ def test_an_actor_is_a_name(cli, evening):
             ended = cli(*words, "--actor", actor, "--db", evening)
             assert ended.code == 2
             assert ended.complaint.startswith("--actor: expected the name of who does it, a text of at most 200")
+
+
+APPLICATION = """
+import colorsys
+from assignment_pipeline import Coordinator, Mode, FixedFlags
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+
+def coordinator():
+    import tables_of_ours, bdb
+    assert "python" in bdb.__file__ and "python" in colorsys.__file__, (bdb, colorsys)
+    return Coordinator(MemoryStore(MemoryHost()), flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None)
+"""
+
+
+def test_a_file_beside_the_application_takes_no_modules_place(tmp_path):
+    """What --app adds to the path comes last: a stray file there is not imported for a module of Python."""
+    for name in ("bdb", "colorsys"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')")
+    (tmp_path / "tables_of_ours.py").write_text("")
+    (tmp_path / "reservations_of_ours.py").write_text(APPLICATION)
+    command = [sys.executable, "-P", "-m", "assignment_pipeline", "review", "list"]
+    command += ["--app", "reservations_of_ours:coordinator"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -125,10 +125,11 @@ def _load(spec: str) -> Any:
     module_name, _, path = spec.partition(":")
     if not module_name or not path:
         refuse("--app", "package.module:factory", repr(spec))
-    # As other tools that import what they are told: from where one stands.
+    # As other tools that import what they are told: from where one stands. Behind all else, so that a file there which
+    # is called as a module of Python or of a package is never imported in its place, now or later.
     here = str(Path.cwd())
     if here not in sys.path:
-        sys.path.insert(0, here)
+        sys.path.append(here)
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
