@@ -59,6 +59,7 @@ LONGEST_DEFAULT = 80
 """Characters of a default that a signature shows."""
 
 _AUTODOC = re.compile(r"^<!-- autodoc\n(.*?)^-->$", re.DOTALL | re.MULTILINE)
+_ELSEWHERE = re.compile(r"^On a git host, .*?\n\n", re.DOTALL | re.MULTILINE)
 _LISTED = re.compile(r"^(?:- |\| )\[[^\]]*\]\(([\w/-]+)\.md\)", re.MULTILINE)
 
 
@@ -69,7 +70,7 @@ def add_directives(_app: Sphinx, docname: str, source: list[str]) -> None:
     A git host shows neither. A section's list becomes one toctree, whose caption is the section's heading: the lines
     of the list that begin with a link, or the rows of a table that do.
     """
-    source[0] = _AUTODOC.sub(r"```{eval-rst}\n\1```", source[0])
+    source[0] = _AUTODOC.sub(r"```{eval-rst}\n\1```", _ELSEWHERE.sub("", source[0]))
     if docname.rpartition("/")[2] == "index":
         for section in re.split(r"^##+ ", source[0], flags=re.MULTILINE)[1:]:
             if pages := _LISTED.findall(section):

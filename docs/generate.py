@@ -63,10 +63,13 @@ def alerts() -> Iterable[Row]:
 
 
 def events() -> Iterable[Row]:
-    """Each type of event, with the fields that its context may carry."""
+    """The types of event, with the fields that their context may carry: one row for those that carry the same."""
     yield ("event", "carries")
+    alike: dict[tuple[str, ...], list[str]] = {}
     for kind, fields in CARRIES.items():
-        yield (code([kind.value]), code(fields))
+        alike.setdefault(tuple(fields), []).append(kind.value)
+    for fields, kinds in alike.items():
+        yield (code(kinds), code(fields))
 
 
 def event_fields() -> Iterable[Row]:
