@@ -54,7 +54,7 @@ def survey(
     asked: TimesAsked,
     floor: FloorSnapshot,
     plan: Planner,
-    shelf: CandidateSeatings | None,
+    seatings: CandidateSeatings | None,
     monotonic: Callable[[], float],
 ) -> tuple[Slot, ...]:
     """
@@ -67,14 +67,14 @@ def survey(
 
         plan: Plans one party.
 
-        shelf: What is known of the venue; None where strategies have a say, so that each time is planned by itself.
+        seatings: What is known of the venue; None where strategies have a say, so that each time is planned by itself.
 
         monotonic: The clock that the total is measured with, in seconds.
     """
     looking = _Survey(asked, floor, plan, monotonic)
-    if shelf is None:
+    if seatings is None:
         return tuple(looking.planned(start, booking) for start in asked.starts for booking in asked.bookings)
-    parties = [(booking, shelf.choice(booking)) for booking in asked.bookings]
+    parties = [(booking, seatings.choice(booking)) for booking in asked.bookings]
     return tuple(looking.found(start, booking, choice) for start in asked.starts for booking, choice in parties)
 
 
