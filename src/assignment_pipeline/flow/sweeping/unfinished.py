@@ -19,6 +19,9 @@ from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
 from assignment_pipeline.redaction import named
 
+_RECENT = dt.timedelta(days=1)
+"""For how long after a booking's time the host is asked whether it has moved it. A review ends before that."""
+
 _OBSTACLES = reasons_for(Role.ENDS_BY_ITSELF)
 
 
@@ -53,7 +56,8 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
     in_review, moved = record.state is AssignmentState.MANUAL_REVIEW, False
     booking = record.booking
     if booking is not None and booking.start_at <= now and not settings.replay:
-        moved = yield from _is_later_at_host(record, now)
+        if in_review or now - booking.start_at < _RECENT:
+            moved = yield from _is_later_at_host(record, now)
         if not moved:
             if in_review and (yield from _is_over(booking, now)):
                 yield from _end(record, now)
