@@ -311,3 +311,13 @@ def test_a_named_combination_makes_another_venue():
     """What is planned on a floor with it is not committed on one without."""
     plain, named = row(2), named_row(2, Combination("pair", ("T0", "T1"), 5))
     assert Venue("r-1", "UTC", plain).version != Venue("r-1", "UTC", named).version
+
+
+def test_named_combinations_are_bounded():
+    """A floor, which may come from a file, names a thousand at most: each is held against all others."""
+    tables = [Table(f"T{number}", 2) for number in range(50)]
+    sets = itertools.islice(itertools.combinations([table.id for table in tables], 3), 1_001)
+    named = [Combination(f"C{number}", ids, capacity=6) for number, ids in enumerate(sets)]
+    assert len(FloorPlan(tables, combinations=named[:1_000]).combinations) == 1_000
+    with pytest.raises(ValueError, match="combinations: expected at most 1,000 named combinations, got 1,001"):
+        FloorPlan(tables, combinations=named)

@@ -26,6 +26,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_COMBINATIONS = 100_000
+MAX_NAMED = 1_000
 
 
 @attrs.frozen
@@ -198,7 +199,7 @@ class FloorPlan:
 
         adjacent: Pairs of ids of tables that can be joined.
 
-        combinations: Those that the restaurant has named, each id and each set of tables once.
+        combinations: Those that the restaurant has named, each id and each set of tables once; 1,000 at most.
     """
 
     tables: tuple[Table, ...] = attrs.field(converter=as_tuple, validator=each(kind(Table)))
@@ -226,6 +227,10 @@ class FloorPlan:
 
     @combinations.validator
     def _are_of_this_floor(self, attribute: Any, combinations: tuple[Combination, ...]) -> None:
+        if len(combinations) > MAX_NAMED:
+            raise InvalidValueError(
+                attribute.name, f"at most {MAX_NAMED:,} named combinations", f"{len(combinations):,}"
+            )
         known = {table.id for table in self.tables}
         ids: set[str] = set()
         sets: dict[tuple[str, ...], str] = {}
