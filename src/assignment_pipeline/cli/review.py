@@ -13,7 +13,7 @@ from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, say, stdout
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name, opened
+from assignment_pipeline.cli.wiring import JsonOption, a_name, command
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
@@ -34,23 +34,21 @@ ActorOption = Annotated[
 ]
 
 
-@app.command("list")
+@command(app, "list", reads=True)
 def show(
+    coordinator: Coordinator,
     restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
     after: Annotated[str | None, typer.Option("--after", metavar="ID", help="The last id of the page before.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The largest number of entries.")] = 100,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the bookings in manual review by id, with the reason and the waiting time."""
-    with opened(app, db, reads=True) as coordinator:
-        page = coordinator.review_queue(restaurant, after=after, limit=limit)
-        if as_json:
-            entries = [_entry(record, _since(coordinator, record)) for record in page.records]
-            print_json({"reviews": entries, "next": page.next})
-        else:
-            _print_page(coordinator, page)
+    page = coordinator.review_queue(restaurant, after=after, limit=limit)
+    if as_json:
+        entries = [_entry(record, _since(coordinator, record)) for record in page.records]
+        print_json({"reviews": entries, "next": page.next})
+    else:
+        _print_page(coordinator, page)
 
 
 def _since(coordinator: Coordinator, record: AssignmentRecord) -> dt.datetime | None:
@@ -102,8 +100,9 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
         console.print(f"\nThere are more: --after {page.next!r} shows them.")
 
 
-@app.command()
+@command(app)
 def place(
+    coordinator: Coordinator,
     booking: BookingArgument,
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The ids of the tables.")],
     actor: ActorOption,
@@ -116,8 +115,6 @@ def place(
         typer.Option("--expect-version", metavar="N", help="Do it only if the record is still at this version."),
     ] = None,
     pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Whether the booking is pinned to the tables.")] = True,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -129,30 +126,28 @@ def place(
     for rule in allow or ():
         if rule not in _ALLOWABLE:
             refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
-    with opened(app, db) as coordinator:
-        result = coordinator.place(
-            _booking(coordinator, booking),
-            tables,
-            actor=actor,
-            expect_version=expect_version,
-            allow=allow or (),
-            pin=pin,
-        )
-        if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
-            raise nothing_done(result)
-        told = f"Booking {booking!r} has {tables_of(coordinator, result)} now."
-        print_result(result, told, as_json=as_json)
+    result = coordinator.place(
+        _booking(coordinator, booking),
+        tables,
+        actor=actor,
+        expect_version=expect_version,
+        allow=allow or (),
+        pin=pin,
+    )
+    if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+        raise nothing_done(result)
+    told = f"Booking {booking!r} has {tables_of(coordinator, result)} now."
+    print_result(result, told, as_json=as_json)
 
 
-@app.command()
+@command(app)
 def suggest(
+    coordinator: Coordinator,
     booking: BookingArgument,
     apply: Annotated[bool, typer.Option("--apply", help="Apply the best option. Needs --actor.")] = False,
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
     ] = None,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -163,22 +158,21 @@ def suggest(
     """
     if apply and actor is None:
         refuse("--actor", "who does it", "nobody")
-    with opened(app, db) as coordinator:
-        wanted = _booking(coordinator, booking)
-        decision = coordinator.preview(wanted)
-        plan = decision.plan or decision.suggestion
-        where = wanted.restaurant_id
-        told = explain(wanted, decision, zone_of(coordinator, where), labels_of(coordinator, where))
-        if plan is None or not apply or actor is None:
-            if as_json:
-                print_json(_suggestion(booking, decision, told))
-            else:
-                say(told)
-            raise typer.Exit(NO if plan is None else GOOD)
-        result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves, pin=False)
-        if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
-            raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} has {tables_of(coordinator, result)} now. {told}", as_json=as_json)
+    wanted = _booking(coordinator, booking)
+    decision = coordinator.preview(wanted)
+    plan = decision.plan or decision.suggestion
+    where = wanted.restaurant_id
+    told = explain(wanted, decision, zone_of(coordinator, where), labels_of(coordinator, where))
+    if plan is None or not apply or actor is None:
+        if as_json:
+            print_json(_suggestion(booking, decision, told))
+        else:
+            say(told)
+        raise typer.Exit(NO if plan is None else GOOD)
+    result = coordinator.place(wanted, plan.tables, actor=actor, moves=plan.moves, pin=False)
+    if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+        raise nothing_done(result)
+    print_result(result, f"Booking {booking!r} has {tables_of(coordinator, result)} now. {told}", as_json=as_json)
 
 
 def _suggestion(booking_id: str, decision: Decision, told: str) -> dict[str, Any]:
@@ -208,75 +202,67 @@ def _booking(coordinator: Coordinator, booking_id: str) -> Booking:
     return booking
 
 
-@app.command()
+@command(app)
 def requeue(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Assign a booking again: the next sweep plans it, with its attempts counted from zero."""
-    with opened(app, db) as coordinator:
-        result = coordinator.requeue(booking, actor=actor)
-        if result.record is None:
-            raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} waits for the next sweep.", as_json=as_json)
+    result = coordinator.requeue(booking, actor=actor)
+    if result.record is None:
+        raise nothing_done(result)
+    print_result(result, f"Booking {booking!r} waits for the next sweep.", as_json=as_json)
 
 
-@app.command()
+@command(app)
 def reject(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
     reason: Annotated[
         str,
         typer.Option("--reason", metavar="CODE", help="A short code such as guest_withdrew. Never a guest's words."),
     ],
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Reject a booking for good."""
-    with opened(app, db) as coordinator:
-        try:
-            result = coordinator.reject(booking, actor=actor, reason=reason)
-        except ValueError:
-            refuse("--reason", "a short code such as guest_withdrew", repr(reason))
-        if result.outcome is not Outcome.FAILED:
-            raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} is turned down.", as_json=as_json)
+    try:
+        result = coordinator.reject(booking, actor=actor, reason=reason)
+    except ValueError:
+        refuse("--reason", "a short code such as guest_withdrew", repr(reason))
+    if result.outcome is not Outcome.FAILED:
+        raise nothing_done(result)
+    print_result(result, f"Booking {booking!r} is turned down.", as_json=as_json)
 
 
-@app.command()
+@command(app)
 def pin(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Pin a booking to its tables: no plan moves it."""
-    with opened(app, db) as coordinator:
-        result = coordinator.pin(booking, actor=actor)
-        if result.record is None or not result.record.pinned:
-            raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} stays at {tables_of(coordinator, result)}.", as_json=as_json)
+    result = coordinator.pin(booking, actor=actor)
+    if result.record is None or not result.record.pinned:
+        raise nothing_done(result)
+    print_result(result, f"Booking {booking!r} stays at {tables_of(coordinator, result)}.", as_json=as_json)
 
 
-@app.command()
+@command(app)
 def unpin(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Unpin a booking: plans may move it again."""
-    with opened(app, db) as coordinator:
-        result = coordinator.unpin(booking, actor=actor)
-        if result.record is None or result.record.owner is not Owner.PIPELINE:
-            raise nothing_done(result)
-        print_result(result, f"Booking {booking!r} may be moved.", as_json=as_json)
+    result = coordinator.unpin(booking, actor=actor)
+    if result.record is None or result.record.owner is not Owner.PIPELINE:
+        raise nothing_done(result)
+    print_result(result, f"Booking {booking!r} may be moved.", as_json=as_json)
 
 
 def nothing_done(result: AssignmentResult) -> RefusedError:

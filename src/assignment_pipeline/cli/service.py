@@ -11,64 +11,58 @@ from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import read_time
 from assignment_pipeline.cli.output import print_json, print_result, result_document
 from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.wiring import JsonOption, command
+from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError
 
 app = typer.Typer(help="Report what happens in the room.", no_args_is_help=True)
 
 
-@app.command()
+@command(app)
 def seated(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A party has sat down. No plan moves it."""
-    with opened(app, db) as coordinator:
-        result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
-        print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
+    result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
+    print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
 
 
-@app.command()
+@command(app)
 def left(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A party has left. The rest of its time is free."""
-    with opened(app, db) as coordinator:
-        result = coordinator.left(booking, actor=actor)
-        if result.outcome is Outcome.NOOP and result.reason is None:
-            raise RefusedError(f"The time of booking {booking!r} is over already.")
-        print_result(_done(result, Reason.LEFT), f"{tables_of(coordinator, result)} is free.", as_json=as_json)
+    result = coordinator.left(booking, actor=actor)
+    if result.outcome is Outcome.NOOP and result.reason is None:
+        raise RefusedError(f"The time of booking {booking!r} is over already.")
+    print_result(_done(result, Reason.LEFT), f"{tables_of(coordinator, result)} is free.", as_json=as_json)
 
 
-@app.command("no-show")
+@command(app, "no-show")
 def no_show(
+    coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A party did not come. Its tables are free, and the booking is closed."""
-    with opened(app, db) as coordinator:
-        result = _done(coordinator.no_show(booking, actor=actor), Reason.NO_SHOW)
-        print_result(result, f"Booking {booking!r} is cancelled: nobody came.", as_json=as_json)
+    result = _done(coordinator.no_show(booking, actor=actor), Reason.NO_SHOW)
+    print_result(result, f"Booking {booking!r} is cancelled: nobody came.", as_json=as_json)
 
 
-@app.command()
+@command(app)
 def extend(
+    coordinator: Coordinator,
     booking: BookingArgument,
     until: Annotated[str, typer.Argument(metavar="UNTIL", help="A time such as 2031-05-17T22:30+02:00.")],
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -77,20 +71,19 @@ def extend(
     If another booking has the tables by then, nothing changes and the command names that booking.
     """
     end = read_time("UNTIL", until)
-    with opened(app, db) as coordinator:
-        try:
-            result = coordinator.extend(booking, end, actor=actor)
-        except InvalidValueError as error:
-            refuse("UNTIL", error.expected, until)
-        if result.outcome is not Outcome.KEPT:
-            sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
-            print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
-            return
-        if as_json:
-            print_json(result_document(result))
-            raise typer.Exit(NO)
-        whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
-        raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
+    try:
+        result = coordinator.extend(booking, end, actor=actor)
+    except InvalidValueError as error:
+        refuse("UNTIL", error.expected, until)
+    if result.outcome is not Outcome.KEPT:
+        sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
+        print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
+        return
+    if as_json:
+        print_json(result_document(result))
+        raise typer.Exit(NO)
+    whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
+    raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
 
 
 def _done(result: AssignmentResult, reason: Reason) -> AssignmentResult:

@@ -13,7 +13,8 @@ from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, say, stdout
 from assignment_pipeline.cli.review import ActorOption
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.wiring import JsonOption, command
+from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.windows import TimeWindow
 
@@ -25,41 +26,35 @@ ReasonOption = Annotated[
 ]
 
 
-@app.command("list")
-def show(
-    restaurant: RestaurantArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
-) -> None:
+@command(app, "list", reads=True)
+def show(coordinator: Coordinator, restaurant: RestaurantArgument, as_json: JsonOption = False) -> None:
     """List the tables that are or will be out of service, with the reason and the actor."""
-    with opened(app, db, reads=True) as coordinator:
-        blocks = coordinator.blocks(restaurant)
-        if as_json:
-            print_json({"blocks": [_document(block) for block in blocks]})
-            return
-        if not blocks:
-            stdout().print("Every table is in service.")
-            return
-        zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        for heading in ("Table", "From", "Until", "Why", "By", "Block"):
-            table.add_column(heading, overflow="fold")
-        for block in blocks:
-            times = (local(time, zone) for time in (block.window.start, block.window.end))
-            table.add_row(
-                joined([block.table_id], labels), *times, words.reason(block.reason), block.actor or "", block.id
-            )
-        stdout().print(table)
+    blocks = coordinator.blocks(restaurant)
+    if as_json:
+        print_json({"blocks": [_document(block) for block in blocks]})
+        return
+    if not blocks:
+        stdout().print("Every table is in service.")
+        return
+    zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for heading in ("Table", "From", "Until", "Why", "By", "Block"):
+        table.add_column(heading, overflow="fold")
+    for block in blocks:
+        times = (local(time, zone) for time in (block.window.start, block.window.end))
+        table.add_row(joined([block.table_id], labels), *times, words.reason(block.reason), block.actor or "", block.id)
+    stdout().print(table)
 
 
-@app.command()
+@command(app)
 def block(
+    coordinator: Coordinator,
     restaurant: RestaurantArgument,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The id of a table.")],
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="A time such as 2031-05-17T17:00+02:00.")],
     end: Annotated[str, typer.Option("--until", metavar="TIME", help="A later time.")],
     actor: ActorOption,
     reason: ReasonOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -72,37 +67,34 @@ def block(
         window = TimeWindow(*times)
     except ValueError:
         refuse("--until", "a time after --from, both in the years 1970 to 9998", repr(end))
-    with opened(app, db) as coordinator:
-        try:
-            result = coordinator.block(restaurant, table, window, actor=actor, reason=reason)
-        except ValueError:
-            refuse("--reason", "a short code such as maintenance", repr(reason))
-        if as_json:
-            print_json({**_document(result.block), "bookings": list(result.bookings)})
-            return
-        name = joined([table], labels_of(coordinator, restaurant))
-        say(f"Table {name!r} is out of service: {result.block.id}")
-        if result.bookings:
-            say(f"Still there: {', '.join(result.bookings)}.")
+    try:
+        result = coordinator.block(restaurant, table, window, actor=actor, reason=reason)
+    except ValueError:
+        refuse("--reason", "a short code such as maintenance", repr(reason))
+    if as_json:
+        print_json({**_document(result.block), "bookings": list(result.bookings)})
+        return
+    name = joined([table], labels_of(coordinator, restaurant))
+    say(f"Table {name!r} is out of service: {result.block.id}")
+    if result.bookings:
+        say(f"Still there: {', '.join(result.bookings)}.")
 
 
-@app.command()
+@command(app)
 def unblock(
+    coordinator: Coordinator,
     restaurant: RestaurantArgument,
     block: Annotated[str, typer.Argument(metavar="BLOCK", help="The id of a block, as tables list shows it.")],
     actor: ActorOption,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put a table back into service. The next sweep plans the bookings that wait for tables."""
-    with opened(app, db) as coordinator:
-        ended = coordinator.unblock(restaurant, block, actor=actor)
-        if as_json:
-            print_json(_document(ended))
-        else:
-            name = joined([ended.table_id], labels_of(coordinator, restaurant))
-            say(f"Table {name!r} is back in service.")
+    ended = coordinator.unblock(restaurant, block, actor=actor)
+    if as_json:
+        print_json(_document(ended))
+    else:
+        name = joined([ended.table_id], labels_of(coordinator, restaurant))
+        say(f"Table {name!r} is back in service.")
 
 
 def _document(block: TableBlock) -> dict[str, Any]:

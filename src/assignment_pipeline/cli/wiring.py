@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -132,6 +134,45 @@ def opened(app: str | None, db: Database | None, *, reads: bool = False) -> Iter
             yield coordinator
     else:
         refuse("--db or --app", "one of them", "none")
+
+
+def _sources(*, app: AppOption = None, db: DbOption = None) -> None:
+    """The options that name a coordinator."""
+
+
+_SOURCES = tuple(inspect.signature(_sources, eval_str=True).parameters.values())
+
+
+def command(
+    group: typer.Typer, name: str | None = None, *, reads: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    Make a command of a function whose first argument is a coordinator: the one that ``--app`` or ``--db`` names.
+
+    The command has the function's other arguments, then these two options, and ``--json`` last if the function has it.
+
+    Args:
+        group: The commands that it is one of.
+
+        name: Its name; by default that of the function.
+
+        reads: As for `opened`.
+    """
+
+    def add(body: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(body)
+        def run(*, app: str | None, db: Database | None, **given: Any) -> None:
+            with opened(app, db, reads=reads) as coordinator:
+                body(coordinator, **given)
+
+        _, *own = inspect.signature(body, eval_str=True).parameters.values()
+        ordered = sorted((*own, *_SOURCES), key=lambda each: each.name == "as_json")
+        shown = inspect.Signature([each.replace(kind=each.KEYWORD_ONLY) for each in ordered])
+        vars(run)["__signature__"] = shown  # What Typer reads the options from.
+        group.command(name)(run)
+        return body
+
+    return add
 
 
 # -- A database of our own ----------------------------------------------------------------------------------------
