@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Glyphs
@@ -52,6 +53,11 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Where progress goes."""
     return _Plain(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def bare_table() -> Table:
+    """A table without lines; its headings are bold."""
+    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
 
 
 def print_json(value: Any) -> None:

@@ -6,13 +6,12 @@ import datetime as dt
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
-from assignment_pipeline.cli.output import print_json, print_result, say, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, print_result, say, stdout
 from assignment_pipeline.cli.wiring import JsonOption, a_name, command
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
@@ -76,7 +75,7 @@ def _print_page(coordinator: Coordinator, page: RecordPage) -> None:
         console.print("Nothing waits for a person.")
         return
     zones = {name: zone_of(coordinator, name) for name in {record.restaurant_id for record in page.records}}
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("Booking", overflow="fold")
     table.add_column("Party", justify="right")
     table.add_column("At", no_wrap=True)

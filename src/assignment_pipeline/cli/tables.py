@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
-from assignment_pipeline.cli.output import print_json, say, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.review import ActorOption
 from assignment_pipeline.cli.wiring import JsonOption, command
 from assignment_pipeline.coordinator import Coordinator
@@ -37,7 +36,7 @@ def show(coordinator: Coordinator, restaurant: RestaurantArgument, as_json: Json
         stdout().print("Every table is in service.")
         return
     zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     for heading in ("Table", "From", "Until", "Why", "By", "Block"):
         table.add_column(heading, overflow="fold")
     for block in blocks:

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from assignment_pipeline.cli.output import print_json, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, stdout
 from assignment_pipeline.cli.wiring import JsonOption
 from assignment_pipeline.rollout.control.forecast import (
     PhaseForecast,
@@ -56,7 +56,7 @@ def plan(
 
 
 def _phases(phases: tuple[PhaseForecast, ...]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     for name in ("Phase", "At", "A day", "Takes", "Days", "", "Decided by"):
         table.add_column(name, justify="left" if name in {"Phase", "Decided by", ""} else "right", no_wrap=True)
     longest = max((each.days or 0.0 for each in phases), default=1.0)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.output import complain, stdout
+from assignment_pipeline.cli.output import bare_table, complain, stdout
 from assignment_pipeline.cli.rollout.steering import Steering, up_to_date
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -137,7 +137,7 @@ def show_history(revisions: Sequence[RolloutRevision]) -> None:
     if not revisions:
         console.print("Nothing has been changed yet.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("No.", justify="right")
     table.add_column("When", no_wrap=True)
     table.add_column("Phase", no_wrap=True)
@@ -218,7 +218,7 @@ def _ladder(standing: Standing, left: Mapping[str | None, bool], *, unicode: boo
 
 
 def _criteria(standing: Standing, *, unicode: bool) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("Criterion", no_wrap=True)
     for name in ("Value", "Asked", "Of", "95 % within"):
         table.add_column(name, justify="right", no_wrap=True)

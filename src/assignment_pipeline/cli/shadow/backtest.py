@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import attrs
 import typer
-from rich.table import Table
 
 from assignment_pipeline.cli.assign import REPLAY, put, workplace
 from assignment_pipeline.cli.day.run import assign_day, look_at
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.output import print_json, progress, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, progress, stdout
 from assignment_pipeline.cli.shadow.past import PastService, past_of, read_past
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.result import Outcome
@@ -107,7 +106,7 @@ def _total(total: PastDay) -> dict[str, Any]:
 
 
 def _print(days: Sequence[tuple[str, tuple[PastDay, ...]]], total: PastDay) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     if len(days) > 1:
         table.add_column("Restaurant", overflow="fold")
     table.add_column("Day", no_wrap=True)

@@ -7,11 +7,10 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
-from assignment_pipeline.cli.output import print_json, say, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
@@ -68,7 +67,7 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
         console.print("No shadow run has left a bundle.")
         return
     zones = {name: zone_of(coordinator, name) for name in {bundle.restaurant_id for bundle in found}}
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table = bare_table()
     table.add_column("Bundle", no_wrap=True)
     table.add_column("At", no_wrap=True)
     table.add_column("Booking", overflow="fold")
