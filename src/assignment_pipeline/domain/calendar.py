@@ -79,7 +79,9 @@ class Calendar:
     def stay(self, party_size: int, start: dt.datetime) -> dt.timedelta:
         """How long a party sits that arrives at *start* and does not say."""
         policy = self.policy
-        opening = self._opening_at(start) if policy.turns_vary else None
+        if not policy.turns_vary:
+            return policy.turn(party_size)
+        opening = self._opening_at(start)
         if opening is None:
             return policy.turn(party_size)
         if opening.period.turn is PeriodTurn.TO_END:
@@ -93,20 +95,38 @@ class Calendar:
         The quarters of an hour from its own time on, and the arrivals that periods name, as far as `offer_within` of
         the policy; and all arrivals of the period in which its own time lies.
         """
-        policy, asked = self.policy, booking.start_at
-        starts = {
-            asked + sign * number * STEP for number in range(1, policy.offer_within // STEP + 1) for sign in (-1, 1)
-        }
-        openings = self.openings(TimeWindow(asked - policy.reach, asked + policy.reach + policy.longest_turn + STEP))
-        for opening in openings:
-            if opening.period.arrivals is not None:
-                within = policy.reach if _holds(opening.span, asked) else policy.offer_within
-                starts.update(start for start in self.arrivals(opening) if abs(start - asked) <= within)
-        starts.discard(asked)
-        for start in sorted(starts, key=lambda start: (abs(start - asked), start)):
+        for start in self.other_starts(booking.start_at):
             turn = self.turn(booking, start)
-            if not policy.has_hours or self._refusal(turn, openings) is None:
+            if self.refusal(turn) is None:
                 yield turn
+
+    def other_starts(self, asked: dt.datetime) -> list[dt.datetime]:
+        """The times at which `offers` looks, nearest first, whether or not the restaurant serves then."""
+        policy = self.policy
+        steps = range(1, policy.offer_within // STEP + 1)
+        starts = {asked + sign * number * STEP for number in steps for sign in (-1, 1)}
+        if policy.names_arrivals:
+            for opening in self.openings(TimeWindow(asked - policy.reach, asked + policy.reach + STEP)):
+                if opening.period.arrivals is not None:
+                    within = policy.reach if _holds(opening.span, asked) else policy.offer_within
+                    starts.update(start for start in self.arrivals(opening) if abs(start - asked) <= within)
+            starts.discard(asked)
+        return sorted(starts, key=lambda start: (abs(start - asked), start))
+
+    def last_leaves(self, start: dt.datetime) -> Reason | dt.datetime | None:
+        """Until when who arrives at *start* may sit: None for as long as they like; or why nobody arrives then."""
+        if not self.policy.has_hours:
+            return None
+        openings = self.openings(TimeWindow(start, start + MAX_TURN))
+        here = [opening for opening in openings if _holds(opening.span, start)]
+        if not here:
+            return Reason.OUTSIDE_SERVICE
+        taking = [opening for opening in here if self._takes(opening, start)]
+        if not taking:
+            return Reason.NOT_AN_ARRIVAL
+        if any(opening.period.end_rule is EndRule.ARRIVE_BY for opening in taking):
+            return None
+        return next(span.end for span in _merged(openings) if _holds(span, start))
 
     def arrivals(self, opening: Opening) -> tuple[dt.datetime, ...]:
         """
@@ -114,6 +134,18 @@ class Calendar:
 
         A local time that comes twice is two arrivals; one that is skipped is none.
         """
+        known = self._known_arrivals.get(id(opening))
+        if known is None or known[0] is not opening:
+            if len(self._known_arrivals) > MAX_KNOWN_DAYS:
+                self._known_arrivals.clear()
+            known = self._known_arrivals[id(opening)] = (opening, self._arrivals(opening))
+        return known[1]
+
+    @cached_property
+    def _known_arrivals(self) -> dict[int, tuple[Opening, tuple[dt.datetime, ...]]]:
+        return {}
+
+    def _arrivals(self, opening: Opening) -> tuple[dt.datetime, ...]:
         span, named = opening.span, opening.period.arrival_times
         if named is None:
             return tuple(span.start + number * STEP for number in range(-(-span.duration // STEP)))

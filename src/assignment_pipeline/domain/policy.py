@@ -180,6 +180,11 @@ class VenuePolicy:
         return bool(self.service_periods or self.special_days)
 
     @cached_property
+    def names_arrivals(self) -> bool:
+        """Whether a period names its arrivals."""
+        return any(period.arrivals is not None for period in self.all_periods)
+
+    @cached_property
     def turns_vary(self) -> bool:
         """Whether it depends on the period how long a party sits."""
         return any(period.turn is not None or period.turn_bands is not None for period in self.all_periods)

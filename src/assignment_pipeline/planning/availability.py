@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import attrs
 
@@ -12,7 +12,8 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, minute
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.question import why_never
@@ -20,6 +21,9 @@ from assignment_pipeline.planning.question import why_never
 MOST_SPOTS = 100
 MOST_STEPS = 2_000
 """Steps for which the most parties that fit at once are searched; then what was found counts."""
+
+MOST_KNOWN = 5_000
+"""Answers that are kept for one kind of party."""
 
 _A, _M, _R, _U = SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES, SlotStatus.REVIEW, SlotStatus.UNAVAILABLE
 
@@ -74,8 +78,8 @@ def survey(
     looking = _Survey(asked, floor, plan, monotonic)
     if seatings is None:
         return tuple(looking.planned(start, booking) for start in asked.starts for booking in asked.bookings)
-    parties = [(booking, seatings.choice(booking)) for booking in asked.bookings]
-    return tuple(looking.found(start, booking, choice) for start in asked.starts for booking, choice in parties)
+    rooms = [(booking, rooms_of(seatings, booking)) for booking in asked.bookings]
+    return tuple(looking.found(start, booking, known) for start in asked.starts for booking, known in rooms)
 
 
 class _Survey:
@@ -88,36 +92,31 @@ class _Survey:
         policy = floor.venue.policy
         self._before, self._behind = policy.pre_buffer_minutes, policy.post_buffer_minutes
         self._may_move = policy.reseat is not Reseat.OFF and bool(floor.sitting)
-        self._busy: dict[tuple[int, int], int] = {}
-        self._closed: dict[tuple[dt.datetime, int], Reason | None] = {}
-        self._rooms: dict[tuple[int, int], tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
-        self._moves: dict[tuple[int, dt.datetime, int], tuple[SlotStatus, str | None]] = {}
+        self._busy: dict[tuple[dt.datetime, int], int] = {}
+        self._moves: dict[tuple[int, dt.datetime], tuple[SlotStatus, str | None]] = {}
 
-    def found(self, start: dt.datetime, booking: Booking, choice: Choice) -> Slot:
+    def found(self, start: dt.datetime, booking: Booking, rooms: Rooms) -> Slot:
         """What an arrival has for a party, by bits."""
-        size, venue = booking.party_size, self._floor.venue
-        minutes = venue.calendar.stay(size, start) // MINUTE
-        reason = self._refusal(start, minutes) or why_never(venue, size, choice)
-        if reason is not None:
-            return Slot(start, size, _R if reason is Reason.LARGE_PARTY else _U, code_of(reason), 0, minutes)
-        first = minute(start)
-        span = (first - self._before, first + minutes + self._behind)
+        never, minutes = rooms.known.get(start) or rooms.learn(start)
+        not_before = self._asked.not_before
+        if not_before is not None and start < not_before:
+            return Slot(start, rooms.party_size, _U, Reason.IN_PAST.value, 0, minutes)
+        if never is not None:
+            return never
+        span = (start, minutes)
         busy = self._busy.get(span)
         if busy is None:
-            busy = self._busy[span] = self._floor.occupancy.taken(*span)
-        key = (id(choice), busy & choice.wanted)
-        room = self._rooms.get(key)
-        if room is None:
-            room = self._rooms[key] = _room(choice, busy)
-        if room[0]:
-            return Slot(start, size, _A, None, room[0], minutes, room[1], room[2])
-        if not self._may_move:
-            return Slot(start, size, _U, TAKEN, 0, minutes)
-        place = (id(choice), start, minutes)
+            first = minute(start)
+            taken = self._floor.occupancy.taken(first - self._before, first + minutes + self._behind)
+            busy = self._busy[span] = taken
+        slot = rooms.slot(start, minutes, busy)
+        if slot.spots or not self._may_move:
+            return slot
+        place = (id(rooms), start)
         moved = self._moves.get(place)
         if moved is None:
             moved = self._moves[place] = self._with_moves(start, booking)
-        return Slot(start, size, moved[0], moved[1], int(moved[0] is _M), minutes)
+        return Slot(start, rooms.party_size, moved[0], moved[1], int(moved[0] is _M), minutes)
 
     def planned(self, start: dt.datetime, booking: Booking) -> Slot:
         """What an arrival has for a party, as the engine plans it."""
@@ -132,15 +131,6 @@ class _Survey:
         seatings = list(self._one_after_another(request, decision))
         zones, places = _where(seatings)
         return Slot(start, size, _A, None, len(seatings), minutes, zones, places)
-
-    def _refusal(self, start: dt.datetime, minutes: int) -> Reason | None:
-        not_before = self._asked.not_before
-        if not_before is not None and start < not_before:
-            return Reason.IN_PAST
-        key = (start, minutes)
-        if key not in self._closed:
-            self._closed[key] = self._floor.venue.refusal(TimeWindow(start, start + minutes * MINUTE))
-        return self._closed[key]
 
     def _with_moves(self, start: dt.datetime, booking: Booking) -> tuple[SlotStatus, str | None]:
         decision = self._decide(self._request(start, booking))
@@ -176,15 +166,122 @@ def _refused(decision: Decision) -> tuple[SlotStatus, str | None]:
     return (_R if for_people else _U), code_of(reason)
 
 
-def _room(choice: Choice, busy: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-    """How many parties of a kind fit at once, in which zones, and where."""
-    free = [candidate.seating for candidate in choice.candidates if not candidate.mask & busy]
-    if not free:
-        return 0, (), ()
-    single = choice.single & ~busy
-    # A table that does alone never seats fewer than a combination with it would.
-    joined = [seating.mask for seating in free if not seating.mask & single]
-    return (single.bit_count() + _most_apart(joined), *_where(free))
+class Rooms:
+    """
+    What is known for good of where one kind of party could sit: by arrival, and by which tables are taken.
+
+    Attributes:
+        party_size: Its guests.
+
+        known: By arrival, the slot if it is never to be had, and how long the party sits, in minutes.
+    """
+
+    __slots__ = ("_choice", "_found", "_parts", "_places", "_venue", "_zones", "known", "party_size")
+
+    def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
+        self.party_size, self._choice, self._venue = party_size, choice, venue
+        self.known: dict[dt.datetime, tuple[Slot | None, int]] = {}
+        self._found: dict[tuple[dt.datetime, int], Slot] = {}
+        # A table that does alone never seats fewer than a combination with it would.
+        joined = [candidate.seating for candidate in choice.candidates if not candidate.mask & choice.single]
+        self._parts = tuple(_Part(part) for part in _in_parts(joined))
+        zones: dict[str, int] = {}
+        places: dict[str, int] = {}
+        for candidate in choice.candidates:
+            seating = candidate.seating
+            if len(seating.tables) == 1:
+                if seating.zone is not None:
+                    zones[seating.zone] = zones.get(seating.zone, 0) | seating.mask
+                if seating.seating is not None:
+                    places[seating.seating.value] = places.get(seating.seating.value, 0) | seating.mask
+        self._zones, self._places = tuple(zones.items()), tuple(places.items())
+
+    def learn(self, start: dt.datetime) -> tuple[Slot | None, int]:
+        """Add an arrival to those that are known."""
+        if len(self.known) > MOST_KNOWN:
+            self.known.clear()
+        calendar, size = self._venue.calendar, self.party_size
+        stay, until = calendar.stay(size, start), calendar.last_leaves(start)
+        reason = until if isinstance(until, Reason) else None
+        if isinstance(until, dt.datetime) and start + stay > until:
+            reason = Reason.OUTSIDE_SERVICE
+        reason = reason or why_never(self._venue, size, self._choice)
+        never, minutes = None, stay // MINUTE
+        if reason is not None:
+            never = Slot(start, size, _R if reason is Reason.LARGE_PARTY else _U, code_of(reason), 0, minutes)
+        found = self.known[start] = (never, minutes)
+        return found
+
+    def slot(self, start: dt.datetime, minutes: int, busy: int) -> Slot:
+        """What the arrival has where those tables are taken, and nobody moves."""
+        key = (start, busy & self._choice.wanted)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) > MOST_KNOWN:
+                self._found.clear()
+            found = self._found[key] = self._slot(start, minutes, busy)
+        return found
+
+    def _slot(self, start: dt.datetime, minutes: int, busy: int) -> Slot:
+        free = self._choice.single & ~busy
+        spots = free.bit_count()
+        zones = {zone for zone, mask in self._zones if mask & free}
+        places = {place for place, mask in self._places if mask & free}
+        for part in self._parts:
+            most, in_zones, at_places = part.at(busy)
+            spots += most
+            zones.update(in_zones)
+            places.update(at_places)
+        if not spots:
+            return Slot(start, self.party_size, _U, TAKEN, 0, minutes)
+        return Slot(start, self.party_size, _A, None, spots, minutes, tuple(sorted(zones)), tuple(sorted(places)))
+
+
+class _Part:
+    """Combinations that share tables with each other, and with no others."""
+
+    __slots__ = ("_found", "_mask", "_seatings")
+
+    def __init__(self, seatings: Sequence[Seating]) -> None:
+        self._seatings = seatings
+        self._mask = 0
+        for seating in seatings:
+            self._mask |= seating.mask
+        self._found: dict[int, tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
+
+    def at(self, busy: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+        """How many can be had at once, in which zones, and where."""
+        key = busy & self._mask
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) > MOST_KNOWN:
+                self._found.clear()
+            free = [seating for seating in self._seatings if not seating.mask & busy]
+            found = self._found[key] = (_most_apart([seating.mask for seating in free]), *_where(free))
+        return found
+
+
+def _in_parts(seatings: Iterable[Seating]) -> list[list[Seating]]:
+    parts: list[tuple[int, list[Seating]]] = []
+    for seating in seatings:
+        mask, members, apart = seating.mask, [seating], []
+        for part in parts:
+            if part[0] & mask:
+                mask |= part[0]
+                members += part[1]
+            else:
+                apart.append(part)
+        parts = [*apart, (mask, members)]
+    return [members for _, members in parts]
+
+
+def rooms_of(seatings: CandidateSeatings, booking: Booking) -> Rooms:
+    """What is known for good of where such a party could sit."""
+    choice = seatings.choice(booking)
+    rooms = choice.rooms
+    if not isinstance(rooms, Rooms):
+        rooms = choice.rooms = Rooms(seatings.venue, choice, booking.party_size)
+    return rooms
 
 
 def _where(seatings: Sequence[Seating]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -86,12 +86,15 @@ class Choice:
         single: The tables that are candidates by themselves.
 
         wanted: All tables of theirs.
+
+        rooms: What `survey` has learned of it, or None.
     """
 
-    __slots__ = ("candidates", "masks", "options", "single", "wanted")
+    __slots__ = ("candidates", "masks", "options", "rooms", "single", "wanted")
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.candidates = tuple(candidates)
+        self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
         self.masks = [candidate.mask for candidate in candidates]
         self.single = self.wanted = 0

@@ -68,8 +68,8 @@ class TableEngine:
 
     def survey(self, asked: TimesAsked, floor: FloorSnapshot) -> tuple[Slot, ...]:
         """What can be had of the times asked for."""
-        shelf = None if self._strategies else self._remembered.of(floor.venue)
-        return survey(asked, floor, self.plan, shelf, self._monotonic)
+        seatings = None if self._strategies else self._remembered.of(floor.venue)
+        return survey(asked, floor, self.plan, seatings, self._monotonic)
 
     def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:
         """What *table_ids* would cost, and which rules they would break. Strategies that raise are passed over."""

@@ -9,8 +9,8 @@ import attrs
 
 from assignment_pipeline.domain.result import Plan, Reason
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy, minute
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
 from assignment_pipeline.planning.costs import Gaps, weigh
 
@@ -145,21 +145,30 @@ def nearest(question: Question) -> tuple[dt.datetime, ...]:
     Raises:
         StrategyFaultError: A strategy raised, or answered what is no cost.
     """
-    request, venue = question.request, question.floor.venue
+    request, calendar = question.request, question.floor.venue.calendar
     found: list[dt.datetime] = []
-    for turn in venue.offers(request.booking):
-        late = request.not_before is not None and turn.start < request.not_before
-        if not late and _fits(question, turn):
-            found.append(turn.start)
+    for start in calendar.other_starts(request.booking.start_at):
+        late = request.not_before is not None and start < request.not_before
+        if not late and _fits(question, start):
+            found.append(start)
             if len(found) == NEAREST_TIMES:
                 break
     return tuple(found)
 
 
-def _fits(question: Question, turn: TimeWindow) -> bool:
-    blocked = question.floor.venue.blocked(turn)
-    if not question.choice.fits(question.floor.occupancy.busy(blocked)):
+def _fits(question: Question, start: dt.datetime) -> bool:
+    booking, venue = question.request.booking, question.floor.venue
+    policy = venue.policy
+    stay = venue.calendar.stay(booking.party_size, start) if booking.end_at is None else question.request.turn.duration
+    first, minutes = minute(start), stay // MINUTE
+    busy = question.floor.occupancy.taken(
+        first - policy.pre_buffer_minutes, first + minutes + policy.post_buffer_minutes
+    )
+    if not question.choice.fits(busy):  # The calendar is asked second: it takes longer.
+        return False
+    turn = TimeWindow(start, start + stay)
+    if venue.refusal(turn) is not None:
         return False
     if not question.strategies:
         return True
-    return bool(question.shifted(attrs.evolve(question.request, turn=turn, blocked=blocked)).best(1))
+    return bool(question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn))).best(1))
