@@ -6,9 +6,11 @@ import warnings
 
 import pytest
 
-from assignment_pipeline import AsyncCoordinator, Coordinator, EnvFlags, FixedFlags, LegacyResult, Mode
+from assignment_pipeline import AsyncCoordinator, Coordinator, EnvFlags, FixedFlags, LegacyResult, Mode, Settings
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.ports import AsyncLockManager, LockManager
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.flags import LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 
 
@@ -76,3 +78,43 @@ def test_each_argument_is_described_beside_the_constructor(kind):
     assert "__init__" in vars(kind)
     for name in inspect.signature(kind).parameters:
         assert f"{name}:" in kind.__doc__ or f"*{name}*" in kind.__doc__
+
+
+MISWIRED = {
+    "a path for a store of flags": (lambda: StoreFlags("backend.db"), r"^store: expected a store that keeps a rollout"),
+    "a class": (lambda: StoreFlags(MemoryStore), r"^store: .* got the class MemoryStore itself. Make one"),
+    "a path for a rollout": (lambda: Rollout("backend.db"), r"^store: expected a store that keeps a rollout"),
+    "layers the other way round": (
+        lambda: LayeredFlags(StoreFlags(MemoryStore(MemoryHost())), EnvFlags({})),
+        r"^environment: expected an EnvFlags, got a StoreFlags. The environment comes first",
+    ),
+    "a store for flags": (
+        lambda: LayeredFlags(EnvFlags({}), MemoryStore(MemoryHost())),
+        r"^store: expected flags that say why, such as StoreFlags\(store\), got a MemoryStore",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISWIRED)
+def test_flags_and_rollouts_refuse_what_does_not_fit(mistake):
+    """Where it is handed in, and not in a thread that reads flags later."""
+    make, sentence = MISWIRED[mistake]
+    with pytest.raises(TypeError, match=sentence):
+        make()
+
+
+WORDS = {
+    "takeover": (lambda: Settings(takeover="always"), "takeover: expected one of never, on_touch, got 'always'"),
+    "in_flight": (lambda: Settings(in_flight=None), "in_flight: expected one of .*, got None"),
+    "confirmation": (lambda: Settings(confirmation="x"), "confirmation: expected one of immediate, external, got 'x'"),
+    "impossible": (lambda: Settings(impossible="x"), "impossible: expected one of .*, got 'x'"),
+    "mode": (lambda: FixedFlags("on"), "mode: expected one of off, shadow, active, got 'on'"),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_word_that_is_none_is_refused_with_those_that_are(name):
+    """By the name of the setting."""
+    make, sentence = WORDS[name]
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        make()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from assignment_pipeline.errors import InvalidValueError
 
@@ -15,6 +16,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 Validator = Callable[[Any, Any, Any], None]
+_E = TypeVar("_E", bound=enum.Enum)
 
 
 def identifier(_: object, attribute: Any, value: Any) -> None:
@@ -99,6 +101,20 @@ def number(low: float, high: float) -> Validator:
             raise InvalidValueError(attribute.name, f"a number from {low} to {high}", repr(value))
 
     return check
+
+
+def word_of(name: str, kind: type[_E], value: Any) -> _E:
+    """
+    The member of *kind* that *value* is, or is the word for.
+
+    Raises:
+        InvalidValueError: It is none.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        expected = ", ".join(each.value for each in kind)
+        raise InvalidValueError(name, f"one of {expected}", repr(value)) from None
 
 
 def positive_span(_: object, attribute: Any, value: Any) -> None:

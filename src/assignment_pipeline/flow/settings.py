@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import flag, positive_span, whole
+from assignment_pipeline.domain.checks import flag, positive_span, whole, word_of
 from assignment_pipeline.planning.base import Budget
 
 
@@ -51,6 +51,22 @@ class InFlight(enum.StrEnum):
 
 def _seconds(seconds: float) -> Any:
     return attrs.field(default=dt.timedelta(seconds=seconds), validator=positive_span)
+
+
+def _confirmation(word: Any) -> Confirmation:
+    return word_of("confirmation", Confirmation, word)
+
+
+def _impossible(word: Any) -> Impossible:
+    return word_of("impossible", Impossible, word)
+
+
+def _in_flight(word: Any) -> InFlight:
+    return word_of("in_flight", InFlight, word)
+
+
+def _takeover(word: Any) -> Takeover:
+    return word_of("takeover", Takeover, word)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,8 +129,8 @@ class Settings:
             quote a guest. Otherwise they name its class and the database's code. Events never repeat it.
     """
 
-    confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=Confirmation)
-    impossible: Impossible = attrs.field(default=Impossible.REVIEW, converter=Impossible)
+    confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=_confirmation)
+    impossible: Impossible = attrs.field(default=Impossible.REVIEW, converter=_impossible)
     max_retries: int = attrs.field(default=5, validator=whole(0, 100))
     backoff: dt.timedelta = _seconds(1)
     max_backoff: dt.timedelta = _seconds(30)
@@ -130,9 +146,9 @@ class Settings:
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
-    in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
+    in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=_in_flight)
     handover_timeout: dt.timedelta = _seconds(120)
-    takeover: Takeover = attrs.field(default=Takeover.NEVER, converter=Takeover)
+    takeover: Takeover = attrs.field(default=Takeover.NEVER, converter=_takeover)
     replay: bool = attrs.field(default=False, validator=flag)
     show_errors: bool = attrs.field(default=False, validator=flag)
 

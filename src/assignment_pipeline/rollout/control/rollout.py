@@ -20,6 +20,7 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
 )
 from assignment_pipeline.ports import Clock, EventSink, FlagResolver, RolloutStore
+from assignment_pipeline.ports.fitting import require
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.phases import ROLLBACK, Phase
 from assignment_pipeline.rollout.control.standing import Standing, judge_phase
@@ -73,6 +74,7 @@ class Rollout:
         ladder: Ladder = LADDER,
         clock: Clock | None = None,
     ) -> None:
+        require("store", store, ("rollout", "revisions"), "a store that keeps a rollout, such as SQLiteStore")
         self.store = store
         self.ladder = ladder
         self._gates = gates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from assignment_pipeline.ports import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
+from assignment_pipeline.ports.fitting import require, require_kind
 from assignment_pipeline.rollout.flags.environment import EnvFlags
 from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
 from assignment_pipeline.rollout.flags.stored import StoreFlags
@@ -22,10 +23,19 @@ class LayeredFlags:
         environment: Where the rollback is looked for.
 
         store: What decides otherwise, such as `StoreFlags`.
+
+    Raises:
+        TypeError: One of them is something else.
     """
 
     environment: EnvFlags
     store: ExplainedFlags
+
+    def __attrs_post_init__(self) -> None:
+        require_kind(
+            "environment", self.environment, EnvFlags, "The environment comes first, what it overrides second."
+        )
+        require("store", self.store, ("resolve", "explain"), "flags that say why, such as StoreFlags(store)")
 
     def resolve(self, restaurant_id: str) -> FlagDecision:
         """What the flags say about a restaurant, now."""

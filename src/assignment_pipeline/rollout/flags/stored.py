@@ -17,6 +17,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError, FlagsUnreadError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
 from assignment_pipeline.ports import Clock, EventSink, FlagDecision, RecordPage, RecordQuery, RolloutStore
+from assignment_pipeline.ports.fitting import require
 from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.flags.cohorts import bucket
 from assignment_pipeline.rollout.flags.document import read_settings
@@ -68,6 +69,8 @@ class StoreFlags(processes.Watched):
         clock: What measures how old the last answer is.
 
     Raises:
+        TypeError: The store is none.
+
         ValueError: The salt is too long.
     """
 
@@ -85,6 +88,7 @@ class StoreFlags(processes.Watched):
         clock: Clock | None = None,
     ) -> None:
         bucket("", salt)
+        require("store", store, ("rollout", "revisions"), "a store that keeps a rollout, such as SQLiteStore")
         self.store = store
         self._salt = salt
         self._refresh = refresh
