@@ -26,7 +26,7 @@ NAME = "assignment-pipeline "
 def commands(text):
     """The commands of a page's shell blocks."""
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", "").splitlines():
             if line.strip():
                 yield line.strip()
 
