@@ -26,7 +26,7 @@ from assignment_pipeline.domain.counts import Outcomes
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket
 from assignment_pipeline.rollout.control import PHASES, Answer, Count, Criterion
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
-from assignment_pipeline.rollout.control.forecast import bookings_to_compare
+from assignment_pipeline.rollout.control.forecast import bookings_to_compare, forecast
 from assignment_pipeline.rollout.control.gates import decide
 from assignment_pipeline.rollout.control.intervals import wilson
 from assignment_pipeline.rollout.control.sequential import Counted, difference_sequence
@@ -209,6 +209,16 @@ def rolled_back(an_hour: float, runs: int, chance: random.Random) -> Found:
     return share(sum(rings(lambda _: 0.95, an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
 
 
+def rolled_back_by_evenings(an_hour: float, alike: float, runs: int, chance: random.Random) -> Found:
+    """The same where the bookings of an hour resemble each other so much: full evenings turn many away at once."""
+
+    def rate_at(rates: dict[int, float]) -> Callable[[float], float]:
+        weight = 1 / alike - 1
+        return lambda hour: rates.setdefault(int(hour), chance.betavariate(0.95 * weight, 0.05 * weight))
+
+    return share(sum(rings(rate_at({}), an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+
+
 def bookings_until_caught(an_hour: float, runs: int, chance: random.Random, *, after: float) -> Found:
     """How many bookings the watcher takes to roll back once only 80 % are confirmed, so many hours into the phase."""
     return median(list(_caught(an_hour, runs, chance, after)))
@@ -249,7 +259,11 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
         "false_rollback_week": {
             str(each): rolled_back(each, max(runs // (1 + each // 60), 10), chance(f"week {each}")) for each in traffic
         },
-        "detect_80_median": bookings_until_caught(4, max(runs // 4, 20), chance("caught"), after=48),
+        "full_evenings_rollback_week": {
+            f"{each:g}": rolled_back_by_evenings(4, each, max(runs // 4, 10), chance(f"evenings {each}"))
+            for each in CORRELATIONS[1:]
+        },
+        "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=108),
         "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
         "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
         "equal_passes": equal,
@@ -262,7 +276,8 @@ TITLES = {
     "false_fail": "a gate ever says FAIL in 1,000 bookings, though the true rate is 95 %",
     "false_pass": "a gate ever says PASS to a true 94 % in 2,000 bookings",
     "false_rollback_week": "the watcher rolls a healthy week back, by bookings an hour",
-    "detect_80_median": "bookings until a true 80 % is rolled back, from the third day on, 4 an hour (median)",
+    "full_evenings_rollback_week": "the same at 4 an hour, by how much the bookings of an hour resemble each other",
+    "detect_80_median": "bookings until a true 80 % is rolled back, from noon of day five on, 4 an hour (median)",
     "detect_80_at_once_median": "the same, from the phase's beginning on",
     "coverage": "the interval of the difference holds the true one: 3 of 30 restaurants, by correlation",
     "equal_passes": "an equal planner passes at the sample that is said in advance",
@@ -271,14 +286,63 @@ TITLES = {
 }
 
 
+# -- The picture --------------------------------------------------------------------------------------------------
+
+
+def chance_of(answer: Answer, rate: float, border: Sequence[int]) -> float:
+    """How likely the gate has given *answer* by the last of so many bookings: counted, not simulated."""
+    still, given = [1.0], 0.0
+    for bound in border:
+        reached = [0.0, *(weight * rate for weight in still)]
+        for good, weight in enumerate(still):
+            reached[good] += weight * (1 - rate)
+        for good, weight in enumerate(reached):
+            if weight and (good >= bound if answer is Answer.PASS else good <= bound):
+                given += weight
+                reached[good] = 0.0
+        still = reached
+    return given
+
+
+def draw(path: str, *, bookings: Sequence[int] = (300, 1000)) -> None:
+    """How often a gate has passed and failed, by the true rate; and how long the phases take, by the traffic."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rates = [0.80 + 0.005 * step for step in range(41)]
+    for answer, colour in ((Answer.PASS, "#0b7a4b"), (Answer.FAIL, "#b3261e")):
+        border = list(_borders(CONFIRMED, answer, max(bookings)))
+        for most, style in zip(bookings, ("--", "-"), strict=True):
+            shares = [100 * chance_of(answer, rate, border[:most]) for rate in rates]
+            label = f"{answer.value.upper()} within {most:,} bookings"
+            left.plot([100 * rate for rate in rates], shares, style, color=colour, label=label)
+    left.axvline(95, color="#8a94a0", linewidth=0.8)
+    left.set(xlabel="true confirmation rate, %", ylabel="phases, %", title="At least 95 %, less a point")
+    left.legend(fontsize=7, frameon=False)
+    traffic = [20 * 2 ** (step / 2) for step in range(18)]
+    for place, name in enumerate(("production-shadow", "production-10", "production-50", "production-100")):
+        found = [next(each for each in forecast(30, daily) if each.phase.name == name) for daily in traffic]
+        right.plot(traffic, [each.days for each in found], label=name, color=f"C{place}")
+    right.set(
+        xscale="log", yscale="log", xlabel="bookings a day, all restaurants", ylabel="days", title="Days a phase takes"
+    )
+    right.legend(fontsize=7, frameon=False)
+    figure.savefig(path, format="svg", metadata={"Date": None})
+
+
 def main() -> None:
     """Print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=1000, help="how many phases for a share (1000)")
     parser.add_argument("--traffic", type=int, nargs="+", default=TRAFFIC, help="bookings an hour (4 12 60 240)")
+    parser.add_argument("--picture", metavar="FILE", help="draw the curves instead, as SVG; with the extra bench")
     parser.add_argument("--json", action="store_true", help="one object, for programs")
     options = parser.parse_args()
+    if options.picture:
+        draw(options.picture)
+        return
     found = simulate(options.seed, options.runs, traffic=options.traffic)
     if options.json:
         print(json.dumps({name: _document(each) for name, each in found.items()}, indent=2))

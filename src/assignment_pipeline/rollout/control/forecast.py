@@ -26,6 +26,9 @@ from assignment_pipeline.rollout.control.sequential import (
 POWER = 0.8
 """How often what is good enough is to pass with so many bookings."""
 
+SLACK = 0.05
+"""What is planned for beyond that where two are compared: the forecast of it is approximate."""
+
 WHOLE = 10_000
 """All restaurants, in basis points."""
 
@@ -54,7 +57,7 @@ def bookings_for_one_look(margin: float, rate: float = 0.95, *, error: float = E
 
 
 def bookings_to_compare(
-    margin: float, rate: float = 0.95, *, others: float = 1.0, error: float = ERROR, power: float = POWER
+    margin: float, rate: float = 0.95, *, others: float = 1.0, error: float = ERROR, power: float = POWER + SLACK
 ) -> int | None:
     """
     How many bookings of its own show that a planner that is as good as another is not worse by *margin*, at any look.
@@ -68,7 +71,7 @@ def bookings_to_compare(
 
         error: How often a planner that is worse by *margin* ever passes, at most.
 
-        power: How often an equal one has passed by then; a little more often, as it may pass before.
+        power: How often an equal one has passed by then, about.
 
     Returns:
         None where it takes more than a hundred million.
