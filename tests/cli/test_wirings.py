@@ -35,6 +35,7 @@ COMMANDS = [
     ("sweep", (), 0, True),
     ("worker", ("--once",), 0, True),
     ("reoptimize", ("--restaurant", "corner", "--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}"), 0, True),
+    ("availability", ("--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}", "--restaurant", "corner"), 0, True),
     ("service seated", ("here", *BY), 0, True),
     ("service extend", ("here", f"{NOW + dt.timedelta(hours=3):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
     ("service left", ("here", *BY), 0, True),
@@ -69,7 +70,7 @@ COMMANDS = [
 ]
 
 ELSEWHERE = {
-    "demo", "assign", "db init", "db check", "db grants", "diagram", "sql", "env", "dashboard grafana",
+    "demo", "assign", "rollout plan", "db init", "db check", "db grants", "diagram", "sql", "env", "dashboard grafana",
     "alerts prometheus", "alerts grafana", "host check",
 }  # fmt: skip
 """Commands that take neither, make their database, or have tests of their own for each."""
