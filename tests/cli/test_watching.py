@@ -20,6 +20,7 @@ from assignment_pipeline.cli.app import run
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control import PHASES, Rollout
 from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.watching.rules import RULES
 
 
 class Earlier:
@@ -159,6 +160,16 @@ def test_each_rule_has_its_own_window(well, said):
     silent = names - set(re.findall(r"^(assignment_pipeline_\w+)", whole, re.MULTILINE))
     assert all("10m" in name for name in silent)  # Nothing came in the last ten minutes: no data is not 0.
     assert "assignment_pipeline_measured_at" in written
+
+
+def test_what_the_watcher_finds_is_a_number_for_prometheus(well, ill, said):
+    """One for each alert, and a rule that rings on it: what no rule can work out has been worked out."""
+    for db, firing in ((well, 0), (ill, 1)):
+        text = said("metrics", "--db", db, "--prometheus")[1]
+        assert f'assignment_pipeline_alert_firing{{alert="confirmation_rate_low"}} {firing}\n' in text
+        assert text.count("assignment_pipeline_alert_firing{") == len(RULES)
+    rules = {rule["alert"]: rule for rule in json.loads(said("alerts", "prometheus")[1])["groups"][0]["rules"]}
+    assert rules["AlertFiring"]["expr"] == "assignment_pipeline_alert_firing == 1"
 
 
 def test_the_file_is_replaced_in_one_step(well, ill, said, tmp_path):
@@ -303,7 +314,7 @@ def test_gates_are_measured(well, said):
 def test_rules_for_others(said):
     """Files as Prometheus and Grafana take them: JSON, which is YAML."""
     (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]
-    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 5
+    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 6
     first = group["rules"][0]
     assert first["expr"] == (
         'assignment_pipeline_confirmation_rate_10m{owner="pipeline",mode="active"} < 0.9'

@@ -18,7 +18,7 @@ from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.rollout.exports import exposition
 from assignment_pipeline.rollout.queries import SCHEMA
-from assignment_pipeline.rollout.watching import Alerts, AlertState
+from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
 
 app = typer.Typer(help="Check alerts, and print alert rules for other systems.", no_args_is_help=True)
 
@@ -34,8 +34,7 @@ def check(
 ) -> None:
     """Show the state of each alert. Exits with 1 if one fires. Changes nothing and sends nothing."""
     with counted(app, db) as store:
-        revision = store.rollout() if hasattr(store, "rollout") else None
-        alerts = Alerts(store, restaurant_id=restaurant).check(store.now(), revision.created_at if revision else None)
+        alerts = _alerts(store, restaurant)
     if as_json:
         print_json({"alerts": [alert.document() for alert in alerts]})
     else:
@@ -87,14 +86,20 @@ def metrics(
 
         found = measured(over)
         windows = {window: measured(window) for window in exposition.windows()} if prometheus else {}
+        states = _alerts(store, restaurant) if prometheus else ()
     if prometheus:
-        text = exposition.prometheus_text(found, windows)
+        text = exposition.prometheus_text(found, windows, states)
         print(text, end="") if out is None else _replace(out, text)
     elif as_json:
         print_json(document(found))
     else:
         for line in sentences(found):
             stdout().print(line, soft_wrap=True)
+
+
+def _alerts(store: Any, restaurant: str | None) -> tuple[Alert, ...]:
+    revision = store.rollout() if hasattr(store, "rollout") else None
+    return Alerts(store, restaurant_id=restaurant).check(store.now(), revision.created_at if revision else None)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
 from assignment_pipeline.rollout.queries import SCHEMA
+from assignment_pipeline.rollout.watching.alerts import Alert, AlertState
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 PREFIX = "assignment_pipeline"
@@ -22,6 +23,16 @@ PREFIX = "assignment_pipeline"
 MEASURED_AT = "measured_at"
 STALE = dt.timedelta(minutes=15)
 
+FIRING = "alert_firing"
+"""The gauge that says whether an alert fires."""
+
+_FIRING: dict[str, Any] = {
+    "alert": "AlertFiring",
+    "expr": f"{PREFIX}_{FIRING} == 1",
+    "for": "0m",
+    "labels": {"severity": "critical"},
+    "annotations": {"summary": "An alert of the rollout fires: {{ $labels.alert }}.", "value": "{{ $value }}"},
+}
 # A command that fails leaves the last numbers where they are, and no other alert would ring then.
 _MISSING = {
     "alert": "NumbersMissing",
@@ -58,7 +69,11 @@ def windows(rules: Iterable[AlertRule] = RULES) -> frozenset[dt.timedelta]:
 
 
 def prometheus_text(
-    metrics: Metrics, measured: Mapping[dt.timedelta, Metrics], rules: Iterable[AlertRule] = RULES
+    metrics: Metrics,
+    measured: Mapping[dt.timedelta, Metrics],
+    alerts: Iterable[Alert] = (),
+    *,
+    rules: Iterable[AlertRule] = RULES,
 ) -> str:
     """
     *metrics* in Prometheus' text format, such as for the node exporter's textfile collector.
@@ -71,10 +86,14 @@ def prometheus_text(
 
         measured: The same over each of `windows`.
 
+        alerts: How the alerts stand, as `rollout watch` finds them: what no rule of Prometheus' can work out.
+
         rules: What is bad.
     """
     lines = []
-    for gauge in (*_gauges(metrics), *_of_rules(measured, rules)):
+    states = [({"alert": each.rule.name}, float(each.state is AlertState.FIRING)) for each in alerts]
+    firing = Gauge(FIRING, "Whether an alert fires, with its stated rate of false alarms.", states)
+    for gauge in (*_gauges(metrics), *_of_rules(measured, rules), firing):
         if gauge.samples:
             lines.append(f"# HELP {PREFIX}_{gauge.name} {gauge.says}")
             lines.append(f"# TYPE {PREFIX}_{gauge.name} gauge")
@@ -173,7 +192,7 @@ def prometheus_rules(rules: Iterable[AlertRule] = RULES) -> str:
         }
         for rule in rules
     ]
-    return _json({"groups": [{"name": PREFIX, "rules": [*made, _MISSING]}]})
+    return _json({"groups": [{"name": PREFIX, "rules": [*made, _FIRING, _MISSING]}]})
 
 
 def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
