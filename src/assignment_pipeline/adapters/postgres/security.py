@@ -100,7 +100,7 @@ def _defaults(rows: Rows, schema: str) -> Iterator[Opening]:
         what, who = _KINDS[kind], grantee if grantee == "PUBLIC" else _quoted(grantee)
         yield Opening(
             check="default-grants",
-            evidence=f"{grantee} gets {rights} on each new one of {what.lower()} that {owner} makes"
+            evidence=f"{grantee} gets {rights} on each {what.lower()[:-1]} that {owner} makes from now on"
             f"{' in any schema' if everywhere else ' in this schema'}",
             fix=f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(owner)}{inside} REVOKE ALL ON {what} FROM {who}",
         )
