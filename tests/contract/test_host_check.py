@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 import json
 import re
+import sqlite3
 import textwrap
 import uuid
 from zoneinfo import ZoneInfo
@@ -476,7 +477,7 @@ TOLD = {
     "no word": (
         NoWordForReview,
         "states",
-        r"waits for a person \(manual_review\): the host raised KeyError in write\(\), test_host_check.py, line",
+        r"a person \(manual_review\): the host raised KeyError in write\(\), .*, line \d+. Write a word",
     ),
     "id": (
         RaisesOnUnknown,
@@ -511,6 +512,22 @@ def test_an_error_that_was_passed_over_is_told_from_a_broken_statement(postgres_
         found = answers(rig, filled(rig, GoesOnAfterAnError))["states"]
     assert "(25P02)" in found.text
     assert "put what may fail into a savepoint" in found.text
+
+
+def test_a_connection_of_its_own_is_in_the_way(tmp_path):
+    """SQLite has one writer: a host that opens another connection waits for itself, and is told so."""
+    path = tmp_path / "backend.db"
+
+    class OpensAnother(RowHost):
+        def write(self, connection, record):
+            with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as another:
+                super().write(another, record)
+
+    rig = SQLiteRig(path)  # noqa: F811
+    with contextlib.closing(rig):
+        text = answers(rig, filled(rig, OpensAnother))["states"].text
+    assert "(SQLITE_BUSY)" in text
+    assert "on_commit() has to write on the one that it is given" in text
 
 
 def test_what_the_list_raises_is_said_once(tmp_path):

@@ -266,7 +266,8 @@ def _reached(name: str, changes: Sequence[AssignmentChange]) -> Asking[Assignmen
         try:
             yield Ask("on_commit", (change,))
         except Exception as error:
-            msg = f"on_commit() for a booking that {name} ({state}): {told(error)}"
+            advice = f". {_EACH_STATE}" if isinstance(error, KeyError) else ""
+            msg = f"on_commit() for a booking that {name} ({state}): {told(error)}{advice}"
             raise WrongError(msg) from error
     return state
 
@@ -279,9 +280,12 @@ def _not_listed(settled: Booking) -> Asking[None]:
         raise WrongError(msg)
 
 
+_EACH_STATE = "Write a word for each state: StatusMap has one for all of them"
+
+
 def _why(found: Booking, booking: Booking, *, waits: bool) -> str:
     if waits:
-        return "Write a word for each state: StatusMap has one for all of them"
+        return _EACH_STATE
     if found == booking:
         return (
             "Either it changed no row (look for the booking by record.booking_id, which is a text),"

@@ -13,6 +13,7 @@ _NO_ENDS = ("code inside a transaction must not ", "Explicit commit() forbidden"
 
 _BY_CODE = {
     "SQLITE_AUTH": _ENDS,
+    "SQLITE_BUSY": "another connection is in the way: on_commit() has to write on the one that it is given",
     "25P02": "an error of the database was passed over before that: put what may fail into a savepoint of its own",
 }
 _BY_EXPECTED = {
