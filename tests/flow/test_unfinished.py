@@ -86,6 +86,22 @@ def test_a_review_whose_booking_the_host_has_moved_to_later_does_not_end(house, 
         assert (record.state, record.reason) == (AssignmentState.FAILED, Reason.TIME_PASSED)
 
 
+def test_what_is_pending_again_after_its_time_has_come_is_decided_on(house, coordinator):
+    """A person is asked, and the review ends with the booking's time."""
+    booking = house.booking()
+    coordinator.enqueue(booking)
+    house.host.put_booking(attrs.evolve(booking, status="payment_open"))
+    house.clock.advance(2 * MINUTE)
+    coordinator.sweep()
+    house.clock.advance(DAY)
+    house.host.put_booking(booking)
+    coordinator.sweep()
+    assert (house.record().state, house.record().reason) == (AssignmentState.MANUAL_REVIEW, Reason.IN_PAST)
+    house.clock.advance(5 * HOUR)
+    coordinator.sweep()
+    assert (house.record().state, house.record().reason) == (AssignmentState.FAILED, Reason.TIME_PASSED)
+
+
 def test_a_wish_that_is_allowed_is_not_lost_to_a_call_with_an_older_one(house, coordinator):
     """The sweep makes it due; before it is taken up, a call that was passed the former party refuses it once more."""
     passed = house.booking(party_size=50)

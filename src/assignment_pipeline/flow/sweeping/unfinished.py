@@ -57,7 +57,7 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
     booking = record.booking
     if booking is not None and booking.start_at <= now and not settings.replay:
         if in_review or now - booking.start_at < _RECENT:
-            moved = yield from _is_later_at_host(record, now)
+            moved = yield from _still_waits_at_host(record, now)
         if not moved:
             if in_review and (yield from _is_over(booking, now)):
                 yield from _end(record, now)
@@ -75,13 +75,20 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
         yield from _wake(record, at_host, now)
 
 
-def _is_later_at_host(record: AssignmentRecord, now: dt.datetime) -> Flow[bool]:
-    """Whether the host has moved a booking whose time has come to a later one, without a word."""
+def _still_waits_at_host(record: AssignmentRecord, now: dt.datetime) -> Flow[bool]:
+    """
+    Whether a booking whose time has come is not over at the host.
+
+    The host has moved it to a later time without a word; or it waits there, and nobody has decided on it here.
+    """
     try:
         at_host = yield from FindBooking(record.booking_id)
     except BookingUnreadableError:
         return False
-    return at_host is not None and at_host.start_at > now
+    if at_host is None:
+        return False
+    is_undecided = record.state is not AssignmentState.MANUAL_REVIEW and at_host.is_pending
+    return at_host.start_at > now or is_undecided
 
 
 def _may_go_on(record: AssignmentRecord, *, moved: bool) -> bool:
