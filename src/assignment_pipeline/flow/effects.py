@@ -265,7 +265,7 @@ class ReadHistory(Effect[tuple[StateChange, ...]]):
 
 @attrs.frozen(eq=False)
 class FindBooking(Effect[Booking | None]):
-    """The host's view of a booking."""
+    """A booking, as the host has it."""
 
     port = Port.STORE
     booking_id: str

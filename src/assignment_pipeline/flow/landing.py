@@ -106,6 +106,7 @@ def change(
     Raises:
         IllegalTransitionError: A trigger does not leave the state that it is fired in.
     """
+    # One transition for each trigger: between two neighbours of *states*.
     before = current or AssignmentRecord(booking_id=call.booking_id, restaurant_id=call.restaurant_id)
     states = (before.state, *walk(before.state, triggers))
     if triggers:
@@ -221,7 +222,7 @@ def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: 
     """
     Whether changes have landed whose answer was lost.
 
-    Where they have not, they may still be on their way. So the same are sent again: of the two, one can land.
+    If they have not, they may still be on their way. So the same changes are sent again: only one of the two can land.
     """
     found = yield from _look_up(restaurant_id, changes, error)
     if not found:
@@ -233,6 +234,7 @@ def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: 
             found = yield from _look_up(restaurant_id, changes, again)
         else:
             return True
+    # The handler publishes the events of each commit that is answered, and so not of this one.
     if found:
         yield from Publish(tuple(event for made in changes for event in made.events))
     return found
@@ -258,14 +260,16 @@ def until_landed(
 
         attempt: One time: it reads, decides, and commits with `land`. Its answer ends the loop; None is: look again.
 
-        conflicted: Hears which tables others have, before the next attempt. Without it, the error is raised.
+        conflicted: Called with the error that names the contested tables, before the next attempt. Without it, the
+            error is raised.
 
     Returns:
         The answer; None if others were faster every time.
 
     Raises:
-        Exception: What an attempt raises; a `TableConflictError` only if no caller can handle it.
+        Exception: What an attempt raises; a `TableConflictError` only if *conflicted* is not given.
     """
+    # Where another worker was faster, an attempt answers None or raises a conflict. The next one reads anew.
     for _ in itertools.count() if tries is None else range(tries):
         try:
             answer = yield from attempt()

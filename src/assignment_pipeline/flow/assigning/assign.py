@@ -75,7 +75,7 @@ def run_planning_call(
 
 
 def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:
-    in_turn, passed = False, Passed()
+    admitted, passed = False, Passed()
     outdated: int | None = None
     for _ in range(settings.tries):
         flags = yield from ResolveFlags(target.restaurant_id)
@@ -83,6 +83,7 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
             break  # They have not been read since: what they say would only be refused again.
         call.mode, planned = flags.mode, decide
         try:
+            # Who is in charge: legacy runs, the booking is handed over to it, or the pipeline finishes what it began.
             if flags.mode is not Mode.ACTIVE:
                 aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
                 if isinstance(aside, AssignmentResult):
@@ -91,11 +92,13 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
                     reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
                     return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy))
                 planned = partial(drain, decide)
-            if not in_turn:
-                answered = yield from admit(call, target, settings, flags)
-                if answered is not None:
-                    return answered
-                in_turn = True  # The locks stay ours, also where the rollout moves on and the flags are asked again.
+            # Whether now is a good moment. The locks are kept if the rollout moves on and the flags are asked again.
+            if not admitted:
+                refusal = yield from admit(call, target, settings, flags)
+                if refusal is not None:
+                    return refusal
+                admitted = True
+            # From the booking's context to a commit.
             steps = plan_until_landed(call, target, settings, flags, planned, passed=passed)
             return (yield from guarded(call, settings, steps))
         except StaleRolloutError as error:
