@@ -482,7 +482,7 @@ class BookingUnreadableError(AssignmentPipelineError):
 @attrs.define
 class HostError(AssignmentPipelineError):
     """
-    A method of the host answered something else than its protocol says.
+    A method of the host answered something else than its protocol says, or the database did not take its query.
 
     Attributes:
         method: The class and the method.
