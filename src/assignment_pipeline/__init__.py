@@ -9,7 +9,7 @@ from assignment_pipeline.domain.blocks import BlockResult
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table
+from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
 from assignment_pipeline.domain.policy import (
     AdjacencyMode,
     Arrivals,
@@ -141,6 +141,7 @@ __all__ = [
     "SweepReport",
     "Table",
     "TableConflictError",
+    "TableOffer",
     "Takeover",
     "TimeWindow",
     "Trigger",

@@ -243,6 +243,8 @@ WRONG = [
         [{"name": "x", "start": "17:00", "end": "01:00", "days": ["Sat"]}],
         'policy.service_periods[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "Sat"',
     ),
+    (["tables", 0, "offer"], "never", 'tables[0].offer: expected always, on_request, last or staff, got "never"'),
+    (["tables", 0, "tags"], ["quiet", 7], "tables[0].tags[1]: expected a tag such as window, got 7"),
     # The calendar.
     (
         ["policy", "service_periods"],
@@ -317,6 +319,15 @@ WRONG = [
     (["tables"], MISSING, "tables: expected one table or more, got nothing"),
     (["restaurant"], MISSING, "restaurant: expected an object, got nothing"),
 ]
+
+
+def test_what_a_table_is_for_is_read_and_written(small, day_file):
+    """Its offer and its tags arrive, and come out as they were."""
+    small["tables"][0] |= {"offer": "last", "tags": ["quiet", "window"], "label": "Nook"}
+    service = read_service(day_file(small))
+    table = service.venue.floor.tables[0]
+    assert (table.offer, table.tags, table.label) == ("last", {"quiet", "window"}, "Nook")
+    assert service_document(service)["tables"][0] | small["tables"][0] == service_document(service)["tables"][0]
 
 
 def test_the_calendar_is_read_and_written(small, day_file, tmp_path):

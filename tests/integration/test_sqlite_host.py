@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assignment_pipeline.adapters.sqlite import StandaloneHost
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
 from assignment_pipeline.domain.policy import (
     AdjacencyMode,
     TurnBand,
@@ -51,6 +51,7 @@ def tables(draw, table_id):
         accessible=draw(st.booleans()),
         active=draw(st.booleans()),
         priority=draw(st.integers(-5, 5)),
+        offer=draw(st.sampled_from(TableOffer)),
         tags=draw(st.sets(NAMES, max_size=3)),
     )
 

@@ -43,6 +43,7 @@ def floors(draw: st.DrawFn) -> FloorPlan:
                 accessible=draw(st.booleans()),
                 active=draw(st.integers(0, 5)) > 0,
                 priority=draw(st.integers(0, 2)),
+                offer=draw(st.sampled_from(["always"] * 5 + ["on_request", "last", "staff"])),
             )
         )
     pairs = list(itertools.combinations(names, 2))
@@ -138,8 +139,11 @@ def suits(venue: Venue, booking: Booking, tables: tuple[Table, ...]) -> bool:
             fewer = (part for count in range(1, len(tables)) for part in itertools.combinations(tables, count))
             if any(size <= most(venue, part) for part in fewer):
                 return False
+    asks = booking.seating != "any" or booking.zone is not None
+    kept = ("staff",) if asks else ("staff", "on_request")
     return (
-        all(booking.seating in ("any", table.seating) for table in tables)
+        not any(table.offer in kept for table in tables)
+        and all(booking.seating in ("any", table.seating) for table in tables)
         and all(booking.zone in (None, table.zone) for table in tables)
         and (not booking.accessible or any(table.accessible for table in tables))
     )
@@ -481,7 +485,7 @@ def test_evaluation_names_every_rule_that_is_broken():
     snapshot = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=window)])
     request = SeatingRequest.at(venue, booking, EVENING + dt.timedelta(minutes=1))
     evaluation = TableEngine().evaluate(request, ["T1", "T2"], snapshot)
-    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL}
+    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL, Rule.OFFER}
     assert set(evaluation.broken) == expected
     assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import enum
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -27,6 +28,22 @@ from assignment_pipeline.errors import InvalidValueError
 
 MAX_COMBINATIONS = 100_000
 MAX_NAMED = 1_000
+
+
+class TableOffer(enum.StrEnum):
+    """To whom a table is given without a person."""
+
+    ALWAYS = "always"
+    """To everybody."""
+
+    ON_REQUEST = "on_request"
+    """To bookings that name its seating or its zone."""
+
+    LAST = "last"
+    """To everybody, when nothing else will do."""
+
+    STAFF = "staff"
+    """To nobody: people place parties there."""
 
 
 @attrs.frozen
@@ -56,6 +73,8 @@ class Table:
 
         priority: Decides between tables of equal cost: the higher goes first.
 
+        offer: To whom it is given without a person. People place parties there whatever it says.
+
         tags: Anything that the host's strategies want to know about it.
     """
 
@@ -71,6 +90,7 @@ class Table:
     accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
     active: bool = attrs.field(default=True, validator=flag, kw_only=True)
     priority: int = attrs.field(default=0, validator=PRIORITY, kw_only=True)
+    offer: TableOffer = attrs.field(default=TableOffer.ALWAYS, converter=TableOffer, kw_only=True)
     tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
 
     @label.default
@@ -145,6 +165,15 @@ class Seating:
         own = self.combination.priority if self.combination else 0
         return own + sum(table.priority for table in self.tables)
 
+    @property
+    def is_last(self) -> bool:
+        """Whether one of its tables is given only when nothing else will do."""
+        return any(table.offer is TableOffer.LAST for table in self.tables)
+
+    def offered_to(self, booking: Booking) -> bool:
+        """Whether the booking is given all its tables without a person, by what they are for."""
+        return all(is_offered(table, booking) for table in self.tables)
+
     def grants(self, booking: Booking) -> bool:
         """Whether it is where the booking wants to sit."""
         return (
@@ -152,6 +181,13 @@ class Seating:
             and (booking.seating is SeatingPreference.ANY or booking.seating is self.seating)
             and (not booking.accessible or self.accessible)
         )
+
+
+def is_offered(table: Table, booking: Booking) -> bool:
+    """Whether the booking is given the table without a person, by what the table is for."""
+    if table.offer is TableOffer.ON_REQUEST:
+        return booking.zone is not None or booking.seating is not SeatingPreference.ANY
+    return table.offer is not TableOffer.STAFF
 
 
 @attrs.frozen(kw_only=True)

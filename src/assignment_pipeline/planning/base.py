@@ -145,6 +145,7 @@ class Rule(enum.StrEnum):
     INACTIVE = "inactive"
     SEATING = "seating"
     ZONE = "zone"
+    OFFER = "offer"
     ACCESSIBLE = "accessible"
     SIZE = "size"
     TAKEN = "taken"

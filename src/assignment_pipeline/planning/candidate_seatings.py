@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.floor import Seating, is_offered
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.costs import lasting_parts, least_gap, places, proposals, sale_minutes
@@ -138,6 +138,7 @@ class CandidateSeatings:
                 (Rule.INACTIVE, _mask(table.active for table in tables)),
                 (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
                 (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
+                (Rule.OFFER, _mask(is_offered(table, booking) for table in tables)),
             )
         return known
 
@@ -161,7 +162,11 @@ class CandidateSeatings:
         key = (booking.party_size, booking.zone, booking.seating, booking.accessible)
         known = self._choices.get(key)
         if known is None:
-            fitting = (seating for seating in self.venue.candidates(booking.party_size) if seating.grants(booking))
+            fitting = (
+                seating
+                for seating in self.venue.candidates(booking.party_size)
+                if seating.grants(booking) and seating.offered_to(booking)
+            )
             found = (Candidate.of(self.venue, seating, booking.party_size) for seating in fitting)
             known = self._choices[key] = Choice(sorted(found, key=lambda candidate: candidate.bound))
         return known
@@ -184,6 +189,7 @@ class CandidateSeatings:
                 seating.mask not in known
                 and max(seating.capacity, seating.max_party) >= booking.party_size
                 and seating.grants(booking)
+                and seating.offered_to(booking)
                 and all(table.active for table in seating.tables)
                 and joinable(self.venue, seating)
             )

@@ -18,6 +18,9 @@ FAIR_SLOTS = 4
 
 MOST_DEMAND = 20
 
+LAST = 10_000.0
+"""What a seating costs that is given only when nothing else will do, in wasted seats."""
+
 MOST_PROPOSED = 1000
 """Seatings that a strategy may propose to one booking."""
 
@@ -37,7 +40,8 @@ def lasting_parts(venue: Venue, seating: Seating, party_size: int) -> dict[str, 
     """The parts of the cost that do not depend on the time, by their names."""
     weights, positions = venue.policy.weights, venue.floor.positions
     demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
-    return {
+    last = {"last": LAST} if seating.is_last else {}
+    return last | {
         "waste": weights.waste * seating.empty_seats(party_size),
         "join": weights.join * (len(seating.tables) - 1),
         "scarcity": weights.scarcity * demand,

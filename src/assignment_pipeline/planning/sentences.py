@@ -17,6 +17,7 @@ RULES: Mapping[str, str] = {
     Rule.INACTIVE: "out of use",
     Rule.SEATING: "in the wrong place",
     Rule.ZONE: "in another zone",
+    Rule.OFFER: "kept for staff or for who asks for them",
     Rule.ACCESSIBLE: "not accessible",
     Rule.SIZE: "of the wrong size",
     Rule.TAKEN: "taken",

@@ -16,7 +16,7 @@ except ModuleNotFoundError:
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
 from assignment_pipeline.domain.periods import shared_day
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -97,6 +97,7 @@ def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
         accessible=draw(st.booleans()),
         active=draw(st.sampled_from([True] * 7 + [False])),
         priority=draw(st.integers(-2, 2)),
+        offer=draw(st.sampled_from([TableOffer.ALWAYS] * 5 + list(TableOffer))),
         tags=draw(st.frozensets(st.sampled_from(TAGS))),
     )
 

@@ -304,6 +304,7 @@ def _floor_rows(venue: Venue) -> tuple[list[dict[str, Any]], ...]:
             "accessible": table.accessible,
             "active": table.active,
             "priority": table.priority,
+            "offer": table.offer.value,
             "tags": sorted(table.tags),
             "label": table.label,
         }

@@ -77,7 +77,7 @@ FIND_VERSION = "SELECT version FROM restaurants WHERE id = ?"
 FIND_VENUE = "SELECT timezone, policy, version FROM restaurants WHERE id = ?"
 
 FIND_TABLES = """
-SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, tags, label
+SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, offer, tags, label
 FROM table_inventory WHERE restaurant_id = ? ORDER BY position
 """
 
@@ -94,8 +94,8 @@ CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
 PUT_TABLE = """
 INSERT INTO table_inventory (
     restaurant_id, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, tags, label
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    priority, offer, tags, label
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
@@ -239,7 +239,7 @@ def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
 
 
 def _table(row: tuple[Any, ...]) -> Table:
-    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, tags, label = row
+    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, offer, tags, label = row
     return Table(
         table_id,
         capacity,
@@ -251,6 +251,7 @@ def _table(row: tuple[Any, ...]) -> Table:
         accessible=bool(accessible),
         active=bool(active),
         priority=priority,
+        offer=offer,
         tags=frozenset(json.loads(tags)),
     )
 
@@ -268,6 +269,7 @@ def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ..
         table.accessible,
         table.active,
         table.priority,
+        table.offer.value,
         dumps(sorted(table.tags)),
         table.label,
     )

@@ -19,7 +19,7 @@ from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, s
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
@@ -252,9 +252,15 @@ def _tables(nodes: list[Node]) -> tuple[Table, ...]:
         "accessible",
         "active",
         "priority",
+        "offer",
+        "tags",
         OUT_OF_SERVICE,
     )
-    readers = {"seating": _choice(SeatingPreference, SeatingPreference.ANY)}
+    readers = {
+        "seating": _choice(SeatingPreference, SeatingPreference.ANY),
+        "offer": _choice(TableOffer),
+        "tags": _tags,
+    }
 
     def table(node: Node) -> Table:
         fields = _given(node, ("id", "capacity"), optional, readers)
@@ -262,6 +268,13 @@ def _tables(nodes: list[Node]) -> tuple[Table, ...]:
         return node.build(Table, fields)
 
     return _distinct([(node, table(node)) for node in nodes])
+
+
+def _tags(node: Node) -> frozenset[str]:
+    for tag in node.items():
+        if not isinstance(tag.value, str) or not tag.value.strip():
+            tag.refuse("a tag such as window")
+    return frozenset(tag.value for tag in node.items())
 
 
 def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
@@ -377,7 +390,10 @@ def _table_document(table: Table, service: Service) -> dict[str, Any]:
     plain = Table(table.id, table.capacity)
     spans = [_span_document(block, service.venue) for block in service.blocks if block.table_id == table.id]
     blocked = {OUT_OF_SERVICE: spans} if spans else {}
-    return {"id": table.id, "capacity": table.capacity, **_differing(table, plain), **blocked}
+    fields = _differing(table, plain)
+    if "tags" in fields:
+        fields["tags"] = sorted(table.tags)
+    return {"id": table.id, "capacity": table.capacity, **fields, **blocked}
 
 
 def _span_document(block: TableBlock, venue: Venue) -> dict[str, Any]:

@@ -20,6 +20,7 @@ CREATE TABLE assignment_pipeline.table_inventory (
     accessible boolean NOT NULL,
     active boolean NOT NULL,
     priority integer NOT NULL,
+    offer text NOT NULL DEFAULT 'always',  -- to whom it is given without a person: always, on_request, last, staff
     tags jsonb NOT NULL,
     PRIMARY KEY (restaurant_id, id)
 );

@@ -20,6 +20,7 @@ CREATE TABLE table_inventory (
     accessible INTEGER NOT NULL,
     active INTEGER NOT NULL,
     priority INTEGER NOT NULL,
+    offer TEXT NOT NULL DEFAULT 'always',  -- to whom it is given without a person: always, on_request, last, staff
     tags TEXT NOT NULL,  -- JSON
     PRIMARY KEY (restaurant_id, id)
 ) WITHOUT ROWID;
