@@ -7,6 +7,7 @@ from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
 from assignment_pipeline.domain.blocks import BlockResult
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.calendar import Calendar, Opening
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
@@ -87,6 +88,7 @@ __all__ = [
     "Booking",
     "BookingNotFoundError",
     "Budget",
+    "Calendar",
     "Combination",
     "Confirmation",
     "Coordinator",
@@ -112,6 +114,7 @@ __all__ = [
     "Move",
     "Occupancy",
     "Occupied",
+    "Opening",
     "Outcome",
     "Owner",
     "PeriodTurn",
