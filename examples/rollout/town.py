@@ -11,7 +11,7 @@ from typing import Any
 from assignment_pipeline import Booking, FloorPlan, LegacyResult, Occupied, Table, TimeWindow, Venue
 from assignment_pipeline.adapters.sqlite import StandaloneHost
 
-NAMES = tuple(f"restaurant-{number:02}" for number in range(1, 31))
+NAMES = tuple(f"kitchen-{number:02}" for number in range(1, 25))
 SEATS = (2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 8)
 PARTIES, WEIGHTS = (1, 2, 3, 4, 5, 6), (8, 44, 12, 22, 5, 9)
 BOOKINGS_A_DAY = 16

@@ -26,7 +26,7 @@ from assignment_pipeline.rollout.control.phases import Criterion, Phase
 from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
 
-STRETCH = dt.timedelta(minutes=5)
+STRETCH = dt.timedelta(minutes=15)
 """How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
 
 
