@@ -266,12 +266,16 @@ def test_no_guest_is_named_where_the_application_fails(cli, embedded, factory, c
 
 @pytest.fixture
 def working(start):
-    """Starts a worker on an application in a process of its own; reads its first line, ends it, and has the rest."""
+    """Starts a worker on an application in a process of its own; reads a line, ends it, and has the rest."""
 
-    def work(factory, env):
+    def work(factory, env, until=""):
         at = ("--app", f"tests.cli.own_tables:{factory}", "--interval", "3600")
         process = start("worker", *at, PYTHONPATH=os.pathsep.join(sys.path), **env)
-        first = process.stdout.readline().decode()
+        first = ""
+        while until not in first or not first:
+            line = process.stdout.readline().decode()
+            assert line, first
+            first += line
         process.terminate()
         out, err = (stream.decode() for stream in process.communicate(timeout=30))
         return process.returncode, first + out, err
@@ -288,7 +292,7 @@ def test_a_worker_runs_an_application_for_asyncio(embedded, working):
 
 def test_a_booking_that_always_fails_does_not_keep_a_worker_busy(embedded, working):
     """It is tried once in each look, and named without what the application says about it."""
-    code, out, err = working("careless", {own_tables.WHERE: embedded})
+    code, out, err = working("careless", {own_tables.WHERE: embedded}, until="new: ")
     assert code == 0
     assert "Canary" not in out + err
     assert 1 <= out.count("new: ") <= 2

@@ -91,6 +91,11 @@ def _only_the_turns(query: LoadQuery, venue: Venue, records: Records, bookings: 
     return TimeWindow.around(venue.blocked(venue.turn(one)) for one in found.values()) if found else known
 
 
+def _whenever_open(query: LoadQuery, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
+    always_open = attrs.evolve(venue, policy=attrs.evolve(venue.policy, service_periods=()))
+    return query.window(always_open, records, bookings)
+
+
 def _as_recorded(query: LoadQuery, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
     known = {key: record.booking for key, record in records.items() if record.booking}
     named = LoadQuery(restaurant_id=query.restaurant_id, booking_ids=query.ids, day=query.day)
@@ -99,6 +104,7 @@ def _as_recorded(query: LoadQuery, venue: Venue, records: Records, bookings: Boo
 
 # Looks at the turn of a booking, and not at what lies next to it.
 SeesTooLittle = looking(_only_the_turns)
+SeesNoArrivals = looking(_whenever_open)
 SeesTooMuch = looking(lambda q, v, r, b: (w := q.window(v, r, b)) and w.widened(dt.timedelta(9), dt.timedelta(9)))
 SeesOneWindow = looking(lambda q, v, r, b: attrs.evolve(q, bookings=q.bookings[: not q.booking_ids]).window(v, r, b))
 GoesByTheRecord = looking(_as_recorded)
@@ -206,6 +212,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("no host's bookings", NoHostBookings, "an_id_is_known_by_host_or_record"),
     ("no records", NoRecords, "an_id_is_known_by_host_or_record"),
     ("sees too little", SeesTooLittle, "planning_sees_as_far_as_it_looks"),
+    ("sees no arrivals", SeesNoArrivals, "planning_sees_every_time_on_offer"),
     ("sees too much", SeesTooMuch, "planning_sees_as_far_as_it_looks"),
     ("goes by the record", GoesByTheRecord, "the_window_goes_by_the_newest_word"),
     ("one booking's window", SeesOneWindow, "several_are_loaded_at_once"),

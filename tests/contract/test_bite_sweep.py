@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import Due, RecordPage, RecordQuery, is_ahead
 from assignment_pipeline.testing import FakeClock
@@ -170,6 +171,15 @@ class WakesWithoutBuffers(MemoryStore):
         }
 
 
+class WakesByTheBands(MemoryStore):
+    """Takes everybody to sit as long as the turn bands say, whatever the service period says."""
+
+    def _is_helped(self, record: AssignmentRecord, freed: Iterable[TimeWindow]) -> bool:
+        assert record.booking is not None
+        wanted = make_venue().wanted(record.booking)
+        return any(wanted.overlaps(window) for window in freed)
+
+
 class WakesByTableNames(MemoryStore):
     """Takes a table of the same name at another restaurant for the one that was left."""
 
@@ -283,6 +293,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("wakes on leaving only", WakesOnLeavingOnly, "a_move_frees_what_it_leaves"),
     ("wakes itself", WakesItself, "who_frees_is_not_woken_by_it"),
     ("wakes without buffers", WakesWithoutBuffers, "the_buffers_count_when_tables_come_free"),
+    ("wakes by the bands", WakesByTheBands, "freed_tables_wake_whose_period_says_how_long"),
     ("wakes by table names", WakesByTableNames, "a_move_to_another_restaurant_frees_what_it_leaves"),
     ("wakes with version", WakesWithVersion, "waking_moves_nothing_but_the_schedule"),
 ]

@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from assignment_pipeline import BookingNotFoundError, Coordinator, FixedFlags, LegacyResult, Mode, Settings
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.errors import AssignmentPipelineError, UnexpectedError
 from assignment_pipeline.redaction import named, redacted, unexpected
 from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
@@ -140,11 +141,11 @@ def test_flags_that_fail_say_nothing_of_it(caplog):
     def complain(error):
         raise ValueError(CANARY)
 
-    class Broken:
+    class Broken(MemoryStore):
         def rollout(self):
             raise ValueError(CANARY)
 
-    StoreFlags(Broken(), on_error=complain).look()
+    StoreFlags(Broken(MemoryHost()), on_error=complain).look()
     environ = {"FEATURE_ASSIGNMENT_PIPELINE_V3": "true"}
     flags = EnvFlags(environ, on_error=complain, refresh=0)
     environ["FEATURE_ASSIGNMENT_PIPELINE_V3"] = "perhaps"

@@ -40,6 +40,7 @@ _PLACEHOLDERS = {
     "%(late_since)s": "($__timeFrom()::timestamptz - interval '15 minutes')",
     "%(late_until)s": "($__timeTo()::timestamptz - interval '15 minutes')",
     "%(overdue)s": "(now() - interval '5 minutes')",
+    "%(each)s": "false",
     "%(start)s": _START,
     "%(width)s": _WIDTH,
 }

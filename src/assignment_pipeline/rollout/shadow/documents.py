@@ -25,7 +25,7 @@ def _of_attrs(value: Any) -> dict[str, Any]:
 
 _WRITERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (enum.Enum, lambda value: value.value),
-    ((dt.datetime, dt.time), lambda value: value.isoformat()),
+    ((dt.date, dt.time), lambda value: value.isoformat()),
     (Mapping, lambda value: {str(key): document(item) for key, item in value.items()}),
     (frozenset, lambda value: sorted(map(document, value))),
     ((list, tuple), lambda value: [document(item) for item in value]),
@@ -62,7 +62,7 @@ def value_of(kind: Any, found: Any) -> Any:
     if attrs.has(kind):
         known = {name: of for name, of in _fields(kind).items() if name in found}
         return kind(**{name: value_of(of, found[name]) for name, of in known.items()})
-    if issubclass(kind, dt.datetime | dt.time):
+    if issubclass(kind, dt.date | dt.time):
         return kind.fromisoformat(found)
     return kind(found) if issubclass(kind, enum.Enum) else found
 
@@ -74,7 +74,18 @@ def _of_generic(origin: Any, of: tuple[Any, ...], found: Any) -> Any:
     if origin in _MAPPINGS:
         return {key: value_of(of[1], one) for key, one in found.items()}
     wanted = [one for one in of if one is not NOTHING]
+    if len(wanted) > 1:
+        wanted = [one for one in wanted if _may_be(one, found)]
     return value_of(wanted[0], found) if found is not None and len(wanted) == 1 else found
+
+
+def _may_be(kind: Any, found: Any) -> bool:
+    """Whether what JSON has can be a value of that kind: an object, a list, or one of the rest."""
+    origin = typing.get_origin(kind)
+    is_object = attrs.has(kind) or origin in _MAPPINGS
+    if isinstance(found, dict):
+        return is_object
+    return origin in _SEVERAL if isinstance(found, list) else origin is None and not is_object
 
 
 @functools.cache

@@ -92,7 +92,7 @@ def _row_changes(world: World) -> str:
         world.bring_back(booking_id)
         return f"{booking_id} is as it was"
     booking = world.any_booking()
-    if not booking.is_pending or booking.id in world.aside:
+    if not booking.is_pending or booking.id in world.aside or booking.id in world.walk_ins:
         return "nothing"
     facts: dict[str, Any] = world.choices.of(({"status": OPEN}, {"party_size": world.choices.of(PARTIES)}))
     world.set_aside(booking, **facts)
