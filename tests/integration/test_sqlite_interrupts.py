@@ -74,6 +74,14 @@ def tell(store):
     store.flush()
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """As in a terminal: what a shell starts in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def fast(path):
     """Opens stores that do not wait for the disk; the test closes them."""
