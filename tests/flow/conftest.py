@@ -16,6 +16,7 @@ from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import FakeClock
+from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
 DAY = dt.timedelta(days=1)
 
@@ -99,6 +100,34 @@ def house() -> House:
 @pytest.fixture
 def coordinator(house: House) -> Coordinator:
     return house.coordinator()
+
+
+@pytest.fixture(scope="module")
+def server(postgres_database: str) -> Iterator[Any]:
+    """PostgreSQL, for the tests of a module: `harness` empties it after each."""
+    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
+
+    made = PostgresBackend(postgres_database)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def harness(request: pytest.FixtureRequest, clock: FakeClock) -> Iterator[Any]:
+    """One on each store."""
+    if request.param == "postgres":
+        server = request.getfixturevalue("server")
+        yield server.harness(clock)
+        server.reset()
+    else:
+        made = {"memory": MemoryHarness, "sqlite": SQLiteHarness}[request.param].new(clock)
+        yield made
+        made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,6 @@ from assignment_pipeline.domain.result import Move
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 
@@ -56,22 +55,8 @@ class Evening:
         return record
 
 
-@pytest.fixture(scope="module")
-def server(postgres_database):
-    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
-
-    made = PostgresBackend(postgres_database)
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def evening(request):
-    clock = FakeClock()
-    if request.param == "postgres":
-        harness = request.getfixturevalue("server").harness(clock)
-    else:
-        harness = {"memory": MemoryHarness, "sqlite": SQLiteHarness}[request.param].new(clock)
+@pytest.fixture
+def evening(harness, clock):
     harness.put_venue(Venue("R1", "Europe/London", FloorPlan((Table("T1", 2), Table("T2", 2), Table("T3", 4)))))
     start = clock.now().replace(second=0, microsecond=0) + DAY
     settings = Settings(max_retries=0)
@@ -82,10 +67,6 @@ def evening(request):
         for name, table in (("S2", "T2"), ("S3", "T3")):
             coordinator.place(made.booking(name, 2), [table], actor="anna", pin=False, allow=["size"])
         yield made
-    if request.param == "postgres":
-        request.getfixturevalue("server").reset()
-    else:
-        harness.close()
 
 
 def test_nobody_is_moved_to_a_table_that_the_host_shows_for_the_booking(evening):

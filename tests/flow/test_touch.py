@@ -30,7 +30,7 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import NoRecordError
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
+from assignment_pipeline.testing.harnesses import MemoryHarness
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 ON_TOUCH = Settings(takeover="on_touch")
@@ -60,22 +60,8 @@ class Before:
         return getattr(coordinator, name)("B1", actor="anna", **facts)
 
 
-@pytest.fixture(scope="module")
-def server(postgres_database):
-    from tests.servers.postgres_harness import PostgresBackend  # noqa: PLC0415 - its packages may be missing
-
-    made = PostgresBackend(postgres_database)
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def before(request):
-    clock = FakeClock()
-    if request.param == "postgres":
-        harness = request.getfixturevalue("server").harness(clock)
-    else:
-        harness = {"memory": MemoryHarness, "sqlite": SQLiteHarness}[request.param].new(clock)
+@pytest.fixture
+def before(harness, clock):
     floor = FloorPlan((Table("T1", 2), Table("T2", 2), Table("T3", 4)))
     harness.put_venue(Venue("R1", "Europe/London", floor, VenuePolicy(reseat="off")))
     start = clock.now().replace(second=0, microsecond=0)
@@ -83,11 +69,7 @@ def before(request):
     harness.put_booking(booking)
     row = Occupied(table_id="T1", window=TimeWindow(start, start + 2 * HOUR), booking_id="B1")
     harness.occupy("R1", row)
-    yield Before(harness, clock, booking, row)
-    if request.param == "postgres":
-        request.getfixturevalue("server").reset()
-    else:
-        harness.close()
+    return Before(harness, clock, booking, row)
 
 
 @pytest.mark.parametrize("adopted", [False, True])
