@@ -162,7 +162,9 @@ def _worth(side: Sequence[Counted], resemble: float) -> tuple[float, float]:
 # -- The watcher --------------------------------------------------------------------------------------------------
 
 
-def rings(rate_at: Callable[[float], float], an_hour: float, hours: float, chance: random.Random) -> tuple[float, int]:
+def first_alarm(
+    rate_at: Callable[[float], float], an_hour: float, hours: float, chance: random.Random
+) -> tuple[float, int]:
     """
     When the rule that rolls back first fires, and after how many bookings; (infinity, all) if it does not.
 
@@ -206,7 +208,7 @@ def _arrivals(mean: float, chance: random.Random) -> int:
 
 def rolled_back(an_hour: float, runs: int, chance: random.Random) -> Found:
     """In how many healthy weeks, with 95 % confirmed, the watcher rolls back."""
-    return share(sum(rings(lambda _: 0.95, an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+    return share(sum(first_alarm(lambda _: 0.95, an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
 
 
 def rolled_back_by_evenings(an_hour: float, alike: float, runs: int, chance: random.Random) -> Found:
@@ -216,7 +218,7 @@ def rolled_back_by_evenings(an_hour: float, alike: float, runs: int, chance: ran
         weight = 1 / alike - 1
         return lambda hour: rates.setdefault(int(hour), chance.betavariate(0.95 * weight, 0.05 * weight))
 
-    return share(sum(rings(rate_at({}), an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+    return share(sum(first_alarm(rate_at({}), an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
 
 
 def bookings_until_caught(an_hour: float, runs: int, chance: random.Random, *, after: float) -> Found:
@@ -232,12 +234,12 @@ def _caught(an_hour: float, runs: int, chance: random.Random, after: float) -> I
             return 0.95 if hour < after else 0.80
 
         state = chance.getstate()
-        when, total = rings(rate_at, an_hour, after + 1000, chance)
+        when, total = first_alarm(rate_at, an_hour, after + 1000, chance)
         if when <= after:
             continue  # A false alarm: no run for this.
         if after:
             chance.setstate(state)
-            _, before = rings(rate_at, an_hour, after, chance)
+            _, before = first_alarm(rate_at, an_hour, after, chance)
         runs -= 1
         yield total - before
 

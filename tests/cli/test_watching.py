@@ -217,7 +217,7 @@ tests:
         exp_alerts:
           - exp_labels: {severity: critical}
             exp_annotations:
-              summary: 'The numbers are missing or old: no other alert of the pipeline can ring.'
+              summary: 'The numbers are missing or old: no other alert of the pipeline can fire.'
   - interval: 1m
     input_series: []
     alert_rule_test:
@@ -226,7 +226,7 @@ tests:
         exp_alerts:
           - exp_labels: {severity: critical}
             exp_annotations:
-              summary: 'The numbers are missing or old: no other alert of the pipeline can ring.'
+              summary: 'The numbers are missing or old: no other alert of the pipeline can fire.'
 """
 
 

@@ -1,4 +1,4 @@
-"""``alerts`` and ``metrics``: the numbers, and what they ring for."""
+"""``alerts`` and ``metrics``: the numbers, and the alerts on them."""
 
 from __future__ import annotations
 

@@ -33,13 +33,13 @@ _FIRING: dict[str, Any] = {
     "labels": {"severity": "critical"},
     "annotations": {"summary": "An alert of the rollout fires: {{ $labels.alert }}.", "value": "{{ $value }}"},
 }
-# A command that fails leaves the last numbers where they are, and no other alert would ring then.
+# A command that fails leaves the last numbers where they are, and no other alert would fire then.
 _MISSING = {
     "alert": "NumbersMissing",
     "expr": f"absent({PREFIX}_{MEASURED_AT}) or time() - {PREFIX}_{MEASURED_AT} > {STALE.total_seconds():.0f}",
     "for": "5m",
     "labels": {"severity": "critical"},
-    "annotations": {"summary": "The numbers are missing or old: no other alert of the pipeline can ring."},
+    "annotations": {"summary": "The numbers are missing or old: no other alert of the pipeline can fire."},
 }
 
 _OWN = '{owner="pipeline",mode="active"}'
