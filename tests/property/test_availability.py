@@ -164,6 +164,7 @@ def test_asyncio_answers_the_same():
         ({"party_sizes": [0]}, "party_size: expected a whole number from 1"),
         ({"date": "2031-05-01"}, "date: expected a date"),
         ({"until": DATE - dt.timedelta(days=1)}, "until: expected a date from"),
+        ({"seating": "garden"}, "seating: expected one of any, "),
     ],
 )
 def test_what_nobody_can_ask_is_refused(wrong, says):

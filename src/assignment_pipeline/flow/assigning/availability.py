@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from assignment_pipeline.domain.availability import Availability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.checks import word_of
 from assignment_pipeline.domain.periods import DAY
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import BookingNotFoundError, InvalidValueError
@@ -49,7 +50,7 @@ def availability(
     call = yield from Call.begin(("", restaurant_id), "availability")
     probe = yield from NewId()
     anywhen = dt.datetime.combine(date, dt.time(), dt.UTC)
-    wish = SeatingPreference(seating)
+    wish = word_of("seating", SeatingPreference, seating)
     parties = tuple(
         Booking(probe, restaurant_id, size, anywhen, seating=wish, zone=zone, accessible=accessible) for size in sizes
     )
