@@ -58,6 +58,26 @@ def test_what_is_pending_again_is_found_again(house, first, status):
     assert house.record().state is AssignmentState.CONFIRMED
 
 
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.ACTIVE])
+@pytest.mark.parametrize("hours", [0, 20])
+def test_what_legacy_never_answered_goes_to_a_person_once_it_is_pending_again(house, mode, hours):
+    """Nor was it pending at the host when the time to answer ended."""
+    booking = house.booking()
+    house.coordinator().enqueue(booking)
+    house.clock.advance(MINUTE)
+    house.coordinator(flags=FixedFlags(Mode.OFF), legacy=lambda _: None).sweep()
+    coordinator = house.coordinator(flags=FixedFlags(mode))
+    house.host.put_booking(attrs.evolve(booking, status="payment_open"))
+    house.clock.advance(coordinator.settings.handover_timeout)
+    coordinator.sweep()
+    coordinator.sweep()
+    assert house.record().state is AssignmentState.ASSIGNMENT_IN_PROGRESS
+    house.clock.advance(hours * HOUR)
+    house.host.put_booking(booking)
+    coordinator.sweep()
+    assert (house.record().state, house.record().reason) == (AssignmentState.MANUAL_REVIEW, Reason.HANDOVER_TIMEOUT)
+
+
 @pytest.mark.parametrize("kind", ["no table", "impossible", "switched off"])
 @pytest.mark.parametrize("moves", [True, False])
 def test_a_review_whose_booking_the_host_has_moved_to_later_does_not_end(house, kind, moves):

@@ -9,6 +9,7 @@ from unittest import mock
 
 import attrs
 
+from assignment_pipeline import ports
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.record import AssignmentChange, Owner
@@ -624,6 +625,16 @@ def pending_again_is_no_news() -> Patches:
         yield
 
     return [(unfinished, "_wake", wake)]
+
+
+@mutant(first=45018191)
+def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
+    """Only what the pipeline has is looked at again, not what legacy was handed."""
+
+    def is_unfinished(record: Any) -> bool:
+        return record.owner is Owner.PIPELINE and ports.is_unfinished(record)
+
+    return [(memory_store, "is_unfinished", is_unfinished)]
 
 
 @mutant()

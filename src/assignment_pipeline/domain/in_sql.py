@@ -2,7 +2,7 @@
 States, outcomes and reasons in SQL: their values stand in the enums only, and queries name them.
 
 ``state IN ({UNSETTLED})`` stands for a list of states, ``reason IN ({WAITS_FOR_TABLES})`` for the reasons of a role,
-``state = {MANUAL_REVIEW}`` for one state.
+``state = {MANUAL_REVIEW}`` for one state, ``WHERE {UNFINISHED}`` for a condition on records.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ def _listed(kind: type[StrEnum], members: Collection[StrEnum]) -> str:
     return ", ".join(f"'{member.value}'" for member in kind if member in members)
 
 
+# What `ports.store.is_unfinished` says. An index has it, and is only used by a query that has its very text.
+_UNFINISHED = (
+    f"((owner = 'pipeline' AND state = '{AssignmentState.MANUAL_REVIEW.value}')"
+    f" OR (next_attempt_at IS NULL AND state IN ({_listed(AssignmentState, UNSETTLED)})"
+    f" AND (owner = 'pipeline' OR state = '{AssignmentState.ASSIGNMENT_IN_PROGRESS.value}')))"
+)
+
 WORDS: Mapping[str, str] = {
     **{state.name: f"'{state.value}'" for state in AssignmentState},
     "UNSETTLED": _listed(AssignmentState, UNSETTLED),
@@ -28,6 +35,7 @@ WORDS: Mapping[str, str] = {
     "OUTCOMES": _listed(AssignmentState, OUTCOMES),
     "PLANNED": _listed(Outcome, PLANNED),
     **{role.name: _listed(Reason, reasons_for(role)) for role in Role},
+    "UNFINISHED": _UNFINISHED,
 }
 """What may be named in SQL, and the text that it stands for."""
 

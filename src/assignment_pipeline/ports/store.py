@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
+from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
@@ -90,8 +90,9 @@ def waits(record: AssignmentRecord) -> bool:
 
 def is_unfinished(record: AssignmentRecord) -> bool:
     """Whether it is one of those that `RecordQuery.unfinished` asks for."""
-    waits = record.state not in SETTLED | WITH_TABLES and record.next_attempt_at is None
-    return record.owner is Owner.PIPELINE and (waits or record.state is AssignmentState.MANUAL_REVIEW)
+    if record.owner is Owner.PIPELINE and record.state is AssignmentState.MANUAL_REVIEW:
+        return True
+    return may_be_due(record) and record.state in UNSETTLED and record.next_attempt_at is None
 
 
 def may_be_due(record: AssignmentRecord) -> bool:
@@ -191,7 +192,8 @@ class RecordQuery:
 
         after: Only those whose booking id sorts behind this one: where the last page ended.
 
-        unfinished: Only the pipeline's that are in review, or neither settled nor due; of all restaurants and states.
+        unfinished: Only what the pipeline has in review, and what `may_be_due` but is neither settled nor due; of all
+            restaurants and states.
 
         limit: At most so many.
     """

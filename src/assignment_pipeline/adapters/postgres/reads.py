@@ -64,12 +64,7 @@ SELECT pg_catalog.json_build_array(coalesce(%s::timestamptz, pg_catalog.now()), 
     SELECT pg_catalog.json_agg(found) FROM (
         SELECT d.* FROM (
             SELECT booking_id FROM assignment_pipeline.assignment_records
-            WHERE owner = 'pipeline' AND (
-                state = {MANUAL_REVIEW} OR (
-                    next_attempt_at IS NULL
-                    AND state IN ({UNSETTLED})
-                )
-            ) AND booking_id > %s
+            WHERE {UNFINISHED} AND booking_id > %s
             ORDER BY booking_id LIMIT %s
         ) AS ids JOIN assignment_pipeline.record_documents d USING (booking_id) ORDER BY d.booking_id
     ) AS found

@@ -107,11 +107,6 @@ SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = 
     OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :id)
 """
 
-UNFINISHED = in_sql(
-    "owner = 'pipeline' AND (state = {MANUAL_REVIEW} OR (next_attempt_at IS NULL AND state IN ({UNSETTLED})))"
-)
-"""What a sweep looks at in turn: reviews, and what is neither settled nor due. The index has the same condition."""
-
 GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
 
 WITHOUT_RECORD = """
@@ -323,7 +318,7 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
         conditions.append("booking_id IN (SELECT value FROM json_each(?))")
         values.append(json.dumps(query.booking_ids))
     if query.unfinished:
-        conditions.append(UNFINISHED)
+        conditions.append(in_sql("{UNFINISHED}"))
     if query.after is not None:
         conditions.append("booking_id > ?")
         values.append(query.after)

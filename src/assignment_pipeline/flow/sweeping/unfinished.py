@@ -12,6 +12,7 @@ from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError,
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing import change, known, land
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import record_transition
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
@@ -32,7 +33,8 @@ def look_at_unfinished(
     Look at *limit* of the records that are not settled and not due, or in review: each sweep at the next ones.
 
     A review ends when its booking's time is over, wherever the pipeline is in charge. A booking is due again once the
-    host calls it pending again, its row is mended, or the pipeline is back.
+    host calls it pending again, its row is mended, or the pipeline is back. So is what legacy was handed and has not
+    answered, also where the pipeline is off: a person decides on it.
 
     Returns:
         The records, as they were before.
@@ -64,8 +66,7 @@ def _look(record: AssignmentRecord, settings: Settings, now: dt.datetime) -> Flo
             return
     if in_review and not _may_go_on(record, moved=moved):
         return
-    flags = yield from ResolveFlags(record.restaurant_id)
-    if flags.mode is not Mode.ACTIVE:
+    if not is_handed_over(record) and (yield from ResolveFlags(record.restaurant_id)).mode is not Mode.ACTIVE:
         return
     try:
         at_host = yield from FindBooking(record.booking_id)

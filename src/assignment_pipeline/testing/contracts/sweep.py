@@ -150,17 +150,19 @@ class Sweep(StoreSuite):
         assert store.due(10) == ()
 
     def test_what_no_schedule_brings_back_is_listed(self, store: AssignmentStore, clock: FakeClock) -> None:
-        """A page of the pipeline's reviews, and of what is neither settled nor due, by booking."""
+        """A page of reviews, and of what is neither settled nor due, handed to legacy or not, by booking."""
         self.commit(store, make_booking("b-1"), *QUEUE, next_attempt_at=None)
         self.commit(store, make_booking("b-2"), *QUEUE, next_attempt_at=clock.now())
         self.commit(store, make_booking("b-3"), *REVIEW, next_attempt_at=clock.now())
         self.commit(store, make_booking("b-4"), *CONFIRM, tables=("T1",))
         self.commit(store, make_booking("b-5"), *REVIEW, owner=Owner.LEGACY)
         self.commit(store, make_booking("b-6"), next_attempt_at=None)
+        self.commit(store, make_booking("b-7"), *QUEUE, Trigger.BEGIN, owner=Owner.LEGACY, next_attempt_at=None)
+        self.commit(store, make_booking("b-8"), *QUEUE, Trigger.BEGIN, owner=Owner.LEGACY, next_attempt_at=clock.now())
         first = store.records(RecordQuery(unfinished=True, limit=2))
         assert [record.booking_id for record in first.records] == ["b-1", "b-3"]
         rest = store.records(RecordQuery(unfinished=True, after=first.next))
-        assert ([record.booking_id for record in rest.records], rest.next) == (["b-6"], None)
+        assert ([record.booking_id for record in rest.records], rest.next) == (["b-6", "b-7"], None)
         assert first.records[0] == self.record(store, "b-1")
         assert first.now == clock.now()
 

@@ -40,11 +40,9 @@ WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_
 CREATE INDEX assignment_records_claimed ON assignment_records (next_attempt_at)
 WHERE deliveries > 0 AND next_attempt_at IS NOT NULL;
 
--- What a sweep looks at in turn: reviews, and what is neither settled nor due. The condition is that of `UNFINISHED`
--- in `reads.py`: SQLite uses the index for no other.
+-- What a sweep looks at in turn: reviews, and what might be due but is neither settled nor due.
 CREATE INDEX assignment_records_unfinished ON assignment_records (booking_id)
-WHERE owner = 'pipeline' AND (state = 'manual_review' OR (next_attempt_at IS NULL AND state IN
-    ({UNSETTLED})));
+WHERE {UNFINISHED};
 
 -- Bookings that may take tables that come free, near a time.
 CREATE INDEX assignment_records_waiting ON assignment_records (restaurant_id, start_at)
