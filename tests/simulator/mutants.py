@@ -627,7 +627,7 @@ def pending_again_is_no_news() -> Patches:
     return [(unfinished, "_wake", wake)]
 
 
-@mutant(first=45018191)
+@mutant(first=630)
 def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
     """Only what the pipeline has is looked at again, not what legacy was handed."""
 

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.legacy.handover import is_in_flight
+from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, OPEN, PARTIES
 from assignment_pipeline.testing.simulator.world import World
@@ -91,7 +92,9 @@ def _row_changes(world: World) -> str:
         booking_id = world.choices.of(sorted(world.aside))
         world.bring_back(booking_id)
         return f"{booking_id} is as it was"
-    booking = world.any_booking()
+    world.ledger.look()
+    unanswered = [record.booking_id for record in world.ledger.records.values() if is_handed_over(record)]
+    booking = world.booking(world.choices.of(sorted(unanswered))) if unanswered else world.any_booking()
     if not booking.is_pending or booking.id in world.aside or booking.id in world.walk_ins:
         return "nothing"
     facts: dict[str, Any] = world.choices.of(({"status": OPEN}, {"party_size": world.choices.of(PARTIES)}))
