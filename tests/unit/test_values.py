@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import importlib
 import pickle
+import pkgutil
+from enum import EnumType
 from functools import partial
 
 import attrs
@@ -12,11 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import assignment_pipeline
 from assignment_pipeline import Coordinator
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.events import Event, EventType, Source
-from assignment_pipeline.domain.floor import FloorPlan, Table
-from assignment_pipeline.domain.policy import Arrivals, ServicePeriod, SpecialDay, TurnBand, VenuePolicy, Weights
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.periods import EndRule, PeriodTurn
+from assignment_pipeline.domain.policy import (
+    AdjacencyMode,
+    Arrivals,
+    Reseat,
+    ServicePeriod,
+    SpecialDay,
+    TurnBand,
+    VenuePolicy,
+    Weights,
+)
 from assignment_pipeline.domain.record import (
     Allocation,
     AssignmentChange,
@@ -26,10 +40,13 @@ from assignment_pipeline.domain.record import (
     StateChange,
     in_order,
 )
-from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult, Plan
+from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult, Mode, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import CONFIRM, make_block, make_booking, make_change, make_venue
 from assignment_pipeline.testing.strategies import bookings, floors, policies, tables, venues, windows
 
@@ -193,20 +210,47 @@ def test_what_cannot_be_is_refused(make, field, expected, got):
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "field", "words"),
     [
-        lambda: booking(seating="roof"),
-        lambda: table(seating="roof"),
-        lambda: VenuePolicy(adjacency="diagonal"),
-        lambda: record(state="seated"),
-        lambda: record(owner="nobody"),
-        lambda: LegacyResult(outcome="perhaps"),
+        (lambda word: booking(seating=word), "seating", SeatingPreference),
+        (lambda word: table(seating=word), "seating", SeatingPreference),
+        (lambda word: table(offer=word), "offer", TableOffer),
+        (lambda word: VenuePolicy(adjacency=word), "adjacency", AdjacencyMode),
+        (lambda word: VenuePolicy(reseat=word), "reseat", Reseat),
+        (lambda word: period(end_rule=word), "end_rule", EndRule),
+        (lambda word: period(turn=word), "turn", PeriodTurn),
+        (lambda word: record(state=word), "state", AssignmentState),
+        (lambda word: record(owner=word), "owner", Owner),
+        (lambda word: LegacyResult(outcome=word), "outcome", LegacyOutcome),
+        (lambda word: Event("e-1", NOON, word, EventType.START), "source", Source),
+        (lambda word: Event("e-1", NOON, Source.COORDINATOR, word), "type", EventType),
+        (lambda word: Event("e-1", NOON, Source.COORDINATOR, EventType.START, severity=word), "severity", Severity),
+        (lambda word: Settings(confirmation=word), "confirmation", Confirmation),
+        (lambda word: FixedFlags(mode=word), "mode", Mode),
     ],
 )
-def test_unknown_words_are_refused(make):
-    """A word that is none of a field's is a ValueError that names it."""
-    with pytest.raises(ValueError, match="is not a valid"):
-        make()
+@pytest.mark.parametrize("word", ["garden", 3, ["garden"]])
+def test_unknown_words_are_refused(make, field, words, word):
+    """What is no word of a field's is refused: which field, which words it takes, and what it was."""
+    with pytest.raises(InvalidValueError) as refused:
+        make(word)
+    expected = f"one of {', '.join(each.value for each in words)}"
+    assert (refused.value.field, refused.value.expected, refused.value.got) == (field, expected, repr(word))
+
+
+def test_no_value_has_an_enum_for_a_converter():
+    """An enum as a converter would say neither the field nor the words: `enum_fields` makes it say them."""
+    parts = ("domain", "flow", "rollout")
+    classes = [
+        each
+        for module in pkgutil.walk_packages(assignment_pipeline.__path__, "assignment_pipeline.")
+        if module.name.count(".") > 1 and module.name.split(".")[1] in parts
+        for each in vars(importlib.import_module(module.name)).values()
+        if isinstance(each, type) and attrs.has(each)
+    ]
+    assert Booking in classes
+    fields = [(each, field) for each in classes for field in attrs.fields(each)]
+    assert not [(each, field.name) for each, field in fields if isinstance(field.converter, EnumType)]
 
 
 def test_words_stand_for_their_members():

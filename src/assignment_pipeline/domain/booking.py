@@ -10,7 +10,15 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import aware_minute, flag, identifier, optional_identifier, to_utc, whole
+from assignment_pipeline.domain.checks import (
+    aware_minute,
+    enum_fields,
+    flag,
+    identifier,
+    optional_identifier,
+    to_utc,
+    whole,
+)
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_PARTY = 500
@@ -40,7 +48,7 @@ def _mapping(_: object, attribute: Any, value: Any) -> None:
         raise InvalidValueError(attribute.name, "a mapping", repr(value))
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=enum_fields)
 class Booking:
     """
     A booking as the host knows it.

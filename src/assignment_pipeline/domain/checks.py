@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+import attrs
+
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_ID_LENGTH = 200
@@ -115,6 +117,27 @@ def word_of(name: str, kind: type[_E], value: Any) -> _E:
     except ValueError:
         expected = ", ".join(each.value for each in kind)
         raise InvalidValueError(name, f"one of {expected}", repr(value)) from None
+
+
+def enum_fields(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """
+    For ``attrs.frozen(field_transformer=...)``: fields whose converter is an enum convert by `word_of`.
+
+    What is no word of the enum is then refused with the field's name and the words that it takes.
+    """
+    return [field.evolve(converter=_to_word(field.converter)) for field in fields]
+
+
+def _to_word(kind: Any) -> Any:
+    if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
+        return kind
+
+    def convert(value: Any, field: attrs.Attribute[Any]) -> Any:
+        if type(value) is kind:
+            return value  # Nearly all are, and `kind(value)` is two calls.
+        return word_of(field.name, kind, value)
+
+    return attrs.Converter(convert, takes_field=True)
 
 
 def positive_span(_: object, attribute: Any, value: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, aware, identifier, to_utc
+from assignment_pipeline.domain.checks import as_dict, aware, enum_fields, identifier, to_utc
 
 Scalar = str | int | float | bool | None
 """What a context holds: no guest's name, address, notes or attributes."""
@@ -85,7 +85,7 @@ class Severity(enum.StrEnum):
     ERROR = "error"
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=enum_fields)
 class Event:
     """
     One thing that happened.

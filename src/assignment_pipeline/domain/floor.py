@@ -15,6 +15,7 @@ from assignment_pipeline.domain.checks import (
     as_frozenset,
     as_tuple,
     each,
+    enum_fields,
     flag,
     identifier,
     kind,
@@ -46,7 +47,7 @@ class TableOffer(enum.StrEnum):
     """To nobody: people place parties there."""
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=enum_fields)
 class Table:
     """
     A table on the floor.

@@ -12,7 +12,17 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
-from assignment_pipeline.domain.checks import as_tuple, each, flag, identifier, kind, optional_identifier, whole
+from assignment_pipeline.domain.checks import (
+    as_tuple,
+    each,
+    enum_fields,
+    flag,
+    identifier,
+    kind,
+    optional_identifier,
+    whole,
+    word_of,
+)
 from assignment_pipeline.errors import InvalidValueError
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -120,7 +130,11 @@ def _optional_tuple(value: Any) -> Any:
     return None if value is None else as_tuple(value)
 
 
-@attrs.frozen
+def _turn(value: Any) -> PeriodTurn | None:
+    return None if value is None else word_of("turn", PeriodTurn, value)
+
+
+@attrs.frozen(field_transformer=enum_fields)
 class ServicePeriod:
     """
     When a restaurant serves, and by which rules.
@@ -158,7 +172,7 @@ class ServicePeriod:
     turn_bands: tuple[TurnBand, ...] | None = attrs.field(
         default=None, converter=_optional_tuple, validator=attrs.validators.optional(ever_larger), kw_only=True
     )
-    turn: PeriodTurn | None = attrs.field(default=None, converter=attrs.converters.optional(PeriodTurn), kw_only=True)
+    turn: PeriodTurn | None = attrs.field(default=None, converter=_turn, kw_only=True)
 
     @valid_until.validator
     def _is_not_before(self, attribute: Any, value: dt.date | None) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
-from assignment_pipeline.domain.checks import as_tuple, kind, number, whole
+from assignment_pipeline.domain.checks import as_tuple, enum_fields, kind, number, whole
 from assignment_pipeline.domain.periods import (
     DAY_MINUTES,
     WEEKDAYS,
@@ -91,7 +91,7 @@ class Weights:
     gap: float = attrs.field(default=0.1, validator=number(0, 1000))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class VenuePolicy:
     """
     What a restaurant allows and prefers. The default allows all that the tables do, with three tables a combination.

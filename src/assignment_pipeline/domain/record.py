@@ -11,7 +11,17 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING, Booking
-from assignment_pipeline.domain.checks import as_dict, as_tuple, aware, flag, identifier, sorted_ids, to_utc, whole
+from assignment_pipeline.domain.checks import (
+    as_dict,
+    as_tuple,
+    aware,
+    enum_fields,
+    flag,
+    identifier,
+    sorted_ids,
+    to_utc,
+    whole,
+)
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
@@ -66,7 +76,7 @@ class Allocation:
             raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class AssignmentRecord:
     """
     Where the assignment of one booking stands.
@@ -160,7 +170,7 @@ class AssignmentRecord:
         )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class StateChange:
     """
     One transition, as the history keeps it.
@@ -200,7 +210,7 @@ class AttemptResult(enum.StrEnum):
     FAILURE = "failure"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class Attempt:
     """
     One planning that was recorded.

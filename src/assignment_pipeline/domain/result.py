@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, as_tuple, each, identifier, sorted_ids
+from assignment_pipeline.domain.checks import as_dict, as_tuple, each, enum_fields, identifier, sorted_ids
 from assignment_pipeline.domain.reasons import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.domain.record import AssignmentRecord
 
@@ -115,7 +115,7 @@ class LegacyOutcome(enum.StrEnum):
     EXHAUSTED = "exhausted"
 
 
-@attrs.frozen
+@attrs.frozen(field_transformer=enum_fields)
 class LegacyResult:
     """
     What the legacy planner answered.

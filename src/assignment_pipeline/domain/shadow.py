@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_dict, aware, identifier, optional_identifier, to_utc
+from assignment_pipeline.domain.checks import as_dict, aware, enum_fields, identifier, optional_identifier, to_utc
 from assignment_pipeline.domain.result import LegacyResult
 
 
@@ -137,7 +137,7 @@ class StoredCase:
     deliveries: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class ShadowBundle:
     """
     All that is needed to run a case again.

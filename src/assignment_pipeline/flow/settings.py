@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import flag, positive_span, whole, word_of
+from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
 from assignment_pipeline.planning.base import Budget
 
 
@@ -53,23 +53,7 @@ def _seconds(seconds: float) -> Any:
     return attrs.field(default=dt.timedelta(seconds=seconds), validator=positive_span)
 
 
-def _confirmation(word: Any) -> Confirmation:
-    return word_of("confirmation", Confirmation, word)
-
-
-def _impossible(word: Any) -> Impossible:
-    return word_of("impossible", Impossible, word)
-
-
-def _in_flight(word: Any) -> InFlight:
-    return word_of("in_flight", InFlight, word)
-
-
-def _takeover(word: Any) -> Takeover:
-    return word_of("takeover", Takeover, word)
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class Settings:
     """
     How the flows behave.
@@ -129,8 +113,8 @@ class Settings:
             quote a guest. Otherwise they name its class and the database's code. Events never repeat it.
     """
 
-    confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=_confirmation)
-    impossible: Impossible = attrs.field(default=Impossible.REVIEW, converter=_impossible)
+    confirmation: Confirmation = attrs.field(default=Confirmation.IMMEDIATE, converter=Confirmation)
+    impossible: Impossible = attrs.field(default=Impossible.REVIEW, converter=Impossible)
     max_retries: int = attrs.field(default=5, validator=whole(0, 100))
     backoff: dt.timedelta = _seconds(1)
     max_backoff: dt.timedelta = _seconds(30)
@@ -146,9 +130,9 @@ class Settings:
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
-    in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=_in_flight)
+    in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
     handover_timeout: dt.timedelta = _seconds(120)
-    takeover: Takeover = attrs.field(default=Takeover.NEVER, converter=_takeover)
+    takeover: Takeover = attrs.field(default=Takeover.NEVER, converter=Takeover)
     replay: bool = attrs.field(default=False, validator=flag)
     show_errors: bool = attrs.field(default=False, validator=flag)
 

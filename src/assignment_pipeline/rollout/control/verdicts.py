@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import as_dict, aware, identifier, number, to_utc, whole
+from assignment_pipeline.domain.checks import as_dict, aware, enum_fields, identifier, number, to_utc, whole
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
 
 _FINITE = 1e300
@@ -26,7 +26,7 @@ class Answer(enum.StrEnum):
 _optional_number = attrs.validators.optional(number(-_FINITE, _FINITE))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class Verdict:
     """
     What one criterion of a phase says.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
-from assignment_pipeline.domain.checks import whole, word_of
+from assignment_pipeline.domain.checks import enum_fields, whole
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import FlagDecision, FlagResolver
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS, bucket, percentage
@@ -224,11 +224,7 @@ class ExplainedFlags(FlagResolver, Protocol):
         ...
 
 
-def _mode(word: Any) -> Mode:
-    return word_of("mode", Mode, word)
-
-
-@attrs.frozen
+@attrs.frozen(field_transformer=enum_fields)
 class FixedFlags:
     """
     The same for every restaurant, for ever.
@@ -239,7 +235,7 @@ class FixedFlags:
         max_parallel: Assignments at one time at a restaurant, at most, from 1 to 20.
     """
 
-    mode: Mode = attrs.field(converter=_mode)
+    mode: Mode = attrs.field(converter=Mode)
     max_parallel: int = attrs.field(default=DEFAULT_PARALLEL, validator=whole(1, MAX_PARALLEL))
     _decision: FlagDecision = attrs.field(init=False, repr=False, eq=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import number, positive_span, whole
+from assignment_pipeline.domain.checks import enum_fields, number, positive_span, whole
 from assignment_pipeline.errors import InvalidValueError
 
 Document = Mapping[str, Any]
@@ -31,7 +31,7 @@ def _hook(_: object, attribute: Any, value: object) -> None:
         raise InvalidValueError(attribute.name, "a function, or None", repr(value))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class Shadow:
     """
     How the shadow behaves.
