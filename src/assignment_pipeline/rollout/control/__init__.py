@@ -1,5 +1,6 @@
 """The phases of a rollout, the gates between them, and who moves it."""
 
+from assignment_pipeline.rollout.control.bounds import Bound
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.metrics import Count
 from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Criterion, Phase, SignOff
@@ -13,6 +14,7 @@ __all__ = [
     "PHASES",
     "ROLLBACK",
     "Answer",
+    "Bound",
     "Count",
     "Criterion",
     "Gates",

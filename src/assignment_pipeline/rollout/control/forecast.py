@@ -212,5 +212,5 @@ def _needed(criterion: Criterion, share: float, confirmed: float) -> int | None:
     else:
         rates = {REVIEW_RATE.name: 1 - confirmed, ERROR_RATE.name: 0.0, EVENT_VOLUME.name: 1.0}
         rate = rates.get(criterion.metric, confirmed)
-        needed = bookings_to_show(rate, criterion.limit, at_least=criterion.at_most is None)
+        needed = bookings_to_show(rate, criterion.limit, at_least=criterion.bound.is_least)
     return None if needed is None else max(needed, criterion.min_sample)

@@ -55,7 +55,7 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
         missing = "; ".join([_nothing(counted), *(want for want in wants if counted.unreadable and "answers" in want)])
     elif failed is not None:
         answer, passes_at = Answer.FAIL, None
-        missing = f"{failed} {_wrong_side(criterion)} {criterion.threshold:g}, and not by chance"
+        missing = f"{failed} {criterion.bound.bad_side} {criterion.threshold:g}, and not by chance"
     elif wants:
         missing = "; ".join(wants)
     else:
@@ -122,17 +122,12 @@ def evidence(criterion: Criterion, counted: Count, bound: float) -> float:
 
 
 def _prior(criterion: Criterion) -> tuple[float, float]:
-    return MOSTLY_GOOD if criterion.at_most is None else MOSTLY_NOT
-
-
-def is_beyond(criterion: Criterion, value: float, bound: float) -> bool:
-    """Whether a value is on the wrong side of a bound."""
-    return value < bound if criterion.at_most is None else value > bound
+    return MOSTLY_GOOD if criterion.bound.is_least else MOSTLY_NOT
 
 
 def _is_ruled_out(criterion: Criterion, counted: Count, error: float) -> bool:
     value = counted.value
-    if value is None or not is_beyond(criterion, value, criterion.threshold):
+    if value is None or not criterion.bound.is_beyond(value):
         return False
     return evidence(criterion, counted, criterion.threshold) >= -math.log(error)
 
@@ -149,7 +144,7 @@ def _failed(criterion: Criterion, counted: Count, error: float) -> str | None:
 def _is_shown(criterion: Criterion, counted: Count) -> bool:
     """Whether the true value is no worse than the margin allows."""
     value = counted.value
-    if value is None or is_beyond(criterion, value, criterion.limit):
+    if value is None or not criterion.is_met(value):
         return False
     if value == criterion.limit and criterion.limit in (0.0, 1.0):
         return True  # Nothing is better than that.
@@ -167,7 +162,7 @@ def _wanted(criterion: Criterion, counted: Count) -> int | None:
     value = counted.value
     if value is None or not counted.sample:
         return least
-    if is_beyond(criterion, value, criterion.limit):
+    if not criterion.is_met(value):
         return None
     few, many = 1.0, 2.0
     while not _is_shown(criterion, _scaled(counted, many)):
@@ -193,11 +188,11 @@ def _wants(criterion: Criterion, counted: Count, wanted: int | None) -> list[str
     """What it lacks, in words."""
     wants = _restaurants_wanted(criterion, counted)
     value = counted.value
-    if value is not None and wanted is None and not is_beyond(criterion, value, criterion.limit):
+    if value is not None and wanted is None and criterion.is_met(value):
         wants.append("restaurants differ too much: more bookings at the same ones do not show it")
     elif value is not None and wanted is None:
         of = f", {criterion.threshold:g} less a margin of {criterion.margin:g}" if criterion.margin else ""
-        wants.append(f"{value:.4g} is not {_right_side(criterion)} {criterion.limit:g}{of}")
+        wants.append(f"{value:.4g} is not {criterion.bound.good_side} {criterion.limit:g}{of}")
     elif wanted is not None and counted.sample < wanted:
         whose = "" if counted.other_whole is None else " on each side"
         if counted.other_whole is not None and counted.whole >= wanted > counted.other_whole:
@@ -219,14 +214,6 @@ def _restaurants_wanted(criterion: Criterion, counted: Count) -> list[str]:
     sides = ((counted.restaurants, "the pipeline's"), (counted.other_restaurants, "legacy's"))
     least = criterion.min_restaurants
     return [f"{least - found} more of {least} restaurants of {whose}" for found, whose in sides if found < least]
-
-
-def _wrong_side(criterion: Criterion) -> str:
-    return "below" if criterion.at_most is None else "above"
-
-
-def _right_side(criterion: Criterion) -> str:
-    return "above" if criterion.at_most is None else "below"
 
 
 def _nothing(counted: Count) -> str:

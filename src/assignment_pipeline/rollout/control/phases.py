@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
-from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.rollout.control.bounds import Bound
 from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
@@ -53,6 +53,10 @@ class Criterion:
             although the true value is good enough. From 0 to 1; however often one looks.
 
         min_restaurants: At how many restaurants they have to be, on each side, where two planners are compared.
+
+        bound: `at_least` or `at_most`, whichever was given.
+
+        acceptable: The bound, less the margin.
     """
 
     metric: str = attrs.field(validator=identifier)
@@ -62,34 +66,35 @@ class Criterion:
     margin: float = attrs.field(default=0.0, validator=number(0, 1e9))
     error: float = attrs.field(default=ERROR, validator=number(1e-9, 0.5))
     min_restaurants: int = attrs.field(default=1, validator=whole(1, 10**9))
+    bound: Bound = attrs.field(init=False, repr=False, eq=False)
+    acceptable: Bound = attrs.field(init=False, repr=False, eq=False)
 
-    def __attrs_post_init__(self) -> None:
-        if (self.at_least is None) == (self.at_most is None):
-            raise InvalidValueError(
-                f"{self.metric}", "either at_least or at_most", f"{self.at_least} and {self.at_most}"
-            )
+    @bound.default
+    def _either(self) -> Bound:
+        return Bound.of(self.metric, ("at_least", self.at_least), ("at_most", self.at_most))
+
+    @acceptable.default
+    def _less_the_margin(self) -> Bound:
+        return self.bound.relaxed(self.margin)
 
     @property
     def threshold(self) -> float:
-        """The bound, whichever it is."""
-        bound = self.at_least if self.at_least is not None else self.at_most
-        assert bound is not None  # noqa: S101 - one of them is given
-        return bound
+        """The bound's value."""
+        return self.bound.value
 
     @property
     def direction(self) -> str:
         """``at_least`` or ``at_most``."""
-        return "at_most" if self.at_least is None else "at_least"
+        return "at_least" if self.bound.is_least else "at_most"
 
     @property
     def limit(self) -> float:
         """The value that is just acceptable: the threshold, less the margin."""
-        limit = self.threshold - self.margin if self.at_most is None else self.threshold + self.margin
-        return round(limit, 9)  # 0.95 less 0.01 is 0.94
+        return self.acceptable.value
 
     def is_met(self, value: float) -> bool:
         """Whether that value is acceptable; the limit itself is."""
-        return value >= self.limit if self.at_most is None else value <= self.limit
+        return not self.acceptable.is_beyond(value)
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
-from assignment_pipeline.rollout.control.gates import decide, evidence, is_beyond
+from assignment_pipeline.rollout.control.gates import decide, evidence
 from assignment_pipeline.rollout.control.metrics import RELATIVE_CONFIRMATION, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
 from assignment_pipeline.rollout.control.verdicts import Verdict
@@ -179,7 +179,7 @@ def _worst(criterion: Criterion, now: Count, course: Series, mode: Mode) -> Coun
             continue
         so_far += found
         value = so_far.value
-        if value is None or not is_beyond(criterion, value, criterion.threshold):
+        if value is None or not criterion.bound.is_beyond(value):
             continue
         against = evidence(criterion, so_far.with_effects_of(now), criterion.threshold)
         if against > most:

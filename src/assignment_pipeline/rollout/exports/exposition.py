@@ -227,7 +227,7 @@ def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
             "rawSql": queries.rule(rule.metric, over=rule.over, schema=schema),
         },
     }
-    comparison = "lt" if rule.below is not None else "gt"
+    comparison = "lt" if rule.bound.is_least else "gt"
     condition = {
         "refId": "B",
         "datasourceUid": "__expr__",
@@ -253,7 +253,7 @@ def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
 
 
 def _expression(rule: AlertRule) -> str:
-    compare = "<" if rule.below is not None else ">"
+    compare = "<" if rule.bound.is_least else ">"
     return f"{PREFIX}_{rule.metric}_{_window(rule.over)}{_OWN} {compare} {rule.threshold:g}"
 
 

@@ -78,7 +78,7 @@ class Alert:
         where = f" at {self.restaurant_id}" if self.restaurant_id else ""
         if self.value is None:
             return f"{self.rule.name}{where}: {self.state.value}, of {self.sample} nothing can be said"
-        bound = f"{'below' if self.rule.below is not None else 'above'} {self.rule.threshold:.0%}"
+        bound = f"{self.rule.bound.bad_side} {self.rule.threshold:.0%}"
         found = f"{self.value:.1%} of {self.sample}"
         since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         return f"{self.rule.name}{where}: {self.state.value}{since}, {found} ({bound} is bad)"
@@ -95,7 +95,7 @@ class Alert:
             "low": self.low,
             "high": self.high,
             "threshold": self.rule.threshold,
-            "direction": "below" if self.rule.below is not None else "above",
+            "direction": self.rule.bound.bad_side,
             "since": self.since.isoformat() if self.since else None,
             "at": self.at.isoformat(),
         }

@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.metrics import Bucket
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.rollout.control.bounds import Bound
 from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
@@ -57,6 +58,8 @@ class AlertRule:
 
         above: It is bad above that.
 
+        bound: The one or the other, whichever was given.
+
         over: The time that is looked at, at least.
 
         within: How far back it is looked for enough of them, at most.
@@ -84,6 +87,7 @@ class AlertRule:
     metric: str
     below: float | None = None
     above: float | None = None
+    bound: Bound = attrs.field(init=False, repr=False, eq=False)
     over: dt.timedelta = dt.timedelta(minutes=10)
     within: dt.timedelta = dt.timedelta(hours=24)
     hold: dt.timedelta = dt.timedelta(minutes=10)
@@ -94,9 +98,11 @@ class AlertRule:
     enough: int = MANY
     says: str
 
+    @bound.default
+    def _either(self) -> Bound:
+        return Bound.of(self.name, ("below", self.below), ("above", self.above))
+
     def __attrs_post_init__(self) -> None:
-        if (self.below is None) == (self.above is None):
-            raise InvalidValueError(self.name, "either below or above", f"{self.below} and {self.above}")
         if not metric_named(self.metric).in_stretches:
             raise InvalidValueError(
                 f"{self.name}", "a metric that is counted for each stretch of time", f"{self.metric!r}"
@@ -108,10 +114,8 @@ class AlertRule:
 
     @property
     def threshold(self) -> float:
-        """The bound, whichever it is."""
-        bound = self.below if self.below is not None else self.above
-        assert bound is not None  # noqa: S101 - one of them is given
-        return bound
+        """The bound's value."""
+        return self.bound.value
 
     @property
     def is_of_difference(self) -> bool:
@@ -120,9 +124,7 @@ class AlertRule:
 
     def times_as_bad(self, times: float) -> float:
         """The value so many times as far from perfect as the bound."""
-        if self.below is not None:
-            return 1 - times * (1 - self.below)
-        return times * (self.above or 0.0)
+        return 1 - times * (1 - self.threshold) if self.bound.is_least else times * self.threshold
 
     def count(self, bucket: Bucket) -> Count:
         """What there is of it in a stretch."""
@@ -130,7 +132,7 @@ class AlertRule:
 
     def is_beyond(self, value: float) -> bool:
         """Whether a value is on the wrong side of the bound; the bound itself is not."""
-        return value < self.below if self.below is not None else value > self.threshold
+        return self.bound.is_beyond(value)
 
     def is_bad(self, count: Count) -> bool:
         """
@@ -156,10 +158,10 @@ class AlertRule:
 
     def badly(self, count: Count) -> int:
         """How many of those that were counted are bad."""
-        return count.whole - count.part if self.below is not None else count.part
+        return count.whole - count.part if self.bound.is_least else count.part
 
     def _bad(self, value: float) -> float:
-        return 1 - value if self.below is not None else value
+        return 1 - value if self.bound.is_least else value
 
 
 RULES: Sequence[AlertRule] = (
