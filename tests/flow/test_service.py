@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -45,14 +46,40 @@ def last(coordinator):
 
 
 def test_whoever_sits_is_moved_no_more(house, coordinator, party):
-    """Pinned, with who said so; the guest's view does not change."""
+    """Pinned, with who said so and when; the guest's view does not change."""
+    go_to(house, party.turn.start)
     result = coordinator.seated("B1", actor="ben")
     assert (result.outcome, result.reason, result.record.pinned) == (Outcome.CONFIRMED, Reason.SEATED, True)
     assert last(coordinator) == (Trigger.MOVE, "seated", "ben", ("T1",))
-    assert house.record().allocation == party
+    assert house.record().allocation == attrs.evolve(party, seated_at=house.clock.now())
+    assert coordinator.history("B1")[-1].seated_at == house.clock.now()
     assert house.host.booking(None, "B1").status == "confirmed"
     assert house.told()[-1] == "coordinator.seated"
-    assert house.sink.events[-1].context["actor"] == "ben"
+    told = house.sink.events[-1].context
+    assert (told["actor"], told["seated_at"]) == ("ben", house.clock.now().isoformat())
+
+
+def test_whoever_sits_already_sits(house, coordinator, party):
+    """A second report writes nothing; whoever was said to have left by mistake sits again, since they came."""
+    go_to(house, party.turn.start)
+    first = coordinator.seated("B1", actor="ben").record
+    house.clock.advance(5 * MINUTE)
+    again = coordinator.seated("B1", actor="ben")
+    assert (again.outcome, again.reason, again.record) == (Outcome.NOOP, None, first)
+    gone = coordinator.left("B1", actor="ben").record.allocation
+    assert (gone.seated_at, gone.left_at) == (party.turn.start, house.clock.now())
+    assert coordinator.left("B1", actor="ben").outcome is Outcome.NOOP
+    back = coordinator.seated("B1", actor="ben").record.allocation
+    assert (back.seated_at, back.left_at, back.sits) == (party.turn.start, None, True)
+
+
+def test_whoever_is_given_other_tables_still_sits(house, coordinator, party):
+    """A move by hand changes the tables, and not when the party came."""
+    go_to(house, party.turn.start)
+    coordinator.seated("B1", actor="ben")
+    house.clock.advance(5 * MINUTE)
+    moved = coordinator.place(house.booking(start_at=party.turn.start), ["T2"], actor="ben", allow=["in_past"])
+    assert (moved.tables, moved.record.allocation.seated_at) == (("T2",), party.turn.start)
 
 
 def test_a_hold_is_confirmed_by_sitting_down(house):

@@ -27,7 +27,10 @@ def seated(
     as_json: JsonOption = False,
 ) -> None:
     """A party has sat down. No plan moves it."""
-    result = _done(coordinator.seated(booking, actor=actor), Reason.SEATED)
+    result = coordinator.seated(booking, actor=actor)
+    if result.outcome is Outcome.NOOP and result.reason is None:
+        raise RefusedError(f"The party of booking {booking!r} sits already.")
+    _done(result, Reason.SEATED)
     print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
 
 
@@ -41,7 +44,7 @@ def left(
     """A party has left. The rest of its time is free."""
     result = coordinator.left(booking, actor=actor)
     if result.outcome is Outcome.NOOP and result.reason is None:
-        raise RefusedError(f"The time of booking {booking!r} is over already.")
+        raise RefusedError(f"The party of booking {booking!r} has left already, or its time is over.")
     print_result(_done(result, Reason.LEFT), f"{tables_of(coordinator, result)} is free.", as_json=as_json)
 
 

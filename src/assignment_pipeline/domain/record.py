@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
+from attrs.validators import optional
 
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING, Booking
 from assignment_pipeline.domain.checks import (
@@ -58,12 +59,18 @@ class Allocation:
         blocked: For how long others are kept away: the turn with its buffers.
 
         conflicted: Whether other bookings had some of the tables when legacy took them. It still blocks later bookings.
+
+        seated_at: When the party sat down, by the store's clock; None before.
+
+        left_at: When the party left, by the store's clock; None before.
     """
 
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
     turn: TimeWindow
     blocked: TimeWindow = attrs.field()
     conflicted: bool = attrs.field(default=False, validator=flag)
+    seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
+    left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
@@ -74,6 +81,16 @@ class Allocation:
     def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
         if not blocked.covers(self.turn):
             raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
+
+    @left_at.validator
+    def _comes_after_seated_at(self, attribute: Any, left_at: dt.datetime | None) -> None:
+        if left_at is not None and self.seated_at is not None and left_at < self.seated_at:
+            raise InvalidValueError(attribute.name, f"a time after seated_at, {self.seated_at}", f"{left_at}")
+
+    @property
+    def sits(self) -> bool:
+        """Whether the party has sat down and has not left."""
+        return self.seated_at is not None and self.left_at is None
 
 
 @attrs.frozen(kw_only=True, field_transformer=enum_fields)
@@ -190,6 +207,10 @@ class StateChange:
 
         tables: The tables that the booking had after it.
 
+        seated_at: When the party sat down at these tables, or None.
+
+        left_at: When it left them, or None.
+
         created_at: When, by the store's clock.
     """
 
@@ -200,6 +221,8 @@ class StateChange:
     reason: str | None = None
     actor: str | None = None
     tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+    seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
 

@@ -31,9 +31,12 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import WITH_TABLES, Trigger, walk
+from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
+
+_OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
+"""The reasons whose events say when the party sat down and left."""
 
 
 def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
@@ -112,6 +115,7 @@ def change(
     if triggers:
         facts.setdefault("deliveries", 0)  # Something came of it.
     record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
+    record = _as_present(before, record)
     if record.allocation is None and record.pinned:
         record = attrs.evolve(record, pinned=False)  # A booking that gives its tables up is no longer pinned to them.
     steps = tuple(
@@ -123,6 +127,7 @@ def change(
             reason=why if number == len(triggers) else None,
             actor=call.actor,
             tables=record.tables if states[number] in WITH_TABLES else (),
+            **_presence(record, states[number]),
             created_at=call.now,
         )
         for number, trigger in enumerate(triggers, start=1)
@@ -130,6 +135,8 @@ def change(
     events = [*(call.transition(step) for step in steps), *told]
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
+        if why in _OF_PRESENCE:
+            facts |= {name: moment and moment.isoformat() for name, moment in _presence(record, record.state).items()}
         events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]
     return AssignmentChange(
         id=call.change_id(),
@@ -140,6 +147,21 @@ def change(
         events=events,
         preconditions=preconditions,
     )
+
+
+def _as_present(before: AssignmentRecord, record: AssignmentRecord) -> AssignmentRecord:
+    """The record after a change: a party that is given other tables still sits, or has left."""
+    had, has = before.allocation, record.allocation
+    if had is None or has is None or had.seated_at is None or has.seated_at is not None:
+        return record
+    return attrs.evolve(record, allocation=attrs.evolve(has, seated_at=had.seated_at, left_at=had.left_at))
+
+
+def _presence(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.datetime | None]:
+    """When the party sat down and left, for the history of a transition to *state*."""
+    if record.allocation is None or state not in WITH_TABLES:
+        return {}
+    return {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
 
 
 def rest(

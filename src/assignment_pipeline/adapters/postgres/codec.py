@@ -167,12 +167,14 @@ def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
 
 
 def _allocation(seats: Sequence[Sequence[Any]]) -> Allocation:
-    _, start, end, turn_start, turn_end, conflicted = seats[0]
+    _, start, end, turn_start, turn_end, conflicted, seated_at, left_at = seats[0]
     return Allocation(
         tables=tuple(seat[0] for seat in seats),
         turn=window_of(turn_start, turn_end),
         blocked=window_of(start, end),
         conflicted=conflicted,
+        seated_at=optional_moment_of(seated_at),
+        left_at=optional_moment_of(left_at),
     )
 
 
@@ -199,6 +201,8 @@ def seat_facts(record: AssignmentRecord) -> list[Facts]:
         "turn_end_at": text_of(turn.end),
         "movable": record.owner is Owner.PIPELINE and not record.pinned,
         "conflicted": record.allocation.conflicted,
+        "seated_at": optional_text_of(record.allocation.seated_at),
+        "left_at": optional_text_of(record.allocation.left_at),
     }
     return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
 

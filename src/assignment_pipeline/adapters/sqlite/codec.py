@@ -112,12 +112,14 @@ def record_row(record: AssignmentRecord) -> dict[str, Any]:
 
 def allocation_of(rows: Sequence[Row]) -> Allocation:
     """An allocation, from its rows of table, blocked window and turn."""
-    _, start, end, turn_start, turn_end, conflicted = rows[0]
+    _, start, end, turn_start, turn_end, conflicted, seated_at, left_at = rows[0]
     return Allocation(
         tables=tuple(row[0] for row in rows),
         turn=window_of(turn_start, turn_end),
         blocked=window_of(start, end),
         conflicted=bool(conflicted),
+        seated_at=optional_moment_of(seated_at),
+        left_at=optional_moment_of(left_at),
     )
 
 

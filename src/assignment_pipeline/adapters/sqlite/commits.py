@@ -13,7 +13,15 @@ import attrs
 
 from assignment_pipeline.adapters.as_json import dumps
 from assignment_pipeline.adapters.columns import with_columns
-from assignment_pipeline.adapters.sqlite.codec import STEPS, Row, booking_of, event_row, record_row, text_of
+from assignment_pipeline.adapters.sqlite.codec import (
+    STEPS,
+    Row,
+    booking_of,
+    event_row,
+    optional_text_of,
+    record_row,
+    text_of,
+)
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     LONGEST_BLOCKED,
@@ -45,8 +53,11 @@ WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
 
 TAKE = """
 INSERT INTO booking_table_assignments
-    (booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable, conflicted)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    (
+        booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable, conflicted,
+        seated_at, left_at
+    )
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 WRITE_RECORD = with_columns("""
@@ -339,7 +350,8 @@ def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
         )
     times = [text_of(time) for time in (blocked.start, blocked.end, turn.start, turn.end)]
     movable = record.owner is Owner.PIPELINE and not record.pinned
-    kept = (*times, movable, record.allocation.conflicted)
+    presence = (optional_text_of(record.allocation.seated_at), optional_text_of(record.allocation.left_at))
+    kept = (*times, movable, record.allocation.conflicted, *presence)
     rows.executemany(
         TAKE, [(record.booking_id, table_id, record.restaurant_id, *kept) for table_id in record.allocation.tables]
     )

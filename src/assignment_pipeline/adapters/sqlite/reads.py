@@ -91,7 +91,8 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 RECORDS_WHERE = with_columns("SELECT {RECORD} FROM assignment_records")
 
 ALLOCATIONS = """
-SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at, conflicted FROM booking_table_assignments
+SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at, conflicted, seated_at, left_at
+FROM booking_table_assignments
 WHERE booking_id IN (SELECT value FROM json_each(?))
 ORDER BY booking_id, table_id
 """

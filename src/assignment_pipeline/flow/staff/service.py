@@ -28,14 +28,19 @@ def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignmen
     """
     The party sits: nobody moves it any more, and tables that were only held are its own.
 
+    A party that has left by mistake sits again. Nothing is written of one that sits already.
+
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
     """
     call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        return (yield from _came(call, record, Reason.SEATED, held, pinned=True))
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
+        if held.sits:
+            return (yield from call.answer(Outcome.NOOP, record=record))
+        sits = attrs.evolve(held, seated_at=held.seated_at or now, left_at=None)
+        return (yield from _came(call, record, Reason.SEATED, sits, pinned=True))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -44,22 +49,22 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
     """
     The party has gone: the rest of its time is free from the next minute on, the buffer behind it included.
 
+    Nothing is written of a party that has left already, nor of one that nobody has seen sit once its time is over.
+
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
-        NotBegunError: Its turn has not begun.
+        NotBegunError: Its turn has not begun, and it does not sit.
     """
     call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         end = _next_minute(now)
-        if end <= held.turn.start:
+        if end <= held.turn.start and not held.sits:
             raise NotBegunError(booking_id, held.turn.start.isoformat())
-        if end >= held.blocked.end:
+        if held.left_at is not None or (end >= held.blocked.end and not held.sits):
             return (yield from call.answer(Outcome.NOOP, record=record))
-        turn = TimeWindow(held.turn.start, min(held.turn.end, end))
-        rest = attrs.evolve(held, turn=turn, blocked=TimeWindow(held.blocked.start, end))
-        return (yield from _came(call, record, Reason.LEFT, rest))
+        return (yield from _came(call, record, Reason.LEFT, _until_left(held, end, now)))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -113,6 +118,14 @@ def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: st
         return (yield from amend_seated(call, settings, decide))
     except TableConflictError:
         return (yield from guarded(call, settings, _in_the_way(call, end)))
+
+
+def _until_left(held: Allocation, end: dt.datetime, now: dt.datetime) -> Allocation:
+    """The tables of a party that is gone from *end* on: for at least a minute of its turn."""
+    end = max(end, held.turn.start + _MINUTE)
+    turn = TimeWindow(held.turn.start, min(held.turn.end, end))
+    blocked = TimeWindow(held.blocked.start, min(held.blocked.end, end))
+    return attrs.evolve(held, turn=turn, blocked=blocked, left_at=now)
 
 
 @attrs.frozen

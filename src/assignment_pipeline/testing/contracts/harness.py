@@ -195,6 +195,8 @@ def make_change(
             reason=after.reason,
             actor=actor,
             tables=after.tables if states[number] in WITH_TABLES else (),
+            seated_at=after.allocation.seated_at if after.allocation and states[number] in WITH_TABLES else None,
+            left_at=after.allocation.left_at if after.allocation and states[number] in WITH_TABLES else None,
             created_at=now,
         )
         for number, trigger in enumerate(triggers, 1)

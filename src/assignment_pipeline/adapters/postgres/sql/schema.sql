@@ -69,6 +69,8 @@ CREATE TABLE assignment_pipeline.booking_table_assignments (
     turn_end_at timestamptz NOT NULL,
     movable boolean NOT NULL,  -- owned by the pipeline and not pinned, as the record says
     conflicted boolean NOT NULL DEFAULT false,  -- others had some of that when legacy took it
+    seated_at timestamptz,  -- when the party sat down
+    left_at timestamptz,  -- when it left; a party that sits has only the first
     PRIMARY KEY (booking_id, table_id),
     CHECK (end_at > start_at),
     CONSTRAINT booking_table_assignments_once EXCLUDE USING gist
@@ -92,6 +94,8 @@ CREATE TABLE assignment_pipeline.booking_assignment_state_history (
     reason text,
     actor text,  -- the person who asked for it, if one did
     tables jsonb NOT NULL,
+    seated_at timestamptz,  -- when the party sat down at them
+    left_at timestamptz,  -- when it left them
     created_at timestamptz NOT NULL,
     PRIMARY KEY (booking_id, version)
 );

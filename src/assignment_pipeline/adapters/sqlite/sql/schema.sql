@@ -67,6 +67,8 @@ CREATE TABLE booking_table_assignments (
     turn_end_at TEXT NOT NULL,
     movable INTEGER NOT NULL,  -- owned by the pipeline and not pinned, as the record says
     conflicted INTEGER NOT NULL DEFAULT 0,  -- others had some of that when legacy took it
+    seated_at TEXT,  -- when the party sat down
+    left_at TEXT,  -- when it left; a party that sits has only the first
     PRIMARY KEY (booking_id, table_id),
     CHECK (end_at > start_at)
 ) WITHOUT ROWID;
@@ -88,6 +90,8 @@ CREATE TABLE booking_assignment_state_history (
     reason TEXT,
     actor TEXT,  -- the person who asked for it, if one did
     tables TEXT NOT NULL,  -- JSON
+    seated_at TEXT,  -- when the party sat down at them
+    left_at TEXT,  -- when it left them
     created_at TEXT NOT NULL,
     PRIMARY KEY (booking_id, version)
 ) WITHOUT ROWID;
