@@ -32,6 +32,8 @@ from assignment_pipeline.rollout.watching import Watcher
 from assignment_pipeline.testing import FakeClock
 
 HOUR = dt.timedelta(hours=1)
+HOURS = (*range(10, 23), 24)
+"""When a day is looked at: nobody books at night."""
 SIGNATURES = {
     "staging-full": {"qa": "Boris", "engineering-lead": "Carla"},
     "production-10": {"support": "Dora"},
@@ -101,15 +103,14 @@ class Story:
         day = self.clock.now().date()
         while True:
             waiting = list(bookings_of(day))
-            end = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), dt.UTC)
-            while self.clock.now() < end:
-                hour = self.clock.now() + HOUR
-                while waiting and waiting[0][0] < hour:
+            for hour in HOURS:
+                end = dt.datetime.combine(day, dt.time(), dt.UTC) + hour * HOUR
+                while waiting and waiting[0][0] < end:
                     at, booking = waiting.pop(0)
                     self.clock.advance(max(at - self.clock.now(), dt.timedelta()))
                     self.coordinator.assign(booking)
                     self._let_the_shadow_think()
-                self.clock.advance(max(hour - self.clock.now(), dt.timedelta()))
+                self.clock.advance(max(end - self.clock.now(), dt.timedelta()))
                 self._settle()
                 yield self.clock.now()
             day += dt.timedelta(days=1)
