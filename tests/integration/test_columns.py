@@ -9,12 +9,24 @@ import sqlite3
 import pytest
 
 from assignment_pipeline.adapters import sqlite
-from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind
+from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind
 
-TABLES = {"assignment_records": RECORD, "booking_assignment_state_history": HISTORY, "bookings": BOOKING}
+TABLES = {
+    "assignment_records": RECORD,
+    "booking_table_assignments": SEAT,
+    "booking_assignment_state_history": HISTORY,
+    "booking_assignment_attempts": ATTEMPT,
+    "table_blocks": BLOCK,
+    "observability_events": EVENT,
+    "bookings": BOOKING,
+}
 BESIDES = {
     "assignment_records": {"start_at", "created_at", "updated_at"},
+    "booking_table_assignments": set(),
     "booking_assignment_state_history": {"booking_id", "restaurant_id", "change_id"},
+    "booking_assignment_attempts": {"booking_id", "restaurant_id"},
+    "table_blocks": {"created_at"},
+    "observability_events": {"position"},
     "bookings": {"assignment_state", "assignment_state_version", "assignment_strategy", "created_at"},
 }
 """Columns that are no fields of the value."""
@@ -26,6 +38,7 @@ POSTGRES = dict.fromkeys(Kind, "text") | {
     Kind.MOMENT: "timestamp with time zone",
     Kind.BOOKING: "jsonb",
     Kind.TEXTS: "jsonb",
+    Kind.DOCUMENT: "jsonb",
 }
 
 

@@ -1,8 +1,8 @@
 """
 The columns that the stores keep values in: one for each field, named as the field is and written as its type says.
 
-A field of `AssignmentRecord`, `StateChange` or `Booking` is a column wherever SQL has ``{RECORD}``, ``{HISTORY}`` or
-``{BOOKING}``.
+A field of `AssignmentRecord` is a column wherever SQL has ``{RECORD}``; so it is for ``{SEAT}``, ``{HISTORY}``,
+``{ATTEMPT}``, ``{BLOCK}``, ``{EVENT}`` and ``{BOOKING}``. A field that is a window is two columns.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.seats import Seat
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
+from assignment_pipeline.domain.windows import TimeWindow
 
 T = TypeVar("T")
 
@@ -35,6 +39,7 @@ class Kind(enum.Enum):
     MOMENT = enum.auto()
     BOOKING = enum.auto()  # one document
     TEXTS = enum.auto()  # in order, one document
+    DOCUMENT = enum.auto()  # a JSON object
 
 
 _KINDS = {
@@ -55,6 +60,8 @@ class Column:
     Attributes:
         name: Its name, in every database.
 
+        path: Where a value has it: the field's name, with ``.start`` or ``.end`` behind that of a window.
+
         kind: What it holds.
 
         optional: Whether it may be null.
@@ -65,33 +72,70 @@ class Column:
     """
 
     name: str
+    path: str
     kind: Kind
     optional: bool
     default: Any
     stored: str
 
 
-def columns_of(of: type[Any], *, besides: Collection[str] = ()) -> tuple[Column, ...]:
-    """The columns for the fields of a class, those in *besides* apart."""
+def columns_of(
+    of: type[Any], *, besides: Collection[str] = (), called: Mapping[str, str] | None = None
+) -> tuple[Column, ...]:
+    """
+    The columns for the fields of a class.
+
+    Args:
+        of: The class.
+
+        besides: The fields that are in no column.
+
+        called: The columns that are not called as their fields are.
+    """
     hints = typing.get_type_hints(of)
-    return tuple(_column(field, hints[field.name]) for field in attrs.fields(of) if field.name not in besides)
+    fields = [field for field in attrs.fields(of) if field.name not in besides]
+    return tuple(column for field in fields for column in _columns(field, hints[field.name], called or {}))
 
 
-def _column(field: Any, hint: Any) -> Column:
+def _columns(field: Any, hint: Any, called: Mapping[str, str]) -> Iterator[Column]:
     choices = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     [only] = (choice for choice in choices if choice is not types.NoneType)
-    kind = Kind.WORD if isinstance(only, enum.EnumMeta) else _KINDS[only]
-    stored = _STORED_AS.get(field.name, field.name)
-    return Column(field.name, kind, types.NoneType in choices, field.default, stored)
+    name = called.get(field.name, field.name)
+    optional = types.NoneType in choices
+    if only is TimeWindow:
+        for end in ("start", "end"):
+            stored = f"{_WINDOWS[field.name]}{end}_at"
+            yield Column(stored, f"{field.name}.{end}", Kind.MOMENT, optional, attrs.NOTHING, stored)
+        return
+    yield Column(name, field.name, _kind(only), optional, field.default, _STORED_AS.get(name, name))
 
 
+def _kind(of: Any) -> Kind:
+    if isinstance(of, enum.EnumMeta):
+        return Kind.WORD
+    return Kind.DOCUMENT if typing.get_origin(of) is Mapping else _KINDS[of]
+
+
+_WINDOWS = {"window": "", "blocked": "", "turn": "turn_"}
 _STORED_AS = {"seating": "seating_preference"}
 
 RECORD = columns_of(AssignmentRecord, besides=["allocation"])
 """The columns of a record; its allocation has a table of its own."""
 
+SEAT = columns_of(Seat)
+"""The columns of a table that a record has."""
+
 HISTORY = columns_of(StateChange)
 """The columns of a transition."""
+
+ATTEMPT = columns_of(Attempt, called={"number": "attempt_no"})
+"""The columns of a planning."""
+
+BLOCK = columns_of(TableBlock)
+"""The columns of a table out of service."""
+
+EVENT = columns_of(Event, called={"type": "event_type"})
+"""The columns of an event."""
 
 BOOKING = columns_of(Booking, besides=["attributes"])
 """The columns of a booking, in the tables of a standalone host and in documents."""
@@ -103,7 +147,11 @@ _KEYS = {"booking_id", "id"}
 _LISTS = {
     "RECORD": RECORD,
     "RECORD_BESIDES_KEY": [column for column in RECORD if column.name not in _KEYS],
+    "SEAT": SEAT,
     "HISTORY": HISTORY,
+    "ATTEMPT": ATTEMPT,
+    "BLOCK": BLOCK,
+    "EVENT": EVENT,
     "BOOKING": BOOKING,
 }
 _LIST = re.compile(rf"\{{(\w+\.|[:?])?({'|'.join(_LISTS)})\}}")
@@ -122,7 +170,7 @@ def listed(columns: Sequence[Column], before: str = "") -> str:
 
 def with_columns(text: str) -> str:
     """
-    *text* with the names of columns in the place of ``{RECORD}``, ``{RECORD_BESIDES_KEY}`` and ``{HISTORY}``.
+    *text* with the names of columns in the place of ``{RECORD}``, ``{RECORD_BESIDES_KEY}``, ``{SEAT}`` and the like.
 
     ``{r.RECORD}`` puts the name of a table ahead of each. ``{:RECORD}`` and ``{?RECORD}`` make placeholders.
     ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON. `BOOKING_IN_SQL` has more.
@@ -182,16 +230,20 @@ class Rows(Generic[T]):
         write: For each kind that is not written as it is, what makes what is written of it.
 
         read: For each kind that is not read as it was written, what makes the field's value of that.
+
+        window: What makes a window of what was written of its start and end.
     """
 
     of: type[T]
     columns: Sequence[Column]
     write: Mapping[Kind, Callable[[Any], Any]]
     read: Mapping[Kind, Callable[[Any], Any]]
+    window: Callable[[Any, Any], TimeWindow] = TimeWindow
     _names: tuple[str, ...] = attrs.field(init=False)
     _fields: Callable[[T], tuple[Any, ...]] = attrs.field(init=False)
     _written: tuple[tuple[int, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _read: tuple[tuple[str, Callable[[Any], Any]], ...] = attrs.field(init=False)
+    _windows: tuple[tuple[str, str, str], ...] = attrs.field(init=False)
 
     @_names.default
     def _all(self) -> tuple[str, ...]:
@@ -199,7 +251,7 @@ class Rows(Generic[T]):
 
     @_fields.default
     def _getter(self) -> Callable[[T], tuple[Any, ...]]:
-        return attrgetter(*self._names)
+        return attrgetter(*(column.path for column in self.columns))
 
     @_written.default
     def _those_to_write(self) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
@@ -207,7 +259,15 @@ class Rows(Generic[T]):
 
     @_read.default
     def _those_to_read(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-        return tuple((one.name, self.read[one.kind]) for one in self.columns if one.kind in self.read)
+        alone = (one for one in self.columns if one.kind in self.read and "." not in one.path)
+        return tuple((one.name, self.read[one.kind]) for one in alone)
+
+    @_windows.default
+    def _pairs(self) -> tuple[tuple[str, str, str], ...]:
+        names = {column.path: column.name for column in self.columns}
+        starts = [column for column in self.columns if column.path.endswith(".start")]
+        fields = [column.path.removesuffix(".start") for column in starts]
+        return tuple((field, names[f"{field}.start"], names[f"{field}.end"]) for field in fields)
 
     def row(self, value: T) -> list[Any]:
         """The columns of *value*, in their order."""
@@ -228,4 +288,6 @@ class Rows(Generic[T]):
         """The same, of a row by name, which is changed."""
         for name, read in self._read:
             row[name] = read(row[name])
+        for field, start, end in self._windows:
+            row[field] = self.window(row.pop(start), row.pop(end))
         return self.of(**row, **others)

@@ -11,22 +11,19 @@ from typing import Any
 import orjson
 
 from assignment_pipeline.adapters.as_json import dumps, policy_of
-from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind, Rows
+from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
+from assignment_pipeline.adapters.seats import Seat, allocation_of, seats_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import FloorPlan, Table
-from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, Owner, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Attempt, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.ports import UNREADABLE, Occupied, UnreadableBooking
 
 CACHED = 16_384
-
-LONGEST_BLOCKED = dt.timedelta(hours=36)
-"""A turn of 24 hours between two buffers of 6: as far ahead of a window as overlaps are looked for."""
 
 Facts = dict[str, Any]
 
@@ -148,10 +145,32 @@ def _combination(facts: Mapping[str, Any]) -> Combination:
 # -- Records ------------------------------------------------------------------------------------------------------
 
 
-WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {Kind.MOMENT: optional_text_of, Kind.BOOKING: _optional_facts}
+def _finite(known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, with the numbers that JSON does not have as text."""
+    for key, value in known.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            return _finite({**known, key: str(value)})
+    return known
+
+
+WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.MOMENT: optional_text_of,
+    Kind.BOOKING: _optional_facts,
+    Kind.DOCUMENT: _finite,
+}
 READ: Mapping[Kind, Callable[[Any], Any]] = {Kind.MOMENT: optional_moment_of, Kind.BOOKING: booking_of}
 RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
+SEATS = Rows(Seat, SEAT, WRITTEN, READ, window_of)
 STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
+ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
+BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
+EVENTS = Rows(Event, EVENT, WRITTEN, READ)
+
+block_facts = BLOCKS.named_row
+"""The columns of a block."""
+
+event_facts = EVENTS.named_row
+"""The columns of an event."""
 
 
 def record_facts(record: AssignmentRecord) -> Facts:
@@ -162,49 +181,8 @@ def record_facts(record: AssignmentRecord) -> Facts:
 def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
     """A record, from the view ``record_documents``."""
     known = dict(facts)
-    seats = known.pop("seats")
-    return RECORDS.named_value(known, allocation=_allocation(seats) if seats else None)
-
-
-def _allocation(seats: Sequence[Sequence[Any]]) -> Allocation:
-    _, start, end, turn_start, turn_end, conflicted, seated_at, left_at = seats[0]
-    return Allocation(
-        tables=tuple(seat[0] for seat in seats),
-        turn=window_of(turn_start, turn_end),
-        blocked=window_of(start, end),
-        conflicted=conflicted,
-        seated_at=optional_moment_of(seated_at),
-        left_at=optional_moment_of(left_at),
-    )
-
-
-def seat_facts(record: AssignmentRecord) -> list[Facts]:
-    """
-    The rows of a record's allocation.
-
-    Raises:
-        ValueError: It blocks its tables for longer than overlaps are looked for.
-    """
-    if record.allocation is None:
-        return []
-    turn, blocked = record.allocation.turn, record.allocation.blocked
-    if blocked.duration > LONGEST_BLOCKED:
-        raise InvalidValueError(
-            "blocked", f"at most {LONGEST_BLOCKED}, which is how far overlaps are looked for", f"{blocked}"
-        )
-    shared = {
-        "booking_id": record.booking_id,
-        "restaurant_id": record.restaurant_id,
-        "start_at": text_of(blocked.start),
-        "end_at": text_of(blocked.end),
-        "turn_start_at": text_of(turn.start),
-        "turn_end_at": text_of(turn.end),
-        "movable": record.owner is Owner.PIPELINE and not record.pinned,
-        "conflicted": record.allocation.conflicted,
-        "seated_at": optional_text_of(record.allocation.seated_at),
-        "left_at": optional_text_of(record.allocation.left_at),
-    }
-    return [{**shared, "table_id": table_id} for table_id in record.allocation.tables]
+    seats = [SEATS.value(seat) for seat in known.pop("seats") or ()]
+    return RECORDS.named_value(known, allocation=allocation_of(seats))
 
 
 @lru_cache(CACHED)
@@ -225,50 +203,6 @@ def rival_facts(restaurant_id: str, taken: Iterable[Occupied]) -> list[Facts]:
         }
         for one in taken
     ]
-
-
-# -- Blocks and events --------------------------------------------------------------------------------------------
-
-
-def block_facts(block: TableBlock) -> Facts:
-    """The columns of a block."""
-    return {
-        "id": block.id,
-        "restaurant_id": block.restaurant_id,
-        "table_id": block.table_id,
-        "start_at": text_of(block.window.start),
-        "end_at": text_of(block.window.end),
-        "reason": block.reason,
-        "actor": block.actor,
-    }
-
-
-def block_of(facts: Mapping[str, Any]) -> TableBlock:
-    """What `block_facts` made *facts* of."""
-    known = {key: facts[key] for key in ("id", "restaurant_id", "table_id", "reason", "actor")}
-    return TableBlock(**known, window=window_of(facts["start_at"], facts["end_at"]))
-
-
-def event_facts(event: Event) -> Facts:
-    """The columns of an event."""
-    return {
-        "id": event.id,
-        "created_at": text_of(event.created_at),
-        "source": event.source,
-        "event_type": event.type,
-        "severity": event.severity,
-        "restaurant_id": event.restaurant_id,
-        "booking_id": event.booking_id,
-        "context": _finite(event.context),
-    }
-
-
-def _finite(context: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same, with the numbers that JSON does not have as text."""
-    for key, value in context.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            return _finite({**context, key: str(value)})
-    return context
 
 
 # -- Changes ------------------------------------------------------------------------------------------------------
@@ -303,7 +237,7 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
         "records": [record_facts(record) for record in records],
     }
     parts: dict[str, list[Facts]] = {
-        "seats": [seat for record in records for seat in seat_facts(record)],
+        "seats": [SEATS.named_row(seat) for record in records for seat in seats_of(record)],
         "steps": [step for change in changes for step in _step_facts(change)],
         "stepless": [
             {"change_id": change.id, "booking_id": change.record.booking_id} for change in changes if not change.steps
@@ -325,15 +259,6 @@ def _step_facts(change: AssignmentChange) -> list[Facts]:
 
 
 def _attempt_facts(change: AssignmentChange) -> Facts:
-    attempt = change.attempt
-    assert attempt is not None  # noqa: S101 - the caller looked
-    return {
-        "booking_id": change.record.booking_id,
-        "attempt_no": attempt.number,
-        "restaurant_id": change.record.restaurant_id,
-        "strategy": attempt.strategy,
-        "result": attempt.result,
-        "reason": attempt.reason,
-        "metadata": _finite(attempt.metadata),
-        "created_at": text_of(attempt.created_at),
-    }
+    assert change.attempt is not None  # noqa: S101 - the caller looked
+    shared = {"booking_id": change.record.booking_id, "restaurant_id": change.record.restaurant_id}
+    return {**shared, **ATTEMPTS.named_row(change.attempt)}

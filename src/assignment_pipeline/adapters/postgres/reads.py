@@ -12,9 +12,9 @@ import orjson
 
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.postgres.codec import (
+    BLOCKS,
     STEPS,
     array,
-    block_of,
     document,
     listed,
     moment_of,
@@ -80,12 +80,12 @@ SELECT pg_catalog.json_agg(steps)::text FROM (
 ) AS steps
 """)
 
-BLOCKS = """
+BLOCKS_SINCE = with_columns("""
 SELECT pg_catalog.json_agg(blocks)::text FROM (
-    SELECT * FROM assignment_pipeline.table_blocks
+    SELECT {BLOCK} FROM assignment_pipeline.table_blocks
     WHERE restaurant_id = %s AND end_at > %s ORDER BY start_at, id
 ) AS blocks
-"""
+""")
 
 UNASSIGNED = """
 SELECT pg_catalog.json_agg(pending)::text FROM (
@@ -304,8 +304,8 @@ class Reads:
         return tuple(map(STEPS.named_value, json.loads(answer or "[]")))
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> Work[tuple[TableBlock, ...]]:
-        [(answer,)] = yield self.ask(BLOCKS, restaurant_id, text_of(since))
-        return tuple(map(block_of, json.loads(answer or "[]")))
+        [(answer,)] = yield self.ask(BLOCKS_SINCE, restaurant_id, text_of(since))
+        return tuple(map(BLOCKS.named_value, json.loads(answer or "[]")))
 
     def booking(self, booking_id: str) -> Work[Booking | None]:
         if not self.standalone:

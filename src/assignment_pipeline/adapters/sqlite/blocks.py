@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from assignment_pipeline.adapters.sqlite.codec import event_row, text_of
+from assignment_pipeline.adapters.columns import with_columns
+from assignment_pipeline.adapters.sqlite.codec import BLOCKS, event_row, text_of
 from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.reads import TAKEN, span_of
@@ -15,11 +16,10 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 
 # What comes again, because its answer was lost, has the same id.
-WRITE_BLOCK = """
-INSERT INTO table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, actor, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+WRITE_BLOCK = with_columns("""
+INSERT INTO table_blocks ({BLOCK}, created_at) VALUES ({?BLOCK}, ?)
 ON CONFLICT (id) DO NOTHING
-"""
+""")
 
 END_BLOCK = "DELETE FROM table_blocks WHERE id = ? AND restaurant_id = ?"
 
@@ -38,11 +38,7 @@ class Blocks:
     def block(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         rows = cursor_of(connection)
         reads, window = self.commits.reads, block.window
-        now = text_of(reads.clock.now())
-        times = (text_of(window.start), text_of(window.end))
-        rows.execute(
-            WRITE_BLOCK, (block.id, block.restaurant_id, block.table_id, *times, block.reason, block.actor, now)
-        )
+        rows.execute(WRITE_BLOCK, (*BLOCKS.row(block), text_of(reads.clock.now())))
         rows.executemany(WRITE_EVENT, map(event_row, events))
         ours = {
             booking_id

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps
-from assignment_pipeline.adapters.columns import BOOKING, HISTORY, RECORD, Kind, Rows
+from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
+from assignment_pipeline.adapters.seats import Seat
+from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, StateChange
+from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
 
@@ -94,15 +96,24 @@ WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.MOMENT: optional_text_of,
     Kind.BOOKING: booking_text,
     Kind.TEXTS: dumps,
+    Kind.DOCUMENT: dumps,
 }
 READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: bool,
     Kind.MOMENT: optional_moment_of,
     Kind.BOOKING: booking_of,
     Kind.TEXTS: json.loads,
+    Kind.DOCUMENT: json.loads,
 }
 RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
+SEATS = Rows(Seat, SEAT, WRITTEN, READ, window_of)
 STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
+ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
+BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
+EVENTS = Rows(Event, EVENT, WRITTEN, READ)
+
+event_row = EVENTS.row
+"""The columns of an event."""
 
 
 def record_row(record: AssignmentRecord) -> dict[str, Any]:
@@ -110,34 +121,7 @@ def record_row(record: AssignmentRecord) -> dict[str, Any]:
     return {**RECORDS.named_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
-def allocation_of(rows: Sequence[Row]) -> Allocation:
-    """An allocation, from its rows of table, blocked window and turn."""
-    _, start, end, turn_start, turn_end, conflicted, seated_at, left_at = rows[0]
-    return Allocation(
-        tables=tuple(row[0] for row in rows),
-        turn=window_of(turn_start, turn_end),
-        blocked=window_of(start, end),
-        conflicted=bool(conflicted),
-        seated_at=optional_moment_of(seated_at),
-        left_at=optional_moment_of(left_at),
-    )
-
-
 @lru_cache(CACHED)
 def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: int) -> Occupied:
     """A seat of ours. Most of a floor is as it was at the last look."""
     return Occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))
-
-
-def event_row(event: Event) -> Row:
-    """The columns of an event."""
-    return (
-        event.id,
-        text_of(event.created_at),
-        event.source.value,
-        event.type.value,
-        event.severity.value,
-        event.restaurant_id,
-        event.booking_id,
-        dumps(event.context),
-    )

@@ -8,23 +8,24 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
-from assignment_pipeline.adapters.as_json import dumps
 from assignment_pipeline.adapters.columns import with_columns
+from assignment_pipeline.adapters.seats import seats_of
 from assignment_pipeline.adapters.sqlite.codec import (
+    ATTEMPTS,
+    SEATS,
     STEPS,
     Row,
     booking_of,
     event_row,
-    optional_text_of,
     record_row,
     text_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
-    LONGEST_BLOCKED,
     Reads,
     blocks,
     find_records,
@@ -32,10 +33,10 @@ from assignment_pipeline.adapters.sqlite.reads import (
     span_of,
 )
 from assignment_pipeline.domain.in_sql import in_sql
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, in_order
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import InvalidValueError, StaleRecordError, TableConflictError, VenueNotFoundError
+from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.ports import CLAIM, Due, alone, read_bookings
 
 LONGEST_BUFFER = dt.timedelta(hours=6)
@@ -51,14 +52,7 @@ WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
     AND table_id IN (SELECT value FROM json_each(?)) AND booking_id <> ?
 """
 
-TAKE = """
-INSERT INTO booking_table_assignments
-    (
-        booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, movable, conflicted,
-        seated_at, left_at
-    )
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+TAKE = with_columns("INSERT INTO booking_table_assignments ({SEAT}) VALUES ({?SEAT})")
 
 WRITE_RECORD = with_columns("""
 INSERT INTO assignment_records ({RECORD}, start_at, created_at, updated_at)
@@ -78,19 +72,15 @@ FIND_STEPLESS = "SELECT 1 FROM assignment_stepless_changes WHERE change_id = ?"
 
 WRITE_STEPLESS = "INSERT INTO assignment_stepless_changes (change_id, booking_id, created_at) VALUES (?, ?, ?)"
 
-WRITE_ATTEMPT = """
-INSERT INTO booking_assignment_attempts
-    (booking_id, attempt_no, restaurant_id, strategy, result, reason, metadata, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
+WRITE_ATTEMPT = with_columns("""
+INSERT INTO booking_assignment_attempts (booking_id, restaurant_id, {ATTEMPT}) VALUES (?, ?, {?ATTEMPT})
+""")
 
 # An event may be told twice: its id is the same then.
-WRITE_EVENT = """
-INSERT INTO observability_events
-    (id, created_at, source, event_type, severity, restaurant_id, booking_id, context)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+WRITE_EVENT = with_columns("""
+INSERT INTO observability_events ({EVENT}) VALUES ({?EVENT})
 ON CONFLICT (id) DO NOTHING
-"""
+""")
 
 # Who waits near what was freed; which of them it helps, only the venue's buffers and turns tell.
 WAITING = in_sql("""
@@ -165,7 +155,7 @@ class Commits:
         if before:
             rows.execute(GIVE_UP, (json.dumps([*before]),))
         for record in after.values():
-            _take(rows, record)
+            rows.executemany(TAKE, map(SEATS.row, seats_of(record)))
         contested |= _contested_by_us(rows, taken)
         if contested:
             raise TableConflictError(tuple(sorted(contested)))
@@ -237,7 +227,8 @@ class Commits:
             else:
                 rows.execute(WRITE_STEPLESS, (change.id, change.record.booking_id, written_at))
             if change.attempt is not None:
-                rows.execute(WRITE_ATTEMPT, _attempt_row(change))
+                key = (change.record.booking_id, change.record.restaurant_id)
+                rows.execute(WRITE_ATTEMPT, (*key, *ATTEMPTS.row(change.attempt)))
             rows.executemany(WRITE_EVENT, map(event_row, change.events))
 
     def wake(
@@ -283,7 +274,7 @@ class Commits:
             except BaseException as error:
                 raise HookError(error) from error
 
-    def tell(self, connection: sqlite3.Connection, events: Sequence[Row]) -> None:
+    def tell(self, connection: sqlite3.Connection, events: Sequence[Sequence[Any]]) -> None:
         """Write the rows of events that no commit carries."""
         cursor_of(connection).executemany(WRITE_EVENT, events)
 
@@ -340,38 +331,6 @@ def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
     return contested
 
 
-def _take(rows: sqlite3.Cursor, record: AssignmentRecord) -> None:
-    if record.allocation is None:
-        return
-    turn, blocked = record.allocation.turn, record.allocation.blocked
-    if blocked.duration > LONGEST_BLOCKED:
-        raise InvalidValueError(
-            "blocked", f"at most {LONGEST_BLOCKED}, which is how far overlaps are looked for", f"{blocked}"
-        )
-    times = [text_of(time) for time in (blocked.start, blocked.end, turn.start, turn.end)]
-    movable = record.owner is Owner.PIPELINE and not record.pinned
-    presence = (optional_text_of(record.allocation.seated_at), optional_text_of(record.allocation.left_at))
-    kept = (*times, movable, record.allocation.conflicted, *presence)
-    rows.executemany(
-        TAKE, [(record.booking_id, table_id, record.restaurant_id, *kept) for table_id in record.allocation.tables]
-    )
-
-
 def _step_rows(change: AssignmentChange) -> list[Row]:
     record = change.record
     return [(record.booking_id, record.restaurant_id, change.id, *STEPS.row(step)) for step in change.steps]
-
-
-def _attempt_row(change: AssignmentChange) -> Row:
-    attempt = change.attempt
-    assert attempt is not None  # noqa: S101 - the caller looked
-    return (
-        change.record.booking_id,
-        attempt.number,
-        change.record.restaurant_id,
-        attempt.strategy,
-        attempt.result.value,
-        attempt.reason,
-        dumps(attempt.metadata),
-        text_of(attempt.created_at),
-    )

@@ -6,18 +6,20 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
 
 from assignment_pipeline.adapters.columns import with_columns
+from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, Seat, allocation_of
 from assignment_pipeline.adapters.sqlite.codec import (
+    BLOCKS,
     RECORDS,
+    SEATS,
     STEPS,
     Row,
-    allocation_of,
     occupied_of,
     text_of,
     window_of,
@@ -47,9 +49,6 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
-LONGEST_BLOCKED = dt.timedelta(hours=36)
-"""A turn of 24 hours between two buffers of 6: where to enter the span index, ahead of a window."""
-
 # The index is named, so that no statistics can talk SQLite into reading a restaurant's whole past.
 # It has all the columns: the table itself is not touched.
 TAKEN = """
@@ -64,12 +63,11 @@ FROM table_blocks INDEXED BY table_blocks_span
 WHERE restaurant_id = ? AND end_at > ? AND start_at < ?
 """
 
-BLOCKS = """
-SELECT id, restaurant_id, table_id, start_at, end_at, reason, actor
-FROM table_blocks INDEXED BY table_blocks_span
+BLOCKS_SINCE = with_columns("""
+SELECT {BLOCK} FROM table_blocks INDEXED BY table_blocks_span
 WHERE restaurant_id = ? AND end_at > ?
 ORDER BY start_at, id
-"""
+""")
 
 # Who waits has no span of its own yet: only its start is known.
 NEAR = in_sql("""
@@ -90,12 +88,11 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 # A page of them: an index, conditions and a limit go behind it.
 RECORDS_WHERE = with_columns("SELECT {RECORD} FROM assignment_records")
 
-ALLOCATIONS = """
-SELECT booking_id, table_id, start_at, end_at, turn_start_at, turn_end_at, conflicted, seated_at, left_at
-FROM booking_table_assignments
+FIND_SEATS = with_columns("""
+SELECT {SEAT} FROM booking_table_assignments
 WHERE booking_id IN (SELECT value FROM json_each(?))
 ORDER BY booking_id, table_id
-"""
+""")
 
 HISTORY = with_columns("""
 SELECT {HISTORY} FROM booking_assignment_state_history
@@ -186,13 +183,13 @@ class Reads:
         statement, values = _page(query, limit + 1)
         found = rows.execute(statement, values).fetchall()
         page = found[:limit]
-        seats = _allocations(rows, [row[0] for row in page])
+        seats = _seats(rows, [row[0] for row in page])
         records = tuple(_record(row, seats) for row in page)
         more = records[-1].booking_id if records and len(found) > limit else None
         return RecordPage(now=self.clock.now(), records=records, next=more)
 
     def blocked(self, connection: sqlite3.Connection, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
-        return tuple(map(_block, cursor_of(connection).execute(BLOCKS, (restaurant_id, text_of(since)))))
+        return tuple(map(BLOCKS.value, cursor_of(connection).execute(BLOCKS_SINCE, (restaurant_id, text_of(since)))))
 
     def history(self, connection: sqlite3.Connection, booking_id: str) -> tuple[StateChange, ...]:
         return tuple(map(STEPS.value, cursor_of(connection).execute(HISTORY, (booking_id,))))
@@ -267,18 +264,6 @@ def blocks(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> list
     ]
 
 
-def _block(row: Row) -> TableBlock:
-    block_id, restaurant_id, table_id, start, end, reason, actor = row
-    return TableBlock(
-        id=block_id,
-        restaurant_id=restaurant_id,
-        table_id=table_id,
-        window=window_of(start, end),
-        reason=reason,
-        actor=actor,
-    )
-
-
 def generation(rows: sqlite3.Cursor) -> int:
     """The rollout's generation."""
     row = rows.execute(GENERATION).fetchone()
@@ -290,20 +275,19 @@ def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, 
     found = rows.execute(FIND_RECORDS, (json.dumps(booking_ids),)).fetchall()
     if not found:
         return {}
-    seats = _allocations(rows, [row[0] for row in found])
+    seats = _seats(rows, [row[0] for row in found])
     return {row[0]: _record(row, seats) for row in found}
 
 
-def _allocations(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, list[Row]]:
-    seats: dict[str, list[Row]] = {}
-    for booking_id, *seat in rows.execute(ALLOCATIONS, (json.dumps(booking_ids),)):
-        seats.setdefault(booking_id, []).append(tuple(seat))
+def _seats(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, list[Seat]]:
+    seats: dict[str, list[Seat]] = {}
+    for seat in map(SEATS.value, rows.execute(FIND_SEATS, (json.dumps(booking_ids),))):
+        seats.setdefault(seat.booking_id, []).append(seat)
     return seats
 
 
-def _record(row: Row, seats: dict[str, list[Row]]) -> AssignmentRecord:
-    own = seats.get(row[0])
-    return RECORDS.value(row, allocation=allocation_of(own) if own else None)
+def _record(row: Row, seats: Mapping[str, Sequence[Seat]]) -> AssignmentRecord:
+    return RECORDS.value(row, allocation=allocation_of(seats.get(row[0], ())))
 
 
 def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:

@@ -8,11 +8,8 @@ DECLARE
 BEGIN
     SELECT * INTO one FROM jsonb_populate_record(NULL::assignment_pipeline.table_blocks, doc->'block');
     PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(one.restaurant_id));
-    INSERT INTO assignment_pipeline.table_blocks (id, restaurant_id, table_id, start_at, end_at, reason, actor, created_at)
-    VALUES (
-        one.id, one.restaurant_id, one.table_id, one.start_at, one.end_at, one.reason, one.actor,
-        coalesce((doc->>'now')::timestamptz, now())
-    )
+    INSERT INTO assignment_pipeline.table_blocks ({BLOCK}, created_at)
+    VALUES ({one.BLOCK}, coalesce((doc->>'now')::timestamptz, now()))
     ON CONFLICT (id) DO NOTHING;
     PERFORM assignment_pipeline.tell(doc->'events');
     RETURN (

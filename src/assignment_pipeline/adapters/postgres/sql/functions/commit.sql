@@ -64,12 +64,8 @@ $$;
 -- Write events. One may come twice, and has the same id then.
 CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO assignment_pipeline.observability_events
-        (id, created_at, source, event_type, severity, restaurant_id, booking_id, context)
-    SELECT * FROM jsonb_to_recordset(events) AS e(
-        id text, created_at timestamptz, source text, event_type text, severity text, restaurant_id text,
-        booking_id text, context jsonb
-    )
+    INSERT INTO assignment_pipeline.observability_events ({EVENT})
+    SELECT {EVENT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.observability_events, events)
     ON CONFLICT (id) DO NOTHING;
 END
 $$;
@@ -154,11 +150,7 @@ BEGIN
                     tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id AND NOT a.conflicted
                         THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
                 ) AS span
-                FROM jsonb_to_recordset(doc->'seats')
-                    AS s(
-                        booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz,
-                        conflicted boolean
-                    )
+                FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
                 LEFT JOIN assignment_pipeline.booking_table_assignments a
                     ON a.booking_id = s.booking_id AND a.table_id = s.table_id
                 WHERE NOT s.conflicted
@@ -196,8 +188,7 @@ BEGIN
                     THEN '{}' ELSE tstzmultirange(tstzrange(s.start_at, s.end_at)) END
             ) AS span
             FROM assignment_pipeline.booking_table_assignments a
-            LEFT JOIN jsonb_to_recordset(doc->'seats')
-                AS s(booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz)
+            LEFT JOIN jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
                 ON a.booking_id = s.booking_id AND a.table_id = s.table_id AND a.restaurant_id = s.restaurant_id
             WHERE a.booking_id = ANY (existing)
         ) AS given_up;
@@ -214,8 +205,8 @@ BEGIN
         WHERE booking_id <> ALL (existing);
     END IF;
     IF doc ? 'seats' THEN
-        INSERT INTO assignment_pipeline.booking_table_assignments
-        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats')
+        INSERT INTO assignment_pipeline.booking_table_assignments ({SEAT})
+        SELECT {SEAT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats')
         ORDER BY table_id, start_at;
     END IF;
     IF doc ? 'steps' THEN

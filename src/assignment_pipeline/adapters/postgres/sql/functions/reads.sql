@@ -6,12 +6,7 @@ CREATE VIEW assignment_pipeline.record_documents AS
 SELECT
     {r.RECORD},
     (
-        SELECT json_agg(
-            json_build_array(
-                a.table_id, a.start_at, a.end_at, a.turn_start_at, a.turn_end_at, a.conflicted, a.seated_at, a.left_at
-            )
-            ORDER BY a.table_id
-        )
+        SELECT json_agg(json_build_array({a.SEAT}) ORDER BY a.table_id)
         FROM assignment_pipeline.booking_table_assignments a WHERE a.booking_id = r.booking_id
     ) AS seats
 FROM assignment_pipeline.assignment_records r;
