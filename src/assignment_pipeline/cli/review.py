@@ -12,7 +12,7 @@ from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, print_result, say, stdout
-from assignment_pipeline.cli.wiring import JsonOption, a_name, command
+from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, a_name, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
@@ -33,10 +33,10 @@ ActorOption = Annotated[
 ]
 
 
-@command(app, "list", reads=True)
+@command(app, "list", opened=read_only)
 def show(
     coordinator: Coordinator,
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
+    restaurant: RestaurantOption = None,
     after: Annotated[str | None, typer.Option("--after", metavar="ID", help="The last id of the page before.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The largest number of entries.")] = 100,
     as_json: JsonOption = False,

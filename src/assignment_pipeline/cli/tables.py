@@ -12,7 +12,7 @@ from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.review import ActorOption
-from assignment_pipeline.cli.wiring import JsonOption, command
+from assignment_pipeline.cli.wiring import JsonOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.windows import TimeWindow
@@ -25,7 +25,7 @@ ReasonOption = Annotated[
 ]
 
 
-@command(app, "list", reads=True)
+@command(app, "list", opened=read_only)
 def show(coordinator: Coordinator, restaurant: RestaurantArgument, as_json: JsonOption = False) -> None:
     """List the tables that are or will be out of service, with the reason and the actor."""
     blocks = coordinator.blocks(restaurant)

@@ -106,6 +106,9 @@ def a_name(value: str | None) -> str | None:
     return value
 
 
+RestaurantOption = Annotated[
+    str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant. The default is all restaurants.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -136,6 +139,10 @@ def opened(app: str | None, db: Database | None, *, reads: bool = False) -> Iter
         refuse("--db or --app", "one of them", "none")
 
 
+read_only = functools.partial(opened, reads=True)
+"""`opened`, for a command that reads only the pipeline's own tables."""
+
+
 def _sources(*, app: AppOption = None, db: DbOption = None) -> None:
     """The options that name a coordinator."""
 
@@ -144,10 +151,13 @@ _SOURCES = tuple(inspect.signature(_sources, eval_str=True).parameters.values())
 
 
 def command(
-    group: typer.Typer, name: str | None = None, *, reads: bool = False
+    group: typer.Typer,
+    name: str | None = None,
+    *,
+    opened: Callable[[str | None, Database | None], contextlib.AbstractContextManager[Any]] = opened,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """
-    Make a command of a function whose first argument is a coordinator: the one that ``--app`` or ``--db`` names.
+    Make a command of a function whose first argument is what ``--app`` or ``--db`` names: by default, a coordinator.
 
     The command has the function's other arguments, then these two options, and ``--json`` last if the function has it.
 
@@ -156,14 +166,14 @@ def command(
 
         name: Its name; by default that of the function.
 
-        reads: As for `opened`.
+        opened: What opens it, for the length of the command.
     """
 
     def add(body: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(body)
         def run(*, app: str | None, db: Database | None, **given: Any) -> None:
-            with opened(app, db, reads=reads) as coordinator:
-                body(coordinator, **given)
+            with opened(app, db) as found:
+                body(found, **given)
 
         _, *own = inspect.signature(body, eval_str=True).parameters.values()
         ordered = sorted((*own, *_SOURCES), key=lambda each: each.name == "as_json")

@@ -13,8 +13,8 @@ import typer
 
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, stdout
-from assignment_pipeline.cli.rollout.numbers import RestaurantOption, counted, span_of
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.cli.rollout.numbers import counted, span_of
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, command
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.rollout.exports import exposition
 from assignment_pipeline.rollout.queries import SCHEMA
@@ -25,16 +25,10 @@ app = typer.Typer(help="Check alerts, and print alert rules for other systems.",
 _STYLES = {AlertState.FIRING: "bold red", AlertState.PENDING: "yellow", AlertState.RESOLVED: "green"}
 
 
-@app.command()
-def check(
-    restaurant: RestaurantOption = None,
-    app: AppOption = None,
-    db: DbOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@command(app, opened=counted)
+def check(store: Any, restaurant: RestaurantOption = None, as_json: JsonOption = False) -> None:
     """Show the state of each alert. Exits with 1 if one fires. Changes nothing and sends nothing."""
-    with counted(app, db) as store:
-        alerts = _alerts(store, restaurant)
+    alerts = _alerts(store, restaurant)
     if as_json:
         print_json({"alerts": [alert.document() for alert in alerts]})
     else:

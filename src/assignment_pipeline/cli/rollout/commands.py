@@ -12,9 +12,9 @@ import typer
 from assignment_pipeline.cli.failures import NO, refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout import standing as views
-from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
-from assignment_pipeline.cli.rollout.steering import Steering, steered
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name
+from assignment_pipeline.cli.rollout.numbers import agreement_in, print_with_headlines
+from assignment_pipeline.cli.rollout.steering import Steering, steered, without_environment
+from assignment_pipeline.cli.wiring import JsonOption, a_name, command
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control import Standing
@@ -40,67 +40,61 @@ SignedOption = Annotated[
 PhaseArgument = Annotated[str, typer.Argument(metavar="PHASE", help="The phase.")]
 
 
-@app.command()
-def status(app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+@command(app, opened=steered)
+def status(steering: Steering, as_json: JsonOption = False) -> None:
     """Show the phase, its start, its restaurants, and the result of each criterion."""
-    with steered(app, db) as steering:
-        standing = steering.rollout.status()
-        cohort = views.cohort_of(steering)
-        cleanup = _cleanup(steering, standing)
-        agreement = agreement_in(steering.rollout.store)
-        if as_json:
-            found = {**views.document(standing, cohort), **headlines_document(agreement)}
-            print_json({**found, "cleanup": [attrs.asdict(item) for item in cleanup]})
-        else:
-            show_headlines(agreement)
-            views.show(standing, cohort, steering)
-            views.show_cleanup(cleanup)
+    standing = steering.rollout.status()
+    cohort = views.cohort_of(steering)
+    cleanup = _cleanup(steering, standing)
+
+    def document() -> dict[str, Any]:
+        return {**views.document(standing, cohort), "cleanup": [attrs.asdict(item) for item in cleanup]}
+
+    def show() -> None:
+        views.show(standing, cohort, steering)
+        views.show_cleanup(cleanup)
+
+    print_with_headlines(agreement_in(steering.rollout.store), document, show, as_json=as_json)
 
 
-@app.command()
-def check(
-    signed_off_by: SignedOption = None, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False
-) -> None:
+@command(app, opened=steered)
+def check(steering: Steering, signed_off_by: SignedOption = None, as_json: JsonOption = False) -> None:
     """Check whether the rollout may advance. Exits with 0 if so, 1 if not."""
-    with steered(app, db) as steering:
-        standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
-        agreement = agreement_in(steering.rollout.store)
-        if as_json:
-            print_json({**views.document(standing), **headlines_document(agreement)})
-        else:
-            show_headlines(agreement)
-            views.show_check(standing)
-        if not standing.passes:
-            raise typer.Exit(NO)
+    standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
+    print_with_headlines(
+        agreement_in(steering.rollout.store),
+        lambda: views.document(standing),
+        lambda: views.show_check(standing),
+        as_json=as_json,
+    )
+    if not standing.passes:
+        raise typer.Exit(NO)
 
 
-@app.command()
+@command(app, opened=steered)
 def advance(
+    steering: Steering,
     actor: ActorOption = None,
     reason: ReasonOption = None,
     force: ForceOption = False,
     signed_off_by: SignedOption = None,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Advance to the next phase if every gate passes. Exits with 1 if one does not."""
     _require_reason(reason, force=force)
-    with steered(app, db) as steering:
-        who, signed = _actor(actor), _signatures(signed_off_by)
-        revision = _valid(lambda: steering.rollout.advance(actor=who, reason=reason, force=force, signed_off=signed))
-        _done(steering, revision, as_json=as_json)
+    who, signed = _actor(actor), _signatures(signed_off_by)
+    revision = _valid(lambda: steering.rollout.advance(actor=who, reason=reason, force=force, signed_off=signed))
+    _done(steering, revision, as_json=as_json)
 
 
-@app.command()
+@command(app, opened=steered)
 def enter(
+    steering: Steering,
     phase: PhaseArgument,
     actor: ActorOption = None,
     reason: ReasonOption = None,
     force: ForceOption = False,
     signed_off_by: SignedOption = None,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -110,24 +104,22 @@ def enter(
     or --force.
     """
     _require_reason(reason, force=force)
-    with steered(app, db) as steering:
-        who, signed = _actor(actor), _signatures(signed_off_by)
-        revision = _valid(
-            lambda: steering.rollout.enter(phase, actor=who, reason=reason, force=force, signed_off=signed),
-            phase="PHASE",
-        )
-        _done(steering, revision, as_json=as_json)
+    who, signed = _actor(actor), _signatures(signed_off_by)
+    revision = _valid(
+        lambda: steering.rollout.enter(phase, actor=who, reason=reason, force=force, signed_off=signed),
+        phase="PHASE",
+    )
+    _done(steering, revision, as_json=as_json)
 
 
-@app.command()
+@command(app, opened=without_environment)
 def rollback(
+    steering: Steering,
     to: Annotated[
         str | None, typer.Option("--to", metavar="PHASE", help="An earlier phase. The default is off everywhere.")
     ] = None,
     actor: ActorOption = None,
     reason: ReasonOption = None,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -136,16 +128,16 @@ def rollback(
     After the command returns, no earlier plan is committed. Every worker follows
     within about a second.
     """
-    with steered(app, db, heeds_environment=False) as steering:
-        who = _actor(actor)
-        revision = _valid(
-            lambda: steering.rollout.rollback(to, actor=who, reason=reason or "No reason was given."), phase="--to"
-        )
-        _done(steering, revision, as_json=as_json)
+    who = _actor(actor)
+    revision = _valid(
+        lambda: steering.rollout.rollback(to, actor=who, reason=reason or "No reason was given."), phase="--to"
+    )
+    _done(steering, revision, as_json=as_json)
 
 
-@app.command("list")
+@command(app, "list", opened=steered)
 def list_restaurants(
+    steering: Steering,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the history.")],
     always: Annotated[
         str | None, typer.Option("--always", metavar="IDS", help="Ids that are always in, with commas; '' for none.")
@@ -157,35 +149,30 @@ def list_restaurants(
         str | None, typer.Option("--shadow", metavar="IDS", help="Ids in shadow while they are not active.")
     ] = None,
     actor: ActorOption = None,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Set the restaurants that are in or out regardless of the percentage. A list that is not given stays."""
-    with steered(app, db) as steering:
-        who = _actor(actor)
-        revision = _valid(
-            lambda: steering.rollout.list_restaurants(
-                actor=who, reason=reason, always=_ids(always), never=_ids(never), shadow=_ids(shadow)
-            )
+    who = _actor(actor)
+    revision = _valid(
+        lambda: steering.rollout.list_restaurants(
+            actor=who, reason=reason, always=_ids(always), never=_ids(never), shadow=_ids(shadow)
         )
-        _done(steering, revision, as_json=as_json)
+    )
+    _done(steering, revision, as_json=as_json)
 
 
-@app.command()
+@command(app, opened=without_environment)
 def history(
+    steering: Steering,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The largest number of changes.")] = 20,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the changes of the rollout, newest first, with actor, time and reason."""
-    with steered(app, db, heeds_environment=False) as steering:
-        revisions = steering.rollout.history(limit)
-        if as_json:
-            print_json({"revisions": [views.revision_document(revision) for revision in revisions]})
-        else:
-            views.show_history(revisions)
+    revisions = steering.rollout.history(limit)
+    if as_json:
+        print_json({"revisions": [views.revision_document(revision) for revision in revisions]})
+    else:
+        views.show_history(revisions)
 
 
 def _cleanup(steering: Steering, standing: Standing) -> tuple[Item, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.domain.counts import Agreement
 from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.ports import MetricsStore
@@ -41,11 +41,6 @@ def span_of(text: str) -> dt.timedelta:
     if span > _LONGEST:
         raise typer.BadParameter(f"expected a span of time of {_LONGEST.days} days at most, got {text!r}")
     return span
-
-
-RestaurantOption = Annotated[
-    str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant. The default is all restaurants.")
-]
 
 
 @contextlib.contextmanager
@@ -78,18 +73,32 @@ def agreement_in(store: Any, restaurant_id: str | None = None) -> Agreement | No
     return found
 
 
-def headlines_document(agreement: Agreement | None) -> dict[str, Any]:
-    """What is to be known about the old planner, as JSON."""
-    if agreement is None:
-        return {"headlines": []}
-    counts = {name: getattr(agreement, name) for name in ("incomparable", "unreadable", "double_seated")}
-    return {"headlines": list(headlines(agreement)), "shadow": counts}
+def print_with_headlines(
+    agreement: Agreement | None, document: Callable[[], dict[str, Any]], show: Callable[[], None], *, as_json: bool
+) -> None:
+    """
+    What a command found, with what is to be known about the old planner.
 
+    Args:
+        agreement: How the shadow's answers compare with legacy's.
 
-def show_headlines(agreement: Agreement | None) -> None:
-    """The same, for people."""
-    for line in headlines(agreement) if agreement is not None else ():
+        document: Makes what a program reads of the rest.
+
+        show: Prints the rest for people.
+
+        as_json: Whether a program reads it.
+    """
+    lines = headlines(agreement) if agreement is not None else ()
+    if as_json:
+        found: dict[str, Any] = {"headlines": list(lines)}
+        if agreement is not None:
+            counts = ("incomparable", "unreadable", "double_seated")
+            found["shadow"] = {name: getattr(agreement, name) for name in counts}
+        print_json({**document(), **found})
+        return
+    for line in lines:
         stdout().print(line, style="bold", soft_wrap=True)
+    show()
 
 
 def counting(app: str, store: Any) -> MetricsStore:

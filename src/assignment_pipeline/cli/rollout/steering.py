@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,6 +62,10 @@ def steered(app: str | None, db: Database | None, *, heeds_environment: bool = T
             yield _of_app(app, coordinator.store, coordinator.flags)
     else:
         refuse("--db or --app", "one of them", "none")
+
+
+without_environment = functools.partial(steered, heeds_environment=False)
+"""`steered`, whatever the environment says."""
 
 
 def _of_app(app: str, store: Any, flags: FlagResolver) -> Steering:

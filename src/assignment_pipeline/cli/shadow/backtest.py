@@ -17,7 +17,7 @@ from assignment_pipeline.cli.day.run import assign_day, look_at
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import bare_table, print_json, progress, stdout
 from assignment_pipeline.cli.shadow.past import PastService, past_of, read_past
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, opened
 from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.shadow import ShadowVerdict
 from assignment_pipeline.lifecycle import Trigger
@@ -34,7 +34,7 @@ def backtest(
             metavar="[SERVICE.json]", help="A file of days whose bookings have the legacy planner's tables."
         ),
     ] = None,
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
+    restaurant: RestaurantOption = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,

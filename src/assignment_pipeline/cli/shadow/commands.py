@@ -11,9 +11,9 @@ import typer
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
-from assignment_pipeline.cli.rollout.numbers import agreement_in, headlines_document, show_headlines
+from assignment_pipeline.cli.rollout.numbers import agreement_in, print_with_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
+from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
 
@@ -24,29 +24,27 @@ _VERDICTS = sorted(verdict.value for verdict in KEPT_VERDICTS)
 BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or its first characters.")]
 
 
-@app.command("list")
+@command(app, "list", opened=read_only)
 def show_all(
-    restaurant: Annotated[str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant.")] = None,
+    coordinator: Coordinator,
+    restaurant: RestaurantOption = None,
     verdict: Annotated[
         str | None, typer.Option("--verdict", metavar="VERDICT", help=f"Only this verdict: {', '.join(_VERDICTS)}.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="The largest number of entries.")] = 100,
-    app: AppOption = None,
-    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the bundles of shadow runs, latest first."""
     if verdict is not None and verdict not in _VERDICTS:
         refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
     wanted = ShadowVerdict(verdict) if verdict is not None else None
-    with opened(app, db, reads=True) as coordinator:
-        found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
-        agreement = agreement_in(coordinator.store, restaurant)
-        if as_json:
-            print_json({"bundles": [_entry(bundle) for bundle in found], **headlines_document(agreement)})
-        else:
-            show_headlines(agreement)
-            _print_all(coordinator, found)
+    found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
+    print_with_headlines(
+        agreement_in(coordinator.store, restaurant),
+        lambda: {"bundles": [_entry(bundle) for bundle in found]},
+        lambda: _print_all(coordinator, found),
+        as_json=as_json,
+    )
 
 
 def _entry(bundle: ShadowBundle) -> dict[str, Any]:
@@ -84,68 +82,65 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
     console.print(table)
 
 
-@app.command()
-def show(bundle: BundleArgument, app: AppOption = None, db: DbOption = None, as_json: JsonOption = False) -> None:
+@command(app, opened=read_only)
+def show(coordinator: Coordinator, bundle: BundleArgument, as_json: JsonOption = False) -> None:
     """
     Show a bundle: the booking, and both planners' results.
 
     --json prints the whole bundle. Replay reads it from a file.
     """
-    with opened(app, db, reads=True) as coordinator:
-        found: Any = found_in(coordinator, bundle)
-        if as_json:
-            print_json(found)
-            return
-        case, candidate = found["case"], found["candidate"]
-        booking, legacy = case["booking"], case["legacy"] or {}
-        plan = candidate["plan"] or {}
-        facts = {
-            "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
-            "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
-            "At": local(dt.datetime.fromisoformat(booking["start_at"]), zone_of(coordinator, booking["restaurant_id"])),
-            "Legacy": case["error"] or tables(legacy.get("tables")),
-            "which costs": _cost(found["legacy_cost"]),
-            "and breaks": ", ".join(found["legacy_broken"]),
-            "Pipeline": candidate["error"] or tables(candidate["tables"]),
-            "at a cost of": _cost(plan.get("cost")),
-            "made of": ", ".join(f"{name} {part:.2f}" for name, part in plan.get("parts", {}).items() if part),
-            "because": (candidate["reason"] or "").replace("_", " "),
-            "Took": f"{candidate['duration_ms']:.1f} ms",
-        }
-        width = max(map(len, facts))
-        for name, said in facts.items():
-            if said:
-                say(f"{name:<{width}}  {said}")
+    found: Any = found_in(coordinator, bundle)
+    if as_json:
+        print_json(found)
+        return
+    case, candidate = found["case"], found["candidate"]
+    booking, legacy = case["booking"], case["legacy"] or {}
+    plan = candidate["plan"] or {}
+    facts = {
+        "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
+        "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
+        "At": local(dt.datetime.fromisoformat(booking["start_at"]), zone_of(coordinator, booking["restaurant_id"])),
+        "Legacy": case["error"] or tables(legacy.get("tables")),
+        "which costs": _cost(found["legacy_cost"]),
+        "and breaks": ", ".join(found["legacy_broken"]),
+        "Pipeline": candidate["error"] or tables(candidate["tables"]),
+        "at a cost of": _cost(plan.get("cost")),
+        "made of": ", ".join(f"{name} {part:.2f}" for name, part in plan.get("parts", {}).items() if part),
+        "because": (candidate["reason"] or "").replace("_", " "),
+        "Took": f"{candidate['duration_ms']:.1f} ms",
+    }
+    width = max(map(len, facts))
+    for name, said in facts.items():
+        if said:
+            say(f"{name:<{width}}  {said}")
 
 
 def _cost(cost: float | None) -> str:
     return "" if cost is None else f"{cost:.2f} seats"
 
 
-@app.command()
+@command(app)
 def work(
+    coordinator: Coordinator,
     once: Annotated[bool, typer.Option("--once", help="Run the stored cases and exit.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The number of cases in one round.")] = 100,
     pause: Annotated[float, typer.Option("--pause", min=0.01, max=3600, help="Seconds between two rounds.")] = 1.0,
-    app: AppOption = None,
-    db: DbOption = None,
 ) -> None:
     """
     Run the shadow cases that shadow="worker" has stored.
 
     Several may run at once. Without --once, runs until interrupted.
     """
-    with opened(app, db) as coordinator:
-        shadow = coordinator.shadow
-        if shadow is None:
-            refuse("--app", "a coordinator with a shadow", "one without")
-        done = 0
-        while True:
-            found = shadow.work(limit)
-            done += found
-            if not found:
-                if once:
-                    break
-                time.sleep(pause)
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(shadow.counts.verdicts.items()))
-        say(f"{done} cases{f': {counts}' if counts else ''}.")
+    shadow = coordinator.shadow
+    if shadow is None:
+        refuse("--app", "a coordinator with a shadow", "one without")
+    done = 0
+    while True:
+        found = shadow.work(limit)
+        done += found
+        if not found:
+            if once:
+                break
+            time.sleep(pause)
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(shadow.counts.verdicts.items()))
+    say(f"{done} cases{f': {counts}' if counts else ''}.")
