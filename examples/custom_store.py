@@ -39,7 +39,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
-from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order
+from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order, sat_at_twice
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -88,6 +88,7 @@ class PlainStore:
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
         with self._lock:
+            now = self.clock.now()
             venue = self._venue(query.restaurant_id)
             of_day = (key for key, record in self.state.records.items() if query.is_of_day(venue, record))
             ids = {*query.ids, *of_day}
@@ -96,12 +97,12 @@ class PlainStore:
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
             return AssignmentContext(
-                now=self.clock.now(),
+                now=now,
                 generation=self.state.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=tuple(self._taken(venue, query.window(venue, records, bookings))),
+                taken=tuple(self._taken(venue, query.window(venue, records, bookings), now)),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -110,16 +111,20 @@ class PlainStore:
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def _taken(self, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
+    def _taken(self, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterator[Occupied]:
         if window is not None:
-            yield from (seat for seat in self._kept(self.state.records, venue.id) if seat.window.overlaps(window))
+            kept = self._kept(self.state.records, venue.id, now)
+            yield from (seat for seat in kept if seat.window.overlaps(window))
             for row in self.host.occupied(None, venue.id, window):
                 yield attrs.evolve(row, movable=False)  # Nobody but the host moves what it has seated.
 
-    def _kept(self, records: Mapping[str, AssignmentRecord], restaurant_id: str) -> Iterator[Occupied]:
+    def _kept(
+        self, records: Mapping[str, AssignmentRecord], restaurant_id: str, now: dt.datetime
+    ) -> Iterator[Occupied]:
         """All tables of a restaurant that are taken by *records*, or out of service."""
         for record in records.values():
-            yield from seats(record, restaurant_id)
+            if record.restaurant_id == restaurant_id:
+                yield from record.seats(now)
         for block in self.state.blocks.values():
             if block.restaurant_id == restaurant_id:
                 yield block.occupied
@@ -142,14 +147,14 @@ class PlainStore:
                     venue = self._venue(change.record.restaurant_id)
                     change.check_preconditions(current, self.host.booking(None, key), venue.version, before.generation)
                 after[key] = change.record
-            contested = self._contested(after)
+            contested = self._contested(after, now)
             if contested:
                 raise TableConflictError(tuple(sorted(contested)))
             history = dict(before.history)
             for change in changes:
                 key = change.record.booking_id
                 history[key] = (*history.get(key, ()), *change.steps)
-            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=now) for record in self._woken(after)}
+            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=now) for record in self._woken(after, now)}
             if self.on_commit is not None:
                 self.on_commit(None, changes)
             self.state = attrs.evolve(
@@ -159,25 +164,26 @@ class PlainStore:
                 landed=before.landed.union(change.id for change in changes),
             )
 
-    def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+    def _contested(self, after: Mapping[str, AssignmentRecord], now: dt.datetime) -> set[str]:
         """The tables that *after* takes and somebody else has. All that its bookings had before is free by now."""
         known = self.state.records
         contested: set[str] = set()
         for key, record in after.items():
+            contested |= sat_at_twice(self._kept({**known, **after}, record.restaurant_id, now), [key])
             for table_id, window in record.taking(known.get(key)):
                 seat = Occupied(table_id=table_id, window=window, booking_id=key)
-                others = [*self._kept({**known, **after}, record.restaurant_id)]
+                others = [*self._kept({**known, **after}, record.restaurant_id, now)]
                 others += self.host.occupied(None, record.restaurant_id, window)
                 contested.update(other.table_id for other in others if clash(seat, other))
         return contested
 
-    def _woken(self, after: Mapping[str, AssignmentRecord]) -> Iterator[AssignmentRecord]:
+    def _woken(self, after: Mapping[str, AssignmentRecord], now: dt.datetime) -> Iterator[AssignmentRecord]:
         """Whoever waits for tables at a time at which *after* gives some up."""
         freed: set[tuple[str, TimeWindow]] = set()
         for key, record in after.items():
             old = self.state.records.get(key)
             if old is not None:
-                freed.update((old.restaurant_id, window) for _, window in old.beyond(record))
+                freed.update((old.restaurant_id, window) for _, window in old.giving_up(record, now))
         return (record for record in self._helped(freed) if record.booking_id not in after)
 
     def _helped(self, freed: Collection[tuple[str, TimeWindow]]) -> Iterator[AssignmentRecord]:
@@ -195,7 +201,7 @@ class PlainStore:
         """See `AssignmentStore.block`. Events are left to the sinks: this store keeps none."""
         with self._lock:
             blocks = {**self.state.blocks, block.id: self.state.blocks.get(block.id, block)}
-            taken = [seat for record in self.state.records.values() for seat in seats(record, block.restaurant_id)]
+            taken = [*self._kept(self.state.records, block.restaurant_id, self.clock.now())]
             taken += self.host.occupied(None, block.restaurant_id, block.window)
             self.state = attrs.evolve(self.state, blocks=blocks)
             return tuple(sorted({seat.booking_id for seat in taken if seat.booking_id and clash(block.occupied, seat)}))
@@ -311,17 +317,6 @@ class PlainStore:
         """See `AssignmentStore.check_schema`; a value in memory has none."""
 
 
-def seats(record: AssignmentRecord | None, restaurant_id: str) -> list[Occupied]:
-    """The tables that a record has at a restaurant, for as long as they are kept from others."""
-    if record is None or record.allocation is None or record.restaurant_id != restaurant_id:
-        return []
-    movable = record.owner is Owner.PIPELINE and not record.pinned
-    return [
-        Occupied(table_id=table, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable)
-        for table in record.tables
-    ]
-
-
 def clash(seat: Occupied, other: Occupied) -> bool:
     """Whether two parties would sit at one table."""
     return (
@@ -340,6 +335,7 @@ def asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
     return (
         (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
         and (not query.unfinished or is_unfinished(record))
+        and (not query.sitting or (record.allocation is not None and record.allocation.sits))
         and (not query.states or record.state in query.states)
         and (not query.booking_ids or record.booking_id in query.booking_ids)
         and (query.after is None or record.booking_id > query.after)

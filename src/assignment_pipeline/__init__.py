@@ -4,6 +4,7 @@ import logging
 
 from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
 from assignment_pipeline.domain.blocks import BlockResult
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
@@ -23,7 +24,7 @@ from assignment_pipeline.domain.policy import (
     VenuePolicy,
     Weights,
 )
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner, StateChange
+from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import (
     AssignmentResult,
     Decision,

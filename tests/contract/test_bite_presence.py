@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from unittest import mock
+
 import attrs
 import pytest
 
 from assignment_pipeline.adapters.memory import MemoryStore
-from assignment_pipeline.domain.record import StateChange
-from assignment_pipeline.ports import RecordPage, RecordQuery
+from assignment_pipeline.domain import allocation
+from assignment_pipeline.domain.allocation import Allocation
+from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied, RecordPage, RecordQuery
 from assignment_pipeline.testing.contracts.presence import Presence
 
 
@@ -30,9 +38,89 @@ class ForgetsWhen(MemoryStore):
         return tuple(attrs.evolve(step, seated_at=None, left_at=None) for step in super().history(booking_id))
 
 
+class GoesByThePlan(MemoryStore):
+    """Keeps tables for the time that is written, whoever sits there."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        context = super().load(query)
+        if context is None:
+            return None
+        planned = {record.booking_id: record for record in self._records.values() if record.allocation}
+        rows = (
+            attrs.evolve(row, window=planned[row.booking_id].allocation.blocked) if row.sits else row
+            for row in context.taken
+        )
+        return attrs.evolve(context, taken=tuple(rows))
+
+
+class CommitsByThePlan(MemoryStore):
+    """Lets a commit take a table at which somebody sits, once its time is over, or before it begins."""
+
+    def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
+        return iter(seats)
+
+
+class WaitsForEver(MemoryStore):
+    """Believes that a party sits until somebody says that it has left."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        with mock.patch.object(allocation, "LONGEST_STAY", dt.timedelta.max):
+            return super().load(query)
+
+
+class SeatsTwo(MemoryStore):
+    """Has two parties sit at one table."""
+
+    def _sat_at_twice(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        return set()
+
+
+class MovesWhoSits(MemoryStore):
+    """Says that a party that sits may be moved."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        context = super().load(query)
+        return context and attrs.evolve(
+            context, taken=tuple(attrs.evolve(row, movable=True, sits=False) for row in context.taken)
+        )
+
+
+class FreesByThePlan(MemoryStore):
+    """Tells nobody of a table that a party leaves past its time."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        with mock.patch.object(Allocation, "occupied", lambda self, now: self.blocked):
+            return super()._woken(after)
+
+
+class FindsAll(MemoryStore):
+    """Does not look who sits."""
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        return super().records(attrs.evolve(query, sitting=False))
+
+
+class BlocksByThePlan(MemoryStore):
+    """Does not name who sits at a table past its time."""
+
+    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+        with mock.patch.object(Allocation, "occupied", lambda self, now: self.blocked):
+            return super().block(block, events)
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("forgets arrivals", ForgetsArrivals, "arrival_and_departure_are_kept"),
     ("forgets when", ForgetsWhen, "arrival_and_departure_are_kept"),
+    ("goes by the plan", GoesByThePlan, "a_party_that_came_early_has_its_table"),
+    ("goes by the plan", GoesByThePlan, "a_party_that_stays_too_long_has_its_table"),
+    ("commits by the plan", CommitsByThePlan, "a_party_that_came_early_has_its_table"),
+    ("commits by the plan", CommitsByThePlan, "a_party_that_stays_too_long_has_its_table"),
+    ("waits for ever", WaitsForEver, "nobody_has_said_that_it_left"),
+    ("seats two", SeatsTwo, "no_two_parties_sit_at_one_table"),
+    ("moves who sits", MovesWhoSits, "a_party_that_sits_is_not_moved"),
+    ("frees by the plan", FreesByThePlan, "time_that_a_party_leaves_is_news"),
+    ("finds all", FindsAll, "parties_that_sit_are_found"),
+    ("blocks by the plan", BlocksByThePlan, "a_block_names_who_sits_there"),
 ]
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import assignment_pipeline
 from assignment_pipeline import Coordinator
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
@@ -32,7 +33,6 @@ from assignment_pipeline.domain.policy import (
     Weights,
 )
 from assignment_pipeline.domain.record import (
-    Allocation,
     AssignmentChange,
     AssignmentRecord,
     Attempt,

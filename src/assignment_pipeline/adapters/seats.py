@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.allocation import Allocation
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 
@@ -31,7 +33,7 @@ class Seat:
 
         turn: For how long the party sits.
 
-        movable: Whether the pipeline may move the booking: it owns it, and nobody has pinned it.
+        movable: Whether the pipeline may move the booking: see `AssignmentRecord.movable`.
 
         conflicted: Whether others had the table for part of that time when legacy took it.
 
@@ -67,14 +69,13 @@ def seats_of(record: AssignmentRecord) -> list[Seat]:
     if allocation.blocked.duration > LONGEST_BLOCKED:
         expected = f"at most {LONGEST_BLOCKED}, which is how far overlaps are looked for"
         raise InvalidValueError("blocked", expected, str(allocation.blocked))
-    movable = record.owner is Owner.PIPELINE and not record.pinned
     shared = {name: getattr(allocation, name) for name in _OF_ALL_TABLES}
     return [
         Seat(
             booking_id=record.booking_id,
             table_id=table_id,
             restaurant_id=record.restaurant_id,
-            movable=movable,
+            movable=record.movable,
             **shared,
         )
         for table_id in allocation.tables
@@ -87,3 +88,11 @@ def allocation_of(seats: Sequence[Seat]) -> Allocation | None:
         return None
     shared = {name: getattr(seats[0], name) for name in _OF_ALL_TABLES}
     return Allocation(tables=tuple(seat.table_id for seat in seats), **shared)
+
+
+def sitting_at(seat: Seat, now: dt.datetime) -> Occupied | None:
+    """What the party of *seat* has taken at *now*; None if it does not count as sitting."""
+    held = allocation_of([seat])
+    if held is None or not held.sits_at(now):
+        return None
+    return Occupied(table_id=seat.table_id, window=held.occupied(now), booking_id=seat.booking_id, sits=True)

@@ -206,6 +206,8 @@ class Occupied:
         reason: Why it is taken where that is not a booking, such as ``maintenance``.
 
         movable: Whether the booking could be given other tables. Never so for what the host reports.
+
+        sits: Whether its party sits there now, so that the window's end is only expected.
     """
 
     table_id: str = attrs.field(validator=identifier)
@@ -213,6 +215,7 @@ class Occupied:
     booking_id: str | None = attrs.field(default=None, validator=optional_identifier)
     reason: str | None = attrs.field(default=None, validator=kind(str, optional=True))
     movable: bool = attrs.field(default=False, validator=flag)
+    sits: bool = attrs.field(default=False, validator=flag)
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import attrs
-from attrs.validators import optional
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING, Booking
 from assignment_pipeline.domain.checks import (
     as_dict,
@@ -19,11 +19,11 @@ from assignment_pipeline.domain.checks import (
     enum_fields,
     flag,
     identifier,
-    sorted_ids,
     to_utc,
     whole,
 )
 from assignment_pipeline.domain.events import Event, Scalar
+from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
@@ -44,53 +44,6 @@ class Owner(enum.StrEnum):
 
     PIPELINE = "pipeline"
     LEGACY = "legacy"
-
-
-@attrs.frozen(kw_only=True)
-class Allocation:
-    """
-    Tables that a booking has, confirmed or not.
-
-    Attributes:
-        tables: The ids of its tables, sorted.
-
-        turn: When the party sits.
-
-        blocked: For how long others are kept away: the turn with its buffers.
-
-        conflicted: Whether other bookings had some of the tables when legacy took them. It still blocks later bookings.
-
-        seated_at: When the party sat down, by the store's clock; None before.
-
-        left_at: When the party left, by the store's clock; None before.
-    """
-
-    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
-    turn: TimeWindow
-    blocked: TimeWindow = attrs.field()
-    conflicted: bool = attrs.field(default=False, validator=flag)
-    seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
-    left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
-
-    @tables.validator
-    def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
-        if not tables or len(set(tables)) != len(tables):
-            raise InvalidValueError(attribute.name, "one table or more, each once", repr(tables))
-
-    @blocked.validator
-    def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
-        if not blocked.covers(self.turn):
-            raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
-
-    @left_at.validator
-    def _comes_after_seated_at(self, attribute: Any, left_at: dt.datetime | None) -> None:
-        if left_at is not None and self.seated_at is not None and left_at < self.seated_at:
-            raise InvalidValueError(attribute.name, f"a time after seated_at, {self.seated_at}", f"{left_at}")
-
-    @property
-    def sits(self) -> bool:
-        """Whether the party has sat down and has not left."""
-        return self.seated_at is not None and self.left_at is None
 
 
 @attrs.frozen(kw_only=True, field_transformer=enum_fields)
@@ -166,25 +119,62 @@ class AssignmentRecord:
         A conflicted allocation may take tables that others have. When it is no longer conflicted, those tables do
         not count as its own.
         """
-        if self.allocation is not None and self.allocation.conflicted:
+        if self.allocation is None or self.allocation.conflicted:
             return ()
         had = before.allocation if before else None
-        return self.beyond(None if had and had.conflicted else before)
+        own = None if had and had.conflicted else before
+        there = _at(self.restaurant_id, own)
+        return _beyond(self.allocation, self.allocation.blocked, there, there.blocked if there else None)
 
-    def beyond(self, other: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
-        """
-        The tables that it has for a time at which *other* does not, each with such a time.
-
-        What a change gives up is the old record's beyond the new one.
-        """
+    def giving_up(self, after: AssignmentRecord, now: dt.datetime) -> tuple[tuple[str, TimeWindow], ...]:
+        """The tables that a change from it to *after* gives up at *now*, each with the time for which others get it."""
         if self.allocation is None:
             return ()
-        there = other.allocation if other and other.restaurant_id == self.restaurant_id else None
+        there = _at(self.restaurant_id, after)
+        kept = there.occupied(now) if there else None
+        return _beyond(self.allocation, self.allocation.occupied(now), there, kept)
+
+    @property
+    def movable(self) -> bool:
+        """Whether a plan may give it other tables."""
+        sits = self.allocation is not None and self.allocation.sits
+        return self.owner is Owner.PIPELINE and not self.pinned and not sits
+
+    def seats(self, now: dt.datetime) -> tuple[Occupied, ...]:
+        """Its tables, as a store reports them at *now* among what is taken."""
+        held = self.allocation
+        if held is None:
+            return ()
+        window, movable, sits = held.occupied(now), self.movable, held.sits_at(now)
         return tuple(
-            (table_id, window)
-            for table_id in self.allocation.tables
-            for window in self.allocation.blocked.without(there.blocked if there and table_id in there.tables else None)
+            Occupied(table_id=name, window=window, booking_id=self.booking_id, movable=movable, sits=sits)
+            for name in held.tables
         )
+
+
+def sat_at_twice(seats: Iterable[Occupied], booking_ids: Container[str]) -> set[str]:
+    """The tables at which two parties would sit, one of *booking_ids* at least: no commit leaves any."""
+    parties: dict[str, set[str]] = {}
+    for seat in seats:
+        if seat.sits and seat.booking_id is not None:
+            parties.setdefault(seat.table_id, set()).add(seat.booking_id)
+    return {name for name, who in parties.items() if len(who) > 1 and any(one in booking_ids for one in who)}
+
+
+def _at(restaurant_id: str, record: AssignmentRecord | None) -> Allocation | None:
+    """What a record has at a restaurant."""
+    return record.allocation if record and record.restaurant_id == restaurant_id else None
+
+
+def _beyond(
+    held: Allocation, window: TimeWindow, other: Allocation | None, other_window: TimeWindow | None
+) -> tuple[tuple[str, TimeWindow], ...]:
+    """The tables of *held* for the time at which *other* does not have them, each with such a time."""
+    return tuple(
+        (name, span)
+        for name in held.tables
+        for span in window.without(other_window if other and name in other.tables else None)
+    )
 
 
 @attrs.frozen(kw_only=True, field_transformer=enum_fields)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import (
-    Allocation,
     AssignmentChange,
     AssignmentRecord,
     Attempt,

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.lifecycle import TO_PENDING, WITH_TABLES, AssignmentState, Trigger, walk
 

@@ -195,6 +195,8 @@ class RecordQuery:
         unfinished: Only what the pipeline has in review, and what `may_be_due` but is neither settled nor due; of all
             restaurants and states.
 
+        sitting: Only those whose party sits at its tables.
+
         limit: At most so many.
     """
 
@@ -203,6 +205,7 @@ class RecordQuery:
     booking_ids: tuple[str, ...] = ()
     after: str | None = None
     unfinished: bool = False
+    sitting: bool = False
     limit: int = 100
 
 
@@ -253,6 +256,9 @@ class AssignmentStore(Protocol):
         the rollout's generation are compared; tables that the changes give up are
         freed before any are taken. Tables given up make the overlapping pending
         bookings, and the reviews that wait for tables, due at once.
+
+        A party that sits has its tables for as long as `Allocation.occupied` says at the store's time: no
+        other booking takes them then. No two parties sit at one table.
 
         Raises:
             StaleRecordError: A record, or what its plan took for granted, has moved; or one of the changes has landed

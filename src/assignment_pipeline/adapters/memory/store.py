@@ -24,9 +24,9 @@ from assignment_pipeline.domain.record import (
     AssignmentChange,
     AssignmentRecord,
     Attempt,
-    Owner,
     StateChange,
     in_order,
+    sat_at_twice,
 )
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
@@ -144,6 +144,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         with self._lock:
+            now = self.clock.now()
             venue = self._venue(query.restaurant_id)
             of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
             ids = dict.fromkeys((*query.ids, *of_day))
@@ -154,12 +155,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
             return AssignmentContext(
-                now=self.clock.now(),
+                now=now,
                 generation=self.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=(*self._taken_in(venue, window), *others),
+                taken=(*self._taken_in(venue, window, now), *others),
                 follows=self._asked.follows,
                 unknown_tables=unknown_tables(venue, others),
                 unreadable=unreadable,
@@ -171,12 +172,21 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def _taken_in(self, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
+    def _taken_in(self, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterator[Occupied]:
         if window is None:
             return
         for tables in self._taken[venue.id].values():
-            yield from (taken for taken in tables.values() if taken.window.overlaps(window))
+            yield from (taken for taken in self._as_of(now, tables.values()) if taken.window.overlaps(window))
         yield from (block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window))
+
+    def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
+        """*seats* of ours: those of parties that sit as they are at *now*."""
+        for seat in seats:
+            record = self._records[seat.booking_id or ""]
+            if record.allocation is None or not record.allocation.sits:
+                yield seat
+            else:
+                yield from (one for one in record.seats(now) if one.table_id == seat.table_id)
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
         with self._lock:
@@ -282,7 +292,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             if all(other.id != block.id for other in known):
                 known.append(block)
             self.emit(events)
-            ours = self._taken[block.restaurant_id][block.table_id].values()
+            ours = self._as_of(self.clock.now(), self._taken[block.restaurant_id][block.table_id].values())
             others = self._asked.occupied(None, block.restaurant_id, block.window)
             seats = (seat for seat in (*ours, *others) if seat.table_id == block.table_id)
             return tuple(
@@ -313,7 +323,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             for change in changes:
                 self._check(change)
                 after[change.record.booking_id] = change.record
-            contested = self._contested(after)
+            contested = self._contested(after) | self._sat_at_twice(after)
             if contested:
                 raise TableConflictError(tuple(sorted(contested)))
             woken = self._woken(after)
@@ -347,6 +357,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
 
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
+        now = self.clock.now()
         wanted: defaultdict[str, list[Occupied]] = defaultdict(list)
         new_at: defaultdict[str, list[Occupied]] = defaultdict(list)
         for record in after.values():
@@ -354,7 +365,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
                 Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
                 for table_id, window in record.taking(self._records.get(record.booking_id))
             ]
-            wanted[record.restaurant_id] += _seats(record)
+            wanted[record.restaurant_id] += record.seats(now)
         contested = set()
         for restaurant_id, new in new_at.items():
             if not new:
@@ -366,19 +377,33 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             for other in (*seats, *blocked, *self._asked.occupied(None, restaurant_id, window)):
                 rivals[other.table_id].append(other)
             for seat in new:
-                staying = [other for key, other in ours[seat.table_id].items() if key not in after]
-                for other in (*staying, *rivals[seat.table_id]):
+                staying = (other for key, other in ours[seat.table_id].items() if key not in after)
+                for other in (*self._as_of(now, staying), *rivals[seat.table_id]):
                     if other.booking_id != seat.booking_id and other.window.overlaps(seat.window):
                         contested.add(seat.table_id)
         return contested
 
+    def _sat_at_twice(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        """The tables at which a party of *after* would sit while another one sits there."""
+        now = self.clock.now()
+        if not any(record.allocation and record.allocation.sits for record in after.values()):
+            return set()
+        places = {record.restaurant_id for record in after.values()}
+        known = {**self._records, **after}.values()
+        there = ((record.restaurant_id, record) for record in known if record.restaurant_id in places)
+        seats: defaultdict[str, list[Occupied]] = defaultdict(list)
+        for restaurant_id, record in there:
+            seats[restaurant_id] += record.seats(now)
+        return {name for found in seats.values() for name in sat_at_twice(found, after)}
+
     def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
         """The records that wait for tables which *after* gives up, due now."""
+        now = self.clock.now()
         freed: defaultdict[str, list[TimeWindow]] = defaultdict(list)
         for booking_id, record in after.items():
             before = self._records.get(booking_id)
             if before is not None:
-                freed[before.restaurant_id] += [window for _, window in before.beyond(record)]
+                freed[before.restaurant_id] += [window for _, window in before.giving_up(record, now)]
         return {key: record for key, record in self._helped(freed).items() if key not in after}
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
@@ -422,15 +447,17 @@ def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
         and (not query.states or record.state in query.states)
         and (not query.booking_ids or record.booking_id in query.booking_ids)
         and (not query.unfinished or is_unfinished(record))
+        and (not query.sitting or (record.allocation is not None and record.allocation.sits))
         and (query.after is None or record.booking_id > query.after)
     )
 
 
 def _seats(record: AssignmentRecord) -> list[Occupied]:
+    """Its tables for the time that is written of them."""
     if record.allocation is None:
         return []
-    movable = record.owner is Owner.PIPELINE and not record.pinned
+    window, movable = record.allocation.blocked, record.movable
     return [
-        Occupied(table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=movable)
+        Occupied(table_id=table_id, window=window, booking_id=record.booking_id, movable=movable)
         for table_id in record.allocation.tables
     ]

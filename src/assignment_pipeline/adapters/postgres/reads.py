@@ -13,6 +13,7 @@ import orjson
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.postgres.codec import (
     BLOCKS,
+    SEATS,
     STEPS,
     array,
     document,
@@ -28,6 +29,7 @@ from assignment_pipeline.adapters.postgres.codec import (
 from assignment_pipeline.adapters.postgres.host import FIND_BOOKING, RESTAURANTS_WAITING, UNASSIGNED_OF
 from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.work import HostCall, Statement, Work
+from assignment_pipeline.adapters.seats import sitting_at
 from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -244,14 +246,14 @@ class Reads:
     ) -> Work[tuple[list[Occupied], tuple[Occupied, ...]]]:
         """What we have written, and what the host has."""
         if self.standalone:
-            return list(_seats_and_blocks(found["taken"])), ()
+            return list(_seats_and_blocks(found["taken"], moment_of(found["now"]))), ()
         window = query.window(venue, records, bookings)
         if window is None:
             return [], ()
         times = (text_of(window.start), text_of(window.end))
         [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
         others = yield HostCall(self.host.occupied, (venue.id, window))
-        return list(_seats_and_blocks(json.loads(answer))), others
+        return list(_seats_and_blocks(json.loads(answer), moment_of(found["now"]))), others
 
     def venue(self, restaurant_id: str, *, seats: bool = False) -> Work[Venue]:
         """
@@ -287,6 +289,7 @@ class Reads:
             "states": [state.value for state in query.states],
             "booking_ids": query.booking_ids,
             "after": query.after,
+            "sitting": query.sitting,
             "limit": limit + 1,
         }
         if query.unfinished:
@@ -358,11 +361,17 @@ class Reads:
         return ()
 
 
-def _seats_and_blocks(taken: Any) -> Iterator[Occupied]:
+def _seats_and_blocks(taken: Any, now: dt.datetime) -> Iterator[Occupied]:
+    """What is taken. A party that sits keeps its tables for another time than is written of them."""
     if taken is None:
         return
-    seats, blocks = taken
-    for seat in seats or ():
-        yield occupied_of(*seat)
+    seats, blocks, present = taken
+    sitting = [seat for row in present or () if (seat := sitting_at(SEATS.value(row), now)) is not None]
+    known = {(seat.table_id, seat.booking_id) for seat in sitting}
+    for row in seats or ():
+        seat = occupied_of(*row)
+        if (seat.table_id, seat.booking_id) not in known:
+            yield seat
+    yield from sitting
     for table_id, start, end, reason in blocks or ():
         yield Occupied(table_id=table_id, window=window_of(start, end), reason=reason)

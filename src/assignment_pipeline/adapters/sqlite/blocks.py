@@ -11,7 +11,7 @@ from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.sqlite.codec import BLOCKS, event_row, text_of
 from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.reads import TAKEN, span_of
+from assignment_pipeline.adapters.sqlite.reads import TAKEN, sitting, span_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 
@@ -38,12 +38,18 @@ class Blocks:
     def block(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
         rows = cursor_of(connection)
         reads, window = self.commits.reads, block.window
-        rows.execute(WRITE_BLOCK, (*BLOCKS.row(block), text_of(reads.clock.now())))
+        now = reads.clock.now()
+        rows.execute(WRITE_BLOCK, (*BLOCKS.row(block), text_of(now)))
         rows.executemany(WRITE_EVENT, map(event_row, events))
         ours = {
             booking_id
             for table_id, _, _, booking_id, _ in rows.execute(TAKEN, span_of(block.restaurant_id, window)).fetchall()
             if table_id == block.table_id
+        }
+        ours |= {
+            seat.booking_id
+            for seat in sitting(rows, block.restaurant_id, now)
+            if seat.table_id == block.table_id and seat.window.overlaps(window)
         }
         others = {
             seat.booking_id

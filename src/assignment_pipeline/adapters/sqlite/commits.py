@@ -30,10 +30,11 @@ from assignment_pipeline.adapters.sqlite.reads import (
     blocks,
     find_records,
     generation,
+    sitting,
     span_of,
 )
 from assignment_pipeline.domain.in_sql import in_sql
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order, sat_at_twice
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
@@ -156,11 +157,11 @@ class Commits:
             rows.execute(GIVE_UP, (json.dumps([*before]),))
         for record in after.values():
             rows.executemany(TAKE, map(SEATS.row, seats_of(record)))
-        contested |= _contested_by_us(rows, taken)
+        contested |= _contested_by_us(rows, taken) | _contested_by_sitting(rows, taken, after, now)
         if contested:
             raise TableConflictError(tuple(sorted(contested)))
         self._write(rows, ordered, after, now)
-        self.wake(connection, _freed(before, after), now, besides=after)
+        self.wake(connection, _freed(before, after, now), now, besides=after)
         self._call_hooks(connection, ordered)
 
     def _check(
@@ -306,11 +307,13 @@ class Commits:
         cursor_of(connection).executemany(PUT_BACK, values)
 
 
-def _freed(before: Mapping[str, AssignmentRecord], after: Mapping[str, AssignmentRecord]) -> dict[str, set[TimeWindow]]:
+def _freed(
+    before: Mapping[str, AssignmentRecord], after: Mapping[str, AssignmentRecord], now: dt.datetime
+) -> dict[str, set[TimeWindow]]:
     """The times at which tables are given up, by restaurant."""
     freed: defaultdict[str, set[TimeWindow]] = defaultdict(set)
     for booking_id, record in before.items():
-        for _, window in record.beyond(after[booking_id]):
+        for _, window in record.giving_up(after[booking_id], now):
             freed[record.restaurant_id].add(window)
     return freed
 
@@ -328,6 +331,26 @@ def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
     for new in taken:
         values = (*span_of(new.restaurant_id, new.window), json.dumps(sorted(new.tables)), new.booking_id)
         contested.update(row[0] for row in rows.execute(CONTESTED, values))
+    return contested
+
+
+def _contested_by_sitting(
+    rows: sqlite3.Cursor, taken: Iterable[_Taken], after: Mapping[str, AssignmentRecord], now: dt.datetime
+) -> set[str]:
+    """The tables among *taken* at which another party sits, and those at which two would sit."""
+    contested: set[str] = set()
+    for restaurant_id in {record.restaurant_id for record in after.values()}:
+        present = sitting(rows, restaurant_id, now)
+        contested |= sat_at_twice(present, after)
+        for new in taken:
+            contested.update(
+                seat.table_id
+                for seat in present
+                if new.restaurant_id == restaurant_id
+                and seat.table_id in new.tables
+                and seat.booking_id != new.booking_id
+                and seat.window.overlaps(new.window)
+            )
     return contested
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import attrs
 
 from assignment_pipeline.adapters.columns import with_columns
-from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, Seat, allocation_of
+from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, Seat, allocation_of, sitting_at
 from assignment_pipeline.adapters.sqlite.codec import (
     BLOCKS,
     RECORDS,
@@ -57,6 +57,12 @@ FROM booking_table_assignments INDEXED BY booking_table_assignments_span
 WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
 """
 
+# Parties that sit, whatever is written of their time: until they have left they keep their tables.
+SITTING = with_columns("""
+SELECT {SEAT} FROM booking_table_assignments INDEXED BY booking_table_assignments_sitting
+WHERE restaurant_id = ? AND seated_at IS NOT NULL AND left_at IS NULL
+""")
+
 BLOCKED = """
 SELECT table_id, start_at, end_at, reason
 FROM table_blocks INDEXED BY table_blocks_span
@@ -87,6 +93,11 @@ WHERE booking_id IN (SELECT value FROM json_each(?))
 
 # A page of them: an index, conditions and a limit go behind it.
 RECORDS_WHERE = with_columns("SELECT {RECORD} FROM assignment_records")
+
+SITS = """booking_id IN (
+    SELECT booking_id FROM booking_table_assignments INDEXED BY booking_table_assignments_sitting
+    WHERE seated_at IS NOT NULL AND left_at IS NULL
+)"""
 
 FIND_SEATS = with_columns("""
 SELECT {SEAT} FROM booking_table_assignments
@@ -148,7 +159,7 @@ class Reads:
             venue=venue,
             records=records,
             bookings=bookings,
-            taken=(*_taken(rows, venue, window), *others),
+            taken=(*_taken(rows, venue, window, now), *others),
             follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
             unreadable=unreadable,
@@ -226,13 +237,23 @@ class Reads:
         return ()
 
 
-def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None) -> Iterator[Occupied]:
-    """What we have written that overlaps *window*."""
+def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterator[Occupied]:
+    """What we have written that overlaps *window*, and the parties that sit there at *now*."""
     if window is None:
         return
+    present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, venue.id, now)}
     ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
-    yield from itertools.starmap(occupied_of, ours)
+    for seat in itertools.starmap(occupied_of, ours):
+        if (seat.table_id, seat.booking_id) not in present:
+            yield seat
+    yield from (seat for seat in present.values() if seat.window.overlaps(window))
     yield from blocks(rows, venue.id, window)
+
+
+def sitting(rows: sqlite3.Cursor, restaurant_id: str, now: dt.datetime) -> list[Occupied]:
+    """The tables of the parties that sit at *now*."""
+    seats = (sitting_at(SEATS.value(row), now) for row in rows.execute(SITTING, (restaurant_id,)))
+    return [seat for seat in seats if seat is not None]
 
 
 def span_of(restaurant_id: str, window: TimeWindow) -> Row:
@@ -304,6 +325,8 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
         values.append(json.dumps(query.booking_ids))
     if query.unfinished:
         conditions.append(in_sql("{UNFINISHED}"))
+    if query.sitting:
+        conditions.append(SITS)
     if query.after is not None:
         conditions.append("booking_id > ?")
         values.append(query.after)

@@ -206,7 +206,7 @@ class DecisionContext:
         if record is not None and record.allocation is not None and record.restaurant_id == self.venue.id:
             for name in record.tables:
                 for place, row in enumerate(rows):
-                    if row.table_id == name and row.window == record.allocation.blocked:
+                    if row.table_id == name and row.window == record.allocation.occupied(self.now):
                         del rows[place]
                         break
         return tuple(rows)

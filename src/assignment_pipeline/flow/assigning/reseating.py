@@ -10,7 +10,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import EventType, Source
 from assignment_pipeline.domain.policy import Reseat
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Move
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
@@ -64,7 +64,7 @@ def snapshot(context: DecisionContext, request: SeatingRequest | None = None) ->
 def sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | None:
     """The party of a record in the context, if it may be moved."""
     tables, booking = record.allocation, record.booking
-    if tables is None or booking is None or record.pinned or record.owner is not Owner.PIPELINE:
+    if tables is None or booking is None or not record.movable:
         return None
     at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):

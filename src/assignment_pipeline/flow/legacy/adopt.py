@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.record import Allocation, AssignmentChange, AssignmentRecord, CommitPreconditions, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, CommitPreconditions, Owner
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.errors import (
     OtherRestaurantError,

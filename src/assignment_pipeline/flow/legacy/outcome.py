@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, LegacyOutcome, LegacyResult, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import AssignmentPipelineError, BookingNotFoundError, TableConflictError

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import CANCELLED, Booking
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,

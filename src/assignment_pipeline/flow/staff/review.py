@@ -8,10 +8,11 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_tuple, code
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,

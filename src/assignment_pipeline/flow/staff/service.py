@@ -6,11 +6,12 @@ import datetime as dt
 
 import attrs
 
+from assignment_pipeline.domain.allocation import Allocation, next_minute
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.checks import aware_minute, to_utc
-from assignment_pipeline.domain.record import Allocation, AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import InvalidValueError, NoTablesError, NotBegunError, TableConflictError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
@@ -20,8 +21,6 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition, seated_as
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
-
-_MINUTE = dt.timedelta(minutes=1)
 
 
 def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
@@ -59,7 +58,7 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
     call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        end = _next_minute(now)
+        end = next_minute(now)
         if end <= held.turn.start and not held.sits:
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         if held.left_at is not None or (end >= held.blocked.end and not held.sits):
@@ -122,7 +121,7 @@ def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: st
 
 def _until_left(held: Allocation, end: dt.datetime, now: dt.datetime) -> Allocation:
     """The tables of a party that is gone from *end* on: for at least a minute of its turn."""
-    end = max(end, held.turn.start + _MINUTE)
+    end = max(end, held.turn.start + MINUTE)
     turn = TimeWindow(held.turn.start, min(held.turn.end, end))
     blocked = TimeWindow(held.blocked.start, min(held.blocked.end, end))
     return attrs.evolve(held, turn=turn, blocked=blocked, left_at=now)
@@ -171,9 +170,3 @@ def _came(call: Call, record: AssignmentRecord, why: Reason, tables: Allocation,
             call, record, (trigger,), Outcome.CONFIRMED, why, allocation=tables, next_attempt_at=None, **facts
         )
     )
-
-
-def _next_minute(now: dt.datetime) -> dt.datetime:
-    """The whole minute that *now* is, or the next one."""
-    minute = now.replace(second=0, microsecond=0)
-    return minute if minute == now else minute + _MINUTE

@@ -40,8 +40,8 @@ class Floor:
 
         version: The venue's version.
 
-        fixed: What is taken near its time by what the pipeline cannot move. Who frees other tables makes those who
-            wait due in the same commit.
+        fixed: What is taken near its time by what the pipeline cannot move, but for parties that sit. Who frees other
+            tables makes those who wait due in the same commit.
     """
 
     wish: Booking
@@ -52,7 +52,7 @@ class Floor:
     def of(cls, loaded: AssignmentContext, wish: Booking) -> Floor:
         """The floor as *wish* finds it."""
         near = loaded.venue.planning_window(wish)
-        fixed = (row for row in loaded.taken if not row.movable and row.window.overlaps(near))
+        fixed = (row for row in loaded.taken if not row.movable and not row.sits and row.window.overlaps(near))
         return cls(wish, loaded.venue.version, frozenset(fixed))
 
     def allows_more_than(self, before: Floor) -> bool:

@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal
 import attrs
 import pytest
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.record import (
-    Allocation,
     AssignmentChange,
     AssignmentRecord,
     Attempt,

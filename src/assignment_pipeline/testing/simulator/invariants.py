@@ -73,10 +73,19 @@ def nobody_is_seated_where_a_table_is_taken(ledger: Ledger) -> Iterator[str]:
         if _is_conflicted(record) or record.restaurant_id not in ledger.venues:
             continue
         blocks = [block.occupied for block in ledger.blocks_before if block.restaurant_id == record.restaurant_id]
-        rows = [*ledger.seats(record.restaurant_id), *ledger.rows[record.restaurant_id], *blocks]
+        rows = [*ledger.present(record.restaurant_id), *ledger.rows[record.restaurant_id], *blocks]
         for ours, other in itertools.product(_new_seats(ledger.before.get(record.booking_id), record), rows):
             if _clash(ours, other):
                 yield f"{ours.table_id} was given to {ours.booking_id}, and {other.booking_id or other.reason} has it"
+
+
+def no_two_parties_sit_at_one_table(ledger: Ledger) -> Iterator[str]:
+    """Who sits down finds nobody there who has not left."""
+    for restaurant_id in {record.restaurant_id for record in changed(ledger) if record.allocation}:
+        sitting = [seat for seat in ledger.present(restaurant_id) if seat.sits]
+        for one, other in itertools.combinations(sitting, 2):
+            if one.table_id == other.table_id:
+                yield f"{one.booking_id} and {other.booking_id} sit at {one.table_id}"
 
 
 def _clash(ours: Occupied, other: Occupied) -> bool:
@@ -298,6 +307,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     nothing_is_done_elsewhere,
     no_table_twice,
     nobody_is_seated_where_a_table_is_taken,
+    no_two_parties_sit_at_one_table,
     tables_go_with_the_state,
     versions_are_gapless,
     every_step_is_legal,

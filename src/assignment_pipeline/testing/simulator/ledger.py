@@ -25,6 +25,7 @@ from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import StoreHarness
 
 EVERYTHING = RecordQuery(limit=10_000)
+MINUTE, QUARTER, DAY = dt.timedelta(minutes=1), dt.timedelta(minutes=15), dt.timedelta(days=1)
 EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 Step = tuple[str, int, str, str, str]
@@ -255,18 +256,38 @@ class Ledger:
 
     def taken(self, restaurant_id: str) -> Iterator[Occupied]:
         """Who sits at a restaurant by the records, its blocks and the host."""
-        yield from self.seats(restaurant_id)
+        yield from self.present(restaurant_id)
         yield from self.rows[restaurant_id]
         yield from (block.occupied for block in self.blocks if block.restaurant_id == restaurant_id)
 
     def seats(self, restaurant_id: str) -> Iterator[Occupied]:
-        """Who sits there by the records."""
+        """Who has tables there by the records, for the time that is written."""
+        for record, table_id in self._tables(restaurant_id):
+            if record.allocation is not None:
+                window = record.allocation.blocked
+                yield Occupied(table_id=table_id, window=window, booking_id=record.booking_id, movable=True)
+
+    def present(self, restaurant_id: str) -> Iterator[Occupied]:
+        """The same, with the parties that sit at their tables from when they came to a quarter of an hour from now."""
+        now = self.clock.now()
+        for record, table_id in self._tables(restaurant_id):
+            held = record.allocation
+            if held is None:
+                continue
+            start, end = held.blocked.start, held.blocked.end
+            sits = held.seated_at is not None and held.left_at is None and now < held.seated_at + DAY
+            if sits and held.seated_at is not None:
+                start = min(start, held.seated_at.replace(second=0, microsecond=0))
+                late = now.replace(second=0, microsecond=0) + QUARTER
+                late += MINUTE if now.second or now.microsecond else dt.timedelta()
+                end = end if now < held.turn.end else max(end, late)
+            window = TimeWindow(start, end)
+            yield Occupied(table_id=table_id, window=window, booking_id=record.booking_id, sits=sits)
+
+    def _tables(self, restaurant_id: str) -> Iterator[tuple[AssignmentRecord, str]]:
         for record in self.records.values():
-            if record.allocation is not None and record.restaurant_id == restaurant_id:
-                for table_id in record.allocation.tables:
-                    yield Occupied(
-                        table_id=table_id, window=record.allocation.blocked, booking_id=record.booking_id, movable=True
-                    )
+            if record.restaurant_id == restaurant_id:
+                yield from ((record, table_id) for table_id in record.tables)
 
     def misshown(self, restaurant_id: str, bookings: tuple[Booking, ...]) -> set[Seat]:
         """Who sits there around those bookings but is not shown to planning, and who is shown and does not."""
@@ -274,7 +295,7 @@ class Ledger:
         shown = set(map(_seat, context.taken if context else ()))
         blocks = (block.occupied for block in self.blocks if block.restaurant_id == restaurant_id)
         rows = set(map(_seat, (*self.rows[restaurant_id], *blocks)))  # Some of which may be too far off to be shown.
-        return (shown ^ set(map(_seat, self.seats(restaurant_id)))) - rows
+        return (shown ^ set(map(_seat, self.present(restaurant_id)))) - rows
 
 
 def is_taken_over(change: AssignmentChange) -> bool:

@@ -82,6 +82,11 @@ CREATE TABLE assignment_pipeline.booking_table_assignments (
 CREATE INDEX booking_table_assignments_span
 ON assignment_pipeline.booking_table_assignments (restaurant_id, start_at);
 
+-- The parties that sit: few, and looked at by each plan and each commit.
+CREATE INDEX booking_table_assignments_sitting
+ON assignment_pipeline.booking_table_assignments (restaurant_id, table_id, booking_id)
+WHERE seated_at IS NOT NULL AND left_at IS NULL;
+
 -- Every transition of every record, in order. Versions have no gaps.
 CREATE TABLE assignment_pipeline.booking_assignment_state_history (
     booking_id text COLLATE "C" NOT NULL,

@@ -78,6 +78,10 @@ CREATE TABLE booking_table_assignments (
 CREATE INDEX booking_table_assignments_span
 ON booking_table_assignments (restaurant_id, start_at, end_at, table_id, booking_id, movable);
 
+-- The parties that sit: few, and looked at by each plan and each commit.
+CREATE INDEX booking_table_assignments_sitting ON booking_table_assignments (restaurant_id, table_id, booking_id)
+WHERE seated_at IS NOT NULL AND left_at IS NULL;
+
 -- Every transition of every record, in order. Versions have no gaps.
 CREATE TABLE booking_assignment_state_history (
     booking_id TEXT NOT NULL,

@@ -13,9 +13,17 @@ BEGIN
     ON CONFLICT (id) DO NOTHING;
     PERFORM assignment_pipeline.tell(doc->'events');
     RETURN (
-        SELECT json_agg(booking_id) FROM assignment_pipeline.booking_table_assignments
-        WHERE restaurant_id = one.restaurant_id AND table_id = one.table_id
-            AND start_at > one.start_at - interval '36 hours' AND start_at < one.end_at AND end_at > one.start_at
+        SELECT json_agg(booking_id) FROM (
+            SELECT booking_id FROM assignment_pipeline.booking_table_assignments
+            WHERE restaurant_id = one.restaurant_id AND table_id = one.table_id
+                AND start_at > one.start_at - interval '36 hours' AND start_at < one.end_at AND end_at > one.start_at
+            UNION
+            SELECT booking_id FROM assignment_pipeline.booking_table_assignments a
+            WHERE restaurant_id = one.restaurant_id AND table_id = one.table_id
+                AND seated_at IS NOT NULL AND left_at IS NULL
+                AND assignment_pipeline.occupied(a, coalesce((doc->>'now')::timestamptz, now()))
+                    && tstzrange(one.start_at, one.end_at)
+        ) AS there
     );
 END
 $$;

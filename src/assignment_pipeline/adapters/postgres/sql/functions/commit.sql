@@ -37,6 +37,21 @@ BEGIN
 END
 $$;
 
+-- For how long nobody else may have the tables of a booking, as can be told at a moment. As Allocation.occupied has it.
+CREATE FUNCTION assignment_pipeline.occupied(seat assignment_pipeline.booking_table_assignments, moment timestamptz)
+RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN seat.seated_at IS NULL OR seat.left_at IS NOT NULL OR moment - seat.seated_at >= interval '24 hours'
+            THEN tstzrange(seat.start_at, seat.end_at)
+        ELSE tstzrange(
+            least(seat.start_at, date_trunc('minute', seat.seated_at)),
+            CASE WHEN moment < seat.turn_end_at THEN seat.end_at ELSE greatest(
+                seat.end_at, date_trunc('minute', moment + interval '59.999999 seconds') + interval '15 minutes'
+            ) END
+        )
+    END
+$$;
+
 -- Make due at once what waits, the bookings in *besides* apart, for tables that came *freed*: restaurant, start, end.
 -- The waiting are found by their start, within the longest turn and buffers of what was freed.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
@@ -157,6 +172,16 @@ BEGIN
             ) AS n
             WHERE EXISTS (
                 SELECT FROM assignment_pipeline.booking_table_assignments a
+                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id AND a.booking_id <> ALL (ids)
+                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL
+                    AND assignment_pipeline.occupied(a, moment) && n.span
+            ) OR EXISTS (
+                SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
+                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id AND a.booking_id <> n.booking_id
+                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL
+                    AND assignment_pipeline.occupied(a, moment) && n.span
+            ) OR EXISTS (
+                SELECT FROM assignment_pipeline.booking_table_assignments a
                 WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id
                     AND a.start_at > lower(n.span) - interval '36 hours' AND a.start_at < upper(n.span)
                     AND tstzrange(a.start_at, a.end_at) && n.span AND a.booking_id <> ALL (ids)
@@ -175,6 +200,23 @@ BEGIN
         IF contested IS NOT NULL THEN
             RETURN json_build_object('contested', contested);
         END IF;
+        -- No two parties sit at one table.
+        SELECT json_agg(DISTINCT s.table_id) INTO contested
+        FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
+        WHERE s.seated_at IS NOT NULL AND s.left_at IS NULL AND moment - s.seated_at < interval '24 hours' AND (
+            EXISTS (
+                SELECT FROM assignment_pipeline.booking_table_assignments a
+                WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> ALL (ids)
+                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
+            ) OR EXISTS (
+                SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
+                WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> s.booking_id
+                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
+            )
+        );
+        IF contested IS NOT NULL THEN
+            RETURN json_build_object('contested', contested);
+        END IF;
     END IF;
 
     -- All that is given up is free before anything is taken. A new record is inserted, and an old one is updated: who
@@ -184,8 +226,8 @@ BEGIN
         INTO freed
         FROM (
             SELECT a.restaurant_id, unnest(
-                tstzmultirange(tstzrange(a.start_at, a.end_at)) - CASE WHEN s.booking_id IS NULL
-                    THEN '{}' ELSE tstzmultirange(tstzrange(s.start_at, s.end_at)) END
+                tstzmultirange(assignment_pipeline.occupied(a, moment)) - CASE WHEN s.booking_id IS NULL
+                    THEN '{}' ELSE tstzmultirange(assignment_pipeline.occupied(s, moment)) END
             ) AS span
             FROM assignment_pipeline.booking_table_assignments a
             LEFT JOIN jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s

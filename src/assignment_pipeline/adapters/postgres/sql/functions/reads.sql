@@ -11,8 +11,9 @@ SELECT
     ) AS seats
 FROM assignment_pipeline.assignment_records r;
 
--- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, then blocks. What a booking
--- blocks is at most a turn of 24 hours between two buffers of 6: the span index is entered 36 hours ahead.
+-- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, blocks, and the tables of all
+-- parties that sit: who reads it works out for how long they keep them. What a booking blocks is at most a turn of 24
+-- hours between two buffers of 6: the span index is entered 36 hours ahead.
 CREATE FUNCTION assignment_pipeline.taken(restaurant text, span_start timestamptz, span_end timestamptz)
 RETURNS json LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
@@ -27,6 +28,11 @@ BEGIN
             SELECT json_agg(json_build_array(table_id, start_at, end_at, reason))
             FROM assignment_pipeline.table_blocks
             WHERE restaurant_id = restaurant AND end_at > span_start AND start_at < span_end
+        ),
+        (
+            SELECT json_agg(json_build_array({SEAT}))
+            FROM assignment_pipeline.booking_table_assignments
+            WHERE restaurant_id = restaurant AND seated_at IS NOT NULL AND left_at IS NULL
         )
     );
 END
@@ -175,6 +181,11 @@ BEGIN
                     SELECT json_agg(json_build_array(table_id, start_at, end_at, reason))
                     FROM assignment_pipeline.table_blocks
                     WHERE restaurant_id = restaurant AND end_at > span_start AND start_at < span_end
+                ),
+                (
+                    SELECT json_agg(json_build_array({SEAT}))
+                    FROM assignment_pipeline.booking_table_assignments
+                    WHERE restaurant_id = restaurant AND seated_at IS NOT NULL AND left_at IS NULL
                 )
             )
         )
@@ -200,6 +211,15 @@ BEGIN
             WHERE booking_id = ANY (ids) AND booking_id > behind
                 AND (restaurant IS NULL OR restaurant_id = restaurant) AND (wanted = '{}' OR state = ANY (wanted))
             ORDER BY booking_id LIMIT most
+        ) AS d;
+    ELSIF (query->>'sitting')::boolean THEN
+        SELECT json_agg(d) INTO answer FROM (
+            SELECT d.* FROM assignment_pipeline.record_documents d
+            WHERE d.booking_id IN (
+                SELECT a.booking_id FROM assignment_pipeline.booking_table_assignments a
+                WHERE a.seated_at IS NOT NULL AND a.left_at IS NULL AND (restaurant IS NULL OR a.restaurant_id = restaurant)
+            ) AND d.booking_id > behind AND (wanted = '{}' OR d.state = ANY (wanted))
+            ORDER BY d.booking_id LIMIT most
         ) AS d;
     ELSIF restaurant IS NOT NULL AND wanted <> '{}' THEN
         SELECT json_agg(d) INTO answer FROM (

@@ -1,0 +1,99 @@
+"""The tables that a booking has, and the party that sits there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import attrs
+from attrs.validators import optional
+
+from assignment_pipeline.domain.booking import MAX_TURN
+from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.errors import InvalidValueError
+
+OVERSTAY = dt.timedelta(minutes=15)
+"""For how much longer a party is expected to sit whose turn is over: each time that one looks."""
+
+LONGEST_STAY = MAX_TURN
+"""A party that sat down that long ago counts as gone, whether or not somebody has said so."""
+
+
+@attrs.frozen(kw_only=True)
+class Allocation:
+    """
+    Tables that a booking has, confirmed or not.
+
+    Attributes:
+        tables: The ids of its tables, sorted.
+
+        turn: When the party sits.
+
+        blocked: For how long others are kept away: the turn with its buffers.
+
+        conflicted: Whether other bookings had some of the tables when legacy took them. It still blocks later bookings.
+
+        seated_at: When the party sat down, by the store's clock; None before.
+
+        left_at: When the party left, by the store's clock; None before.
+    """
+
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+    turn: TimeWindow
+    blocked: TimeWindow = attrs.field()
+    conflicted: bool = attrs.field(default=False, validator=flag)
+    seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
+    left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
+
+    @tables.validator
+    def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:
+        if not tables or len(set(tables)) != len(tables):
+            raise InvalidValueError(attribute.name, "one table or more, each once", repr(tables))
+
+    @blocked.validator
+    def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
+        if not blocked.covers(self.turn):
+            raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
+
+    @left_at.validator
+    def _comes_after_seated_at(self, attribute: Any, left_at: dt.datetime | None) -> None:
+        if left_at is not None and self.seated_at is not None and left_at < self.seated_at:
+            raise InvalidValueError(attribute.name, f"a time after seated_at, {self.seated_at}", f"{left_at}")
+
+    @property
+    def sits(self) -> bool:
+        """Whether the party has sat down and has not left."""
+        return self.seated_at is not None and self.left_at is None
+
+    def sits_at(self, now: dt.datetime) -> bool:
+        """The same, as far as it is to be believed at *now*: see `LONGEST_STAY`."""
+        return self.sits and self.seated_at is not None and now - self.seated_at < LONGEST_STAY
+
+    def occupied(self, now: dt.datetime) -> TimeWindow:
+        """
+        For how long nobody else may have its tables, as can be told at *now*.
+
+        That is the blocked window. A party that sits has its tables from its arrival on. Past its turn, it keeps them
+        for another `OVERSTAY` from *now*, until it has left.
+        """
+        if self.seated_at is None or not self.sits_at(now):
+            return self.blocked
+        return stay(self.blocked, self.turn.end, self.seated_at, now)
+
+
+def stay(blocked: TimeWindow, turn_end: dt.datetime, seated_at: dt.datetime, now: dt.datetime) -> TimeWindow:
+    """`Allocation.occupied` of a party that sits."""
+    start = min(blocked.start, _minute(seated_at))
+    end = blocked.end if now < turn_end else max(blocked.end, next_minute(now) + OVERSTAY)
+    return TimeWindow(start, end)
+
+
+def next_minute(now: dt.datetime) -> dt.datetime:
+    """The whole minute that *now* is, or the next one."""
+    minute = _minute(now)
+    return minute if minute == now else minute + MINUTE
+
+
+def _minute(now: dt.datetime) -> dt.datetime:
+    return now.replace(second=0, microsecond=0)
