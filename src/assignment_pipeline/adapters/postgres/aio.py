@@ -61,7 +61,7 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     ) -> None:
         self._work = StoreWork(host, clock, on_commit, schema, waits=True)  # type: ignore[arg-type]
         self._pool = AsyncPool(conninfo, self._work.check, size=pool_size, patience=patience)
-        # Sinks are fed from a thread, which has no business with the event loop's connections.
+        # A thread feeds the sinks. It must not use the event loop's connections.
         self._telling = Pool(conninfo, size=1, patience=patience)
         self._options: dict[str, Any] = {"host": host, "clock": clock, "schema": schema, "on_commit": on_commit}
         self._options["patience"] = patience

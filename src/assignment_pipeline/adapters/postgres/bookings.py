@@ -15,7 +15,7 @@ from assignment_pipeline.adapters.schema_parts import PIPELINE
 from assignment_pipeline.domain.booking import CANCELLED, CONFIRMED, FAILED, PENDING
 from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
 
-# A host without a status would have every booking wait: of all that has a default, only that is asked for.
+# Without a status, every booking of the host would seem to wait. So this column is required, although it has a default.
 _HAS_DEFAULT = [column for column in BOOKING if column.default is not attrs.NOTHING and column.name != "status"]
 
 REQUIRED = (*(column.stored for column in BOOKING if column not in _HAS_DEFAULT), "created_at")
@@ -23,13 +23,13 @@ OPTIONAL = {
     column.stored: f"{sql.Literal(column.default).as_string(None)}::{POSTGRES_TYPES[column.kind]}"
     for column in _HAS_DEFAULT
 }
-"""What stands for a column that the host has not."""
+"""The value of a column that the host does not have."""
 
 INVOKER_SINCE = 15
 """The first server whose views may read with the rights of their reader."""
 
 STATUSES = (PENDING, CONFIRMED, CANCELLED, FAILED)
-"""How the guest stands, in the words that the queries for operators count by."""
+"""The words for a guest's status that the operators' queries count."""
 
 COLUMNS = """
 SELECT a.attname, pg_catalog.format_type(a.atttypid, NULL), a.attcollation::regcollation::text, n.nspname, c.relname,
@@ -39,8 +39,8 @@ JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n 
 WHERE a.attrelid = pg_catalog.to_regclass(%s::text) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 
-# Both ways to say that two keys are equal, so that an index of either side may be used: ours by the host's key as
-# text, and the host's own by what our text is as a key of its kind. A single cast would cost one of them.
+# The join compares the keys twice: the host's key as text with ours, and our text as a key of the host's type with the
+# host's. So PostgreSQL can use the index of either side. With one comparison, one of the two indexes would be useless.
 VIEW = """CREATE VIEW {schema}.bookings{options} AS
 SELECT
     {columns},

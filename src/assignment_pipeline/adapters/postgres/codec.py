@@ -1,4 +1,4 @@
-"""Values to documents, and back. Times are ISO 8601; the database says them in whatever offset its session has."""
+"""Values to documents, and back. Times are ISO 8601; the database writes them in the offset of its session."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def window_of(start: str, end: str) -> TimeWindow:
 
 
 def document(value: Any) -> str:
-    """JSON that PostgreSQL reads: it has no zero character."""
+    """JSON for PostgreSQL, without zero characters, which `jsonb` does not take."""
     text = _text(value)
     return _text(_without_zeros(value)) if "\\u0000" in text else text
 
@@ -76,7 +76,7 @@ def _text(value: Any) -> str:
 
 
 def array(texts: Iterable[str]) -> str:
-    """An array of texts as PostgreSQL reads it, which is much faster than to have the driver write one."""
+    """An array of texts in PostgreSQL's own notation. It is much faster than an array written by the driver."""
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "") for text in texts)
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
@@ -112,7 +112,7 @@ def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
 
 
 def listed(facts: Mapping[str, Any]) -> Booking | UnreadableBooking:
-    """The same, in a list: a row that makes no sense does not hide the others."""
+    """The same, in a list: a row that cannot be read does not hide the others."""
     try:
         booking = booking_of(facts)
         assert booking is not None  # noqa: S101 - there are facts
@@ -192,7 +192,7 @@ def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: b
 
 
 def rival_facts(restaurant_id: str, taken: Iterable[Occupied]) -> list[Facts]:
-    """What others have taken, for a commit to compare with."""
+    """The tables that others have taken. A commit compares its seats with them."""
     return [
         {
             "booking_id": one.booking_id,
@@ -228,7 +228,7 @@ def change_facts(change: AssignmentChange) -> Facts:
 
 
 def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
-    """All that a commit compares and writes. What there is nothing of is left out."""
+    """Everything that a commit compares and writes. Empty lists are left out."""
     records = [change.record for change in changes]
     facts: Facts = {
         "ids": [record.booking_id for record in records],

@@ -74,7 +74,7 @@ class Commits:
         facts["standalone"] = self.reads.standalone
         statuses = {change.record.booking_id: change.guest_status for change in ordered}
         facts["guest_status"] = {key: status for key, status in statuses.items() if status is not None}
-        # Of several changes, each is compared with the others; what the host has given away is added.
+        # Compare each change with the others, and with the tables that the host has given away.
         facts["rivals"] = facts.get("seats", []) if len(ordered) > 1 else []
         if not self.reads.standalone:
             facts.update((yield from self._ask_host(ordered, facts)))
@@ -85,7 +85,7 @@ class Commits:
             yield HostCall(call)
 
     def _ask_host(self, changes: Sequence[AssignmentChange], facts: dict[str, Any]) -> Work[dict[str, Any]]:
-        """How the host's rows stand, behind the lock and before anything is written."""
+        """The state of the host's rows, read behind the lock and before the first write."""
         [(answer,)] = yield self.reads.ask(BEGIN_COMMIT, document(facts["restaurants"]), document(facts["ids"]))
         seating = {change.record.restaurant_id for change in changes if change.seats}
         policies: dict[str, Any] = {}

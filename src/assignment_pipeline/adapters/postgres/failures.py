@@ -38,10 +38,10 @@ _RELATION = re.compile(r'relation "([^"]+)"')
 
 class AgainError(Exception):
     """
-    Nothing was written, and the same may be tried again from its beginning.
+    Nothing was written. The caller may repeat the work from its beginning.
 
     Attributes:
-        error: What the caller is told if that is no use either.
+        error: What to raise if the repetition fails, too.
 
         lost: Whether the connection is gone.
     """

@@ -42,7 +42,7 @@ WHERE b.status = 'pending' AND b.assignment_state IS NULL AND b.start_at > %s
 ORDER BY b.start_at, b.id LIMIT %s
 """
 
-# Entered once a restaurant, by the first column of the index.
+# Reads one row of each restaurant, by the first column of the index.
 RESTAURANTS_WAITING = """
 WITH RECURSIVE names AS (
     (
@@ -73,7 +73,7 @@ JOIN assignment_pipeline.booking_documents d ON d.id = found.id
 ORDER BY found.start_at, found.id LIMIT %s
 """
 
-# A booking that comes again as pending says nothing new: how it stands with the guest is what came of it.
+# A booking that comes again as pending keeps its status: the status is the result of its assignment.
 PUT_BOOKING = with_columns("""
 INSERT INTO assignment_pipeline.bookings AS b ({STORED_BOOKING}, created_at)
 SELECT {BOOKING}, %s FROM pg_catalog.jsonb_to_record(%s) AS n({TYPED_BOOKING})

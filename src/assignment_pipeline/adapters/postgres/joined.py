@@ -193,7 +193,7 @@ def _require_transaction(connection: psycopg.Connection[Any] | psycopg.AsyncConn
     if connection.pgconn.pipeline_status != PipelineStatus.OFF:
         msg = "connection: expected one outside of pipeline mode: what is committed depends on what was read"
         raise ValueError(msg)
-    # psycopg begins a transaction by itself with the first statement, unless it is told not to.
+    # Without autocommit, psycopg begins a transaction with the first statement.
     if connection.info.transaction_status is TransactionStatus.IDLE and connection.autocommit:
         raise InvalidValueError(
             "connection", "one with a transaction open, such as after BEGIN", "one in autocommit mode"

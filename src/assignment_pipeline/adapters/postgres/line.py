@@ -1,4 +1,4 @@
-"""The line to the server: how a connection is opened, and that nothing on it waits for ever."""
+"""The line to the server: how to open a connection, and the time-outs of everything on it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from psycopg import conninfo as conninfos
 T = TypeVar("T")
 
 SILENCE = 30.0
-"""Seconds for which the answer to a statement is waited for. A statement of ours waits ten for a lock, at most."""
+"""Seconds to wait for the answer to a statement. Our statements wait ten seconds for a lock, at most."""
 
 LONG_SILENCE = 600.0
-"""The same, where all that has happened for days is counted."""
+"""Seconds to wait for the answer to a statement that counts the rows of several days."""
 
-# A server-side prepared statement belongs to a session, which pgbouncer hands to somebody else.
+# A prepared statement belongs to a session of the server, which pgbouncer gives to other clients in transaction mode.
 _SESSION: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "client_encoding": "utf8"}
 
-# Where packets are swallowed, the kernel gives up after some ten seconds, instead of hours.
+# If packets get no answer, the kernel gives up after about ten seconds instead of hours.
 _LINE: dict[str, Any] = {
     "connect_timeout": 3,
     "keepalives_idle": 5,
@@ -31,13 +31,13 @@ _LINE: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 _NO_TIMEOUT = 130.0
-"""Seconds after which the driver gives up where the address says that it never does."""
+"""Seconds after which the driver gives up if the address asks for no time-out."""
 
 _VARIABLES = {"connect_timeout": "PGCONNECT_TIMEOUT"}
 
 
 class SilentError(psycopg.OperationalError):
-    """The server has not answered a statement for so long that the connection was closed."""
+    """The server did not answer a statement in time, and the connection was closed."""
 
 
 def options(conninfo: str) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def take_time(connection: Any) -> None:
 
 
 def _bounded(gen: Generator[Any, Any, T], connection: Connection | AsyncConnection) -> Generator[Any, Any, T]:
-    """*gen*, which waits for the server; psycopg sends it 0 every tenth of a second while there is nothing."""
+    """*gen*, with a time-out. psycopg sends 0 into it every tenth of a second while the server is silent."""
     deadline = time.monotonic() + connection.silence
     try:
         wanted = next(gen)
@@ -106,7 +106,7 @@ def _bounded(gen: Generator[Any, Any, T], connection: Connection | AsyncConnecti
 
 
 def is_lost(connection: Connection | AsyncConnection) -> bool:
-    """Whether an idle connection is of no use: the server has said what nobody asked for, such as that it goes."""
+    """Whether an idle connection cannot be used: the server has sent something unasked, such as its shutdown."""
     if connection.closed:
         return True
     if hasattr(select, "poll"):

@@ -20,7 +20,7 @@ from assignment_pipeline.ports import Clock, Lease, Leases, Refused, Wanted
 T = TypeVar("T")
 
 SWEEP_EVERY = 256
-"""Acquisitions between two clearings of what was never released."""
+"""Number of acquisitions between two deletions of expired leases."""
 
 ACQUIRE = "SELECT assignment_pipeline.acquire(%s)"
 
@@ -37,7 +37,7 @@ class _Locks:
         self._acquired = 0
 
     def _acquiring(self, wanted: Sequence[Wanted], ttl: dt.timedelta) -> Callable[[], Work[Leases | Refused]]:
-        """What begins an acquisition, and begins it again with the same nonces: it knows its own leases by them."""
+        """A function that starts an acquisition. Repeated with the same nonces, it finds its own leases."""
         nonces = [os.urandom(16).hex() for _ in wanted]
         return lambda: self._acquire(wanted, nonces, ttl)
 

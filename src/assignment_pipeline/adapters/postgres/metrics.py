@@ -32,15 +32,15 @@ T = TypeVar("T")
 
 NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now()))"
 
-# Local time less UTC's, at each moment. A name that the server does not know is left out.
+# The offset of local time from UTC at each moment. A time zone that the server does not know is left out.
 OFFSETS = """
 SELECT z.zone, pg_catalog.array_agg((m.at AT TIME ZONE z.zone) - (m.at AT TIME ZONE 'UTC'::text) ORDER BY m.at)
 FROM pg_catalog.unnest(%s::text[]) AS z(zone) CROSS JOIN pg_catalog.unnest(%s::timestamptz[]) AS m(at)
 WHERE z.zone IN (SELECT n.name FROM pg_catalog.pg_timezone_names n) GROUP BY z.zone
 """
 
-# Nothing but the server's own functions is found under a name without a schema. No statistics, or none yet, are to talk
-# the planner into reading the whole past.
+# A name without a schema finds only the server's own functions. Wrong or missing statistics must not make the planner
+# read the whole past.
 SETTINGS = "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
 
 

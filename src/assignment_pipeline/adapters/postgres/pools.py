@@ -28,16 +28,16 @@ T = TypeVar("T")
 C = TypeVar("C", Connection, AsyncConnection)
 
 Check = Callable[[str], Work[None]]
-"""Makes sure that a database, named for people, is the right one."""
+"""Checks that a database is the right one. The argument is its name for people."""
 
 SIZE = 10
 PATIENCE = dt.timedelta(seconds=5)
 
 RETRY = 0.4
-"""Seconds, about, between two tries of a process to reach a server that is away."""
+"""Seconds, on average, between two attempts of a process to connect to a server that is away."""
 
 TRIES = 6
-"""How many tries may wait beside each other, while the server is away, for a server that says nothing."""
+"""How many attempts to connect may run at one time while the server does not answer."""
 
 
 @attrs.frozen
@@ -60,7 +60,7 @@ class Begin:
 
 @attrs.frozen
 class FirstOf:
-    """Wait until one of the tries has ended, for some time at most; the answer is those that have."""
+    """Wait until an attempt has ended, for some seconds at most. The answer is the ended attempts."""
 
     tries: Collection[Any]
     seconds: float
@@ -68,7 +68,7 @@ class FirstOf:
 
 @attrs.frozen
 class End:
-    """End tries, and close the connections that they have opened."""
+    """End attempts, and close the connections that they have opened."""
 
     tries: Collection[Any]
 
@@ -80,8 +80,8 @@ class _Pool(processes.Watched, Generic[C]):
     """
     What both pools share: nothing is opened before it is needed, and a forked child opens its own.
 
-    A caller that needs a connection opens it. No thread does so in the background, so that a server that is back is
-    found by the first call, and one that is away is asked only by those who need it.
+    A caller that needs a connection opens it. No thread opens connections in the background. So the first call finds a
+    server that is back, and only calls try a server that is away.
 
     Args:
         conninfo: The database, as a URL or in libpq's ``key=value`` form.
@@ -155,7 +155,7 @@ class _Pool(processes.Watched, Generic[C]):
                 return found
 
     def _opening(self, slots: Slots[C], place: Place[C], deadline: float) -> Generator[Step, Any, C | None]:
-        """A connection of the caller's own; None where somebody else tries already, and the caller has to wait."""
+        """A connection of the caller's own. None if another caller is connecting, so that this one has to wait."""
         if not slots.is_trying(place):
             try:
                 found: C = yield Open()
@@ -184,10 +184,10 @@ class _Pool(processes.Watched, Generic[C]):
 
     def _trying(self, tries: list[Any], deadline: float) -> Generator[Step, Any, C]:
         """
-        A connection to a server that is away, or may be. What is left in *tries* is for the caller to end.
+        A connection to a server that may be away. The caller ends the attempts that are left in *tries*.
 
-        A line that swallows packets is mended in the middle of a try, which does not notice. So the next try begins
-        beside a silent one. The first has all the time that an address gives it, for a line that is only slow.
+        A line may lose packets, and then work again. An attempt from before does not notice that, so another attempt
+        starts beside it. The first attempt keeps the time-out of the address, because the line may only be slow.
         """
         first: Any = None
         while True:
@@ -215,7 +215,7 @@ class _Pool(processes.Watched, Generic[C]):
                 self._not_before = time.monotonic() + _about(RETRY)
 
     def _giving_back(self, slots: Slots[C], connection: C) -> list[C]:
-        """Take it back, and say which others are to be closed: where one line is lost, the others may be."""
+        """Take a connection back. Returns the connections to close: if one line is lost, the others may be, too."""
         if connection.closed:
             slots.lost()
             slots.give(None)
@@ -306,7 +306,7 @@ class Pool(_Pool[Connection]):
                 return _end(tries)
 
     def _begin(self) -> futures.Future[Connection]:
-        """Begin to open a connection, in a thread of its own: what waits for a server in C cannot be ended."""
+        """Begin to open a connection, in a thread of its own: a wait in C cannot be cancelled."""
         begun: futures.Future[Connection] = futures.Future()
 
         def connect() -> None:
@@ -371,7 +371,7 @@ class AsyncPool(_Pool[AsyncConnection]):
                 await other.close()
 
     def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Leave the connections of another loop, whose places nobody gives back any more."""
+        """Close the connections of another event loop. Nobody will return them."""
         if self._loop is not loop:
             for connection in self._slots.drain():
                 connection.pgconn.finish()
@@ -398,12 +398,12 @@ class AsyncPool(_Pool[AsyncConnection]):
 
 
 def _about(seconds: float) -> float:
-    """*seconds*, more or less: not all processes are to try at one time."""
+    """About *seconds*, at random, so that processes do not connect at the same time."""
     return seconds * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def _end(tries: Collection[futures.Future[Connection]]) -> None:
-    """End tries to connect, and close what one of them has opened meanwhile."""
+    """End attempts to connect, and close a connection that one of them has opened meanwhile."""
     for one in tries:
         if not one.cancel() and one.exception() is None:
             one.result().close()

@@ -60,7 +60,7 @@ NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now())) #>
 
 KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
 
-# The condition is that of an index, which a parameter in it would not fit.
+# The condition is the one of an index. With a parameter in it, PostgreSQL would not use the index.
 UNFINISHED = in_sql("""
 SELECT pg_catalog.json_build_array(coalesce(%s::timestamptz, pg_catalog.now()), (
     SELECT pg_catalog.json_agg(found) FROM (
@@ -132,7 +132,7 @@ class Reads:
         return Statement(named(text, self.schema), values, commits)
 
     def now(self) -> str | None:
-        """The time that the database is to go by; None for its own."""
+        """The time that the database uses; None for its own clock."""
         return None if self.clock is None else text_of(self.clock.now())
 
     # -- Planning -------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Reads:
         )
 
     def _look(self, query: LoadQuery, known: Venue | None) -> Work[str | None]:
-        """The short way, where all that decides what to look at is at hand; None where it is not, or not any more."""
+        """The load in one query; None if the venue or the bookings are not known, or the venue has changed."""
         if not self.standalone or known is None or query.booking_ids or query.day is not None:
             return None
         window = query.window(known, {}, {})

@@ -1,4 +1,4 @@
-"""What a role of the server needs to do its part, as statements to run and as a check."""
+"""The rights that a role of the server needs, as statements and as a check."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Purpose(enum.StrEnum):
 _LETTERS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 _VIEW = frozenset({"SELECT"})
 
-# For each table and view, in the order of `Purpose`. What happened is inserted, and never changed.
+# For each table and view, in the order of `Purpose`. Events and history are only inserted.
 TABLES = {
     "assignment_schema": ("S", "S", "S", "S"),
     "assignment_records": ("SIU", "SIU", "SIU", "S"),
@@ -86,7 +86,7 @@ WHERE n.nspname = %s::text AND c.relname = ANY (%s::text[]) AND c.relkind = ANY 
 
 FIND_ROLE = "SELECT oid, rolsuper FROM pg_catalog.pg_roles WHERE rolname = %s::text"
 
-# By whatever way the role has them: granted to it, to one that it is a member of, or to everybody.
+# Rights that are granted to the role, to a role that it is a member of, or to everybody.
 HELD = """
 SELECT c.relname::text, r.name FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

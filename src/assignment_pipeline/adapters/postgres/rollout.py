@@ -29,7 +29,7 @@ SELECT pg_catalog.json_agg(revisions)::text FROM (
 ) AS revisions
 """
 
-# Step by step through the index: a scan of all records takes seconds where there are millions.
+# Jumps from restaurant to restaurant in the index. A scan of millions of records would take seconds.
 RESTAURANTS = """
 WITH RECURSIVE each (id) AS (
     SELECT pg_catalog.min(restaurant_id) FROM assignment_pipeline.assignment_records
@@ -50,7 +50,7 @@ REVISE = "SELECT assignment_pipeline.revise(%s)"
 AWAIT_COMMITS = "SELECT assignment_pipeline.await_commits()"
 
 PATIENCE = 10.0
-"""Seconds for which commits that were in flight are waited for."""
+"""Seconds to wait for commits that have begun before."""
 
 _PAUSE = (0.01, 0.05)  # Seconds in which other commits get through, between two times of waiting.
 _LOCK_TIMEOUT = "55P03"

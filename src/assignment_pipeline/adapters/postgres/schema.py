@@ -1,4 +1,4 @@
-"""Making the tables and functions, bringing them up to date, and the check that they are there."""
+"""Make the tables and functions, update them, and check that they are there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from assignment_pipeline.errors import (
 T = TypeVar("T")
 
 SCHEMA = "assignment_pipeline"
-"""The schema that everything is in unless told otherwise, and its name in our own SQL."""
+"""The default schema, and its name in our SQL files."""
 
 _SQL = importlib.resources.files(__package__) / "sql"
 _FUNCTIONS = (
@@ -54,11 +54,11 @@ STANDALONE_VERSION = PARTS[STANDALONE].version
 OLDEST_SERVER = 14
 """For multiranges and ``date_bin``."""
 
-# An init waits for another one that runs: "CREATE ... IF NOT EXISTS" alone is no protection from others that do.
+# An init waits for another one: "CREATE ... IF NOT EXISTS" fails if two sessions run it at the same time.
 ONE_AT_A_TIME = "SELECT pg_catalog.pg_advisory_xact_lock(1634956137, 1885958246)"
 
-# Where the database installs extensions, so that btree_gist outlives our schema: that is the last resort, where the
-# search path names none that is there, and there is none called public. Trusted: it needs no superuser.
+# The schema for extensions, so that btree_gist survives a drop of our schema. Ours is the last resort: if the search
+# path has no existing schema and there is no `public`. The extension is trusted, so it needs no superuser.
 FIND_HOME = (
     "SELECT coalesce(pg_catalog.current_schema()::text, pg_catalog.to_regnamespace('public'::text)::text, %s::text)"
 )
@@ -67,7 +67,7 @@ VERSIONS = f"{SCHEMA}.assignment_schema"
 
 HAS_VERSIONS = "SELECT pg_catalog.to_regclass(%s::text) IS NOT NULL"
 
-# Builds before the first release kept no time of a change: that is what they are known by.
+# Builds before the first release have no column for the time of a change. That column tells them apart.
 FIND_VERSIONS = f"SELECT part, version, pg_catalog.to_jsonb(s) ? 'changed_at'::text FROM {VERSIONS} s"  # noqa: S608 - the name is ours
 
 WRITE_VERSION = f"""
@@ -80,11 +80,11 @@ SELECT pg_catalog.current_setting('server_version_num'::text)::integer / 10000,
     pg_catalog.current_setting('server_encoding'::text)
 """
 
-# A name without a schema finds only the server's own functions and types, for every role that makes the tables.
-# Views and indexes keep what they have found.
+# A name without a schema finds only the server's own functions and types, for every role. Views and indexes keep the
+# objects that they have found.
 PIN = "SET LOCAL search_path = pg_catalog, pg_temp"
 
-# The server lets everybody execute a new function.
+# By default, everybody may execute a new function.
 FIND_FUNCTIONS = """
 SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

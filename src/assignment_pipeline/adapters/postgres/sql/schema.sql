@@ -1,6 +1,6 @@
--- The pipeline's tables in PostgreSQL, as this version of the library makes them. What works on them is in `functions`;
--- the tables of `StandaloneHost` are in `standalone.sql`. Another schema's name replaces this one's where it is wanted.
--- Identifiers sort by code point, as Python sorts them, whatever the database's language is.
+-- The pipeline's tables in PostgreSQL, as this version of the library makes them. The functions are in `functions`; the
+-- tables of `StandaloneHost` are in `standalone.sql`. Another schema's name may replace this one's. Identifiers sort by code
+-- point, as in Python, in every language of the database.
 
 -- The version of each part: `pipeline` is this file, `standalone` the other one.
 CREATE TABLE assignment_pipeline.assignment_schema (
@@ -33,15 +33,15 @@ CREATE TABLE assignment_pipeline.assignment_records (
     updated_at timestamptz NOT NULL
 );
 
--- What is due: what the pipeline has to do, and what legacy was handed and has not answered.
+-- Due bookings: those of the pipeline, and those that legacy was handed and has not answered.
 CREATE INDEX assignment_records_due ON assignment_pipeline.assignment_records (next_attempt_at, booking_id)
 WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at IS NOT NULL;
 
--- Claims that ended without an answer: few, and looked at by every sweep.
+-- Claims that ended without an answer. There are few, and every sweep reads them.
 CREATE INDEX assignment_records_claimed ON assignment_pipeline.assignment_records (next_attempt_at)
 WHERE deliveries > 0 AND next_attempt_at IS NOT NULL;
 
--- What a sweep looks at in turn: reviews, and what might be due but is neither settled nor due.
+-- Bookings that sweeps check in turn: reviews, and others that are neither settled nor due.
 CREATE INDEX assignment_records_unfinished ON assignment_pipeline.assignment_records (booking_id)
 WHERE {UNFINISHED};
 
@@ -56,9 +56,9 @@ CREATE INDEX assignment_records_queue ON assignment_pipeline.assignment_records 
 CREATE INDEX assignment_records_reviews ON assignment_pipeline.assignment_records (restaurant_id)
 WHERE state = 'manual_review';
 
--- Which tables a booking has, and when. The constraint is the last guard against two parties at one table: the commit
--- has looked before, under its restaurant's lock. Tables that legacy gave away twice are taken all the same, and the
--- constraint leaves them out; the commit does not.
+-- Which tables a booking has, and when. The constraint is the last guard against two parties at one table: the commit has
+-- checked before, under its restaurant's lock. Tables that legacy gave away twice are kept, too. The constraint ignores
+-- them; the commit does not.
 CREATE TABLE assignment_pipeline.booking_table_assignments (
     booking_id text COLLATE "C" NOT NULL,
     table_id text COLLATE "C" NOT NULL,
@@ -77,8 +77,8 @@ CREATE TABLE assignment_pipeline.booking_table_assignments (
         (restaurant_id WITH =, table_id WITH =, tstzrange(start_at, end_at) WITH &&) WHERE (NOT conflicted)
 );
 
--- What is taken in a time. A booking blocks at most a turn of 24 hours between two buffers of 6, so that queries enter
--- the index 36 hours ahead.
+-- The taken tables of a time span. A booking blocks at most a turn of 24 hours between two buffers of 6, so queries start
+-- 36 hours earlier in the index.
 CREATE INDEX booking_table_assignments_span
 ON assignment_pipeline.booking_table_assignments (restaurant_id, start_at);
 
@@ -114,14 +114,14 @@ CREATE INDEX booking_assignment_state_history_outcomes
 ON assignment_pipeline.booking_assignment_state_history (created_at)
 WHERE to_state IN ({OUTCOMES});
 
--- Changes without a transition: they leave no history row to be known by.
+-- Changes without a transition: they have no history row with their id.
 CREATE TABLE assignment_pipeline.assignment_stepless_changes (
     change_id text COLLATE "C" PRIMARY KEY,
     booking_id text COLLATE "C" NOT NULL,
     created_at timestamptz NOT NULL
 );
 
--- What each planning of a booking came to.
+-- The result of each planning of a booking.
 CREATE TABLE assignment_pipeline.booking_assignment_attempts (
     booking_id text COLLATE "C" NOT NULL,
     attempt_no bigint NOT NULL,
@@ -152,11 +152,11 @@ CREATE TABLE assignment_pipeline.table_blocks (
     CHECK (end_at > start_at)
 );
 
--- Blocks may last for months, so that they are found by their end.
+-- Blocks may last for months, so queries find them by their end.
 CREATE INDEX table_blocks_span ON assignment_pipeline.table_blocks (restaurant_id, end_at);
 
--- Locks of workers. Leases cost no flush, and a crash of the server ends them, as it ends the connections of their
--- holders.
+-- Locks of workers. The table is unlogged, so leases need no flush. A crash of the server deletes them, and ends the
+-- connections of their holders as well.
 CREATE UNLOGGED TABLE assignment_pipeline.assignment_leases (
     "key" text COLLATE "C" NOT NULL,
     slot integer NOT NULL,
@@ -192,14 +192,14 @@ CREATE INDEX observability_events_legacy_booking
 ON assignment_pipeline.observability_events (booking_id, created_at, id)
 WHERE event_type = 'auto_assign.summary';
 
--- The rollout's own: few, and looked for among all others.
+-- Events of the rollout. They are few among all others.
 CREATE INDEX observability_events_rollout ON assignment_pipeline.observability_events (created_at)
 WHERE source = 'assignment.rollout';
 
 
 -- ---- The rollout ----------------------------------------------------------------------------------------------------
 
--- What is in force: one row. Each commit compares its generation.
+-- The revision in force: one row. Each commit compares its generation.
 CREATE TABLE assignment_pipeline.assignment_rollout (
     id integer PRIMARY KEY CHECK (id = 1),
     generation bigint NOT NULL,
@@ -210,7 +210,7 @@ CREATE TABLE assignment_pipeline.assignment_rollout (
 
 INSERT INTO assignment_pipeline.assignment_rollout (id, generation, settings) VALUES (1, 0, '{}');
 
--- What was ever in force, who changed it, and why.
+-- All revisions, who made them, and why.
 CREATE TABLE assignment_pipeline.assignment_rollout_history (
     generation bigint PRIMARY KEY,
     phase text,
@@ -222,7 +222,7 @@ CREATE TABLE assignment_pipeline.assignment_rollout_history (
     created_at timestamptz NOT NULL
 );
 
--- What shadow runs found: bundles to look at, and to run again.
+-- The results of shadow runs: bundles to read, and to run again.
 CREATE TABLE assignment_pipeline.assignment_shadow_bundles (
     id text COLLATE "C" PRIMARY KEY,
     captured_at timestamptz NOT NULL,

@@ -1,4 +1,4 @@
--- What `StandaloneHost` keeps: the restaurants and bookings of a host that has no tables of its own.
+-- The tables of `StandaloneHost`: restaurants and bookings for a host without tables of its own.
 
 CREATE TABLE assignment_pipeline.restaurants (
     id text COLLATE "C" PRIMARY KEY,
@@ -33,7 +33,7 @@ CREATE TABLE assignment_pipeline.table_adjacencies (
     PRIMARY KEY (restaurant_id, table_a, table_b)
 );
 
--- Combinations that the restaurant itself names, each with a capacity of its own.
+-- Combinations that the restaurant names, each with a capacity of its own.
 CREATE TABLE assignment_pipeline.table_combinations (
     restaurant_id text COLLATE "C" NOT NULL,
     id text COLLATE "C" NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE assignment_pipeline.table_combinations (
     PRIMARY KEY (restaurant_id, id)
 );
 
--- The guests' bookings; each commit writes into them how they stand.
+-- The guests' bookings. Each commit updates their state.
 CREATE TABLE assignment_pipeline.bookings (
     id text COLLATE "C" PRIMARY KEY,
     restaurant_id text COLLATE "C" NOT NULL,

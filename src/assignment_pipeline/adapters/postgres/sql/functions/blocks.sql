@@ -1,6 +1,6 @@
 -- Tables out of service.
 
--- Take a table out of service, once an id. The answer is the bookings that sit there for part of that time.
+-- Take a table out of service; an id counts once. Returns the bookings that have the table for part of that time.
 CREATE FUNCTION assignment_pipeline.block(doc jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 
--- Put it back into service, and make due the bookings that this helps. The answer is whether there was such a block.
+-- Put a table back into service, and make the bookings due that may use it. Returns whether there was such a block.
 CREATE FUNCTION assignment_pipeline.unblock(doc jsonb) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE

@@ -1,8 +1,8 @@
 -- Claims: a sweep claims the bookings that are due, so that no other sweep deals with them meanwhile.
 
--- Claim what is due, the longest due first. What was handed out before and never came back is claimed alone, so that a
--- booking that ends its workers does not count against its neighbours. A claim that ends later than any claim can was
--- made by a clock that was ahead: the booking is due now. Rows that somebody else has locked are passed over.
+-- Claim due bookings, the longest due first. A booking whose last claim never ended is claimed alone: if it kills its
+-- workers, the other bookings of the sweep do not suffer. A claim that ends too far in the future comes from a clock that
+-- was ahead: such a booking is due now. Rows that another session has locked are skipped.
 CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
@@ -38,9 +38,9 @@ BEGIN
 END
 $$;
 
--- Give up claims, each a booking and how often it had been handed out then: those deliveries do not count. A booking
--- that nobody else has claimed since is due again *after* that. It takes no lock of a restaurant's: what holds that one
--- is often why nothing came of the claim.
+-- Return claims. A claim is a booking and its number of deliveries at that time; these deliveries no longer count. A booking
+-- that has no newer claim is due again *after* that span. This takes no lock of a restaurant: a busy lock is often the reason
+-- for returning the claim.
 CREATE FUNCTION assignment_pipeline.put_back(told timestamptz, claims jsonb, after interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE

@@ -1,6 +1,6 @@
 -- The commit: all of an assignment's changes in one transaction, or none.
 
--- Lock the restaurants for a commit that asks a host, and name those that the changes take from or give to.
+-- Lock the restaurants of a commit with a host of its own. Returns all restaurants whose tables the changes take or free.
 CREATE FUNCTION assignment_pipeline.begin_commit(restaurants jsonb, ids jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN
@@ -16,7 +16,7 @@ BEGIN
 END
 $$;
 
--- For how long a booking keeps its tables from others; always, where no policy says.
+-- The time for which a booking blocks its tables; all time if there is no policy.
 CREATE FUNCTION assignment_pipeline.blocked_span(booking jsonb, policy jsonb) RETURNS tstzrange
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -37,7 +37,7 @@ BEGIN
 END
 $$;
 
--- For how long nobody else may have the tables of a booking, as can be told at a moment. As Allocation.occupied has it.
+-- The time for which nobody else may have the tables of a booking, as known at a moment. The same as `Allocation.occupied`.
 CREATE FUNCTION assignment_pipeline.occupied(seat assignment_pipeline.booking_table_assignments, moment timestamptz)
 RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE
@@ -52,8 +52,8 @@ RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $
     END
 $$;
 
--- Make due at once what waits, the bookings in *besides* apart, for tables that came *freed*: restaurant, start, end.
--- The waiting are found by their start, within the longest turn and buffers of what was freed.
+-- Make waiting bookings due at once, for *freed* tables: restaurant, start, end. Bookings in *besides* are left out. Waiting
+-- bookings are found by their start, within the longest turn and buffers around the freed time.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -76,7 +76,7 @@ BEGIN
 END
 $$;
 
--- Write events. One may come twice, and has the same id then.
+-- Write events. An event may come twice, with the same id.
 CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO assignment_pipeline.observability_events ({EVENT})
@@ -85,7 +85,7 @@ BEGIN
 END
 $$;
 
--- All of the changes, or none. The answer is null, or what stood against it; nothing has been written then:
+-- Write all changes, or none. Returns null, or the reason for a refusal. A refusal writes nothing:
 -- {"stale": booking, "what": ...}, {"generation": found, "expected": ...} or {"contested": [tables]}.
 CREATE FUNCTION assignment_pipeline.commit(doc jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
@@ -155,8 +155,8 @@ BEGIN
         RETURN json_build_object('stale', stale.booking_id, 'what', stale.what);
     END IF;
 
-    -- What a booking has already it does not take: only the rest of its time is looked at. What is conflicted it may
-    -- take whoever has it, and does not have as its own when it is so no more.
+    -- A booking may keep the tables that it has: only the rest of its time is checked. A conflicted booking may take tables
+    -- that others have. When it is no longer conflicted, those tables do not count as its own.
     IF doc ? 'seats' THEN
         SELECT json_agg(table_id ORDER BY table_id) INTO contested FROM (
             SELECT DISTINCT n.table_id COLLATE "C" AS table_id
@@ -219,8 +219,8 @@ BEGIN
         END IF;
     END IF;
 
-    -- All that is given up is free before anything is taken. A new record is inserted, and an old one is updated: who
-    -- was faster at another restaurant, where no lock of this one helps, makes this fail, and it is tried again.
+    -- First free all tables, then take the new ones. New records are inserted, existing ones updated. A commit at another
+    -- restaurant, under another lock, may have inserted the same record: then this fails, and the caller repeats it.
     IF existing <> '{}' THEN
         SELECT jsonb_agg(jsonb_build_object('restaurant_id', restaurant_id, 'start_at', lower(span), 'end_at', upper(span)))
         INTO freed
@@ -278,7 +278,7 @@ BEGIN
         PERFORM assignment_pipeline.wake(freed, ids, policies, moment);
     END IF;
 
-    -- Our own bookings reflect how they stand; those that were only passed in are there from now on.
+    -- Update the state in our own bookings, and insert the bookings that were only passed in.
     IF standalone THEN
         IF booked <> '{}' THEN
             UPDATE assignment_pipeline.bookings b SET

@@ -1,8 +1,7 @@
--- What a host calls that has a driver that the library has no `joined` for: a booking's row, and that it wants tables, in
--- one transaction of the host's, with any driver that speaks SQL to the server. The sweep deals with the booking once
--- *after* has passed, unless it was assigned by then. The answer is whether the booking is new; one that has a record is
--- left as it is. It refuses all that `Booking` does: a row that cannot be read stops every reader. Texts are compared as
--- bytes, whatever collation the host's columns have.
+-- Enqueue a booking from SQL, in the host's transaction, for drivers without `joined`. The sweep assigns the booking when
+-- *after* has passed, unless it was assigned by then. Returns whether the booking is new; an existing record stays as it is.
+-- The function refuses every value that `Booking` refuses, because a row that cannot be read stops every reader. Texts are
+-- compared as bytes, in every collation.
 CREATE FUNCTION assignment_pipeline.enqueue(
     id text, restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz DEFAULT NULL,
     seating text DEFAULT 'any', zone text DEFAULT NULL, accessible boolean DEFAULT false,

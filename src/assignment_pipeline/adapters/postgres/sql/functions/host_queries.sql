@@ -1,13 +1,13 @@
--- What the SQL of hosts and operators calls.
+-- Functions for the SQL of hosts and operators.
 
--- A booking's id as a host's key, or null where it is none: by it, an index of the host's is found from our side.
+-- A booking's id as a host's key, or null if it is none. With it, a join from our side can use an index of the host.
 CREATE FUNCTION assignment_pipeline.as_uuid(id text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT CASE WHEN id ~ ''^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'' THEN id::uuid END';
 
 CREATE FUNCTION assignment_pipeline.as_bigint(id text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS 'SELECT CASE WHEN id ~ ''^(0|[1-9][0-9]{0,17})$'' THEN id::bigint END';
 
--- The start of the time bucket that a time is in. TimescaleDB brings its own. Weeks begin on Mondays, as there.
+-- The start of the time bucket of a time. Weeks begin on Mondays, as in TimescaleDB, which has its own function.
 DO $$
 BEGIN
     IF NOT EXISTS (

@@ -1,8 +1,8 @@
--- Leases: the locks of `PostgresLocks`. A client that asks for a key waits only for those that ask for it at that
--- moment, in one order of keys.
+-- Leases: the locks of `PostgresLockManager`. An acquire waits only for other acquires of the same key that run at that
+-- moment. All of them take keys in the same order.
 
--- Every key that is wanted, or none: the answer is when the leases end, or {"refused": key}. A client that asks again
--- because the answer was lost is given the lease that is there, in its slot: only its holder has the nonce.
+-- Take every wanted key, or none. Returns the end of the leases, or {"refused": key}. A client that repeats an acquire
+-- after a lost answer gets its existing leases, because only the holder knows the nonce.
 CREATE FUNCTION assignment_pipeline.acquire(doc jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 DECLARE
@@ -49,7 +49,7 @@ BEGIN
 END
 $$;
 
--- Let go of leases. The nonce is compared: only the holder lets go.
+-- Release leases. The nonce has to match, so only the holder can release a lease.
 CREATE FUNCTION assignment_pipeline.release(held jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN

@@ -1,5 +1,5 @@
--- What the store reads, in one snapshot: a function that is STABLE sees what its caller's statement sees.
--- Sequential scans are off in them, so that no statistics, or none yet, can talk the planner into reading the past.
+-- What the store reads, in one snapshot: a STABLE function uses the snapshot of its caller's statement. The functions switch
+-- sequential scans off. Otherwise, wrong or missing statistics could make the planner read the whole past.
 
 -- A record with its tables, as the store reads it.
 CREATE VIEW assignment_pipeline.record_documents AS
@@ -11,9 +11,9 @@ SELECT
     ) AS seats
 FROM assignment_pipeline.assignment_records r;
 
--- Everything of ours that is taken at a restaurant from *span_start* to *span_end*: seats, blocks, and the tables of all
--- parties that sit: who reads it works out for how long they keep them. What a booking blocks is at most a turn of 24
--- hours between two buffers of 6: the span index is entered 36 hours ahead.
+-- Our seats, our blocks, and the tables of all parties that sit, at a restaurant from *span_start* to *span_end*. The caller
+-- works out for how long sitting parties keep their tables. A booking blocks at most a turn of 24 hours between two buffers
+-- of 6, so the search in the span index starts 36 hours earlier.
 CREATE FUNCTION assignment_pipeline.taken(restaurant text, span_start timestamptz, span_end timestamptz)
 RETURNS json LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
@@ -38,8 +38,8 @@ BEGIN
 END
 $$;
 
--- What the policy makes of a booking without an end: minutes that a party of that size sits, or may sit where that
--- depends on the service period. As Venue.wanted has it.
+-- The turn of a party of that size, in minutes, for a booking without an end. If turns depend on the service period, the
+-- longest one. The same as `Venue.wanted`.
 CREATE FUNCTION assignment_pipeline.turn_minutes(policy jsonb, party integer) RETURNS integer
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -55,9 +55,9 @@ BEGIN
 END
 $$;
 
--- All that planning looks at. The answer has the time, the rollout's generation, and the records of the bookings in
--- *ids* and of those that sit, or may wait for tables, in the time of the day; who reads it leaves out those that do
--- not. Where the host is ours, also the venue unless it is known, bookings, and what is taken in the time to look at.
+-- Everything that planning reads: the time, the rollout's generation, and records. The records are those of the bookings in
+-- *ids*, and of bookings that have tables or may wait for some on the given day; the caller drops the ones of other days. For
+-- our own host also the bookings, the taken tables, and the venue unless the caller knows it.
 CREATE FUNCTION assignment_pipeline.load(query jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
@@ -82,7 +82,7 @@ BEGIN
         END IF;
     END IF;
     IF day_start IS NOT NULL THEN
-        -- Who waits has no span of its own yet: only its start is known.
+        -- A waiting booking has no tables, so only its start is known.
         ids := ARRAY(
             SELECT unnest(ids)
             UNION
@@ -127,7 +127,7 @@ BEGIN
             AND NOT EXISTS (SELECT FROM assignment_pipeline.bookings b WHERE b.id = r.booking_id)
     ) AS asked;
     IF asked_start IS NOT NULL THEN
-        -- As Venue.planning_window has it: the blocked window, and as much again as a neighbour may need.
+        -- The same as `Venue.planning_window`: the blocked window, and a margin for its neighbours.
         margin := before + behind + make_interval(
             mins => (venue.policy->'derived'->>'reach_minutes')::integer
                 + (venue.policy->'derived'->>'longest_turn_minutes')::integer
@@ -154,8 +154,8 @@ BEGIN
 END
 $$;
 
--- `load` for bookings that are at hand, at a restaurant of a standalone host whose venue the caller knows: it has
--- worked out itself what time to look at, and one query answers. Null, where the venue has another version by now.
+-- `load` in one query, for a caller that has the bookings and knows the venue of a standalone host: it passes the time span.
+-- Null if the venue has another version by now.
 CREATE FUNCTION assignment_pipeline.look(
     restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz
 ) RETURNS text
@@ -194,7 +194,7 @@ BEGIN
 END
 $$;
 
--- A page of records by booking id, with the time: by the index that fits what is asked for.
+-- A page of records by booking id, with the time. Each kind of query uses its own index.
 CREATE FUNCTION assignment_pipeline.page(query jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
@@ -239,7 +239,7 @@ BEGIN
 END
 $$;
 
--- Whether a change has landed, asked behind whatever commit of that restaurant is still in flight.
+-- Whether a change has landed. Waits for commits of that restaurant that are still running.
 CREATE FUNCTION assignment_pipeline.knows(restaurant text, change text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN

@@ -1,12 +1,12 @@
--- The locks of restaurants. A commit holds that of each restaurant that it changes until its transaction ends, so that
--- what it reads about a table is still true when it writes. A function that is not STABLE sees, in each of its
--- statements, what had landed by then: what is read behind a lock is not older than the lock.
--- Each key has the name of this schema in it, so that two deployments in one database never wait for each other. The
--- number is "assi" as text; it keeps off locks of the host's own.
+-- The locks of restaurants. A commit holds the lock of each restaurant that it changes until its transaction ends. So what
+-- it reads about a table is still true when it writes. A function that is not STABLE takes a new snapshot for each statement,
+-- so a statement behind a lock sees every commit from before the lock.
+-- Each key contains the name of this schema: two deployments in one database never wait for each other. The number is "assi"
+-- as text, and differs from the host's own locks.
 
--- Take the commit locks of these restaurants until this transaction ends, in one order, so that no two callers wait
--- for each other. Names the session that holds a lock for too long: the caller's transaction is often one of the same
--- program.
+-- Take the commit locks of these restaurants until this transaction ends, always in the same order, so that there are no
+-- deadlocks. If a lock is not free in time, the error names the session that holds it: often another transaction of the
+-- same program.
 CREATE FUNCTION assignment_pipeline.take_restaurants(restaurants text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -39,8 +39,8 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 
--- The same, for the commits of the pipeline. They share a lock that a change of the rollout takes exclusively: once it
--- has that lock, no commit that began under the former generation can land.
+-- The same, for commits of the pipeline. These share one more lock, which a change of the rollout takes exclusively. Once
+-- the change has that lock, no commit of the former generation can land.
 CREATE FUNCTION assignment_pipeline.lock_restaurants(restaurants jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -49,17 +49,17 @@ BEGIN
 END
 $$;
 
--- Keep the pipeline's commits at these restaurants out until this transaction ends. For code that gives tables away
--- beside the pipeline: guard, look in statements of their own, write, commit. Where the transaction is left idle for
--- longer than a commit of the pipeline may be, the server ends it, unless the session has its own bound.
+-- Keep the pipeline's commits at this restaurant out until this transaction ends. For code that gives tables away beside
+-- the pipeline: call this, read in later statements, write, commit. The server ends the transaction if it is idle for longer
+-- than a commit of the pipeline may be, unless the session has a limit of its own.
 CREATE FUNCTION assignment_pipeline.guard(VARIADIC restaurants text[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
     called_from text;
 BEGIN
     GET DIAGNOSTICS called_from = PG_CONTEXT;
-    -- Where the statement is the whole transaction, the lock would end with it. That shows only in a message without
-    -- parameters, and it is not so in a function or a trigger that goes on, or where more statements follow.
+    -- If this statement is the whole transaction, the lock ends with the statement. We can only tell for a message without
+    -- parameters. A function, a trigger or a message with more statements keeps the lock.
     IF statement_timestamp() = transaction_timestamp() AND called_from !~ '\n' AND current_query() !~ ';\s*\S' THEN
         RAISE EXCEPTION 'guard: expected a transaction that is open, got none: send BEGIN before it'
         USING ERRCODE = 'no_active_sql_transaction';

@@ -1,6 +1,6 @@
--- The rollout: what is in force, and how that changes.
+-- The rollout: the revision in force, and its changes.
 
--- The row in force is what commits compare; who made it so, and why, stands in the history.
+-- Commits compare the row in force. The history says who changed it, and why.
 CREATE VIEW assignment_pipeline.rollout_in_force AS
 SELECT
     r.generation, r.phase, r.settings, h.actor, h.reason, coalesce(h.forced, false) AS forced,
@@ -9,8 +9,8 @@ FROM assignment_pipeline.assignment_rollout r
 LEFT JOIN assignment_pipeline.assignment_rollout_history h ON h.generation = r.generation
 WHERE r.id = 1;
 
--- Put a revision in force where the one before it is; the answer is what is in force then.
--- Commits that begin from now on find it. Those that began before hold the lock that `await_commits` waits for.
+-- Put a revision in force, if the one before it is in force. Returns the revision in force afterwards. Commits that begin
+-- later find it. Commits that began before hold the lock that `await_commits` waits for.
 CREATE FUNCTION assignment_pipeline.revise(doc jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
@@ -31,8 +31,8 @@ BEGIN
 END
 $$;
 
--- Wait until every commit that is in flight has ended: it shares the lock that this takes. Not for long, since
--- commits that begin now wait behind this one.
+-- Wait until every running commit has ended: commits share the lock that this takes exclusively. The wait is short, because
+-- new commits wait for it.
 CREATE FUNCTION assignment_pipeline.await_commits() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
