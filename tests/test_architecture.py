@@ -15,7 +15,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 TESTS = Path(__file__).parent
 BENCHMARKS = TESTS.parent / "benchmarks"
 
-VALUES = {"domain", "driving", "errors", "lifecycle", "redaction"}
+VALUES = {"domain", "driving", "errors", "lifecycle", "on_use", "redaction"}
 HEART = VALUES | {"flow", "planning", "ports"}
 WIRING = HEART | {
     "adapters",
@@ -32,6 +32,7 @@ LIBRARY = WIRING | {"__init__", "coordinator", "host_check", "joined", "base_coo
 MAY_IMPORT = {
     "driving": set(),
     "errors": set(),
+    "on_use": set(),
     "redaction": {"errors"},
     "lifecycle": {"errors"},
     "domain": {"errors", "lifecycle"},

@@ -1,73 +1,120 @@
 """Assigns tables to restaurant bookings: exactly once, with an explanation, rolled out in steps."""
 
 import logging
+from typing import TYPE_CHECKING
 
-from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
-from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
-from assignment_pipeline.domain.allocation import Allocation
-from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
-from assignment_pipeline.domain.blocks import BlockResult
-from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.calendar import Calendar, Opening
-from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
-from assignment_pipeline.domain.policy import (
-    AdjacencyMode,
-    Arrivals,
-    EndRule,
-    PeriodTurn,
-    Reseat,
-    ServicePeriod,
-    SpecialDay,
-    TurnBand,
-    VenuePolicy,
-    Weights,
-)
-from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
-from assignment_pipeline.domain.result import (
-    AssignmentResult,
-    Decision,
-    LegacyOutcome,
-    LegacyResult,
-    Mode,
-    Move,
-    Outcome,
-    Plan,
-    Reason,
-)
-from assignment_pipeline.domain.statuses import StatusMap
-from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import (
-    AssignmentPipelineError,
-    BookingNotFoundError,
-    FlagError,
-    IllegalTransitionError,
-    PlacementRefusedError,
-    StaleRecordError,
-    StoreUnavailableError,
-    TableConflictError,
-    VenueNotFoundError,
-)
-from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
-from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
-from assignment_pipeline.flow.sweeping.sweep import SweepReport
-from assignment_pipeline.joined import AsyncJoined, Joined
-from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
-from assignment_pipeline.planning.base import (
-    Budget,
-    Engine,
-    Evaluation,
-    FloorSnapshot,
-    Occupancy,
-    Rule,
-    SeatingRequest,
-    Sitting,
-    Strategy,
-)
-from assignment_pipeline.planning.rearrange import Rearrangement
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+from assignment_pipeline.on_use import on_use
+
+if TYPE_CHECKING:
+    from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
+    from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+    from assignment_pipeline.domain.allocation import Allocation
+    from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
+    from assignment_pipeline.domain.blocks import BlockResult
+    from assignment_pipeline.domain.booking import Booking, SeatingPreference
+    from assignment_pipeline.domain.calendar import Calendar, Opening
+    from assignment_pipeline.domain.combination import Combination
+    from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+    from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
+    from assignment_pipeline.domain.policy import (
+        AdjacencyMode,
+        Arrivals,
+        EndRule,
+        PeriodTurn,
+        Reseat,
+        ServicePeriod,
+        SpecialDay,
+        TurnBand,
+        VenuePolicy,
+        Weights,
+    )
+    from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
+    from assignment_pipeline.domain.result import (
+        AssignmentResult,
+        Decision,
+        LegacyOutcome,
+        LegacyResult,
+        Mode,
+        Move,
+        Outcome,
+        Plan,
+        Reason,
+    )
+    from assignment_pipeline.domain.statuses import StatusMap
+    from assignment_pipeline.domain.venue import Venue
+    from assignment_pipeline.domain.windows import TimeWindow
+    from assignment_pipeline.errors import (
+        AssignmentPipelineError,
+        BookingNotFoundError,
+        FlagError,
+        IllegalTransitionError,
+        PlacementRefusedError,
+        StaleRecordError,
+        StoreUnavailableError,
+        TableConflictError,
+        VenueNotFoundError,
+    )
+    from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
+    from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
+    from assignment_pipeline.flow.sweeping.sweep import SweepReport
+    from assignment_pipeline.joined import AsyncJoined, Joined
+    from assignment_pipeline.lifecycle import TRANSITIONS, AssignmentState, Trigger, build_machine, step
+    from assignment_pipeline.planning.base import (
+        Budget,
+        Engine,
+        Evaluation,
+        FloorSnapshot,
+        Occupancy,
+        Rule,
+        SeatingRequest,
+        Sitting,
+        Strategy,
+    )
+    from assignment_pipeline.planning.rearrange import Rearrangement
+    from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
+else:
+    # An application makes only the classes that it uses: all of them take 100 ms.
+    __getattr__ = on_use(
+        __name__,
+        {
+            "coordinator": "AsyncCoordinator Coordinator",
+            "domain.adoption": "AdoptReport LegacySeat",
+            "domain.allocation": "Allocation",
+            "domain.availability": "Availability Slot SlotStatus",
+            "domain.blocks": "BlockResult",
+            "domain.booking": "Booking SeatingPreference",
+            "domain.calendar": "Calendar Opening",
+            "domain.combination": "Combination",
+            "domain.events": "Event EventType Severity Source",
+            "domain.floor": "FloorPlan Occupied Seating Table TableOffer",
+            "domain.policy": (
+                "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand VenuePolicy Weights"
+            ),
+            "domain.record": "AssignmentRecord Owner StateChange",
+            "domain.result": "AssignmentResult Decision LegacyOutcome LegacyResult Mode Move Outcome Plan Reason",
+            "domain.statuses": "StatusMap",
+            "domain.venue": "Venue",
+            "domain.windows": "TimeWindow",
+            "errors": (
+                "AssignmentPipelineError BookingNotFoundError FlagError IllegalTransitionError "
+                "PlacementRefusedError StaleRecordError StoreUnavailableError TableConflictError "
+                "VenueNotFoundError"
+            ),
+            "flow.assigning.reoptimize": "Reoptimization",
+            "flow.settings": "Confirmation Impossible InFlight Settings Takeover",
+            "flow.sweeping.sweep": "SweepReport",
+            "joined": "AsyncJoined Joined",
+            "lifecycle": "TRANSITIONS AssignmentState Trigger build_machine step",
+            "planning.base": "Budget Engine Evaluation FloorSnapshot Occupancy Rule SeatingRequest Sitting Strategy",
+            "planning.rearrange": "Rearrangement",
+            "rollout.flags": "EnvFlags FixedFlags",
+        },
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 # A library says nothing unless it is asked to.
 logging.getLogger("assignment_pipeline").addHandler(logging.NullHandler())

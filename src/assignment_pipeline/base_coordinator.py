@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from assignment_pipeline.adapters.logging import LoggingSink
-from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, MemoryStore
+from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
@@ -145,6 +145,8 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
     @classmethod
     def in_memory(cls, *venues: Venue, **options: Any) -> Self:
         """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
+        from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore  # noqa: PLC0415 - few processes use it
+
         options.setdefault("flags", FixedFlags(Mode.ACTIVE))
         clock = options.get("clock") or SystemClock()
         store: Any = MemoryStore(MemoryHost(*venues), clock=clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, BaseCoordinator
 from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
@@ -39,8 +39,10 @@ from assignment_pipeline.ports import (
     Observer,
 )
 from assignment_pipeline.rollout.shadow import Shadow
-from assignment_pipeline.rollout.watching import Demote, Watcher, WatchReport
 from assignment_pipeline.staff import AsyncStaffActions, StaffActions
+
+if TYPE_CHECKING:
+    from assignment_pipeline.rollout.watching import Demote, WatchReport
 
 T = TypeVar("T")
 
@@ -345,7 +347,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         """
         return self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
 
-    def watch_rollout(self, *, demote: Demote | str = Demote.STEP) -> WatchReport:
+    def watch_rollout(self, *, demote: Demote | str = "step") -> WatchReport:
         """
         Look at the rollout's alerts once, and roll back on one that fires; nothing here ever goes on.
 
@@ -359,6 +361,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             CommitUnknownError: It was rolled back, and it could not be made sure that it is in force: look again.
             TypeError: The store does not count, or keeps no rollout.
         """
+        from assignment_pipeline.rollout.watching import Watcher  # noqa: PLC0415 - few processes watch
+
         return Watcher.of(self.store, self.flags, demote=demote).look()
 
     def joined(self, connection: Any) -> Joined:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import importlib.resources
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,6 +64,8 @@ _HEADING = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 @functools.cache
 def queries(package: str) -> Mapping[str, str]:
     """The queries in ``sql/metrics.sql`` of a package, by name."""
+    import importlib.resources  # noqa: PLC0415 - it loads tempfile and more, for SQL alone
+
     text = in_sql((importlib.resources.files(package) / "sql" / "metrics.sql").read_text("utf-8"))
     _, *parts = _HEADING.split(text)
     return dict(zip(parts[::2], (part.strip().removesuffix(";") for part in parts[1::2]), strict=True))

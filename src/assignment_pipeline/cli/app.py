@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
-from assignment_pipeline.cli import (
-    assign,
-    availability,
-    db,
-    demo,
-    diagram,
-    host,
-    reoptimize,
-    review,
-    service,
-    sweep,
-    tables,
-    worker,
-)
 from assignment_pipeline.cli.failures import (
     BAD_INPUT,
     BROKEN_PIPE,
@@ -39,12 +27,6 @@ from assignment_pipeline.cli.failures import (
     raised,
 )
 from assignment_pipeline.cli.output import complain
-from assignment_pipeline.cli.rollout import alerts, dashboard, doctor, env, flags, sql, watch
-from assignment_pipeline.cli.rollout import commands as rollout
-from assignment_pipeline.cli.rollout import plan as rollout_plan
-from assignment_pipeline.cli.rollout import report as rollout_report
-from assignment_pipeline.cli.shadow import backtest, replay
-from assignment_pipeline.cli.shadow import commands as shadow
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     HostContradictionError,
@@ -78,7 +60,64 @@ _ANSWERS = (
     NotBegunError,
 )
 
+COMMANDS = {
+    "demo": "demo:demo",
+    "assign": "assign:assign",
+    "availability": "availability:availability",
+    "review": "review:app",
+    "service": "service:app",
+    "tables": "tables:app",
+    "sweep": "sweep:sweep",
+    "worker": "worker:worker",
+    "reoptimize": "reoptimize:reoptimize",
+    "db": "db:app",
+    "host": "host:app",
+    "diagram": "diagram:diagram",
+    "flags": "rollout.flags:app",
+    "rollout": "rollout.group:app",
+    "alerts": "rollout.alerts:app",
+    "metrics": "rollout.alerts:metrics",
+    "sql": "rollout.sql:sql",
+    "doctor": "rollout.doctor:doctor",
+    "env": "rollout.env:env",
+    "dashboard": "rollout.dashboard:app",
+    "shadow": "shadow.commands:app",
+    "replay": "shadow.replay:replay",
+    "backtest": "shadow.backtest:backtest",
+}
+"""For each command, in the order of the help: its module, and there its function or its group of commands."""
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name. A command's module is imported when the command is asked for: all of them take 200 ms."""
+
+    def __getitem__(self, name: str) -> Any:
+        module, _, attribute = COMMANDS[name].partition(":")
+        found = getattr(importlib.import_module(f"assignment_pipeline.cli.{module}"), attribute)
+        holder = typer.Typer(add_completion=False)
+        if isinstance(found, typer.Typer):
+            holder.add_typer(found, name=name)
+        else:
+            holder.command(name)(found)
+            holder.callback()(lambda: None)  # With it, one command is a group of one.
+        group: Any = get_command(holder)
+        return group.commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = _Commands()
+
+
 app = typer.Typer(
+    cls=_Group,
     name=NAME,
     help="Assigns tables to restaurant bookings.",
     epilog="Exit codes: 0 good, 1 the answer is no, 2 bad usage or input.",
@@ -87,33 +126,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("assign")(assign.assign)
-app.command("availability")(availability.availability)
-app.add_typer(review.app, name="review")
-app.add_typer(service.app, name="service")
-app.add_typer(tables.app, name="tables")
-app.command("sweep")(sweep.sweep)
-app.command("worker")(worker.worker)
-app.command("reoptimize")(reoptimize.reoptimize)
-app.add_typer(db.app, name="db")
-app.add_typer(host.app, name="host")
-app.command("diagram")(diagram.diagram)
-app.add_typer(flags.app, name="flags")
-rollout.app.command("watch")(watch.watch)
-rollout.app.command("plan")(rollout_plan.plan)
-rollout.app.command("report")(rollout_report.report)
-rollout.app.command("archive")(rollout_report.archive)
-app.add_typer(rollout.app, name="rollout")
-app.add_typer(alerts.app, name="alerts")
-app.command("metrics")(alerts.metrics)
-app.command("sql")(sql.sql)
-app.command("doctor")(doctor.doctor)
-app.command("env")(env.env)
-app.add_typer(dashboard.app, name="dashboard")
-app.add_typer(shadow.app, name="shadow")
-app.command("replay")(replay.replay)
-app.command("backtest")(backtest.backtest)
 
 
 def _print_version(wanted: bool) -> None:

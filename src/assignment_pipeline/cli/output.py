@@ -6,16 +6,17 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from assignment_pipeline.cli.day.timeline import ASCII, BLOCKS, LINES, Glyphs
-from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.redaction import redacted
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.result import AssignmentResult
 
 
 def printable(text: str) -> str:
@@ -103,13 +104,6 @@ def complain(error: Exception | str) -> None:
     """One line on stderr: a sentence, or an error without what an application's own would say."""
     text = redacted(error) if isinstance(error, Exception) else " ".join(error.split("\n"))
     print(printable(text), file=sys.stderr)
-
-
-def glyphs_for(console: Console) -> Glyphs:
-    """What a timeline is drawn with there: colours, plain lines, or ASCII where nothing else can be written."""
-    if not console.encoding.startswith("utf"):
-        return ASCII
-    return BLOCKS if console.color_system and not console.no_color else LINES
 
 
 @contextlib.contextmanager

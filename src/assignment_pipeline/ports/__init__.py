@@ -1,38 +1,72 @@
 """What the pipeline needs from the outside world. Adapters implement these protocols; hosts may bring their own."""
 
-from assignment_pipeline.domain.blocks import TableBlock
-from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
-from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
-from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
-from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
-from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
-from assignment_pipeline.ports.clock import Clock
-from assignment_pipeline.ports.events import EventSink
-from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
-from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit, RestaurantsHost
-from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
-from assignment_pipeline.ports.metrics import MetricsStore
-from assignment_pipeline.ports.observer import Observer, Watch
-from assignment_pipeline.ports.rollout import RolloutStore
-from assignment_pipeline.ports.shadow import ShadowStore
-from assignment_pipeline.ports.store import (
-    CLAIM,
-    AssignmentContext,
-    AssignmentStore,
-    AsyncAssignmentStore,
-    Due,
-    LoadQuery,
-    RecordPage,
-    RecordQuery,
-    alone,
-    is_ahead,
-    is_unfinished,
-    may_be_due,
-    waits,
-)
-from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
+from typing import TYPE_CHECKING
+
+from assignment_pipeline.on_use import on_use
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.blocks import TableBlock
+    from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+    from assignment_pipeline.domain.floor import Occupied
+    from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
+    from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
+    from assignment_pipeline.domain.rollout import RolloutRevision
+    from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
+    from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
+    from assignment_pipeline.ports.clock import Clock
+    from assignment_pipeline.ports.events import EventSink
+    from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
+    from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit, RestaurantsHost
+    from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
+    from assignment_pipeline.ports.metrics import MetricsStore
+    from assignment_pipeline.ports.observer import Observer, Watch
+    from assignment_pipeline.ports.rollout import RolloutStore
+    from assignment_pipeline.ports.shadow import ShadowStore
+    from assignment_pipeline.ports.store import (
+        CLAIM,
+        AssignmentContext,
+        AssignmentStore,
+        AsyncAssignmentStore,
+        Due,
+        LoadQuery,
+        RecordPage,
+        RecordQuery,
+        alone,
+        is_ahead,
+        is_unfinished,
+        may_be_due,
+        waits,
+    )
+    from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
+else:
+    # An application makes only the classes that it uses.
+    __getattr__ = on_use(
+        __name__,
+        {
+            "domain.blocks": "TableBlock",
+            "domain.counts": "Agreement Backlog Calls Latency Outcomes Volume",
+            "domain.floor": "Occupied",
+            "domain.metrics": "Bucket Metrics MetricsQuery Seen",
+            "domain.record": "AssignmentChange Attempt AttemptResult CommitPreconditions",
+            "domain.rollout": "RolloutRevision",
+            "domain.shadow": "ShadowBundle ShadowCase ShadowVerdict StoredCase",
+            "ports.checked_host": "CheckedHost read_bookings unknown_tables",
+            "ports.clock": "Clock",
+            "ports.events": "EventSink",
+            "ports.flags": "FlagDecision FlagResolver StaleFlags UnreadFlags",
+            "ports.host": "AsyncLegacyPlanner Host LegacyPlanner OnCommit RestaurantsHost",
+            "ports.locks": "AsyncLockManager Lease Leases LockManager Refused Wanted",
+            "ports.metrics": "MetricsStore",
+            "ports.observer": "Observer Watch",
+            "ports.rollout": "RolloutStore",
+            "ports.shadow": "ShadowStore",
+            "ports.store": (
+                "CLAIM AssignmentContext AssignmentStore AsyncAssignmentStore Due LoadQuery RecordPage "
+                "RecordQuery alone is_ahead is_unfinished may_be_due waits"
+            ),
+            "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
+        },
+    )
 
 __all__ = [
     "CLAIM",

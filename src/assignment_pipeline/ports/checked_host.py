@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import inspect
 import re
-import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -218,11 +218,16 @@ def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...
 
 def _refused(error: Exception) -> str | None:
     """What a database says of a query that it cannot make sense of, or does not allow; None for any other error."""
-    met = error if isinstance(error, sqlite3.OperationalError) else getattr(error, "orig", None)  # SQLAlchemy's
-    if isinstance(met, sqlite3.OperationalError):
+    met = error if _is_sqlite(error) else getattr(error, "orig", None)  # SQLAlchemy's
+    if _is_sqlite(met):
         return str(met) if _NO_SUCH.fullmatch(str(met)) else None
     state = database_code(error) or ""
     return redacted(error) if state.startswith(_SYNTAX_OR_ACCESS) or state == _NO_SCHEMA else None
+
+
+def _is_sqlite(error: object) -> bool:
+    sqlite3 = sys.modules.get("sqlite3")  # A host without it raises none of its errors, and need not load it.
+    return sqlite3 is not None and isinstance(error, sqlite3.OperationalError)
 
 
 async def _all_of(answer: Any) -> list[Any]:

@@ -11,9 +11,8 @@ from rich.text import Text
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.day.run import Day
-from assignment_pipeline.cli.day.timeline import Party
+from assignment_pipeline.cli.day.timeline import Party, glyphs_for
 from assignment_pipeline.cli.day.timeline import timeline as draw
-from assignment_pipeline.cli.output import glyphs_for
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, Outcome
 from assignment_pipeline.domain.windows import TimeWindow

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import attrs
 from rich.cells import cell_len, set_cell_size
+from rich.console import Console
 from rich.text import Text
 
 from assignment_pipeline.domain.floor import Table
@@ -136,6 +137,13 @@ class _Scale:
             found.setdefault(self.column(time), time.astimezone(self.venue.zone))
             time += HALF_HOUR
         return found
+
+
+def glyphs_for(console: Console) -> Glyphs:
+    """What a timeline is drawn with there: colours, plain lines, or ASCII where nothing else can be written."""
+    if not console.encoding.startswith("utf"):
+        return ASCII
+    return BLOCKS if console.color_system and not console.no_color else LINES
 
 
 def timeline(venue: Venue, parties: Iterable[Party], *, width: int = 80, glyphs: Glyphs = LINES) -> list[Text]:
