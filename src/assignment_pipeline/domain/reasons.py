@@ -8,6 +8,7 @@ rows. A new reason is one more row.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Self
 
 import attrs
@@ -470,15 +471,11 @@ FAULTS = frozenset(reason for reason in Reason if reason.facts.severity is Sever
 """The reasons that are errors: traces are marked as failed for them."""
 
 
-def facts_of(code: str | None) -> ReasonFacts | None:
-    """What follows from a reason by its code; None for none, and for one that is not known here."""
-    return Reason(code).facts if code in _CODES else None
+FACTS: Mapping[str | None, ReasonFacts] = {reason.value: reason.facts for reason in Reason}
+"""What follows from each reason, by its code."""
 
 
 def sentence_of(code: str | None) -> str:
     """What people read for a reason's code: empty for none, the code's own words for one that is not known here."""
-    facts = facts_of(code)
+    facts = FACTS.get(code)
     return facts.sentence if facts is not None else (code or "").replace("_", " ")
-
-
-_CODES = frozenset(reason.value for reason in Reason)

@@ -9,7 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import named, require_actor
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.reasons import facts_of
+from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError
@@ -148,7 +148,7 @@ class Call:
     def outcome(self, outcome: Outcome, reason: str | None, took: dt.timedelta, **context: Any) -> Event:
         """How the call came out."""
         kind, severity = _TOLD.get(outcome, (EventType.NOOP, Severity.INFO))
-        why = facts_of(reason)
+        why = FACTS.get(reason)
         if why is not None and why.event is not None:
             kind, severity = why.event, why.severity
         duration_ms = round(took.total_seconds() * 1000, 3)
