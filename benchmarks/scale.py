@@ -82,7 +82,8 @@ SELECT id, table_id, restaurant_id, start_at, start_at + interval '105 minutes',
     start_at + interval '90 minutes', true
 FROM made;
 INSERT INTO booking_assignment_state_history
-SELECT id, step, restaurant_id, 'c' || md5(id), from_state, to_state, fired, NULL, NULL, '[]', NULL, NULL, told
+SELECT id, step, restaurant_id, 'c' || md5(id), from_state, to_state, fired, NULL, NULL, '[]', NULL, NULL,
+    CASE WHEN step > 3 THEN start_at END, CASE WHEN step > 3 THEN start_at + interval '90 minutes' END, told
 FROM made, (VALUES
     (1, 'created', 'capacity_verified', 'verify'), (2, 'capacity_verified', 'assignment_pending', 'enqueue'),
     (3, 'assignment_pending', 'assignment_in_progress', 'begin'), (4, 'assignment_in_progress', 'assigned', 'seat'),

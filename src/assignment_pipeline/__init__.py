@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Reason,
     )
     from assignment_pipeline.domain.statuses import StatusMap
+    from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
     from assignment_pipeline.domain.venue import Venue
     from assignment_pipeline.domain.windows import TimeWindow
     from assignment_pipeline.errors import (
@@ -108,6 +109,7 @@ else:
             "planning.base": "Budget Engine Evaluation FloorSnapshot Occupancy Rule SeatingRequest Sitting Strategy",
             "planning.rearrange": "Rearrangement",
             "rollout.flags": "EnvFlags FixedFlags",
+            "domain.trail": "BookingTrail FloorView PartyOnFloor Presence TableOnFloor",
         },
     )
 
@@ -135,6 +137,7 @@ __all__ = [
     "BlockResult",
     "Booking",
     "BookingNotFoundError",
+    "BookingTrail",
     "Budget",
     "Calendar",
     "Combination",
@@ -151,6 +154,7 @@ __all__ = [
     "FlagError",
     "FloorPlan",
     "FloorSnapshot",
+    "FloorView",
     "IllegalTransitionError",
     "Impossible",
     "InFlight",
@@ -165,9 +169,11 @@ __all__ = [
     "Opening",
     "Outcome",
     "Owner",
+    "PartyOnFloor",
     "PeriodTurn",
     "PlacementRefusedError",
     "Plan",
+    "Presence",
     "Rearrangement",
     "Reason",
     "Reoptimization",
@@ -193,6 +199,7 @@ __all__ = [
     "Table",
     "TableConflictError",
     "TableOffer",
+    "TableOnFloor",
     "Takeover",
     "TimeWindow",
     "Trigger",

@@ -17,11 +17,12 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import blocks, review, service
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordPage, RecordQuery
+from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
 
 T = TypeVar("T")
 
 
-class StaffActions:
+class StaffActions(StaffReads):
     """What people do. Each of these is checked, committed and recorded with its actor."""
 
     settings: Settings
@@ -263,7 +264,7 @@ class StaffActions:
         return self._run(blocks.blocks(restaurant_id))
 
 
-class AsyncStaffActions:
+class AsyncStaffActions(AsyncStaffReads):
     """`StaffActions`, for asyncio."""
 
     settings: Settings

@@ -11,6 +11,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.ports import AssignmentStore, EventSink
 from assignment_pipeline.testing import (
     AssignmentStoreContract,
+    AuditStoreContract,
     EventSinkContract,
     LockManagerContract,
     MetricsStoreContract,
@@ -22,6 +23,10 @@ from assignment_pipeline.testing import (
 
 class TestStores(AssignmentStoreContract):
     """Each store."""
+
+
+class TestAudits(AuditStoreContract):
+    """Each store, as people look at it."""
 
 
 class TestLocks(LockManagerContract):

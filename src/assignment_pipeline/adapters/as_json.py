@@ -40,6 +40,11 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def with_tuples(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as values have it: its lists are tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in document.items()}
+
+
 def policy_text(policy: VenuePolicy) -> str:
     """A policy as JSON, with what a database needs of it that does not know the calendar."""
     own = {"service_periods", "special_days", "turn_bands", "weights"}

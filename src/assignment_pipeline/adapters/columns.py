@@ -244,6 +244,7 @@ class Rows(Generic[T]):
     _written: tuple[tuple[int, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _read: tuple[tuple[str, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _windows: tuple[tuple[str, str, str], ...] = attrs.field(init=False)
+    _renamed: tuple[tuple[str, str], ...] = attrs.field(init=False)
 
     @_names.default
     def _all(self) -> tuple[str, ...]:
@@ -269,6 +270,10 @@ class Rows(Generic[T]):
         fields = [column.path.removesuffix(".start") for column in starts]
         return tuple((field, names[f"{field}.start"], names[f"{field}.end"]) for field in fields)
 
+    @_renamed.default
+    def _those_called_otherwise(self) -> tuple[tuple[str, str], ...]:
+        return tuple((one.name, one.path) for one in self.columns if one.name != one.path and "." not in one.path)
+
     def row(self, value: T) -> list[Any]:
         """The columns of *value*, in their order."""
         row = list(self._fields(value))
@@ -290,4 +295,6 @@ class Rows(Generic[T]):
             row[name] = read(row[name])
         for field, start, end in self._windows:
             row[field] = self.window(row.pop(start), row.pop(end))
+        for name, field in self._renamed:
+            row[field] = row.pop(name)
         return self.of(**row, **others)

@@ -67,6 +67,8 @@ COMMANDS = {
     "review": "review:app",
     "service": "service:app",
     "tables": "tables:app",
+    "floor": "floor:floor",
+    "show": "show:show",
     "sweep": "sweep:sweep",
     "worker": "worker:worker",
     "reoptimize": "reoptimize:reoptimize",

@@ -201,6 +201,10 @@ class StateChange:
 
         left_at: When it left them, or None.
 
+        turn_start_at: When the party's turn at these tables starts, or None without tables.
+
+        turn_end_at: When it ends, or None.
+
         created_at: When, by the store's clock.
     """
 
@@ -213,7 +217,16 @@ class StateChange:
     tables: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
     seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    turn_start_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    turn_end_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+
+    @property
+    def turn(self) -> TimeWindow | None:
+        """When the party was to sit at these tables; None without tables."""
+        if self.turn_start_at is None or self.turn_end_at is None:
+            return None
+        return TimeWindow(self.turn_start_at, self.turn_end_at)
 
 
 class AttemptResult(enum.StrEnum):
@@ -237,7 +250,8 @@ class Attempt:
 
         reason: Why it found none.
 
-        metadata: The parts of the cost, or how many tables each rule turned away.
+        metadata: With tables: the cost and its parts, the next best plans with their costs (``runners_up``), and how
+            many tables each rule turned away (``turned_away``), as text. Without: how many each rule turned away.
 
         created_at: When, by the store's clock.
     """

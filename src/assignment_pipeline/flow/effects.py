@@ -17,6 +17,7 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
 from assignment_pipeline.domain.shadow import ShadowCase
+from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
@@ -250,6 +251,36 @@ class ReadRecords(Effect[RecordPage]):
 
     def ask(self, port: Any) -> Any:
         return port.records(self.query)
+
+
+@attrs.frozen(eq=False)
+class ReadTrail(Effect[BookingTrail]):
+    """All that is kept of a booking."""
+
+    port = Port.STORE
+    booking_id: str
+
+    def ask(self, port: Any) -> Any:
+        return _audits(port).trail(self.booking_id)
+
+
+@attrs.frozen(eq=False)
+class ReadWhereabouts(Effect[tuple[Whereabouts, ...]]):
+    """Where the parties of a restaurant stood at a time."""
+
+    port = Port.STORE
+    restaurant_id: str
+    at: dt.datetime
+
+    def ask(self, port: Any) -> Any:
+        return _audits(port).whereabouts(self.restaurant_id, self.at)
+
+
+def _audits(port: Any) -> Any:
+    if not hasattr(port, "whereabouts"):
+        msg = f"store: expected an AuditStore, such as SQLiteStore, got {type(port).__name__}"
+        raise TypeError(msg)
+    return port
 
 
 @attrs.frozen(eq=False)

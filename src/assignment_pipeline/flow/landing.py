@@ -71,9 +71,18 @@ def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetim
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
-        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan)),
+        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision)),
         created_at=now,
     )
+
+
+def _others(decision: Decision) -> dict[str, str]:
+    """The next best plans and the tables that were turned away, as lines of an attempt's metadata."""
+    facts = {
+        "runners_up": ", ".join(f"{'+'.join(plan.tables)} {plan.cost:g}" for plan in decision.runners_up),
+        "turned_away": ", ".join(f"{rule} {count}" for rule, count in decision.turned_away.items()),
+    }
+    return {name: line for name, line in facts.items() if line}
 
 
 def _moves(plan: Plan) -> dict[str, str]:
@@ -128,6 +137,7 @@ def change(
             actor=call.actor,
             tables=record.tables if states[number] in WITH_TABLES else (),
             **_presence(record, states[number]),
+            **_turn(record, states[number]),
             created_at=call.now,
         )
         for number, trigger in enumerate(triggers, start=1)
@@ -162,6 +172,13 @@ def _presence(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.
     if record.allocation is None or state not in WITH_TABLES:
         return {}
     return {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
+
+
+def _turn(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.datetime]:
+    """The turn at its tables, for the same."""
+    if record.allocation is None or state not in WITH_TABLES:
+        return {}
+    return {"turn_start_at": record.allocation.turn.start, "turn_end_at": record.allocation.turn.end}
 
 
 def rest(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
     from assignment_pipeline.domain.rollout import RolloutRevision
     from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
+    from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+    from assignment_pipeline.ports.audit import MOST_EVENTS, NEAR, AsyncAuditStore, AuditStore
     from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
     from assignment_pipeline.ports.clock import Clock
     from assignment_pipeline.ports.events import EventSink
@@ -65,22 +67,29 @@ else:
                 "RecordQuery alone is_ahead is_unfinished may_be_due waits"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
+            "domain.trail": "BookingTrail Whereabouts",
+            "ports.audit": "MOST_EVENTS NEAR AsyncAuditStore AuditStore",
         },
     )
 
 __all__ = [
     "CLAIM",
+    "MOST_EVENTS",
+    "NEAR",
     "UNREADABLE",
     "Agreement",
     "AssignmentChange",
     "AssignmentContext",
     "AssignmentStore",
     "AsyncAssignmentStore",
+    "AsyncAuditStore",
     "AsyncLegacyPlanner",
     "AsyncLockManager",
     "Attempt",
     "AttemptResult",
+    "AuditStore",
     "Backlog",
+    "BookingTrail",
     "Bucket",
     "Calls",
     "CheckedHost",
@@ -124,6 +133,7 @@ __all__ = [
     "Waiting",
     "Wanted",
     "Watch",
+    "Whereabouts",
     "alone",
     "is_ahead",
     "is_unfinished",

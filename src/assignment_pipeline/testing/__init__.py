@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AssignmentStoreContract",
     "AsyncHostContract",
+    "AuditStoreContract",
     "EventSinkContract",
     "FakeClock",
     "HostContract",

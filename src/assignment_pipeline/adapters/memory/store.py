@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.memory.audit import Audits
 from assignment_pipeline.adapters.memory.host import MemoryHost
 from assignment_pipeline.adapters.memory.metrics import Measures
 from assignment_pipeline.adapters.memory.rollout import Revisions
@@ -62,9 +63,9 @@ class _UndoneError(Exception):
     """Ends a transaction of the host's bookings that is to leave nothing."""
 
 
-class MemoryStore(Revisions, MemoryShadow, Measures):
+class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     """
-    An `AssignmentStore`, `RolloutStore` and `EventSink` in memory.
+    An `AssignmentStore`, `AuditStore`, `RolloutStore` and `EventSink` in memory.
 
     Args:
         host: The host's side.
@@ -88,6 +89,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
         self._records: dict[str, AssignmentRecord] = {}
         self._created: dict[str, dt.datetime] = {}
         self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
+        self._restaurants: dict[tuple[str, int], str] = {}
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
@@ -336,6 +338,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures):
             for change in changes:
                 self._changes.add(change.id)
                 self._history[change.record.booking_id] += change.steps
+                for step in change.steps:
+                    self._restaurants[change.record.booking_id, step.version] = change.record.restaurant_id
                 if change.attempt is not None:
                     self._attempts[change.record.booking_id].append(change.attempt)
                 self.emit(change.events)

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.postgres import audit
 from assignment_pipeline.adapters.postgres.joined import AsyncJoinedStore
 from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, AsyncPool, Pool
@@ -23,6 +24,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
 from assignment_pipeline.ports import (
     AssignmentContext,
     CheckedHost,
@@ -101,6 +103,12 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
 
     async def history(self, booking_id: str) -> tuple[StateChange, ...]:
         return await self._pool.run(lambda: self._work.reads.history(booking_id))
+
+    async def trail(self, booking_id: str) -> BookingTrail:
+        return await self._pool.run(lambda: self._work.reading(audit.trail(self._work.reads, booking_id)))
+
+    async def whereabouts(self, restaurant_id: str, at: dt.datetime) -> tuple[Whereabouts, ...]:
+        return await self._pool.run(lambda: audit.whereabouts(self._work.reads, restaurant_id, at))
 
     async def booking(self, booking_id: str) -> Booking | None:
         return await self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from assignment_pipeline.adapters.as_json import dumps, policy_of
+from assignment_pipeline.adapters.as_json import dumps, policy_of, with_tuples
 from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
 from assignment_pipeline.adapters.seats import Seat, allocation_of, seats_of
 from assignment_pipeline.domain.blocks import TableBlock
@@ -158,7 +158,11 @@ WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOKING: _optional_facts,
     Kind.DOCUMENT: _finite,
 }
-READ: Mapping[Kind, Callable[[Any], Any]] = {Kind.MOMENT: optional_moment_of, Kind.BOOKING: booking_of}
+READ: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.MOMENT: optional_moment_of,
+    Kind.BOOKING: booking_of,
+    Kind.DOCUMENT: with_tuples,
+}
 RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
 SEATS = Rows(Seat, SEAT, WRITTEN, READ, window_of)
 STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)

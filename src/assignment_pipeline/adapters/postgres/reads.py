@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -130,6 +130,10 @@ class Reads:
     def ask(self, text: str, *values: Any, commits: bool = False) -> Statement:
         """A statement with the names of our schema."""
         return Statement(named(text, self.schema), values, commits)
+
+    def named(self, text: str, values: Mapping[str, Any]) -> Statement:
+        """The same, with values by name."""
+        return Statement(named(text, self.schema), values)
 
     def now(self) -> str | None:
         """The time that the database uses; None for its own clock."""

@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 
+from assignment_pipeline.adapters.postgres import audit
 from assignment_pipeline.adapters.postgres.joined import JoinedStore
 from assignment_pipeline.adapters.postgres.metrics import Measures
 from assignment_pipeline.adapters.postgres.pools import PATIENCE, SIZE, Pool
@@ -23,6 +24,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
 from assignment_pipeline.ports import (
     AssignmentContext,
     CheckedHost,
@@ -42,7 +44,7 @@ T = TypeVar("T")
 
 class PostgresStore(Revisions, Shadows, Measures):
     """
-    An `AssignmentStore`, `RolloutStore` and `EventSink` in PostgreSQL, for any number of processes and machines.
+    An `AssignmentStore`, `AuditStore`, `RolloutStore` and `EventSink` in PostgreSQL, for processes on any machines.
 
     With a `StandaloneHost` and no ``on_commit``, a load is one statement, and so is a commit: one round trip each, and
     one flush. Where the host has rows of its own, or code to run in a commit, that runs on the same connection, inside
@@ -117,6 +119,12 @@ class PostgresStore(Revisions, Shadows, Measures):
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
         return self._pool.run(lambda: self._work.reads.history(booking_id))
+
+    def trail(self, booking_id: str) -> BookingTrail:
+        return self._pool.run(lambda: self._work.reading(audit.trail(self._work.reads, booking_id)))
+
+    def whereabouts(self, restaurant_id: str, at: dt.datetime) -> tuple[Whereabouts, ...]:
+        return self._pool.run(lambda: audit.whereabouts(self._work.reads, restaurant_id, at))
 
     def booking(self, booking_id: str) -> Booking | None:
         return self._pool.run(lambda: self._work.reading(self._work.reads.booking(booking_id)))

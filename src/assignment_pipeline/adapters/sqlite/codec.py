@@ -14,7 +14,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from assignment_pipeline.adapters.as_json import dumps
+from assignment_pipeline.adapters.as_json import dumps, with_tuples
 from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
 from assignment_pipeline.adapters.seats import Seat
 from assignment_pipeline.domain.blocks import TableBlock
@@ -103,7 +103,7 @@ READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.MOMENT: optional_moment_of,
     Kind.BOOKING: booking_of,
     Kind.TEXTS: json.loads,
-    Kind.DOCUMENT: json.loads,
+    Kind.DOCUMENT: lambda text: with_tuples(json.loads(text)),
 }
 RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
 SEATS = Rows(Seat, SEAT, WRITTEN, READ, window_of)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from assignment_pipeline.adapters.sqlite.audit import Audits
 from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
 from assignment_pipeline.adapters.sqlite.commits import Commits
@@ -51,9 +52,9 @@ def _refuse_to_end(action: int, *_: object) -> int:
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_TRANSACTION else sqlite3.SQLITE_OK
 
 
-class SQLiteStore(Revisions, ReadingStore, Shadows, Measures):
+class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     """
-    An `AssignmentStore`, `RolloutStore` and `EventSink` in a SQLite file, for any number of processes on one machine.
+    An `AssignmentStore`, `AuditStore`, `RolloutStore` and `EventSink` in a file, for processes on one machine.
 
     Reads run beside each other and beside writes, each in one snapshot. All writes of a process go through
     one thread, which commits what is waiting together; between processes they take turns. It

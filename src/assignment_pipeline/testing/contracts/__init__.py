@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
+            "audit",
             "blocks",
             "guards",
             "harness",
@@ -30,7 +31,8 @@ pytest.register_assert_rewrite(
     )
 )
 
-from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402 - behind the rewriting
+from assignment_pipeline.testing.contracts.audit import AuditStoreContract  # noqa: E402 - behind the rewriting
+from assignment_pipeline.testing.contracts.harness import StoreHarness  # noqa: E402
 from assignment_pipeline.testing.contracts.host import AsyncHostContract, HostContract  # noqa: E402
 from assignment_pipeline.testing.contracts.locks import LockManagerContract  # noqa: E402
 from assignment_pipeline.testing.contracts.metrics import MetricsStoreContract  # noqa: E402
@@ -42,6 +44,7 @@ from assignment_pipeline.testing.contracts.store import AssignmentStoreContract 
 __all__ = [
     "AssignmentStoreContract",
     "AsyncHostContract",
+    "AuditStoreContract",
     "EventSinkContract",
     "HostContract",
     "LockManagerContract",

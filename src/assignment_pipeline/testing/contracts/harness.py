@@ -197,6 +197,8 @@ def make_change(
             tables=after.tables if states[number] in WITH_TABLES else (),
             seated_at=after.allocation.seated_at if after.allocation and states[number] in WITH_TABLES else None,
             left_at=after.allocation.left_at if after.allocation and states[number] in WITH_TABLES else None,
+            turn_start_at=after.allocation.turn.start if after.allocation and states[number] in WITH_TABLES else None,
+            turn_end_at=after.allocation.turn.end if after.allocation and states[number] in WITH_TABLES else None,
             created_at=now,
         )
         for number, trigger in enumerate(triggers, 1)

@@ -101,6 +101,8 @@ CREATE TABLE assignment_pipeline.booking_assignment_state_history (
     tables jsonb NOT NULL,
     seated_at timestamptz,  -- when the party sat down at them
     left_at timestamptz,  -- when it left them
+    turn_start_at timestamptz,  -- its turn at them
+    turn_end_at timestamptz,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (booking_id, version)
 );
@@ -113,6 +115,11 @@ ON assignment_pipeline.booking_assignment_state_history (change_id);
 CREATE INDEX booking_assignment_state_history_outcomes
 ON assignment_pipeline.booking_assignment_state_history (created_at)
 WHERE to_state IN ({OUTCOMES});
+
+-- Who had tables at a restaurant around a time.
+CREATE INDEX booking_assignment_state_history_turns
+ON assignment_pipeline.booking_assignment_state_history (restaurant_id, turn_start_at)
+WHERE turn_start_at IS NOT NULL;
 
 -- Changes without a transition: they have no history row with their id.
 CREATE TABLE assignment_pipeline.assignment_stepless_changes (
@@ -183,6 +190,10 @@ CREATE TABLE assignment_pipeline.observability_events (
 );
 
 CREATE INDEX observability_events_created ON assignment_pipeline.observability_events (created_at);
+
+-- What happened to one booking.
+CREATE INDEX observability_events_booking ON assignment_pipeline.observability_events (booking_id)
+WHERE booking_id IS NOT NULL;
 
 -- What the legacy planner did, for the metrics: by time, and by booking.
 CREATE INDEX observability_events_legacy ON assignment_pipeline.observability_events (created_at)

@@ -96,6 +96,8 @@ CREATE TABLE booking_assignment_state_history (
     tables TEXT NOT NULL,  -- JSON
     seated_at TEXT,  -- when the party sat down at them
     left_at TEXT,  -- when it left them
+    turn_start_at TEXT,  -- its turn at them
+    turn_end_at TEXT,
     created_at TEXT NOT NULL,
     PRIMARY KEY (booking_id, version)
 ) WITHOUT ROWID;
@@ -108,6 +110,11 @@ ON booking_assignment_state_history (change_id);
 CREATE INDEX booking_assignment_state_history_outcomes
 ON booking_assignment_state_history (created_at)
 WHERE to_state IN ({OUTCOMES});
+
+-- Who had tables at a restaurant around a time.
+CREATE INDEX booking_assignment_state_history_turns
+ON booking_assignment_state_history (restaurant_id, turn_start_at)
+WHERE turn_start_at IS NOT NULL;
 
 -- Changes without a transition: they leave no history row to be known by.
 CREATE TABLE assignment_stepless_changes (
@@ -176,6 +183,10 @@ CREATE TABLE observability_events (
 );
 
 CREATE INDEX observability_events_created ON observability_events (created_at);
+
+-- What happened to one booking.
+CREATE INDEX observability_events_booking ON observability_events (booking_id)
+WHERE booking_id IS NOT NULL;
 
 -- What the legacy planner did, for the metrics: by time, and by booking.
 CREATE INDEX observability_events_legacy ON observability_events (created_at)

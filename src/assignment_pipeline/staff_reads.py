@@ -1,0 +1,67 @@
+"""What people look at, for both coordinators: the floor, and all that is kept of a booking."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TypeVar
+
+from assignment_pipeline.domain.trail import BookingTrail, FloorView
+from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.staff import audit
+
+T = TypeVar("T")
+
+
+class StaffReads:
+    """What people look at. Nothing is written, and the flags do not matter."""
+
+    def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    def show(self, booking_id: str, *, restaurant_id: str | None = None) -> BookingTrail:
+        """
+        All that is kept of a booking: its record, history with actors, attempts with costs, and events.
+
+        Args:
+            restaurant_id: Refuse a booking of another restaurant. Without it, any booking is shown: who may see which
+                is for the host to decide.
+
+        Raises:
+            BookingNotFoundError: Neither the pipeline nor the host knows it.
+            OtherRestaurantError: It is another restaurant's.
+            StoreUnavailableError: The store could not be asked.
+            TypeError: The store is no `AuditStore`.
+        """
+        return self._run(audit.show(booking_id, restaurant_id))
+
+    def floor(self, restaurant_id: str, at: dt.datetime | None = None) -> FloorView:
+        """
+        Who sits where at a restaurant, at a time: in the past by the history, later as it is planned now.
+
+        A party that sits has its tables from its arrival until it has left. Any other has them for its turn.
+
+        Args:
+            at: The time, timezone-aware; None for now, by the store's clock.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            TypeError: The store is no `AuditStore`.
+            ValueError: *at* has no offset.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(audit.floor(restaurant_id, at))
+
+
+class AsyncStaffReads:
+    """`StaffReads`, for asyncio."""
+
+    async def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    async def show(self, booking_id: str, *, restaurant_id: str | None = None) -> BookingTrail:
+        """All that is kept of a booking. See `Coordinator.show`."""
+        return await self._run(audit.show(booking_id, restaurant_id))
+
+    async def floor(self, restaurant_id: str, at: dt.datetime | None = None) -> FloorView:
+        """Who sits where at a restaurant, at a time. See `Coordinator.floor`."""
+        return await self._run(audit.floor(restaurant_id, at))
