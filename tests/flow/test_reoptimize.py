@@ -19,6 +19,7 @@ from assignment_pipeline import (
     TableConflictError,
     VenueNotFoundError,
 )
+from assignment_pipeline.domain.periods import SpecialDay
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
@@ -132,6 +133,24 @@ def test_who_arrives_soon_stays(crowded, coordinator, day):
 def test_who_wants_no_tables_any_more_gets_none(crowded, coordinator, day):
     """By the host's word."""
     crowded.host.put_booking(attrs.evolve(crowded.host.booking(None, "B1"), status="cancelled"))
+    assert coordinator.reoptimize("R1", day).diff.seated == ()
+
+
+@pytest.mark.parametrize("why", ["its time is over", "a person decides on such parties", "closed then", "elsewhere"])
+def test_who_could_not_be_seated_as_it_asked_gets_no_tables(crowded, coordinator, day, why):
+    """Though tables are free: what `assign` would refuse, no new plan of the day allows."""
+    booking, policy = crowded.host.booking(None, "B1"), crowded.venue.policy
+    if why == "its time is over":
+        crowded.clock.advance(booking.start_at - crowded.clock.now() + MINUTE)
+        day = crowded.venue.service_date(booking.start_at)
+    elif why == "elsewhere":
+        crowded.host.put_venue(attrs.evolve(crowded.venue, id="R2"))
+        crowded.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+    else:
+        rule = {"review_from_party": 4} if why.startswith("a person") else {"special_days": (SpecialDay(date=day, closed=True),)}
+        crowded.host.put_venue(attrs.evolve(crowded.venue, policy=attrs.evolve(policy, **rule), version="v3"))
+    for name in ("F1", "F2", "F3"):
+        coordinator.cancel(name)
     assert coordinator.reoptimize("R1", day).diff.seated == ()
 
 

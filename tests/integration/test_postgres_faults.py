@@ -273,6 +273,26 @@ def test_what_another_sweeper_is_at_is_skipped(database, opened):
         assert [due.booking_id for due in answer.result(15)] == ["b-2"]
 
 
+@pytest.mark.parametrize("way", ["claims from a clock that was ahead", "claims that are put back"])
+def test_claims_that_another_sweeper_is_at_are_skipped(database, opened, way):
+    """Neither who looks for what is due nor who puts a claim back waits for a row that somebody has locked."""
+    store = opened()
+    for name in ("b-1", "b-2"):
+        store.commit([make_change(make_booking(name), *QUEUE, next_attempt_at=dt.datetime.now(dt.UTC) - HOUR)])
+    claims = store.due(10)
+    with psycopg.connect(database) as slow, ThreadPoolExecutor(1) as pool:
+        if way.endswith("ahead"):
+            slow.execute("UPDATE assignment_pipeline.assignment_records SET next_attempt_at = now() + '6 h'::interval")
+            slow.commit()
+        slow.execute("SELECT FROM assignment_pipeline.assignment_records WHERE booking_id = 'b-1' FOR UPDATE")
+        if way.endswith("ahead"):
+            assert [due.booking_id for due in pool.submit(store.due, 10).result(15)] == ["b-2"]
+        else:
+            pool.submit(store.put_back, claims, dt.timedelta(seconds=1)).result(15)
+            found = store.records(RecordQuery(booking_ids=("b-1", "b-2"))).records
+            assert [record.deliveries for record in found] == [1, 0]
+
+
 def test_what_host_code_raises_leaves_no_transaction_open(database, opened):
     """Its connection is rolled back before it is lent again: no lock stays, and nothing of it lands later."""
     raising = [True]

@@ -51,7 +51,7 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
         known = yield from known_record(record, booking_id)
         if known.owner is Owner.PIPELINE or known.state in FINAL:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=known))
-        facts: dict[str, Any] = {"owner": Owner.PIPELINE, "deliveries": 0, "retries": 0, "reason": None}
+        facts: dict[str, Any] = {"owner": Owner.PIPELINE, "retries": 0, "reason": None}
         if known.state is _S.CONFIRMED and known.allocation is not None:
             facts |= {"allocation": attrs.evolve(known.allocation, conflicted=False), "next_attempt_at": None}
             return (

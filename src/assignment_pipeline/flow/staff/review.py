@@ -60,7 +60,7 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
         known = yield from known_record(record, booking_id)
         if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
-        facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "deliveries": 0, "reason": None}
+        facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "reason": None}
         facts |= {"allocation": None, "owner": Owner.PIPELINE}
         return (
             yield from record_transition(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts)
