@@ -147,7 +147,8 @@ def test_who_could_not_be_seated_as_it_asked_gets_no_tables(crowded, coordinator
         crowded.host.put_venue(attrs.evolve(crowded.venue, id="R2"))
         crowded.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
     else:
-        rule = {"review_from_party": 4} if why.startswith("a person") else {"special_days": (SpecialDay(date=day, closed=True),)}
+        closed = {"special_days": (SpecialDay(date=day, closed=True),)}
+        rule = closed if why == "closed then" else {"review_from_party": 4}
         crowded.host.put_venue(attrs.evolve(crowded.venue, policy=attrs.evolve(policy, **rule), version="v3"))
     for name in ("F1", "F2", "F3"):
         coordinator.cancel(name)
