@@ -42,6 +42,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order, sat_at_twice
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.ports import (
+    ArrivingParty,
     AssignmentContext,
     Clock,
     Due,
@@ -53,6 +54,7 @@ from assignment_pipeline.ports import (
     UnreadableBooking,
     Waiting,
     alone,
+    check_caps,
     is_ahead,
     is_unfinished,
     may_be_due,
@@ -96,13 +98,15 @@ class PlainStore:
             bookings = {key: found for key in ids if (found := self.host.booking(None, key)) is not None}
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
+            window = query.window(venue, records, bookings)
             return AssignmentContext(
                 now=now,
                 generation=self.state.generation,
                 venue=venue,
                 records=records,
                 bookings=bookings,
-                taken=tuple(self._taken(venue, query.window(venue, records, bookings), now)),
+                taken=tuple(self._taken(venue, window, now)),
+                arrivals=tuple(self._arrivals(venue.id, window)) if window and venue.policy.pacing else (),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -117,6 +121,13 @@ class PlainStore:
             yield from (seat for seat in kept if seat.window.overlaps(window))
             for row in self.host.occupied(None, venue.id, window):
                 yield attrs.evolve(row, movable=False)  # Nobody but the host moves what it has seated.
+
+    def _arrivals(self, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
+        """The parties with tables that arrive in *window*."""
+        for record in self.state.records.values():
+            party = record.arrival if record.restaurant_id == restaurant_id else None
+            if party is not None and window.start <= party.start_at < window.end:
+                yield party
 
     def _kept(
         self, records: Mapping[str, AssignmentRecord], restaurant_id: str, now: dt.datetime
@@ -147,6 +158,7 @@ class PlainStore:
                     venue = self._venue(change.record.restaurant_id)
                     change.check_preconditions(current, self.host.booking(None, key), venue.version, before.generation)
                 after[key] = change.record
+            check_caps(changes, self._arrivals)
             contested = self._contested(after, now)
             if contested:
                 raise TableConflictError(tuple(sorted(contested)))
@@ -178,12 +190,12 @@ class PlainStore:
         return contested
 
     def _woken(self, after: Mapping[str, AssignmentRecord], now: dt.datetime) -> Iterator[AssignmentRecord]:
-        """Whoever waits for tables at a time at which *after* gives some up."""
+        """Whoever waits for tables, or for room under a cap, at a time at which *after* gives some up."""
         freed: set[tuple[str, TimeWindow]] = set()
         for key, record in after.items():
             old = self.state.records.get(key)
             if old is not None:
-                freed.update((old.restaurant_id, window) for _, window in old.giving_up(record, now))
+                freed.update((old.restaurant_id, window) for window in old.freed_for(record, now))
         return (record for record in self._helped(freed) if record.booking_id not in after)
 
     def _helped(self, freed: Collection[tuple[str, TimeWindow]]) -> Iterator[AssignmentRecord]:
@@ -191,7 +203,7 @@ class PlainStore:
         for record in self.state.records.values():
             if record.booking is not None and waits(record) and freed:
                 venue = self._venue(record.restaurant_id)
-                wanted = venue.blocked(venue.turn(record.booking))
+                wanted = venue.wanted(record.booking)
                 if any(where == venue.id and window.overlaps(wanted) for where, window in freed):
                     yield record
 

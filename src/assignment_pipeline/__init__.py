@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.combination import Combination
     from assignment_pipeline.domain.events import Event, EventType, Severity, Source
     from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
+    from assignment_pipeline.domain.pacing import PacingRule
     from assignment_pipeline.domain.policy import (
         AdjacencyMode,
         Arrivals,
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         Sitting,
         Strategy,
     )
+    from assignment_pipeline.planning.pace import Pace
     from assignment_pipeline.planning.rearrange import Rearrangement
     from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 else:
@@ -88,6 +90,7 @@ else:
             "domain.combination": "Combination",
             "domain.events": "Event EventType Severity Source",
             "domain.floor": "FloorPlan Occupied Seating Table TableOffer",
+            "domain.pacing": "PacingRule",
             "domain.policy": (
                 "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand VenuePolicy Weights"
             ),
@@ -107,6 +110,7 @@ else:
             "joined": "AsyncJoined Joined",
             "lifecycle": "TRANSITIONS AssignmentState Trigger build_machine step",
             "planning.base": "Budget Engine Evaluation FloorSnapshot Occupancy Rule SeatingRequest Sitting Strategy",
+            "planning.pace": "Pace",
             "planning.rearrange": "Rearrangement",
             "rollout.flags": "EnvFlags FixedFlags",
             "domain.trail": "BookingTrail FloorView PartyOnFloor Presence TableOnFloor",
@@ -169,6 +173,8 @@ __all__ = [
     "Opening",
     "Outcome",
     "Owner",
+    "Pace",
+    "PacingRule",
     "PartyOnFloor",
     "PeriodTurn",
     "PlacementRefusedError",

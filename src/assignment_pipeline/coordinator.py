@@ -210,6 +210,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         seating: SeatingPreference | str = SeatingPreference.ANY,
         zone: str | None = None,
         accessible: bool = False,
+        channel: str | None = None,
         until: dt.date | None = None,
     ) -> Availability:
         """
@@ -231,6 +232,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
             accessible: Whether one of its tables must be accessible.
 
+            channel: How the booking would be taken, for caps that hold for a channel.
+
             until: The last of several dates, fewer than 400 days later; None for *date* alone.
 
         Raises:
@@ -238,8 +241,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             StoreUnavailableError: The store could not be asked.
             VenueNotFoundError: The host has no such restaurant.
         """
-        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "until": until}
-        return self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes))
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
+        return self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
@@ -497,11 +500,12 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         seating: SeatingPreference | str = SeatingPreference.ANY,
         zone: str | None = None,
         accessible: bool = False,
+        channel: str | None = None,
         until: dt.date | None = None,
     ) -> Availability:
         """Which times can still be had. See `Coordinator.availability`."""
-        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "until": until}
-        return await self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes))
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
+        return await self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """Record that *booking* waits for tables. See `Coordinator.enqueue`."""

@@ -96,3 +96,24 @@ def test_a_restaurant_has_to_be_named(cli):
     """Without a file."""
     ended = cli("availability", "--date", "2031-05-17")
     assert (ended.code, ended.err.strip()) == (2, "--restaurant: expected the id of a restaurant, got none")
+
+
+def test_a_channel_has_a_pace_of_its_own(cli, day_file):
+    """Caps hold for the channel that is asked for, and the file's bookings count; assign offers the times that fit."""
+    rules = [{"minutes": 60, "parties": 1, "channel": "online", "periods": ["dinner"]}]
+    ada = SITTINGS["bookings"][0] | {"channel": "online"}
+    bob = ada | {"id": "bob"}
+    day = SITTINGS | {"policy": SITTINGS["policy"] | {"pacing": rules}, "bookings": [ada, bob]}
+    asked = ("availability", day_file(day), "--date", "2031-05-17", "--party", "2", "--json")
+    slots = cli(*asked, "--channel", "online").json["slots"]
+    assert [(slot["status"], slot["reason"], slot["spots"]) for slot in slots] == [
+        ("unavailable", "pacing", 0),
+        ("available", None, 1),
+    ]
+    assert [slot["status"] for slot in cli(*asked).json["slots"]] == ["available", "available"]
+    ended = cli("assign", day_file(day), "--json")
+    assert [(one["outcome"], one["reason"]) for one in ended.json["assignments"]] == [
+        ("confirmed", None),
+        ("manual_review", "pacing"),
+    ]
+    assert "too many arrive at that time" in cli("assign", day_file(day)).out

@@ -183,6 +183,39 @@ WRONG = [
     (["bookings", 1, "seating_preference"], [], "expected any, indoor, outdoor or bar, got []"),
     (["tables", 0, "seating"], "any", 'tables[0].seating: expected indoor, outdoor or bar, got "any"'),
     (["policy", "adjacency"], "near", 'policy.adjacency: expected connected, neighbours or pairwise, got "near"'),
+    # Pacing.
+    (
+        ["policy", "pacing"],
+        [{"minutes": 15, "covers": 0}],
+        "policy.pacing[0].covers: expected a whole number from 1",
+    ),
+    (
+        ["policy", "pacing"],
+        [{"minutes": 0, "covers": 9}],
+        "policy.pacing[0].minutes: expected a whole number from 1",
+    ),
+    (["policy", "pacing"], [{"minutes": 15}], "policy.pacing[0].parties: expected a cap on covers or on parties, got "),
+    (
+        ["policy", "pacing"],
+        [{"covers": 9}],
+        "policy.pacing[0].minutes: expected a whole number from 1 to 1440",
+    ),
+    (["policy", "pacing"], [{"minutes": 15, "guests": 9}], "policy.pacing[0].guests: expected a key among minutes, "),
+    (
+        ["policy", "pacing"],
+        [{"minutes": 15, "covers": 9, "periods": ["brunch"]}],
+        "policy.pacing: expected ",
+    ),
+    (
+        ["policy", "pacing"],
+        [{"minutes": 15, "covers": 9, "periods": "dinner"}],
+        'policy.pacing[0].periods: expected a list, got "dinner"',
+    ),
+    (
+        ["bookings", 1, "channel"],
+        "",
+        "bookings[1].channel: expected a non-empty text of at most 200 printable",
+    ),
     # Tables and how they fit together.
     (["tables", 2, "min_party_size"], 5, "tables[2].min_party_size: expected a whole number from 1 to 4, got 5"),
     (["tables", 2, "max_party_size"], 1, "tables[2].max_party_size: expected a whole number from 2 to 500, got 1"),

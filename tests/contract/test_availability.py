@@ -14,6 +14,8 @@ from assignment_pipeline import (
     FloorPlan,
     Mode,
     Outcome,
+    PacingRule,
+    Reason,
     ServicePeriod,
     SlotStatus,
     Table,
@@ -97,6 +99,36 @@ def test_slots_say_why_and_where(coordinator):
     assert [slot.status.value for slot in outside] == ["with_moves"] * 3 + ["unavailable"]  # The four go to the hall.
     nowhere = coordinator.availability("r-1", DATE, [4], seating="bar").slots
     assert [slot.reason for slot in nowhere] == ["no_such_seating"] * 3 + ["closed"]
+
+
+@pytest.mark.parametrize("channel", [None, "online"])
+def test_a_pace_is_kept_as_it_says(store, harness, clock, channel):
+    """With caps by period and channel, each slot comes out as it says until all are full, and none goes beyond one."""
+    rules = [
+        PacingRule(minutes=60, covers=5, periods=["dinner"]),
+        PacingRule(minutes=120, parties=3),
+        PacingRule(minutes=60, covers=2, channel="online"),
+    ]
+    policy = VenuePolicy(service_periods=[EVENING], pacing=rules)
+    harness.put_venue(Venue("r-1", "Europe/London", FLOOR, policy))
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
+        reasons = set()
+        for number in range(12):
+            slots = coordinator.availability("r-1", DATE, (1, 2, 4), channel=channel).slots
+            slot = slots[(5 * number) % len(slots)]
+            reasons.add(slot.reason)
+            booking = Booking(f"new-{number}", "r-1", slot.party_size, slot.start_at, channel=channel)
+            harness.put_booking(booking)
+            result = coordinator.assign(booking)
+            confirmed = slot.status in (SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES)
+            assert (result.outcome is Outcome.CONFIRMED) == confirmed, (slot, result)
+            if slot.reason == "pacing":
+                assert result.reason is Reason.PACING
+        assert "pacing" in reasons
+        records = [coordinator.record(f"new-{number}") for number in range(12)]
+        parties = [record.arrival for record in records if record.arrival is not None]
+        venue = Venue("r-1", "Europe/London", FLOOR, policy)
+        assert all(cap.holds(parties) for one in parties for cap in venue.calendar.caps(one.start_at, one.channel))
 
 
 def test_several_days_at_once(coordinator):

@@ -389,6 +389,9 @@ def test_a_driver_of_the_hosts_choice_enqueues(host, house, coordinator, postgre
         ("'b', 'r', 2, '2031-05-01 18:00Z', status => repeat('s', 201)", "status"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', after => '-1 s'", "after"),
         ("'b', 'r', 2, '2031-05-01 18:00Z', after => '200000 years'", "after"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', channel => ' '", "channel"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', channel => chr(7)", "channel"),
+        ("'b', 'r', 2, '2031-05-01 18:00Z', channel => repeat('c', 201)", "channel"),
     ],
 )
 def test_what_cannot_be_is_not_enqueued(host, arguments, told):
@@ -401,7 +404,7 @@ def test_what_cannot_be_is_not_enqueued(host, arguments, told):
 @pytest.mark.parametrize(
     "booking",
     [
-        Booking("b" * 200, "é" * 200, 500, DINNER, zone="z" * 200, status="s" * 200),
+        Booking("b" * 200, "é" * 200, 500, DINNER, zone="z" * 200, status="s" * 200, channel="c" * 200),
         Booking("🍽 b", "r", 1, DINNER, end_at=DINNER + dt.timedelta(hours=24), seating="bar", accessible=True),
         Booking("b", "r", 2, dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
         Booking(
@@ -418,10 +421,10 @@ def test_what_can_just_be_is_enqueued(host, coordinator, booking):
     """A booking at the limits of what there may be, in a session far from UTC, is read as it was written."""
     host.execute("SET timezone TO 'Pacific/Kiritimati'")
     assert host.execute(
-        f"SELECT {SCHEMA}.enqueue(%s, %s, %s, %s, %s, %s, %s, %s, %s, '100 years')",
+        f"SELECT {SCHEMA}.enqueue(%s, %s, %s, %s, %s, %s, %s, %s, %s, '100 years', %s)",
         (
             booking.id, booking.restaurant_id, booking.party_size, booking.start_at, booking.end_at,
-            booking.seating.value, booking.zone, booking.accessible, booking.status,
+            booking.seating.value, booking.zone, booking.accessible, booking.status, booking.channel,
         ),
     ).fetchone() == (True,)  # fmt: skip
     [record] = coordinator.store.records(RecordQuery()).records

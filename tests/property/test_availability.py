@@ -17,6 +17,7 @@ from assignment_pipeline import (
     Coordinator,
     FloorPlan,
     Outcome,
+    PacingRule,
     ServicePeriod,
     SlotStatus,
     Table,
@@ -25,6 +26,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.ports import ArrivingParty
 from assignment_pipeline.testing import FakeClock
 
 DATE = FakeClock().now().date() + dt.timedelta(days=3)
@@ -50,6 +52,16 @@ PERIODS = st.sampled_from(
 )
 
 
+PACING = st.sampled_from(
+    [
+        (),
+        (),
+        (PacingRule(minutes=15, covers=4),),
+        (PacingRule(minutes=60, parties=2, periods=["dinner"]), PacingRule(minutes=30, covers=3, channel="online")),
+    ]
+)
+
+
 @st.composite
 def houses(draw):
     tables = [
@@ -62,11 +74,25 @@ def houses(draw):
         reseat=draw(st.sampled_from(["auto", "auto", "off", "suggest"])),
         post_buffer_minutes=draw(st.sampled_from([0, 15])),
         review_from_party=draw(st.sampled_from([None, 7])),
+        pacing=draw(PACING),
     )
     return Venue("r-1", "UTC", FloorPlan(tables, pairs), policy)
 
 
-PARTIES = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8), st.sampled_from([None, None, "hall"])), max_size=6)
+PARTIES = st.lists(
+    st.tuples(
+        st.integers(1, 6),
+        st.integers(0, 8),
+        st.sampled_from([None, None, "hall"]),
+        st.sampled_from([None, "phone", "online"]),
+    ),
+    max_size=6,
+)
+
+
+def booked(number, party):
+    size, quarters, zone, channel = party
+    return Booking(f"b-{number}", "r-1", size, EVENING + quarters * QUARTER, zone=zone, channel=channel)
 
 
 @settings(max_examples=60)
@@ -74,14 +100,15 @@ PARTIES = st.lists(st.tuples(st.integers(1, 6), st.integers(0, 8), st.sampled_fr
 def test_no_slot_lies(house, parties, data):
     """Available is confirmed, with moves is confirmed with moves, and everything else is neither."""
     coordinator = Coordinator.in_memory(house, clock=FakeClock(), settings=PATIENT, sinks=())
-    for number, (size, quarters, zone) in enumerate(parties):
-        coordinator.assign(Booking(f"b-{number}", "r-1", size, EVENING + quarters * QUARTER, zone=zone))
-    zone = data.draw(st.sampled_from([None, None, "garden"]))
+    for number, party in enumerate(parties):
+        coordinator.assign(booked(number, party))
+    wishes = {"zone": data.draw(st.sampled_from([None, None, "garden"]))}
+    wishes["channel"] = data.draw(st.sampled_from([None, "online"]))
     number = data.draw(st.integers(0, 200))
     for turn in range(6):
-        slots = coordinator.availability("r-1", DATE, range(1, 9), zone=zone).slots
+        slots = coordinator.availability("r-1", DATE, range(1, 9), **wishes).slots
         slot = slots[(number + 37 * turn) % len(slots)]
-        booking = Booking(f"new-{turn}", "r-1", slot.party_size, slot.start_at, zone=zone)
+        booking = Booking(f"new-{turn}", "r-1", slot.party_size, slot.start_at, **wishes)
         result = coordinator.assign(booking)
         assert (result.outcome is Outcome.CONFIRMED) == (slot.status in (SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES))
         assert bool(result.moved) == (slot.status is SlotStatus.WITH_MOVES)
@@ -92,11 +119,11 @@ def test_no_slot_lies(house, parties, data):
 @settings(max_examples=60)
 @given(house=houses(), parties=PARTIES)
 def test_spots_are_the_most_that_fit_at_once(house, parties):
-    """By brute force: the most places for the party that are free and share no table."""
+    """By brute force: the most places for the party that are free, share no table and stay within the caps."""
     coordinator = Coordinator.in_memory(house, clock=FakeClock(), settings=PATIENT, sinks=())
     taken = []
-    for number, (size, quarters, zone) in enumerate(parties):
-        result = coordinator.assign(Booking(f"b-{number}", "r-1", size, EVENING + quarters * QUARTER, zone=zone))
+    for number, party in enumerate(parties):
+        result = coordinator.assign(booked(number, party))
         assert not result.moved or house.policy.reseat == "auto"
     for number in range(len(parties)):
         record = coordinator.record(f"b-{number}")
@@ -117,7 +144,16 @@ def test_spots_are_the_most_that_fit_at_once(house, parties):
             for some in itertools.combinations(places, number)
             if sum(map(len, some)) == len(set().union(*some))
         )
+        caps = house.calendar.caps(slot.start_at, None)
+        arrivals = [coordinator.record(f"b-{number}").arrival for number in range(len(parties))]
+        found = [party for party in arrivals if party is not None]
+        while not all(cap.holds([*found, *newcomers(most, booking)]) for cap in caps):
+            most -= 1
         assert slot.spots == most
+
+
+def newcomers(number, booking):
+    return [ArrivingParty(f"new-{each}", booking.start_at, booking.party_size) for each in range(number)]
 
 
 def test_strategies_have_their_say():

@@ -52,4 +52,4 @@ def test_queries_name_roles_not_codes():
     for path in files:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"reason\s+(NOT )?IN \('(?!infeasible', \{)", text), path
-    assert in_sql("reason IN ({WAITS_FOR_TABLES})") == "reason IN ('no_fit', 'infeasible')"
+    assert in_sql("reason IN ({WAITS_FOR_TABLES})") == "reason IN ('pacing', 'no_fit', 'infeasible')"

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     Arrivals,
@@ -47,19 +48,21 @@ def with_tuples(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def policy_text(policy: VenuePolicy) -> str:
     """A policy as JSON, with what a database needs of it that does not know the calendar."""
-    own = {"service_periods", "special_days", "turn_bands", "weights"}
+    own = {"service_periods", "special_days", "pacing", "turn_bands", "weights"}
     facts = {field.name: getattr(policy, field.name) for field in attrs.fields(VenuePolicy) if field.name not in own}
     return dumps(
         {
             **facts,
             "service_periods": [period_document(period) for period in policy.service_periods],
             "special_days": [special_day_document(day) for day in policy.special_days],
+            "pacing": [pacing_document(rule) for rule in policy.pacing],
             "turn_bands": [attrs.asdict(band) for band in policy.turn_bands],
             "weights": attrs.asdict(policy.weights),
             DERIVED: {
                 "reach_minutes": policy.reach // MINUTE,
                 "longest_turn_minutes": policy.longest_turn // MINUTE,
                 "turns_vary": policy.turns_vary,
+                "longest_slot_minutes": policy.longest_slot // MINUTE,
             },
         }
     )
@@ -71,6 +74,7 @@ def policy_of(text: str) -> VenuePolicy:
     facts.pop(DERIVED, None)
     facts["service_periods"] = [_period(period) for period in facts["service_periods"]]
     facts["special_days"] = [_special_day(day) for day in facts.get("special_days", ())]
+    facts["pacing"] = [PacingRule(**rule) for rule in facts.get("pacing", ())]
     facts["turn_bands"] = [TurnBand(**band) for band in facts["turn_bands"]]
     facts["weights"] = Weights(**facts["weights"])
     return VenuePolicy(**facts)
@@ -111,6 +115,12 @@ def special_day_document(day: SpecialDay) -> dict[str, Any]:
     else:
         document["service_periods"] = [period_document(period) for period in day.service_periods]
     return document if day.note is None else {**document, "note": day.note}
+
+
+def pacing_document(rule: PacingRule) -> dict[str, Any]:
+    """A rule of pacing, without what it leaves as it is anyway."""
+    document = {field.name: getattr(rule, field.name) for field in attrs.fields(PacingRule)}
+    return {key: list(value) if key == "periods" else value for key, value in document.items() if value}
 
 
 def _clock(time: dt.time) -> str:

@@ -46,6 +46,9 @@ def availability(
     ] = SeatingPreference.ANY,
     zone: Annotated[str | None, typer.Option("--zone", metavar="ZONE", help="The zone that the party wants.")] = None,
     accessible: Annotated[bool, typer.Option("--accessible", help="Whether a table must be accessible.")] = False,
+    channel: Annotated[
+        str | None, typer.Option("--channel", metavar="CHANNEL", help="How the booking would be taken, for pacing.")
+    ] = None,
     service_file: Annotated[
         Path | None,
         typer.Argument(metavar="[SERVICE.json]", help="A day, as for assign: its bookings are assigned first."),
@@ -61,7 +64,7 @@ def availability(
     """
     day, sizes = _date(date), _sizes(party or ["1-8"])
     with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
-        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible}
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
         found = coordinator.availability(restaurant_id, day, sizes, **wishes)
     if as_json:
         print_json(document(found))

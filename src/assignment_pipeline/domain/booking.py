@@ -72,6 +72,8 @@ class Booking:
 
         status: The guest's view, the host's to keep. Only ``pending`` is assigned.
 
+        channel: How it was taken, such as ``online`` or ``phone``, in the host's own words; None if nobody says.
+
         attributes: Anything that the host's strategies want. Never compared, stored or put into an event.
     """
 
@@ -84,6 +86,7 @@ class Booking:
     zone: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
     accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
     status: str = attrs.field(default=PENDING, validator=identifier, kw_only=True)
+    channel: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
     attributes: Mapping[str, Any] = attrs.field(
         factory=dict, converter=_copied, validator=_mapping, kw_only=True, eq=False, repr=False
     )

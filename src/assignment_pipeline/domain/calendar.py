@@ -10,10 +10,11 @@ from functools import cached_property
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
+from assignment_pipeline.domain.pacing import PacingCap, PacingRule
 from assignment_pipeline.domain.periods import DAY, EndRule, PeriodTurn, ServicePeriod, minutes_of
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 
 MAX_KNOWN_DAYS = 1_000
 STEP = dt.timedelta(minutes=15)
@@ -163,6 +164,59 @@ class Calendar:
             opens, closes = (self.instants(day, dt.time())[0] for day in (date, date + DAY))
             return self.arrivals(Opening(date, _ALL_DAY, TimeWindow(opens, closes)))
         return tuple(sorted({start for opening in self.openings_on(date) for start in self.arrivals(opening)}))
+
+    def caps(self, start: dt.datetime, channel: str | None) -> tuple[PacingCap, ...]:
+        """What the policy's pacing allows in the slots of who arrives at *start*, having booked by *channel*."""
+        key = (start, channel)
+        known = self._known_caps.get(key)
+        if known is None:
+            if len(self._known_caps) > MAX_KNOWN_DAYS:
+                self._known_caps.clear()
+            known = self._known_caps[key] = tuple(self._caps(start, channel))
+        return known
+
+    @cached_property
+    def _known_caps(self) -> dict[tuple[dt.datetime, str | None], tuple[PacingCap, ...]]:
+        return {}
+
+    def _caps(self, start: dt.datetime, channel: str | None) -> Iterator[PacingCap]:
+        opening = self._opening_at(start)
+        for rule in self.policy.pacing:
+            holds = not rule.periods or (opening is not None and opening.period.name in rule.periods)
+            if holds and rule.channel in (None, channel):
+                spans = self._counted(rule, self.slot(start, rule.minutes))
+                yield PacingCap(spans=spans, covers=rule.covers, parties=rule.parties, channel=rule.channel)
+
+    def _counted(self, rule: PacingRule, slot: TimeWindow) -> tuple[TimeWindow, ...]:
+        """The slot, as far as the rule holds in it."""
+        if not rule.periods:
+            return (slot,)
+        spans = [one.span for one in self.openings(slot) if one.period.name in rule.periods and one.span.overlaps(slot)]
+        return tuple(TimeWindow(max(span.start, slot.start), min(span.end, slot.end)) for span in spans)
+
+    def slot(self, start: dt.datetime, minutes: int) -> TimeWindow:
+        """
+        The time around *start* in which arrivals are counted together, by the clock from local midnight on.
+
+        A change of the clock ends a slot, and so does midnight.
+        """
+        local = start.astimezone(self.zone)
+        date = local.date()
+        opens, closes = (self.instants(day, dt.time())[0] for day in (date, date + DAY))
+        if closes - opens == DAY:
+            begins = opens + (start - opens) // (minutes * MINUTE) * minutes * MINUTE
+            return TimeWindow(begins, min(begins + minutes * MINUTE, closes))
+        # The clock changes on this date, which is rare: step through the minutes that the clock shows.
+        begins, ends = start, start + MINUTE
+        while self._slot_of(begins - MINUTE, minutes) == self._slot_of(start, minutes):
+            begins -= MINUTE
+        while self._slot_of(ends, minutes) == self._slot_of(start, minutes):
+            ends += MINUTE
+        return TimeWindow(begins, ends)
+
+    def _slot_of(self, instant: dt.datetime, minutes: int) -> tuple[dt.date, dt.timedelta | None, int]:
+        local = instant.astimezone(self.zone)
+        return local.date(), local.utcoffset(), (local.hour * 60 + local.minute) // minutes
 
     def service_date(self, instant: dt.datetime) -> dt.date:
         """The date to which an instant counts: that on which its service period began."""

@@ -70,6 +70,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "mode": (Kind.TEXT, "what the flags said: `off`, `shadow` or `active`"),
     "origin": (Kind.TEXTS, "the tables that were given up"),
     "outcome": (Kind.TEXT, "how the call came out"),
+    "overruled": (Kind.TEXTS, "the rules that a person has overruled by name"),
     "phase": (Kind.TEXT, "the phase of the rollout"),
     "place": (Kind.TEXT, "where the flag stands"),
     "reason": (Kind.TEXT, "why"),
@@ -93,7 +94,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
 """Every field of a context: what it holds, and what it says."""
 
 _CALL = ("trigger", "mode", "actor")
-_OUTCOME = (*_CALL, "outcome", "reason", "duration_ms", "strategy", "tables", "attempts", "error")
+_OUTCOME = (*_CALL, "outcome", "reason", "duration_ms", "strategy", "tables", "attempts", "overruled", "error")
 _BLOCK = (*_CALL, "block", "table", "start_at", "end_at", "reason")
 _VERDICT = (
     *("mode", "trigger", "kind", "cost_difference", "better", "legacy_broken", "duration_ms", "outcome", "reason"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from functools import cached_property
+from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.booking import MAX_PARTY
-from assignment_pipeline.domain.checks import as_tuple, enum_fields, kind, number, whole
+from assignment_pipeline.domain.checks import as_tuple, each, enum_fields, kind, number, whole
+from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.periods import (
     DAY_MINUTES,
     WEEKDAYS,
@@ -24,6 +26,7 @@ from assignment_pipeline.domain.periods import (
     ever_larger,
     minutes_of,
 )
+from assignment_pipeline.errors import InvalidValueError
 
 __all__ = [
     "DEFAULT_TURNS",
@@ -101,6 +104,8 @@ class VenuePolicy:
 
         special_days: The dates on which other hours hold; each date in one of them.
 
+        pacing: How many may arrive at a time; every rule holds by itself.
+
         turn_bands: How long parties sit that did not say, and whose period does not say either; parties beyond the last
             band sit as long as it.
 
@@ -131,6 +136,7 @@ class VenuePolicy:
 
     service_periods: tuple[ServicePeriod, ...] = attrs.field(default=(), converter=as_tuple, validator=apart)
     special_days: tuple[SpecialDay, ...] = attrs.field(default=(), converter=as_tuple, validator=each_date_once)
+    pacing: tuple[PacingRule, ...] = attrs.field(default=(), converter=as_tuple, validator=each(kind(PacingRule)))
     turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=ever_larger)
     offer_within_minutes: int = attrs.field(default=120, validator=whole(0, DAY_MINUTES))
     pre_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
@@ -143,6 +149,14 @@ class VenuePolicy:
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, DAY_MINUTES))
     review_from_party: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1, MAX_PARTY)))
     weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
+
+    @pacing.validator
+    def _names_its_periods(self, attribute: Any, rules: tuple[PacingRule, ...]) -> None:
+        names = dict.fromkeys(period.name for period in self.all_periods)
+        unknown = [name for rule in rules for name in rule.periods if name not in names]
+        if unknown:
+            expected = f"periods among {', '.join(names)}" if names else "no periods, where the policy has none"
+            raise InvalidValueError(attribute.name, expected, repr(unknown[0]))
 
     @property
     def pre_buffer(self) -> dt.timedelta:
@@ -188,6 +202,11 @@ class VenuePolicy:
     def turns_vary(self) -> bool:
         """Whether it depends on the period how long a party sits."""
         return any(period.turn is not None or period.turn_bands is not None for period in self.all_periods)
+
+    @cached_property
+    def longest_slot(self) -> dt.timedelta:
+        """The longest slot of its pacing; nothing where it has none."""
+        return dt.timedelta(minutes=max((rule.minutes for rule in self.pacing), default=0))
 
     @cached_property
     def reach(self) -> dt.timedelta:

@@ -298,6 +298,16 @@ class Reason(enum.StrEnum):
             advice="offering the times that `arrivals` names; and a look at the restaurants' timezones",
         ),
     )
+    PACING = (
+        "pacing",
+        ReasonFacts(
+            "too many arrive at that time",
+            "the policy's `pacing` allows no more arrivals in that slot; `nearest` has the times that fit",
+            (_O.MANUAL_REVIEW, _O.KEPT),
+            counts_as=(Role.WAITS_FOR_TABLES,),
+            advice="larger caps in `pacing`; or offering the times that `availability` has",
+        ),
+    )
     IN_PAST = (
         "in_past",
         ReasonFacts(

@@ -24,6 +24,7 @@ from assignment_pipeline.domain.checks import (
 )
 from assignment_pipeline.domain.events import Event, Scalar
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
@@ -112,6 +113,11 @@ class AssignmentRecord:
         """The ids of its tables, sorted; none when it holds none."""
         return self.allocation.tables if self.allocation else ()
 
+    @property
+    def arrival(self) -> ArrivingParty | None:
+        """What counts of it towards caps on arrivals; None where it has no tables."""
+        return None if self.allocation is None or self.booking is None else ArrivingParty.of(self.booking)
+
     def taking(self, before: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
         """
         The tables that a change from *before* to it takes, each with such a time: nobody else may have them.
@@ -150,6 +156,19 @@ class AssignmentRecord:
             Occupied(table_id=name, window=window, booking_id=self.booking_id, movable=movable, sits=sits)
             for name in held.tables
         )
+
+    def freed_for(self, after: AssignmentRecord, now: dt.datetime) -> list[TimeWindow]:
+        """
+        When others get what a change to *after* gives up at *now*: its tables, or its share of a cap on arrivals.
+
+        A party that stays with fewer guests, or under another channel, leaves room under a cap.
+        """
+        freed = [window for _, window in self.giving_up(after, now)]
+        if self.allocation is not None and self.booking is not None and after.booking is not None:
+            asked = self.booking.party_size, self.booking.channel
+            if asked != (after.booking.party_size, after.booking.channel):
+                freed.append(self.allocation.blocked)
+        return freed
 
 
 def sat_at_twice(seats: Iterable[Occupied], booking_ids: Container[str]) -> set[str]:
@@ -279,6 +298,8 @@ class CommitPreconditions:
         pinned: Whether the booking was pinned.
 
         generation: The rollout's generation, or None for what no rollout gates.
+
+        caps: The caps on arrivals that have to hold once the change is made.
     """
 
     booking: Booking | None
@@ -286,6 +307,7 @@ class CommitPreconditions:
     next_attempt_at: dt.datetime | None
     pinned: bool
     generation: int | None = None
+    caps: tuple[PacingCap, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

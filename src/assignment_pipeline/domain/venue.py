@@ -130,11 +130,15 @@ class Venue:
         For how long the booking may keep tables from others: tables that are freed then are news to it.
 
         Where periods have turns of their own, that is the longest, so that a database can tell it from the policy.
+        Where arrivals are capped, it is also the slots around it: a party that gives up tables no longer arrives.
         """
         policy = self.policy
         if booking.end_at is not None or not policy.turns_vary:
-            return self.blocked(self.turn(booking))
-        return self.blocked(TimeWindow(booking.start_at, booking.start_at + policy.longest_turn))
+            turn = self.turn(booking)
+        else:
+            turn = TimeWindow(booking.start_at, booking.start_at + policy.longest_turn)
+        blocked = self.blocked(turn)
+        return blocked.widened(policy.longest_slot, policy.longest_slot) if policy.pacing else blocked
 
     def planning_window(self, booking: Booking) -> TimeWindow:
         """All the time that planning for the booking looks at: every time on offer, with what may lie next to it."""

@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.pacing import PacingCap
 from assignment_pipeline.domain.record import (
     AssignmentChange,
     AssignmentRecord,
@@ -44,7 +45,9 @@ def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
     return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)
 
 
-def preconditions(context: AssignmentContext, booking_id: str, generation: int | None = None) -> CommitPreconditions:
+def preconditions(
+    context: AssignmentContext, booking_id: str, generation: int | None = None, caps: tuple[PacingCap, ...] = ()
+) -> CommitPreconditions:
     """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
     record = context.records.get(booking_id)
     return CommitPreconditions(
@@ -53,11 +56,14 @@ def preconditions(context: AssignmentContext, booking_id: str, generation: int |
         next_attempt_at=record.next_attempt_at if record else None,
         pinned=record.pinned if record else False,
         generation=generation,
+        caps=caps,
     )
 
 
-def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetime) -> Attempt:
-    """The row that *decision* leaves behind."""
+def attempt(
+    record: AssignmentRecord | None, decision: Decision, now: dt.datetime, overruled: tuple[str, ...] = ()
+) -> Attempt:
+    """The row that *decision* leaves behind, with the rules that a person has *overruled* for it."""
     number = (record.attempts if record else 0) + 1
     if decision.plan is None:
         facts = dict(decision.turned_away, nearest=", ".join(time.isoformat() for time in decision.nearest))
@@ -71,7 +77,7 @@ def attempt(record: AssignmentRecord | None, decision: Decision, now: dt.datetim
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
-        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision)),
+        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision), **_overruled(overruled)),
         created_at=now,
     )
 
@@ -91,6 +97,10 @@ def _moves(plan: Plan) -> dict[str, str]:
     return {"moves": ", ".join(moves)} if plan.moves else {}
 
 
+def _overruled(rules: tuple[str, ...]) -> dict[str, str]:
+    return {"overruled": ",".join(rules)} if rules else {}
+
+
 def known(booking: Booking) -> Booking:
     """The booking as a record keeps it: without what only the host's strategies know."""
     return attrs.evolve(booking, attributes={}) if booking.attributes else booking
@@ -107,6 +117,7 @@ def change(
     attempt: Attempt | None = None,
     preconditions: CommitPreconditions | None = None,
     told: Sequence[Event] = (),
+    overruled: tuple[str, ...] = (),
     **facts: Any,
 ) -> AssignmentChange:
     """
@@ -145,6 +156,7 @@ def change(
     events = [*(call.transition(step) for step in steps), *told]
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
+        facts["overruled"] = overruled or None
         if why in _OF_PRESENCE:
             facts |= {name: moment and moment.isoformat() for name, moment in _presence(record, record.state).items()}
         events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]

@@ -10,6 +10,7 @@ import attrs
 from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.venue import Venue
@@ -103,6 +104,10 @@ class _Survey:
             return Slot(start, rooms.party_size, _U, Reason.IN_PAST.value, 0, minutes)
         if never is not None:
             return never
+        pace = self._floor.pace
+        most = None if pace is None else pace.spots(start, booking.party_size, booking.channel)
+        if most == 0:
+            return Slot(start, rooms.party_size, _U, Reason.PACING.value, 0, minutes)
         span = (start, minutes)
         busy = self._busy.get(span)
         if busy is None:
@@ -110,6 +115,8 @@ class _Survey:
             taken = self._floor.occupancy.taken(first - self._before, first + minutes + self._behind)
             busy = self._busy[span] = taken
         slot = rooms.slot(start, minutes, busy)
+        if most is not None and slot.spots > most:
+            return attrs.evolve(slot, spots=most)
         if slot.spots or not self._may_move:
             return slot
         place = (id(rooms), start)
@@ -148,15 +155,20 @@ class _Survey:
 
     def _one_after_another(self, request: SeatingRequest, decision: Decision) -> Iterator[Seating]:
         """The tables of one party after another of the kind, until there are none without moves."""
-        floor = attrs.evolve(self._floor, sitting=(), complete=False)
-        for _ in range(MOST_SPOTS):
+        floor, party = attrs.evolve(self._floor, sitting=(), complete=False), request.booking
+        pace = floor.pace
+        for number in range(MOST_SPOTS):
             plan = decision.plan
             seating = None if plan is None else floor.seating(*plan.tables)
             if plan is None or seating is None:
                 return
             yield seating
             taken = [Occupied(table_id=table_id, window=request.blocked) for table_id in plan.tables]
-            floor = FloorSnapshot.of(floor.venue, (*floor.occupancy.rows, *taken))
+            if pace is not None:
+                pace = pace.with_arrival(
+                    ArrivingParty(f"{party.id} {number}", request.turn.start, party.party_size, party.channel)
+                )
+            floor = FloorSnapshot.of(floor.venue, (*floor.occupancy.rows, *taken), pace=pace)
             decision = self._plan(request, floor, self._asked.budget)
 
 

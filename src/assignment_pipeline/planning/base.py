@@ -16,6 +16,7 @@ from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.result import Decision, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.planning.pace import Pace
 
 __all__ = [
     "Budget",
@@ -154,6 +155,7 @@ class Rule(enum.StrEnum):
     NOT_JOINABLE = "not_joinable"
     OUTSIDE_SERVICE = "outside_service"
     NOT_AN_ARRIVAL = "not_an_arrival"
+    PACING = "pacing"
     IN_PAST = "in_past"
 
 
@@ -215,6 +217,8 @@ class FloorSnapshot:
             moves would do.
 
         shown: What the host shows of the party that tables are looked for: taken for everybody else.
+
+        pace: Who arrives when, held against the restaurant's caps; None where it has none.
     """
 
     venue: Venue
@@ -222,6 +226,7 @@ class FloorSnapshot:
     sitting: tuple[Sitting, ...] = ()
     complete: bool = False
     shown: tuple[Occupied, ...] = ()
+    pace: Pace | None = None
 
     @classmethod
     def of(
@@ -231,6 +236,8 @@ class FloorSnapshot:
         without: Collection[str] = (),
         sitting: Iterable[Sitting] = (),
         shown: Iterable[Occupied] = (),
+        *,
+        pace: Pace | None = None,
     ) -> FloorSnapshot:
         """
         The floor of *venue* with what is *taken*, but for the bookings in *without*.
@@ -241,7 +248,7 @@ class FloorSnapshot:
         parties = _as_they_sit((party for party in sitting if party.request.booking.id not in without), rows)
         known = {party.request.booking.id for party in parties}
         complete = all(row.booking_id in known for row in rows if row.movable)
-        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete, tuple(shown))
+        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete, tuple(shown), pace)
 
     @functools.cached_property
     def held(self) -> Occupancy:

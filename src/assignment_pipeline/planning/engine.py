@@ -29,6 +29,7 @@ _TIME_RULES = {
     Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE,
     Reason.NOT_AN_ARRIVAL: Rule.NOT_AN_ARRIVAL,
     Reason.IN_PAST: Rule.IN_PAST,
+    Reason.PACING: Rule.PACING,
 }
 
 
@@ -99,6 +100,7 @@ class TableEngine:
             Rule.TAKEN: bool(seating.mask & floor.occupancy.busy(request.blocked)),
             Rule.FORBIDDEN: forbidden,
             Rule.OUTSIDE_SERVICE: not floor.venue.serves(request.turn),
+            Rule.PACING: floor.pace is not None and floor.pace.refuses(booking),
             Rule.IN_PAST: is_past(request),
         }
         plan = Plan(seating.table_ids, round(sum(parts.values()), 9), parts, MANUAL)
@@ -130,6 +132,8 @@ class TableEngine:
         seatings = self._remembered.of(floor.venue)
         question = Question(request, floor, seatings.gather(request, floor, strategies), strategies, seatings.reach)
         refusal = impossible(request, floor.venue, question.choice)
+        if refusal is None and floor.pace is not None and floor.pace.refuses(request.booking):
+            refusal = Reason.PACING
         if refusal is Reason.LARGE_PARTY:
             suggestion = next(iter(question.best(1)), None)
             others = () if suggestion else nearest(question)

@@ -169,6 +169,9 @@ def _fits(question: Question, start: dt.datetime) -> bool:
     turn = TimeWindow(start, start + stay)
     if venue.refusal(turn) is not None:
         return False
+    pace = question.floor.pace
+    if pace is not None and pace.refuses(attrs.evolve(booking, start_at=start, end_at=None)):
+        return False
     if not question.strategies:
         return True
     return bool(question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn))).best(1))

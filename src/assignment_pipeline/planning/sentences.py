@@ -22,6 +22,7 @@ RULES: Mapping[str, str] = {
     Rule.SIZE: "of the wrong size",
     Rule.TAKEN: "taken",
     Rule.PARTNER_TAKEN: "next to taken ones",
+    Rule.PACING: "free, but too many arrive then",
     Rule.FORBIDDEN: "forbidden by a strategy",
 }
 """What turns tables away."""

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
     from assignment_pipeline.domain.floor import Occupied
     from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
+    from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
     from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
     from assignment_pipeline.domain.rollout import RolloutRevision
     from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
     from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
     from assignment_pipeline.ports.audit import MOST_EVENTS, NEAR, AsyncAuditStore, AuditStore
+    from assignment_pipeline.ports.caps import check_caps
     from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
     from assignment_pipeline.ports.clock import Clock
     from assignment_pipeline.ports.events import EventSink
@@ -49,9 +51,11 @@ else:
             "domain.counts": "Agreement Backlog Calls Latency Outcomes Volume",
             "domain.floor": "Occupied",
             "domain.metrics": "Bucket Metrics MetricsQuery Seen",
+            "domain.pacing": "ArrivingParty PacingCap",
             "domain.record": "AssignmentChange Attempt AttemptResult CommitPreconditions",
             "domain.rollout": "RolloutRevision",
             "domain.shadow": "ShadowBundle ShadowCase ShadowVerdict StoredCase",
+            "ports.caps": "check_caps",
             "ports.checked_host": "CheckedHost read_bookings unknown_tables",
             "ports.clock": "Clock",
             "ports.events": "EventSink",
@@ -78,6 +82,7 @@ __all__ = [
     "NEAR",
     "UNREADABLE",
     "Agreement",
+    "ArrivingParty",
     "AssignmentChange",
     "AssignmentContext",
     "AssignmentStore",
@@ -113,6 +118,7 @@ __all__ = [
     "Occupied",
     "OnCommit",
     "Outcomes",
+    "PacingCap",
     "RecordPage",
     "RecordQuery",
     "Refused",
@@ -135,6 +141,7 @@ __all__ = [
     "Watch",
     "Whereabouts",
     "alone",
+    "check_caps",
     "is_ahead",
     "is_unfinished",
     "may_be_due",

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
@@ -147,6 +148,8 @@ class AssignmentContext:
         follows: Whether the host has rows of its own that its ``on_commit`` keeps in step.
 
         unknown_tables: The tables among the host's that the floor does not have, sorted.
+
+        arrivals: Where the policy has pacing: every booking with tables that starts in that time.
     """
 
     now: dt.datetime
@@ -158,6 +161,7 @@ class AssignmentContext:
     unreadable: frozenset[str] = frozenset()
     follows: bool = False
     unknown_tables: tuple[str, ...] = ()
+    arrivals: tuple[ArrivingParty, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -252,8 +256,8 @@ class AssignmentStore(Protocol):
         """
         Apply all of *changes*, one a booking, in one transaction, or none.
 
-        In that transaction the versions of the records, what the plans take for granted and
-        the rollout's generation are compared; tables that the changes give up are
+        In that transaction the versions of the records, what the plans take for granted, the caps
+        that new arrivals have to fit and the rollout's generation are compared; tables that the changes give up are
         freed before any are taken. Tables given up make the overlapping pending
         bookings, and the reviews that wait for tables, due at once.
 

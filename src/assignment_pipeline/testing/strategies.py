@@ -17,6 +17,7 @@ except ModuleNotFoundError:
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.periods import shared_day
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -217,6 +218,18 @@ def weights() -> st.SearchStrategy[Weights]:
     return st.one_of(st.just(Weights()), st.builds(Weights, waste=weight, join=weight, scarcity=weight, gap=weight))
 
 
+def pacing_rules() -> st.SearchStrategy[PacingRule]:
+    """Caps on the arrivals of a slot, of all bookings or of a channel."""
+    limits = st.sampled_from([(4, None), (20, 6), (None, 1), (None, 3)])
+    minutes, channels = st.sampled_from([15, 15, 30, 45, 120, 1440]), st.sampled_from([None, None, "online"])
+    return st.builds(
+        lambda minutes, limit, channel: PacingRule(minutes=minutes, covers=limit[0], parties=limit[1], channel=channel),
+        minutes,
+        limits,
+        channels,
+    )
+
+
 def policies() -> st.SearchStrategy[VenuePolicy]:
     """Policies with and without service periods, buffers, and limits to combinations."""
     buffers = st.sampled_from([0, 0, 5, 15, 60])
@@ -224,6 +237,7 @@ def policies() -> st.SearchStrategy[VenuePolicy]:
         VenuePolicy,
         service_periods=st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(_kept_apart)),
         special_days=st.one_of(st.just(()), st.just(()), special_days().map(lambda day: (day,))),
+        pacing=st.one_of(st.just(()), st.just(()), st.lists(pacing_rules(), max_size=2).map(tuple)),
         turn_bands=turn_bands(),
         pre_buffer_minutes=buffers,
         post_buffer_minutes=buffers,
@@ -280,4 +294,5 @@ def bookings(
         seating=draw(st.sampled_from([SeatingPreference.ANY] * 4 + list(SEATINGS))),
         zone=draw(st.sampled_from([None] * 4 + list(ZONES))),
         accessible=draw(st.sampled_from([False] * 3 + [True])),
+        channel=draw(st.sampled_from([None] * 3 + ["online"])),
     )

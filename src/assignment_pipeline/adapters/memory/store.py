@@ -21,6 +21,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import (
     AssignmentChange,
     AssignmentRecord,
@@ -48,6 +49,7 @@ from assignment_pipeline.ports import (
     UnreadableBooking,
     Waiting,
     alone,
+    check_caps,
     is_ahead,
     is_unfinished,
     may_be_due,
@@ -166,6 +168,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 follows=self._asked.follows,
                 unknown_tables=unknown_tables(venue, others),
                 unreadable=unreadable,
+                arrivals=tuple(self._arrivals(venue.id, window)) if window and venue.policy.pacing else (),
             )
 
     def _venue(self, restaurant_id: str) -> Venue:
@@ -189,6 +192,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 yield seat
             else:
                 yield from (one for one in record.seats(now) if one.table_id == seat.table_id)
+
+    def _arrivals(self, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
+        """The parties with tables that arrive in *window*."""
+        for record in self._records.values():
+            arrival = record.arrival if record.restaurant_id == restaurant_id else None
+            if arrival is not None and window.start <= arrival.start_at < window.end:
+                yield arrival
 
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
         with self._lock:
@@ -325,6 +335,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for change in changes:
                 self._check(change)
                 after[change.record.booking_id] = change.record
+            check_caps(changes, self._arrivals)
             contested = self._contested(after) | self._sat_at_twice(after)
             if contested:
                 raise TableConflictError(tuple(sorted(contested)))
@@ -407,7 +418,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         for booking_id, record in after.items():
             before = self._records.get(booking_id)
             if before is not None:
-                freed[before.restaurant_id] += [window for _, window in before.giving_up(record, now)]
+                freed[before.restaurant_id] += before.freed_for(record, now)
         return {key: record for key, record in self._helped(freed).items() if key not in after}
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:

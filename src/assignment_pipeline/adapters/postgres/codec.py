@@ -248,9 +248,33 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
         ],
         "attempts": [_attempt_facts(change) for change in changes if change.attempt is not None],
         "events": [event_facts(event) for change in changes for event in change.events],
+        "caps": [
+            cap
+            for change in changes
+            if change.preconditions and change.preconditions.caps
+            for cap in _cap_facts(change)
+        ],
     }
     facts.update((name, rows) for name, rows in parts.items() if rows)
     return facts
+
+
+def _cap_facts(change: AssignmentChange) -> list[Facts]:
+    """The caps that have to hold once the change is made."""
+    caps = change.preconditions.caps if change.preconditions is not None else ()
+    return [
+        {
+            "booking_id": change.record.booking_id,
+            "restaurant_id": change.record.restaurant_id,
+            "first_at": text_of(cap.spans[0].start),
+            "last_at": text_of(cap.spans[-1].end),
+            "spans": [{"start_at": text_of(span.start), "end_at": text_of(span.end)} for span in cap.spans],
+            "covers": cap.covers,
+            "parties": cap.parties,
+            "channel": cap.channel,
+        }
+        for cap in caps
+    ]
 
 
 def _step_facts(change: AssignmentChange) -> list[Facts]:

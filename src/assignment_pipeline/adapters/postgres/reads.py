@@ -34,6 +34,7 @@ from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.in_sql import in_sql
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import BookingUnreadableError, VenueNotFoundError
@@ -55,6 +56,8 @@ LOAD = "SELECT assignment_pipeline.load(%s)"
 LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s)"
 
 TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
+
+ARRIVING = "SELECT pg_catalog.json_agg(a)::text FROM assignment_pipeline.arrivals(%s, %s, %s) AS a"
 
 NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now())) #>> '{}'::text[]"
 
@@ -154,7 +157,7 @@ class Reads:
         bookings, unreadable = yield from self._bookings(query, records, found)
         if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
             return None
-        taken, others = yield from self._taken(query, venue, records, bookings, found)
+        taken, others, arrivals = yield from self._taken(query, venue, records, bookings, found)
         return AssignmentContext(
             now=moment_of(found["now"]),
             generation=found["generation"],
@@ -165,6 +168,7 @@ class Reads:
             follows=not self.standalone and self.host.follows,
             unknown_tables=unknown_tables(venue, others),
             unreadable=unreadable,
+            arrivals=arrivals,
         )
 
     def _look(self, query: LoadQuery, known: Venue | None) -> Work[str | None]:
@@ -247,17 +251,22 @@ class Reads:
         records: dict[str, AssignmentRecord],
         bookings: dict[str, Booking],
         found: Any,
-    ) -> Work[tuple[list[Occupied], tuple[Occupied, ...]]]:
-        """What we have written, and what the host has."""
+    ) -> Work[tuple[list[Occupied], tuple[Occupied, ...], tuple[ArrivingParty, ...]]]:
+        """What we have written, what the host has, and, where the policy has pacing, who arrives."""
         if self.standalone:
-            return list(_seats_and_blocks(found["taken"], moment_of(found["now"]))), ()
+            seats = list(_seats_and_blocks(found["taken"], moment_of(found["now"])))
+            return seats, (), _arrivals(found["arrivals"])
         window = query.window(venue, records, bookings)
         if window is None:
-            return [], ()
+            return [], (), ()
         times = (text_of(window.start), text_of(window.end))
         [(answer,)] = yield self.ask(TAKEN, venue.id, *times)
+        arriving = "[]"
+        if venue.policy.pacing:
+            [(arriving,)] = yield self.ask(ARRIVING, venue.id, *times)
         others = yield HostCall(self.host.occupied, (venue.id, window))
-        return list(_seats_and_blocks(json.loads(answer), moment_of(found["now"]))), others
+        seats = list(_seats_and_blocks(json.loads(answer), moment_of(found["now"])))
+        return seats, others, _arrivals(json.loads(arriving or "[]"))
 
     def venue(self, restaurant_id: str, *, seats: bool = False) -> Work[Venue]:
         """
@@ -363,6 +372,10 @@ class Reads:
             seen = len(pending)
             asked *= 2
         return ()
+
+
+def _arrivals(rows: Iterable[Mapping[str, Any]] | None) -> tuple[ArrivingParty, ...]:
+    return tuple(ArrivingParty(**{**row, "start_at": moment_of(row["start_at"])}) for row in rows or ())
 
 
 def _seats_and_blocks(taken: Any, now: dt.datetime) -> Iterator[Occupied]:

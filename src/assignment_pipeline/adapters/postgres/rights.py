@@ -66,7 +66,7 @@ _WRITERS = (Purpose.WEB, Purpose.WORKER, Purpose.OPERATOR)
 FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
     **dict.fromkeys(("take_restaurants", "lock_restaurants", "guard", "begin_commit", "commit", "enqueue"), _WRITERS),
     **dict.fromkeys(("blocked_span", "occupied", "wake", "tell", "block", "unblock", "acquire", "release"), _WRITERS),
-    **dict.fromkeys(("load", "look", "page", "knows", "taken", "turn_minutes"), _WRITERS),
+    **dict.fromkeys(("load", "look", "page", "knows", "taken", "arrivals", "turn_minutes"), _WRITERS),
     **dict.fromkeys(("due", "put_back"), (Purpose.WORKER, Purpose.OPERATOR)),
     **dict.fromkeys(("revise", "await_commits"), (Purpose.OPERATOR,)),
     **dict.fromkeys(("as_uuid", "as_bigint", "time_bucket"), tuple(Purpose)),

@@ -27,6 +27,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
     Reads,
+    arrivals,
     blocks,
     find_records,
     generation,
@@ -38,10 +39,10 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, Due, alone, read_bookings
+from assignment_pipeline.ports import CLAIM, Due, alone, check_caps, read_bookings
 
-LONGEST_BUFFER = dt.timedelta(hours=6)
-LONGEST_TURN_AND_BUFFER = dt.timedelta(hours=30)
+LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
+LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
 
 GIVE_UP = "DELETE FROM booking_table_assignments WHERE booking_id IN (SELECT value FROM json_each(?))"
 
@@ -149,6 +150,7 @@ class Commits:
         rows = cursor_of(connection)
         before = find_records(rows, [change.record.booking_id for change in ordered])
         after = self._check(connection, rows, ordered, before)
+        check_caps(ordered, partial(arrivals, rows))
         now = self.reads.clock.now()
         taken = [new for booking_id, record in after.items() for new in _taken(before.get(booking_id), record)]
         # The host is asked before anything is written, for it may leave out what it finds among our seats.
@@ -252,7 +254,7 @@ class Commits:
         self, connection: sqlite3.Connection, rows: sqlite3.Cursor, restaurant_id: str, windows: set[TimeWindow]
     ) -> list[str]:
         around = TimeWindow.around(windows)
-        earliest, latest = around.start - LONGEST_TURN_AND_BUFFER, around.end + LONGEST_BUFFER
+        earliest, latest = around.start - LONGEST_SLOT_TURN_AND_BUFFER, around.end + LONGEST_SLOT_AND_BUFFER
         near = rows.execute(WAITING, (restaurant_id, text_of(earliest), text_of(latest))).fetchall()
         if not near:
             return []
@@ -313,7 +315,7 @@ def _freed(
     """The times at which tables are given up, by restaurant."""
     freed: defaultdict[str, set[TimeWindow]] = defaultdict(set)
     for booking_id, record in before.items():
-        for _, window in record.giving_up(after[booking_id], now):
+        for window in record.freed_for(after[booking_id], now):
             freed[record.restaurant_id].add(window)
     return freed
 

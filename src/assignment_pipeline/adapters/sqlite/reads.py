@@ -20,6 +20,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
     SEATS,
     STEPS,
     Row,
+    moment_of,
     occupied_of,
     text_of,
     window_of,
@@ -29,6 +30,7 @@ from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.in_sql import in_sql
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -48,6 +50,8 @@ from assignment_pipeline.ports import (
 )
 
 T = TypeVar("T")
+
+HALF_A_DAY = dt.timedelta(hours=12)
 
 # The index is named, so that no statistics can talk SQLite into reading a restaurant's whole past.
 # It has all the columns: the table itself is not touched.
@@ -74,6 +78,14 @@ SELECT {BLOCK} FROM table_blocks INDEXED BY table_blocks_span
 WHERE restaurant_id = ? AND end_at > ?
 ORDER BY start_at, id
 """)
+
+# Tables are blocked from less than 12 hours before the booked arrival on, or less than 12 hours after it.
+ARRIVING = """
+SELECT DISTINCT r.booking_id, r.start_at, json_extract(r.booking, '$.party_size'), json_extract(r.booking, '$.channel')
+FROM booking_table_assignments a INDEXED BY booking_table_assignments_span
+CROSS JOIN assignment_records r ON r.booking_id = a.booking_id
+WHERE a.restaurant_id = ? AND a.start_at > ? AND a.start_at < ? AND r.start_at >= ? AND r.start_at < ?
+"""
 
 # Who waits has no span of its own yet: only its start is known.
 NEAR = in_sql("""
@@ -163,6 +175,7 @@ class Reads:
             follows=self.host.follows,
             unknown_tables=unknown_tables(venue, others),
             unreadable=unreadable,
+            arrivals=tuple(arrivals(rows, venue.id, window)) if window and venue.policy.pacing else (),
         )
 
     def venue(self, connection: sqlite3.Connection, restaurant_id: str, *, seats: bool = False) -> Venue:
@@ -254,6 +267,14 @@ def sitting(rows: sqlite3.Cursor, restaurant_id: str, now: dt.datetime) -> list[
     """The tables of the parties that sit at *now*."""
     seats = (sitting_at(SEATS.value(row), now) for row in rows.execute(SITTING, (restaurant_id,)))
     return [seat for seat in seats if seat is not None]
+
+
+def arrivals(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
+    """The parties with tables that arrive in *window*."""
+    start, end = text_of(window.start), text_of(window.end)
+    long_before, long_after = text_of(window.start - HALF_A_DAY), text_of(window.end + HALF_A_DAY)
+    for booking_id, at, size, channel in rows.execute(ARRIVING, (restaurant_id, long_before, long_after, start, end)):
+        yield ArrivingParty(booking_id, moment_of(at), size, channel)
 
 
 def span_of(restaurant_id: str, window: TimeWindow) -> Row:

@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.adapters.as_json import period_document, special_day_document
+from assignment_pipeline.adapters.as_json import pacing_document, period_document, special_day_document
 from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
@@ -143,6 +144,7 @@ def _policy(node: Node) -> VenuePolicy:
     readers = {
         "service_periods": _periods,
         "special_days": lambda days: tuple(map(_special_day, days.items())),
+        "pacing": _pacing,
         "turn_bands": _turn_bands,
         "adjacency": _choice(AdjacencyMode),
         "reseat": _choice(Reseat),
@@ -186,6 +188,16 @@ def _special_day(node: Node) -> SpecialDay:
     given = _given(node, optional=("date", "from", "until", "closed", "service_periods", "note"), readers=readers)
     fields = {"from_" if key == "from" else key: value for key, value in given.items()}
     return node.build(SpecialDay, fields, {"from_": "from"})
+
+
+def _pacing(node: Node) -> tuple[PacingRule, ...]:
+    optional = ("covers", "parties", "periods", "channel")
+    readers = {"periods": _names}
+    return tuple(rule.build(PacingRule, _given(rule, ("minutes",), optional, readers)) for rule in node.items())
+
+
+def _names(node: Node) -> tuple[str, ...]:
+    return tuple(name.value for name in node.items())
 
 
 def _turn_bands(node: Node) -> tuple[TurnBand, ...]:
@@ -381,6 +393,8 @@ def _policy_document(policy: VenuePolicy) -> dict[str, Any]:
         fields["turn_bands"] = [attrs.asdict(band) for band in policy.turn_bands]
     if "service_periods" in fields:
         fields["service_periods"] = [period_document(period) for period in policy.service_periods]
+    if "pacing" in fields:
+        fields["pacing"] = [pacing_document(rule) for rule in policy.pacing]
     if "special_days" in fields:
         fields["special_days"] = [special_day_document(day) for day in policy.special_days]
     return fields

@@ -164,6 +164,9 @@ def _try(
                 for name in seated.tables
             ]
             loaded = attrs.evolve(loaded, taken=(*loaded.taken, *taken))
+            arrival = decided.change.record.arrival
+            if arrival is not None and loaded.venue.policy.pacing:
+                loaded = attrs.evolve(loaded, arrivals=(*loaded.arrivals, arrival))
     if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 
 from assignment_pipeline.domain.availability import Availability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
@@ -31,6 +32,7 @@ def availability(
     seating: SeatingPreference | str = SeatingPreference.ANY,
     zone: str | None = None,
     accessible: bool = False,
+    channel: str | None = None,
     until: dt.date | None = None,
 ) -> Flow[Availability]:
     """
@@ -51,9 +53,8 @@ def availability(
     probe = yield from NewId()
     anywhen = dt.datetime.combine(date, dt.time(), dt.UTC)
     wish = word_of("seating", SeatingPreference, seating)
-    parties = tuple(
-        Booking(probe, restaurant_id, size, anywhen, seating=wish, zone=zone, accessible=accessible) for size in sizes
-    )
+    wishes: dict[str, Any] = {"seating": wish, "zone": zone, "accessible": accessible, "channel": channel}
+    parties = tuple(Booking(probe, restaurant_id, size, anywhen, **wishes) for size in sizes)
     if not parties:
         raise InvalidValueError("party_sizes", "one size or more", "none")
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))

@@ -27,6 +27,7 @@ from assignment_pipeline.flow.landing import ToCommit, change, known, until_answ
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
+from assignment_pipeline.planning.pace import Pace
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, waits
 from assignment_pipeline.ports.fitting import require_booking
 
@@ -170,6 +171,12 @@ class DecisionContext:
         """The earliest time at which a party can still be seated: who arrives within this minute is in time."""
         return None if self.settings.replay else self.now.replace(second=0, microsecond=0)
 
+    @property
+    def pace(self) -> Pace | None:
+        """Who arrives when, held against the restaurant's caps; None where it has none."""
+        venue = self.loaded.venue
+        return Pace(venue.calendar, self.loaded.arrivals) if venue.policy.pacing else None
+
     def request(self, booking: Booking) -> SeatingRequest:
         """What the booking asks of the venue."""
         return SeatingRequest.at(self.venue, booking, self.not_before)
@@ -189,11 +196,12 @@ class DecisionContext:
         """
         taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.loaded.taken]
         if request is None:
-            return FloorSnapshot.of(self.venue, taken, sitting=sitting)
+            return FloorSnapshot.of(self.venue, taken, sitting=sitting, pace=self.pace)
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
         name = request.booking.id
         shown = self.shown_by_host(name)
-        return FloorSnapshot.of(self.venue, (*taken, *lost), without={name}, sitting=sitting, shown=shown)
+        rows = (*taken, *lost)
+        return FloorSnapshot.of(self.venue, rows, without={name}, sitting=sitting, shown=shown, pace=self.pace)
 
     def shown_by_host(self, booking_id: str) -> tuple[Occupied, ...]:
         """

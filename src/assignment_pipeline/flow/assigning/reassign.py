@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
+from typing import Any
 
 import attrs
 
@@ -94,5 +95,9 @@ def _move(
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     tables = allocation(request, decision.plan)
     stays = record.tables == tables.tables
-    facts = {"allocation": tables, "strategy": decision.plan.strategy, "pinned": record.pinned and stays}
+    facts: dict[str, Any] = {
+        "allocation": tables,
+        "strategy": decision.plan.strategy,
+        "pinned": record.pinned and stays,
+    }
     return (yield from record_attempt(context, request, decision, (Trigger.MOVE,), outcome, **facts))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, Mode, Reason
 from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
@@ -119,7 +120,7 @@ def _look(call: Call, restaurant_id: str, service_date: dt.date, settings: Setti
 
 def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
     """Those who wait and could be seated as they asked, in the order in which they arrive."""
-    requests = []
+    requests, pace = [], context.pace
     for booking_id, record in context.loaded.records.items():
         booking = context.loaded.bookings.get(booking_id)
         if booking is not None and booking.is_pending and waits(record) and booking.restaurant_id == context.venue.id:
@@ -127,8 +128,13 @@ def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
     for request in sorted(requests, key=lambda request: (request.turn.start, request.booking.id)):
         in_time = request.not_before is None or request.turn.start >= request.not_before
         is_ours = not context.venue.policy.needs_review(request.booking.party_size)
-        if in_time and is_ours and context.venue.refusal(request.turn) is None:
-            yield request
+        if not in_time or not is_ours or context.venue.refusal(request.turn) is not None:
+            continue
+        if pace is not None:  # Whoever of them is seated, they fit together.
+            if pace.refuses(request.booking):
+                continue
+            pace = pace.with_arrival(ArrivingParty.of(request.booking))
+        yield request
 
 
 def _stranded(context: DecisionContext) -> Iterator[str]:

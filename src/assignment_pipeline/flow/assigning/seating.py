@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import attrs
@@ -18,7 +18,7 @@ from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
 from assignment_pipeline.flow.landing import ToCommit, allocation, attempt, change, known, preconditions, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
@@ -143,11 +143,21 @@ def record_attempt(
     decision: Decision,
     triggers: tuple[Trigger, ...],
     outcome: Outcome,
+    *,
+    overruled: Collection[Rule] = (),
     **facts: Any,
 ) -> Flow[ToCommit]:
-    """The change that records an attempt and leads through *triggers*."""
-    record = context.record
+    """
+    The change that records an attempt and leads through *triggers*.
+
+    Args:
+        overruled: The rules among those that the plan breaks that a person has overruled.
+    """
+    record, plan = context.record, decision.plan
+    pace = context.pace
+    caps = () if pace is None or plan is None or Rule.PACING in overruled else pace.caps(request.booking)
     took = yield from context.call.elapsed()
+    broken = tuple(rule.value for rule in overruled)
     made = change(
         context.call,
         record,
@@ -155,15 +165,15 @@ def record_attempt(
         outcome,
         decision.refusal,
         took=took,
-        attempt=attempt(record, decision, context.now),
-        preconditions=preconditions(context.loaded, request.booking.id, context.generation),
+        attempt=attempt(record, decision, context.now, broken),
+        overruled=broken,
+        preconditions=preconditions(context.loaded, request.booking.id, context.generation, caps),
         restaurant_id=request.booking.restaurant_id,
         booking=known(request.booking),
         attempts=(record.attempts if record else 0) + 1,
         deliveries=0,
         **facts,
     )
-    plan = decision.plan
     moved = moves(context, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
     if context.awaits_row:
         made = watched(context, made)

@@ -250,7 +250,7 @@ def _with_room(context: DecisionContext, request: SeatingRequest, wanted: Placem
         found = yield from Evaluate(party.request, move.tables, floor)
         _refuse(party.request, found, move.tables, wanted.allowed, floor)
         taken += [Occupied(table_id=name, window=party.request.blocked) for name in move.tables]
-    return FloorSnapshot.of(venue, taken, {request.booking.id})
+    return FloorSnapshot.of(venue, taken, {request.booking.id}, pace=context.pace)
 
 
 def _refuse(
@@ -286,6 +286,7 @@ def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation
             Decision(plan=plan),
             triggers,
             Outcome.ASSIGNED if held else Outcome.CONFIRMED,
+            overruled=[rule for rule in found.broken if rule in wanted.allowed],
             allocation=allocation(request, plan),
             strategy=plan.strategy,
             owner=Owner.PIPELINE,

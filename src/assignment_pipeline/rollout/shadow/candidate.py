@@ -155,6 +155,7 @@ def rewound(context: AssignmentContext, booking: Booking) -> AssignmentContext:
         records={key: record for key, record in context.records.items() if key != booking.id},
         bookings={**context.bookings, booking.id: booking},
         taken=tuple(row for row in context.taken if row.booking_id != booking.id),
+        arrivals=tuple(arrival for arrival in context.arrivals if arrival.booking_id != booking.id),
     )
 
 

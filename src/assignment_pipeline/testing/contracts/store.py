@@ -5,6 +5,7 @@ from __future__ import annotations
 from assignment_pipeline.testing.contracts.blocks import Blocks
 from assignment_pipeline.testing.contracts.guards import Guards
 from assignment_pipeline.testing.contracts.legacys import Legacys
+from assignment_pipeline.testing.contracts.pacing import Pacing
 from assignment_pipeline.testing.contracts.presence import Presence
 from assignment_pipeline.testing.contracts.reads import Reads
 from assignment_pipeline.testing.contracts.records import Records
@@ -13,7 +14,7 @@ from assignment_pipeline.testing.contracts.sweep import Sweep
 from assignment_pipeline.testing.contracts.threads import Threads
 
 
-class AssignmentStoreContract(Records, Guards, Spans, Blocks, Legacys, Presence, Sweep, Reads, Threads):
+class AssignmentStoreContract(Records, Guards, Pacing, Spans, Blocks, Legacys, Presence, Sweep, Reads, Threads):
     """
     The suite for an `AssignmentStore`.
 

@@ -57,6 +57,7 @@ CREATE TABLE assignment_pipeline.bookings (
     zone text,
     accessible boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'pending',
+    channel text,  -- how it was taken
     assignment_state text,  -- none until the pipeline has a record of it
     assignment_state_version bigint,
     assignment_strategy text,

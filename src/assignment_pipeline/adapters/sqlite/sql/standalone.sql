@@ -57,6 +57,7 @@ CREATE TABLE bookings (
     zone TEXT,
     accessible INTEGER NOT NULL DEFAULT 0,
     status TEXT NOT NULL DEFAULT 'pending',
+    channel TEXT,  -- how it was taken
     assignment_state TEXT,  -- none until the pipeline has a record of it
     assignment_state_version INTEGER,
     assignment_strategy TEXT,

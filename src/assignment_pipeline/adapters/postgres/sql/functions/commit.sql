@@ -16,12 +16,14 @@ BEGIN
 END
 $$;
 
--- The time for which a booking blocks its tables; all time if there is no policy.
+-- The time around a booking for which tables or arrivals that others give up may help it; all time if there is no policy.
+-- The same as `Venue.wanted`.
 CREATE FUNCTION assignment_pipeline.blocked_span(booking jsonb, policy jsonb) RETURNS tstzrange
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     start_at timestamptz := booking->>'start_at';
     end_at timestamptz := booking->>'end_at';
+    slot_minutes integer := (policy->'derived'->>'longest_slot_minutes')::integer;
 BEGIN
     IF policy IS NULL THEN
         RETURN '(,)';
@@ -31,8 +33,8 @@ BEGIN
             + make_interval(mins => assignment_pipeline.turn_minutes(policy, (booking->>'party_size')::integer));
     END IF;
     RETURN tstzrange(
-        start_at - make_interval(mins => (policy->>'pre_buffer_minutes')::integer),
-        end_at + make_interval(mins => (policy->>'post_buffer_minutes')::integer)
+        start_at - make_interval(mins => (policy->>'pre_buffer_minutes')::integer + slot_minutes),
+        end_at + make_interval(mins => (policy->>'post_buffer_minutes')::integer + slot_minutes)
     );
 END
 $$;
@@ -53,7 +55,7 @@ RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $
 $$;
 
 -- Make waiting bookings due at once, for *freed* tables: restaurant, start, end. Bookings in *besides* are left out. Waiting
--- bookings are found by their start, within the longest turn and buffers around the freed time.
+-- bookings are found by their start, within the longest slot, turn and buffers around the freed time.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -67,7 +69,7 @@ BEGIN
     LOOP
         UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = moment
         WHERE restaurant_id = place.restaurant_id
-            AND start_at > place.earliest - interval '30 hours' AND start_at < place.latest + interval '6 hours'
+            AND start_at > place.earliest - interval '54 hours' AND start_at < place.latest + interval '30 hours'
             AND owner = 'pipeline' AND state IN ({WAKEABLE})
             AND (state = 'assignment_pending' OR reason IN ({WAITS_FOR_TABLES}))
             AND booking_id <> ALL (besides)
@@ -100,6 +102,7 @@ DECLARE
     moved_venues text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
     policies jsonb := doc->'policies';
     stale record;
+    crowded text;
     contested json;
     freed jsonb;
 BEGIN
@@ -153,6 +156,36 @@ BEGIN
         RETURN json_build_object('generation', in_force, 'expected', stale.generation);
     ELSIF stale.what IS NOT NULL THEN
         RETURN json_build_object('stale', stale.booking_id, 'what', stale.what);
+    END IF;
+
+    -- Caps on arrivals: they count the parties that have tables once the changes are made.
+    IF doc ? 'caps' THEN
+        SELECT c.booking_id INTO crowded FROM jsonb_to_recordset(doc->'caps') AS c(
+            booking_id text, restaurant_id text, first_at timestamptz, last_at timestamptz, spans jsonb,
+            covers bigint, parties bigint, channel text
+        )
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(a.party_size), 0) AS covers, count(*) AS parties
+            FROM (
+                SELECT * FROM assignment_pipeline.arrivals(c.restaurant_id, c.first_at, c.last_at) AS there
+                WHERE there.booking_id <> ALL (ids)
+                UNION ALL
+                SELECT n.booking_id, n.start_at, (n.booking->>'party_size')::integer, n.booking->>'channel'
+                FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+                WHERE n.restaurant_id = c.restaurant_id AND n.booking_id IN (
+                    SELECT s.booking_id FROM jsonb_to_recordset(doc->'seats') AS s(booking_id text)
+                )
+            ) AS a
+            WHERE (c.channel IS NULL OR a.channel = c.channel) AND EXISTS (
+                SELECT FROM jsonb_to_recordset(c.spans) AS s(start_at timestamptz, end_at timestamptz)
+                WHERE s.start_at <= a.start_at AND a.start_at < s.end_at
+            )
+        ) AS counted
+        WHERE counted.covers > c.covers OR counted.parties > c.parties
+        ORDER BY c.booking_id COLLATE "C" LIMIT 1;
+        IF FOUND THEN
+            RETURN json_build_object('stale', crowded, 'what', 'pacing');
+        END IF;
     END IF;
 
     -- A booking may keep the tables that it has: only the rest of its time is checked. A conflicted booking may take tables
@@ -233,6 +266,15 @@ BEGIN
             LEFT JOIN jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
                 ON a.booking_id = s.booking_id AND a.table_id = s.table_id AND a.restaurant_id = s.restaurant_id
             WHERE a.booking_id = ANY (existing)
+            UNION ALL
+            -- Who stays with fewer guests, or by another channel, leaves room under a cap on arrivals.
+            SELECT a.restaurant_id, tstzrange(a.start_at, a.end_at)
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            JOIN assignment_pipeline.assignment_records r ON r.booking_id = n.booking_id
+            JOIN assignment_pipeline.booking_table_assignments a ON a.booking_id = r.booking_id
+            WHERE r.booking_id = ANY (existing) AND n.booking IS NOT NULL
+                AND (r.booking->>'party_size', r.booking->>'channel')
+                    IS DISTINCT FROM (n.booking->>'party_size', n.booking->>'channel')
         ) AS given_up;
         DELETE FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (existing);
         UPDATE assignment_pipeline.assignment_records r

@@ -5,7 +5,7 @@
 CREATE FUNCTION assignment_pipeline.enqueue(
     id text, restaurant_id text, party_size integer, start_at timestamptz, end_at timestamptz DEFAULT NULL,
     seating text DEFAULT 'any', zone text DEFAULT NULL, accessible boolean DEFAULT false,
-    status text DEFAULT 'pending', after interval DEFAULT '1 minute'
+    status text DEFAULT 'pending', after interval DEFAULT '1 minute', channel text DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
@@ -14,7 +14,7 @@ DECLARE
     last_minute constant timestamptz := '9998-12-31 23:59Z';
     -- What Python 3.11, the oldest that may read it, has no print for, with Unicode 14: whoever has a newer one knows
     -- more characters, and forgets none. Null, so that it is not looked for, where all is ASCII.
-    unprintable text := CASE WHEN concat(id, restaurant_id, zone, status) COLLATE "C" ~ '[^ -~]' THEN
+    unprintable text := CASE WHEN concat(id, restaurant_id, zone, status, channel) COLLATE "C" ~ '[^ -~]' THEN
         E'[\u0001-\u001f\u007f-\u00a0\u00ad\u0378\u0379\u0380-\u0383\u038b\u038d\u03a2\u0530\u0557\u0558\u058b\u058c'
         '\u0590\u05c8-\u05cf\u05eb-\u05ee\u05f5-\u0605\u061c\u06dd\u070e\u070f\u074b\u074c\u07b2-\u07bf\u07fb\u07fc'
         '\u082e\u082f\u083f\u085c\u085d\u085f\u086b-\u086f\u088f-\u0897\u08e2\u0984\u098d\u098e\u0991\u0992\u09a9'
@@ -137,6 +137,8 @@ DECLARE
             THEN 'status: expected a non-empty text of at most 200 printable characters'
         WHEN after IS NULL OR after NOT BETWEEN interval '0' AND interval '100 years'
             THEN 'after: expected a time to wait, of at most 100 years'
+        WHEN length(btrim(channel)) = 0 OR length(channel) > 200 OR channel COLLATE "C" ~ unprintable
+            THEN 'channel: expected a non-empty text of at most 200 printable characters'
     END;
     booking jsonb;
 BEGIN

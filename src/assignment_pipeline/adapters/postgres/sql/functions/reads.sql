@@ -38,6 +38,23 @@ BEGIN
 END
 $$;
 
+-- The parties with tables that arrive from *span_start* to *span_end*, as booked. Their tables
+-- are blocked from less than 12 hours before that time on, or less than 12 hours after it.
+CREATE FUNCTION assignment_pipeline.arrivals(restaurant text, span_start timestamptz, span_end timestamptz)
+RETURNS TABLE (booking_id text, start_at timestamptz, party_size integer, channel text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT r.booking_id::text, r.start_at, (r.booking->>'party_size')::integer, r.booking->>'channel'
+    FROM assignment_pipeline.assignment_records r
+    WHERE r.start_at >= span_start AND r.start_at < span_end AND r.booking_id IN (
+        SELECT a.booking_id FROM assignment_pipeline.booking_table_assignments a
+        WHERE a.restaurant_id = restaurant
+            AND a.start_at > span_start - interval '12 hours' AND a.start_at < span_end + interval '12 hours'
+    );
+END
+$$;
+
 -- The turn of a party of that size, in minutes, for a booking without an end. If turns depend on the service period, the
 -- longest one. The same as `Venue.wanted`.
 CREATE FUNCTION assignment_pipeline.turn_minutes(policy jsonb, party integer) RETURNS integer
@@ -131,6 +148,7 @@ BEGIN
         margin := before + behind + make_interval(
             mins => (venue.policy->'derived'->>'reach_minutes')::integer
                 + (venue.policy->'derived'->>'longest_turn_minutes')::integer
+                + (venue.policy->'derived'->>'longest_slot_minutes')::integer
         );
         asked_start := asked_start - before - margin;
         asked_end := asked_end + behind + margin;
@@ -149,7 +167,10 @@ BEGIN
         'bookings', (SELECT json_agg(b) FROM assignment_pipeline.booking_documents b WHERE b.id = ANY (ids)),
         'taken', CASE WHEN span_start IS NOT NULL
             THEN assignment_pipeline.taken(restaurant, span_start, span_end)
-        END
+        END,
+        'arrivals', CASE WHEN span_start IS NOT NULL AND venue.policy->'pacing' <> '[]' THEN (
+            SELECT json_agg(a) FROM assignment_pipeline.arrivals(restaurant, span_start, span_end) AS a
+        ) END
     );
 END
 $$;
@@ -187,7 +208,10 @@ BEGIN
                     FROM assignment_pipeline.booking_table_assignments
                     WHERE restaurant_id = restaurant AND seated_at IS NOT NULL AND left_at IS NULL
                 )
-            )
+            ),
+            'arrivals', CASE WHEN v.policy->'pacing' <> '[]' THEN (
+                SELECT json_agg(a) FROM assignment_pipeline.arrivals(restaurant, span_start, span_end) AS a
+            ) END
         )
         FROM assignment_pipeline.restaurants v WHERE v.id = restaurant AND v.version = known_version
     );
