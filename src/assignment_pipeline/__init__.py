@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ServicePeriod,
         SpecialDay,
         TurnBand,
+        TurnFrom,
         VenuePolicy,
         Weights,
     )
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Plan,
         Reason,
     )
+    from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
     from assignment_pipeline.domain.statuses import StatusMap
     from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
     from assignment_pipeline.domain.venue import Venue
@@ -92,10 +94,12 @@ else:
             "domain.floor": "FloorPlan Occupied Seating Table TableOffer",
             "domain.pacing": "PacingRule",
             "domain.policy": (
-                "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand VenuePolicy Weights"
+                "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand TurnFrom "
+                "VenuePolicy Weights"
             ),
             "domain.record": "AssignmentRecord Owner StateChange",
             "domain.result": "AssignmentResult Decision LegacyOutcome LegacyResult Mode Move Outcome Plan Reason",
+            "domain.room": "DueParty NextParty OverParty TableInUse WayOut",
             "domain.statuses": "StatusMap",
             "domain.venue": "Venue",
             "domain.windows": "TimeWindow",
@@ -148,6 +152,7 @@ __all__ = [
     "Confirmation",
     "Coordinator",
     "Decision",
+    "DueParty",
     "EndRule",
     "Engine",
     "EnvFlags",
@@ -168,10 +173,12 @@ __all__ = [
     "LegacySeat",
     "Mode",
     "Move",
+    "NextParty",
     "Occupancy",
     "Occupied",
     "Opening",
     "Outcome",
+    "OverParty",
     "Owner",
     "Pace",
     "PacingRule",
@@ -204,15 +211,18 @@ __all__ = [
     "SweepReport",
     "Table",
     "TableConflictError",
+    "TableInUse",
     "TableOffer",
     "TableOnFloor",
     "Takeover",
     "TimeWindow",
     "Trigger",
     "TurnBand",
+    "TurnFrom",
     "Venue",
     "VenueNotFoundError",
     "VenuePolicy",
+    "WayOut",
     "Weights",
     "build_machine",
     "step",

@@ -24,6 +24,7 @@ __all__ = [
     "NoTablesError",
     "NotBegunError",
     "OtherRestaurantError",
+    "PartySitsError",
     "PlacementRefusedError",
     "RolloutRefusedError",
     "SchemaMismatchError",
@@ -188,6 +189,27 @@ class NoTablesError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}."
+
+
+@attrs.define
+class PartySitsError(AssignmentPipelineError):
+    """
+    What is asked for would take the tables of a party that sits there.
+
+    Attributes:
+        booking_id: The booking.
+
+        table_ids: Its tables.
+    """
+
+    code: ClassVar[str] = "party_sits"
+
+    booking_id: str
+    table_ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = ", ".join(self.table_ids)
+        return f"The party of booking {self.booking_id!r} sits at {where}: call left first, or place to move it."
 
 
 @attrs.define

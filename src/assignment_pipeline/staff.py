@@ -14,15 +14,16 @@ from assignment_pipeline.flow.assigning.reoptimize import Reoptimization, reopti
 from assignment_pipeline.flow.effects import Flow, ReadRecords
 from assignment_pipeline.flow.legacy.takeover import takeover
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import blocks, review, service
+from assignment_pipeline.flow.staff import blocks, review
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordPage, RecordQuery
 from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
+from assignment_pipeline.staff_service import AsyncServiceActions, ServiceActions
 
 T = TypeVar("T")
 
 
-class StaffActions(StaffReads):
+class StaffActions(ServiceActions, StaffReads):
     """What people do. Each of these is checked, committed and recorded with its actor."""
 
     settings: Settings
@@ -171,57 +172,6 @@ class StaffActions(StaffReads):
         """
         return self._run(review.unpin(booking_id, self.settings, actor=actor))
 
-    # -- The service itself ---------------------------------------------------------------------------------------
-
-    def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """
-        Record that the party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            NoTablesError: It has no tables.
-        """
-        return self._run(service.seated(booking_id, self.settings, actor=actor))
-
-    def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """
-        Record that the party has left. The rest of its time and its buffer are free from the next whole minute on.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            NoTablesError: It has no tables.
-            NotBegunError: Its turn has not begun.
-        """
-        return self._run(service.left(booking_id, self.settings, actor=actor))
-
-    def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """
-        Record that the party did not come. Its tables are free. The assignment is cancelled as ``no_show``.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            NoTablesError: It has no tables.
-            NotBegunError: Its turn has not begun.
-        """
-        return self._run(service.no_show(booking_id, self.settings, actor=actor))
-
-    def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
-        """
-        Record that the party stays longer.
-
-        Where its tables are somebody else's then, nothing is written: the outcome is `kept`, and ``displaced`` names
-        the bookings that are in the way.
-
-        Args:
-            until: When its turn is to end. Timezone-aware, whole minutes, at most 24 hours after its start.
-
-        Raises:
-            BookingNotFoundError: It has no record.
-            NoTablesError: It has no tables.
-            ValueError: *until* is no such time, or not after the end that the turn has.
-        """
-        return self._run(service.extend(booking_id, until, self.settings, actor=actor))
-
     # -- Tables out of service ------------------------------------------------------------------------------------
 
     def block(self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str) -> BlockResult:
@@ -264,7 +214,7 @@ class StaffActions(StaffReads):
         return self._run(blocks.blocks(restaurant_id))
 
 
-class AsyncStaffActions(AsyncStaffReads):
+class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
     """`StaffActions`, for asyncio."""
 
     settings: Settings
@@ -337,24 +287,6 @@ class AsyncStaffActions(AsyncStaffReads):
     async def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """Unpin a booking: plans may move it again. See `Coordinator.unpin`."""
         return await self._run(review.unpin(booking_id, self.settings, actor=actor))
-
-    # -- The service itself ---------------------------------------------------------------------------------------
-
-    async def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """Record that the party has sat down. See `Coordinator.seated`."""
-        return await self._run(service.seated(booking_id, self.settings, actor=actor))
-
-    async def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """Record that the party has left. See `Coordinator.left`."""
-        return await self._run(service.left(booking_id, self.settings, actor=actor))
-
-    async def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
-        """Record that the party did not come. See `Coordinator.no_show`."""
-        return await self._run(service.no_show(booking_id, self.settings, actor=actor))
-
-    async def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
-        """Record that the party stays longer. See `Coordinator.extend`."""
-        return await self._run(service.extend(booking_id, until, self.settings, actor=actor))
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 

@@ -193,3 +193,64 @@ def test_what_cannot_be_blocked_is_one_line(cli, db, change, expected):
     assert cli("tables", "list", "corner", "--db", db, "--json").json == {"blocks": []}
     missing = cli("tables", "unblock", "corner", "k", *ANN, "--db", db)
     assert (missing.code, missing.complaint) == (2, "Restaurant 'corner' has no block 'k'.")
+
+
+APP_AT = APP.replace("17, 17, 40", "17, {hour}, {minute}")
+
+
+@pytest.fixture
+def at(cli, db, monkeypatch):
+    """Runs a command at a time of the evening, in UTC."""
+    monkeypatch.syspath_prepend(db.parent)
+
+    def run(hour, minute, *arguments):
+        db.with_name("evening.py").write_text(APP_AT.format(hour=hour, minute=minute))
+        ended = cli(*arguments, "--app", "evening:coordinator")
+        sys.modules.pop("evening").store.close()
+        return ended
+
+    return run
+
+
+def test_the_door_is_told_who_is_due_over_and_next(at):
+    """In a table for people, and as JSON; a sentence where there is nobody."""
+    due = at(17, 12, "service", "due", "corner")
+    assert [line.split()[0] for line in due.out.splitlines()] == ["Booking", "ada", "dan"]
+    assert "12 min" in due.out
+    known = at(17, 12, "service", "due", "corner", "--json").json["due"]
+    assert [(one["booking_id"], one["late"]) for one in known] == [("ada", 12), ("dan", 12)]
+    for name in ("ada", "dan"):
+        assert at(17, 12, "service", "seated", name, *ANN).code == 0
+    assert at(17, 13, "service", "due", "corner").out == "Everybody who is due sits.\n"
+    assert at(17, 13, "service", "over", "corner").out == "Nobody is over time.\n"
+    assert at(17, 13, "service", "conflicts", "corner").out == "No party is in another one's way.\n"
+    following = at(17, 13, "service", "next", "corner", "--json").json["next"]
+    assert {one["booking_id"] for one in following} == {"bob"}
+    assert {one["sitting"] for one in following} == {"ada", "dan"}
+    (one,) = at(17, 13, "service", "next", "corner", "--table", following[0]["table_id"], "--json").json["next"]
+    assert one == following[0]
+    over = at(19, 3, "service", "over", "corner").out.splitlines()[1:]
+    assert [(line.split()[0], line.split()[-1]) for line in over] == [("dan", "bob"), ("ada", "bob")]
+    assert at(19, 3, "service", "over", "corner", "--json").json["over"][0]["waiting"] == ["bob"]
+    refused = at(19, 3, "service", "seated", "bob", *ANN)
+    assert (refused.code, refused.complaint) == (
+        1,
+        "The parties of ada, dan still sit at W1 + W2: nothing was changed.",
+    )
+    conflicts = at(19, 3, "service", "conflicts", "corner")
+    assert "The party of 'ada' leaves: its tables are free.  service left ada --actor NAME" in conflicts.out
+    found = at(19, 3, "service", "conflicts", "corner", "--json").json["conflicts"]
+    assert {(one["booking_id"], one["sitting"]) for one in found} == {("bob", "ada"), ("bob", "dan")}
+    for name in ("ada", "dan"):
+        assert at(19, 4, "service", "left", name, *ANN).code == 0
+    assert at(19, 4, "service", "seated", "bob", *ANN).code == 0
+    assert at(19, 4, "service", "next", "corner").out == "Nobody is expected any more today.\n"
+
+
+def test_a_restaurant_or_table_that_is_not_there_is_said(at):
+    """In one sentence, and with the code of bad input."""
+    for question in ("due", "over", "next", "conflicts"):
+        ended = at(17, 12, "service", question, "nowhere")
+        assert (ended.code, ended.out) == (2, "")
+        assert "'nowhere'" in ended.complaint
+    assert at(17, 12, "service", "next", "corner", "--table", "T9").code == 2

@@ -33,6 +33,7 @@ from assignment_pipeline.errors import (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
+    PartySitsError,
     PlacementRefusedError,
     RolloutRefusedError,
     StaleRecordError,
@@ -58,6 +59,7 @@ _ANSWERS = (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
+    PartySitsError,
 )
 
 COMMANDS = {
@@ -65,7 +67,7 @@ COMMANDS = {
     "assign": "assign:assign",
     "availability": "availability:availability",
     "review": "review:app",
-    "service": "service:app",
+    "service": "room:app",
     "tables": "tables:app",
     "floor": "floor:floor",
     "show": "show:show",

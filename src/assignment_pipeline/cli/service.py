@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -30,8 +30,11 @@ def seated(
     result = coordinator.seated(booking, actor=actor)
     if result.outcome is Outcome.NOOP and result.reason is None:
         raise RefusedError(f"The party of booking {booking!r} sits already.")
+    if result.outcome is Outcome.KEPT:
+        _kept(result, f"still {_sit(result.displaced)} at {tables_of(coordinator, result)}", as_json=as_json)
     _done(result, Reason.SEATED)
-    print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.", as_json=as_json)
+    others = f" It is in the way of {', '.join(result.displaced)}." if result.displaced else ""
+    print_result(result, f"Booking {booking!r} sits at {tables_of(coordinator, result)}.{others}", as_json=as_json)
 
 
 @command(app)
@@ -87,6 +90,19 @@ def extend(
         raise typer.Exit(NO)
     whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
     raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
+
+
+def _kept(result: AssignmentResult, what: str, *, as_json: bool) -> NoReturn:
+    """End with the answer no, because of the bookings that are in the way."""
+    if as_json:
+        print_json(result_document(result))
+        raise typer.Exit(NO)
+    whose = "party" if len(result.displaced) == 1 else "parties"
+    raise RefusedError(f"The {whose} of {', '.join(result.displaced)} {what}: nothing was changed.")
+
+
+def _sit(displaced: tuple[str, ...]) -> str:
+    return "sits" if len(displaced) == 1 else "sit"
 
 
 def _done(result: AssignmentResult, reason: Reason) -> AssignmentResult:

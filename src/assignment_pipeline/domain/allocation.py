@@ -84,16 +84,17 @@ class Allocation:
 
 def stay(blocked: TimeWindow, turn_end: dt.datetime, seated_at: dt.datetime, now: dt.datetime) -> TimeWindow:
     """`Allocation.occupied` of a party that sits."""
-    start = min(blocked.start, _minute(seated_at))
+    start = min(blocked.start, minute_of(seated_at))
     end = blocked.end if now < turn_end else max(blocked.end, next_minute(now) + OVERSTAY)
     return TimeWindow(start, end)
 
 
 def next_minute(now: dt.datetime) -> dt.datetime:
     """The whole minute that *now* is, or the next one."""
-    minute = _minute(now)
+    minute = minute_of(now)
     return minute if minute == now else minute + MINUTE
 
 
-def _minute(now: dt.datetime) -> dt.datetime:
+def minute_of(now: dt.datetime) -> dt.datetime:
+    """The whole minute that *now* is in."""
     return now.replace(second=0, microsecond=0)

@@ -45,6 +45,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "attempts": (Kind.WHOLE, "plannings recorded for the booking so far"),
     "better": (Kind.FLAG, "of a mismatch: whether the pipeline did better"),
     "block": (Kind.TEXT, "the id of the block"),
+    "by": (Kind.TEXT, "the booking whose party sits at the tables"),
     "change": (Kind.TEXT, "what the rollout did"),
     "cost_difference": (Kind.NUMBER, "the cost of the pipeline's tables less that of legacy's, in wasted seats"),
     "count": (Kind.WHOLE, "how many cases were dropped"),
@@ -88,6 +89,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "threshold": (Kind.NUMBER, "what the value was compared with"),
     "to": (Kind.TEXT, "the state or the phase after"),
     "trigger": (Kind.TEXT, "what brought it about: `creation`, `sweep`, `queue`, `manual`, ..., or the transition's"),
+    "until": (Kind.TEXT, "until when the party is expected to sit there"),
     "value": (Kind.NUMBER, "what was found"),
     "version": (Kind.WHOLE, "the version of the record after the transition"),
 }
@@ -124,6 +126,7 @@ CARRIES: Mapping[EventType, tuple[str, ...]] = {
     _E.LEFT: (*_OUTCOME, "seated_at", "left_at"),
     _E.NO_SHOW: _OUTCOME,
     _E.EXTENDED: _OUTCOME,
+    _E.TABLE_IN_USE: (*_OUTCOME, "by", "until"),
     _E.BLOCKED: _BLOCK,
     _E.UNBLOCKED: _BLOCK,
     _E.HANDED_OVER: _OUTCOME,

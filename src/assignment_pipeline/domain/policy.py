@@ -39,6 +39,7 @@ __all__ = [
     "ServicePeriod",
     "SpecialDay",
     "TurnBand",
+    "TurnFrom",
     "VenuePolicy",
     "Weights",
 ]
@@ -68,6 +69,16 @@ class Reseat(enum.StrEnum):
 
     OFF = "off"
     """No."""
+
+
+class TurnFrom(enum.StrEnum):
+    """From when on the turn of a party counts that has sat down."""
+
+    ARRIVAL = "arrival"
+    """From its arrival: who comes late stays as much longer, who comes early leaves as much earlier."""
+
+    BOOKING = "booking"
+    """From the time that it has booked: the table is wanted back then, whenever the party came."""
 
 
 DEFAULT_TURNS = (TurnBand(2, 90), TurnBand(4, 105), TurnBand(6, 120), TurnBand(MAX_PARTY, 150))
@@ -109,6 +120,8 @@ class VenuePolicy:
         turn_bands: How long parties sit that did not say, and whose period does not say either; parties beyond the last
             band sit as long as it.
 
+        turn_from: From when on the turn of a party counts that has sat down: until then its tables are kept for it.
+
         offer_within_minutes: How far from the time that was asked for others are offered, in minutes, from 0 to 1,440.
             Where a period names its arrivals, all of them are offered to who asked for a time within it.
 
@@ -138,6 +151,7 @@ class VenuePolicy:
     special_days: tuple[SpecialDay, ...] = attrs.field(default=(), converter=as_tuple, validator=each_date_once)
     pacing: tuple[PacingRule, ...] = attrs.field(default=(), converter=as_tuple, validator=each(kind(PacingRule)))
     turn_bands: tuple[TurnBand, ...] = attrs.field(default=DEFAULT_TURNS, converter=as_tuple, validator=ever_larger)
+    turn_from: TurnFrom = attrs.field(default=TurnFrom.ARRIVAL, converter=TurnFrom)
     offer_within_minutes: int = attrs.field(default=120, validator=whole(0, DAY_MINUTES))
     pre_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))
     post_buffer_minutes: int = attrs.field(default=0, validator=whole(0, 360))

@@ -413,6 +413,24 @@ class Reason(enum.StrEnum):
         "extended",
         ReasonFacts("extended", "the party stays on", (_O.CONFIRMED, _O.ASSIGNED), event=EventType.EXTENDED),
     )
+    TABLE_IN_USE = (
+        "table_in_use",
+        ReasonFacts(
+            "another party sits at its table",
+            "another party sits at its table: the answer, or the event, names that party's booking",
+            (_O.KEPT,),
+            event=EventType.TABLE_IN_USE,
+            severity=Severity.WARNING,
+        ),
+    )
+    SITS = (
+        "sits",
+        ReasonFacts(
+            "its party sits at its tables",
+            "its party sits at its tables, which nothing but `left` or a move by a person takes from it",
+            (_O.KEPT,),
+        ),
+    )
     HANDED_OVER = (
         "handed_over",
         ReasonFacts(

@@ -210,6 +210,8 @@ class ToCommit:
 
         moved: What it writes of the bookings that make room.
 
+        displaced: Bookings that are in the way of what it writes.
+
         outcome: How the call comes out once that has landed.
 
         reason: Why.
@@ -222,6 +224,7 @@ class ToCommit:
     reason: Reason | None = None
     decision: Decision | None = None
     moved: tuple[AssignmentChange, ...] = ()
+    displaced: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[AssignmentChange, ...]:
@@ -381,5 +384,6 @@ def landed(call: Call, decided: ToCommit) -> Flow[AssignmentResult]:
         record=record,
         decision=decided.decision,
         moved=tuple(made.record.booking_id for made in decided.moved),
+        displaced=decided.displaced,
         retry_after=retry_after,
     )

@@ -31,6 +31,7 @@ from assignment_pipeline.domain.policy import (
     ServicePeriod,
     SpecialDay,
     TurnBand,
+    TurnFrom,
     VenuePolicy,
     Weights,
 )
@@ -148,6 +149,7 @@ def _policy(node: Node) -> VenuePolicy:
         "turn_bands": _turn_bands,
         "adjacency": _choice(AdjacencyMode),
         "reseat": _choice(Reseat),
+        "turn_from": _choice(TurnFrom),
         "weights": _weights,
     }
     return node.build(VenuePolicy, _given(node, optional=optional, readers=readers))

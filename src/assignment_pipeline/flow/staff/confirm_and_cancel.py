@@ -49,7 +49,7 @@ def _answered(
         return (yield from call.answer(Outcome.NOOP, Reason.RUNTIME_DISABLED, handled=False, error=error))
 
 
-def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[AssignmentResult]:
+def _until_landed(call: Call, settings: Settings, decide: Amend, *, again: bool = False) -> Flow[AssignmentResult]:
     def attempt() -> Flow[ToCommit | AssignmentResult]:
         page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
         call.now = page.now
@@ -58,20 +58,24 @@ def _until_landed(call: Call, settings: Settings, decide: Amend) -> Flow[Assignm
             call.restaurant_id = record.restaurant_id
         return (yield from decide(record, page.now))
 
-    return (yield from until_answered(call, settings, attempt))
+    return (yield from until_answered(call, settings, attempt, (lambda _: None) if again else None))
 
 
 AmendSeated = Callable[[AssignmentRecord, Allocation, dt.datetime], Flow["ToCommit | AssignmentResult"]]
 """The same of a record that has tables, with them."""
 
 
-def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[AssignmentResult]:
+def amend_seated(call: Call, settings: Settings, decide: AmendSeated, *, again: bool = False) -> Flow[AssignmentResult]:
     """
     `amend` a record that has tables which the pipeline answers for.
+
+    Args:
+        again: Whether to decide anew where others have taken the tables meanwhile.
 
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        TableConflictError: Others have taken the tables meanwhile, and it is not to decide *again*.
     """
 
     def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
@@ -84,7 +88,7 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated) -> Flow[As
 
     def steps() -> Flow[AssignmentResult]:
         yield from take_over(call.booking_id, settings, actor=call.actor)
-        return (yield from _until_landed(call, settings, decide_seated))
+        return (yield from _until_landed(call, settings, decide_seated, again=again))
 
     return (yield from _answered(call, settings, steps()))
 
@@ -153,6 +157,8 @@ def cancel(
     """
     Free a booking's tables for good. An unknown one is cancelled all the same, so that nothing late seats it.
 
+    A party that sits keeps its tables: the answer is ``kept``.
+
     Raises:
         StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's.
     """
@@ -165,6 +171,8 @@ def cancel(
             except BookingUnreadableError:
                 booking = None
             call.restaurant_id = booking.restaurant_id if booking else ""
+        elif record is not None and record.allocation is not None and record.allocation.sits:
+            return (yield from call.answer(Outcome.KEPT, Reason.SITS, record=record))
         elif record is not None and record.state is AssignmentState.CANCELLED:
             return (yield from call.answer(Outcome.CANCELLED, record=record))
         elif record is not None and record.state is AssignmentState.FAILED:

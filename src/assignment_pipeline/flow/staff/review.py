@@ -18,6 +18,7 @@ from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
     InvalidValueError,
+    PartySitsError,
     PlacementRefusedError,
     StaleRecordError,
     TableConflictError,
@@ -53,6 +54,7 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     Raises:
         BookingNotFoundError: It has no record.
         IllegalTransitionError: It is neither in review nor confirmed.
+        PartySitsError: Its party sits at its tables.
     """
     call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
@@ -60,6 +62,8 @@ def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
         known = yield from known_record(record, booking_id)
         if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
+        if known.allocation is not None and known.allocation.sits:
+            raise PartySitsError(booking_id, known.tables)
         facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "reason": None}
         facts |= {"allocation": None, "owner": Owner.PIPELINE}
         return (

@@ -1,4 +1,4 @@
-"""The service itself: a party sits down, leaves, stays on, or never came."""
+"""The service itself: a party leaves, stays on, or never came."""
 
 from __future__ import annotations
 
@@ -12,36 +12,22 @@ from assignment_pipeline.domain.checks import aware_minute, to_utc
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
-from assignment_pipeline.errors import InvalidValueError, NoTablesError, NotBegunError, TableConflictError
+from assignment_pipeline.errors import (
+    InvalidValueError,
+    NoTablesError,
+    NotBegunError,
+    PartySitsError,
+    TableConflictError,
+)
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
 from assignment_pipeline.flow.landing import ToCommit, guarded
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.arrivals import came
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition, seated_as
-from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
-
-
-def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
-    """
-    The party sits: nobody moves it any more, and tables that were only held are its own.
-
-    A party that has left by mistake sits again. Nothing is written of one that sits already.
-
-    Raises:
-        BookingNotFoundError: The booking has no record.
-        NoTablesError: It has no tables.
-    """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
-
-    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        if held.sits:
-            return (yield from call.answer(Outcome.NOOP, record=record))
-        sits = attrs.evolve(held, seated_at=held.seated_at or now, left_at=None)
-        return (yield from _came(call, record, Reason.SEATED, sits, pinned=True))
-
-    return (yield from amend_seated(call, settings, decide))
 
 
 def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
@@ -63,7 +49,7 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         if held.left_at is not None or (end >= held.blocked.end and not held.sits):
             return (yield from call.answer(Outcome.NOOP, record=record))
-        return (yield from _came(call, record, Reason.LEFT, _until_left(held, end, now)))
+        return (yield from came(call, record, Reason.LEFT, _until_left(held, end, now)))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -76,10 +62,13 @@ def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
         NotBegunError: Its turn has not begun.
+        PartySitsError: It has come, and sits at its tables.
     """
     call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
+        if held.sits:
+            raise PartySitsError(booking_id, held.tables)
         if now < held.turn.start:
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         why = Reason.NO_SHOW
@@ -160,13 +149,3 @@ def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:
                 displaced.add(taken.booking_id)
     found = tuple(sorted(displaced - {call.booking_id}))
     return (yield from call.answer(Outcome.KEPT, Reason.NO_FIT, record=next(iter(page.records), None), displaced=found))
-
-
-def _came(call: Call, record: AssignmentRecord, why: Reason, tables: Allocation, **facts: bool) -> Flow[ToCommit]:
-    """What is written of a party that is or was there, whether or not anybody has confirmed its tables."""
-    trigger = Trigger.CONFIRM if record.state is AssignmentState.ASSIGNED else Trigger.MOVE
-    return (
-        yield from record_transition(
-            call, record, (trigger,), Outcome.CONFIRMED, why, allocation=tables, next_attempt_at=None, **facts
-        )
-    )

@@ -29,6 +29,7 @@ from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, record_transition
 from assignment_pipeline.flow.sweeping.claims import Work, holds
 from assignment_pipeline.flow.sweeping.floor_watch import look_at_floors
+from assignment_pipeline.flow.sweeping.overstays import name_overstays
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory, UnassignedSearch
 from assignment_pipeline.flow.sweeping.unfinished import look_at_unfinished
 from assignment_pipeline.flow.sweeping.unreported_cancellations import end_unreported_cancellations
@@ -76,6 +77,7 @@ def sweep(
     looks: list[tuple[str, str]] = []
     page = yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
     yield from look_at_floors(page, settings, memory.floors, looks)
+    yield from name_overstays(memory.in_use, settings, looks)
     work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
     yield from work.off(limit)
     results, errors = work.results, [*looks, *work.errors]

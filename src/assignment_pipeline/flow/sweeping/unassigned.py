@@ -40,6 +40,8 @@ class SweepMemory:
         told: What the host raised last instead of its list, so that it is told once.
 
         floors: What they found where somebody waits for tables.
+
+        in_use: The events of bookings whose tables are in use, by their ids.
     """
 
     since: dt.datetime | None = None
@@ -48,6 +50,7 @@ class SweepMemory:
     looked_at: str | None = None
     told: str = ""
     floors: FloorMemory = attrs.field(factory=FloorMemory)
+    in_use: set[str] = attrs.field(factory=set)
 
 
 @attrs.define

@@ -60,8 +60,13 @@ def _cancelled(context: AssignmentContext) -> list[str]:
     return sorted(
         booking_id
         for booking_id, record in context.records.items()
-        if record.state in WITH_TABLES and _is_cancelled(context.bookings.get(booking_id))
+        if record.state in WITH_TABLES and not _sits(record) and _is_cancelled(context.bookings.get(booking_id))
     )
+
+
+def _sits(record: AssignmentRecord) -> bool:
+    """Whether its party is there, whatever the host says: it keeps its tables until it has left."""
+    return record.allocation is not None and record.allocation.sits
 
 
 def _is_cancelled(at_host: Booking | None) -> bool:
@@ -75,7 +80,7 @@ def _end(record: AssignmentRecord, settings: Settings) -> Flow[AssignmentResult]
 
 def _decide(call: Call, record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
     at_host = yield from FindBooking(call.booking_id)
-    if record is None or record.state not in WITH_TABLES or not _is_cancelled(at_host):
+    if record is None or record.state not in WITH_TABLES or _sits(record) or not _is_cancelled(at_host):
         return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
     facts = {"allocation": None, "next_attempt_at": None, "reason": Reason.TERMINAL_STATE}
     return (

@@ -25,6 +25,7 @@ from assignment_pipeline.errors import (
     NoTablesError,
     NotBegunError,
     OtherRestaurantError,
+    PartySitsError,
     PlacementRefusedError,
     StaleRecordError,
     StoreUnavailableError,
@@ -34,7 +35,7 @@ from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, rea
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.effects import Effect, Emit, Flow, LoadContext, Port
 from assignment_pipeline.flow.legacy import adopt, takeover
-from assignment_pipeline.flow.staff import blocks, confirm_and_cancel, review, service
+from assignment_pipeline.flow.staff import arrivals, blocks, confirm_and_cancel, review, service
 from assignment_pipeline.flow.sweeping import sweep
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.planning.base import Rule
@@ -198,10 +199,10 @@ _STORE = (StoreUnavailableError, CommitUnknownError)
 _UNKNOWN = (BookingNotFoundError, BookingUnreadableError)
 """What calls of people raise for a booking without a record: it is looked for at the host."""
 
-_PERSON = (*_UNKNOWN, IllegalTransitionError)
+_PERSON = (*_UNKNOWN, IllegalTransitionError, PartySitsError)
 
 _SEATED_ONLY = (*_UNKNOWN, NoTablesError)
-_SERVICE = (*_SEATED_ONLY, IllegalTransitionError, NotBegunError)
+_SERVICE = (*_SEATED_ONLY, IllegalTransitionError, NotBegunError, PartySitsError)
 
 _PLACE = (
     IllegalTransitionError,
@@ -260,7 +261,11 @@ JOBS: tuple[Job, ...] = (
         WITH_TABLES,
     ),
     Job(
-        "seat", 1, lambda world, booking: service.seated(booking.id, world.settings, actor=STAFF), _SERVICE, WITH_TABLES
+        "seat",
+        1,
+        lambda world, booking: arrivals.seated(booking.id, world.settings, actor=STAFF),
+        _SERVICE,
+        WITH_TABLES,
     ),
     Job(
         "see off",

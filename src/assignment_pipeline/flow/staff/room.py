@@ -1,0 +1,178 @@
+"""What one asks at the door: who is due, who is over time, who is next, and whose table is in use."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from assignment_pipeline.domain import room
+from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.errors import TableNotFoundError
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.assigning.seating import make_plan
+from assignment_pipeline.flow.call import Call
+from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordQuery
+
+PAGE = 500
+
+
+@attrs.frozen
+class Room:
+    """
+    Who has tables at a restaurant for the rest of its service day, and who sits there.
+
+    Attributes:
+        loaded: What was loaded for that.
+
+        records: The records, without those of bookings that the host has cancelled and whose party does not sit.
+    """
+
+    loaded: AssignmentContext
+    records: tuple[AssignmentRecord, ...]
+
+    @property
+    def now(self) -> dt.datetime:
+        """The store's time."""
+        return self.loaded.now
+
+
+def due(restaurant_id: str) -> Flow[tuple[DueParty, ...]]:
+    """
+    The parties that are due and have not sat down, the longest expected first.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    here = yield from look(restaurant_id)
+    return room.due(here.records, here.now)
+
+
+def over(restaurant_id: str) -> Flow[tuple[OverParty, ...]]:
+    """
+    The parties that sit and are over time, the longest first.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    here = yield from look(restaurant_id)
+    return room.over(here.loaded.venue, here.records, here.now)
+
+
+def next_parties(restaurant_id: str, table_id: str | None = None) -> Flow[tuple[NextParty, ...]]:
+    """
+    The party that is expected next at each table on this service day, or at one.
+
+    Raises:
+        TableNotFoundError: The restaurant has no such table.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    here = yield from look(restaurant_id)
+    if table_id is not None and table_id not in here.loaded.venue.floor.positions:
+        raise TableNotFoundError(restaurant_id, table_id)
+    found = room.next_parties(here.records, here.now)
+    return tuple(one for one in found if table_id in {None, one.table_id})
+
+
+def conflicts(restaurant_id: str, settings: Settings) -> Flow[tuple[TableInUse, ...]]:
+    """
+    The bookings whose tables a party sits at that is not expected to have left by then, with what can be done.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    here = yield from look(restaurant_id)
+    found: list[TableInUse] = []
+    for conflict in room.conflicts(here.loaded.venue, here.records, here.now):
+        ways_out = yield from _ways_out(here, conflict, settings)
+        found += [attrs.evolve(conflict, ways_out=ways_out)]
+    return tuple(found)
+
+
+def look(restaurant_id: str) -> Flow[Room]:
+    """
+    The room as it is.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    sitting = yield from who_sits(restaurant_id)
+    now = nearby.now.replace(second=0, microsecond=0)
+    end = nearby.venue.service_day(nearby.venue.service_date(now)).end
+    day = TimeWindow(now, max(end, now + MINUTE))
+    ids = tuple(record.booking_id for record in sitting)
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, booking_ids=ids, day=day))
+    assert loaded is not None  # noqa: S101 - all of those have a record
+    return Room(loaded, tuple(record for record in loaded.records.values() if _counts(loaded, record)))
+
+
+def who_sits(restaurant_id: str | None = None) -> Flow[list[AssignmentRecord]]:
+    """The records of all parties that sit, at a restaurant or anywhere."""
+    found: list[AssignmentRecord] = []
+    after = None
+    while True:
+        query = RecordQuery(restaurant_id=restaurant_id, sitting=True, after=after, limit=PAGE)
+        page = yield from ReadRecords(query)
+        found += [record for record in page.records if record.allocation and record.allocation.sits_at(page.now)]
+        after = page.next
+        if after is None:
+            return found
+
+
+def _counts(loaded: AssignmentContext, record: AssignmentRecord) -> bool:
+    if record.allocation is None:
+        return False
+    at_host = loaded.bookings.get(record.booking_id)
+    return record.allocation.sits or at_host is None or at_host.status != CANCELLED
+
+
+def _ways_out(here: Room, conflict: TableInUse, settings: Settings) -> Flow[tuple[WayOut, ...]]:
+    records = here.loaded.records
+    following, sitting = records[conflict.booking_id], records[conflict.sitting]
+    ways = []
+    tables = yield from _tables_for(here, following, following.booking, settings)
+    if tables:
+        ways.append(_moved(conflict.booking_id, tables, allow=conflict.start_at <= here.now))
+    ways.append(
+        WayOut(
+            sentence=f"The party of {conflict.sitting!r} leaves: its tables are free.",
+            method="left",
+            arguments={"booking_id": conflict.sitting},
+        )
+    )
+    if sitting.booking is not None and sitting.allocation is not None:
+        now = here.now.replace(second=0, microsecond=0)
+        stays = attrs.evolve(sitting.booking, start_at=now, end_at=max(conflict.until, now + MINUTE))
+        tables = yield from _tables_for(here, sitting, stays, settings)
+        if tables:
+            ways.append(_moved(conflict.sitting, tables, allow=True))
+    return tuple(ways)
+
+
+def _moved(booking_id: str, tables: tuple[str, ...], *, allow: bool) -> WayOut:
+    arguments = {"booking_id": booking_id, "tables": list(tables)}
+    if allow:
+        arguments["allow"] = ["in_past"]
+    return WayOut(sentence=f"{booking_id!r} moves to {', '.join(tables)}.", method="place", arguments=arguments)
+
+
+def _tables_for(
+    here: Room, record: AssignmentRecord, wish: Booking | None, settings: Settings
+) -> Flow[tuple[str, ...]]:
+    """The best free tables for a booking of the room, without anybody else moved; none where there are none."""
+    if wish is None:
+        return ()
+    call = yield from Call.begin((record.booking_id, record.restaurant_id), "manual")
+    context = DecisionContext(call=call, settings=settings, loaded=here.loaded, booking=wish)
+    decision = yield from make_plan(context, SeatingRequest.at(here.loaded.venue, wish))
+    if decision.plan is None or decision.plan.moves:
+        return ()
+    return decision.plan.tables

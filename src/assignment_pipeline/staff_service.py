@@ -1,0 +1,161 @@
+"""What the staff report of the service itself, and ask about the room."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TypeVar
+
+from assignment_pipeline.domain.result import AssignmentResult
+from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
+from assignment_pipeline.flow.effects import Flow
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff import arrivals, room, service
+
+T = TypeVar("T")
+
+
+class ServiceActions:
+    """Who comes, stays, leaves and is missing. A part of `Coordinator`."""
+
+    settings: Settings
+
+    def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Record that the party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
+
+        Its tables are its own from its arrival until it has `left`, for as long as `VenuePolicy.turn_from` says and no
+        other booking has them. Where another party still sits there, nothing is written: the outcome is ``kept``, and
+        ``displaced`` names that party's booking. Else ``displaced`` names the bookings that this party is in the way
+        of.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(arrivals.seated(booking_id, self.settings, actor=actor))
+
+    def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Record that the party has left. The rest of its time and its buffer are free from the next whole minute on.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            NotBegunError: Its turn has not begun, and it has not sat down.
+        """
+        return self._run(service.left(booking_id, self.settings, actor=actor))
+
+    def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """
+        Record that the party did not come. Its tables are free. The assignment is cancelled as ``no_show``.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            NotBegunError: Its turn has not begun.
+            PartySitsError: It has come, and sits at its tables.
+        """
+        return self._run(service.no_show(booking_id, self.settings, actor=actor))
+
+    def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+        """
+        Record that the party stays longer.
+
+        Where its tables are somebody else's then, nothing is written: the outcome is `kept`, and ``displaced`` names
+        the bookings that are in the way.
+
+        Args:
+            until: When its turn is to end. Timezone-aware, whole minutes, at most 24 hours after its start.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            ValueError: *until* is no such time, or not after the end that the turn has.
+        """
+        return self._run(service.extend(booking_id, until, self.settings, actor=actor))
+
+    def due(self, restaurant_id: str) -> tuple[DueParty, ...]:
+        """
+        The parties that are due and have not sat down, the longest expected first.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(room.due(restaurant_id))
+
+    def over(self, restaurant_id: str) -> tuple[OverParty, ...]:
+        """
+        The parties that sit and are over time, the longest first, with who is next at their tables.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(room.over(restaurant_id))
+
+    def next(self, restaurant_id: str, table_id: str | None = None) -> tuple[NextParty, ...]:
+        """
+        The party that is expected next at each table on this service day, or at one table.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            TableNotFoundError: The restaurant has no such table.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(room.next_parties(restaurant_id, table_id))
+
+    def conflicts(self, restaurant_id: str) -> tuple[TableInUse, ...]:
+        """
+        The bookings that will find a party at their tables that is not expected to have left, with what can be done.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(room.conflicts(restaurant_id, self.settings))
+
+
+class AsyncServiceActions:
+    """`ServiceActions`, for asyncio."""
+
+    settings: Settings
+
+    async def _run(self, flow: Flow[T]) -> T:
+        raise NotImplementedError
+
+    async def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """Record that the party has sat down. See `Coordinator.seated`."""
+        return await self._run(arrivals.seated(booking_id, self.settings, actor=actor))
+
+    async def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """Record that the party has left. See `Coordinator.left`."""
+        return await self._run(service.left(booking_id, self.settings, actor=actor))
+
+    async def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+        """Record that the party did not come. See `Coordinator.no_show`."""
+        return await self._run(service.no_show(booking_id, self.settings, actor=actor))
+
+    async def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+        """Record that the party stays longer. See `Coordinator.extend`."""
+        return await self._run(service.extend(booking_id, until, self.settings, actor=actor))
+
+    async def due(self, restaurant_id: str) -> tuple[DueParty, ...]:
+        """The parties that are due and have not sat down, the longest expected first. See `Coordinator.due`."""
+        return await self._run(room.due(restaurant_id))
+
+    async def over(self, restaurant_id: str) -> tuple[OverParty, ...]:
+        """The parties that sit and are over time, the longest first. See `Coordinator.over`."""
+        return await self._run(room.over(restaurant_id))
+
+    async def next(self, restaurant_id: str, table_id: str | None = None) -> tuple[NextParty, ...]:
+        """The party that is expected next at each table, or at one table. See `Coordinator.next`."""
+        return await self._run(room.next_parties(restaurant_id, table_id))
+
+    async def conflicts(self, restaurant_id: str) -> tuple[TableInUse, ...]:
+        """The bookings that will find a party at their tables. See `Coordinator.conflicts`."""
+        return await self._run(room.conflicts(restaurant_id, self.settings))
