@@ -269,6 +269,7 @@ def test_every_call_that_writes_is_watched():
         "close",
         "conflicts",
         "due",
+        "floor",
         "flush",
         "history",
         "in_memory",
@@ -278,6 +279,7 @@ def test_every_call_that_writes_is_watched():
         "over",
         "record",
         "review_queue",
+        "show",
         "suggest",
         "watch_rollout",
     }

@@ -505,7 +505,7 @@ def not_read_is_off() -> Patches:
 # -- The sweep ----------------------------------------------------------------------------------------------------
 
 
-@mutant(first=460)
+@mutant("pauses", first=813)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide

@@ -244,7 +244,7 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(
         "reject",
-        1,
+        2,
         lambda world, booking: review.reject(booking.id, world.settings, actor=STAFF, reason="guest_withdrew"),
         _PERSON,
         _REVIEW,
