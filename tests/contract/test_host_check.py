@@ -19,6 +19,7 @@ from assignment_pipeline import Booking, FloorPlan, Occupied, ServicePeriod, Tab
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.cli.app import run
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict
 from assignment_pipeline.host_check import Say, acheck, check
 from assignment_pipeline.testing import AsyncHostContract, HostContract
 from tests.contract.rows import AT, HOUSE, ForgetsWaiting, RowHost, book
@@ -300,6 +301,7 @@ BROKEN = {
     "unknown-venue": AnyRestaurant,
     "occupied": OtherNames,
     "occupied: what starts": StartsWithin,
+    "occupied: kept": KeepsWhatWasTaken,
     "unassigned": Unordered,
     "unassigned: all": NoLimit,
     "unassigned: begun": NoSince,
@@ -415,6 +417,7 @@ def test_a_host_without_bookings_says_what_to_do(tmp_path):
         found = {one.check: one.says for one in check(store, HOUSE)}
     assert found["states"] is Say.SKIPPED
     assert found["occupied"] is Say.SKIPPED
+    assert found["unassigned"] is Say.WRONG
 
 
 class NoText(RowHost):
@@ -590,6 +593,59 @@ def test_nobody_shown_is_not_taken_for_nobody_there(tmp_path):
         found = answers(rig, filled(rig, ShowsNobody))["occupied"]
     assert found.says is Say.SKIPPED
     assert found.text.startswith("it shows nobody in the next 30 days")
+
+
+class NobodyWaits(RowHost):
+    """Never finds a booking that waits."""
+
+    def unassigned(self, connection, since, limit):
+        return []
+
+
+def test_a_list_that_is_always_empty_is_found(rig):  # noqa: F811
+    """With the restaurant named, too: bookings wait there, and nobody would ever seat them."""
+    found = answers(rig, filled(rig, NobodyWaits))["unassigned"]
+    assert (found.says, "gives no booking that waits" in found.text) == (Say.WRONG, True)
+
+
+def shadowed(rig, host, *tables):  # noqa: F811
+    """Keep what the shadow saw of ``b-9``, the booked one: the old planner answered those tables."""
+    store = rig.coordinator(host).store
+    bundle = ShadowBundle(
+        id="shadow-1",
+        captured_at=AT,
+        restaurant_id=HOUSE,
+        booking_id="b-9",
+        verdict=ShadowVerdict.MISMATCH,
+        document={"case": {"legacy": {"tables": list(tables)}}},
+    )
+    kept = store.keep_bundle(bundle, most=10, since=AT - TWO_HOURS)
+    if isinstance(rig, AsyncPostgresRig) and kept is not None:
+        rig.runner.run(kept)
+
+
+def test_a_seat_of_the_old_planner_that_is_left_out_is_found(rig):  # noqa: F811
+    """The shadow has seen where the old planner seated a booking; ``occupied`` has to show it."""
+    host = filled(rig, ShowsNobody)
+    shadowed(rig, host, "B2")
+    found = answers(rig, host)["occupied"]
+    assert found.says is Say.WRONG
+    assert found.text.startswith("occupied() leaves out 1 of the old planner's seats, such as 'b-9' at 'B2'")
+
+
+def test_a_seat_of_the_old_planner_that_is_shown_is_right(rig):  # noqa: F811
+    """At the tables that it answered, or at others with the booking's id; and a cancelled booking has none."""
+    host = filled(rig)
+    shadowed(rig, host, "B2")
+    assert answers(rig, host)["occupied"].says is Say.WRONG
+    times = ((AT + 4 * TWO_HOURS).isoformat(), (AT + 5 * TWO_HOURS).isoformat())
+    host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'B2', ?, ?, NULL)", *times)
+    assert answers(rig, host)["occupied"].says is Say.OK
+    host.rows(rig.connection, "UPDATE @legacy_seats SET label = 'B1', reservation = 'b-9' WHERE reservation IS NULL")
+    assert answers(rig, host)["occupied"].says is Say.OK
+    host.rows(rig.connection, "DELETE FROM @legacy_seats WHERE reservation = 'b-9'")
+    host.rows(rig.connection, "UPDATE @reservations SET state = 'cancelled' WHERE id = 'b-9'")
+    assert answers(rig, host)["occupied"].says is Say.OK
 
 
 SEATS = {

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.cli.apps import Waiting
+from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict
 from assignment_pipeline.ports import UnreadableBooking
 from assignment_pipeline.rollout.doctor import Health, examine_host
 from tests.contract.rows import AT, HOUSE, RowHost, book
@@ -116,3 +117,24 @@ def test_the_first_ten_are_named(rig):  # noqa: F811
     host.rows(rig.connection, "UPDATE @reservations SET state = 'open'")
     assert findings(rig, coordinator)["host-took"].endswith("b-09, and 2 more")
     assert attrs.asdict(bookings[0])["status"] == "pending"
+
+
+def test_a_seat_of_the_old_planner_that_nobody_shows_is_named(rig, evening):  # noqa: F811
+    """The shadow knows where the old planner has seated a booking; neither `occupied` nor a record has it."""
+    host, coordinator = evening
+    book(host, rig.connection, "b-9", state="booked")
+    bundle = ShadowBundle(
+        id="shadow-1",
+        captured_at=NOW,
+        restaurant_id=HOUSE,
+        booking_id="b-9",
+        verdict=ShadowVerdict.MISMATCH,
+        document={"case": {"legacy": {"tables": ["B2"]}}},
+    )
+    kept = coordinator.store.keep_bundle(bundle, most=10, since=NOW - TWO_HOURS)
+    if isinstance(rig, AsyncPostgresRig) and kept is not None:
+        rig.runner.run(kept)
+    assert findings(rig, coordinator) == {"host-legacy": "1: b-9 at B2"}
+    times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
+    host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'B2', ?, ?, 'b-9')", *times)
+    assert "host-legacy" not in findings(rig, coordinator)

@@ -26,6 +26,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.adapters.sqlite import init as init_sqlite
 from assignment_pipeline.errors import HostError
+from assignment_pipeline.host_check import empty
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import AsyncHostContract, HostContract
 
@@ -35,6 +36,7 @@ adapter = pytest.importorskip("assignment_pipeline.adapters.sqlalchemy", exc_typ
 
 AT = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(hour=19, minute=0, second=0, microsecond=0)
 HOUR = dt.timedelta(hours=1)
+HOUSE = str(uuid.uuid4())
 WORDS = StatusMap(waiting="open", review="open", held="open", confirmed="booked", failed="declined", cancelled="void")
 
 
@@ -440,6 +442,34 @@ def test_errors_name_the_class_that_the_author_knows(tmp_path):
         pytest.raises(HostError, match=r"^Taverna.occupied: expected a list of Occupied"),
     ):
         store.checked_host.occupied(connection, "r", TimeWindow(AT, AT + HOUR))
+
+
+@pytest.mark.parametrize(
+    "connection", [None, empty.Connection(), empty.AsyncConnection()], ids=["sqlite", "psycopg", "async psycopg"]
+)
+def test_a_cache_answers_without_rows(connection):
+    """On a connection that reaches no rows, a host that keeps its answer gives it, and one that reads rows raises."""
+
+    class Cached(ReservationHost):
+        kept = (Occupied(table_id="T1", window=TimeWindow(AT, AT + HOUR)),)
+
+        def occupied(self, session, restaurant_id, window):
+            return self.kept
+
+    def taken(host):
+        given = (
+            connection or closing.enter_context(contextlib.closing(sqlite3.connect(":memory:"))),
+            str(uuid.uuid4()),
+        )
+        window = TimeWindow(AT, AT + HOUR)
+        if isinstance(connection, empty.AsyncConnection):
+            return asyncio.run(adapter.AsyncSQLAlchemyHost(host).occupied(*given, window))
+        return list(adapter.SQLAlchemyHost(host).occupied(*given, window))
+
+    with contextlib.ExitStack() as closing:
+        assert taken(Cached()) == list(Cached.kept)
+        with pytest.raises(sa.exc.SQLAlchemyError):
+            taken(ReservationHost())
 
 
 @pytest.mark.parametrize("of", ["SQLAlchemyHost", "AsyncSQLAlchemyHost"])

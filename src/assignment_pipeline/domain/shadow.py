@@ -169,3 +169,9 @@ class ShadowBundle:
     kind: str | None = attrs.field(default=None, validator=optional_identifier)
     cost_difference: float | None = None
     document: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)
+
+    @property
+    def legacy_tables(self) -> tuple[str, ...]:
+        """The tables that legacy answered. None in a listing, and if it seated nobody."""
+        legacy = self.document.get("case", {}).get("legacy") or {}
+        return tuple(legacy.get("tables", ()))

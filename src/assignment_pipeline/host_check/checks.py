@@ -171,6 +171,8 @@ def occupied(sample: Sample) -> Asking[str]:
                 " all that overlaps the window, not what starts or lies in it"
             )
             raise WrongError(msg)
+    yield from _reads_rows(sample, wide, seats)
+    yield from _shows_legacy(sample, wide, seats)
     if not seats:
         msg = (
             "it shows nobody in the next 30 days, so nothing could be tried. Where the old planner or the staff have"
@@ -186,6 +188,40 @@ def occupied(sample: Sample) -> Asking[str]:
             known.append((seat, found))
     beside = seats_in_words(venue, known)
     return f"{shown}; {beside}" if beside else shown
+
+
+def _reads_rows(sample: Sample, wide: TimeWindow, seats: Sequence[Occupied]) -> Asking[None]:
+    """That ``occupied`` is no cache: without a connection, a cache gives the very same seats once more."""
+    try:
+        kept: tuple[Occupied, ...] = yield Ask("occupied", (sample.restaurant_id, wide), reads=False)
+    except Exception:  # noqa: BLE001 - that is what a host does that reads rows
+        return
+    if any(one is other for one in kept for other in seats):
+        msg = (
+            "occupied() keeps its answer and gives it again, without reading a row: a table that somebody gives away"
+            " meanwhile counts as free. Read the rows at each call, on the connection that it gets"
+        )
+        raise WrongError(msg)
+
+
+def _shows_legacy(sample: Sample, wide: TimeWindow, seats: Sequence[Occupied]) -> Asking[None]:
+    """That ``occupied`` shows the seats of the old planner that the shadow knows of."""
+    shown = {seat.booking_id for seat in seats}
+    left_out: list[str] = []
+    for booking_id, tables in sample.seated.items():
+        found: Booking | None = yield Ask("booking", (booking_id,))
+        if found is None or found.is_pending or found.status == CANCELLED or booking_id in shown:
+            continue
+        start = found.start_at
+        at_them = any(seat.table_id in tables and seat.window.start <= start < seat.window.end for seat in seats)
+        if sample.now < start < wide.end and not at_them:
+            left_out.append(f"{booking_id!r} at {' + '.join(map(repr, tables))}")
+    if left_out:
+        msg = (
+            f"occupied() leaves out {len(left_out)} of the old planner's seats, such as {left_out[0]}: the pipeline"
+            " gives those tables away a second time. Show all that others have seated"
+        )
+        raise WrongError(msg)
 
 
 def unassigned(sample: Sample) -> Asking[str]:
@@ -211,6 +247,12 @@ def unassigned(sample: Sample) -> Asking[str]:
         if any(one.start_at <= last.start_at for one in later):
             msg = "unassigned() gives bookings that start at since or before it: give those that start after it"
             raise WrongError(msg)
+    if not sample.bookings:
+        msg = (
+            f"unassigned() gives no booking that waits at restaurant {sample.restaurant_id!r}. If one waits there, it"
+            " leaves it out, and nobody ever seats it; if none does, enter one, and run it again"
+        )
+        raise WrongError(msg)
     if sample.booking.id not in {one.id for one in found} and len(found) < MOST:
         msg = f"unassigned() does not find {sample.booking.id!r}, which waits"
         raise WrongError(msg)

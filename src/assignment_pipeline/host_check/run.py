@@ -13,9 +13,10 @@ from assignment_pipeline.domain.checks import named
 from assignment_pipeline.driving import adrive, drive, relay
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
+from assignment_pipeline.host_check.empty import without_rows
 from assignment_pipeline.host_check.sample import Ask, Asking, Sample, Say, SkippedError, WrongError
 from assignment_pipeline.host_check.telling import told
-from assignment_pipeline.ports import CheckedHost
+from assignment_pipeline.ports import CheckedHost, RecordQuery
 
 _READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
 
@@ -48,7 +49,11 @@ class _Host:
 
     def ask(self, question: Ask) -> Any:
         if question.method in _READ_ALONE:
-            return getattr(self.host, question.method)(self.connection, *question.arguments)
+            read = getattr(self.host, question.method)
+            if question.reads:
+                return read(self.connection, *question.arguments)
+            with without_rows(self.connection) as empty:
+                return read(empty, *question.arguments)
         if question.method == "on_commit":
             return list(self.host.calls(question.arguments))
         if not hasattr(self.store, "joined"):
@@ -177,7 +182,28 @@ def _sample(waits: bool, restaurant_id: str | None, settings: Settings | None) -
         return "no booking waits at the host, so no restaurant is known: name one with --restaurant"
     bookings = tuple(one for one in found if one.restaurant_id == where)
     bare = yield lambda store: _bare(store, where, settings)
-    return attrs.evolve(bare, bookings=bookings)
+    seated = yield from _seated_by_legacy(where)
+    return attrs.evolve(bare, bookings=bookings, seated=seated)
+
+
+def _seated_by_legacy(restaurant_id: str) -> Any:
+    """What the shadow knows of the old planner's seats, apart from bookings that have a record by now."""
+    listed = yield lambda store: store.bundles(restaurant_id=restaurant_id, limit=MOST) if _shadows(store) else ()
+    seated: dict[str, tuple[str, ...]] = {}
+    for one in reversed(listed):  # The newest last: it counts.
+        bundle = yield lambda store, one=one: store.bundle(one.id)
+        if bundle is not None and bundle.legacy_tables:
+            seated[bundle.booking_id] = bundle.legacy_tables
+    if not seated:
+        return {}
+    page = yield lambda store: store.records(RecordQuery(booking_ids=tuple(seated), limit=len(seated)))
+    for record in page.records:
+        seated.pop(record.booking_id, None)
+    return seated
+
+
+def _shadows(store: Any) -> bool:
+    return hasattr(store, "bundles")
 
 
 def _bare(store: Any, restaurant_id: str, settings: Settings | None) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -34,10 +34,13 @@ class Ask:
         method: The method of the host; or ``on_commit``, ``records`` and ``commit`` of the store's.
 
         arguments: What it gets, beside the connection.
+
+        reads: Whether it gets a connection on which rows can be read. Without one, only a host that reads none answers.
     """
 
     method: str
     arguments: tuple[Any, ...] = ()
+    reads: bool = True
 
 
 Asking = Generator[Ask, Any, T]
@@ -72,6 +75,8 @@ class Sample:
 
         bookings: Bookings there that wait for tables, the soonest first.
 
+        seated: What the old planner has seated, as the shadow knows it: the tables of each booking, by its id.
+
         has_on_commit: Whether the host has code for commits.
 
         declines_on_commit: Whether the host says that it has none: its ``on_commit`` is None.
@@ -84,6 +89,7 @@ class Sample:
     restaurant_id: str
     now: dt.datetime
     bookings: Sequence[Booking] = ()
+    seated: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     has_on_commit: bool = True
     declines_on_commit: bool = False
     undoes: bool = True

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
-from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
 from assignment_pipeline.redaction import redacted
@@ -23,6 +23,7 @@ BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
 MOST_RESTAURANTS = 50
 MOST_LISTED = 1_000
 NAMED = 10
+MOST_BUNDLES = 200
 
 _WAITING = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
 
@@ -73,6 +74,7 @@ class _Found:
     unknown: list[str] = attrs.field(factory=list)
     unreadable: list[str] = attrs.field(factory=list)
     unlisted: list[str] = attrs.field(factory=list)
+    unshown: list[str] = attrs.field(factory=list)
 
 
 def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
@@ -98,6 +100,7 @@ def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
             continue
         if context is not None:
             _look(context, found)
+            _look_for_legacy(store, context, day, found)
     _list(store, found)
     seen = f"{found.bookings} bookings of {min(len(restaurants), MOST_RESTAURANTS)} restaurants, from 12 hours ago on"
     return tuple(_findings(found, seen))
@@ -118,6 +121,35 @@ def _look(context: AssignmentContext, found: _Found) -> None:
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _look_for_legacy(store: Any, context: AssignmentContext, day: TimeWindow, found: _Found) -> None:
+    """The old planner's seats that the shadow knows of, and that neither `occupied` shows nor a record has."""
+    if not hasattr(store, "bundles"):
+        return
+    answers: dict[str, tuple[str, ...]] = {}
+    for listed in reversed(store.bundles(restaurant_id=context.venue.id, limit=MOST_BUNDLES)):  # The newest counts.
+        bundle = store.bundle(listed.id)
+        if bundle is not None and bundle.legacy_tables:
+            answers[bundle.booking_id] = bundle.legacy_tables
+    for booking_id, tables in answers.items():
+        if booking_id in context.records or any(seat.booking_id == booking_id for seat in context.taken):
+            continue
+        at_host = _row(store, booking_id)
+        if at_host is None or at_host.is_pending or at_host.status == CANCELLED:
+            continue
+        start = at_host.start_at
+        shown = any(seat.table_id in tables and seat.window.start <= start < seat.window.end for seat in context.taken)
+        if context.now < start < day.end and not shown:
+            found.unshown.append(f"{booking_id} at {' + '.join(tables)}")
+
+
+def _row(store: Any, booking_id: str) -> Booking | None:
+    try:
+        row: Booking | None = store.booking(booking_id)
+    except AssignmentPipelineError:
+        return None  # A row that cannot be read is another check's.
+    return row
 
 
 def _list(store: Loads, found: _Found) -> None:
@@ -191,6 +223,12 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             found.unknown,
             "occupied() names tables that the floor does not have: they keep nobody off",
             "use the ids of the venue's tables; upper and lower case count",
+        ),
+        (
+            "host-legacy",
+            found.unshown,
+            "seated by the old planner, and not in occupied(): the pipeline gives the tables away a second time",
+            "have occupied() show all that others have seated, or adopt() these bookings; see `host check`",
         ),
         (
             "host-seats",
