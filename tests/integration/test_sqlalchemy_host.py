@@ -417,6 +417,26 @@ def test_a_session_that_has_only_read_is_joined_after_begin(wired):
 
 
 @pytest.mark.parametrize("wired", ["sqlite"], indirect=True)
+def test_a_savepoint_that_no_transaction_began_before_is_refused(wired):
+    """SQLite would keep what is written in it when the transaction is rolled back."""
+    store, rows = wired
+    booking = Booking(rows.book(), rows.house, 4, AT)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE)) as coordinator, orm.Session(rows.engine) as session:
+        early = coordinator.joined(session)
+        with session.begin_nested():
+            for joined in (coordinator.joined(session), early):
+                with pytest.raises(ValueError, match=r"^connection: expected one outside of begin_nested\(\)"):
+                    joined.enqueue(booking)
+        session.rollback()
+        session.execute(sa.text("BEGIN IMMEDIATE"))
+        joined = coordinator.joined(session)
+        with session.begin_nested():
+            joined.enqueue(booking)
+        session.rollback()
+        assert coordinator.record(booking.id) is None
+
+
+@pytest.mark.parametrize("wired", ["sqlite"], indirect=True)
 def test_what_holds_no_connection_of_the_driver_is_refused(wired):
     """In one sentence, where it is handed in."""
     store, rows = wired

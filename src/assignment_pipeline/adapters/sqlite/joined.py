@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from assignment_pipeline.adapters.sqlite.blocks import Blocks
 from assignment_pipeline.adapters.sqlite.codec import event_row
@@ -41,8 +41,13 @@ class JoinedStore(ReadingStore):
         commits: Commits,
         where: str,
         check: Callable[[sqlite3.Connection], None],
+        *,
+        wrapped: Any,
     ) -> None:
         self._connection = connection
+        self._wrapped = wrapped
+        # Inside a savepoint, nobody can tell whether a transaction began before it.
+        self._began_before = connection.in_transaction and not self._is_in_savepoint()
         self._reads = reads
         self._commits = commits
         self._where = where
@@ -54,11 +59,22 @@ class JoinedStore(ReadingStore):
             raise InvalidValueError(
                 "connection", "one with a transaction open, such as after BEGIN IMMEDIATE", "one without"
             )
+        if not self._began_before and self._is_in_savepoint():
+            raise InvalidValueError(
+                "connection",
+                "one outside of begin_nested(): SQLite keeps what is written in it when the transaction is rolled back",
+                "one inside. Begin the transaction (BEGIN IMMEDIATE) and call joined() before begin_nested()",
+            )
         with translated(self._where):
             if not self._checked:
                 self._check(self._connection)
                 self._checked = True
             return work(self._connection)
+
+    def _is_in_savepoint(self) -> bool:
+        """Whether SQLAlchemy has a savepoint open, ahead of which its driver may have begun no transaction."""
+        nested = getattr(self._wrapped, "in_nested_transaction", None)
+        return nested is not None and self._connection.isolation_level is not None and bool(nested())
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def saved(connection: sqlite3.Connection) -> T:

@@ -214,14 +214,14 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
         Args:
             connection: One of sqlite3, or what SQLAlchemy or Django wrap around one: a Session, a Connection, or
                 ``django.db.connection``. The driver begins a transaction with the first write; begin it yourself
-                where there was none.
+                where there was none, and before SQLAlchemy's ``begin_nested()``: a savepoint without a transaction
+                around it commits by itself.
 
         Raises:
             TypeError: There is no sqlite3 connection in it.
         """
-        return JoinedStore(
-            unwrap(connection, sqlite3.Connection, "sqlite3"), self._reads, self._commits, self._where, self._check
-        )
+        inner = unwrap(connection, sqlite3.Connection, "sqlite3")
+        return JoinedStore(inner, self._reads, self._commits, self._where, self._check, wrapped=connection)
 
     # -- Events ---------------------------------------------------------------------------------------------------
 
