@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import sqlite3
 import subprocess
 import sys
 
@@ -165,6 +167,72 @@ def test_what_is_no_bundle_is_refused(cli, tmp_path, text, complaint):
     assert refused.code == 2
     assert refused.complaint.startswith(f"{file}: ")
     assert complaint in refused.complaint
+
+
+def changed(found, path, value):
+    """The bundle with another value in that place; None takes the place away."""
+    document = json.loads(json.dumps(found))
+    inner = document
+    for name in path[:-1]:
+        inner = inner[name]
+    if value is None:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["verdict"], None),
+        (["kind"], {"a": 1}),
+        (["legacy_cost"], "a lot"),
+        (["case"], "garden"),
+        (["case", "legacy"], "garden"),
+        (["case", "booking", "start_at"], "at eight"),
+        (["case", "booking", "restaurant_id"], []),
+        (["candidate", "plan"], ["T1"]),
+    ],
+)
+def test_a_bundle_that_somebody_else_has_changed_is_refused(cli, day, bundle, path, value):
+    """In one line that names it. The list does not read it, and legacy has answered nothing that can be told."""
+    found = cli("shadow", "show", bundle, "--db", day, "--json").json
+    written(day, changed(found, path, value))
+    shown = cli("shadow", "show", bundle, "--db", day)
+    assert (shown.code, shown.complaint) == (
+        2,
+        f"{bundle}: expected a bundle as it was kept, got one that cannot be read",
+    )
+    assert cli("shadow", "list", "--db", day).code == 0
+    with SQLiteStore(day, host=StandaloneHost()) as store:
+        assert store.bundle(bundle).legacy_tables == ()
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "null", "[" * 100_000, "1" * 5_000])
+def test_a_bundle_that_is_no_document_is_refused(cli, day, bundle, text):
+    """The same for what is no JSON object at all."""
+    written(day, text)
+    for command in ("shadow show", "replay"):
+        refused = cli(*command.split(), bundle, "--db", day)
+        assert refused.code == 2
+        assert refused.complaint.startswith(f"{bundle}: expected a bundle ")
+
+
+def test_a_span_that_is_too_long_is_no_bundle(cli, day, bundle, tmp_path):
+    """Settings that Python's time spans cannot hold are refused as other wrong ones are."""
+    found = cli("shadow", "show", bundle, "--db", day, "--json").json
+    file = tmp_path / "bundle.json"
+    file.write_text(changed(found, ["settings", "backoff"], 1e308))
+    refused = cli("replay", file)
+    assert refused.code == 2
+    assert "expected a bundle as it was kept" in refused.complaint
+
+
+def written(db, text):
+    """Put that in the place of each bundle's document."""
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE assignment_shadow_bundles SET document = ?", (text,))
 
 
 def test_a_worker_sees_to_what_waits(cli, day):

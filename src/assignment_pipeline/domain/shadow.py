@@ -172,6 +172,8 @@ class ShadowBundle:
 
     @property
     def legacy_tables(self) -> tuple[str, ...]:
-        """The tables that legacy answered. None in a listing, and if it seated nobody."""
-        legacy = self.document.get("case", {}).get("legacy") or {}
-        return tuple(legacy.get("tables", ()))
+        """The tables that legacy answered. None in a listing, if it seated nobody, and if the document was changed."""
+        found: Any = self.document
+        for name in ("case", "legacy", "tables"):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return tuple(found) if isinstance(found, list) and all(isinstance(each, str) for each in found) else ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,33 @@ def found_in(coordinator: Coordinator, bundle_id: str) -> Mapping[str, Any]:
 
     Raises:
         RefusedError: There is no such bundle, or more than one.
+        BadInputError: Somebody else wrote something there that is none.
     """
     store = kept_by(coordinator)
-    bundle = store.bundle(bundle_id)
-    if bundle is None:
-        alike = [one.id for one in store.bundles(limit=MOST) if bundle_id and one.id.startswith(bundle_id)]
-        if len(alike) > 1:
-            raise RefusedError(f"There are {len(alike)} bundles whose ids begin with {bundle_id!r}.")
-        bundle = store.bundle(alike[0]) if alike else None
+    with readable(bundle_id):
+        bundle = store.bundle(bundle_id)
+        if bundle is None:
+            alike = [one.id for one in store.bundles(limit=MOST) if bundle_id and one.id.startswith(bundle_id)]
+            if len(alike) > 1:
+                raise RefusedError(f"There are {len(alike)} bundles whose ids begin with {bundle_id!r}.")
+            bundle = store.bundle(alike[0]) if alike else None
     if bundle is None:
         raise RefusedError(f"There is no bundle {bundle_id!r}, or not any more.")
     return bundle.document
+
+
+@contextlib.contextmanager
+def readable(where: str) -> Iterator[None]:
+    """
+    For the length of the block, a bundle that somebody else has written or changed is bad input.
+
+    Raises:
+        BadInputError: It cannot be read.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        refuse(where, "a bundle as it was kept", "one that cannot be read")
 
 
 def read_bundle(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.rollout.numbers import agreement_in, print_with_headlines
-from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, tables
+from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, readable, tables
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
@@ -20,6 +20,8 @@ from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, Shado
 app = typer.Typer(help="Show where the pipeline and the legacy planner differ.", no_args_is_help=True)
 
 _VERDICTS = sorted(verdict.value for verdict in KEPT_VERDICTS)
+
+WIDEST = len("at a cost of")
 
 BundleArgument = Annotated[str, typer.Argument(metavar="BUNDLE", help="The id of a bundle, or its first characters.")]
 
@@ -93,6 +95,13 @@ def show(coordinator: Coordinator, bundle: BundleArgument, as_json: JsonOption =
     if as_json:
         print_json(found)
         return
+    with readable(bundle):
+        for name, said in _facts(found, coordinator).items():
+            say(f"{name:<{WIDEST}}  {said}")
+
+
+def _facts(found: Any, coordinator: Coordinator) -> dict[str, str]:
+    """What there is to say of a bundle."""
     case, candidate = found["case"], found["candidate"]
     booking, legacy = case["booking"], case["legacy"] or {}
     plan = candidate["plan"] or {}
@@ -109,10 +118,7 @@ def show(coordinator: Coordinator, bundle: BundleArgument, as_json: JsonOption =
         "because": (candidate["reason"] or "").replace("_", " "),
         "Took": f"{candidate['duration_ms']:.1f} ms",
     }
-    width = max(map(len, facts))
-    for name, said in facts.items():
-        if said:
-            say(f"{name:<{width}}  {said}")
+    return {name: said for name, said in facts.items() if said}
 
 
 def _cost(cost: float | None) -> str:

@@ -237,7 +237,7 @@ def _read(found: Mapping[str, Any]) -> tuple[ShadowCase, Settings, list[Assignme
     try:
         settings = _settings_of(found["settings"])
         contexts = [value_of(AssignmentContext, context) for context in found["contexts"]]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise BundleError("", "a bundle as it was kept", f"one that cannot be read ({error})") from error
     return case, settings, contexts
 
