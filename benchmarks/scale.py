@@ -73,7 +73,8 @@ INSERT INTO bookings
 SELECT id, restaurant_id, 2, start_at, NULL, 'any', NULL, false, 'confirmed', 'confirmed', 5, 'optimal_fit', told
 FROM made;
 INSERT INTO assignment_records
-SELECT id, restaurant_id, 'pipeline', 'confirmed', 5, 'optimal_fit', 1, 0, 0, 0, NULL, false, NULL, jsonb_build_object(
+SELECT id, restaurant_id, 'pipeline', 'confirmed', 5, 'optimal_fit', 1, 0, 0, 0, NULL, NULL, false, NULL,
+    jsonb_build_object(
     'id', id, 'restaurant_id', restaurant_id, 'party_size', 2, 'start_at', start_at, 'end_at', NULL, 'seating', 'any',
     'zone', NULL, 'accessible', false, 'status', 'pending'
 ), start_at, told, told FROM made;

@@ -41,6 +41,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.record import AssignmentChange, Owner, StateChange, in_order, sat_at_twice
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
+from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
 from assignment_pipeline.ports import (
     ArrivingParty,
     AssignmentContext,
@@ -258,19 +259,20 @@ class PlainStore:
 
     # -- The sweep -----------------------------------------------------------------------------------------------
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         """See `AssignmentStore.due`: found, pushed ahead and counted in one go."""
         with self._lock:
             now = self.clock.now()
-            ready = sorted(
-                (now if is_ahead(record, now) else record.next_attempt_at, record.booking_id, record.deliveries)
-                for record in self.state.records.values()
-                if may_be_due(record)
-                and record.next_attempt_at
-                and (record.next_attempt_at <= now or is_ahead(record, now))
-            )
+            may_be = [record for record in self.state.records.values() if may_be_due(record) and record.next_attempt_at]
+            ahead = {
+                record.booking_id: attrs.evolve(record, next_attempt_at=now)
+                for record in may_be
+                if is_ahead(record, now)
+            }
+            due = [ahead.get(record.booking_id, record) for record in may_be]
+            ready = in_turn((record for record in due if record.next_attempt_at <= now), order)
             claimed = {}
-            for key in alone([(key, deliveries) for _, key, deliveries in ready[:limit]]):
+            for key in alone([(key, self.state.records[key].deliveries) for key in ready[:limit]]):
                 record = self.state.records[key]
                 claimed[key] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
             self.state = attrs.evolve(self.state, records={**self.state.records, **claimed})

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.statuses import StatusMap
     from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
     from assignment_pipeline.domain.venue import Venue
+    from assignment_pipeline.domain.wake_order import WakeOrder
     from assignment_pipeline.domain.windows import TimeWindow
     from assignment_pipeline.errors import (
         AssignmentPipelineError,
@@ -118,6 +119,7 @@ else:
             "planning.rearrange": "Rearrangement",
             "rollout.flags": "EnvFlags FixedFlags",
             "domain.trail": "BookingTrail FloorView PartyOnFloor Presence TableOnFloor",
+            "domain.wake_order": "WakeOrder",
         },
     )
 
@@ -222,6 +224,7 @@ __all__ = [
     "Venue",
     "VenueNotFoundError",
     "VenuePolicy",
+    "WakeOrder",
     "WayOut",
     "Weights",
     "build_machine",

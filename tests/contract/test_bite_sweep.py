@@ -10,6 +10,7 @@ import pytest
 
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import Due, RecordPage, RecordQuery, is_ahead
@@ -58,14 +59,14 @@ class ClaimsForEver(MemoryStore):
 class ClaimsWithoutLimit(MemoryStore):
     """Claims all that is due."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         return super().due(10_000)
 
 
 class ClaimsTheNewest(MemoryStore):
     """Lets the longest due wait."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         waiting = dict(self._records)
         claimed = list(super().due(10_000))
         keep = claimed[::-1][:limit]
@@ -76,20 +77,20 @@ class ClaimsTheNewest(MemoryStore):
 class ClaimsLegacys(MemoryStore):
     """Sweeps what legacy answers for."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         for key, record in self._records.items():
             self._records[key] = attrs.evolve(record, owner=Owner.PIPELINE)
-        return super().due(limit)
+        return super().due(limit, order)
 
 
 class ClaimsEarly(MemoryStore):
     """Hands bookings out a moment before they are due."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         clock = self.clock
         self.clock = FakeClock(clock.now() + dt.timedelta(seconds=1))
         try:
-            return super().due(limit)
+            return super().due(limit, order)
         finally:
             self.clock = clock
 
@@ -97,10 +98,10 @@ class ClaimsEarly(MemoryStore):
 class ClaimsPendingOnly(MemoryStore):
     """Leaves holds, reviews and work in the middle where they are."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         return tuple(
             due
-            for due in super().due(limit)
+            for due in super().due(limit, order)
             if self._records[due.booking_id].state is AssignmentState.ASSIGNMENT_PENDING
         )
 
@@ -243,7 +244,7 @@ class PutsBackWhatIsSettled(MemoryStore):
 class ClaimsSuspectsWithOthers(MemoryStore):
     """Hands out together whatever is due."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         found: list[Due] = []
         while len(found) < limit and (more := super().due(limit - len(found))):
             found += more
@@ -253,11 +254,11 @@ class ClaimsSuspectsWithOthers(MemoryStore):
 class TrustsClocksThatAreAhead(MemoryStore):
     """Waits until a claim ends, however far ahead that is."""
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         now = self.clock.now()
         hidden = {key: one for key, one in self._records.items() if is_ahead(one, now)}
         self._records = {key: one for key, one in self._records.items() if key not in hidden}
-        found = super().due(limit)
+        found = super().due(limit, order)
         self._records |= hidden
         return found
 
@@ -267,6 +268,15 @@ class ListsWhatIsDue(MemoryStore):
 
     def records(self, query: RecordQuery) -> RecordPage:
         return super().records(attrs.evolve(query, unfinished=False))
+
+
+class LongestDueFirst(MemoryStore):
+    """Goes by when bookings became due, and by their ids."""
+
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        now = self.clock.now()
+        ready = sorted((record.next_attempt_at, key) for key, record in self._records.items())
+        return tuple(self._claim(key, now) for _, key in ready[:limit])
 
 
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
@@ -282,6 +292,11 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("claims for ever", ClaimsForEver, "a_claim_is_exclusive"),
     ("claims all", ClaimsWithoutLimit, "the_longest_due_come_first"),
     ("claims the newest", ClaimsTheNewest, "the_longest_due_come_first"),
+    ("goes by the due time", LongestDueFirst, "the_longest_wait_comes_first"),
+    ("has one order", LongestDueFirst, "the_soonest_arrival_may_come_first"),
+    ("knows no sizes", LongestDueFirst, "the_largest_party_may_come_first"),
+    ("keeps holds back", LongestDueFirst, "holds_that_expire_come_before_those_who_wait"),
+    ("takes no turns", LongestDueFirst, "restaurants_take_turns"),
     ("claims legacy's", ClaimsLegacys, "legacys_bookings_are_never_due"),
     ("claims early", ClaimsEarly, "what_is_not_due_is_left_alone"),
     ("claims pending only", ClaimsPendingOnly, "any_state_may_be_due"),

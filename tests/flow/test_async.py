@@ -46,8 +46,8 @@ class AsyncStore:
     async def blocked(self, restaurant_id, since):
         return self.store.blocked(restaurant_id, since)
 
-    async def due(self, limit):
-        return self.store.due(limit)
+    async def due(self, limit, order):
+        return self.store.due(limit, order)
 
     async def put_back(self, claims, after):
         return self.store.put_back(claims, after)

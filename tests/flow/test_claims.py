@@ -74,8 +74,8 @@ def test_slow_work_does_not_make_a_crash_loop(house):
     claimed = []
     due = MemoryStore.due
 
-    def spied(limit):
-        found = due(house.store, limit)
+    def spied(limit, order):
+        found = due(house.store, limit, order)
         claimed.extend((house.clock.now(), one.deliveries) for one in found)
         return found
 

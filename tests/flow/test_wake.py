@@ -7,7 +7,20 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import AssignmentState, Outcome, Reason, Settings
+from assignment_pipeline import (
+    AssignmentState,
+    Booking,
+    Coordinator,
+    FloorPlan,
+    Mode,
+    Outcome,
+    Reason,
+    Settings,
+    Table,
+    Venue,
+    VenuePolicy,
+)
+from assignment_pipeline.rollout.flags import FixedFlags
 
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 
@@ -130,3 +143,77 @@ def test_a_booking_that_the_host_calls_pending_again_during_the_look(house, coor
     house.store.before["commit"] = [lambda: house.host.put_booking(booking)]
     coordinator.sweep()
     assert house.record().state is AssignmentState.CONFIRMED
+
+
+@pytest.fixture
+def queue(harness, clock):
+    """Four who want the only table, on each store; the table comes free when the fifth cancels."""
+    floor = FloorPlan([Table("T1", 6)])
+    harness.put_venue(Venue("R1", "Europe/London", floor, VenuePolicy(reseat="off")))
+    at = clock.now().replace(second=0, microsecond=0) + 24 * HOUR
+    asked = (("has-it", 2, 0), ("z-first", 2, 30), ("m-large", 6, 20), ("k-soon", 2, -10), ("a-last", 2, 0))
+
+    def wait(order):
+        coordinator = Coordinator(
+            harness.store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=(), settings=Settings(wake_order=order)
+        )
+        for name, size, minutes in asked:
+            booking = Booking(name, "R1", size, at + minutes * MINUTE)
+            harness.put_booking(booking)
+            coordinator.assign(booking)
+            clock.advance(MINUTE)
+        return coordinator
+
+    return wait
+
+
+@pytest.mark.parametrize(
+    ("order", "first"), [("longest_wait", "z-first"), ("soonest_arrival", "k-soon"), ("largest_party", "m-large")]
+)
+def test_freed_tables_go_by_the_order(queue, order, first):
+    """By default to the party that has waited longest, whatever its id."""
+    coordinator = queue(order)
+    coordinator.cancel("has-it")
+    seated = [result.booking_id for result in coordinator.sweep().results if result.outcome is Outcome.CONFIRMED]
+    assert seated == [first]
+    assert Settings().wake_order == "longest_wait"
+
+
+def test_the_wait_begins_anew_with_each_loss_of_the_tables(house, coordinator):
+    """It goes on from attempt to attempt, ends with tables, and begins again when they are given up."""
+    began = house.clock.now()
+    for name, size in (("L1", 2), ("L2", 2), ("L3", 4)):
+        coordinator.assign(house.booking(name, size))
+    coordinator.assign(house.booking())
+    assert house.record().waiting_since == began
+    house.clock.advance(HOUR)
+    coordinator.sweep()
+    assert house.record().waiting_since == began
+    coordinator.cancel("L1")
+    coordinator.sweep()
+    assert (house.record().state, house.record().waiting_since) == (AssignmentState.CONFIRMED, None)
+    house.clock.advance(HOUR)
+    coordinator.requeue("B1", actor="ann")
+    assert house.record().waiting_since == began + 2 * HOUR
+    coordinator.cancel("B1")
+    assert house.record().waiting_since is None
+
+
+def test_one_restaurant_that_wakes_many_does_not_delay_the_others(house, coordinator):
+    """Each of the others is taken up within the first round, whoever was due first."""
+    for number in range(40):
+        coordinator.assign(house.booking(f"a-{number:02}", 5 + number % 3))
+    for name in ("R2", "R3"):
+        house.host.put_venue(attrs.evolve(house.venue, id=name))
+    house.clock.advance(MINUTE)
+    for name in ("R2", "R3"):
+        booking = attrs.evolve(house.booking(f"z-{name}"), restaurant_id=name)
+        house.host.put_booking(booking)
+        coordinator.enqueue(booking)
+    for number in range(40):
+        house.store._records[f"a-{number:02}"] = attrs.evolve(
+            house.record(f"a-{number:02}"), next_attempt_at=house.clock.now()
+        )
+    house.clock.advance(2 * MINUTE)
+    found = [result.booking_id for result in coordinator.sweep(limit=3).results]
+    assert sorted(found[:3]) == ["a-00", "z-R2", "z-R3"]

@@ -253,7 +253,7 @@ def test_a_reader_reads(postgres_database, schema, role_of):
     for hidden in ("assignment_shadow_bundles", "assignment_shadow_cases", "assignment_leases"):
         refuses(at, schema, f"SELECT * FROM {{}}.{hidden}")
     refuses(at, schema, "SELECT {}.commit('{{}}')", "SELECT {}.enqueue('b-9', 'r-1', 2, now())")
-    refuses(at, schema, "SELECT {}.due(now(), '1 s', 1)")
+    refuses(at, schema, "SELECT {}.due(now(), '1 s', 1, 'longest_wait', 10)")
     refuses(at, schema, "DELETE FROM {}.bookings", "INSERT INTO {}.observability_events (id) VALUES ('x')")
     refuses_to_rewrite(at, schema)
 

@@ -79,6 +79,8 @@ class AssignmentRecord:
 
         next_attempt_at: When the sweep takes it up: the next attempt, or the end of an unconfirmed hold.
 
+        waiting_since: Since when it waits for tables, or for a person; None where it has tables or has ended.
+
         pinned: Whether it may not be moved.
 
         reason: Why it is in review, or has failed.
@@ -97,6 +99,7 @@ class AssignmentRecord:
     deliveries: int = attrs.field(default=0, validator=_COUNT)
     holds: int = attrs.field(default=0, validator=_COUNT)
     next_attempt_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    waiting_since: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     pinned: bool = False
     reason: str | None = None
 

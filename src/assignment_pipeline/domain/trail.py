@@ -8,7 +8,7 @@ import enum
 import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple, aware, to_utc
+from assignment_pipeline.domain.checks import as_tuple, aware, enum_fields, to_utc
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Table
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
@@ -76,7 +76,7 @@ class Presence(enum.StrEnum):
     """Its turn has begun, and nobody has said that it sits."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
 class PartyOnFloor:
     """
     A party that has tables at a time.

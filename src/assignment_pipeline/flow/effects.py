@@ -18,6 +18,7 @@ from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
@@ -225,9 +226,10 @@ class ClaimDue(Effect[tuple[Due, ...]]):
 
     port = Port.STORE
     limit: int
+    order: WakeOrder = WakeOrder.LONGEST_WAIT
 
     def ask(self, port: Any) -> Any:
-        return port.due(self.limit)
+        return port.due(self.limit, self.order)
 
 
 @attrs.frozen(eq=False)

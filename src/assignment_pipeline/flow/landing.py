@@ -32,7 +32,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
+from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
@@ -136,6 +136,7 @@ def change(
         facts.setdefault("deliveries", 0)  # Something came of it.
     record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
     record = _as_present(before, record)
+    record = attrs.evolve(record, waiting_since=_waiting_since(current, record, call.now))
     if record.allocation is None and record.pinned:
         record = attrs.evolve(record, pinned=False)  # A booking that gives its tables up is no longer pinned to them.
     steps = tuple(
@@ -184,6 +185,14 @@ def _presence(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.
     if record.allocation is None or state not in WITH_TABLES:
         return {}
     return {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
+
+
+def _waiting_since(before: AssignmentRecord | None, record: AssignmentRecord, now: dt.datetime) -> dt.datetime | None:
+    """Since when a record waits after a change: one that waited before has gone on waiting."""
+    if record.state in WITH_TABLES | FINAL:
+        return None
+    waited = before is not None and before.state not in WITH_TABLES | FINAL
+    return (before.waiting_since if waited and before is not None else None) or now
 
 
 def _turn(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.datetime]:

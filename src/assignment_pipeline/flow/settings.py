@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.planning.base import Budget
 
 
@@ -94,6 +95,8 @@ class Settings:
 
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 
+        wake_order: Who gets tables first that come free at a restaurant. The sweep takes turns between restaurants.
+
         max_deliveries: How often the sweep hands out a booking without a result, before it goes to manual review.
 
         in_flight: What becomes of bookings that wait where the pipeline is switched off, or to shadow. Held tables
@@ -129,6 +132,7 @@ class Settings:
     hold_ttl: dt.timedelta = _seconds(180)
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
+    wake_order: WakeOrder = attrs.field(default=WakeOrder.LONGEST_WAIT, converter=WakeOrder)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)
     handover_timeout: dt.timedelta = _seconds(120)

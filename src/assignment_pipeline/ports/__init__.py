@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.rollout import RolloutRevision
     from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
     from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+    from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
     from assignment_pipeline.ports.audit import MOST_EVENTS, NEAR, AsyncAuditStore, AuditStore
     from assignment_pipeline.ports.caps import check_caps
     from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.ports.shadow import ShadowStore
     from assignment_pipeline.ports.store import (
         CLAIM,
+        MOST_DUE,
         AssignmentContext,
         AssignmentStore,
         AsyncAssignmentStore,
@@ -67,17 +69,19 @@ else:
             "ports.rollout": "RolloutStore",
             "ports.shadow": "ShadowStore",
             "ports.store": (
-                "CLAIM AssignmentContext AssignmentStore AsyncAssignmentStore Due LoadQuery RecordPage "
-                "RecordQuery alone is_ahead is_unfinished may_be_due waits"
+                "CLAIM MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore Due "
+                "LoadQuery RecordPage RecordQuery alone is_ahead is_unfinished may_be_due waits"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
             "domain.trail": "BookingTrail Whereabouts",
             "ports.audit": "MOST_EVENTS NEAR AsyncAuditStore AuditStore",
+            "domain.wake_order": "WakeOrder in_turn",
         },
     )
 
 __all__ = [
     "CLAIM",
+    "MOST_DUE",
     "MOST_EVENTS",
     "NEAR",
     "UNREADABLE",
@@ -137,11 +141,13 @@ __all__ = [
     "UnreadableBooking",
     "Volume",
     "Waiting",
+    "WakeOrder",
     "Wanted",
     "Watch",
     "Whereabouts",
     "alone",
     "check_caps",
+    "in_turn",
     "is_ahead",
     "is_unfinished",
     "may_be_due",

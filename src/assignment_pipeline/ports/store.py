@@ -16,12 +16,16 @@ from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 CLAIM = dt.timedelta(minutes=1)
 """How long a claim on a booking lasts: see `AssignmentStore.due`."""
+
+MOST_DUE = 10_000
+"""So many bookings that are due are put in order: see `AssignmentStore.due`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -309,9 +313,11 @@ class AssignmentStore(Protocol):
         """A restaurant's blocks that end after *since*: by when they begin, and by id."""
         ...
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         """
-        Claim at most *limit* bookings whose time has come: the longest due first.
+        Claim at most *limit* bookings whose time has come, as `in_turn` has it: restaurants take turns.
+
+        Only the `MOST_DUE` longest due have to be looked at.
 
         Among them what legacy was handed and has not answered in time; nothing else of legacy's: see `may_be_due`.
 
@@ -406,8 +412,8 @@ class AsyncAssignmentStore(Protocol):
         """
         ...
 
-    async def due(self, limit: int) -> tuple[Due, ...]:
-        """Claim at most *limit* bookings whose time has come: the longest due first. See `AssignmentStore.due`."""
+    async def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        """Claim at most *limit* bookings whose time has come. See `AssignmentStore.due`."""
         ...
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:

@@ -32,6 +32,7 @@ from assignment_pipeline.domain.record import (
 )
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.ports import (
@@ -266,18 +267,21 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for event in events:
                 self._events.setdefault(event.id, event)
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         with self._lock:
             now = self.clock.now()
             for record in [one for one in self._records.values() if may_be_due(one) and is_ahead(one, now)]:
                 self._records[record.booking_id] = attrs.evolve(record, next_attempt_at=now)
-            ready = sorted(
-                (record.next_attempt_at, record.booking_id)
-                for record in self._records.values()
-                if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
-            )
             known = self._records
-            found = alone([(key, known[key].deliveries) for _, key in ready[: max(limit, 0)]])
+            ready = in_turn(
+                (
+                    record
+                    for record in known.values()
+                    if may_be_due(record) and record.next_attempt_at is not None and record.next_attempt_at <= now
+                ),
+                order,
+            )
+            found = alone([(key, known[key].deliveries) for key in ready[: max(limit, 0)]])
             return tuple(self._claim(booking_id, now) for booking_id in found)
 
     def _claim(self, booking_id: str, now: dt.datetime) -> Due:

@@ -25,6 +25,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.ports import (
     AssignmentContext,
     CheckedHost,
@@ -138,8 +139,8 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         return await self._pool.run(lambda: self._work.unblock(block, events))
 
-    async def due(self, limit: int) -> tuple[Due, ...]:
-        return await self._pool.run(lambda: self._work.commits.due(limit))
+    async def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        return await self._pool.run(lambda: self._work.commits.due(limit, order))
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         await self._pool.run(lambda: self._work.commits.put_back(claims, after))

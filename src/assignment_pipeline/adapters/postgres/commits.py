@@ -16,6 +16,7 @@ from assignment_pipeline.adapters.postgres.work import HostCall, Work
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, in_order
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
     BookingUnreadableError,
@@ -24,13 +25,13 @@ from assignment_pipeline.errors import (
     TableConflictError,
     VenueNotFoundError,
 )
-from assignment_pipeline.ports import CLAIM, Due
+from assignment_pipeline.ports import CLAIM, MOST_DUE, Due
 
 COMMIT = "SELECT assignment_pipeline.commit(%s)"
 
 BEGIN_COMMIT = "SELECT assignment_pipeline.begin_commit(%s, %s)"
 
-DUE = "SELECT assignment_pipeline.due(%s, %s, %s)"
+DUE = "SELECT assignment_pipeline.due(%s, %s, %s, %s, %s)"
 
 PUT_BACK = "SELECT assignment_pipeline.put_back(%s, %s, %s)"
 
@@ -175,9 +176,9 @@ class Commits:
         """Write events that no commit carries."""
         yield self.reads.ask(TELL, document(list(map(event_facts, events))))
 
-    def due(self, limit: int) -> Work[tuple[Due, ...]]:
+    def due(self, limit: int, order: WakeOrder) -> Work[tuple[Due, ...]]:
         claim: dt.timedelta = CLAIM
-        [(answer,)] = yield self.reads.ask(DUE, self.reads.now(), claim, max(limit, 0))
+        [(answer,)] = yield self.reads.ask(DUE, self.reads.now(), claim, max(limit, 0), order.value, MOST_DUE)
         return tuple(
             Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
             for booking_id, restaurant_id, deliveries in json.loads(answer or "[]")

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -104,8 +105,8 @@ class JoinedStore:
         """See `Joined.guard`: it takes the commit locks of these restaurants."""
         self._do(lambda: self._work.commits.guard(restaurant_ids))
 
-    def due(self, limit: int) -> tuple[Due, ...]:
-        return self._do(lambda: self._work.commits.due(limit))
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        return self._do(lambda: self._work.commits.due(limit, order))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         self._do(lambda: self._work.commits.put_back(claims, after))
@@ -179,8 +180,8 @@ class AsyncJoinedStore:
     async def guard(self, restaurant_ids: Sequence[str]) -> None:
         await self._do(lambda: self._work.commits.guard(restaurant_ids))
 
-    async def due(self, limit: int) -> tuple[Due, ...]:
-        return await self._do(lambda: self._work.commits.due(limit))
+    async def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        return await self._do(lambda: self._work.commits.due(limit, order))
 
     async def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         await self._do(lambda: self._work.commits.put_back(claims, after))

@@ -25,6 +25,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.ports import (
     AssignmentContext,
     CheckedHost,
@@ -154,8 +155,8 @@ class PostgresStore(Revisions, Shadows, Measures):
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         return self._pool.run(lambda: self._work.unblock(block, events))
 
-    def due(self, limit: int) -> tuple[Due, ...]:
-        return self._pool.run(lambda: self._work.commits.due(limit))
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        return self._pool.run(lambda: self._work.commits.due(limit, order))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         self._pool.run(lambda: self._work.commits.put_back(claims, after))

@@ -37,9 +37,10 @@ from assignment_pipeline.adapters.sqlite.reads import (
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order, sat_at_twice
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, Due, alone, check_caps, read_bookings
+from assignment_pipeline.ports import CLAIM, MOST_DUE, Due, alone, check_caps, read_bookings
 
 LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
 LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
@@ -97,10 +98,32 @@ UPDATE assignment_records SET next_attempt_at = ?
 WHERE booking_id IN (SELECT value FROM json_each(?))
 """
 
+ANY_READY = in_sql("""
+SELECT 1 FROM assignment_records INDEXED BY assignment_records_due
+WHERE (owner = 'pipeline' OR state = {ASSIGNMENT_IN_PROGRESS}) AND next_attempt_at <= ? LIMIT 1
+""")
+
+# Restaurants take turns; at one restaurant, expired holds come first, and then the order that is asked for. See
+# `domain.wake_order.in_turn`.
 READY = in_sql("""
-SELECT booking_id, deliveries FROM assignment_records INDEXED BY assignment_records_due
-WHERE (owner = 'pipeline' OR state = {ASSIGNMENT_IN_PROGRESS}) AND next_attempt_at <= ?
-ORDER BY next_attempt_at, booking_id LIMIT ?
+SELECT booking_id, deliveries FROM (
+    SELECT booking_id, deliveries, next_attempt_at, row_number() OVER (
+        PARTITION BY restaurant_id
+        ORDER BY
+            state <> {ASSIGNED},
+            CASE :order
+                WHEN 'soonest_arrival' THEN coalesce(start_at, '9999')
+                WHEN 'largest_party' THEN -coalesce(json_extract(booking, '$.party_size'), 0)
+            END,
+            coalesce(waiting_since, ''), next_attempt_at, booking_id
+    ) AS turn
+    FROM (
+        SELECT * FROM assignment_records INDEXED BY assignment_records_due
+        WHERE (owner = 'pipeline' OR state = {ASSIGNMENT_IN_PROGRESS}) AND next_attempt_at <= :now
+        ORDER BY next_attempt_at, booking_id LIMIT :most
+    )
+)
+ORDER BY turn, next_attempt_at, booking_id LIMIT :limit
 """)
 
 # A claim that ends later than any claim can was made by a clock that was ahead.
@@ -285,16 +308,17 @@ class Commits:
         """Whether there is anything to claim."""
         rows = cursor_of(connection)
         now = self.reads.clock.now()
-        ready = rows.execute(READY, (text_of(now), 1)).fetchone()
+        ready = rows.execute(ANY_READY, (text_of(now),)).fetchone()
         return ready is not None or rows.execute(AHEAD, (text_of(now + 2 * CLAIM),)).fetchone() is not None
 
-    def due(self, connection: sqlite3.Connection, limit: int) -> tuple[Due, ...]:
+    def due(self, connection: sqlite3.Connection, limit: int, order: WakeOrder) -> tuple[Due, ...]:
         rows = cursor_of(connection)
         now = self.reads.clock.now()
         ahead = [row[0] for row in rows.execute(AHEAD, (text_of(now + 2 * CLAIM),))]
         if ahead:
             rows.execute(WAKE, (text_of(now), json.dumps(ahead)))
-        ready = alone(rows.execute(READY, (text_of(now), max(limit, 0))).fetchall())
+        asked = {"now": text_of(now), "order": order.value, "most": MOST_DUE, "limit": max(limit, 0)}
+        ready = alone(rows.execute(READY, asked).fetchall())
         claimed = {
             booking_id: Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
             for booking_id, restaurant_id, deliveries in rows.execute(

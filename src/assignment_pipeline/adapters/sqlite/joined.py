@@ -15,6 +15,7 @@ from assignment_pipeline.adapters.sqlite.reads import ReadingStore, Reads
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import Due
 
@@ -124,8 +125,8 @@ class JoinedStore(ReadingStore):
             detail = "what this transaction has read is no longer so: roll back, and begin it with BEGIN IMMEDIATE"
             raise StoreUnavailableError(f"{self._where}: {detail}") from error
 
-    def due(self, limit: int) -> tuple[Due, ...]:
-        return self._write(lambda connection: self._commits.due(connection, limit))
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
+        return self._write(lambda connection: self._commits.due(connection, limit, order))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         self._write(lambda connection: self._commits.put_back(connection, claims, after))

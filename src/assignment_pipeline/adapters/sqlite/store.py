@@ -29,6 +29,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import CommitUnknownError, InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import (
     CheckedHost,
@@ -157,10 +158,10 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
         return self._writer.run(lambda connection: self._blocks.unblock(connection, block, events))
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         if not self._read(self._commits.any_due):
             return ()  # Most often, and without the write lock.
-        return self._ask(lambda connection: self._commits.due(connection, limit))
+        return self._ask(lambda connection: self._commits.due(connection, limit, order))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         self._ask(lambda connection: self._commits.put_back(connection, claims, after))

@@ -56,7 +56,7 @@ class Work:
         """
         size = limit
         while size:
-            claims = yield from ClaimDue(size)
+            claims = yield from ClaimDue(size, self.settings.wake_order)
             done = yield from self._in_turn(claims)
             left = limit - len(self._seen)
             if done < len(claims):

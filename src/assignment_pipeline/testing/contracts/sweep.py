@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.policy import ServicePeriod
 from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, Due, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
@@ -82,6 +83,50 @@ class Sweep(StoreSuite):
         assert [due.booking_id for due in store.due(3)] == ["b-1", "b-2", "b-3"]
         assert [due.booking_id for due in store.due(3)] == ["b-4"]
         assert store.due(3) == ()
+
+    def claimed(self, store: AssignmentStore, clock: FakeClock, order: WakeOrder) -> list[str]:
+        """The order in which four bookings are claimed: their sizes, when they arrive, and for how long they waited."""
+        asked = {"b-1": (2, 1, 20), "b-2": (6, 3, 5), "b-3": (2, 1, 30), "b-4": (1, 0, 10)}
+        for number, (name, (size, hours, waited)) in enumerate(asked.items()):
+            booking = make_booking(name, party_size=size, at=DINNER + hours * HOUR)
+            times = {
+                "next_attempt_at": clock.now() - number % 2 * SECOND,
+                "waiting_since": clock.now() - waited * SECOND,
+            }
+            self.commit(store, booking, *QUEUE, **times)
+        return [due.booking_id for due in store.due(10, order)]
+
+    def test_the_longest_wait_comes_first(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Whatever the ids, and since when the bookings are due."""
+        assert self.claimed(store, clock, WakeOrder.LONGEST_WAIT) == ["b-3", "b-1", "b-4", "b-2"]
+
+    def test_the_soonest_arrival_may_come_first(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Of two that arrive together, the one that has waited longer."""
+        assert self.claimed(store, clock, WakeOrder.SOONEST_ARRIVAL) == ["b-4", "b-3", "b-1", "b-2"]
+
+    def test_the_largest_party_may_come_first(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Of two of one size, the one that has waited longer."""
+        assert self.claimed(store, clock, WakeOrder.LARGEST_PARTY) == ["b-2", "b-3", "b-1", "b-4"]
+
+    def test_holds_that_expire_come_before_those_who_wait(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Their tables come free, for the others to get."""
+        waits = {"next_attempt_at": clock.now() - HOUR, "waiting_since": clock.now() - HOUR}
+        self.commit(store, make_booking("b-1"), *QUEUE, **waits)
+        self.commit(store, make_booking("b-2"), *HOLD, tables=("T1",), next_attempt_at=clock.now())
+        assert [due.booking_id for due in store.due(10)] == ["b-2", "b-1"]
+
+    def test_restaurants_take_turns(self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock) -> None:
+        """However many wait at one, the first of each other restaurant is claimed with its first."""
+        harness.put_venue(make_venue("r-2"))
+        harness.put_venue(make_venue("r-3"))
+        for number in range(6):
+            waits = {"next_attempt_at": clock.now() - HOUR, "waiting_since": clock.now() - number * SECOND}
+            self.commit(store, make_booking(f"a-{number}"), *QUEUE, **waits)
+        for number, restaurant in enumerate(("r-2", "r-2", "r-3")):
+            booking = make_booking(f"b-{number}", restaurant_id=restaurant)
+            since = clock.now() - number * SECOND
+            self.commit(store, booking, *QUEUE, next_attempt_at=since, waiting_since=since)
+        assert [due.booking_id for due in store.due(5)] == ["a-5", "b-2", "b-1", "a-4", "b-0"]
 
     def test_a_commit_sets_the_schedule(self, store: AssignmentStore, clock: FakeClock) -> None:
         """A commit after a claim decides anew when the booking is due, and how often it was handed out."""

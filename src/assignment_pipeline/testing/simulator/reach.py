@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import AssignmentPipelineError, CommitUnknownError
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.ports import CLAIM, Due, RecordQuery, Waiting
@@ -39,11 +40,11 @@ class InFlightStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def due(self, limit: int) -> tuple[Due, ...]:
+    def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         world = self._world
         world.touched = True
         self.handed_out = ()
-        self.handed_out = self._store.due(limit)
+        self.handed_out = self._store.due(limit, order)
         for due in self.handed_out:
             record = self.record(due.booking_id)
             if record is None or not (record.owner is Owner.PIPELINE or is_handed_over(record)):

@@ -25,6 +25,7 @@ CREATE TABLE assignment_pipeline.assignment_records (
     deliveries bigint NOT NULL,  -- claims of it since something last came of one
     holds bigint NOT NULL,  -- holds that have expired
     next_attempt_at timestamptz,  -- when the sweep takes it up
+    waiting_since timestamptz,  -- since when it waits for tables or a person
     pinned boolean NOT NULL,  -- it may not be moved
     reason text,
     booking jsonb,  -- as the pipeline last dealt with it

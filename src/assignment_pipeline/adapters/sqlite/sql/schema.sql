@@ -24,6 +24,7 @@ CREATE TABLE assignment_records (
     deliveries INTEGER NOT NULL,  -- claims of it since something last came of one
     holds INTEGER NOT NULL,  -- holds that have expired
     next_attempt_at TEXT,  -- when the sweep takes it up
+    waiting_since TEXT,  -- since when it waits for tables or a person
     pinned INTEGER NOT NULL,  -- it may not be moved
     reason TEXT,
     booking TEXT,  -- as the pipeline last dealt with it: JSON

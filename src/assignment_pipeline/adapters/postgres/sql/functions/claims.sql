@@ -1,9 +1,13 @@
 -- Claims: a sweep claims the bookings that are due, so that no other sweep deals with them meanwhile.
 
--- Claim due bookings, the longest due first. A booking whose last claim never ended is claimed alone: if it kills its
--- workers, the other bookings of the sweep do not suffer. A claim that ends too far in the future comes from a clock that
--- was ahead: such a booking is due now. Rows that another session has locked are skipped.
-CREATE FUNCTION assignment_pipeline.due(told timestamptz, claim interval, most integer) RETURNS text
+-- Claim due bookings. Restaurants take turns; at one restaurant, expired holds come first, and then the *wanted* order: see
+-- domain.wake_order.in_turn. Only the longest due, *considered* many, are put in order. A booking whose last claim never
+-- ended is claimed alone: if it kills its workers, the other bookings of the sweep do not suffer. A claim that ends too far
+-- in the future comes from a clock that was ahead: such a booking is due now. Rows that another session has locked are
+-- skipped.
+CREATE FUNCTION assignment_pipeline.due(
+    told timestamptz, claim interval, most integer, wanted text, considered integer
+) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     moment timestamptz := coalesce(told, now());
@@ -18,21 +22,39 @@ BEGIN
     ) AS ahead
     WHERE r.booking_id = ahead.booking_id;
     WITH ready AS (
-        SELECT booking_id, next_attempt_at, deliveries FROM assignment_pipeline.assignment_records
-        WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= moment
-        ORDER BY next_attempt_at, booking_id LIMIT most FOR NO KEY UPDATE SKIP LOCKED
+        SELECT r.booking_id, r.next_attempt_at, r.deliveries, ordered.turn
+        FROM (
+            SELECT booking_id, next_attempt_at, row_number() OVER (
+                PARTITION BY restaurant_id
+                ORDER BY
+                    state <> 'assigned',
+                    CASE wanted WHEN 'soonest_arrival' THEN coalesce(start_at, 'infinity') END,
+                    CASE wanted WHEN 'largest_party' THEN -coalesce((booking->>'party_size')::integer, 0) END,
+                    coalesce(waiting_since, '-infinity'), next_attempt_at, booking_id
+            ) AS turn
+            FROM (
+                SELECT * FROM assignment_pipeline.assignment_records
+                WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_at <= moment
+                ORDER BY next_attempt_at, booking_id LIMIT considered
+            ) AS due
+            ORDER BY turn, next_attempt_at, booking_id
+        ) AS ordered
+        JOIN assignment_pipeline.assignment_records r ON r.booking_id = ordered.booking_id
+        WHERE (r.owner = 'pipeline' OR r.state = 'assignment_in_progress') AND r.next_attempt_at <= moment
+        ORDER BY ordered.turn, ordered.next_attempt_at, ordered.booking_id
+        LIMIT most FOR NO KEY UPDATE OF r SKIP LOCKED
     ), first AS (
-        SELECT booking_id, deliveries FROM ready ORDER BY next_attempt_at, booking_id LIMIT 1
+        SELECT booking_id, deliveries FROM ready ORDER BY turn, next_attempt_at, booking_id LIMIT 1
     ), chosen AS (
-        SELECT ready.booking_id, ready.next_attempt_at FROM ready, first
+        SELECT ready.booking_id, ready.next_attempt_at, ready.turn FROM ready, first
         WHERE CASE WHEN first.deliveries > 0 THEN ready.booking_id = first.booking_id ELSE ready.deliveries = 0 END
     ), claimed AS (
         UPDATE assignment_pipeline.assignment_records r
         SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
         FROM chosen WHERE r.booking_id = chosen.booking_id
-        RETURNING r.booking_id, r.restaurant_id, r.deliveries, chosen.next_attempt_at AS was_due
+        RETURNING r.booking_id, r.restaurant_id, r.deliveries, chosen.next_attempt_at AS was_due, chosen.turn
     )
-    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY was_due, booking_id) INTO answer
+    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY turn, was_due, booking_id) INTO answer
     FROM claimed;
     RETURN answer;
 END

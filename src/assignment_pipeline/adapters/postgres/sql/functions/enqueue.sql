@@ -160,7 +160,7 @@ BEGIN
         )),
         'stepless', jsonb_build_array(jsonb_build_object('change_id', gen_random_uuid(), 'booking_id', id)),
         'records', jsonb_build_array('{NEW_RECORD}'::jsonb || jsonb_build_object(
-            'booking_id', id, 'restaurant_id', restaurant_id, 'next_attempt_at', moment + after,
+            'booking_id', id, 'restaurant_id', restaurant_id, 'next_attempt_at', moment + after, 'waiting_since', moment,
             'booking', booking, 'start_at', start_at
         ))
     )) IS NULL;
