@@ -230,6 +230,17 @@ def test_a_review_that_waits_is_given_up_through_the_queue(house):
     assert coordinator.sweep().results == ()
 
 
+def test_a_look_in_vain_does_not_count(house):
+    """A review that freed tables do not help stays as it was: it is not a claim nearer to being given up."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    for name, party_size in (("F1", 2), ("F2", 2), ("F3", 4), ("B1", 4)):
+        coordinator.assign(house.booking(name, party_size))
+    coordinator.sweep()
+    coordinator.cancel("F1")
+    assert [(result.booking_id, result.reason) for result in coordinator.sweep().results] == [("B1", Reason.NO_FIT)]
+    assert (house.record().next_attempt_at, house.record().deliveries) == (None, 0)
+
+
 def test_a_booking_that_is_due_twice_is_taken_up_once_in_a_sweep(house):
     """A hold ends, which makes its booking due at once, while more is claimed: the next sweep sees to that."""
     coordinator = house.coordinator(settings=Settings(confirmation="external", max_holds=2))

@@ -483,6 +483,18 @@ def test_switching_on_again_takes_nothing_back(house, waiting, coordinator):
     assert (result.outcome, house.record().owner) == (Outcome.CONFIRMED, Owner.PIPELINE)
 
 
+def test_what_is_taken_back_has_all_its_attempts_before_it(house):
+    """The retries from before legacy do not count: where nothing is free, it is tried again before a person is asked."""
+    coordinator = house.coordinator(settings=Settings(max_retries=1))
+    for number in range(3):
+        coordinator.assign(house.booking(f"F{number}"))
+    assert coordinator.assign(house.booking()).outcome is Outcome.RETRY
+    house.clock.advance(MINUTE)
+    house.coordinator(flags=OFF, legacy=Legacy(LegacyResult())).sweep()
+    coordinator.takeover("B1", actor="anna")
+    assert [result.outcome for result in coordinator.sweep().results] == [Outcome.RETRY]
+
+
 def test_a_confirmed_one_keeps_its_tables(house, waiting, coordinator):
     """And is the pipeline's from then on: it can be pinned, and moved."""
     house.coordinator(flags=OFF, legacy=Legacy(T1)).assign(waiting)

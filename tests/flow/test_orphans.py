@@ -125,6 +125,17 @@ def test_bookings_that_raise_do_not_hide_those_behind_them(house, coordinator):
     assert found == ["z"]
 
 
+def test_a_booking_that_raises_is_tried_once_in_a_sweep(house, coordinator):
+    """Also where one minute fills a page, so that the page is read again with the next one."""
+    host = house.store.host = ThreeArguments(house.venue)
+    start = house.clock.now().replace(second=0, microsecond=0) + HOUR
+    names = [f"a{number}" for number in range(5)]
+    for name in names:
+        host.put_booking(Booking(name, house.venue.id, 2, start))
+    house.store.before["commit"] = [RuntimeError(name) for name in names * 3]
+    assert sorted(name for name, _ in coordinator.sweep(limit=2).errors) == names
+
+
 def test_a_list_that_raises_is_told_once_and_stops_nothing_else(house, coordinator):
     """A host's list that one row makes raise: what is due goes on, the report has it once, until it is well again."""
 
