@@ -127,6 +127,14 @@ def test_a_booking_passed_as_settled_that_waits_again_is_not_forgotten(house, co
     assert coordinator.sweep().results[0].outcome is Outcome.CONFIRMED
 
 
+def test_a_booking_that_vanishes_at_the_host_during_the_call_is_not_seated(house, coordinator):
+    """What was passed is the truth no longer: there is nobody to seat."""
+    booking = house.booking()
+    house.store.before["commit"] = [lambda: house.host._bookings.pop("B1")]
+    result = coordinator.assign(booking)
+    assert (result.outcome, result.tables, house.record()) == (Outcome.NOOP, (), None)
+
+
 def test_a_contested_table_that_is_free_again_is_taken(house, coordinator):
     """Who was faster has cancelled by the time that the floor is read again: nobody is turned away for that."""
     fill(house, coordinator)

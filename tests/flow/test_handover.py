@@ -484,7 +484,7 @@ def test_switching_on_again_takes_nothing_back(house, waiting, coordinator):
 
 
 def test_what_is_taken_back_has_all_its_attempts_before_it(house):
-    """The retries from before legacy do not count: where nothing is free, it is tried again before a person is asked."""
+    """The retries from before legacy do not count: where nothing is free, nobody is asked before another try."""
     coordinator = house.coordinator(settings=Settings(max_retries=1))
     for number in range(3):
         coordinator.assign(house.booking(f"F{number}"))
