@@ -23,6 +23,7 @@ from assignment_pipeline.domain.periods import SpecialDay
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
+from assignment_pipeline.testing import FakeClock
 
 pytest.importorskip("highspy", reason="the extra optimize is not installed")
 
@@ -88,6 +89,15 @@ def test_it_is_done_in_one_commit(crowded, coordinator, day):
     assert crowded.told().count("booking.reseated") == 1
     again = coordinator.reoptimize("R1", day, apply=True, actor="ann")
     assert (again.diff.is_empty, again.applied) == (True, False)
+
+
+def test_what_it_writes_is_of_the_stores_time(crowded, day):
+    """Whatever the clock of this process says; and its events say what the flags said."""
+    behind = FakeClock(crowded.clock.now() - dt.timedelta(hours=5))
+    assert crowded.coordinator(clock=behind).reoptimize("R1", day, apply=True).applied
+    assert {crowded.store.history(name)[-1].created_at for name in ("F3", "B1")} == {crowded.clock.now()}
+    (moved,) = [event for event in crowded.sink.events if event.type == "booking.reseated"]
+    assert moved.context["mode"] is Mode.ACTIVE
 
 
 def test_a_good_day_is_left_alone(house, coordinator, day):
