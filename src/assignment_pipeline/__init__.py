@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.booking import Booking, SeatingPreference
     from assignment_pipeline.domain.calendar import Calendar, Opening
     from assignment_pipeline.domain.combination import Combination
+    from assignment_pipeline.domain.day import ServiceDay
     from assignment_pipeline.domain.events import Event, EventType, Severity, Source
     from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
     from assignment_pipeline.domain.pacing import PacingRule
@@ -91,6 +92,7 @@ else:
             "domain.booking": "Booking SeatingPreference",
             "domain.calendar": "Calendar Opening",
             "domain.combination": "Combination",
+            "domain.day": "ServiceDay",
             "domain.events": "Event EventType Severity Source",
             "domain.floor": "FloorPlan Occupied Seating Table TableOffer",
             "domain.pacing": "PacingRule",
@@ -197,6 +199,7 @@ __all__ = [
     "Seating",
     "SeatingPreference",
     "SeatingRequest",
+    "ServiceDay",
     "ServicePeriod",
     "Settings",
     "Severity",

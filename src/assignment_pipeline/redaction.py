@@ -1,4 +1,4 @@
-"""What may be said of an error that is not ours: its text may quote a row, and in it a guest."""
+"""What may be shown: of an error that is not ours, whose text may quote a guest, and of any text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from assignment_pipeline.errors import AssignmentPipelineError, UnexpectedError
 
-__all__ = ["database_code", "named", "redacted", "unexpected"]
+__all__ = ["database_code", "named", "printable", "redacted", "unexpected"]
 
 _OURS = __name__.partition(".")[0]
 _STATES = ("sqlstate", "pgcode", "sqlite_errorname")  # psycopg and asyncpg, psycopg2, sqlite3.
@@ -42,6 +42,13 @@ def named(error: BaseException, *, show: bool = False) -> str:
     except Exception:  # noqa: BLE001 - a host's own error, which cannot even be shown
         return said
     return f"{said}: {text}" if text else said
+
+
+def printable(text: str) -> str:
+    """*text* with what a terminal or a page would obey, or not show, written as Python writes it; lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def unexpected(error: Exception) -> Exception:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TypeVar
 
+from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.trail import BookingTrail, FloorView
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.staff import audit
+from assignment_pipeline.flow.staff.day import day
 
 T = TypeVar("T")
 
@@ -51,6 +53,22 @@ class StaffReads:
         """
         return self._run(audit.floor(restaurant_id, at))
 
+    def day(self, restaurant_id: str, date: dt.date | None = None) -> ServiceDay:
+        """
+        A restaurant's service day: who has which tables when, who waits, and what is out of service.
+
+        It is loaded at once, with as many queries however many bookings there are.
+
+        Args:
+            date: The day, as the restaurant counts it; None for the one that it is now, by the store's clock.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            ValueError: *date* is no date.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(day(restaurant_id, date))
+
 
 class AsyncStaffReads:
     """`StaffReads`, for asyncio."""
@@ -65,3 +83,7 @@ class AsyncStaffReads:
     async def floor(self, restaurant_id: str, at: dt.datetime | None = None) -> FloorView:
         """Who sits where at a restaurant, at a time. See `Coordinator.floor`."""
         return await self._run(audit.floor(restaurant_id, at))
+
+    async def day(self, restaurant_id: str, date: dt.date | None = None) -> ServiceDay:
+        """A restaurant's service day: who has which tables when, and who waits. See `Coordinator.day`."""
+        return await self._run(day(restaurant_id, date))

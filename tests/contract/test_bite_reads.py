@@ -200,6 +200,13 @@ class WaitingByTheMachine(MemoryStore):
         return attrs.evolve(super().waiting(), now=dt.datetime.now(dt.UTC))
 
 
+class AsksTheHostAnyway(MemoryStore):
+    """Reads the host's rows of a day, whether or not anybody wants them."""
+
+    def load(self, query: LoadQuery) -> AssignmentContext | None:
+        return super().load(attrs.evolve(query, records_only=False))
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("sees no blocks", SeesNoBlocks, "all_that_is_taken_is_loaded"),
     ("sees ours only", SeesOursOnly, "all_that_is_taken_is_loaded"),
@@ -210,6 +217,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("old generation", OldGeneration, "the_generation_is_the_rollouts"),
     ("machine's time", MachineTime, "a_booking_that_is_passed_in_need_not_be_known"),
     ("no host's bookings", NoHostBookings, "an_id_is_known_by_host_or_record"),
+    ("asks the host anyway", AsksTheHostAnyway, "the_host_need_not_be_asked_about_a_day"),
     ("no records", NoRecords, "an_id_is_known_by_host_or_record"),
     ("sees too little", SeesTooLittle, "planning_sees_as_far_as_it_looks"),
     ("sees no arrivals", SeesNoArrivals, "planning_sees_every_time_on_offer"),

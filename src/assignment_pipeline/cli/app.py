@@ -70,6 +70,7 @@ COMMANDS = {
     "service": "room:app",
     "tables": "tables:app",
     "floor": "floor:floor",
+    "console": "console:console",
     "show": "show:show",
     "sweep": "sweep:sweep",
     "worker": "worker:worker",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from assignment_pipeline.cli import words
+from assignment_pipeline.cli.console import extra_console
+from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, read_time
-from assignment_pipeline.cli.output import bare_table, print_json, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, require_place, stdout, write_file
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.trail import FloorView, PartyOnFloor, Presence, TableOnFloor
 
@@ -20,15 +23,30 @@ def floor(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="A time such as 2031-05-17T20:15+02:00; by default, now.")
     ] = None,
+    date: Annotated[
+        dt.datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="With --html: the date; by default, today."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the whole day to a page instead.")
+    ] = None,
     app: AppOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Show who sits where at a moment.
+    Show who sits where at a moment, or write a whole day to a page.
 
-    In the past, the history decides. Later, it is what is planned now.
+    In the past, the history decides. Later, it is what is planned now. The page is one
+    file that needs no network. --html needs the extra console.
     """
+    if html is not None:
+        if at is not None or as_json:
+            refuse("--html", "--date beside it, or nothing", "--at" if at is not None else "--json")
+        _write_page(restaurant, date, html, app, db)
+        return
+    if date is not None:
+        refuse("--date", "--html FILE with it, or --at TIME instead", "--date alone")
     moment = None if at is None else read_time("--at", at)
     with opened(app, db) as coordinator:
         view = coordinator.floor(restaurant, moment)
@@ -36,6 +54,17 @@ def floor(
         print_json(document(view))
     else:
         _print(view)
+
+
+def _write_page(restaurant: str, date: dt.datetime | None, html: Path, app: str | None, db: Any) -> None:
+    with extra_console():
+        from assignment_pipeline.console.file import floor_file  # noqa: PLC0415 - an extra
+
+    require_place(html, "--html")
+    with opened(app, db) as coordinator:
+        day = coordinator.day(restaurant, date.date() if date else None)
+    write_file(html, "--html", floor_file(day))
+    stdout().print(f"{html}: the floor of {day.date}.", soft_wrap=True)
 
 
 def document(view: FloorView) -> dict[str, Any]:

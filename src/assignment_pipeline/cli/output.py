@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,17 +14,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from assignment_pipeline.redaction import redacted
+from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.redaction import printable, redacted
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.result import AssignmentResult
-
-
-def printable(text: str) -> str:
-    """*text* with what a terminal would obey, or not show, written as Python writes it; lines stay lines."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 class _Plain(Console):
@@ -117,3 +112,28 @@ def progress(total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("seating", total=total)
         yield lambda: bar.advance(task)
+
+
+def write_file(path: Path, where: str, text: str) -> None:
+    """
+    Write *text* to a file that an option names.
+
+    Raises:
+        BadInputError: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(where, "a file that can be written", f"{path}: {error.strerror or error}")
+
+
+def require_place(path: Path, where: str) -> None:
+    """
+    Make sure that there can be such a file, before work is done for it.
+
+    Raises:
+        BadInputError: It is a folder, or in none.
+    """
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        got = "a directory" if path.is_dir() else f"no folder {path.absolute().parent}"
+        refuse(where, "a file in a folder that is there", got)

@@ -11,13 +11,13 @@ import typer
 
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import BAD_INPUT, GOOD, NO, raised
-from assignment_pipeline.cli.output import print_line, printable
+from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.supervisor import Stop, Supervisor
 from assignment_pipeline.cli.sweep import document, sentences
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.redaction import redacted
+from assignment_pipeline.redaction import printable, redacted
 from assignment_pipeline.rollout.shadow import Runs
 
 

@@ -41,17 +41,24 @@ class LoadQuery:
         booking_ids: Bookings known only by id.
 
         day: Also every booking with tables, or waiting for some, whose time overlaps this window.
+
+        records_only: Whether the host is asked about the bookings that are named only, and not about those of the day.
     """
 
     restaurant_id: str
     bookings: tuple[Booking, ...] = ()
     booking_ids: tuple[str, ...] = ()
     day: TimeWindow | None = None
+    records_only: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of all that are named."""
         return (*(booking.id for booking in self.bookings), *self.booking_ids)
+
+    def asked_of_host(self, records: Mapping[str, AssignmentRecord]) -> set[str]:
+        """The ids of the bookings whose rows at the host are read, given the records that were found."""
+        return {*self.ids} if self.records_only else {*self.ids, *records}
 
     def is_of_day(self, venue: Venue, record: AssignmentRecord) -> bool:
         """Whether the record's booking sits, or waits for tables, in the time of the day."""

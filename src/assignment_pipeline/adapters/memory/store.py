@@ -154,7 +154,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
             ids = dict.fromkeys((*query.ids, *of_day))
             records = {key: self._records[key] for key in ids if key in self._records}
-            bookings, unreadable = read_bookings(partial(self._asked.booking, None), ids)
+            bookings, unreadable = read_bookings(partial(self._asked.booking, None), query.asked_of_host(records))
             if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)

@@ -224,7 +224,7 @@ class Reads:
     ) -> Work[tuple[dict[str, Booking], frozenset[str]]]:
         bookings: dict[str, Booking] = {}
         unreadable: set[str] = set()
-        wanted = {*query.ids, *records}
+        wanted = query.asked_of_host(records)
         if self.standalone:
             for row in found["bookings"] or ():
                 booking = listed(row)

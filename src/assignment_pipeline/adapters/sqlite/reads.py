@@ -160,7 +160,7 @@ class Reads:
         records = find_records(rows, query.ids)
         near = find_records(rows, _near(rows, venue, query.day))
         records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
-        bookings, unreadable = read_bookings(partial(self.host.booking, connection), {*query.ids, *records})
+        bookings, unreadable = read_bookings(partial(self.host.booking, connection), query.asked_of_host(records))
         if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
             return None
         window = query.window(venue, records, bookings)

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.output import stdout
+from assignment_pipeline.cli.output import require_place, stdout, write_file
 from assignment_pipeline.cli.rollout.numbers import counting, span_of
 from assignment_pipeline.cli.rollout.steering import steered
 from assignment_pipeline.cli.wiring import AppOption, DbOption
@@ -31,8 +30,8 @@ def report(
 
     The page is one file and needs no network. Needs the extra report.
     """
-    _require_place(html, "--html")
-    _write(html, "--html", page(_found(app, db, window)))
+    require_place(html, "--html")
+    write_file(html, "--html", page(_found(app, db, window)))
     stdout().print(f"{html}: the report.", soft_wrap=True)
 
 
@@ -43,25 +42,12 @@ def archive(
     db: DbOption = None,
 ) -> None:
     """Write the final metrics and every change with its verdicts to a file."""
-    _require_place(file, "FILE")
+    require_place(file, "FILE")
     text = json.dumps(archived(_found(app, db, window)), indent=2, ensure_ascii=False)
-    _write(file, "FILE", f"{text}\n")
+    write_file(file, "FILE", f"{text}\n")
     stdout().print(f"{file}: the archive.", soft_wrap=True)
 
 
 def _found(app: str | None, db: Any, window: Any) -> Findings:
     with steered(app, db, heeds_environment=False) as steering:
         return find(steering.rollout, counting(app or "", steering.rollout.store), window)
-
-
-def _write(path: Path, where: str, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        refuse(where, "a file that can be written", f"{path}: {error.strerror or error}")
-
-
-def _require_place(path: Path, where: str) -> None:
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        got = "a directory" if path.is_dir() else f"no folder {path.absolute().parent}"
-        refuse(where, "a file in a folder that is there", got)

@@ -70,6 +70,17 @@ class Reads(StoreSuite):
         assert context.records == {"b-1": record}
         assert context.taken == ()
 
+    def test_the_host_need_not_be_asked_about_a_day(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """With ``records_only``, all is loaded but the host's rows of bookings that nobody has named."""
+        for key in ("b-1", "b-2"):
+            harness.put_booking(make_booking(key))
+            self.commit(store, make_booking(key), *QUEUE)
+        day = TimeWindow(DINNER - HOUR, DINNER + HOUR)
+        whole, bare = (self.load(store, "b-1", day=day, records_only=only) for only in (False, True))
+        assert set(whole.bookings) == {"b-1", "b-2"}
+        assert set(bare.bookings) == {"b-1"}
+        assert (bare.records, bare.taken, bare.venue) == (whole.records, whole.taken, whole.venue)
+
     def test_an_unknown_restaurant_is_an_error(self, store: AssignmentStore) -> None:
         """Where the host has no such restaurant, it is named."""
         with pytest.raises(VenueNotFoundError) as missing:

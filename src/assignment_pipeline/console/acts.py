@@ -1,0 +1,400 @@
+"""What staff do from the pages: each act says what it will do, and then does it with a method of the coordinator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeAlias
+
+import attrs
+
+from assignment_pipeline.console.view import AbsentError, View
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.day import ServiceDay
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.lifecycle import FINAL, AssignmentState
+
+Says: TypeAlias = Callable[["Setting"], Iterable[str]]
+Runs: TypeAlias = Callable[["Setting"], Awaitable[Any]]
+
+
+@attrs.frozen(kw_only=True)
+class Setting:
+    """
+    Where an act is done.
+
+    Attributes:
+        view: The request.
+
+        day: The restaurant's day on which the booking is, or now.
+
+        record: The booking, for what is done to one.
+    """
+
+    view: View
+    day: ServiceDay
+    record: AssignmentRecord | None = None
+
+    @property
+    def party(self) -> AssignmentRecord:
+        """The booking."""
+        if self.record is None:
+            raise AbsentError
+        return self.record
+
+    @property
+    def booking(self) -> Booking:
+        """The booking as the pipeline last dealt with it."""
+        if self.party.booking is None:
+            raise InvalidValueError("id", "a booking that the pipeline has dealt with", repr(self.party.booking_id))
+        return self.party.booking
+
+    def clock(self, moment: dt.datetime) -> str:
+        """A local time of day."""
+        return f"{moment.astimezone(self.day.venue.zone):%H:%M}"
+
+    def span(self, window: TimeWindow) -> str:
+        """From when to when, local."""
+        return f"{self.clock(window.start)} to {self.clock(window.end)}"
+
+    def tables(self, table_ids: Iterable[str]) -> str:
+        """Tables as people call them."""
+        labels = {table.id: table.label for table in self.day.venue.floor.tables}
+        return " + ".join(labels.get(table_id, table_id) for table_id in table_ids)
+
+    def chosen(self, name: str = "tables") -> list[str]:
+        """
+        The tables that were chosen, by id or label.
+
+        Raises:
+            InvalidValueError: None was, or one is not on the floor.
+        """
+        by_name = {table.label: table.id for table in self.day.venue.floor.tables}
+        by_name |= {table.id: table.id for table in self.day.venue.floor.tables}
+        asked = [each.strip() for each in self.view.asked(name).replace("+", ",").split(",") if each.strip()]
+        unknown = [each for each in asked if each not in by_name]
+        if not asked or unknown:
+            got = repr(unknown[0]) if unknown else "none"
+            raise InvalidValueError(name, "tables of the floor, with commas between them", got)
+        return [by_name[each] for each in asked]
+
+    def window(self) -> TimeWindow:
+        """
+        The time that was chosen, on the day of the setting; an end before the start is on the next one.
+
+        Raises:
+            InvalidValueError: It is none.
+        """
+        start, end = self.at("from"), self.at("to")
+        return TimeWindow(start, end if end > start else end + dt.timedelta(days=1))
+
+    def at(self, name: str) -> dt.datetime:
+        """
+        A local time of day that was chosen.
+
+        Raises:
+            InvalidValueError: It is none.
+        """
+        asked = self.view.asked(name)
+        try:
+            time = dt.datetime.strptime(asked, "%H:%M").time()  # noqa: DTZ007 - the restaurant's zone comes below
+        except ValueError:
+            raise InvalidValueError(name, "a time such as 20:15", repr(asked)) from None
+        return dt.datetime.combine(self.day.date, time, self.day.venue.zone).astimezone(dt.UTC)
+
+    def others_at(self, table_ids: Iterable[str], window: TimeWindow) -> list[AssignmentRecord]:
+        """The other bookings that have one of those tables for part of that time."""
+        wanted, own = set(table_ids), self.record.booking_id if self.record else None
+        return [
+            record
+            for record in self.day.records
+            if record.allocation is not None
+            and record.booking_id != own
+            and wanted.intersection(record.tables)
+            and record.allocation.occupied(self.day.now).overlaps(window)
+        ]
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """Something that an act asks for: a name, what people read, and the kind of the input."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    hint: str = ""
+    value: Callable[[Setting], str] = attrs.field(default=lambda _: "")
+
+
+@attrs.frozen(kw_only=True)
+class Act:
+    """
+    Something that staff do.
+
+    Attributes:
+        name: What addresses call it.
+
+        button: What people read.
+
+        fields: What it asks for.
+
+        fits: Whether it can be done to a booking, as far as its record tells; the coordinator decides.
+
+        says: What it will do, in sentences.
+
+        runs: Does it.
+
+        of_party: Whether it is done to a booking.
+    """
+
+    name: str
+    button: str
+    says: Says
+    runs: Runs
+    fields: tuple[Field, ...] = ()
+    fits: Callable[[AssignmentRecord], bool] = attrs.field(default=lambda _: True)
+    of_party: bool = True
+
+
+# -- To a booking -------------------------------------------------------------------------------------------------
+
+
+def _does(method: str, **options: Any) -> Runs:
+    """The coordinator's method of that name, with the booking."""
+
+    async def run(setting: Setting) -> Any:
+        return await setting.view.calls(method, setting.party.booking_id, actor=setting.view.staff.actor, **options)
+
+    return run
+
+
+def _has_tables(record: AssignmentRecord) -> bool:
+    return record.allocation is not None and record.owner is Owner.PIPELINE
+
+
+def _is_expected(record: AssignmentRecord) -> bool:
+    held = record.allocation
+    return held is not None and held.seated_at is None and held.left_at is None
+
+
+def _is_there(record: AssignmentRecord) -> bool:
+    return record.allocation is not None and record.allocation.sits
+
+
+def _seated(setting: Setting) -> Iterable[str]:
+    held = setting.party.allocation
+    yield f"The party of {setting.party.booking_id} sits at {setting.tables(setting.party.tables)}."
+    yield "Nobody moves it any more. It keeps its tables until it has left."
+    if held is not None:
+        window = TimeWindow.around((held.turn, _minute(setting.day.now)))
+        for other in setting.others_at(setting.party.tables, window):
+            yield f"{other.booking_id} has one of these tables from {setting.clock(other.allocation.turn.start)} on."  # type: ignore[union-attr]
+
+
+def _minute(now: dt.datetime) -> TimeWindow:
+    start = now.replace(second=0, microsecond=0)
+    return TimeWindow(start, start + dt.timedelta(minutes=1))
+
+
+def _freed(setting: Setting) -> Iterable[str]:
+    yield f"{setting.tables(setting.party.tables)} can be given away from the next minute on."
+    yield "Bookings that wait for tables are planned again."
+
+
+def _no_show(setting: Setting) -> Iterable[str]:
+    yield f"The party of {setting.party.booking_id} did not come: its assignment is cancelled."
+    yield from _freed(setting)
+
+
+def _cancel(setting: Setting) -> Iterable[str]:
+    yield f"The booking {setting.party.booking_id} is cancelled."
+    if setting.party.tables:
+        yield from _freed(setting)
+
+
+def _extend(setting: Setting) -> Iterable[str]:
+    until = setting.at("until") if setting.view.asked("until") else None
+    if until is None:
+        yield "The party stays longer at its tables, unless somebody else has them then."
+        return
+    yield f"The party of {setting.party.booking_id} keeps its tables until {setting.clock(until)}."
+    held = setting.party.allocation
+    if held is not None and until > held.turn.end:
+        for other in setting.others_at(setting.party.tables, TimeWindow(held.turn.end, until)):
+            yield f"{other.booking_id} has one of them by then: nothing will be changed."
+
+
+async def _extends(setting: Setting) -> Any:
+    held = setting.party.allocation
+    until = setting.at("until")
+    if held is not None and until <= held.turn.start:
+        until += dt.timedelta(days=1)
+    return await setting.view.calls("extend", setting.party.booking_id, until, actor=setting.view.staff.actor)
+
+
+def _place(setting: Setting) -> Iterable[str]:
+    if not setting.view.asked("tables"):
+        yield "You choose the tables. They are checked before anything is written."
+        return
+    tables = setting.chosen()
+    turn = setting.party.allocation.turn if setting.party.allocation else setting.day.venue.turn(setting.booking)
+    yield f"{setting.party.booking_id} gets {setting.tables(tables)}, {setting.span(turn)}."
+    if setting.party.tables:
+        yield f"It gives up {setting.tables(setting.party.tables)}."
+    others = setting.others_at(tables, turn)
+    for other in others:
+        yield f"{other.booking_id} has {setting.tables(other.tables)} then: this will be refused."
+    if not others:
+        yield "Nobody else has these tables then. The booking stays there until a person moves it."
+
+
+async def _places(setting: Setting) -> Any:
+    version = setting.view.whole("version", 0, 2**29)
+    return await setting.view.calls(
+        "place", setting.booking, setting.chosen(), actor=setting.view.staff.actor, expect_version=version
+    )
+
+
+async def _rejects(setting: Setting) -> Any:
+    reason = setting.view.asked("reason")
+    return await setting.view.calls("reject", setting.party.booking_id, actor=setting.view.staff.actor, reason=reason)
+
+
+_TABLES = Field(name="tables", label="Tables", hint="such as T1, T2")
+
+PARTY_ACTS = (
+    Act(name="seated", button="Seat", says=_seated, runs=_does("seated"), fits=_is_expected),
+    Act(name="left", button="Has left", says=_freed, runs=_does("left"), fits=_is_there),
+    Act(name="no_show", button="No-show", says=_no_show, runs=_does("no_show"), fits=_is_expected),
+    Act(
+        name="extend",
+        button="Stays longer",
+        says=_extend,
+        runs=_extends,
+        fits=_has_tables,
+        fields=(Field(name="until", label="Until", kind="time"),),
+    ),
+    Act(
+        name="place",
+        button="Give tables",
+        says=_place,
+        runs=_places,
+        fits=lambda record: record.state not in FINAL and record.booking is not None and not _is_gone(record),
+        fields=(_TABLES,),
+    ),
+    Act(
+        name="confirm",
+        button="Confirm",
+        says=lambda setting: (f"{setting.party.booking_id} is confirmed at {setting.tables(setting.party.tables)}.",),
+        runs=_does("confirm"),
+        fits=lambda record: record.state is AssignmentState.ASSIGNED,
+    ),
+    Act(
+        name="pin",
+        button="Pin",
+        says=lambda setting: (f"No plan moves {setting.party.booking_id} until a person unpins it.",),
+        runs=_does("pin"),
+        fits=lambda record: _is_expected(record) and not record.pinned,
+    ),
+    Act(
+        name="unpin",
+        button="Unpin",
+        says=lambda setting: (f"Plans may move {setting.party.booking_id} again.",),
+        runs=_does("unpin"),
+        fits=lambda record: _is_expected(record) and record.pinned,
+    ),
+    Act(
+        name="requeue",
+        button="Plan again",
+        says=lambda setting: (f"{setting.party.booking_id} waits and is planned again at once, with all attempts.",),
+        runs=_does("requeue"),
+        fits=lambda record: (
+            record.state in {AssignmentState.MANUAL_REVIEW, AssignmentState.CONFIRMED}
+            and not _is_there(record)
+            and not _is_gone(record)
+        ),
+    ),
+    Act(
+        name="reject",
+        button="Turn down",
+        says=lambda setting: (f"{setting.party.booking_id} is turned down for good, and its guests are told.",),
+        runs=_rejects,
+        fits=lambda record: record.state is AssignmentState.MANUAL_REVIEW,
+        fields=(Field(name="reason", label="Reason", hint="a short code such as no_table"),),
+    ),
+    Act(
+        name="cancel",
+        button="Cancel",
+        says=_cancel,
+        runs=_does("cancel"),
+        fits=lambda record: record.state not in FINAL and not _is_there(record) and not _is_gone(record),
+    ),
+)
+
+
+def _is_gone(record: AssignmentRecord) -> bool:
+    return record.allocation is not None and record.allocation.left_at is not None
+
+
+# -- To a restaurant ----------------------------------------------------------------------------------------------
+
+
+def _block(setting: Setting) -> Iterable[str]:
+    if not setting.view.asked("tables"):
+        yield "Nobody is seated at these tables for that time. Bookings that have them already keep them."
+        return
+    tables, window = setting.chosen(), setting.window()
+    yield f"Nobody is seated at {setting.tables(tables)}, {setting.span(window)}."
+    for other in setting.others_at(tables, window):
+        yield f"{other.booking_id} has {setting.tables(other.tables)} then, and keeps it until somebody moves it."
+
+
+async def _blocks(setting: Setting) -> Any:
+    window, reason = setting.window(), setting.view.asked("reason")
+    return [
+        await setting.view.calls(
+            "block", setting.day.venue.id, table, window, actor=setting.view.staff.actor, reason=reason
+        )
+        for table in setting.chosen()
+    ]
+
+
+def _unblock(setting: Setting) -> Iterable[str]:
+    for block in setting.day.blocks:
+        if block.id == setting.view.asked("block"):
+            yield f"{setting.tables([block.table_id])} is back in service. Bookings that wait are planned again."
+
+
+async def _unblocks(setting: Setting) -> Any:
+    block = setting.view.asked("block")
+    return await setting.view.calls("unblock", setting.day.venue.id, block, actor=setting.view.staff.actor)
+
+
+HOUSE_ACTS = (
+    Act(
+        name="block",
+        button="Close tables",
+        says=_block,
+        runs=_blocks,
+        of_party=False,
+        fields=(
+            _TABLES,
+            Field(name="from", label="From", kind="time", value=lambda setting: setting.clock(setting.day.now)),
+            Field(name="to", label="To", kind="time"),
+            Field(name="reason", label="Reason", hint="a short code such as maintenance"),
+        ),
+    ),
+    Act(
+        name="unblock",
+        button="Open the table",
+        says=_unblock,
+        runs=_unblocks,
+        of_party=False,
+        fields=(Field(name="block", label="Block", kind="hidden"),),
+    ),
+)
+
+ACTS = {act.name: act for act in (*PARTY_ACTS, *HOUSE_ACTS)}
+"""All of them, by name."""

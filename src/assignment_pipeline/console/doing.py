@@ -1,0 +1,149 @@
+"""An act in two steps: what it will do is shown, and then it is done, unless somebody else was first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from assignment_pipeline.console.acts import ACTS, Act, Setting
+from assignment_pipeline.console.pages import Names
+from assignment_pipeline.console.view import AbsentError, View
+from assignment_pipeline.domain.day import ServiceDay
+from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult, Outcome
+from assignment_pipeline.errors import (
+    AssignmentPipelineError,
+    IllegalTransitionError,
+    InvalidValueError,
+    NoTablesError,
+    SchemaMismatchError,
+    StaleRecordError,
+    StoreUnavailableError,
+)
+
+_OVERTAKEN = (IllegalTransitionError, NoTablesError, StaleRecordError)
+_UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError)
+_AS_IT_WAS = frozenset({Outcome.KEPT, Outcome.HOLD_LOST, Outcome.RETRY})
+
+
+async def preview(view: View) -> Response:
+    """What an act will do, with the button that does it."""
+    act, setting = await _setting(view)
+    return await _preview(view, act, setting)
+
+
+async def perform(view: View) -> Response:
+    """Do it, and say what came of it."""
+    act, setting = await _setting(view)
+    seen = view.whole("version", 0, 2**29)
+    if setting.record is not None and seen is not None and setting.record.version != seen:
+        return await _overtaken(view, act, setting, seen)
+    try:
+        result = await act.runs(setting)
+    except InvalidValueError as error:
+        return await _preview(view, act, setting, problem=str(error))
+    except _OVERTAKEN as error:
+        if setting.record is None:
+            raise
+        now = await view.calls("record", setting.record.booking_id)
+        if now is not None and now.version != setting.record.version:
+            return await _overtaken(view, act, setting, setting.record.version)
+        return await _refused(view, act, setting, str(error))
+    except AssignmentPipelineError as error:
+        if isinstance(error, _UNAVAILABLE):
+            raise
+        return await _refused(view, act, setting, str(error))
+    return await _done(view, act, setting, result)
+
+
+async def _setting(view: View) -> tuple[Act, Setting]:
+    act = ACTS.get(view.asked("do"))
+    if act is None:
+        raise AbsentError
+    if not act.of_party:
+        day: ServiceDay = await view.calls("day", view.restaurant(), view.date())
+        return act, Setting(view=view, day=day)
+    record = await view.record()
+    start = record.booking.start_at if record.booking else None
+    day = await view.calls("day", record.restaurant_id)
+    date = day.venue.service_date(start) if start else day.date
+    if date != day.date:
+        day = await view.calls("day", record.restaurant_id, date)
+    return act, Setting(view=view, day=day, record=record)
+
+
+async def _preview(view: View, act: Act, setting: Setting, problem: str = "") -> Response:
+    said: tuple[str, ...] = ()
+    try:
+        said = tuple(act.says(setting))
+    except InvalidValueError as error:
+        problem = problem or str(error)
+    asks = any(field.kind != "hidden" and not view.asked(field.name) for field in act.fields)
+    return await view.page(
+        "act.html",
+        status=400 if problem else 200,
+        title=act.button,
+        act=act,
+        fields=[(field, view.asked(field.name) or field.value(setting)) for field in act.fields],
+        record=setting.record,
+        restaurant=setting.day.venue.id,
+        date=setting.day.date,
+        said=said,
+        problem=problem,
+        ready=not asks and not problem,
+    )
+
+
+async def _done(view: View, act: Act, setting: Setting, result: Any) -> Response:
+    record: AssignmentRecord | None = setting.record
+    facts: dict[str, Any] = {"outcome": None, "reason": None, "displaced": (), "kept": False}
+    if isinstance(result, AssignmentResult):
+        record = result.record or record
+        facts |= {
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "displaced": result.displaced,
+            "kept": result.outcome in _AS_IT_WAS,
+        }
+    elif isinstance(result, list):
+        facts["displaced"] = tuple(sorted({name for each in result for name in each.bookings}))
+    return await view.page(
+        "done.html",
+        status=409 if facts["kept"] else 200,
+        title=act.button,
+        act=act,
+        record=record,
+        restaurant=setting.day.venue.id,
+        names=Names(setting.day.venue),
+        **facts,
+    )
+
+
+async def _refused(view: View, act: Act, setting: Setting, why: str) -> Response:
+    return await view.page(
+        "refused.html",
+        status=409,
+        title=f"{act.button}: refused",
+        why=why,
+        record=setting.record,
+        restaurant=setting.day.venue.id,
+        steps=(),
+        names=Names(setting.day.venue),
+    )
+
+
+async def _overtaken(view: View, act: Act, setting: Setting, seen: int) -> Response:
+    """Somebody was faster: who, and what they did."""
+    assert setting.record is not None  # noqa: S101 - only of bookings there are versions
+    history = await view.calls("history", setting.record.booking_id)
+    return await view.page(
+        "refused.html",
+        status=409,
+        title=f"{act.button}: somebody was first",
+        why="The booking has changed since you looked at it. Nothing of yours was done.",
+        record=setting.record,
+        restaurant=setting.day.venue.id,
+        steps=[step for step in history if step.version > seen],
+        names=Names(setting.day.venue),
+    )

@@ -1,0 +1,123 @@
+"""A small restaurant, and a browser without a window to ask its console."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import re
+from html import unescape
+
+import httpx
+
+from assignment_pipeline import Booking, FloorPlan, Table, Venue, VenuePolicy
+from assignment_pipeline.console import Staff
+from assignment_pipeline.domain.policy import ServicePeriod
+
+EVENING = dt.datetime(2031, 5, 17, 17, 30, tzinfo=dt.UTC)
+"""Half past seven in Berlin."""
+
+FLOOR = FloorPlan(
+    [
+        Table("T1", 2, zone="Window"),
+        Table("T2", 2, zone="Window"),
+        Table("T3", 4, zone="Garden"),
+        Table("T4", 6, zone="Garden"),
+    ],
+    adjacent=[("T1", "T2")],
+)
+POLICY = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(17), dt.time(23))], post_buffer_minutes=15)
+
+
+def venue(restaurant_id="corner"):
+    """The restaurant."""
+    return Venue(restaurant_id, "Europe/Berlin", FLOOR, POLICY)
+
+
+def booking(key, party=2, hour=18, minute=0, **facts):
+    """A booking for that evening; the hour is in UTC."""
+    facts = {"restaurant_id": "corner", **facts}
+    start = EVENING.replace(hour=hour, minute=minute)
+    return Booking(key, party_size=party, start_at=start, **facts)
+
+
+class Counting:
+    """A store that counts what it is asked."""
+
+    def __init__(self, store):
+        self.store = store
+        self.asked = []
+
+    def __getattr__(self, name):
+        found = getattr(self.store, name)
+        if not callable(found):
+            return found
+
+        def ask(*values, **options):
+            self.asked.append(name)
+            return found(*values, **options)
+
+        return ask
+
+
+class Page:
+    """An answer, and what is in it."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.status = answer.status_code
+        self.html = answer.text
+        self.headers = answer.headers
+
+    @property
+    def text(self):
+        """What a person reads, in one line."""
+        bare = re.sub(r"<[^>]+>", " ", self.html.partition("<body>")[2])
+        return re.sub(r" (?=[,.:])", "", " ".join(unescape(bare).split()))
+
+    def fields(self):
+        """The fields of the form that does something."""
+        form = re.search(r'<form action="act" method="post".*?</form>', self.html, re.DOTALL)
+        assert form, self.text
+        found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[0])
+        return {name: unescape(value) for name, value in found}
+
+
+class Browser:
+    """Asks a console, keeps its cookies, and sends its forms as browsers do."""
+
+    def __init__(self, app, **headers):
+        self.app = app
+        self.cookies = httpx.Cookies()
+        self.headers = headers
+
+    def ask(self, method, path, **options):
+        """What comes of one request; redirects are not followed."""
+
+        async def send():
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1", cookies=self.cookies
+            ) as client:
+                answer = await client.request(method, path, **{"headers": self.headers, **options})
+                self.cookies = client.cookies
+                return answer
+
+        return Page(asyncio.run(send()))
+
+    def get(self, path, **options):
+        """A page."""
+        return self.ask("GET", path, **options)
+
+    def post(self, fields, **headers):
+        """A form."""
+        sent = {"Sec-Fetch-Site": "same-origin", **self.headers, **headers}
+        return self.ask("POST", "/act", data=fields, headers={name: each for name, each in sent.items() if each})
+
+    def do(self, path):
+        """Look at what an act will do, and do it."""
+        shown = self.get(path)
+        assert shown.status == 200, shown.text
+        return self.post(shown.fields())
+
+
+ANNA = Staff("anna", restaurants=["corner"])

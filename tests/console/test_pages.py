@@ -1,0 +1,276 @@
+"""What the pages show, and what staff do from them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from assignment_pipeline import Booking, FloorPlan, Table, Venue
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.console import EVERYWHERE, Staff, console
+from assignment_pipeline.console.diagram import PLACES
+from assignment_pipeline.console.file import floor_file
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.allocation import Allocation
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.rollout.flags import FixedFlags
+from tests.console.house import ANNA, EVENING, Browser, Counting
+
+HOUR = dt.timedelta(hours=1)
+
+
+def bars(page):
+    """The bars of a floor: their kind, step, length and words."""
+    found = re.findall(r'<li class="bar (\w+) a(\d+) l(\d+)">(.*?)</li>', page.html)
+    return [(kind, int(at), int(steps), re.sub("<[^>]+>", "", inside)) for kind, at, steps, inside in found]
+
+
+def test_the_floor_shows_what_is_on_each_table(either, coordinator, put, clock):
+    """Confirmed, held, sitting, over time, gone, laid, closed: each has its own name, mark and place."""
+    browser = Browser(console(either, staff=lambda _: ANNA))
+    clock._now -= 2 * HOUR
+    put("early", 2, 15, 30)
+    put("late", 2, 18)
+    coordinator.seated("early", actor="anna")
+    clock.advance(2 * HOUR)
+    coordinator.block("corner", "T4", TimeWindow(EVENING, EVENING + HOUR), actor="anna", reason="leak")
+    found = bars(browser.get("/floor"))
+    kinds = {kind for kind, *_ in found}
+    assert kinds == {"over", "confirmed", "laying", "blocked"}
+    (late,) = [bar for bar in found if bar[0] == "confirmed"]
+    assert late[1:3] == (12 * 3, 18)  # From seven in the evening on, three hours after the service has begun.
+    assert "late · 2, 20:00 to 21:30, confirmed" in late[3]
+    (blocked,) = [bar for bar in found if bar[0] == "blocked"]
+    assert "leak" in blocked[3]
+    coordinator.left("early", actor="anna")
+    assert "left" in {kind for kind, *_ in bars(browser.get("/floor"))}
+
+
+def test_the_line_of_now_moves(put, anna, clock):
+    """It stands where the store's clock says, and is gone on other days."""
+    put("b-1")
+    assert re.search(r'class="now-mark a30"[^>]*>19:30<', anna.get("/floor").html)
+    clock.advance(HOUR)
+    assert re.search(r'class="now-mark a42"[^>]*>20:30<', anna.get("/floor").html)
+    assert "now-mark" not in anna.get("/floor?date=2031-05-18").html
+
+
+def test_what_is_free_is_what_availability_says(coordinator, put, anna):
+    """A mark for each arrival, with the same words."""
+    for key in range(3):
+        put(f"b-{key}", 2, 18)
+    slots = coordinator.availability("corner", dt.date(2031, 5, 17), [2]).slots
+    page = anna.get("/floor?party=2")
+    assert len(re.findall('<li class="chance', page.html)) == len(slots)
+    free = sum(slot.status == "available" for slot in slots)
+    assert page.html.count('<li class="chance free') == free > 0
+    assert anna.get("/floor?party=0").status == 400
+    assert anna.get("/floor?party=two").status == 400
+
+
+def test_the_floor_at_a_moment_is_as_it_was(coordinator, put, anna, clock):
+    """Who has left since was there then."""
+    put("b-1", 2, 17, 30)
+    coordinator.seated("b-1", actor="anna")
+    clock.advance(HOUR)
+    coordinator.left("b-1", actor="anna")
+    now = anna.get("/moment")
+    assert "b-1" not in now.text
+    then = anna.get("/moment?m=1190")
+    assert "As it was, by the history." in then.text
+    assert "b-1 · 2 sits since 19:30" in then.text
+
+
+def test_a_booking_is_shown_whole(coordinator, put, anna):
+    """State, tables, history with actors, attempts with costs, and the lifecycle with where it stands."""
+    put("b-1", 4)
+    coordinator.pin("b-1", actor="ben")
+    page = anna.get("/booking?id=b-1")
+    assert "4 guests, 2031-05-17 20:00. confirmed at T3, 20:00 to 21:45." in page.text
+    assert re.search(r"move: .*pinned.* confirmed T3 ben", page.text)
+    assert re.search(r"1\. success by optimal fit.*cost", page.text)
+    assert page.html.count('class="box here"') == 1
+    assert "the booking is confirmed" in page.html
+
+
+def test_the_lifecycle_has_a_place_for_each_state():
+    """A new state is drawn, too."""
+    assert set(PLACES) == set(AssignmentState)
+
+
+def test_an_evening_is_worked(either, coordinator, put, store):
+    """Seat, stay longer, leave, a no-show, other tables, a pin: each is shown before it is done, and by whom after."""
+    browser = Browser(console(either, staff=lambda _: ANNA))
+    put("b-1", 2, 17, 30)
+    put("b-2", 2, 17, 30)
+    shown = browser.get("/act?do=seated&id=b-1")
+    (table,) = coordinator.record("b-1").tables
+    assert f"The party of b-1 sits at {table}." in shown.text
+    assert coordinator.record("b-1").allocation.seated_at is None
+    assert f"Done. confirmed at {table}" in browser.post(shown.fields()).text
+    assert browser.do("/act?do=extend&id=b-1&until=21:30").status == 200
+    assert coordinator.record("b-1").allocation.turn.end == EVENING.replace(hour=19)
+    assert "b-2 gets T4" in browser.get("/act?do=place&id=b-2&tables=T4").text
+    assert browser.do("/act?do=place&id=b-2&tables=T4").status == 200
+    assert (coordinator.record("b-2").tables, coordinator.record("b-2").pinned) == (("T4",), True)
+    assert browser.do("/act?do=unpin&id=b-2").status == 200
+    assert browser.do("/act?do=no_show&id=b-2").status == 200
+    assert browser.do("/act?do=left&id=b-1").status == 200
+    assert coordinator.record("b-1").allocation.left_at is not None
+    assert {step.actor for step in coordinator.history("b-2")} == {None, "anna"}
+
+
+def test_what_will_be_refused_is_said_before(coordinator, put, anna):
+    """Somebody else has the table: the preview names who, and the coordinator refuses."""
+    put("b-1", 4)
+    put("b-2", 6)
+    assert coordinator.record("b-2").tables == ("T4",)
+    shown = anna.get("/act?do=place&id=b-2&tables=T3")
+    assert "b-1 has T3 then: this will be refused." in shown.text
+    refused = anna.post(shown.fields())
+    assert (refused.status, "it breaks size, taken" in refused.text) == (409, True)
+    assert coordinator.record("b-2").tables == ("T4",)
+
+
+def test_bad_input_is_named_where_it_was_typed(put, anna):
+    """No such table, no time, no code: the form comes back with a sentence, and nothing is done."""
+    put("b-1")
+    for path, said in (
+        ("do=place&id=b-1&tables=T9", "expected tables of the floor"),
+        ("do=extend&id=b-1&until=soon", "expected a time such as 20:15"),
+        ("do=block&tables=T1&from=1&to=2&reason=leak", "expected a time such as 20:15"),
+    ):
+        page = anna.get(f"/act?{path}")
+        assert (page.status, said in page.text) == (400, True), path
+        assert 'method="post"' not in page.html
+    shown = anna.get("/act?do=block&tables=T1&from=20:00&to=21:00&reason=Not a code")
+    page = anna.post(shown.fields())
+    assert (page.status, "a short code" in page.text) == (400, True)
+
+
+def test_the_second_of_two_sees_who_was_first(coordinator, put):
+    """Both have looked at the same booking: the first one acts, the other is told who it was, and what they did."""
+    put("b-1")
+    first, second = (
+        Browser(console(coordinator, staff=lambda _, name=name: Staff(name, restaurants=["corner"])))
+        for name in ("anna", "ben")
+    )
+    forms = [each.get("/act?do=place&id=b-1&tables=T4").fields() for each in (first, second)]
+    assert first.post(forms[0]).status == 200
+    late = second.post({**forms[1], "tables": "T3"})
+    assert late.status == 409
+    assert "The booking has changed since you looked at it. Nothing of yours was done." in late.text
+    assert re.search(r"move.*T4 anna", late.text)
+    assert coordinator.record("b-1").tables == ("T4",)
+
+
+def test_the_queue_is_worked(coordinator, put, anna):
+    """A review is placed, and turned down; who comes soonest is first."""
+    put("huge", 30, 20)
+    put("large", 20, 18)
+    page = anna.get("/queue")
+    assert page.text.index("large 20 guests") < page.text.index("huge 30 guests")
+    assert anna.do("/act?do=reject&id=huge&reason=no_table").status == 200
+    assert coordinator.record("huge").state is AssignmentState.FAILED
+    assert anna.do("/act?do=reject&id=large&reason=no_table").status == 200
+    assert "No booking waits for a person." in anna.get("/queue").text
+
+
+def test_tables_are_closed_and_opened(coordinator, put, anna):
+    """Several at once; who has them is named and stays."""
+    put("b-1")
+    shown = anna.get("/act?do=block&tables=T1,T2&from=19:30&to=22:00&reason=leak")
+    assert re.search(r"b-1 has T\d then, and keeps it until somebody moves it\.", shown.text)
+    done = anna.post(shown.fields())
+    assert "Look at these bookings" in done.text
+    blocks = coordinator.blocks("corner")
+    assert {(block.table_id, block.actor, block.reason) for block in blocks} == {
+        ("T1", "anna", "leak"),
+        ("T2", "anna", "leak"),
+    }
+    for block in blocks:
+        assert anna.do(f"/act?do=unblock&block={block.id}").status == 200
+    assert coordinator.blocks("corner") == ()
+
+
+def test_the_service_says_who_is_due_and_who_is_over(coordinator, put, anna, clock):
+    """By how late they are, with what can be done about it."""
+    clock._now -= HOUR / 2
+    put("b-1", 2, 17)
+    coordinator.seated("b-1", actor="anna")
+    clock.advance(HOUR / 2)
+    put("b-2", 2, 17, 30)
+    clock.advance(HOUR + HOUR / 6)
+    page = anna.get("/service")
+    assert re.search(
+        r"Over time 1 b-1 2 guests T\d, 19:00 to 20:30, sat down at 19:00, 10 min over Has left", page.text
+    )
+    assert re.search(r"Due and not here 1 b-2 2 guests T\d, 19:30 to 21:00, 1 h 10 min late Seat", page.text)
+
+
+# -- The size of it -----------------------------------------------------------------------------------------------
+
+NOON = dt.datetime(2031, 5, 17, 10, tzinfo=dt.UTC)
+
+
+def full_house(store, put_venue, tables=200, bookings=400):
+    """A large restaurant, two parties a table."""
+    floor = FloorPlan([Table(f"T{number}", 4, zone=f"Zone {number % 8}") for number in range(tables)])
+    put_venue(Venue("palace", "Europe/Berlin", floor))
+    from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange  # noqa: PLC0415
+
+    changes = []
+    for number in range(bookings):
+        start = NOON + dt.timedelta(hours=2 * (number // tables))
+        made = Booking(f"Guest {number}", "palace", 2 + number % 3, start)
+        turn = TimeWindow(start, start + HOUR)
+        held = Allocation(tables=[f"T{number % tables}"], turn=turn, blocked=TimeWindow(start, turn.end + HOUR / 4))
+        record = AssignmentRecord(
+            booking_id=made.id, restaurant_id="palace", state="assigned", version=1, booking=made, allocation=held
+        )
+        step = StateChange(
+            version=1, from_state="created", to_state="assigned", trigger="seat", tables=held.tables, created_at=NOON
+        )
+        changes.append(AssignmentChange(id=f"c-{number}", record=record, expected_version=None, steps=[step]))
+    store.commit(changes)
+
+
+def test_a_large_house_is_one_load(clock):
+    """200 tables and 400 bookings: one load of the store and its blocks, and a page of at most 300 kB."""
+    host = MemoryHost()
+    store = Counting(MemoryStore(host, clock=clock))
+    full_house(store.store, host.put_venue)
+    coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+    browser = Browser(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE)))
+    page = browser.get("/floor?restaurant=palace&date=2031-05-17")
+    assert page.status == 200
+    assert store.asked == ["load", "blocked"]
+    assert sum(kind == "held" for kind, *_ in bars(page)) == 400
+    assert len(page.html.encode()) <= 300_000
+    assert len(floor_file(coordinator.day("palace", dt.date(2031, 5, 17))).encode()) <= 300_000
+
+
+def test_no_query_a_booking(tmp_path):
+    """On SQLite, a floor of 400 bookings takes as many statements as one of ten."""
+    asked = []
+    for bookings in (10, 400):
+        path = tmp_path / f"{bookings}.sqlite3"
+        init(path, standalone=True)
+        host = StandaloneHost()
+        store = SQLiteStore(path, host=host)
+        full_house(
+            store,
+            lambda made, host=host, store=store: store.write(lambda c: host.put_venue(c, made)),
+            bookings=bookings,
+        )
+        coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+        statements = []
+        coordinator.day("palace", dt.date(2031, 5, 17))
+        store._read(lambda connection, seen=statements: connection.set_trace_callback(seen.append))
+        day = coordinator.day("palace", dt.date(2031, 5, 17))
+        assert len(day.records) == bookings
+        asked.append(len(statements))
+    assert asked[0] == asked[1] < 20
