@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     )
     from assignment_pipeline.planning.pace import Pace
     from assignment_pipeline.planning.rearrange import Rearrangement
+    from assignment_pipeline.planning.venue_audit import AuditFinding, VenueAudit
     from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
 else:
     # An application makes only the classes that it uses: all of them take 100 ms.
@@ -119,6 +120,7 @@ else:
             "planning.base": "Budget Engine Evaluation FloorSnapshot Occupancy Rule SeatingRequest Sitting Strategy",
             "planning.pace": "Pace",
             "planning.rearrange": "Rearrangement",
+            "planning.venue_audit": "AuditFinding VenueAudit",
             "rollout.flags": "EnvFlags FixedFlags",
             "domain.trail": "BookingTrail FloorView PartyOnFloor Presence TableOnFloor",
             "domain.wake_order": "WakeOrder",
@@ -145,6 +147,7 @@ __all__ = [
     "AssignmentState",
     "AsyncCoordinator",
     "AsyncJoined",
+    "AuditFinding",
     "Availability",
     "BlockResult",
     "Booking",
@@ -225,6 +228,7 @@ __all__ = [
     "TurnBand",
     "TurnFrom",
     "Venue",
+    "VenueAudit",
     "VenueNotFoundError",
     "VenuePolicy",
     "WakeOrder",

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.driving import arun, run
-from assignment_pipeline.flow.assigning import assign, assign_many, enqueue
+from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, venue_audit
 from assignment_pipeline.flow.assigning.availability import availability
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.assigning.reassign import reassign
@@ -26,6 +26,7 @@ from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.planning.base import Engine, Strategy
+from assignment_pipeline.planning.venue_audit import VenueAudit
 from assignment_pipeline.ports import (
     AssignmentStore,
     AsyncAssignmentStore,
@@ -243,6 +244,25 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         """
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
         return self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
+
+    def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
+        """
+        Hold every booking with tables that is ahead against its restaurant as it is now. Nothing is written.
+
+        Floors, hours and policies change behind bookings. What is found stays seated until somebody acts: `reassign`
+        and `reoptimize` give it other tables where there are any.
+
+        Args:
+            restaurant_id: The restaurant.
+
+            since: The first arrival to look at; None for the store's time.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            ValueError: *since* has no offset.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(venue_audit.audit(restaurant_id, since=since))
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
@@ -506,6 +526,10 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         """Which times can still be had. See `Coordinator.availability`."""
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
         return await self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
+
+    async def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
+        """Hold every booking with tables that is ahead against its restaurant. See `Coordinator.audit`."""
+        return await self._run(venue_audit.audit(restaurant_id, since=since))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """Record that *booking* waits for tables. See `Coordinator.enqueue`."""

@@ -36,6 +36,7 @@ COMMANDS = [
     ("worker", ("--once",), 0, True),
     ("reoptimize", ("--restaurant", "corner", "--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}"), 0, True),
     ("availability", ("--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}", "--restaurant", "corner"), 0, True),
+    ("audit", ("--restaurant", "corner"), 0, True),
     ("service seated", ("here", *BY), 0, True),
     ("service extend", ("here", f"{NOW + dt.timedelta(hours=3):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
     ("service left", ("here", *BY), 0, True),

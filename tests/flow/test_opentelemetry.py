@@ -264,6 +264,7 @@ def test_tasks_do_not_mix_their_spans(sdk):
 def test_every_call_that_writes_is_watched():
     """By the name of the coordinator's method; so that a new one is not forgotten."""
     reads = {
+        "audit",
         "availability",
         "blocks",
         "close",

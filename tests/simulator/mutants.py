@@ -104,6 +104,18 @@ def no_version_check() -> Patches:
     return [(AssignmentChange, "check_version", lambda *_: None)]
 
 
+@mutant()
+def no_cap_check() -> Patches:
+    """A commit does not count who arrives."""
+    return [(memory_store, "check_caps", lambda *_: None)]
+
+
+@mutant()
+def no_caps_to_plan_by() -> Patches:
+    """Neither plans nor what they take for granted know of caps."""
+    return [(decision_context.DecisionContext, "pace", None)]
+
+
 def _assumed_but(**forgiven: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any, Any]]) -> Patches:
     ((_, forgive),) = forgiven.items()
     sound = AssignmentChange.check_preconditions

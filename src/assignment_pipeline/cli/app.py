@@ -66,6 +66,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "assign": "assign:assign",
     "availability": "availability:availability",
+    "audit": "audit:audit",
     "review": "review:app",
     "service": "room:app",
     "tables": "tables:app",

@@ -17,6 +17,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState
+from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.ports import AssignmentStore, RecordQuery
 
 PAGE = 500
@@ -32,6 +33,9 @@ _OUTCOMES = {
     AssignmentState.FAILED: Outcome.FAILED,
     AssignmentState.CANCELLED: Outcome.NOOP,
 }
+
+_OUTDATED = frozenset(Rule) - {Rule.TAKEN, Rule.PACING, Rule.NOT_AN_ARRIVAL}
+"""The rules for which a booking gives up its tables: a table out of service is kept by who sits there, as before."""
 
 
 # -- Doing it -----------------------------------------------------------------------------------------------------
@@ -54,10 +58,22 @@ def assign_day(
         StoreUnavailableError: The database is gone.
     """
     records = _records(store, service.venue.id)
+    outdated = _outdated(coordinator, service) if records else frozenset()
     for booking in service.bookings:
+        if booking.id in outdated:
+            coordinator.reassign(booking, keep=False)
         if not _is_done(booking, records.get(booking.id)):
             _until_settled(coordinator, store, booking)
         tell(booking)
+
+
+def _outdated(coordinator: Coordinator, service: Service) -> frozenset[str]:
+    """The bookings that an earlier run has seated where, or when, the file no longer allows it."""
+    if not service.bookings:
+        return frozenset()
+    first = min(booking.start_at for booking in service.bookings)
+    found = coordinator.audit(service.venue.id, since=first).findings
+    return frozenset(one.booking_id for one in found if not one.is_by_hand and _OUTDATED.intersection(one.rules))
 
 
 def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:

@@ -16,7 +16,14 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.rollout.doctor import Finding, Health, examine, examine_host, examine_timezones
+from assignment_pipeline.rollout.doctor import (
+    Finding,
+    Health,
+    examine,
+    examine_host,
+    examine_timezones,
+    examine_venues,
+)
 
 _MARKS = {Health.GOOD: ("ok   ", "green"), Health.NOTE: ("note ", "yellow"), Health.WRONG: ("WRONG", "bold red")}
 
@@ -76,7 +83,7 @@ def _of_app(app: str) -> Sequence[Finding]:
         if found[0].health is Health.WRONG:
             return found
         now = store.now()
-        return (*found, *examine_timezones(store, now), *examine_host(store, now))
+        return (*found, *examine_timezones(store, now), *examine_venues(store, now), *examine_host(store, now))
 
 
 def _of_db(db: Database | None) -> Sequence[Finding]:
@@ -89,7 +96,10 @@ def _of_db(db: Database | None) -> Sequence[Finding]:
             raise
     with counted(None, db) as store:
         found = examine(store, os.environ)
-        return found if found[0].health is Health.WRONG else (*found, *examine_timezones(store, store.now()))
+        if found[0].health is Health.WRONG:
+            return found
+        now = store.now()
+        return (*found, *examine_timezones(store, now), *examine_venues(store, now))
 
 
 @attrs.frozen

@@ -20,7 +20,10 @@ from assignment_pipeline.flow.landing import land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
+from assignment_pipeline.planning.venue_audit import audited
 from assignment_pipeline.ports import LoadQuery, waits
+
+EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 REOPTIMIZE = "reoptimize"
 """The trigger of the call, and why somebody was moved by it."""
@@ -38,8 +41,8 @@ class Reoptimization:
 
         diff: Who would move, who would be seated, and what that is worth.
 
-        stranded: The bookings that stay at tables which are out of use or blocked: nobody could move them, or they
-            may not be moved.
+        stranded: The bookings that stay although they break a rule of the restaurant as it is, such as a table that is
+            out of use or an hour at which it is closed: see `Coordinator.audit`.
 
         applied: Whether all of it has been done.
 
@@ -138,16 +141,11 @@ def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
 
 
 def _stranded(context: DecisionContext) -> Iterator[str]:
-    """Those whose tables are out of use, gone, or blocked for part of their time."""
-    in_use = {table.id for table in context.venue.floor.tables if table.active}
-    blocks = [row for row in context.loaded.taken if row.booking_id is None]
-    for booking_id, record in sorted(context.loaded.records.items()):
-        seats = record.allocation
-        if seats is None or record.owner is not Owner.PIPELINE:
-            continue
-        blocked = {row.table_id for row in blocks if row.window.overlaps(seats.blocked)}
-        if not in_use.issuperset(seats.tables) or blocked.intersection(seats.tables):
-            yield booking_id
+    """Those who break a rule of the restaurant as it is, by their tables or their time, and no person meant it."""
+    loaded = context.loaded
+    found = audited(loaded.venue, loaded.records.values(), loaded.taken, loaded.arrivals, EVER)
+    ours = {name for name, record in loaded.records.items() if record.owner is Owner.PIPELINE}
+    yield from sorted(one.booking_id for one in found.findings if one.booking_id in ours and not one.is_by_hand)
 
 
 def _changes(context: DecisionContext, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:

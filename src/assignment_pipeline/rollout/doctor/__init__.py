@@ -4,6 +4,7 @@ from assignment_pipeline.rollout.doctor.checks import Examined, examine
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.host import Loads, examine_host
 from assignment_pipeline.rollout.doctor.timezones import KnowsZones, examine_timezones
+from assignment_pipeline.rollout.doctor.venues import examine_venues
 
 __all__ = [
     "Examined",
@@ -14,4 +15,5 @@ __all__ = [
     "examine",
     "examine_host",
     "examine_timezones",
+    "examine_venues",
 ]

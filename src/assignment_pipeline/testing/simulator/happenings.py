@@ -220,7 +220,7 @@ def _table_comes(world: World) -> str:
 
 def _policy_allows_more(world: World) -> str:
     venue = world.choices.of(tuple(world.ledger.venues.values()))
-    policy = attrs.evolve(venue.policy, service_periods=(), max_overage=None, post_buffer_minutes=0)
+    policy = attrs.evolve(venue.policy, service_periods=(), pacing=(), max_overage=None, post_buffer_minutes=0)
     world.put_venue(Venue(venue.id, venue.timezone, venue.floor, policy))
     return f"{venue.id} serves always, and joins what it likes"
 

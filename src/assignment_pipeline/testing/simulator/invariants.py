@@ -107,6 +107,33 @@ def _new_seats(before: AssignmentRecord | None, record: AssignmentRecord) -> Ite
             yield Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
 
 
+def no_cap_is_passed(ledger: Ledger) -> Iterator[str]:
+    """Nobody is given tables for a slot in which too many arrive, unless a person said so; legacy does as it likes."""
+    for record in changed(ledger):
+        before, party, venue = (
+            ledger.before.get(record.booking_id),
+            record.arrival,
+            ledger.venues.get(record.restaurant_id),
+        )
+        if party is None or venue is None or record.owner is not Owner.PIPELINE or _is_overruled(ledger, record):
+            continue
+        had = before.arrival if before is not None and before.restaurant_id == venue.id else None
+        there = [one for one in ledger.records.values() if one.restaurant_id == venue.id]
+        parties = [one.arrival for one in there if one.arrival is not None]
+        for cap in venue.calendar.caps(party.start_at, party.channel):
+            is_new = had is None or not cap.counts(had) or had.party_size < party.party_size
+            if is_new and not cap.holds(parties):
+                yield f"{record.booking_id}, {party.party_size} at {party.start_at:%H:%M}, beyond {cap}"
+
+
+def _is_overruled(ledger: Ledger, record: AssignmentRecord) -> bool:
+    """Whether a person gave it its tables by overruling rules, as far as the store keeps that."""
+    if "attempts" in ledger.harness.cannot:
+        return record.strategy == MANUAL
+    attempts = ledger.attempts.get(record.booking_id, ())
+    return bool(attempts) and "pacing" in str(attempts[-1].metadata.get("overruled", ""))
+
+
 def tables_go_with_the_state(ledger: Ledger) -> Iterator[str]:
     """Who is assigned or confirmed has tables, unless legacy does not say which, and nobody else has."""
     for record in changed(ledger):
@@ -308,6 +335,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     no_table_twice,
     nobody_is_seated_where_a_table_is_taken,
     no_two_parties_sit_at_one_table,
+    no_cap_is_passed,
     tables_go_with_the_state,
     versions_are_gapless,
     every_step_is_legal,

@@ -9,6 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
@@ -36,6 +37,9 @@ ELSEWHERE = "E1"
 """The restaurant that the pipeline is never in charge of."""
 
 ALL_AT_ONCE = 100
+PACED = 5
+"""One scenario in so many has caps on arrivals."""
+
 OPEN = "payment_open"
 """What the host calls a booking that does not wait for tables now, and may again."""
 
@@ -106,6 +110,10 @@ def draw_scenario(choices: Choices) -> Scenario:
     # What came later is drawn last: a seed begins as it did before.
     settings = attrs.evolve(settings, takeover=Takeover.ON_TOUCH if choices.chance(0.3) else Takeover.NEVER)
     backlog = _backlog(choices) if choices.chance(0.06) else ()
+    page = choices.of((3, 1)) if backlog else ALL_AT_ONCE
+    lists = not choices.chance(0.5 if backlog else 0.1)
+    if length % PACED == PACED - 1:  # No draw decides on it, so that the other seeds stay as they were.
+        venues = tuple(_paced(choices, venue) for venue in venues)
     return Scenario(
         venues=venues,
         bookings=bookings,
@@ -119,8 +127,8 @@ def draw_scenario(choices: Choices) -> Scenario:
         legacy=legacy,
         length=length,
         backlog=backlog,
-        page=choices.of((3, 1)) if backlog else ALL_AT_ONCE,
-        lists=not choices.chance(0.5 if backlog else 0.1),
+        page=page,
+        lists=lists,
     )
 
 
@@ -153,6 +161,11 @@ def _venue(choices: Choices, restaurant_id: str) -> Venue:
         max_overage=choices.of((None, None, 1)),
     )
     return Venue(restaurant_id, "Europe/London", FloorPlan(tables, side_by_side), policy)
+
+
+def _paced(choices: Choices, venue: Venue) -> Venue:
+    rule = PacingRule(minutes=choices.of((15, 60, 240)), parties=choices.of((1, 2, 3)), covers=choices.of((None, 4)))
+    return Venue(venue.id, venue.timezone, venue.floor, attrs.evolve(venue.policy, pacing=(rule,)))
 
 
 def _table(choices: Choices, table_id: str) -> Table:

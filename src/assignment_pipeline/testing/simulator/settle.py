@@ -13,6 +13,7 @@ from assignment_pipeline.flow.sweeping.floor_watch import NOT_ALLOWED
 from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.lifecycle import SETTLED, AssignmentState
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.pace import Pace
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.testing.simulator.happenings import ALLOWS_MORE
 from assignment_pipeline.testing.simulator.invariants import BrokenError
@@ -181,7 +182,8 @@ def _waiting(world: Simulation) -> Iterator[str]:
         assert context is not None
         this_minute = context.now.replace(second=0, microsecond=0)
         request = SeatingRequest.at(context.venue, booking, this_minute)
-        floor = FloorSnapshot.of(context.venue, context.taken, without={booking.id})
+        pace = Pace(context.venue.calendar, context.arrivals)
+        floor = FloorSnapshot.of(context.venue, context.taken, without={booking.id}, pace=pace)
         decision = world.engine.plan(request, floor)
         if decision.plan is not None:
             yield f"{record.booking_id} is in review, {record.reason}, and {', '.join(decision.plan.tables)} would do"

@@ -1,0 +1,49 @@
+"""Every booking ahead, held against its restaurant as it is now."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+
+from assignment_pipeline.domain.checks import LAST_YEAR, aware, to_utc
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.flow.effects import Flow, LoadContext
+from assignment_pipeline.planning.venue_audit import VenueAudit, audited
+from assignment_pipeline.ports import LoadQuery
+
+LAST = dt.datetime(LAST_YEAR, 12, 1, tzinfo=dt.UTC)
+"""Behind every booking."""
+
+
+@attrs.frozen
+class _Since:
+    """From when on bookings are looked at."""
+
+    since: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+
+
+def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[VenueAudit]:
+    """
+    Hold each booking with tables that is ahead against its restaurant as it is now. Nothing is written.
+
+    Args:
+        restaurant_id: The restaurant.
+
+        since: The first arrival to look at; None for the store's time.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+        ValueError: *since* has no offset.
+    """
+    first = None if since is None else _Since(since).since
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    if loaded is None:  # Only a store that was asked for a booking may say so.
+        raise BookingNotFoundError(restaurant_id)
+    first = loaded.now if first is None else first
+    day = TimeWindow(min(first.replace(second=0, microsecond=0), LAST), LAST + dt.timedelta(minutes=1))
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
+    if loaded is None:
+        raise BookingNotFoundError(restaurant_id)
+    return audited(loaded.venue, loaded.records.values(), loaded.taken, loaded.arrivals, first)

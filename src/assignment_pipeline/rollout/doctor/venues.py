@@ -1,0 +1,51 @@
+"""Whether bookings that are ahead still keep to the rules of their restaurants."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+
+from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.flow.assigning.venue_audit import LAST
+from assignment_pipeline.planning.venue_audit import VenueAudit, audited
+from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.timezones import MOST_RESTAURANTS, KnowsZones
+
+NAMED = 5
+
+
+def examine_venues(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...]:
+    """The finding of bookings ahead that break rules of their restaurants, of up to 50 of these."""
+    audits = tuple(_audits(store, now))
+    checked = sum(audit.checked for audit in audits)
+    broken = [(audit, one) for audit in audits for one in audit.findings if not one.is_by_hand]
+    if not broken:
+        evidence = f"{checked} booking{'s' if checked != 1 else ''} ahead, all by the rules of their restaurants"
+        return (Finding(check="venues", health=Health.GOOD, evidence=evidence),)
+    rules = Counter(rule.value for _, one in broken for rule in one.rules)
+    named = ", ".join(f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken[:NAMED])
+    more = f" and {len(broken) - NAMED} more" if broken[NAMED:] else ""
+    counts = ", ".join(f"{number} {rule}" for rule, number in rules.most_common())
+    return (
+        Finding(
+            check="venues",
+            health=Health.WRONG,
+            evidence=f"{len(broken)} of {checked} bookings ahead break rules ({counts}): {named}{more}",
+            cause="the floor, the hours or the policy changed after they were seated",
+            fix="list them with `audit --restaurant ID`; reassign, reoptimize or place them, or tell the guests",
+        ),
+    )
+
+
+def _audits(store: KnowsZones, now: dt.datetime) -> Iterator[VenueAudit]:
+    start = now.replace(second=0, microsecond=0)
+    for restaurant_id in store.restaurants()[:MOST_RESTAURANTS]:
+        try:
+            found = store.load(LoadQuery(restaurant_id=restaurant_id, day=TimeWindow(start, LAST)))
+        except AssignmentPipelineError:  # The host has it no more, or there is no host: that is another check's.
+            continue
+        if found is not None:
+            yield audited(found.venue, found.records.values(), found.taken, found.arrivals, now)

@@ -1,0 +1,80 @@
+"""``audit``, and what follows from it: the second run of ``assign``, the doctor."""
+
+from __future__ import annotations
+
+import pytest
+
+DAY = {
+    "restaurant": {"id": "corner", "timezone": "Europe/Berlin"},
+    "policy": {"service_periods": [{"name": "dinner", "start": "17:00", "end": "23:00"}], "reseat": "off"},
+    "tables": [{"id": "T1", "capacity": 2, "label": "Window 1"}, {"id": "T2", "capacity": 4}],
+    "bookings": [
+        {"id": "ada", "party_size": 2, "start_at": "2031-05-17T19:00+02:00"},
+        {"id": "bob", "party_size": 4, "start_at": "2031-05-17T20:00+02:00"},
+    ],
+}
+AUDIT = ("audit", "--restaurant", "corner")
+
+
+def seats(ended):
+    return {one["booking_id"]: (one["outcome"], one["reason"], one["tables"]) for one in ended.json["assignments"]}
+
+
+@pytest.fixture
+def db(cli, day_file, tmp_path):
+    path = tmp_path / "day.sqlite3"
+    assert cli("assign", day_file(DAY), "--db", path).code == 0
+    return path
+
+
+def test_what_a_change_breaks_is_listed(cli, db, day_file):
+    """Each booking with its rules, for people and for programs; 1 where there is one."""
+    assert (cli(*AUDIT, "--db", db).code, cli(*AUDIT, "--db", db).out) == (
+        0,
+        "2 bookings ahead, 0 against the rules.\n",
+    )
+    closing = {"service_periods": [{"name": "dinner", "start": "17:00", "end": "21:00"}]}
+    cli("assign", day_file(DAY | {"policy": closing, "bookings": []}), "--db", db)
+    ended = cli(*AUDIT, "--db", db)
+    assert ended.code == 1
+    assert "2031-05-17 20:00  bob, 4 guests at T2: outside service" in ended.out
+    listed = cli(*AUDIT, "--db", db, "--json").json
+    assert {key: listed[key] for key in ("restaurant", "timezone", "checked")} == {
+        "restaurant": "corner",
+        "timezone": "Europe/Berlin",
+        "checked": 2,
+    }
+    assert listed["findings"] == [
+        {
+            "booking_id": "bob",
+            "start_at": "2031-05-17T20:00+02:00",
+            "party_size": 4,
+            "tables": ["T2"],
+            "rules": ["outside_service"],
+            "strategy": "optimal_fit",
+        }
+    ]
+    assert cli(*AUDIT, "--db", db, "--since", "2031-05-17T20:30+02:00").code == 0
+    doctor = cli("doctor", "--db", db)
+    assert "WRONG venues: 1 of 2 bookings ahead break rules (1 outside_service): bob at corner" in doctor.out
+
+
+def test_a_second_run_reseats_whom_the_file_no_longer_allows(cli, db, day_file):
+    """At another table where there is one, else a person decides; nothing is confirmed that cannot be."""
+    gone = DAY | {"tables": [{"id": "T2", "capacity": 4}, {"id": "T3", "capacity": 4}]}
+    first = cli("assign", day_file(gone), "--db", db, "--json")
+    assert seats(first) == {"ada": ("confirmed", None, ["T3"]), "bob": ("confirmed", None, ["T2"])}
+    assert cli(*AUDIT, "--db", db).code == 0
+    closing = {"service_periods": [{"name": "dinner", "start": "17:00", "end": "21:00"}]}
+    second = cli("assign", day_file(gone | {"policy": closing}), "--db", db, "--json")
+    assert seats(second)["bob"] == ("manual_review", "outside_service", [])
+    assert seats(second)["ada"] == ("confirmed", None, ["T3"])
+    assert seats(cli("assign", day_file(gone | {"policy": closing}), "--db", db, "--json")) == seats(second)
+
+
+@pytest.mark.parametrize("since", ["soon", "2031-05-17T19:00"])
+def test_a_time_without_an_offset_is_refused(cli, db, since):
+    """In one line, with what was expected."""
+    ended = cli(*AUDIT, "--db", db, "--since", since)
+    assert ended.code == 2
+    assert "--since: expected a time with an offset, such as 2031-05-17T18:00+02:00" in ended.err

@@ -1,0 +1,108 @@
+"""The audit of a venue on every store: each booking that is ahead, with the rules that it breaks by now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from assignment_pipeline import (
+    Booking,
+    Coordinator,
+    FixedFlags,
+    FloorPlan,
+    Mode,
+    PacingRule,
+    ServicePeriod,
+    SpecialDay,
+    Table,
+    TimeWindow,
+    Venue,
+    VenueNotFoundError,
+    VenuePolicy,
+)
+from assignment_pipeline.testing.contracts.harness import DINNER, HOUR
+
+ZONE = ZoneInfo("Europe/London")
+DATE = DINNER.astimezone(ZONE).date()
+AT = dt.datetime.combine(DATE, dt.time(21), ZONE)
+TABLES = (Table("T1", 4), Table("T2", 4, zone="hall"), Table("T3", 2))
+OPEN = ServicePeriod("dinner", dt.time(17), dt.time(23))
+
+
+def house(tables=TABLES, periods=(OPEN,), timezone="Europe/London", **policy):
+    return Venue("r-1", timezone, FloorPlan(tables), VenuePolicy(service_periods=periods, **policy))
+
+
+@pytest.fixture
+def coordinator(store, harness, clock):
+    harness.put_venue(house())
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
+        for name, table, facts in (("one", "T1", {}), ("two", "T2", {"zone": "hall"}), ("late", "T3", {})):
+            booking = Booking(name, "r-1", 2, AT + (HOUR if name == "late" else 0 * HOUR), AT + 2 * HOUR, **facts)
+            harness.put_booking(booking)
+            coordinator.place(booking, [table], actor="anna", pin=False)
+        yield coordinator
+
+
+def rules(coordinator, **asked):
+    found = coordinator.audit("r-1", **asked)
+    return {one.booking_id: [rule.value for rule in one.rules] for one in found.findings}
+
+
+def test_nothing_is_wrong_with_what_was_just_seated(coordinator):
+    """All are looked at, and none is named."""
+    found = coordinator.audit("r-1")
+    assert (found.checked, found.findings, found.timezone) == (3, (), "Europe/London")
+
+
+EVENING = SpecialDay(date=DATE, service_periods=[ServicePeriod("short", dt.time(17), dt.time(22))])
+
+
+@pytest.mark.parametrize(
+    ("venue", "expected"),
+    [
+        (house(periods=[ServicePeriod("dinner", dt.time(17), dt.time(20))]), dict.fromkeys(("one", "two", "late"))),
+        (house(timezone="America/New_York"), dict.fromkeys(("one", "two"))),
+        (house(special_days=[SpecialDay(date=DATE, closed=True)]), dict.fromkeys(("one", "two", "late"))),
+        (house(special_days=[EVENING]), dict.fromkeys(("one", "two", "late"))),
+        (house(TABLES[1:]), {"one": ["unknown_table"]}),
+        (house((Table("T1", 4, active=False), *TABLES[1:])), {"one": ["inactive"]}),
+        (house((Table("T1", 1), *TABLES[1:])), {"one": ["size"]}),
+        (house((TABLES[0], Table("T2", 4, zone="patio"), TABLES[2])), {"two": ["zone"]}),
+        (house(pacing=[PacingRule(minutes=15, parties=1)]), {"one": ["pacing"], "two": ["pacing"]}),
+    ],
+    ids=["hours", "timezone", "closed", "special hours", "gone", "out of use", "smaller", "zone", "pacing"],
+)
+def test_each_rule_is_named(coordinator, harness, venue, expected):
+    """Whatever has changed, exactly the bookings that it concerns are named, each with its rule."""
+    harness.put_venue(venue)
+    assert rules(coordinator) == {name: found or ["outside_service"] for name, found in expected.items()}
+
+
+def test_a_table_out_of_service_is_named(coordinator):
+    """Whoever has it for part of that time."""
+    coordinator.block("r-1", "T2", TimeWindow(AT + HOUR, AT + 5 * HOUR), actor="anna", reason="maintenance")
+    assert rules(coordinator) == {"two": ["taken"]}
+
+
+def test_only_what_is_ahead_is_looked_at(coordinator, harness, clock):
+    """By the store's time, or from the moment that is asked for; cancelled bookings have no tables."""
+    harness.put_venue(house(TABLES[2:], periods=()))
+    assert set(rules(coordinator)) == {"one", "two"}
+    assert rules(coordinator, since=AT + HOUR) == {}
+    assert coordinator.audit("r-1", since=AT + HOUR).checked == 1
+    coordinator.cancel("two")
+    assert set(rules(coordinator)) == {"one"}
+    clock.advance(AT - clock.now() + HOUR / 60)
+    assert rules(coordinator) == {}
+    assert set(rules(coordinator, since=AT)) == {"one"}
+
+
+def test_what_cannot_be_asked_is_refused(coordinator):
+    """A time without an offset, and a restaurant that there is not."""
+    with pytest.raises(ValueError, match="since: expected a time with an offset"):
+        coordinator.audit("r-1", since=dt.datetime(2031, 5, 1))  # noqa: DTZ001
+    with pytest.raises(VenueNotFoundError):
+        coordinator.audit("nowhere")
