@@ -29,6 +29,7 @@ from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.errors import (  # noqa: E402
     CommitUnknownError,
     LockManagerUnavailableError,
+    StaleRecordError,
     StoreUnavailableError,
     TableConflictError,
 )
@@ -260,6 +261,24 @@ def test_a_table_that_was_taken_without_the_lock_is_found_taken(database, opened
             answer.result(20)
     assert caught.value.table_ids == ("T1",)
     assert ids(store) == ["b-1"]
+
+
+def test_a_record_that_was_made_under_another_lock_is_found_there(database, opened):
+    """Two restaurants' locks do not exclude each other: who inserts the same record second finds the first."""
+    store = opened()
+    store.commit([make_change(make_booking("b-1"), *QUEUE)])
+    with psycopg.connect(database) as faster, ThreadPoolExecutor(1) as pool:
+        faster.execute(
+            "INSERT INTO assignment_pipeline.assignment_records SELECT (jsonb_populate_record(r, %s)).*"
+            " FROM assignment_pipeline.assignment_records r WHERE booking_id = 'b-1'",
+            ('{"booking_id": "b-2"}',),
+        )
+        answer = pool.submit(store.commit, [seat("b-2", "T1")])
+        _until_waiting(database, "transactionid")
+        faster.commit()
+        with pytest.raises(StaleRecordError):
+            answer.result(20)
+    assert ids(store) == ["b-1", "b-2"]
 
 
 def test_what_another_sweeper_is_at_is_skipped(database, opened):
