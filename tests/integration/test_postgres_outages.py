@@ -324,6 +324,7 @@ def test_where_one_line_is_lost_the_others_are_not_tried(wire, through, monkeypa
         wire.turn(Way.SWALLOWED)
         with pytest.raises(StoreUnavailableError):
             store.records(RecordQuery())
+        assert store._pool._slots.drain() == []
         wire.turn(Way.REFUSED)  # What was open is gone for good, as behind a firewall that has forgotten it.
         wire.turn(Way.OPEN)
         for _ in range(3):
