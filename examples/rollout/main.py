@@ -122,6 +122,8 @@ class Story:
 
     def _settle(self) -> None:
         self.coordinator.sweep()
+        if self.coordinator.shadow is not None and self.clock.now().hour == 0:
+            self.coordinator.shadow.compare_days()  # A worker does both.
         self.coordinator.flush()
         self.store.flush()
         look = self.watcher.look()

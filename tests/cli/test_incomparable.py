@@ -67,7 +67,7 @@ def test_answers_that_cannot_be_read_are_loud(cli, place, answer, kind):
         assert cli(*command.split(), "--json", "--db", where).json["shadow"]["unreadable"] == 5
     checked = cli("rollout", "check", "--json", "--db", where)
     assert checked.code == 1
-    held = {each["metric"]: each for each in checked.json["verdicts"]}["legacy_agreement"]
+    held = {each["metric"]: each for each in checked.json["verdicts"]}["event_volume"]
     assert held["answer"] == "hold"
     assert "5 of 5 answers of legacy's could not be compared" in held["missing"]
     kept = cli("shadow", "list", "--json", "--verdict", "incomparable", "--db", where).json["bundles"]

@@ -71,9 +71,9 @@ class TestStatus:
             "0 active, 1 in shadow, 0 off, of those known here",
             "● production-shadow",
             "○ production-10",
-            "legacy agreement",
-            "≥ 95.0 %",
-            "hold nothing was counted yet",
+            "closed loop covers",
+            "≥ -1.0 %",
+            "hold no service",
             "It may not go on to production-10 yet, at the earliest at 20",
         ):
             assert text in out
@@ -85,7 +85,13 @@ class TestStatus:
         found = rollout("status", "--json").json
         assert (found["phase"], found["next"], found["passes"]) == ("production-shadow", "production-10", False)
         verdicts = {verdict["metric"]: verdict for verdict in found["verdicts"]}
-        assert set(verdicts) == {"time_in_phase", "legacy_agreement", "error_rate", "event_volume"}
+        assert set(verdicts) == {
+            "time_in_phase",
+            "closed_loop_covers",
+            "closed_loop_parties",
+            "error_rate",
+            "event_volume",
+        }
         assert verdicts["time_in_phase"]["threshold"] == 24
         assert found["passes_at"] > found["since"]
         assert found["revision"]["generation"] == 1

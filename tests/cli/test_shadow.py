@@ -12,8 +12,10 @@ import sys
 import attrs
 import pytest
 
-from assignment_pipeline import Coordinator, FixedFlags, LegacyResult, Mode
+from assignment_pipeline import Booking, Coordinator, FixedFlags, LegacyResult, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
+from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.testing.contracts.harness import make_change
@@ -31,8 +33,6 @@ def day(cli, small, tmp_path):
 
 
 def booking(name="zoe", party_size=2, hour=19):
-    from assignment_pipeline import Booking  # noqa: PLC0415
-
     return Booking(name, "corner", party_size, dt.datetime(2031, 5, 17, hour, tzinfo=dt.UTC))
 
 
@@ -123,7 +123,7 @@ def test_a_bundle_becomes_a_test(cli, shell, day, bundle, tmp_path, agrees):
 
 
 APP = """
-from assignment_pipeline import Coordinator, FixedFlags, Mode
+from assignment_pipeline import Booking, Coordinator, FixedFlags, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 
 class Never:
@@ -330,6 +330,45 @@ def test_a_databases_history_is_held_against_legacy(cli, day):
     answer = cli("backtest", "--db", day, "--json").json
     assert (answer["bookings"], answer["legacy"]) == (2, {"seated": 2, "covers": 4})
     assert cli("backtest", "--db", day, "--restaurant", "other").code == 1
+
+
+def test_past_days_count_for_the_gates(cli, day, tmp_path, past):
+    """Where they are to: of a database with what legacy did there, once for each revision of the rollout."""
+    with SQLiteStore(day, host=StandaloneHost()) as store:
+        steps = (Trigger.VERIFY, Trigger.ENQUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
+        made = make_change(booking(), *steps, tables=("G1",), owner="legacy", strategy="legacy")
+        store.commit([attrs.evolve(made, preconditions=None)])
+    assert cli("rollout", "enter", "production-shadow", "--db", day, "--actor", "dana").code == 0
+    for _ in range(2):
+        assert cli("backtest", "--db", day, "--record").code == 0
+    held = cli("rollout", "check", "--db", day, "--json").json["verdicts"]
+    covers = next(verdict for verdict in held if verdict["metric"] == "closed_loop_covers")
+    assert (covers["sample"], covers["value"]) == (1, 0.0)
+    refused = cli("backtest", write(tmp_path, past), "--record")
+    assert (refused.code, refused.complaint[:10]) == (2, "--record: ")
+
+
+def test_the_days_of_a_shadow_are_compared(cli, day):
+    """Those that are over, by the command and by a worker; then there are none."""
+    assert cli("shadow", "days", "--db", day).out.startswith("No service day is over")
+    over = Booking("amy", "corner", 2, dt.datetime(2021, 5, 17, 19, tzinfo=dt.UTC))
+    with (
+        SQLiteStore(day, host=StandaloneHost()) as store,
+        Coordinator(store, flags=FixedFlags(Mode.SHADOW), sinks=()) as coordinator,
+    ):
+        assert coordinator.observe(over, LegacyResult(("G1",)))
+        assert coordinator.shadow.flush(20)
+    shown = cli("shadow", "days", "--db", day)
+    assert shown.code == 0
+    assert "2021-05-17" in shown.out
+    assert cli("shadow", "days", "--db", day, "--json").json == {"days": []}
+    with SQLiteStore(day, host=StandaloneHost()) as store:
+        [event] = store.told(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])
+        assert event.restaurant_id == "corner"
+        store.write(lambda connection: connection.execute("DELETE FROM observability_events WHERE id = ?", [event.id]))
+    assert cli("worker", "--once", "--db", day).code == 0
+    with SQLiteStore(day, host=StandaloneHost()) as store:
+        assert len(store.told(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])) == 1
 
 
 def test_the_file_and_the_database_are_not_both(cli, day, tmp_path):

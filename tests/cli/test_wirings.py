@@ -51,6 +51,7 @@ COMMANDS = [
     ("tables unblock", ("corner", "BLOCK", *BY), 0, True),
     ("shadow list", (), 0, False),
     ("shadow show", ("BUNDLE",), 0, False),
+    ("shadow days", (), 0, True),
     ("shadow work", ("--once",), 0, True),
     ("replay", ("BUNDLE",), 1, False),
     ("backtest", (), 0, True),

@@ -71,6 +71,13 @@ class Forgetful(MemoryStore):
         return ()
 
 
+class Backwards(MemoryStore):
+    """Finds what was told newest first."""
+
+    def told(self, query, types):
+        return super().told(query, types)[::-1]
+
+
 @pytest.mark.parametrize(
     ("kind", "caught"),
     [
@@ -80,6 +87,7 @@ class Forgetful(MemoryStore):
         (Mean, "percentiles_are_durations_of_calls"),
         (Alike, "outcomes_are_told_apart_by_restaurant"),
         (Gappy, "a_series_is_the_window_in_stretches"),
+        (Backwards, "what_was_told_is_found_oldest_first"),
         (Forgetful, "alarms_are_found_newest_first"),
     ],
 )

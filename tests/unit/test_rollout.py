@@ -170,7 +170,7 @@ class TestAdvance:
         rollout = Rollout(store, clock=clock)
         rollout.enter("production-shadow", actor="dana")
         clock.advance(48 * HOUR)
-        with pytest.raises(RolloutRefusedError, match="legacy_agreement says hold: nothing measures it here"):
+        with pytest.raises(RolloutRefusedError, match="closed_loop_covers says hold: nothing measures it here"):
             rollout.advance(actor="dana")
 
     def test_sign_offs_are_asked_for_and_recorded(self, rollout, at):
@@ -292,8 +292,8 @@ class TestEnter:
     def test_the_next_phase_takes_its_gates(self, rollout, at, gates):
         """There is no way around them."""
         at("production-shadow")
-        gates.answers["legacy_agreement"] = Answer.HOLD
-        with pytest.raises(RolloutRefusedError, match="legacy_agreement says hold"):
+        gates.answers["closed_loop_covers"] = Answer.HOLD
+        with pytest.raises(RolloutRefusedError, match="closed_loop_covers says hold"):
             rollout.enter("production-10", actor="dana")
         gates.answers.clear()
         assert rollout.enter("production-10", actor="dana").phase == "production-10"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -19,6 +20,9 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.redaction import printable, redacted
 from assignment_pipeline.rollout.shadow import Runs
+
+DAYS_EVERY = 600.0
+"""Seconds between two looks for service days that are over."""
 
 
 def worker(
@@ -101,6 +105,7 @@ class _Looks:
         self._limit = limit
         self._as_json = as_json
         self._raised: frozenset[tuple[str, str]] = frozenset()
+        self._days_at = time.monotonic()
 
     def again(self) -> bool:
         """Look once, and say what was done; whether there may be more at once."""
@@ -112,12 +117,20 @@ class _Looks:
         self.failed = self.failed or bool(done.errors)
         # A booking that cannot be enqueued is found again at once, and fails again.
         compared = self._compare()
+        self._compare_days()
         return bool(done.results or compared or self._raised - before)
 
     def _compare(self) -> int:
         """Run some of the shadow cases that wait for a worker; returns how many."""
         shadow = self._coordinator.shadow
         return shadow.work(self._limit) if shadow is not None and shadow.settings.runs is Runs.WORKER else 0
+
+    def _compare_days(self) -> None:
+        """Compare the service days of the shadow that are over, every ten minutes: the gates count them."""
+        shadow = self._coordinator.shadow
+        if shadow is not None and hasattr(self._coordinator.store, "told") and time.monotonic() >= self._days_at:
+            self._days_at = time.monotonic() + DAYS_EVERY
+            shadow.compare_days()
 
 
 def _give_up() -> None:

@@ -38,6 +38,7 @@ class Kind(enum.Enum):
 
 
 FIELDS: Mapping[str, tuple[Kind, str]] = {
+    "accessible": (Kind.FLAG, "whether the booking needs an accessible table"),
     "actor": (Kind.TEXT, "who did it; left out for the pipeline"),
     "alert": (Kind.TEXT, "the name of the alert"),
     "answer": (Kind.TEXT, "what the gate says: `pass`, `hold` or `fail`"),
@@ -45,13 +46,16 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "attempts": (Kind.WHOLE, "plannings recorded for the booking so far"),
     "better": (Kind.FLAG, "of a mismatch: whether the pipeline did better"),
     "block": (Kind.TEXT, "the id of the block"),
+    "bookings": (Kind.WHOLE, "bookings of the day that both planners were asked about"),
     "by": (Kind.TEXT, "the booking whose party sits at the tables"),
     "change": (Kind.TEXT, "what the rollout did"),
     "cost_difference": (Kind.NUMBER, "the cost of the pipeline's tables less that of legacy's, in wasted seats"),
     "count": (Kind.WHOLE, "how many cases were dropped"),
+    "covers": (Kind.WHOLE, "guests that the pipeline would have seated"),
+    "date": (Kind.TEXT, "the service day: the local date on which its service began"),
     "direction": (Kind.TEXT, "on which side of the threshold the value has to be, or is bad"),
     "duration_ms": (Kind.NUMBER, "how long it took, in milliseconds"),
-    "end_at": (Kind.TEXT, "when the block ends"),
+    "end_at": (Kind.TEXT, "when the block ends, or the party leaves"),
     "error": (Kind.TEXT, "the class of what was raised, or what was wrong"),
     "expected": (Kind.TEXT, "what the flag should hold"),
     "forced": (Kind.FLAG, "whether the rollout was moved past its gates"),
@@ -62,16 +66,20 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "kind": (Kind.TEXT, "what kind of mismatch it is, or why it could not be compared"),
     "left_at": (Kind.TEXT, "when the party left"),
     "legacy_broken": (Kind.TEXTS, "the rules that legacy's tables break"),
+    "legacy_covers": (Kind.WHOLE, "guests that legacy seated"),
     "legacy_error": (Kind.TEXT, "the class of what legacy raised"),
     "legacy_ms": (Kind.NUMBER, "how long legacy took, in milliseconds"),
     "legacy_outcome": (Kind.TEXT, "how legacy came out"),
+    "legacy_seated": (Kind.WHOLE, "parties that legacy seated"),
     "legacy_tables": (Kind.TEXTS, "the tables that legacy gave"),
     "low": (Kind.NUMBER, "the lower 95 % bound"),
     "metric": (Kind.TEXT, "what was measured"),
     "mode": (Kind.TEXT, "what the flags said: `off`, `shadow` or `active`"),
+    "moves": (Kind.WHOLE, "how often the pipeline would have given a party other tables, to make room"),
     "origin": (Kind.TEXTS, "the tables that were given up"),
     "outcome": (Kind.TEXT, "how the call came out"),
     "overruled": (Kind.TEXTS, "the rules that a person has overruled by name"),
+    "party_size": (Kind.WHOLE, "how many guests the booking is for"),
     "phase": (Kind.TEXT, "the phase of the rollout"),
     "place": (Kind.TEXT, "where the flag stands"),
     "reason": (Kind.TEXT, "why"),
@@ -79,9 +87,11 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "result": (Kind.TEXT, "how legacy came out: `succeeded`, `exhausted`, `error` or `unknown`"),
     "room_for": (Kind.TEXT, "the booking that room was made for"),
     "sample": (Kind.WHOLE, "of how many the value is"),
+    "seated": (Kind.WHOLE, "parties that the pipeline would have seated"),
     "seated_at": (Kind.TEXT, "when the party sat down"),
+    "seating": (Kind.TEXT, "where the party wants to sit: `any`, `indoor`, `outdoor` or `bar`"),
     "since": (Kind.TEXT, "since when it has been bad"),
-    "start_at": (Kind.TEXT, "when the block begins"),
+    "start_at": (Kind.TEXT, "when the block begins, or the party arrives"),
     "state": (Kind.TEXT, "how the alert stands"),
     "strategy": (Kind.TEXT, "what found the tables"),
     "table": (Kind.TEXT, "the table that is blocked"),
@@ -92,6 +102,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "until": (Kind.TEXT, "until when the party is expected to sit there"),
     "value": (Kind.NUMBER, "what was found"),
     "version": (Kind.WHOLE, "the version of the record after the transition"),
+    "zone": (Kind.TEXT, "the zone that the booking wants"),
 }
 """Every field of a context: what it holds, and what it says."""
 
@@ -101,6 +112,7 @@ _BLOCK = (*_CALL, "block", "table", "start_at", "end_at", "reason")
 _VERDICT = (
     *("mode", "trigger", "kind", "cost_difference", "better", "legacy_broken", "duration_ms", "outcome", "reason"),
     *("tables", "strategy", "kept", "error", "legacy_outcome", "legacy_error", "legacy_tables", "legacy_ms"),
+    *("date", "party_size", "start_at", "end_at", "seating", "zone", "accessible"),
 )
 _MEASURED = ("metric", "value", "sample", "low", "high", "threshold", "direction")
 _ALERT = ("alert", "state", "since", "at", *_MEASURED)
@@ -149,6 +161,7 @@ CARRIES: Mapping[EventType, tuple[str, ...]] = {
     _E.ALERT_FIRING: _ALERT,
     _E.ALERT_RESOLVED: _ALERT,
     _E.ROLLED_BACK: _CHANGE,
+    _E.DAY_COMPARED: ("date", "bookings", "seated", "covers", "moves", "legacy_seated", "legacy_covers"),
     _E.FLAG_ERROR: ("place", "expected", "generation"),
     _E.LEGACY_SUMMARY: ("result", "error", "reason", "duration_ms", "mode", "actor"),
 }

@@ -73,6 +73,7 @@ class EventType(enum.StrEnum):
     ALERT_FIRING = "rollout.alert_firing"
     ALERT_RESOLVED = "rollout.alert_resolved"
     ROLLED_BACK = "rollout.rolled_back"
+    DAY_COMPARED = "rollout.day_compared"
     FLAG_ERROR = "rollout.flag_error"
 
     LEGACY_SUMMARY = "auto_assign.summary"

@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import aware, optional_identifier, to_utc
 from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import AssignmentState
@@ -100,6 +101,9 @@ class Metrics:
         backlog: What waits now.
 
         lost: Transitions into an outcome that are in the history and have no event.
+
+        days: Service days that were compared in the window, in the order in which they were. Only what judges a phase
+            reads them; a store leaves them out.
     """
 
     since: dt.datetime
@@ -116,6 +120,7 @@ class Metrics:
     reasons: Mapping[str, int] = attrs.field(factory=dict, converter=_copied, hash=False)
     backlog: Backlog = attrs.field(factory=Backlog)
     lost: int = 0
+    days: tuple[ComparedDay, ...] = ()
 
     @property
     def pipeline(self) -> Outcomes:

@@ -7,6 +7,7 @@ from assignment_pipeline.on_use import on_use
 if TYPE_CHECKING:
     from assignment_pipeline.domain.blocks import TableBlock
     from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+    from assignment_pipeline.domain.days import ComparedDay, Side
     from assignment_pipeline.domain.floor import Occupied
     from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
     from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
@@ -51,6 +52,7 @@ else:
         {
             "domain.blocks": "TableBlock",
             "domain.counts": "Agreement Backlog Calls Latency Outcomes Volume",
+            "domain.days": "ComparedDay Side",
             "domain.floor": "Occupied",
             "domain.metrics": "Bucket Metrics MetricsQuery Seen",
             "domain.pacing": "ArrivingParty PacingCap",
@@ -104,6 +106,7 @@ __all__ = [
     "CheckedHost",
     "Clock",
     "CommitPreconditions",
+    "ComparedDay",
     "Due",
     "EventSink",
     "FlagDecision",
@@ -134,6 +137,7 @@ __all__ = [
     "ShadowCase",
     "ShadowStore",
     "ShadowVerdict",
+    "Side",
     "StaleFlags",
     "StoredCase",
     "TableBlock",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from assignment_pipeline.domain.counts import Outcomes
-from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 
@@ -43,6 +43,10 @@ class MetricsStore(Protocol):
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         """The events in a window, counted by source, type and mode."""
+        ...
+
+    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+        """The events of these types in a window, oldest first, and of one time by id."""
         ...
 
     def alarms(self) -> tuple[Event, ...]:

@@ -73,6 +73,18 @@ class Measures:
         with self._lock:
             return tuple(seen_of(_Window(self, query, self.clock.now(), None).seen(), _same))
 
+    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+        with self._lock:
+            until, wanted = query.until or self.clock.now(), frozenset(types)
+            found = (
+                event
+                for event in self._events.values()
+                if event.type in wanted
+                and query.since <= event.created_at < until
+                and query.restaurant_id in (None, event.restaurant_id)
+            )
+            return tuple(sorted(found, key=lambda event: (event.created_at, event.id)))
+
     def alarms(self) -> tuple[Event, ...]:
         with self._lock:
             told = (event for event in self._events.values() if event.source is Source.ROLLOUT and event.type in ALARMS)

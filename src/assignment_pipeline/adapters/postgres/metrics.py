@@ -25,7 +25,7 @@ from assignment_pipeline.adapters.postgres.schema import named
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import HostCall, Statement, Work, in_snapshot
 from assignment_pipeline.domain.counts import Outcomes
-from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 T = TypeVar("T")
@@ -73,9 +73,13 @@ class Measures:
         _, rows = self._find(("seen",), query)
         return tuple(seen_of(rows["seen"], optional_moment_of))
 
+    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+        _, rows = self._find(("told",), query, types=types)
+        return tuple(map(_event, rows["told"]))
+
     def alarms(self) -> tuple[Event, ...]:
         _, rows = self._find(("alarms",), None)
-        return tuple(map(_alarm, rows["alarms"]))
+        return tuple(map(_event, rows["alarms"]))
 
     def offsets(self, zones: Sequence[str], moments: Sequence[dt.datetime]) -> Mapping[str, Sequence[dt.timedelta]]:
         """
@@ -96,13 +100,20 @@ class Measures:
         width: dt.timedelta | None = None,
         *,
         each: bool = False,
+        types: Sequence[EventType] = (),
     ) -> tuple[dt.datetime, dict[str, list[Row]]]:
         reads = self._work.reads
-        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width, each=each)))
+        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width, each=each, types=types)))
 
 
 def _found(
-    reads: Reads, names: Iterable[str], query: MetricsQuery | None, width: dt.timedelta | None, *, each: bool
+    reads: Reads,
+    names: Iterable[str],
+    query: MetricsQuery | None,
+    width: dt.timedelta | None,
+    *,
+    each: bool,
+    types: Sequence[EventType],
 ) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
     texts = queries(__package__ or "")
     yield HostCall(take_time)
@@ -110,6 +121,8 @@ def _found(
     now = moment_of(moment)
     yield Statement(SETTINGS)
     given = {} if query is None else values(query, now, text_of, width, each=each)
+    if types:
+        given["types"] = [kind.value for kind in types]
     rows: dict[str, list[Row]] = {}
     for name in names:
         rows[name] = yield Statement(named(texts[name], reads.schema), given)
@@ -122,12 +135,12 @@ def _offsets(zones: list[str], moments: list[dt.datetime]) -> Work[list[Row]]:
     return rows
 
 
-def _alarm(row: Row) -> Event:
-    event_id, created_at, kind, severity, restaurant_id, booking_id, context = row
+def _event(row: Row) -> Event:
+    event_id, created_at, source, kind, severity, restaurant_id, booking_id, context = row
     return Event(
         id=event_id,
         created_at=moment_of(created_at),
-        source=Source.ROLLOUT,
+        source=source,
         type=kind,
         severity=severity,
         restaurant_id=restaurant_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from assignment_pipeline.adapters.metrics import (
@@ -23,7 +23,7 @@ from assignment_pipeline.adapters.sqlite.codec import moment_of, optional_moment
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.reads import Reads
 from assignment_pipeline.domain.counts import Outcomes
-from assignment_pipeline.domain.events import Event, Source
+from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.metrics import Group, Metrics, MetricsQuery, Seen, Series
 
 T = TypeVar("T")
@@ -56,8 +56,13 @@ class Measures:
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))
         return tuple(seen_of(found["seen"], optional_moment_of))
 
+    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+        given = values(query, self._reads.clock.now(), text_of)
+        found = self._find(("told",), {**given, "types": json.dumps([kind.value for kind in types])})
+        return tuple(map(_event, found["told"]))
+
     def alarms(self) -> tuple[Event, ...]:
-        return tuple(map(_alarm, self._find(("alarms",), {})["alarms"]))
+        return tuple(map(_event, self._find(("alarms",), {})["alarms"]))
 
     def _find(self, names: Iterable[str], given: Mapping[str, Any]) -> dict[str, list[Row]]:
         texts = queries(__package__ or "")
@@ -66,12 +71,12 @@ class Measures:
         )
 
 
-def _alarm(row: Row) -> Event:
-    event_id, created_at, kind, severity, restaurant_id, booking_id, context = row
+def _event(row: Row) -> Event:
+    event_id, created_at, source, kind, severity, restaurant_id, booking_id, context = row
     return Event(
         id=event_id,
         created_at=moment_of(created_at),
-        source=Source.ROLLOUT,
+        source=source,
         type=kind,
         severity=severity,
         restaurant_id=restaurant_id,

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
-from assignment_pipeline.cli.assign import REPLAY, put, workplace
-from assignment_pipeline.cli.day.run import assign_day, look_at
+from assignment_pipeline.cli.assign import REPLAY
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import bare_table, print_json, progress, stdout
 from assignment_pipeline.cli.shadow.past import PastService, past_of, read_past
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, opened
-from assignment_pipeline.domain.result import Outcome
+from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.shadow import ShadowVerdict
-from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.rollout.shadow.backtest import PastDay, Side
+from assignment_pipeline.rollout.shadow.backtest import PastDay
 from assignment_pipeline.rollout.shadow.backtest import backtest as hold_against
+from assignment_pipeline.rollout.shadow.closed_loop import compared_day, keep_days, play
 
 
 def backtest(
@@ -37,52 +35,74 @@ def backtest(
     restaurant: RestaurantOption = None,
     app: AppOption = None,
     db: DbOption = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Count the days for the gates of the rollout. Needs --db or --app.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """
     Compare the pipeline with the legacy planner on past days.
 
     Two comparisons: each booking on the floor that the legacy planner had left, for the
-    agreement; and each day from its first booking on, for the guests. Nothing is written.
-    The days come from a file, or from the legacy planner's bookings in a database.
+    agreement; and each day from its first booking on, for the guests. Without --record, nothing
+    is written. The days come from a file, or from the legacy planner's bookings in a database.
     """
     if service_file is not None and db is not None:
         refuse("SERVICE.json or --db", "one of them", "both")
+    if record and service_file is not None and app is None:
+        refuse("--record", "--db or --app, whose rollout counts the days", "neither")
     if service_file is not None:
-        engine: Engine = TableEngine()
-        if app is not None:
-            with opened(app, None) as coordinator:
-                engine = coordinator.engine
-        days = [(found.service.venue.id, _days(found, engine)) for found in (read_past(service_file),)]
-    else:
-        with opened(app, db) as coordinator:
+        found: Sequence[PastService] = (read_past(service_file),)
+        if app is None:
+            _report(found, TableEngine(), as_json=as_json)
+            return
+    with opened(app, db) as coordinator:
+        if service_file is None:
             found = past_of(coordinator.store, restaurant)
-            days = [(one.service.venue.id, _days(one, coordinator.engine)) for one in found]
+        days = _report(found, coordinator.engine, as_json=as_json)
+        if record:
+            keep_days(coordinator.store, days, _generation(coordinator.store))
+
+
+def _generation(store: Any) -> int:
+    if not hasattr(store, "rollout") or not hasattr(store, "told"):
+        refuse("--record", "a store that counts and keeps a rollout, such as SQLiteStore", type(store).__name__)
+    generation: int = store.rollout().generation
+    return generation
+
+
+def _report(found: Sequence[PastService], engine: Engine, *, as_json: bool) -> list[ComparedDay]:
+    """Print the days of each restaurant; what the gates count of them."""
+    days, compared = [], []
+    for one in found:
+        several, alone = _days(one, engine)
+        days.append((one.service.venue.id, several))
+        compared += alone
     total = functools.reduce(operator.add, (day for _, several in days for day in several), PastDay(date=None))
     if as_json:
         print_json({"days": [_document(day, name) for name, several in days for day in several], **_total(total)})
     else:
         _print(days, total)
+    return compared
 
 
-def _days(found: PastService, engine: Engine) -> tuple[PastDay, ...]:
+def _days(found: PastService, engine: Engine) -> tuple[tuple[PastDay, ...], list[ComparedDay]]:
+    venue, blocks = found.service.venue, found.service.blocks
     with progress(2 * len(found.past)) as advance:
-        days = hold_against(
-            found.service.venue, found.past, engine, REPLAY, blocks=found.service.blocks, tell=lambda _: advance()
-        )
-        return tuple(attrs.evolve(day, pipeline=_by_itself(found, day.date, advance)) for day in days)
+        days = hold_against(venue, found.past, engine, REPLAY, blocks=blocks, tell=lambda _: advance())
+        alone = [_by_itself(found, day, engine, advance) for day in days]
+    whole = (attrs.evolve(day, pipeline=one.pipeline) for day, one in zip(days, alone, strict=True))
+    return tuple(whole), alone
 
 
-def _by_itself(found: PastService, date: dt.date | None, advance: Any) -> Side:
+def _by_itself(found: PastService, day: PastDay, engine: Engine, advance: Callable[[], object]) -> ComparedDay:
     """The day as the pipeline has it, from its first booking on."""
-    of_day = tuple(one.booking for one in found.past if one.date == date)
-    service = attrs.evolve(found.service, bookings=of_day)
-    with workplace(None) as (coordinator, store, host):
-        put(store, host, service, "backtest")
-        assign_day(coordinator, store, service, tell=lambda _: advance())
-        day = look_at(store, service)
-        moves = sum(step.trigger is Trigger.MOVE for booking in of_day for step in coordinator.history(booking.id))
-    return Side(seated=day.count(Outcome.CONFIRMED), covers=day.covers, moves=moves)
+    assert day.date is not None  # noqa: S101 - it is one day
+    venue, of_day = found.service.venue, [one.booking for one in found.past if one.date == day.date]
+    blocked = [block.occupied for block in found.service.blocks]
+    seated, moves = play(venue, of_day, engine, REPLAY, taken=blocked, tell=lambda _: advance())
+    theirs = {"by_legacy": day.by_legacy, "broken": day.broken}
+    return compared_day(venue.id, day.date, of_day, **theirs, seated=seated, moves=moves)
 
 
 def _document(day: PastDay, restaurant_id: str | None) -> dict[str, Any]:

@@ -126,6 +126,36 @@ def _cost(cost: float | None) -> str:
 
 
 @command(app)
+def days(coordinator: Coordinator, as_json: JsonOption = False) -> None:
+    """
+    Compare whole service days: what each planner seats when it lives with its own choices.
+
+    Takes the days that are over and that the shadow has seen. Each is compared once and kept
+    for the gates. A worker does the same every ten minutes.
+    """
+    shadow = coordinator.shadow
+    if shadow is None:
+        refuse("--app", "a coordinator with a shadow", "one without")
+    found = shadow.compare_days()
+    if as_json:
+        print_json({"days": [{"restaurant_id": day.restaurant_id, **day.facts} for day in found]})
+        return
+    if not found:
+        stdout().print("No service day is over that the shadow has seen and that was not compared before.")
+        return
+    table = bare_table()
+    table.add_column("Restaurant", overflow="fold")
+    table.add_column("Day", no_wrap=True)
+    for name in ("Bookings", "Seated", "by us", "Covers", "by us", "Moves"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for day in found:
+        legacy, ours = day.legacy, day.pipeline
+        sides = (legacy.seated, ours.seated, legacy.covers, ours.covers, ours.moves)
+        table.add_row(day.restaurant_id, str(day.date), str(day.bookings), *map(str, sides))
+    stdout().print(table)
+
+
+@command(app)
 def work(
     coordinator: Coordinator,
     once: Annotated[bool, typer.Option("--once", help="Run the stored cases and exit.")] = False,

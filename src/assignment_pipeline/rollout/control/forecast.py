@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.rollout.control.metrics import (
     ERROR_RATE,
     EVENT_VOLUME,
+    OF_DAYS,
     RELATIVE_CONFIRMATION,
     REVIEW_RATE,
 )
@@ -21,10 +22,14 @@ from assignment_pipeline.rollout.control.sequential import (
     MOSTLY_NOT,
     log_evidence,
     log_evidence_of_difference,
+    log_evidence_of_mean,
 )
 
 POWER = 0.8
 """How often what is good enough is to pass with so many bookings."""
+
+SPREAD = 0.08
+"""How far apart two planners are on a service day, more or less: busy evenings differ by some tables."""
 
 SLACK = 0.05
 """What is planned for beyond that where two are compared: the forecast of it is approximate."""
@@ -127,6 +132,35 @@ def bookings_to_show(
     return _least(shows)
 
 
+def days_to_compare(margin: float, *, spread: float = SPREAD, error: float = ERROR, power: float = POWER) -> int | None:
+    """
+    How many service days show at any look that a planner that is as good as another does not seat fewer by *margin*.
+
+    Args:
+        margin: By which share it may seat fewer, above 0.
+
+        spread: The standard deviation of the differences of service days.
+
+        error: How often a planner that is worse by *margin* ever passes, at most.
+
+        power: How often an equal one has passed by then, about.
+
+    Returns:
+        None where it takes more than a hundred million.
+    """
+    low, apart = NormalDist().inv_cdf(power), round(100 * spread)
+
+    def shows(days: int) -> bool:
+        mean = -low * spread / math.sqrt(days)
+        if mean <= -margin:
+            return False
+        better = days * (1 + mean / spread) / 2
+        found = {apart: better, -apart: days - better}
+        return log_evidence_of_mean(found, -margin, above=True) >= -math.log(error)
+
+    return _least(shows)
+
+
 def _least(shows: Callable[[int], bool]) -> int | None:
     """The least number that shows it; what shows it is shown by more, too, up to rounding."""
     many = 16
@@ -172,8 +206,8 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
     """
     How long each phase takes until its gates have passed in four of five cases.
 
-    It assumes a pipeline that is well: it makes no errors, agrees with legacy as often as it confirms, and is as good
-    as legacy. Restaurants are preconditions to be alike: where they differ, comparing takes more of them.
+    It assumes a pipeline that is well: it makes no errors, and is as good as legacy, on whole service days too.
+    Restaurants are taken to be alike: where they differ, comparing takes more of them.
 
     Args:
         restaurants: How many there are.
@@ -187,7 +221,8 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
         if not phase.criteria:
             continue
         share = (phase.settings.percent if phase.settings.enabled else WHOLE) / WHOLE
-        needs = {each.metric: _needed(each, share, confirmed) for each in phase.criteria}
+        a_day = bookings_a_day / restaurants
+        needs = {each.metric: _needed(each, share, confirmed, a_day) for each in phase.criteria}
         most = max(needs, key=lambda metric: needs[metric] or _MOST)
         bookings, days = needs[most], None
         if bookings is not None:
@@ -205,8 +240,11 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
     return tuple(found)
 
 
-def _needed(criterion: Criterion, share: float, confirmed: float) -> int | None:
-    """How many bookings of the cohort a criterion takes."""
+def _needed(criterion: Criterion, share: float, confirmed: float, a_day: float) -> int | None:
+    """How many bookings of the cohort a criterion takes, with so many at a restaurant a day."""
+    if criterion.metric in OF_DAYS:
+        days = days_to_compare(-criterion.limit)
+        return None if days is None else math.ceil(max(days, criterion.min_sample) * a_day)
     if criterion.metric == RELATIVE_CONFIRMATION.name:
         needed = bookings_to_compare(-criterion.limit, confirmed, others=(1 - share) / share) if share < 1 else None
     else:

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from typing import Any
 
-from assignment_pipeline.rollout.control.metrics import Count
+from assignment_pipeline.rollout.control.metrics import OF_DAYS, Count
 from assignment_pipeline.rollout.control.phases import Criterion
 from assignment_pipeline.rollout.control.sequential import (
     MOSTLY_GOOD,
@@ -14,9 +14,14 @@ from assignment_pipeline.rollout.control.sequential import (
     difference_sequence,
     log_evidence,
     log_evidence_of_difference,
+    log_evidence_of_mean,
+    mean_sequence,
     rate_sequence,
 )
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
+
+HOW = "`worker` and `shadow days` do that"
+"""Which commands compare service days."""
 
 MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
@@ -52,7 +57,9 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
     wants = _wants(criterion, counted, wanted)
     failed = _failed(criterion, counted, criterion.error / sharing)
     if value is None:
-        missing = "; ".join([_nothing(counted), *(want for want in wants if counted.unreadable and "answers" in want)])
+        missing = "; ".join(
+            [_nothing(criterion, counted), *(want for want in wants if counted.unreadable and "answers" in want)]
+        )
     elif failed is not None:
         answer, passes_at = Answer.FAIL, None
         missing = f"{failed} {criterion.bound.bad_side} {criterion.threshold:g}, and not by chance"
@@ -109,13 +116,17 @@ def _terms(criterion: Criterion) -> dict[str, float]:
 
 def sequence(criterion: Criterion, counted: Count) -> tuple[float, float]:
     """Where the true value lies, with the criterion's error, however often one looks."""
+    if counted.days is not None:
+        return mean_sequence(counted.days, criterion.error)
     if counted.other_part is None or counted.other_whole is None:
         return rate_sequence(counted.part, counted.whole, criterion.error, _prior(criterion))
     return difference_sequence(*counted.worth, criterion.error)
 
 
 def evidence(criterion: Criterion, counted: Count, bound: float) -> float:
-    """The logarithm of the evidence that the true value is not *bound*."""
+    """The logarithm of the evidence that the true value is not *bound*, but on the side on which it was found."""
+    if counted.days is not None:
+        return log_evidence_of_mean(counted.days, bound, above=(counted.value or 0.0) > bound)
     if counted.other_part is None or counted.other_whole is None:
         return log_evidence(counted.part, counted.whole, min(max(bound, 0.0), 1.0), _prior(criterion))
     return log_evidence_of_difference(*counted.worth, min(max(bound, -1.0), 1.0))
@@ -179,6 +190,8 @@ def _wanted(criterion: Criterion, counted: Count) -> int | None:
 
 def _scaled(counted: Count, times: float) -> Count:
     """So many times as much of everything."""
+    if counted.days is not None:
+        return Count(days={percent: times * days for percent, days in counted.days.items()})
     numbers = (counted.part, counted.whole, counted.other_part, counted.other_whole)
     part, whole, other_part, other_whole = (None if each is None else round(each * times) for each in numbers)
     return Count(part or 0, whole or 0, other_part, other_whole).with_effects_of(counted)
@@ -189,12 +202,15 @@ def _wants(criterion: Criterion, counted: Count, wanted: int | None) -> list[str
     wants = _restaurants_wanted(criterion, counted)
     value = counted.value
     if value is not None and wanted is None and criterion.is_met(value):
-        wants.append("restaurants differ too much: more bookings at the same ones do not show it")
+        few = "service days differ too much" if counted.days is not None else "restaurants differ too much"
+        wants.append(f"{few}: more bookings at the same ones do not show it")
     elif value is not None and wanted is None:
         of = f", {criterion.threshold:g} less a margin of {criterion.margin:g}" if criterion.margin else ""
         wants.append(f"{value:.4g} is not {criterion.bound.good_side} {criterion.limit:g}{of}")
     elif wanted is not None and counted.sample < wanted:
         whose = "" if counted.other_whole is None else " on each side"
+        if counted.days is not None:
+            whose = " service days"
         if counted.other_whole is not None and counted.whole >= wanted > counted.other_whole:
             whose = " of legacy's"
         wants.append(f"{wanted - counted.sample:,} more of {wanted:,}{whose}")
@@ -216,7 +232,9 @@ def _restaurants_wanted(criterion: Criterion, counted: Count) -> list[str]:
     return [f"{least - found} more of {least} restaurants of {whose}" for found, whose in sides if found < least]
 
 
-def _nothing(counted: Count) -> str:
+def _nothing(criterion: Criterion, counted: Count) -> str:
+    if criterion.metric in OF_DAYS:
+        return f"no service day was compared yet: {HOW}"
     if counted.whole and counted.other_whole == 0:
         return "legacy reported no outcome to compare with"
     return "nothing was counted yet"

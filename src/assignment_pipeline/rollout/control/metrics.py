@@ -7,21 +7,35 @@ A new metric is one more row of `METRICS`. One that an alert is to look at also 
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from assignment_pipeline.domain.counts import Agreement, Volume
+from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket, Group, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.intervals import difference, newcombe, wilson
-from assignment_pipeline.rollout.control.sequential import Counted
+from assignment_pipeline.rollout.control.sequential import Counted, Differences, mean_sequence
 
 Key = Group | Mode | None
 """Whose a number is: who answered and what the flags said, what the flags said, or everybody's."""
+
+
+def _differences(days: Mapping[Any, float] | None) -> Differences | None:
+    return None if days is None else {int(percent): number for percent, number in days.items()}
+
+
+def _keyed(days: Mapping[int, float]) -> dict[str, float]:
+    return {str(percent): days[percent] for percent in sorted(days)}
+
+
+def _facts(count: Count) -> dict[str, Any]:
+    return attrs.asdict(count, recurse=False)
 
 
 @attrs.frozen
@@ -64,6 +78,11 @@ class Count:
         worst_other_part: What `other_part` was.
 
         worst_other_whole: What `other_whole` was.
+
+        days: How many service days have which difference, in percent; None where it is bookings that are counted.
+
+        worst_days: What `days` was when the numbers spoke most clearly against the threshold; None where that was not
+            looked for.
     """
 
     part: int = 0
@@ -82,10 +101,14 @@ class Count:
     worst_whole: int | None = attrs.field(default=None, kw_only=True)
     worst_other_part: int | None = attrs.field(default=None, kw_only=True)
     worst_other_whole: int | None = attrs.field(default=None, kw_only=True)
+    days: Differences | None = attrs.field(default=None, kw_only=True, converter=_differences, hash=False)
+    worst_days: Differences | None = attrs.field(default=None, kw_only=True, converter=_differences, hash=False)
 
     @property
     def worst(self) -> Count | None:
         """What had been counted when the numbers spoke most clearly against the threshold; None if nobody looked."""
+        if self.worst_days is not None:
+            return Count(days=self.worst_days)
         if self.worst_part is None or self.worst_whole is None:
             return None
         then = Count(self.worst_part, self.worst_whole, self.worst_other_part, self.worst_other_whole)
@@ -113,16 +136,22 @@ class Count:
             worst_whole=worst.whole,
             worst_other_part=worst.other_part,
             worst_other_whole=worst.other_whole,
+            worst_days=worst.days,
         )
 
     @property
     def sample(self) -> int:
         """How many were counted; the smaller number where two are compared."""
+        if self.days is not None:
+            return round(sum(self.days.values()))
         return self.whole if self.other_whole is None else min(self.whole, self.other_whole)
 
     @property
     def value(self) -> float | None:
-        """The share, or the difference of the two; None where there is nothing to divide by."""
+        """The share, the difference of the two, or the mean of differences; None of nothing."""
+        if self.days is not None:
+            number = sum(self.days.values())
+            return sum(percent * days for percent, days in self.days.items()) / number / 100 if number else None
         if self.other_part is None or self.other_whole is None:
             return self.part / self.whole if self.whole else None
         return difference(self.part, self.whole, self.other_part, self.other_whole)
@@ -130,16 +159,21 @@ class Count:
     @property
     def bounds(self) -> tuple[float, float]:
         """Where the true value lies with 95 % confidence, for who looks once."""
+        if self.days is not None:
+            return mean_sequence(self.days, 0.05)
         if self.other_part is None or self.other_whole is None:
             return wilson(self.part, self.whole)
         return newcombe(self.part, self.whole, self.other_part, self.other_whole)
 
     @property
-    def numbers(self) -> dict[str, float | None]:
-        """All of it, as a verdict keeps it."""
-        return attrs.asdict(self)
+    def numbers(self) -> dict[str, Any]:
+        """All of it, as a verdict keeps it: as in JSON, the keys of `days` are texts."""
+        return {name: _keyed(found) if isinstance(found, Mapping) else found for name, found in _facts(self).items()}
 
     def __add__(self, other: Count) -> Count:
+        if other.days is not None:
+            days = dict(self.days or {})
+            return Count(days=days | {percent: days.get(percent, 0) + more for percent, more in other.days.items()})
         if other.other_part is None or other.other_whole is None:
             return Count(self.part + other.part, self.whole + other.whole)
         theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
@@ -233,6 +267,15 @@ def _relative(found: Metrics | Bucket) -> Mapping[Group, Count]:
     return {PIPELINE: Count(own.confirmed, own.asked, legacy.confirmed, legacy.asked)}
 
 
+def _of_days(difference: Callable[[ComparedDay], int | None]) -> Callable[[Any], Mapping[None, Count]]:
+    def counts(found: Any) -> Mapping[None, Count]:
+        differences = [difference(day) for day in getattr(found, "days", ())]
+        days = collections.Counter(each for each in differences if each is not None)
+        return {None: Count(days=days)} if days else {}
+
+    return counts
+
+
 _SAMPLE = ("sample", "Those that rates are of.")
 
 CONFIRMATION_RATE = Metric(
@@ -312,6 +355,33 @@ RELATIVE_CONFIRMATION = Metric(
 )
 """How far the confirmation rate of the cohort lies above that of the restaurants still on legacy: from -1 to 1."""
 
+CLOSED_LOOP_COVERS = Metric(
+    name="closed_loop_covers",
+    summary="Guests seated, against legacy, by service day.",
+    of="service days that both planners were asked about",
+    share="the mean of (guests that the pipeline would have seated - guests of legacy) / the larger of the two",
+    good="The pipeline seats as many guests as legacy",
+    counts=_of_days(lambda day: day.covers),
+    key=lambda _: None,
+    lowest=-1.0,
+)
+"""By which share the pipeline would have seated more guests of a service day than legacy: from -0.25 to 0.25."""
+
+CLOSED_LOOP_PARTIES = Metric(
+    name="closed_loop_parties",
+    summary="Parties seated, against legacy, by service day.",
+    of="the same",
+    share="the same of parties",
+    good="The pipeline seats as many parties as legacy",
+    counts=_of_days(lambda day: day.parties),
+    key=lambda _: None,
+    lowest=-1.0,
+)
+"""By which share it would have seated more parties: from -0.25 to 0.25."""
+
+OF_DAYS = frozenset({CLOSED_LOOP_COVERS.name, CLOSED_LOOP_PARTIES.name})
+"""The metrics of service days; all others are of bookings."""
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -321,6 +391,8 @@ METRICS: Mapping[str, Metric] = {
         EVENT_VOLUME,
         LEGACY_AGREEMENT,
         RELATIVE_CONFIRMATION,
+        CLOSED_LOOP_COVERS,
+        CLOSED_LOOP_PARTIES,
     )
 }
 """Every metric, by its name."""

@@ -10,10 +10,11 @@ import attrs
 from assignment_pipeline.domain.checks import identifier, number, whole
 from assignment_pipeline.rollout.control.bounds import Bound
 from assignment_pipeline.rollout.control.metrics import (
+    CLOSED_LOOP_COVERS,
+    CLOSED_LOOP_PARTIES,
     CONFIRMATION_RATE,
     ERROR_RATE,
     EVENT_VOLUME,
-    LEGACY_AGREEMENT,
     RELATIVE_CONFIRMATION,
     REVIEW_RATE,
 )
@@ -157,7 +158,9 @@ _FEW_ERRORS = Criterion(metric=ERROR_RATE.name, at_most=0.01, margin=0.01)
 _NO_WORSE = Criterion(metric=RELATIVE_CONFIRMATION.name, at_least=-0.01, margin=0.02, min_restaurants=2)
 # A case that the shadow drops under load is reported as dropped. With more than one in a hundred, it is not shadowing.
 _ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
-_AGREES = Criterion(metric=LEGACY_AGREEMENT.name, at_least=0.95, margin=0.01)
+# How well the pipeline agrees, by its own cost, is information: a planner with another cost agrees with itself, too.
+_SEATS_AS_MANY_GUESTS = Criterion(metric=CLOSED_LOOP_COVERS.name, at_least=-0.01, margin=0.04, min_sample=20)
+_SEATS_AS_MANY_PARTIES = Criterion(metric=CLOSED_LOOP_PARTIES.name, at_least=-0.01, margin=0.04, min_sample=20)
 
 _QA = SignOff("qa", "no bug of priority 0 or 1 is open")
 _LEAD = SignOff("engineering-lead", "the next phase may begin")
@@ -191,7 +194,7 @@ PHASES: Mapping[str, Phase] = {
             title="Production, in shadow",
             settings=FlagSettings(shadow=True),
             min_time=dt.timedelta(hours=24),
-            criteria=(_AGREES, _NO_ERRORS, _ALL_TOLD),
+            criteria=(_SEATS_AS_MANY_GUESTS, _SEATS_AS_MANY_PARTIES, _NO_ERRORS, _ALL_TOLD),
         ),
         Phase(
             name="production-10",

@@ -11,6 +11,8 @@ sequence is the interval of the rates that the evidence does not rule out. It ho
   Statistics 41 (1970), pp. 1397 to 1409.
 - Confidence sequences: S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric, nonasymptotic
   confidence sequences", Annals of Statistics 49 (2021), pp. 1055 to 1080.
+- Differences of pairs, by betting on them: I. Waudby-Smith, A. Ramdas, "Estimating means of bounded random variables by
+  betting", Journal of the Royal Statistical Society B 86 (2024), pp. 1 to 27.
 - A hypothesis that allows several rates: L. Wasserman, A. Ramdas, S. Balakrishnan, "Universal inference", PNAS 117
   (2020), pp. 16880 to 16890.
 """
@@ -18,11 +20,16 @@ sequence is the interval of the rates that the evidence does not rule out. It ho
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+
+from assignment_pipeline.domain.days import MOST
 
 Counted = tuple[float, float]
 """How many, of how many: whole numbers, unless bookings were found to be worth less than one each."""
+
+Differences = Mapping[int, float]
+"""How many service days have which difference, in percent, from -`MOST` to `MOST`."""
 
 Prior = tuple[float, float]
 """The parameters of the beta distribution of a mixture's rates. A wrong one costs bookings, never validity."""
@@ -36,6 +43,7 @@ MOSTLY_NOT: Prior = (0.5, 9.5)
 TWO_PLANNERS: Prior = (38.0, 2.0)
 """Rates of two planners that are compared: 19 of 20 on average, with the weight of forty bookings."""
 
+_STAKES = (0.1, 0.3, 0.6, 0.9)  # Shares of what one pair may lose that are bet on it; all of them at once.
 _STEPS = 60
 _EXACT = 1e-9  # How close a bound is to the last value that is ruled out; it is never inside.
 
@@ -141,6 +149,58 @@ def difference_sequence(one: Counted, other: Counted, error: float, prior: Prior
 
     low = _edge(is_out, -1.0, found) if is_out(-1.0) else -1.0
     high = _edge(is_out, 1.0, found) if is_out(1.0) else 1.0
+    return low, high
+
+
+def log_evidence_of_mean(found: Differences, mean: float, *, above: bool) -> float:
+    """
+    The logarithm of the evidence that the true mean of the differences lies above *mean*, or else below it.
+
+    A bet of b on each difference d makes 1 + b (d - mean) of 1, and nothing on average if the mean is *mean* or worse.
+    The evidence is the mean of what several bets have made.
+
+    Args:
+        found: What was counted.
+
+        mean: What is tested, a share from -1 to 1.
+
+        above: Whether the true mean is to be shown above it.
+    """
+    sign = 1 if above else -1
+    worst = max(MOST / 100 + sign * mean, 1e-9)  # What one day may lose.
+    logs = []
+    for stake in _STAKES:
+        bet = sign * stake / worst
+        logs.append(sum(days * math.log1p(bet * (percent / 100 - mean)) for percent, days in found.items()))
+    most = max(logs)
+    return most + math.log(sum(math.exp(each - most) for each in logs) / len(logs))
+
+
+def mean_sequence(found: Differences, error: float) -> tuple[float, float]:
+    """
+    The confidence sequence of the mean of differences.
+
+    Args:
+        found: What was counted.
+
+        error: The probability that the true mean is *ever* outside, at most.
+
+    Returns:
+        The lower and the upper bound, as shares.
+    """
+    most, limit, number = MOST / 100, -math.log(error / 2), sum(found.values())
+    if not number:
+        return -most, most
+    mean = sum(percent * days for percent, days in found.items()) / number / 100
+
+    def is_below(value: float) -> bool:
+        return log_evidence_of_mean(found, value, above=True) >= limit
+
+    def is_above(value: float) -> bool:
+        return log_evidence_of_mean(found, value, above=False) >= limit
+
+    low = _edge(is_below, -most, mean) if is_below(-most) else -most
+    high = _edge(is_above, most, mean) if is_above(most) else most
     return low, high
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
 from assignment_pipeline.domain.counts import Outcomes
+from assignment_pipeline.domain.days import ComparedDay
+from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import (
     SETTLING,
+    Bucket,
     Group,
     Metrics,
     MetricsQuery,
@@ -21,7 +24,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
 from assignment_pipeline.rollout.control.gates import decide, evidence
-from assignment_pipeline.rollout.control.metrics import RELATIVE_CONFIRMATION, Count, metric_named
+from assignment_pipeline.rollout.control.metrics import OF_DAYS, RELATIVE_CONFIRMATION, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
 from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
@@ -50,6 +53,7 @@ class StoreGates:
             return judge_criteria(phase, None, since, now)
         metrics, course = self.measure(since, now), self._course(phase, since, now)
         compared = self._compared(phase, since, now)
+        metrics = attrs.evolve(metrics, days=self._days(phase, since, now))
         return judge_criteria(phase, metrics, since, now, course=course, compared=compared)
 
     def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
@@ -64,6 +68,16 @@ class StoreGates:
             return None
         query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
         return compare(self._store.by_restaurant(query), self._picked())
+
+    def _days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
+        """The service days that were compared since the phase began, each once, in the order in which they were."""
+        if not any(criterion.metric in OF_DAYS for criterion in phase.criteria):
+            return ()
+        query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
+        found: dict[tuple[str, dt.date], ComparedDay] = {}
+        for day in map(ComparedDay.of, self._store.told(query, (EventType.DAY_COMPARED,))):
+            found.setdefault((day.restaurant_id, day.date), day)
+        return tuple(found.values())
 
     def _picked(self) -> frozenset[str]:
         """The restaurants that somebody has chosen, and no bucket: they are like themselves only."""
@@ -161,6 +175,8 @@ def judge_criteria(
             counted = compared
         # The stretches tell of all restaurants: nothing of those that are left aside is to last.
         worst = _worst(criterion, counted, course, mode) if is_whole and _has_course(criterion) else None
+        if criterion.metric in OF_DAYS and metrics is not None:
+            worst = _worst(criterion, counted, [attrs.evolve(metrics, days=(day,)) for day in metrics.days], mode)
         if worst is not None:
             counted = counted.with_worst(worst)
         timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
@@ -168,14 +184,14 @@ def judge_criteria(
     return tuple(verdicts)
 
 
-def _worst(criterion: Criterion, now: Count, course: Series, mode: Mode) -> Count | None:
+def _worst(criterion: Criterion, now: Count, course: Iterable[Bucket | Metrics], mode: Mode) -> Count | None:
     """What had been counted at the end of the stretch after which the numbers spoke most clearly against it."""
     metric, so_far = metric_named(criterion.metric), Count()
     worst: Count | None = None
     most = 0.0
     for bucket in course:
         found = metric.count(bucket, mode)
-        if not found.whole and not found.other_whole:
+        if not found.whole and not found.other_whole and not found.days:
             continue
         so_far += found
         value = so_far.value

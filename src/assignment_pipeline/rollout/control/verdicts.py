@@ -67,7 +67,7 @@ class Verdict:
     passes_at: dt.datetime | None = attrs.field(
         default=None, converter=attrs.converters.optional(to_utc), validator=attrs.validators.optional(aware)
     )
-    numbers: Mapping[str, float | None] = attrs.field(factory=dict, converter=as_dict, hash=False)
+    numbers: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)
 
     @classmethod
     def of(cls, criterion: Criterion, answer: Answer, **fields: Any) -> Verdict:

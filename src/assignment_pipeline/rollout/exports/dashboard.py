@@ -18,7 +18,6 @@ from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
-    LEGACY_AGREEMENT,
     REVIEW_RATE,
     Metric,
 )
@@ -106,6 +105,9 @@ def _rows() -> table.Panel:
     return table.Panel().show_header(show_header=True)
 
 
+_AGREES = 95.0  # Percent: what most rollouts come to. No gate looks at it.
+
+
 def _bad(metric: Metric) -> float:
     """At what an operator wants to be woken, in percent: the bound of the metric's alert."""
     return next(100 * rule.threshold for rule in RULES if rule.metric == metric.name)
@@ -148,7 +150,7 @@ ROWS: Sequence[tuple[str, Sequence[Shown]]] = (
                 _lines,
                 8,
                 "percent",
-                ((None, RED), (_good(LEGACY_AGREEMENT), GREEN)),
+                ((None, RED), (_AGREES, GREEN)),
                 100,
             ),
             Shown("shadow_verdicts", "Shadow verdicts", _lines, 8),

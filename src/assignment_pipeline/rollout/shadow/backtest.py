@@ -11,13 +11,15 @@ import attrs
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import PENDING, Booking
 from assignment_pipeline.domain.checks import as_dict
+from assignment_pipeline.domain.days import Side
 from assignment_pipeline.domain.result import LegacyResult
-from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
+from assignment_pipeline.domain.shadow import Incomparable, ShadowCase, ShadowVerdict
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied
 from assignment_pipeline.rollout.shadow.candidate import rehearse
+from assignment_pipeline.rollout.shadow.closed_loop import is_unfair
 from assignment_pipeline.rollout.shadow.judging import Judgement, judge
 
 A_DAY = dt.timedelta(days=1)
@@ -47,29 +49,6 @@ class Past:
 
 
 @attrs.frozen(kw_only=True)
-class Side:
-    """
-    A day as one of the two has it.
-
-    Attributes:
-        seated: Bookings with tables.
-
-        covers: Their guests.
-
-        moves: How often a booking was given other tables to make room.
-    """
-
-    seated: int = 0
-    covers: int = 0
-    moves: int = 0
-
-    def __add__(self, other: Side) -> Side:
-        return Side(
-            seated=self.seated + other.seated, covers=self.covers + other.covers, moves=self.moves + other.moves
-        )
-
-
-@attrs.frozen(kw_only=True)
 class PastDay:
     """
     A day, or several together.
@@ -87,6 +66,10 @@ class PastDay:
         legacy: The day as legacy had it.
 
         pipeline: The day as the pipeline has it by itself.
+
+        by_legacy: The ids of the bookings that legacy seated.
+
+        broken: Those of them at tables that break a rule.
     """
 
     date: dt.date | None
@@ -95,6 +78,8 @@ class PastDay:
     cost_difference: float = 0.0
     legacy: Side = Side()
     pipeline: Side = Side()
+    by_legacy: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
 
     @property
     def compared(self) -> int:
@@ -115,6 +100,8 @@ class PastDay:
             cost_difference=round(self.cost_difference + other.cost_difference, 9),
             legacy=self.legacy + other.legacy,
             pipeline=self.pipeline + other.pipeline,
+            by_legacy=self.by_legacy | other.by_legacy,
+            broken=self.broken | other.broken,
         )
 
 
@@ -162,10 +149,16 @@ def backtest(
             verdicts={judgement.verdict.value: 1},
             cost_difference=judgement.cost_difference or 0.0,
             legacy=sits,
+            by_legacy=frozenset([one.booking.id]) if one.legacy.tables else frozenset(),
+            broken=frozenset([one.booking.id]) if _is_broken(judgement) else frozenset(),
         )
         days[one.date] = days[one.date] + day if one.date in days else day
         tell(one.booking)
     return tuple(days[date] for date in sorted(days))
+
+
+def _is_broken(judgement: Judgement) -> bool:
+    return is_unfair(judgement.legacy_broken) or judgement.kind == Incomparable.LEGACY_TABLES_TAKEN
 
 
 class _Floor:

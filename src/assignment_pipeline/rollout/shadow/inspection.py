@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.shadow import (
@@ -24,6 +25,7 @@ from assignment_pipeline.domain.shadow import (
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
 from assignment_pipeline.ports import AssignmentContext, EventSink, LoadQuery, ShadowStore
+from assignment_pipeline.rollout.shadow.asked import asked_in
 from assignment_pipeline.rollout.shadow.bundles import bundle_document, bundle_of, fitted
 from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
 from assignment_pipeline.rollout.shadow.judging import Judgement, judge
@@ -80,9 +82,12 @@ class Reading:
 
     def __call__(self, query: LoadQuery) -> AssignmentContext | None:
         """What the store has."""
-        answer = self._load(query)
-        found: AssignmentContext | None = self.awaited(answer) if inspect.isawaitable(answer) else answer
+        found: AssignmentContext | None = self.answered(self._load(query))
         return found
+
+    def answered(self, answer: Any) -> Any:
+        """The answer of a store, sync or async."""
+        return self.awaited(answer) if inspect.isawaitable(answer) else answer
 
     def awaited(self, answer: Any) -> Any:
         """The answer of a coroutine."""
@@ -252,8 +257,23 @@ class Inspector:
             reason=result.reason.value if result and result.reason else None,
             tables=tuple(map(str, trial.tables[:MOST_TABLES])) or None,
             strategy=str(plan.strategy)[:200] if plan else None,
+            date=_service_date(case, trial),
+            **asked_in(case.booking),
             kept=kept,
         )
+
+    def compare_days(self, since: dt.datetime) -> tuple[ComparedDay, ...]:
+        """Compare the service days that are over, and keep them; those that had not been compared yet."""
+        # An application that only takes bookings counts nothing, and needs nothing of this.
+        from assignment_pipeline.rollout.shadow.closed_loop import ShadowDays  # noqa: PLC0415
+
+        if not hasattr(self._store, "told"):
+            msg = f"store: expected one that counts (MetricsStore), got a {type(self._store).__name__}"
+            raise TypeError(msg)
+        days = ShadowDays(self._store, self._engine, self._settings, read=self._reading.answered)
+        found = days.compare(since)
+        days.keep(found)
+        return found
 
     def tell(self, events: Sequence[Event], bundle: ShadowBundle | None = None) -> None:
         """Write events and a bundle down, where the store can."""
@@ -262,6 +282,14 @@ class Inspector:
         keeps = self.keeps
         if bundle is not None and keeps is not None:
             keeps.keep_bundle(bundle, most=self._shadow.keep, since=self._now() - self._shadow.keep_for)
+
+
+def _service_date(case: ShadowCase, trial: Trial) -> str | None:
+    """The day that the booking belongs to; None where no floor was read."""
+    if not trial.contexts:
+        return None
+    venue = trial.contexts[-1].venue
+    return venue.service_date(venue.turn(case.booking).start).isoformat()
 
 
 def per_restaurant(counts: Mapping[str, int], now: dt.datetime, new_id: Callable[[], str]) -> list[Event]:

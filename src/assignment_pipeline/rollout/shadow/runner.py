@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from assignment_pipeline import processes
+from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
@@ -33,6 +34,9 @@ REMEMBERED = 1_000
 
 MOST_DELIVERIES = 3
 """How often a case is handed out from the store before it is given up: one that kills its workers."""
+
+DAYS_BACK = dt.timedelta(days=92)
+"""For how long before its day a booking is made at most, to be compared in a closed loop."""
 
 TELLING = 30.0
 """Seconds for which a store may take to write a verdict down, or some cases."""
@@ -215,6 +219,26 @@ class ShadowRunner(processes.Watched):
             inspector.close()
         self.flush()
         return len(claimed)
+
+    def compare_days(self, since: dt.datetime | None = None) -> tuple[ComparedDay, ...]:
+        """
+        Compare the service days that are over in a closed loop, and keep what was found: see `ShadowDays`.
+
+        Args:
+            since: Only bookings with a verdict since then; by default, `DAYS_BACK` ago.
+
+        Returns:
+            The days that had not been compared yet.
+
+        Raises:
+            StoreUnavailableError: The store cannot be reached.
+            TypeError: The store does not count.
+        """
+        inspector = self._inspector()
+        try:
+            return inspector.compare_days(since or self._now() - DAYS_BACK)
+        finally:
+            inspector.close()
 
     # -- Threads --------------------------------------------------------------------------------------------------
 

@@ -411,6 +411,26 @@ class MetricsStoreContract(StoreSuite):
             ("auto_assign", "auto_assign.summary", "off", 2, later),
         ]
 
+    def test_what_was_told_is_found_oldest_first(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Of the types that are asked for, in the window, with what each carries."""
+        self.told(
+            harness,
+            store,
+            told("e-1", EventType.DAY_COMPARED, Source.ROLLOUT, booking=None, at=START + MINUTE, covers=12),
+            told("e-2", EventType.SHADOW_MATCH, Source.SHADOW, booking="b-2", date="2031-05-01"),
+            told("e-3", EventType.GATE, Source.ROLLOUT, booking=None),
+        )
+        clock.advance(2 * MINUTE)
+        kinds = (EventType.DAY_COMPARED, EventType.SHADOW_MATCH)
+        found = store.told(MetricsQuery(since=START), kinds)
+        assert [(event.id, event.source, event.booking_id) for event in found] == [
+            ("e-2", Source.SHADOW, "b-2"),
+            ("e-1", Source.ROLLOUT, None),
+        ]
+        assert found[1].context == {"covers": 12}
+        assert store.told(MetricsQuery(since=START, until=START + MINUTE), kinds) == found[:1]
+        assert store.told(MetricsQuery(since=START, restaurant_id="r-2"), kinds) == ()
+
     def test_alarms_are_found_newest_first(self, store: Any, harness: StoreHarness) -> None:
         """Whatever else the rollout told of."""
         firing: Sequence[Event] = [

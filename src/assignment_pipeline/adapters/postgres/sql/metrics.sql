@@ -285,9 +285,17 @@ FROM assignment_pipeline.observability_events
 WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
 GROUP BY source, event_type, mode;
 
+-- name: told
+-- The events of some types: oldest first, by id as SQLite sorts it.
+SELECT id, to_json(created_at), source, event_type, severity, restaurant_id, booking_id, context
+FROM assignment_pipeline.observability_events
+WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    AND event_type = ANY (%(types)s::text[])
+ORDER BY observability_events.created_at, observability_events.id COLLATE "C";
+
 -- name: alarms
 -- What alerts were last told to do: the newest first.
-SELECT id, to_json(created_at), event_type, severity, restaurant_id, booking_id, context
+SELECT id, to_json(created_at), source, event_type, severity, restaurant_id, booking_id, context
 FROM assignment_pipeline.observability_events
 WHERE source = 'assignment.rollout' AND event_type IN ('rollout.alert_firing', 'rollout.alert_resolved')
 ORDER BY created_at DESC, id DESC LIMIT 1000;

@@ -284,9 +284,17 @@ FROM observability_events INDEXED BY observability_events_created
 WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
 GROUP BY source, event_type, mode;
 
+-- name: told
+-- The events of some types: oldest first.
+SELECT id, created_at, source, event_type, severity, restaurant_id, booking_id, context
+FROM observability_events INDEXED BY observability_events_created
+WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
+    AND event_type IN (SELECT value FROM json_each(:types))
+ORDER BY created_at, id;
+
 -- name: alarms
 -- What alerts were last told to do: the newest first.
-SELECT id, created_at, event_type, severity, restaurant_id, booking_id, context
+SELECT id, created_at, source, event_type, severity, restaurant_id, booking_id, context
 FROM observability_events INDEXED BY observability_events_rollout
 WHERE source = 'assignment.rollout' AND event_type IN ('rollout.alert_firing', 'rollout.alert_resolved')
 ORDER BY created_at DESC, id DESC LIMIT 1000;
