@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
 import sys
 from html.parser import HTMLParser
@@ -90,6 +91,24 @@ def test_a_report_on_nothing_says_so(cli, tmp_path):
     said = (tmp_path / "page.html").read_text(encoding="utf-8")
     for expected in ("The rollout has not begun", "Nothing was settled in this time", "All is quiet"):
         assert expected in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file modes")
+def test_what_is_written_is_its_owners_alone(cli, path, tmp_path):
+    """A new file that names people can be read by nobody else, whatever the umask; another one keeps its mode."""
+    shared = tmp_path / "shared.json"
+    shared.touch(0o644)
+    shared.chmod(0o644)
+    before = os.umask(0)
+    try:
+        assert cli("rollout", "archive", tmp_path / "new.json", "--db", path).code == 0
+        assert cli("rollout", "archive", shared, "--db", path).code == 0
+        assert cli("rollout", "report", "--html", tmp_path / "new.html", "--db", path).code == 0
+    finally:
+        os.umask(before)
+    modes = [file.stat().st_mode & 0o777 for file in (tmp_path / "new.json", tmp_path / "new.html", shared)]
+    assert modes == [0o600, 0o600, 0o644]
+    assert json.loads(shared.read_text(encoding="utf-8"))
 
 
 def test_the_archive_has_the_numbers(cli, path, tmp_path):

@@ -262,7 +262,7 @@ def test_it_finishes_what_it_is_at(backend):
     os.kill(child, 0)
     (backend.folder / "hesitate").unlink()
     out, _ = ended(worker)
-    assert out == "Saw to 4 bookings: 4 confirmed.\n"
+    assert out == "Processed 4 bookings: 4 confirmed.\n"
     assert len(backend.confirmed()) == 4
     assert all(record.deliveries == 0 for record in backend.records())
 
@@ -363,7 +363,7 @@ def test_once_ends_when_nothing_is_due(backend):
     backend.book(8)
     worker = backend.work("--once", "--limit", "5")
     out, err = ended(worker)
-    assert out == "Saw to 5 bookings: 5 confirmed.\nSaw to 3 bookings: 3 confirmed.\n"
+    assert out == "Processed 5 bookings: 5 confirmed.\nProcessed 3 bookings: 3 confirmed.\n"
     assert err == ""
     assert backend.at_work() == {worker.pid}
 
@@ -380,7 +380,7 @@ def test_once_finishes_what_it_is_at(backend, number):
     time.sleep(0.5)
     assert worker.poll() is None
     (backend.folder / "hesitate").unlink()
-    assert ended(worker) == ("Saw to 4 bookings: 4 confirmed.\n", "")
+    assert ended(worker) == ("Processed 4 bookings: 4 confirmed.\n", "")
     assert len(backend.confirmed()) == 4
     assert all(record.deliveries == 0 for record in backend.records())
 
@@ -394,7 +394,7 @@ def test_once_finishes_what_it_is_at_in_a_database_of_ours(backend):
     confirmed = len(backend.confirmed())
     said, error = ended(worker)
     pages = said.count("\n")
-    assert (said, error) == (pages * "Saw to 80 bookings: 80 confirmed.\n", "")
+    assert (said, error) == (pages * "Processed 80 bookings: 80 confirmed.\n", "")
     assert len(backend.confirmed()) == 80 * pages
     assert pages < 3 or confirmed > 160  # On a busy machine it may be heard late.
     assert all(record.deliveries == 0 for record in backend.records())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,9 +123,15 @@ def write_file(path: Path, where: str, text: str) -> None:
         BadInputError: It cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        with open(path, "w", encoding="utf-8", opener=_private) as file:
+            file.write(text)
     except OSError as error:
         refuse(where, "a file that can be written", f"{path}: {error.strerror or error}")
+
+
+def _private(path: str, flags: int) -> int:
+    """A new file is its owner's alone: it names restaurants, bookings and people."""
+    return os.open(path, flags, 0o600)
 
 
 def require_place(path: Path, where: str) -> None:

@@ -50,7 +50,7 @@ def sentences(done: SweepReport) -> list[str]:
     """The same, for people: nothing if there was nothing to do."""
     counts = collections.Counter(result.outcome.value for result in done.results)
     outcomes = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))
-    lines = [f"Saw to {words.count(len(done.results), 'booking')}: {outcomes}."] if outcomes else []
+    lines = [f"Processed {words.count(len(done.results), 'booking')}: {outcomes}."] if outcomes else []
     if done.enqueued:
         lines.append(f"Enqueued {words.count(len(done.enqueued), 'booking')} that nobody had.")
-    return [*lines, *(f"{booking_id}: {error}" for booking_id, error in done.errors)]
+    return [*lines, *(f"{booking_id or 'the host'}: {error}" for booking_id, error in done.errors)]
