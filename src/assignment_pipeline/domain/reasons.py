@@ -226,7 +226,15 @@ class Reason(enum.StrEnum):
             (_O.NOOP,),
         ),
     )
-    NOT_DUE = "not_due", ReasonFacts("not due", "its next attempt is due after `retry_after`", (_O.NOOP,))
+    NOT_DUE = (
+        "not_due",
+        ReasonFacts(
+            "not due",
+            "its next attempt is due after `retry_after`",
+            (_O.NOOP,),
+            counts_as=(Role.CLAIM_COMES_BACK,),  # Of a claim: another sweeper has a newer one.
+        ),
+    )
     BOOKING_CHANGED = (
         "booking_changed",
         ReasonFacts("has changed since", "it is settled, and was something else then: call `reassign`", (_O.NOOP,)),
