@@ -21,7 +21,7 @@ from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
 from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import confirm_and_cancel
+from assignment_pipeline.flow.staff import confirm_and_cancel, holds
 from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
@@ -305,14 +305,19 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         """
         return self._run(observe(booking, legacy))
 
-    def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
+    def confirm(
+        self, booking_id: str, *, actor: str | None = None, restaurant_id: str | None = None
+    ) -> AssignmentResult:
         """
-        Confirm tables that are held. A late call confirms too, as long as they are; else the outcome is `hold_lost`.
+        Confirm tables that are held. If the hold has expired and its tables are free, it takes and confirms them.
+
+        If they are not free, nothing is written, and the outcome is `hold_lost`.
 
         Raises:
             BookingNotFoundError: The booking has no record.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         """
-        return self._run(confirm_and_cancel.confirm(booking_id, self.settings, actor=actor))
+        return self._run(holds.confirm(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -551,9 +556,11 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         """
         return await self._run(observe(booking, legacy))
 
-    async def confirm(self, booking_id: str, *, actor: str | None = None) -> AssignmentResult:
+    async def confirm(
+        self, booking_id: str, *, actor: str | None = None, restaurant_id: str | None = None
+    ) -> AssignmentResult:
         """Confirm tables that are held. See `Coordinator.confirm`."""
-        return await self._run(confirm_and_cancel.confirm(booking_id, self.settings, actor=actor))
+        return await self._run(holds.confirm(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None

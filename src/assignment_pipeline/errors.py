@@ -10,6 +10,7 @@ __all__ = [
     "AssignmentPipelineError",
     "BlockNotFoundError",
     "BookingNotFoundError",
+    "BookingOverError",
     "BookingUnreadableError",
     "CommitUnknownError",
     "FlagError",
@@ -52,6 +53,10 @@ class AssignmentPipelineError(Exception):
     code: ClassVar[str] = "assignment_pipeline_error"
 
 
+LONGEST_GOT = 500
+"""Of what somebody passed, a sentence repeats so many characters at most."""
+
+
 class InvalidValueError(ValueError):
     """
     A value that is not as it has to be, with what is wrong as data: nobody has to read the sentence for it.
@@ -71,7 +76,10 @@ class InvalidValueError(ValueError):
         self.got = got
 
     def __str__(self) -> str:
-        said = f"expected {self.expected}, got {self.got}"
+        got = (
+            self.got if len(self.got) <= LONGEST_GOT else f"{self.got[:LONGEST_GOT]}... ({len(self.got):,} characters)"
+        )
+        said = f"expected {self.expected}, got {got}"
         return f"{self.field}: {said}" if self.field else said
 
 
@@ -189,6 +197,26 @@ class NoTablesError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}."
+
+
+@attrs.define
+class BookingOverError(AssignmentPipelineError):
+    """
+    What is asked for makes no sense once the time of the booking is over.
+
+    Attributes:
+        booking_id: The booking.
+
+        end_at: When its time ended, in UTC.
+    """
+
+    code: ClassVar[str] = "booking_over"
+
+    booking_id: str
+    end_at: str
+
+    def __str__(self) -> str:
+        return f"The time of booking {self.booking_id!r} ended at {self.end_at}: make a new booking."
 
 
 @attrs.define

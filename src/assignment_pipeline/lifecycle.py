@@ -43,6 +43,7 @@ class Trigger(enum.StrEnum):
     REQUEUE = "requeue"
     FAIL = "fail"
     CANCEL = "cancel"
+    REINSTATE = "reinstate"
 
 
 @attrs.frozen
@@ -78,6 +79,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_T.REQUEUE, (_S.MANUAL_REVIEW, _S.CONFIRMED), _S.ASSIGNMENT_PENDING),
     Transition(_T.FAIL, (*_OPEN, _S.MANUAL_REVIEW), _S.FAILED),
     Transition(_T.CANCEL, (*_OPEN, _S.CONFIRMED, _S.MANUAL_REVIEW), _S.CANCELLED),
+    Transition(_T.REINSTATE, (_S.FAILED, _S.CANCELLED), _S.ASSIGNMENT_PENDING),
 )
 """The lifecycle, as data: the Machine, `step`, the diagram and the docs are all made of it."""
 
@@ -88,7 +90,7 @@ WITH_TABLES = frozenset({AssignmentState.ASSIGNED, AssignmentState.CONFIRMED})
 """The states in which an assignment has tables; in no other has it any."""
 
 FINAL = frozenset({AssignmentState.FAILED, AssignmentState.CANCELLED})
-"""The states that are never left."""
+"""The states that only `Trigger.REINSTATE` leaves: a person, or a late payment. No automatic call does."""
 
 SETTLED = FINAL | {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW}
 """The states that ``assign()`` leaves alone."""

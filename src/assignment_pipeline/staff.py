@@ -116,7 +116,7 @@ class StaffActions(ServiceActions, StaffReads):
         """
         return self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
-    def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def requeue(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Assign a booking in review, or a confirmed one, again: it is due at once, with no attempt counted.
 
@@ -124,7 +124,7 @@ class StaffActions(ServiceActions, StaffReads):
             BookingNotFoundError: It has no record.
             IllegalTransitionError: It is neither in review nor confirmed.
         """
-        return self._run(review.requeue(booking_id, self.settings, actor=actor))
+        return self._run(review.requeue(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
@@ -138,7 +138,7 @@ class StaffActions(ServiceActions, StaffReads):
         """
         return self._run(takeover(booking_id, self.settings, actor=actor))
 
-    def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+    def reject(self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Reject a booking for good.
 
@@ -150,9 +150,11 @@ class StaffActions(ServiceActions, StaffReads):
             IllegalTransitionError: It is confirmed, or has ended already.
             ValueError: *reason* is not a code.
         """
-        return self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+        return self._run(
+            review.reject(booking_id, self.settings, actor=actor, reason=reason, restaurant_id=restaurant_id)
+        )
 
-    def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def pin(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Pin a booking to its tables: no plan moves it until it is unpinned.
 
@@ -160,9 +162,9 @@ class StaffActions(ServiceActions, StaffReads):
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
         """
-        return self._run(review.pin(booking_id, self.settings, actor=actor))
+        return self._run(review.pin(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def unpin(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Unpin a booking: plans may move it again.
 
@@ -170,7 +172,7 @@ class StaffActions(ServiceActions, StaffReads):
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
         """
-        return self._run(review.unpin(booking_id, self.settings, actor=actor))
+        return self._run(review.unpin(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 
@@ -260,13 +262,13 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         """
         return await self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
-    async def requeue(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def requeue(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Assign a booking in review, or a confirmed one, again: it is due at once, with no attempt counted.
 
         See `Coordinator.requeue`.
         """
-        return await self._run(review.requeue(booking_id, self.settings, actor=actor))
+        return await self._run(review.requeue(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
         """
@@ -276,17 +278,21 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         """
         return await self._run(takeover(booking_id, self.settings, actor=actor))
 
-    async def reject(self, booking_id: str, *, actor: str, reason: str) -> AssignmentResult:
+    async def reject(
+        self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None
+    ) -> AssignmentResult:
         """Reject a booking for good. See `Coordinator.reject`."""
-        return await self._run(review.reject(booking_id, self.settings, actor=actor, reason=reason))
+        return await self._run(
+            review.reject(booking_id, self.settings, actor=actor, reason=reason, restaurant_id=restaurant_id)
+        )
 
-    async def pin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def pin(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Pin a booking to its tables: no plan moves it until it is unpinned. See `Coordinator.pin`."""
-        return await self._run(review.pin(booking_id, self.settings, actor=actor))
+        return await self._run(review.pin(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    async def unpin(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def unpin(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Unpin a booking: plans may move it again. See `Coordinator.unpin`."""
-        return await self._run(review.unpin(booking_id, self.settings, actor=actor))
+        return await self._run(review.unpin(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import arrivals, room, service
+from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class ServiceActions:
     def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
 
-    def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def seated(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Record that the party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
 
@@ -34,34 +34,39 @@ class ServiceActions:
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(arrivals.seated(booking_id, self.settings, actor=actor))
+        return self._run(arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def left(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Record that the party has left. The rest of its time and its buffer are free from the next whole minute on.
 
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             NotBegunError: Its turn has not begun, and it has not sat down.
         """
-        return self._run(service.left(booking_id, self.settings, actor=actor))
+        return self._run(service.left(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def no_show(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Record that the party did not come. Its tables are free. The assignment is cancelled as ``no_show``.
 
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             NotBegunError: Its turn has not begun.
             PartySitsError: It has come, and sits at its tables.
         """
-        return self._run(service.no_show(booking_id, self.settings, actor=actor))
+        return self._run(service.no_show(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+    def extend(
+        self, booking_id: str, until: dt.datetime, *, actor: str, restaurant_id: str | None = None
+    ) -> AssignmentResult:
         """
         Record that the party stays longer.
 
@@ -74,9 +79,73 @@ class ServiceActions:
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             ValueError: *until* is no such time, or not after the end that the turn has.
         """
-        return self._run(service.extend(booking_id, until, self.settings, actor=actor))
+        return self._run(service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id))
+
+    def party_changed(
+        self, booking_id: str, party_size: int, *, actor: str, restaurant_id: str | None = None
+    ) -> AssignmentResult:
+        """
+        Record that another number of guests came, or will come, than was booked.
+
+        The party keeps its tables, for the time that it had, where they have the seats. Where they have not, nothing is
+        written: the outcome is ``kept`` with the reason ``party_too_large``, and ``decision`` has tables that would do,
+        if there are any. Your own row of the booking is yours to correct.
+
+        Args:
+            party_size: How many guests.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            NoTablesError: It has no tables.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+            ValueError: *party_size* is no number of guests.
+        """
+        return self._run(
+            party.party_changed(booking_id, party_size, self.settings, actor=actor, restaurant_id=restaurant_id)
+        )
+
+    def reinstate(self, booking_id: str, actor: str, *, restaurant_id: str | None = None) -> AssignmentResult:
+        """
+        Put back a booking that was cancelled by mistake, did not come in time, or has failed.
+
+        It gets the tables that it had if they are free, else others, else a person decides on it. Only this call leaves
+        `cancelled` and `failed`: call it for people, and where your own row of the booking is pending again. A booking
+        that has not ended is left as it is, with the outcome ``noop``.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            BookingOverError: The time of the booking is over.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(reinstate.reinstate(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
+
+    def extend_hold(
+        self,
+        booking_id: str,
+        until: dt.datetime | None = None,
+        *,
+        actor: str | None = None,
+        restaurant_id: str | None = None,
+    ) -> AssignmentResult:
+        """
+        Hold a booking's tables for longer.
+
+        If the hold has expired, nothing is written, and the outcome is `hold_lost`.
+
+        Args:
+            until: The new end of the hold, timezone-aware and at most 24 hours from now. By default, it is
+                `Settings.hold_ttl` from now.
+
+        Raises:
+            BookingNotFoundError: It has no record.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+            ValueError: *until* is no such time.
+        """
+        return self._run(holds.extend_hold(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     def due(self, restaurant_id: str) -> tuple[DueParty, ...]:
         """
@@ -100,7 +169,7 @@ class ServiceActions:
 
     def next(self, restaurant_id: str, table_id: str | None = None) -> tuple[NextParty, ...]:
         """
-        The party that is expected next at each table on this service day, or at one table.
+        The party that is expected next at each table on this service day and in the next 6 hours, or at one table.
 
         Raises:
             StoreUnavailableError: The store could not be asked.
@@ -128,21 +197,50 @@ class AsyncServiceActions:
     async def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
 
-    async def seated(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def seated(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Record that the party has sat down. See `Coordinator.seated`."""
-        return await self._run(arrivals.seated(booking_id, self.settings, actor=actor))
+        return await self._run(arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    async def left(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def left(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Record that the party has left. See `Coordinator.left`."""
-        return await self._run(service.left(booking_id, self.settings, actor=actor))
+        return await self._run(service.left(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    async def no_show(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def no_show(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Record that the party did not come. See `Coordinator.no_show`."""
-        return await self._run(service.no_show(booking_id, self.settings, actor=actor))
+        return await self._run(service.no_show(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    async def extend(self, booking_id: str, until: dt.datetime, *, actor: str) -> AssignmentResult:
+    async def extend(
+        self, booking_id: str, until: dt.datetime, *, actor: str, restaurant_id: str | None = None
+    ) -> AssignmentResult:
         """Record that the party stays longer. See `Coordinator.extend`."""
-        return await self._run(service.extend(booking_id, until, self.settings, actor=actor))
+        return await self._run(
+            service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id)
+        )
+
+    async def party_changed(
+        self, booking_id: str, party_size: int, *, actor: str, restaurant_id: str | None = None
+    ) -> AssignmentResult:
+        """Record that another number of guests came, or will come. See `Coordinator.party_changed`."""
+        return await self._run(
+            party.party_changed(booking_id, party_size, self.settings, actor=actor, restaurant_id=restaurant_id)
+        )
+
+    async def reinstate(self, booking_id: str, actor: str, *, restaurant_id: str | None = None) -> AssignmentResult:
+        """Put back a booking that was cancelled by mistake, or has failed. See `Coordinator.reinstate`."""
+        return await self._run(reinstate.reinstate(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
+
+    async def extend_hold(
+        self,
+        booking_id: str,
+        until: dt.datetime | None = None,
+        *,
+        actor: str | None = None,
+        restaurant_id: str | None = None,
+    ) -> AssignmentResult:
+        """Hold a booking's tables for longer. See `Coordinator.extend_hold`."""
+        return await self._run(
+            holds.extend_hold(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id)
+        )
 
     async def due(self, restaurant_id: str) -> tuple[DueParty, ...]:
         """The parties that are due and have not sat down, the longest expected first. See `Coordinator.due`."""

@@ -201,6 +201,7 @@ APP_AT = APP.replace("17, 17, 40", "17, {hour}, {minute}")
 @pytest.fixture
 def at(cli, db, monkeypatch):
     """Runs a command at a time of the evening, in UTC."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Two versions of the application may be of one second.
     monkeypatch.syspath_prepend(db.parent)
 
     def run(hour, minute, *arguments):
@@ -254,3 +255,42 @@ def test_a_restaurant_or_table_that_is_not_there_is_said(at):
         assert (ended.code, ended.out) == (2, "")
         assert "'nowhere'" in ended.complaint
     assert at(17, 12, "service", "next", "corner", "--table", "T9").code == 2
+
+
+def test_a_mistake_is_undone(at):
+    """A no-show who comes is back; twice is nothing to undo; a booking that never was is unknown."""
+    tables = at(17, 12, "service", "no-show", "ada", *ANN, "--json").json
+    assert tables["tables"] == []
+    back = at(17, 14, "service", "reinstate", "ada", *ANN)
+    assert (back.code, back.out[:27]) == (0, "Booking 'ada' is back, at W")
+    again = at(17, 15, "service", "reinstate", "ada", *ANN)
+    assert (again.code, again.complaint) == (1, "Booking 'ada' has not ended: there is nothing to undo.")
+    unknown = at(17, 15, "service", "reinstate", "nobody", *ANN)
+    assert unknown.code == 2
+    assert "'nobody'" in unknown.complaint
+    over = at(20, 30, "service", "no-show", "ada", *ANN)
+    assert over.code == 0
+    late = at(20, 31, "service", "reinstate", "ada", *ANN)
+    assert (late.code, late.out) == (2, "")
+    assert late.complaint.endswith(": make a new booking.")
+
+
+def test_another_number_of_guests_is_written_down(at):
+    """Where the seats are there; else the command says so, and what would do."""
+    known = at(17, 12, "service", "seated", "ada", *ANN, "--json").json
+    fewer = at(17, 13, "service", "party-changed", "ada", "1", *ANN)
+    assert (fewer.code, fewer.out) == (0, f"Booking 'ada' is for 1, at {known['tables'][0]}.\n")
+    same = at(17, 13, "service", "party-changed", "ada", "1", *ANN)
+    assert (same.code, same.complaint) == (1, "Booking 'ada' is for 1 already.")
+    more = at(17, 13, "service", "party-changed", "ada", "9", *ANN)
+    assert more.code == 1
+    assert more.complaint.startswith(f"{known['tables'][0]} has no seats for 9: nothing was changed.")
+    wrong = at(17, 13, "service", "party-changed", "ada", "0", *ANN)
+    assert wrong.code == 2
+    assert wrong.complaint.startswith("GUESTS: expected a whole number")
+
+
+def test_only_held_tables_are_held_for_longer(at):
+    """A confirmed booking holds none that wait."""
+    ended = at(17, 12, "service", "extend-hold", "ada", *ANN)
+    assert (ended.code, ended.complaint) == (1, "Booking 'ada' holds no tables that wait to be confirmed.")

@@ -84,10 +84,20 @@ def test_a_walk_is_its_steps(start, triggers):
 
 @pytest.mark.parametrize("state", sorted(FINAL))
 @pytest.mark.parametrize("trigger", Trigger)
-def test_what_is_final_is_never_left(state, trigger):
-    """Nothing leads out of failed and cancelled."""
+def test_what_is_final_is_left_by_reinstating_alone(state, trigger):
+    """Nothing else leads out of failed and cancelled, and that leads to where it can begin."""
+    if trigger is Trigger.REINSTATE:
+        assert step(state, trigger) is AssignmentState.ASSIGNMENT_PENDING
+        return
     with pytest.raises(IllegalTransitionError):
         step(state, trigger)
+
+
+@pytest.mark.parametrize("state", sorted(set(AssignmentState) - FINAL))
+def test_what_has_not_ended_is_not_reinstated(state):
+    """There is nothing to undo."""
+    with pytest.raises(IllegalTransitionError):
+        step(state, Trigger.REINSTATE)
 
 
 def test_everything_else_can_be_cancelled():
@@ -97,12 +107,12 @@ def test_everything_else_can_be_cancelled():
 
 
 def test_every_state_can_be_reached():
-    """No state of the table is dead, and all but the final ones lead on."""
+    """No state of the table is dead, and each leads on."""
     reached = {AssignmentState.CREATED}
     for _ in AssignmentState:
         reached |= {row.dest for row in TRANSITIONS if row.dest and reached & set(row.sources)}
     assert reached == set(AssignmentState)
-    assert {source for row in TRANSITIONS for source in row.sources} == set(AssignmentState) - FINAL
+    assert {source for row in TRANSITIONS for source in row.sources} == set(AssignmentState)
     assert {row.trigger for row in TRANSITIONS} == set(Trigger)
 
 

@@ -33,7 +33,6 @@ from assignment_pipeline.errors import (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
-    PartySitsError,
     PlacementRefusedError,
     RolloutRefusedError,
     StaleRecordError,
@@ -59,7 +58,6 @@ _ANSWERS = (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
-    PartySitsError,
 )
 
 COMMANDS = {

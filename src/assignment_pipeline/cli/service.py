@@ -8,7 +8,7 @@ import typer
 
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import tables_of
-from assignment_pipeline.cli.moments import read_time
+from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, result_document
 from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
 from assignment_pipeline.cli.wiring import JsonOption, command
@@ -90,6 +90,82 @@ def extend(
         raise typer.Exit(NO)
     whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
     raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
+
+
+@command(app, "party-changed")
+def party_changed(
+    coordinator: Coordinator,
+    booking: BookingArgument,
+    party_size: Annotated[int, typer.Argument(metavar="GUESTS", help="How many came, or will come.")],
+    actor: ActorOption,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Another number of guests came, or will come.
+
+    The party keeps its tables where they have the seats. Otherwise nothing changes, and the command names tables that
+    would do.
+    """
+    try:
+        result = coordinator.party_changed(booking, party_size, actor=actor)
+    except InvalidValueError as error:
+        refuse("GUESTS", error.expected, str(party_size))
+    where = tables_of(coordinator, result)
+    if result.outcome is Outcome.KEPT:
+        if as_json:
+            print_json(result_document(result))
+            raise typer.Exit(NO)
+        plan = result.decision.plan if result.decision else None
+        others = f" {' + '.join(plan.tables)} would do: call review place." if plan else ""
+        raise RefusedError(f"{where} has no seats for {party_size}: nothing was changed.{others}")
+    if result.outcome is Outcome.NOOP:
+        raise RefusedError(f"Booking {booking!r} is for {party_size} already.")
+    print_result(result, f"Booking {booking!r} is for {party_size}, at {where}.", as_json=as_json)
+
+
+@command(app)
+def reinstate(
+    coordinator: Coordinator,
+    booking: BookingArgument,
+    actor: ActorOption,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Put back a booking that was cancelled by mistake, came after all, or has failed.
+
+    It gets the tables that it had if they are free, else others, else a person decides on it.
+    """
+    result = coordinator.reinstate(booking, actor=actor)
+    if result.outcome is Outcome.NOOP and result.reason is None:
+        raise RefusedError(f"Booking {booking!r} has not ended: there is nothing to undo.")
+    if result.outcome is Outcome.NOOP:
+        raise nothing_done(result)
+    sentence = f"Booking {booking!r} is back"
+    where = f", at {tables_of(coordinator, result)}." if result.tables else " without tables: it waits for some."
+    print_result(result, f"{sentence}{where}", as_json=as_json)
+
+
+@command(app, "extend-hold")
+def extend_hold(
+    coordinator: Coordinator,
+    booking: BookingArgument,
+    actor: ActorOption,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="A time such as 2031-05-17T22:30+02:00.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a booking's tables for longer, until it is confirmed."""
+    end = None if until is None else read_time("--until", until)
+    try:
+        result = coordinator.extend_hold(booking, end, actor=actor)
+    except InvalidValueError as error:
+        refuse("--until", error.expected, until or "")
+    if result.outcome is not Outcome.ASSIGNED or result.record is None or result.record.next_attempt_at is None:
+        raise RefusedError(f"Booking {booking!r} holds no tables that wait to be confirmed.")
+    zone = zone_of(coordinator, result.record.restaurant_id)
+    ends = local(result.record.next_attempt_at, zone)
+    print_result(result, f"{tables_of(coordinator, result)} is held until {ends}.", as_json=as_json)
 
 
 def _kept(result: AssignmentResult, what: str, *, as_json: bool) -> NoReturn:

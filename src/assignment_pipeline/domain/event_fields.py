@@ -138,6 +138,7 @@ CARRIES: Mapping[EventType, tuple[str, ...]] = {
     _E.LEFT: (*_OUTCOME, "seated_at", "left_at"),
     _E.NO_SHOW: _OUTCOME,
     _E.EXTENDED: _OUTCOME,
+    _E.REINSTATED: _OUTCOME,
     _E.TABLE_IN_USE: (*_OUTCOME, "by", "until"),
     _E.BLOCKED: _BLOCK,
     _E.UNBLOCKED: _BLOCK,

@@ -47,6 +47,7 @@ class EventType(enum.StrEnum):
     LEFT = "coordinator.left"
     NO_SHOW = "coordinator.no_show"
     EXTENDED = "coordinator.extended"
+    REINSTATED = "coordinator.reinstated"
     TABLE_IN_USE = "coordinator.table_in_use"
     BLOCKED = "coordinator.blocked"
     UNBLOCKED = "coordinator.unblocked"

@@ -421,6 +421,25 @@ class Reason(enum.StrEnum):
         "extended",
         ReasonFacts("extended", "the party stays on", (_O.CONFIRMED, _O.ASSIGNED), event=EventType.EXTENDED),
     )
+    REINSTATED = (
+        "reinstated",
+        ReasonFacts(
+            "reinstated",
+            "its cancellation or failure was undone: it has the tables that it had, or waits for others",
+            (_O.CONFIRMED, _O.ASSIGNED),
+            event=EventType.REINSTATED,
+        ),
+    )
+    HOLD_EXTENDED = (
+        "hold_extended",
+        ReasonFacts("held for longer", "its tables are held for longer, until it is confirmed", (_O.ASSIGNED,)),
+    )
+    PARTY_CHANGED = (
+        "party_changed",
+        ReasonFacts(
+            "another number of guests", "another number of guests came, or will come", (_O.CONFIRMED, _O.ASSIGNED)
+        ),
+    )
     TABLE_IN_USE = (
         "table_in_use",
         ReasonFacts(

@@ -27,7 +27,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
-from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
+from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
 
 _COUNT = whole(0, 2**31)
 _GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
@@ -38,6 +38,10 @@ _GUEST_STATUS = {
     AssignmentState.CANCELLED: CANCELLED,
     AssignmentState.FAILED: FAILED,
 }
+
+
+_TOLD_OF = FINAL | {AssignmentState.CONFIRMED}
+"""The states that the guest's view has words for: who leaves them is pending again."""
 
 
 class Owner(enum.StrEnum):
@@ -366,7 +370,7 @@ class AssignmentChange:
         if state in _GUEST_STATUS:
             reached = any(step.from_state is not state and step.to_state is state for step in self.steps)
             return _GUEST_STATUS[state] if reached or self.repeats else None
-        left = any(step.from_state is AssignmentState.CONFIRMED for step in self.steps)
+        left = any(step.from_state in _TOLD_OF for step in self.steps)
         return PENDING if left else None
 
     @property

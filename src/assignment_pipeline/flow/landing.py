@@ -145,7 +145,7 @@ def change(
             from_state=states[number - 1],
             to_state=states[number],
             trigger=trigger,
-            reason=why if number == len(triggers) else None,
+            reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if number == len(triggers) else None,
             actor=call.actor,
             tables=record.tables if states[number] in WITH_TABLES else (),
             **_presence(record, states[number]),

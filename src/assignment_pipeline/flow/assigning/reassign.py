@@ -15,6 +15,7 @@ from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.seating import find_tables, record_attempt, seat, settled
+from assignment_pipeline.flow.assigning.sitting_parties import keep_tables
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow
 from assignment_pipeline.flow.landing import ToCommit, allocation, guarded
@@ -29,8 +30,9 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
     """
     Seat a booking as it is now; the old tables go only in the commit in which new ones are taken.
 
-    It stays at its tables where they still do. Where there is no plan, *keep* leaves everything as it was, with the
-    answer ``kept``; without it, the booking gives its tables up and waits, as a new one would.
+    A party that sits keeps its tables: see `keep_tables`. Any other stays at its tables where they still do. Where
+    there is no plan, *keep* leaves everything as it was, with the answer ``kept``; without it, the booking gives its
+    tables up and waits, as a new one would.
 
     What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
     path makes the change; unless `Settings.takeover` has the pipeline take it over first.
@@ -73,6 +75,8 @@ def _reseat(
     context: DecisionContext, record: AssignmentRecord, booking: Booking, *, keep: bool
 ) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
+    if record.allocation is not None and record.allocation.sits:
+        return (yield from keep_tables(context, record, record.allocation, booking))
     request = context.request(booking)
     here = yield from Evaluate(request, record.tables, context.floor(request))
     if here.plan is not None and not here.broken:

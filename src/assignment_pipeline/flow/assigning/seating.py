@@ -31,12 +31,16 @@ TO_BEGIN: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.ASSIGNED: (_T.RETRY, _T.BEGIN),
     _S.CONFIRMED: (_T.REQUEUE, _T.BEGIN),
     _S.MANUAL_REVIEW: (_T.REQUEUE, _T.BEGIN),
+    _S.FAILED: (_T.REINSTATE, _T.BEGIN),
+    _S.CANCELLED: (_T.REINSTATE, _T.BEGIN),
 }
 """What brings an assignment to where it can be seated, or be found to have no tables."""
 
 TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.CONFIRMED: (_T.REQUEUE,),
     _S.MANUAL_REVIEW: (_T.REQUEUE,),
+    _S.FAILED: (_T.REINSTATE,),
+    _S.CANCELLED: (_T.REINSTATE,),
 }
 """What brings one to where a person, or its end, can be called for; nothing does elsewhere."""
 
@@ -101,7 +105,7 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
     draw = yield from Draw()
     record, settings = context.record, context.settings
     retries = 1
-    if record is not None and record.state not in WITH_TABLES | {_S.MANUAL_REVIEW}:
+    if record is not None and record.state not in WITH_TABLES | FINAL | {_S.MANUAL_REVIEW}:
         retries += record.retries  # A booking that gives its tables up, or returns from review, starts over.
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "reason": None}
     reason, begin = decision.refusal, TO_BEGIN[context.state]
@@ -144,6 +148,7 @@ def record_attempt(
     triggers: tuple[Trigger, ...],
     outcome: Outcome,
     *,
+    why: Reason | None = None,
     overruled: Collection[Rule] = (),
     **facts: Any,
 ) -> Flow[ToCommit]:
@@ -151,6 +156,8 @@ def record_attempt(
     The change that records an attempt and leads through *triggers*.
 
     Args:
+        why: Why, where that is not what the decision says.
+
         overruled: The rules among those that the plan breaks that a person has overruled.
     """
     record, plan = context.record, decision.plan
@@ -163,7 +170,7 @@ def record_attempt(
         record,
         triggers,
         outcome,
-        decision.refusal,
+        why or decision.refusal,
         took=took,
         attempt=attempt(record, decision, context.now, broken),
         overruled=broken,
@@ -177,7 +184,7 @@ def record_attempt(
     moved = moves(context, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
     if context.awaits_row:
         made = watched(context, made)
-    return ToCommit(change=made, outcome=outcome, reason=decision.refusal, decision=decision, moved=moved)
+    return ToCommit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)
 
 
 def pass_over(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:

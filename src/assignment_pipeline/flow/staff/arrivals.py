@@ -26,7 +26,9 @@ from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 
-def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def seated(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     The party sits: nobody moves it any more, and tables that were only held are its own.
 
@@ -40,9 +42,10 @@ def seated(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignmen
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         VenueNotFoundError: The host has no such restaurant.
     """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if held.sits:

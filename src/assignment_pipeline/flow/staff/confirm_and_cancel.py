@@ -1,4 +1,4 @@
-"""Confirming tables, and letting go of them. No locks, no flags: compare, set, and try again."""
+"""Letting go of tables, and what all calls on a record share. No locks, no flags: compare, set, and try again."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from assignment_pipeline.errors import (
     BookingUnreadableError,
     NoRecordError,
     NoTablesError,
+    OtherRestaurantError,
     SchemaMismatchError,
 )
 from assignment_pipeline.flow.call import Call
@@ -29,15 +30,22 @@ Amend = Callable[[AssignmentRecord | None, dt.datetime], Flow["ToCommit | Assign
 """A flow from a record, if there is one, and the store's time to what is to be written."""
 
 
-def amend(call: Call, settings: Settings, decide: Amend, *, joined: bool = False) -> Flow[AssignmentResult]:
+def amend(
+    call: Call, settings: Settings, decide: Amend, *, joined: bool = False, again: bool = False
+) -> Flow[AssignmentResult]:
     """
     Read the call's record, decide on it and commit, until nobody was faster.
+
+    Args:
+        joined: Whether it is part of a transaction of the host's.
+
+        again: Whether to decide anew where others have taken the tables meanwhile.
 
     Raises:
         StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's, which must
             not be committed then.
     """
-    return (yield from _answered(call, settings, _until_landed(call, settings, decide), joined=joined))
+    return (yield from _answered(call, settings, _until_landed(call, settings, decide, again=again), joined=joined))
 
 
 def _answered(
@@ -75,11 +83,13 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated, *, again: 
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        OtherRestaurantError: It is a booking of another restaurant than the call names.
         TableConflictError: Others have taken the tables meanwhile, and it is not to decide *again*.
     """
+    asked = call.restaurant_id
 
     def decide_seated(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        known = yield from known_record(record, call.booking_id)
+        known = yield from known_record(record, call.booking_id, asked)
         if known.owner is not Owner.PIPELINE:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
         if known.allocation is None:
@@ -93,16 +103,19 @@ def amend_seated(call: Call, settings: Settings, decide: AmendSeated, *, again: 
     return (yield from _answered(call, settings, steps()))
 
 
-def known_record(record: AssignmentRecord | None, booking_id: str) -> Flow[AssignmentRecord]:
+def known_record(record: AssignmentRecord | None, booking_id: str, restaurant_id: str = "") -> Flow[AssignmentRecord]:
     """
-    The record.
+    The record, of the restaurant if one is named.
 
     Raises:
+        OtherRestaurantError: It is another restaurant's.
         NoRecordError: There is none, and the host knows the booking.
         BookingNotFoundError: The host does not know it either.
         BookingUnreadableError: There is none, and the host's row makes no sense.
     """
     if record is not None:
+        if restaurant_id and record.restaurant_id != restaurant_id:
+            raise OtherRestaurantError(booking_id, restaurant_id, record.restaurant_id)
         return record
     at_host = yield from FindBooking(booking_id)
     if at_host is None:
@@ -122,28 +135,6 @@ def _todo(at_host: Booking) -> str:
 def seated_as(record: AssignmentRecord) -> Outcome:
     """How a call comes out that leaves a record with tables in its state."""
     return Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
-
-
-def confirm(booking_id: str, settings: Settings, *, actor: str | None = None) -> Flow[AssignmentResult]:
-    """
-    Confirm tables that are held. A late call confirms too, as long as they are; else the answer is ``hold_lost``.
-
-    Raises:
-        BookingNotFoundError: The booking has no record.
-    """
-    call = yield from Call.begin((booking_id, ""), "confirm", actor=actor)
-
-    def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        known = yield from known_record(record, booking_id)
-        if known.state is AssignmentState.CONFIRMED:
-            return (yield from call.answer(Outcome.CONFIRMED, record=known))
-        if known.state is not AssignmentState.ASSIGNED:
-            return (yield from call.answer(Outcome.HOLD_LOST, record=known))
-        return (
-            yield from record_transition(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None)
-        )
-
-    return (yield from amend(call, settings, decide))
 
 
 def cancel(

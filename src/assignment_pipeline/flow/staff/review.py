@@ -47,19 +47,22 @@ NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
 """Two parties at one table, and a table that is not there: no person may allow these."""
 
 
-def requeue(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def requeue(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     Have a booking assigned anew: it waits, due at once, with all its attempts before it.
 
     Raises:
         BookingNotFoundError: It has no record.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         IllegalTransitionError: It is neither in review nor confirmed.
         PartySitsError: Its party sits at its tables.
     """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        known = yield from known_record(record, booking_id)
+        known = yield from known_record(record, booking_id, restaurant_id or "")
         if known.owner is Owner.LEGACY and known.state is AssignmentState.CONFIRMED:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=known))
         if known.allocation is not None and known.allocation.sits:
@@ -80,7 +83,9 @@ class _Rejection:
     reason: str = attrs.field(validator=code)
 
 
-def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> Flow[AssignmentResult]:
+def reject(
+    booking_id: str, settings: Settings, *, actor: str, reason: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     Turn a booking down for good.
 
@@ -89,44 +94,49 @@ def reject(booking_id: str, settings: Settings, *, actor: str, reason: str) -> F
 
     Raises:
         BookingNotFoundError: It has no record.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         IllegalTransitionError: It is confirmed, or has ended already.
         ValueError: *reason* is not a code.
     """
     _Rejection(reason)
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        known = yield from known_record(record, booking_id)
+        known = yield from known_record(record, booking_id, restaurant_id or "")
         facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
         return (yield from record_transition(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
 
     return (yield from amend(call, settings, decide))
 
 
-def pin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def pin(booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None) -> Flow[AssignmentResult]:
     """
     Have a booking stay at its tables until a person says otherwise.
 
     Raises:
         BookingNotFoundError: It has no record.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         NoTablesError: It has no tables.
     """
-    return (yield from _pin(booking_id, settings, actor, Reason.PINNED))
+    return (yield from _pin((booking_id, restaurant_id or ""), settings, actor, Reason.PINNED))
 
 
-def unpin(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def unpin(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     Let a booking be moved again.
 
     Raises:
         BookingNotFoundError: It has no record.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         NoTablesError: It has no tables.
     """
-    return (yield from _pin(booking_id, settings, actor, Reason.UNPINNED))
+    return (yield from _pin((booking_id, restaurant_id or ""), settings, actor, Reason.UNPINNED))
 
 
-def _pin(booking_id: str, settings: Settings, actor: str, why: Reason) -> Flow[AssignmentResult]:
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+def _pin(ids: tuple[str, str], settings: Settings, actor: str, why: Reason) -> Flow[AssignmentResult]:
+    call = yield from Call.by_person(ids, MANUAL, actor=actor)
     pinned = why is Reason.PINNED
 
     def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[ToCommit | AssignmentResult]:

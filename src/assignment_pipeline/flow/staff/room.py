@@ -22,11 +22,14 @@ from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordQuery
 
 PAGE = 500
 
+AHEAD = dt.timedelta(hours=6)
+"""The room is looked at for the rest of the service day, and for so long at least: midnight is no end of an evening."""
+
 
 @attrs.frozen
 class Room:
     """
-    Who has tables at a restaurant for the rest of its service day, and who sits there.
+    Who has tables at a restaurant for the rest of its service day, or for `AHEAD` from now, and who sits there.
 
     Attributes:
         loaded: What was loaded for that.
@@ -67,7 +70,7 @@ def over(restaurant_id: str) -> Flow[tuple[OverParty, ...]]:
 
 def next_parties(restaurant_id: str, table_id: str | None = None) -> Flow[tuple[NextParty, ...]]:
     """
-    The party that is expected next at each table on this service day, or at one.
+    The party that is expected next at each table on this service day and in the next 6 hours, or at one.
 
     Raises:
         TableNotFoundError: The restaurant has no such table.
@@ -107,7 +110,7 @@ def look(restaurant_id: str) -> Flow[Room]:
     sitting = yield from who_sits(restaurant_id)
     now = nearby.now.replace(second=0, microsecond=0)
     end = nearby.venue.service_day(nearby.venue.service_date(now)).end
-    day = TimeWindow(now, max(end, now + MINUTE))
+    day = TimeWindow(now, max(end, now + AHEAD))
     ids = tuple(record.booking_id for record in sitting)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, booking_ids=ids, day=day))
     assert loaded is not None  # noqa: S101 - all of those have a record

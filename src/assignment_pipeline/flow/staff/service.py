@@ -30,7 +30,9 @@ from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 
 
-def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def left(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     The party has gone: the rest of its time is free from the next minute on, the buffer behind it included.
 
@@ -39,9 +41,10 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         NotBegunError: Its turn has not begun, and it does not sit.
     """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         end = next_minute(now)
@@ -54,17 +57,20 @@ def left(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentR
     return (yield from amend_seated(call, settings, decide))
 
 
-def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def no_show(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     The party never came: its tables are free, for good. The assignment is cancelled, with that as the reason.
 
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         NotBegunError: Its turn has not begun.
         PartySitsError: It has come, and sits at its tables.
     """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if held.sits:
@@ -78,9 +84,13 @@ def no_show(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignme
     return (yield from amend_seated(call, settings, decide))
 
 
-def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def extend(
+    booking_id: str, until: dt.datetime, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     The party stays on, and its tables are kept for as much longer; where others have them then, nothing is written.
+
+    It has not left, whatever was said before.
 
     Returns:
         With the outcome ``kept``, who is in the way, in `AssignmentResult.displaced`.
@@ -88,11 +98,12 @@ def extend(booking_id: str, until: dt.datetime, settings: Settings, *, actor: st
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         ValueError: *until* is no whole minute with an offset, not after the turn's end, or more than 24 hours after
             its start.
     """
     end = _Until(until).until
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         longer = _longer(held, end)
@@ -129,7 +140,7 @@ def _longer(held: Allocation, end: dt.datetime) -> Allocation:
         raise InvalidValueError("until", f"a time after {held.turn.end}, {latest} at the latest", f"{end}")
     by = end - held.turn.end
     zero = dt.timedelta()
-    return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by))
+    return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by), left_at=None)
 
 
 def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:

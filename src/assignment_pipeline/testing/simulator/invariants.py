@@ -280,11 +280,18 @@ def nothing_is_due_that_has_ended(ledger: Ledger) -> Iterator[str]:
 
 
 def what_has_ended_stays(ledger: Ledger) -> Iterator[str]:
-    """What has failed or was cancelled is never left, and no record goes."""
+    """What has failed or was cancelled is left by nobody but a person, or a late payment; and no record goes."""
     for booking_id in ledger.changed:
         before, after = ledger.before.get(booking_id), ledger.records.get(booking_id)
-        if before is not None and (after is None or (before.state in FINAL and after.state is not before.state)):
-            yield f"{booking_id} was {before.state} and is {after.state if after else 'gone'}"
+        if before is None:
+            continue
+        if after is None:
+            yield f"{booking_id} was {before.state} and is gone"
+        elif before.state in FINAL and after.state is not before.state:
+            step = ledger.histories[booking_id][before.version]
+            paid = before.state is AssignmentState.FAILED and after.state is AssignmentState.CONFIRMED
+            if step.trigger is not Trigger.REINSTATE or not (step.actor or paid):
+                yield f"{booking_id} was {before.state} and is {after.state}"
 
 
 def only_crashes_make_a_crash_loop(ledger: Ledger) -> Iterator[str]:
@@ -298,10 +305,11 @@ def only_crashes_make_a_crash_loop(ledger: Ledger) -> Iterator[str]:
 
 
 def cancelled_is_cancelled(ledger: Ledger) -> Iterator[str]:
-    """A cancellation that was answered so has come about, for good."""
+    """A cancellation that was answered so has come about, until a person undoes it."""
     for booking_id in ledger.cancelled:
         record = ledger.records.get(booking_id)
-        if record is None or record.state is not AssignmentState.CANCELLED:
+        undone = any(step.trigger is Trigger.REINSTATE for step in ledger.histories.get(booking_id, ()))
+        if record is None or (record.state is not AssignmentState.CANCELLED and not undone):
             yield f"{booking_id} is {record.state if record else 'unknown'}"
 
 

@@ -18,6 +18,7 @@ from assignment_pipeline.driving import relay
 from assignment_pipeline.errors import (
     BlockNotFoundError,
     BookingNotFoundError,
+    BookingOverError,
     BookingUnreadableError,
     CommitUnknownError,
     HostContradictionError,
@@ -35,9 +36,18 @@ from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, rea
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.effects import Effect, Emit, Flow, LoadContext, Port
 from assignment_pipeline.flow.legacy import adopt, takeover
-from assignment_pipeline.flow.staff import arrivals, blocks, confirm_and_cancel, review, service
+from assignment_pipeline.flow.staff import (
+    arrivals,
+    blocks,
+    confirm_and_cancel,
+    holds,
+    party,
+    reinstate,
+    review,
+    service,
+)
 from assignment_pipeline.flow.sweeping import sweep
-from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
+from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
 from assignment_pipeline.rollout.shadow.candidate import Trial, rehearsal
@@ -228,7 +238,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         "confirm",
         4,
-        lambda world, booking: confirm_and_cancel.confirm(booking.id, world.settings),
+        lambda world, booking: holds.confirm(booking.id, world.settings),
         _UNKNOWN,
         _HELD,
     ),
@@ -279,6 +289,21 @@ JOBS: tuple[Job, ...] = (
         1,
         lambda world, booking: service.no_show(booking.id, world.settings, actor=STAFF),
         _SERVICE,
+        WITH_TABLES,
+    ),
+    Job(
+        "undo",
+        4,
+        lambda world, booking: reinstate.reinstate(booking.id, world.settings, actor=STAFF),
+        (*_UNKNOWN, BookingOverError),
+        FINAL,
+    ),
+    Job("hold longer", 1, lambda world, booking: holds.extend_hold(booking.id, None, world.settings), _UNKNOWN),
+    Job(
+        "count",
+        1,
+        lambda world, booking: party.party_changed(booking.id, 1 + world.choices.pick(4), world.settings, actor=STAFF),
+        _SEATED_ONLY,
         WITH_TABLES,
     ),
     Job("stay longer", 2, _extend, (*_SERVICE, ValueError), WITH_TABLES),

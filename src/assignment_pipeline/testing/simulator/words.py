@@ -7,7 +7,7 @@ from typing import Any
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult
 from assignment_pipeline.flow.effects import (
     Apart,
@@ -133,9 +133,11 @@ def _records(records: Iterable[AssignmentRecord]) -> str:
     return ", ".join(f"{record.booking_id} {record.state} v{record.version}" for record in found) or "no record"
 
 
-def _name(found: Due | Booking | TableBlock | str) -> str:
+def _name(found: Due | Booking | TableBlock | StateChange | str) -> str:
     if isinstance(found, Due):
         return f"{found.booking_id}, delivery {found.deliveries}"
+    if isinstance(found, StateChange):
+        return f"v{found.version} {found.trigger}"
     return found if isinstance(found, str) else found.id
 
 
