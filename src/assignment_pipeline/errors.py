@@ -25,6 +25,7 @@ __all__ = [
     "NoTablesError",
     "NotBegunError",
     "OtherRestaurantError",
+    "OtherTablesError",
     "PartySitsError",
     "PlacementRefusedError",
     "RolloutRefusedError",
@@ -335,6 +336,26 @@ class StaleRecordError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"The {self.what} of booking {self.booking_id!r} has changed since it was read."
+
+
+@attrs.define
+class OtherTablesError(StaleRecordError):
+    """
+    A booking that a person moves is not at the tables that the person took it to be at.
+
+    Attributes:
+        expected: The tables that it was to leave, sorted.
+
+        found: The tables that it has, sorted.
+    """
+
+    code: ClassVar[str] = "other_tables"
+
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Booking {self.booking_id!r} is at {', '.join(self.found)}, not at {', '.join(self.expected)}."
 
 
 @attrs.define

@@ -15,6 +15,7 @@ from assignment_pipeline.flow.effects import Flow, ReadRecords
 from assignment_pipeline.flow.legacy.takeover import takeover
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import blocks, review
+from assignment_pipeline.flow.staff.rearrange import Wanted, rearrange
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordPage, RecordQuery
 from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
@@ -84,7 +85,8 @@ class StaffActions(ServiceActions, StaffReads):
             IllegalTransitionError: The assignment has ended.
             PlacementRefusedError: The tables, of the booking or of one that is to move, break rules that were not
                 allowed away.
-            StaleRecordError: The record is not at *expect_version*, or one that is to move has moved on.
+            OtherTablesError: One that is to move is not at the tables of its ``origin``; a `StaleRecordError`.
+            StaleRecordError: The record is not at *expect_version*.
             TableConflictError: Somebody else has one of the tables.
             ValueError: *allow* names no rule, or one that cannot be overruled.
             VenueNotFoundError: The host has no such restaurant.
@@ -92,6 +94,51 @@ class StaffActions(ServiceActions, StaffReads):
         wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
         flow = review.place(booking, wanted, self.settings, actor=actor)
         return self._run(flow)
+
+    def rearrange(
+        self,
+        moves: Sequence[Move],
+        *,
+        actor: str,
+        allow: Collection[str] = (),
+        pin: bool = True,
+        restaurant_id: str | None = None,
+    ) -> tuple[AssignmentResult, ...]:
+        """
+        Give several bookings other tables in one commit: two swap, three move round, a room is cleared.
+
+        The end state counts: all of them leave their tables first. Each party keeps its time. Pins, the policy's
+        ``freeze`` and parties that sit do not stand against a person; the event ``booking.reseated`` says what was
+        overruled.
+
+        Args:
+            moves: Who goes where, each booking once, all of one restaurant. A move's ``origin`` are the tables that the
+                person saw the booking at.
+
+            actor: The person, as the audit is to name them.
+
+            allow: Names of rules to overrule, as for `place`.
+
+            pin: Whether the bookings stay there until a person says otherwise.
+
+            restaurant_id: Refuse bookings of another restaurant. Without it, who may move which is for the host to
+                decide.
+
+        Returns:
+            A result for each move, in their order: ``confirmed`` or ``assigned``, or ``retry`` for all of them where
+            the store could not do it.
+
+        Raises:
+            BookingNotFoundError: One has no record.
+            NoTablesError: One has no tables.
+            OtherRestaurantError: They are not all of one restaurant.
+            PlacementRefusedError: The tables of one break rules that were not allowed away.
+            OtherTablesError: One is not at the tables of its ``origin``; a `StaleRecordError`.
+            TableConflictError: Somebody who does not move has one of the tables, or two would get it.
+            ValueError: There are no moves, a booking is to move twice, or *allow* names no rule.
+        """
+        wanted = Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
+        return self._run(rearrange(wanted, self.settings, actor=actor))
 
     def reoptimize(
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
@@ -251,6 +298,19 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         wanted = review.Placement.of(tables, expect_version=expect_version, allow=allow, moves=moves, pin=pin)
         flow = review.place(booking, wanted, self.settings, actor=actor)
         return await self._run(flow)
+
+    async def rearrange(
+        self,
+        moves: Sequence[Move],
+        *,
+        actor: str,
+        allow: Collection[str] = (),
+        pin: bool = True,
+        restaurant_id: str | None = None,
+    ) -> tuple[AssignmentResult, ...]:
+        """Give several bookings other tables in one commit. See `Coordinator.rearrange`."""
+        wanted = Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
+        return await self._run(rearrange(wanted, self.settings, actor=actor))
 
     async def reoptimize(
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None

@@ -11,14 +11,14 @@ from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
-from assignment_pipeline.cli.output import bare_table, print_json, print_result, say, stdout
+from assignment_pipeline.cli.output import bare_table, print_json, print_result, result_document, say, stdout
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, a_name, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome
 from assignment_pipeline.errors import BookingNotFoundError
-from assignment_pipeline.flow.staff.review import NEVER_ALLOWED
+from assignment_pipeline.flow.staff.rearrange import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
 from assignment_pipeline.ports import RecordPage, RecordQuery
@@ -137,6 +137,53 @@ def place(
         raise nothing_done(result)
     told = f"Booking {booking!r} has {tables_of(coordinator, result)} now."
     print_result(result, told, as_json=as_json)
+
+
+@command(app)
+def rearrange(
+    coordinator: Coordinator,
+    moves: Annotated[
+        list[str], typer.Argument(metavar="BOOKING=TABLE[+TABLE]...", help="Who goes where, such as B1=T4 B2=T1+T2.")
+    ],
+    actor: ActorOption,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
+    ] = None,
+    restaurant: RestaurantOption = None,
+    pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Whether the bookings are pinned to the tables.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Have several parties change tables in one step: swap two, move three round, clear a room.
+
+    All of them leave their tables first, also those that are pinned or sit. It happens whole, or not at all.
+    """
+    for rule in allow or ():
+        if rule not in _ALLOWABLE:
+            refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
+    wanted = [_move(coordinator, text) for text in moves]
+    if len({move.booking_id for move in wanted}) != len(wanted):
+        refuse("BOOKING=TABLE", "each booking once", " ".join(moves))
+    results = coordinator.rearrange(wanted, actor=actor, allow=allow or (), pin=pin, restaurant_id=restaurant)
+    if results[0].outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+        raise nothing_done(results[0])
+    if as_json:
+        print_json({"results": [result_document(result) for result in results]})
+    else:
+        for result in results:
+            say(f"Booking {result.booking_id!r} has {tables_of(coordinator, result)} now.")
+
+
+def _move(coordinator: Coordinator, text: str) -> Move:
+    """What a person typed, from the tables that the booking has now."""
+    booking_id, _, tables = text.rpartition("=")
+    if not booking_id or not all(tables.split("+")):
+        refuse("BOOKING=TABLE", "a booking and its new tables, such as B1=T4 or B1=T1+T2", repr(text))
+    record = coordinator.record(booking_id)
+    if record is None:
+        raise BookingNotFoundError(booking_id)
+    return Move(booking_id, record.tables, tables.split("+"))
 
 
 @command(app)

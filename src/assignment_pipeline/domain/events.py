@@ -48,6 +48,7 @@ class EventType(enum.StrEnum):
     NO_SHOW = "coordinator.no_show"
     EXTENDED = "coordinator.extended"
     REINSTATED = "coordinator.reinstated"
+    REARRANGED = "coordinator.rearranged"
     TABLE_IN_USE = "coordinator.table_in_use"
     BLOCKED = "coordinator.blocked"
     UNBLOCKED = "coordinator.unblocked"

@@ -417,6 +417,15 @@ class Reason(enum.StrEnum):
         ),
     )
     NO_SHOW = "no_show", ReasonFacts("nobody came", "the party never came", (_O.CANCELLED,), event=EventType.NO_SHOW)
+    REARRANGED = (
+        "rearranged",
+        ReasonFacts(
+            "given other tables",
+            "a person gave it other tables, with others in one act",
+            (_O.CONFIRMED, _O.ASSIGNED),
+            event=EventType.REARRANGED,
+        ),
+    )
     EXTENDED = (
         "extended",
         ReasonFacts("extended", "the party stays on", (_O.CONFIRMED, _O.ASSIGNED), event=EventType.EXTENDED),

@@ -45,6 +45,7 @@ CALLS = frozenset(
         "pin",
         "place",
         "preview",
+        "rearrange",
         "reassign",
         "reinstate",
         "reject",

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.events import EventType, Source
+from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Move
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.flow.landing import change, preconditions
 from assignment_pipeline.lifecycle import Trigger
@@ -90,7 +91,27 @@ def moves(
 def _move(context: DecisionContext, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:
     assert record.allocation is not None  # noqa: S101 - only who has tables is moved
     call = context.call.about(record)
-    event = call.event(
+    return change(
+        call,
+        record,
+        (Trigger.MOVE,),
+        why=why,
+        told=(reseated(context, call, record, move, why),),
+        preconditions=preconditions(context.loaded, record.booking_id, context.generation),
+        allocation=attrs.evolve(record.allocation, tables=move.tables),
+        strategy=strategy,
+    )
+
+
+def reseated(context: DecisionContext, call: Call, record: AssignmentRecord, move: Move, why: str) -> Event:
+    """What is told of a party that is given other tables, with what a person has overruled for that."""
+    held = record.allocation
+    stood_against = {
+        "pinned": record.pinned,
+        "sits": held is not None and held.sits,
+        "freeze": held is not None and _is_frozen(context, held.turn.start),
+    }
+    return call.event(
         Source.COORDINATOR,
         EventType.RESEATED,
         trigger=call.trigger,
@@ -98,14 +119,5 @@ def _move(context: DecisionContext, move: Move, record: AssignmentRecord, strate
         room_for=context.call.booking_id or None,
         origin=move.origin,
         tables=move.tables,
-    )
-    return change(
-        call,
-        record,
-        (Trigger.MOVE,),
-        why=why,
-        told=(event,),
-        preconditions=preconditions(context.loaded, record.booking_id, context.generation),
-        allocation=attrs.evolve(record.allocation, tables=move.tables),
-        strategy=strategy,
+        overruled=tuple(name for name, stood in stood_against.items() if stood) or None,
     )

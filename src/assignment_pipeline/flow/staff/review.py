@@ -11,21 +11,17 @@ import attrs
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_tuple, code
-from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
-    InvalidValueError,
+    NoTablesError,
     PartySitsError,
-    PlacementRefusedError,
     StaleRecordError,
-    TableConflictError,
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, require_restaurant
-from assignment_pipeline.flow.assigning.reseating import sitting
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, record_attempt
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
@@ -38,13 +34,11 @@ from assignment_pipeline.flow.staff.confirm_and_cancel import (
     record_transition,
     seated_as,
 )
+from assignment_pipeline.flow.staff.rearrange import allowed_rules, refuse, with_room
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.ports.fitting import require_booking
-
-NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
-"""Two parties at one table, and a table that is not there: no person may allow these."""
 
 
 def requeue(
@@ -186,17 +180,13 @@ class Placement:
         Raises:
             ValueError: *allow* names no rule, or one that cannot be allowed away; or one booking is to move twice.
         """
-        allowable = sorted(set(Rule) - NEVER_ALLOWED)
-        unknown = [name for name in allow if name not in allowable]
-        if unknown:
-            raise InvalidValueError("allow", f"rules among {', '.join(allowable)}", f"{unknown[0]!r}")
         if len({move.booking_id for move in moves}) != len(moves):
             msg = "moves: expected each booking once"
             raise ValueError(msg)
         return cls(
             table_ids=as_tuple(tables),
             expect_version=expect_version,
-            allowed=frozenset(map(Rule, allow)),
+            allowed=allowed_rules(allow),
             moves=tuple(moves),
             pin=pin,
         )
@@ -241,46 +231,16 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
         if context.state in FINAL:
             raise IllegalTransitionError(context.state, Trigger.SEAT)
         request = context.request(booking)
-        floor = yield from _with_room(context, request, wanted)
+        try:
+            taken = yield from with_room(context, wanted.moves, wanted.allowed, besides={booking.id})
+        except NoTablesError as error:  # What was suggested is not so any more.
+            raise StaleRecordError(error.booking_id, "tables") from error
+        floor = FloorSnapshot.of(context.venue, taken, {booking.id}, pace=context.pace)
         found = yield from Evaluate(request, wanted.table_ids, floor)
-        _refuse(request, found, wanted.table_ids, wanted.allowed, floor)
+        refuse(request, found, wanted.table_ids, wanted.allowed, floor)
         return (yield from _placed(context, request, found, wanted))
 
     return (yield from until_answered(call, settings, attempt))
-
-
-def _with_room(context: DecisionContext, request: SeatingRequest, wanted: Placement) -> Flow[FloorSnapshot]:
-    """The floor once everybody has made room, each of whom must be able to."""
-    venue, leave = context.venue, {request.booking.id, *(move.booking_id for move in wanted.moves)}
-    taken = [row for row in context.loaded.taken if row.booking_id not in leave]
-    # What the host shows of who leaves is taken for the others, until the host changes it.
-    taken += [row for booking_id in sorted(leave) for row in context.shown_by_host(booking_id)]
-    for move in wanted.moves:
-        record = context.loaded.records.get(move.booking_id)
-        party = sitting(context, record) if record is not None else None
-        if party is None or party.tables != move.origin:
-            raise StaleRecordError(move.booking_id, "tables")
-        floor = FloorSnapshot.of(venue, taken, {move.booking_id})
-        found = yield from Evaluate(party.request, move.tables, floor)
-        _refuse(party.request, found, move.tables, wanted.allowed, floor)
-        taken += [Occupied(table_id=name, window=party.request.blocked) for name in move.tables]
-    return FloorSnapshot.of(venue, taken, {request.booking.id}, pace=context.pace)
-
-
-def _refuse(
-    request: SeatingRequest,
-    found: Evaluation,
-    table_ids: tuple[str, ...],
-    allowed: frozenset[Rule],
-    floor: FloorSnapshot,
-) -> None:
-    broken = [rule for rule in found.broken if rule not in allowed]
-    if broken and broken != [Rule.TAKEN]:
-        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in broken))
-    if broken:
-        positions = floor.venue.floor.positions
-        busy = floor.occupancy.busy(request.blocked)
-        raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
 
 
 def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[ToCommit]:

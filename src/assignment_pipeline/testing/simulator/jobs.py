@@ -11,7 +11,7 @@ import attrs
 from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import LegacyResult
+from assignment_pipeline.domain.result import LegacyResult, Move
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.driving import relay
@@ -42,6 +42,7 @@ from assignment_pipeline.flow.staff import (
     confirm_and_cancel,
     holds,
     party,
+    rearrange,
     reinstate,
     review,
     service,
@@ -142,10 +143,32 @@ def _cancel_unknown(world: World, booking: Booking) -> Flow[Any]:
 def _place(world: World, booking: Booking) -> Flow[Any]:
     floor = world.venue_of(booking).floor
     tables = tuple(dict.fromkeys(world.choices.of(floor.tables).id for _ in range(1 + world.choices.of((0, 0, 1)))))
-    allow = tuple(rule.value for rule in Rule if rule not in review.NEVER_ALLOWED) if world.choices.pick(2) else ()
+    allow = tuple(rule.value for rule in Rule if rule not in rearrange.NEVER_ALLOWED) if world.choices.pick(2) else ()
     pin = not world.choices.pick(2)
     wanted = review.Placement.of(tables, expect_version=None, allow=allow, moves=(), pin=pin)
     return review.place(booking, wanted, world.settings, actor=STAFF)
+
+
+def _rearrange(world: World, booking: Booking) -> Flow[Any]:
+    """Two parties of a restaurant swap, or one moves."""
+    held = [
+        record
+        for record in map(world.store.record, world.bookings)
+        if record is not None and record.allocation and record.restaurant_id == booking.restaurant_id
+    ]
+    if len(held) < 2:
+        table = world.choices.of(world.venue_of(booking).floor.tables)
+        moves: tuple[Move, ...] = (Move(booking.id, ["none"], [table.id]),)
+    else:
+        first = world.choices.of(held)
+        second = world.choices.of([one for one in held if one is not first])
+        moves = (
+            Move(first.booking_id, first.tables, second.tables),
+            Move(second.booking_id, second.tables, first.tables),
+        )
+    allow = [rule.value for rule in Rule if rule not in rearrange.NEVER_ALLOWED]
+    wanted = rearrange.Wanted.of(moves, allow=allow, pin=not world.choices.pick(2), restaurant_id=None)
+    return rearrange.rearrange(wanted, world.settings, actor=STAFF)
 
 
 def _extend(world: World, booking: Booking) -> Flow[Any]:
@@ -260,6 +283,7 @@ JOBS: tuple[Job, ...] = (
         _REVIEW,
     ),
     Job("place", 4, _place, _PLACE),
+    Job("rearrange", 2, _rearrange, (*_PLACE, *_SEATED_ONLY), WITH_TABLES),
     Job(
         "pin", 1, lambda world, booking: review.pin(booking.id, world.settings, actor=STAFF), _SEATED_ONLY, WITH_TABLES
     ),
