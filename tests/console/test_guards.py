@@ -234,3 +234,17 @@ def test_the_token_of_a_try_lets_one_browser_in_once(coordinator):
     rebound = first.get("/", headers={"Host": "evil.example"})
     assert rebound.status == 400
     assert token not in repr(login)
+
+
+def test_what_a_hosts_error_quotes_is_shown_to_nobody(store, anna, caplog, monkeypatch):
+    """Neither the page nor the log repeats a guest's name; the log names the error's class."""
+
+    def quotes(*_):
+        msg = "Failing row contains (Rosalind Canary)."
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(store.checked_host.host, "venue", quotes)
+    answer = anna.get("/floor")
+    assert answer.status == 500
+    assert "Canary" not in answer.text + caplog.text
+    assert "RuntimeError" in caplog.text

@@ -29,6 +29,7 @@ from assignment_pipeline.errors import (
     TableNotFoundError,
     VenueNotFoundError,
 )
+from assignment_pipeline.redaction import redacted
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,9 @@ class _Console:
                 response = await handler(view)
             except _KNOWN as error:
                 response = _failed(error)
+            except Exception as error:  # noqa: BLE001 - a host's code raises anything, and what it says may be a guest's
+                log.error("console: %s", redacted(error))
+                response = _said(500, "That went wrong", "The log of this application has the kind of the error.")
             remember(request, response, nonce)
         protect(response)
         return response
