@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
     from assignment_pipeline.domain.statuses import StatusMap
     from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
+    from assignment_pipeline.domain.turns import TurnReport, TurnStats
     from assignment_pipeline.domain.venue import Venue
     from assignment_pipeline.domain.wake_order import WakeOrder
     from assignment_pipeline.domain.windows import TimeWindow
@@ -105,6 +106,7 @@ else:
             "domain.result": "AssignmentResult Decision LegacyOutcome LegacyResult Mode Move Outcome Plan Reason",
             "domain.room": "DueParty NextParty OverParty TableInUse WayOut",
             "domain.statuses": "StatusMap",
+            "domain.turns": "TurnReport TurnStats",
             "domain.venue": "Venue",
             "domain.windows": "TimeWindow",
             "errors": (
@@ -227,6 +229,8 @@ __all__ = [
     "Trigger",
     "TurnBand",
     "TurnFrom",
+    "TurnReport",
+    "TurnStats",
     "Venue",
     "VenueAudit",
     "VenueNotFoundError",

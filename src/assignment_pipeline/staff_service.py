@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
+from assignment_pipeline.domain.turns import TurnReport
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service
@@ -188,6 +189,22 @@ class ServiceActions:
         """
         return self._run(room.conflicts(restaurant_id, self.settings))
 
+    def learned_turns(self, restaurant_id: str, since: dt.datetime | None = None) -> TurnReport:
+        """
+        How long parties really sat, by size, service period and weekday, and what turn bands would fit them.
+
+        It goes by when parties sat down and left. Nothing is changed: the policy is yours.
+
+        Args:
+            since: Those count that sat down at that time or later, timezone-aware; by default, in the last eight weeks.
+
+        Raises:
+            StoreUnavailableError: The store could not be asked.
+            ValueError: *since* has no offset.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(room.learned_turns(restaurant_id, since))
+
 
 class AsyncServiceActions:
     """`ServiceActions`, for asyncio."""
@@ -257,3 +274,7 @@ class AsyncServiceActions:
     async def conflicts(self, restaurant_id: str) -> tuple[TableInUse, ...]:
         """The bookings that will find a party at their tables. See `Coordinator.conflicts`."""
         return await self._run(room.conflicts(restaurant_id, self.settings))
+
+    async def learned_turns(self, restaurant_id: str, since: dt.datetime | None = None) -> TurnReport:
+        """How long parties really sat, and what turn bands would fit them. See `Coordinator.learned_turns`."""
+        return await self._run(room.learned_turns(restaurant_id, since))

@@ -294,3 +294,16 @@ def test_only_held_tables_are_held_for_longer(at):
     """A confirmed booking holds none that wait."""
     ended = at(17, 12, "service", "extend-hold", "ada", *ANN)
     assert (ended.code, ended.complaint) == (1, "Booking 'ada' holds no tables that wait to be confirmed.")
+
+
+def test_how_long_parties_really_sat_is_shown(at):
+    """With turn bands to match; before anybody has left, a sentence."""
+    assert at(17, 0, "service", "turns", "corner").out == "No party has sat down and left since then.\n"
+    at(17, 0, "service", "seated", "ada", *ANN)
+    at(18, 10, "service", "left", "ada", *ANN)
+    told = at(18, 11, "service", "turns", "corner").out.splitlines()
+    assert told[1].split() == ["all", "1", "70", "70", "70"]
+    assert told[-1].startswith("Turn bands that three quarters of the parties would keep: 90 min up to 2, ")
+    report = at(18, 11, "service", "turns", "corner", "--json").json
+    assert (report["parties"], report["groups"][1]["by"], report["groups"][1]["name"]) == (1, "size", "2")
+    assert at(18, 11, "service", "turns", "corner", "--since", "yesterday").code == 2

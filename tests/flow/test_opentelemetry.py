@@ -275,6 +275,7 @@ def test_every_call_that_writes_is_watched():
         "history",
         "in_memory",
         "joined",
+        "learned_turns",
         "next",
         "observe",
         "over",

@@ -649,7 +649,7 @@ def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
     return [(memory_store, "is_unfinished", is_unfinished)]
 
 
-@mutant()
+@mutant(first=54)
 def one_bad_row_stops_its_neighbours() -> Patches:
     """A row that makes no sense is an error for whoever looks at the day."""
 

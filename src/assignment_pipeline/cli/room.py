@@ -11,7 +11,7 @@ import typer
 
 from assignment_pipeline.cli import service, words
 from assignment_pipeline.cli.labels import joined, labels_of
-from assignment_pipeline.cli.moments import local, zone_of
+from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.tables import RestaurantArgument
 from assignment_pipeline.cli.wiring import JsonOption, command, read_only
@@ -107,6 +107,37 @@ def conflicts(coordinator: Coordinator, restaurant: RestaurantArgument, as_json:
     zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
     for one in found:
         say(_told(one, zone, labels))
+
+
+@command(app, "turns", opened=read_only)
+def turns(
+    coordinator: Coordinator,
+    restaurant: RestaurantArgument,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Only who sat down since; by default, in the last eight weeks."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Show how long parties really sat, and what turn bands would fit them.
+
+    A band is suggested another length from 20 parties on. Nothing is changed.
+    """
+    report = coordinator.learned_turns(restaurant, None if since is None else read_time("--since", since))
+    if as_json:
+        print_json(_document(report))
+        return
+    if not report.groups:
+        say("No party has sat down and left since then.")
+        return
+    rows = [
+        (f"{one.by} {one.name}".strip(), str(one.parties), str(one.median), str(one.p75), str(one.p90))
+        for one in report.groups
+    ]
+    _print(("Parties", "Counted", "Half left by", "75 % by", "90 % by"), rows)
+    bands = ", ".join(f"{band.minutes} min up to {band.up_to}" for band in report.bands)
+    say(f"Turn bands that three quarters of the parties would keep: {bands}.")
 
 
 def _told(one: TableInUse, zone: dt.tzinfo, labels: Mapping[str, str]) -> str:

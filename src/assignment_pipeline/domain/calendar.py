@@ -89,6 +89,11 @@ class Calendar:
             return min(opening.span.end - start, MAX_TURN)
         return dt.timedelta(minutes=minutes_of(opening.period.turn_bands or policy.turn_bands, party_size))
 
+    def period_name(self, start: dt.datetime) -> str:
+        """The name of the service period in which who comes at *start* arrives; empty outside of all."""
+        opening = self._opening_at(start) if self.policy.has_hours else None
+        return opening.period.name if opening is not None else ""
+
     def offers(self, booking: Booking) -> Iterator[TimeWindow]:
         """
         The other times at which the party may arrive, each with when it would sit, nearest first.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 
 import attrs
 
 from assignment_pipeline.domain import room
 from assignment_pipeline.domain.booking import CANCELLED, Booking
+from assignment_pipeline.domain.checks import aware, to_utc
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
+from assignment_pipeline.domain.turns import TurnReport, learn
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import TableNotFoundError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
@@ -17,10 +20,16 @@ from assignment_pipeline.flow.assigning.seating import make_plan
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordQuery
 
 PAGE = 500
+
+LEARNED_FROM = dt.timedelta(weeks=8)
+"""How far back parties are counted for learned turns, if nobody says."""
+
+_CONFIRMED = AssignmentState.CONFIRMED
 
 AHEAD = dt.timedelta(hours=6)
 """The room is looked at for the rest of the service day, and for so long at least: midnight is no end of an evening."""
@@ -98,6 +107,28 @@ def conflicts(restaurant_id: str, settings: Settings) -> Flow[tuple[TableInUse, 
     return tuple(found)
 
 
+def learned_turns(restaurant_id: str, since: dt.datetime | None) -> Flow[TurnReport]:
+    """
+    How long parties sat that sat down since then, or in the last eight weeks, and what bands would fit them.
+
+    Raises:
+        ValueError: *since* has no offset.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
+    assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    begin = _Since(since or nearby.now - LEARNED_FROM).since
+    records = yield from _all_records(RecordQuery(restaurant_id=restaurant_id, states=(_CONFIRMED,), limit=PAGE))
+    return learn(nearby.venue, records, begin)
+
+
+@attrs.frozen
+class _Since:
+    """Since when parties are counted."""
+
+    since: dt.datetime = attrs.field(converter=to_utc, validator=aware)
+
+
 def look(restaurant_id: str) -> Flow[Room]:
     """
     The room as it is.
@@ -119,15 +150,28 @@ def look(restaurant_id: str) -> Flow[Room]:
 
 def who_sits(restaurant_id: str | None = None) -> Flow[list[AssignmentRecord]]:
     """The records of all parties that sit, at a restaurant or anywhere."""
+    query = RecordQuery(restaurant_id=restaurant_id, sitting=True, limit=PAGE)
+    found = yield from _all_records(
+        query, lambda record, now: bool(record.allocation and record.allocation.sits_at(now))
+    )
+    return found
+
+
+def _sits(record: AssignmentRecord, now: dt.datetime) -> bool:
+    return record.allocation is not None and record.allocation.sits_at(now)
+
+
+def _all_records(
+    query: RecordQuery, wanted: Callable[[AssignmentRecord, dt.datetime], bool] = lambda _, __: True
+) -> Flow[list[AssignmentRecord]]:
+    """The records of all pages of *query* that are *wanted*."""
     found: list[AssignmentRecord] = []
-    after = None
     while True:
-        query = RecordQuery(restaurant_id=restaurant_id, sitting=True, after=after, limit=PAGE)
         page = yield from ReadRecords(query)
-        found += [record for record in page.records if record.allocation and record.allocation.sits_at(page.now)]
-        after = page.next
-        if after is None:
+        found += [record for record in page.records if wanted(record, page.now)]
+        if page.next is None:
             return found
+        query = attrs.evolve(query, after=page.next)
 
 
 def _counts(loaded: AssignmentContext, record: AssignmentRecord) -> bool:
