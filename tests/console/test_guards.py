@@ -14,7 +14,7 @@ from assignment_pipeline.console.standalone import OneTimeLogin, alone
 from assignment_pipeline.errors import InvalidValueError
 from tests.console.house import ANNA, Browser, booking
 
-PAGES = ("/", "/floor", "/moment", "/booking?id=b-1", "/queue", "/service", "/act?do=seated&id=b-1")
+PAGES = ("/", "/floor", "/moment", "/booking?id=b-1", "/queue", "/service", "/act?do=seated&id=b-1", "/rollout")
 
 
 def test_staff_has_to_be_said(coordinator):
@@ -79,7 +79,14 @@ def test_staff_see_their_restaurant_only(coordinator, put):
     fields = {"token": browser.get("/act?do=block&tables=T1&from=20:00&to=21:00&reason=leak").fields()["token"]}
     for path in ("floor", "moment", "queue", "service"):
         assert browser.get(f"/{path}?restaurant=other").status == 404
-    for path in ("booking?id=b-1", "act?do=seated&id=b-1", "booking?id=nobody", "act?do=nothing"):
+    for path in (
+        "booking?id=b-1",
+        "act?do=seated&id=b-1",
+        "rollout",
+        "mismatch?id=x",
+        "booking?id=nobody",
+        "act?do=nothing",
+    ):
         assert browser.get(f"/{path}").status == 404
     for sent in (
         {"do": "no_show", "id": "b-1"},

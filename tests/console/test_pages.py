@@ -13,11 +13,12 @@ from assignment_pipeline.console.diagram import PLACES
 from assignment_pipeline.console.file import floor_file
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.allocation import Allocation
-from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.rollout.flags import FixedFlags
-from tests.console.house import ANNA, EVENING, Browser, Counting
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
+from tests.console.house import ANNA, EVENING, Browser, Counting, booking
 
 HOUR = dt.timedelta(hours=1)
 
@@ -209,6 +210,55 @@ def test_the_service_says_who_is_due_and_who_is_over(coordinator, put, anna, clo
         r"Over time 1 b-1 2 guests T\d, 19:00 to 20:30, sat down at 19:00, 10 min over Has left", page.text
     )
     assert re.search(r"Due and not here 1 b-2 2 guests T\d, 19:30 to 21:00, 1 h 10 min late Seat", page.text)
+
+
+def test_two_parties_swap(coordinator, put, anna):
+    """In one commit, with both told before."""
+    put("b-1", 2, 19)
+    put("b-2", 2, 19)
+    one, other = (coordinator.record(key).tables for key in ("b-1", "b-2"))
+    assert f"b-2 gets {one[0]} instead." in anna.get("/act?do=swap&id=b-1&other=b-2").text
+    assert anna.do("/act?do=swap&id=b-1&other=b-2").status == 200
+    assert [coordinator.record(key).tables for key in ("b-1", "b-2")] == [other, one]
+    assert anna.get("/act?do=swap&id=b-1&other=nobody").status == 400
+
+
+def test_a_no_show_who_comes_is_put_back(coordinator, put, anna):
+    """At the tables that it had."""
+    put("b-1", 2, 17, 30)
+    tables = coordinator.record("b-1").tables
+    assert anna.do("/act?do=no_show&id=b-1").status == 200
+    assert "Put back" in anna.get("/booking?id=b-1").text
+    assert anna.do("/act?do=reinstate&id=b-1").status == 200
+    assert (coordinator.record("b-1").state, coordinator.record("b-1").tables) == (AssignmentState.CONFIRMED, tables)
+    assert anna.do("/act?do=party_changed&id=b-1&guests=1").status == 200
+    assert coordinator.record("b-1").booking.party_size == 1
+
+
+# -- The rollout --------------------------------------------------------------------------------------------------
+
+
+def test_the_rollout_is_shown_and_cannot_be_moved(store):
+    """Phases with where it stands, gates, and what the two planners made of one booking; no form is there."""
+    steered = Rollout.of(store, StoreFlags(store))
+    steered.enter("production-shadow", actor="anna", reason="tests")
+    with Coordinator(store, flags=FixedFlags(Mode.SHADOW), sinks=(), shadow="thread") as shadowing:
+        made = booking("b-1", 2)
+        store.host.put_booking(made)
+        assert shadowing.observe(made, LegacyResult(("T4",)))
+        assert shadowing.shadow.flush(20)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        browser = Browser(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE)))
+        page = browser.get("/rollout")
+        assert page.status == 200
+        assert page.html.count('aria-current="step"') == 1
+        assert re.search(r"Gates Gate Says Value Asked Sample Missing", page.text)
+        assert "<form" not in page.html
+        link = re.search(r'href="(mismatch\?id=[^"]+)"', page.html)[1]
+        side_by_side = browser.get(f"/{link}").text
+        assert "mismatch, tables" in side_by_side
+        assert re.search(r"The old planner T4, at a cost of 4.*The pipeline T\d, at a cost of 0", side_by_side)
+        assert browser.ask("POST", "/rollout", data={}).status == 404
 
 
 # -- The size of it -----------------------------------------------------------------------------------------------

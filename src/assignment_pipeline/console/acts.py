@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 import attrs
 
 from assignment_pipeline.console.view import AbsentError, View
-from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.booking import MAX_PARTY, Booking
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.result import Move
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
@@ -63,6 +64,21 @@ class Setting:
         """Tables as people call them."""
         labels = {table.id: table.label for table in self.day.venue.floor.tables}
         return " + ".join(labels.get(table_id, table_id) for table_id in table_ids)
+
+    def other(self) -> AssignmentRecord | None:
+        """
+        The other booking that was chosen, or None if none was.
+
+        Raises:
+            InvalidValueError: It is none of this day's that has tables.
+        """
+        asked = self.view.asked("other")
+        if not asked:
+            return None
+        for record in self.day.records:
+            if record.booking_id == asked and record.tables and record.booking_id != self.party.booking_id:
+                return record
+        raise InvalidValueError("other", "another booking of this day that has tables", repr(asked))
 
     def chosen(self, name: str = "tables") -> list[str]:
         """
@@ -257,6 +273,46 @@ async def _places(setting: Setting) -> Any:
     )
 
 
+def _swap(setting: Setting) -> Iterable[str]:
+    other = setting.other()
+    if other is None:
+        yield "The two parties change tables, in one commit."
+        return
+    ours, theirs = setting.tables(setting.party.tables), setting.tables(other.tables)
+    yield f"{setting.party.booking_id} gets {theirs} instead of {ours}."
+    yield f"{other.booking_id} gets {ours} instead."
+
+
+async def _swaps(setting: Setting) -> Any:
+    other = setting.other()
+    if other is None:
+        raise InvalidValueError(
+            "other", "another booking of this day that has tables", repr(setting.view.asked("other"))
+        )
+    ours, theirs = setting.party, other
+    moves = [Move(ours.booking_id, ours.tables, theirs.tables), Move(theirs.booking_id, theirs.tables, ours.tables)]
+    done = await setting.view.calls("rearrange", moves, actor=setting.view.staff.actor)
+    return done[0]
+
+
+def _reinstate(setting: Setting) -> Iterable[str]:
+    yield f"{setting.party.booking_id} is put back: it gets the tables that it had if they are free, else others."
+    yield "If there are none, it waits in the queue for a person."
+
+
+def _party_changed(setting: Setting) -> Iterable[str]:
+    guests = setting.view.whole("guests", 1, MAX_PARTY)
+    if guests is None:
+        yield "The party keeps its tables if they have the seats. If they have not, nothing is changed."
+    else:
+        yield f"{setting.party.booking_id} is {guests} guests, and keeps its tables if they have the seats."
+
+
+async def _changes_party(setting: Setting) -> Any:
+    guests = setting.view.whole("guests", 1, MAX_PARTY)
+    return await setting.view.calls("party_changed", setting.party.booking_id, guests, actor=setting.view.staff.actor)
+
+
 async def _rejects(setting: Setting) -> Any:
     reason = setting.view.asked("reason")
     return await setting.view.calls("reject", setting.party.booking_id, actor=setting.view.staff.actor, reason=reason)
@@ -283,6 +339,29 @@ PARTY_ACTS = (
         runs=_places,
         fits=lambda record: record.state not in FINAL and record.booking is not None and not _is_gone(record),
         fields=(_TABLES,),
+    ),
+    Act(
+        name="swap",
+        button="Swap tables",
+        says=_swap,
+        runs=_swaps,
+        fits=lambda record: _is_expected(record) and _has_tables(record) and record.booking is not None,
+        fields=(Field(name="other", label="With the booking"),),
+    ),
+    Act(
+        name="reinstate",
+        button="Put back",
+        says=_reinstate,
+        runs=_does("reinstate"),
+        fits=lambda record: record.state in FINAL,
+    ),
+    Act(
+        name="party_changed",
+        button="Other number of guests",
+        says=_party_changed,
+        runs=_changes_party,
+        fits=lambda record: _has_tables(record) and not _is_gone(record),
+        fields=(Field(name="guests", label="Guests", kind="number"),),
     ),
     Act(
         name="confirm",
@@ -342,7 +421,7 @@ def _is_gone(record: AssignmentRecord) -> bool:
 
 
 def _block(setting: Setting) -> Iterable[str]:
-    if not setting.view.asked("tables"):
+    if not all(map(setting.view.asked, ("tables", "from", "to"))):
         yield "Nobody is seated at these tables for that time. Bookings that have them already keep them."
         return
     tables, window = setting.chosen(), setting.window()

@@ -14,6 +14,7 @@ from assignment_pipeline.console.acts import ACTS, PARTY_ACTS
 from assignment_pipeline.console.board import FREE, GONE, board_of, by_zone
 from assignment_pipeline.console.diagram import diagram_of
 from assignment_pipeline.console.view import View
+from assignment_pipeline.domain import room
 from assignment_pipeline.domain.booking import MAX_PARTY, Booking
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.events import Source
@@ -192,29 +193,29 @@ async def service(view: View) -> Response:
         restaurant=restaurant,
         day=day,
         names=Names(day.venue),
-        groups=_groups(parties, day.now),
+        groups=_groups(day.venue, parties, day.now),
+        conflicts=await view.calls("conflicts", restaurant),
         acts=PARTY_ACTS,
     )
 
 
-def _groups(parties: list[AssignmentRecord], now: dt.datetime) -> Mapping[str, list[AssignmentRecord]]:
+def _groups(venue: Venue, parties: list[AssignmentRecord], now: dt.datetime) -> Mapping[str, list[AssignmentRecord]]:
+    """The parties of a day by what is to be done about them, as `Coordinator.due` and `Coordinator.over` tell."""
+    due = {one.booking_id for one in room.due(parties, now)}
+    over = {one.booking_id for one in room.over(venue, parties, now)}
     groups: dict[str, list[AssignmentRecord]] = {
-        "Over time": [],
-        "Due and not here": [],
-        "Sitting": [],
-        "Expected": [],
-        "Gone": [],
+        name: [] for name in ("Over time", "Due and not here", "Sitting", "Expected", "Gone")
     }
     for record in sorted(parties, key=lambda each: (each.allocation.turn.start, each.booking_id)):  # type: ignore[union-attr]
         held = record.allocation
         assert held is not None  # noqa: S101 - only those with tables are asked about
-        if held.left_at is not None:
-            name = "Gone"
-        elif held.sits:
-            name = "Over time" if held.turn.end <= now else "Sitting"
-        elif held.turn.start <= now < held.turn.end:
+        if record.booking_id in over:
+            name = "Over time"
+        elif record.booking_id in due:
             name = "Due and not here"
+        elif held.sits:
+            name = "Sitting"
         else:
-            name = "Expected" if now < held.turn.start else "Gone"
+            name = "Expected" if held.left_at is None and now < held.turn.start else "Gone"
         groups[name].append(record)
     return {name: found for name, found in groups.items() if found}
