@@ -56,9 +56,12 @@ from assignment_pipeline.ports import (
     Waiting,
     alone,
     check_caps,
+    in_page,
     is_ahead,
     is_unfinished,
     may_be_due,
+    place_in_queue,
+    urgency,
 )
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -315,8 +318,12 @@ class PlainStore:
         """A page of records. See `AssignmentStore.records`."""
         with self._lock:
             found = [record for _, record in sorted(self.state.records.items()) if asked_for(record, query)]
+            if query.reviews:
+                found.sort(key=urgency)
             page = tuple(found[: query.limit])
-            more = page[-1].booking_id if page and len(found) > len(page) else None
+            more = None
+            if page and len(found) > len(page):
+                more = place_in_queue(page[-1]) if query.reviews else page[-1].booking_id
             return RecordPage(now=self.clock.now(), records=page, next=more)
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
@@ -352,7 +359,7 @@ def asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
         and (not query.sitting or (record.allocation is not None and record.allocation.sits))
         and (not query.states or record.state in query.states)
         and (not query.booking_ids or record.booking_id in query.booking_ids)
-        and (query.after is None or record.booking_id > query.after)
+        and in_page(record, query)
     )
 
 

@@ -16,8 +16,7 @@ from assignment_pipeline.flow.legacy.takeover import takeover
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import blocks, review
 from assignment_pipeline.flow.staff.rearrange import Wanted, rearrange
-from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.ports import RecordPage, RecordQuery
+from assignment_pipeline.ports import RecordPage, RecordQuery, read_place
 from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
 from assignment_pipeline.staff_service import AsyncServiceActions, ServiceActions
 
@@ -38,16 +37,17 @@ class StaffActions(ServiceActions, StaffReads):
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
     ) -> RecordPage:
         """
-        The bookings in manual review, by id.
+        The bookings in manual review: the soonest arrival first. A booking whose time is over leaves by itself.
 
         Args:
             restaurant_id: Of that restaurant only.
 
-            after: Where the last page ended: its ``next``.
+            after: Where the last page ended: its ``next``. Bookings that come or go meanwhile shift nothing.
 
             limit: At most so many.
 
         Raises:
+            InvalidValueError: *after* is no ``next`` of a page.
             StoreUnavailableError: The store could not be asked.
         """
         return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
@@ -276,7 +276,7 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
     async def review_queue(
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
     ) -> RecordPage:
-        """The bookings in manual review, by id. See `Coordinator.review_queue`."""
+        """The bookings in manual review: the soonest arrival first. See `Coordinator.review_queue`."""
         return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
 
     async def place(
@@ -372,5 +372,5 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
 
 
 def _in_review(restaurant_id: str | None, after: str | None, limit: int) -> RecordQuery:
-    states = (AssignmentState.MANUAL_REVIEW,)
-    return RecordQuery(restaurant_id=restaurant_id, states=states, after=after, limit=limit)
+    read_place(after)
+    return RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)

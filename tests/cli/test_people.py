@@ -66,10 +66,12 @@ def test_reviews_are_paged(cli, db):
     first = cli("review", "list", "--db", db, "--json", "--limit", 1).json
     assert [entry["booking_id"] for entry in first["reviews"]] == ["cat"]
     assert first["reviews"][0]["reason"] == "party_too_large"
-    assert first["next"] == "cat"
-    second = cli("review", "list", "--db", db, "--json", "--after", "cat").json
+    assert first["next"] == "2031-05-17T17:00:00+00:00 cat"
+    second = cli("review", "list", "--db", db, "--json", "--after", first["next"]).json
     assert ([entry["booking_id"] for entry in second["reviews"]], second["next"]) == (["fay"], None)
-    assert "--after 'cat'" in cli("review", "list", "--db", db, "--limit", 1).out
+    assert f"--after {first['next']!r}" in cli("review", "list", "--db", db, "--limit", 1).out.replace("\n", " ")
+    refused = cli("review", "list", "--db", db, "--after", "cat")
+    assert (refused.code, refused.complaint) == (2, "--after: expected the `next` of a page of reviews, got 'cat'")
     assert cli("review", "list", "--db", db, "--restaurant", "other").out == "Nothing waits for a person.\n"
 
 

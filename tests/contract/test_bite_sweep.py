@@ -279,6 +279,14 @@ class LongestDueFirst(MemoryStore):
         return tuple(self._claim(key, now) for _, key in ready[:limit])
 
 
+class QueuesById(MemoryStore):
+    """Lists reviews by the ids of their bookings."""
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        page = super().records(query)
+        return attrs.evolve(page, records=tuple(sorted(page.records, key=lambda record: record.booking_id)))
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("no claims", ShowsWithoutClaiming, "a_claim_is_exclusive"),
     ("forgets deliveries", ForgetsDeliveries, "what_is_due_is_claimed"),
@@ -292,6 +300,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("claims for ever", ClaimsForEver, "a_claim_is_exclusive"),
     ("claims all", ClaimsWithoutLimit, "the_longest_due_come_first"),
     ("claims the newest", ClaimsTheNewest, "the_longest_due_come_first"),
+    ("queues by id", QueuesById, "reviews_come_by_arrival"),
     ("goes by the due time", LongestDueFirst, "the_longest_wait_comes_first"),
     ("has one order", LongestDueFirst, "the_soonest_arrival_may_come_first"),
     ("knows no sizes", LongestDueFirst, "the_largest_party_may_come_first"),

@@ -35,16 +35,22 @@ def review(house, coordinator, name="B1", party_size=9):
 
 
 def test_the_queue_lists_what_waits(house, coordinator):
-    """By id, in pages, of one restaurant or of all."""
+    """By arrival, in pages, of one restaurant or of all."""
     for name in ("B3", "B1", "B2"):
         review(house, coordinator, name)
     coordinator.assign(house.booking("B4"))
+    soonest = house.booking("B9", 9, start_at=house.record("B1").booking.start_at - dt.timedelta(hours=1))
+    coordinator.assign(soonest)
     page = coordinator.review_queue("R1", limit=2)
-    assert [record.booking_id for record in page.records] == ["B1", "B2"]
+    assert [record.booking_id for record in page.records] == ["B9", "B1"]
+    coordinator.reject("B1", actor="anna", reason="gone")
     rest = coordinator.review_queue("R1", after=page.next)
-    assert [record.booking_id for record in rest.records] == ["B3"]
+    assert [record.booking_id for record in rest.records] == ["B2", "B3"]
     assert rest.next is None
     assert coordinator.review_queue("R2").records == ()
+    for wrong in ("B1", "", "tomorrow B1", "2031-05-02T18:00:00 B1"):
+        with pytest.raises(ValueError, match="after: expected the `next` of a page"):
+            coordinator.review_queue("R1", after=wrong)
 
 
 def test_a_person_places_a_booking(house, coordinator):

@@ -17,7 +17,7 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome
-from assignment_pipeline.errors import BookingNotFoundError
+from assignment_pipeline.errors import BookingNotFoundError, InvalidValueError
 from assignment_pipeline.flow.staff.rearrange import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
@@ -37,12 +37,15 @@ ActorOption = Annotated[
 def show(
     coordinator: Coordinator,
     restaurant: RestaurantOption = None,
-    after: Annotated[str | None, typer.Option("--after", metavar="ID", help="The last id of the page before.")] = None,
+    after: Annotated[str | None, typer.Option("--after", metavar="PLACE", help="Where the page before ended.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="The largest number of entries.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """List the bookings in manual review by id, with the reason and the waiting time."""
-    page = coordinator.review_queue(restaurant, after=after, limit=limit)
+    """List the bookings in manual review, the soonest arrival first, with the reason and the waiting time."""
+    try:
+        page = coordinator.review_queue(restaurant, after=after, limit=limit)
+    except InvalidValueError as error:
+        refuse("--after", error.expected, error.got)
     if as_json:
         entries = [_entry(record, _since(coordinator, record)) for record in page.records]
         print_json({"reviews": entries, "next": page.next})

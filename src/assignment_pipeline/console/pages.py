@@ -15,7 +15,7 @@ from assignment_pipeline.console.board import FREE, GONE, board_of, by_zone
 from assignment_pipeline.console.diagram import diagram_of
 from assignment_pipeline.console.view import View
 from assignment_pipeline.domain import room
-from assignment_pipeline.domain.booking import MAX_PARTY, Booking
+from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.events import Source
 from assignment_pipeline.domain.record import AssignmentRecord
@@ -165,21 +165,16 @@ async def queue(view: View) -> Response:
     """The bookings that wait for a person: who comes soonest is first."""
     restaurant = view.restaurant()
     page = await view.calls("review_queue", restaurant, limit=PAGE)
-    entries = sorted(page.records, key=lambda record: (_arrival(record.booking), record.booking_id))
     return await view.page(
         "queue.html",
         title=f"Queue of {restaurant}",
         restaurant=restaurant,
-        entries=entries,
+        entries=page.records,
         more=page.next is not None,
         now=page.now,
         names=Names((await view.calls("day", restaurant)).venue),
         acts=[ACTS[name] for name in ("requeue", "place", "reject")],
     )
-
-
-def _arrival(booking: Booking | None) -> dt.datetime:
-    return dt.datetime.max.replace(tzinfo=dt.UTC) if booking is None else booking.start_at
 
 
 async def service(view: View) -> Response:

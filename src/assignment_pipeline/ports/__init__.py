@@ -39,9 +39,13 @@ if TYPE_CHECKING:
         RecordPage,
         RecordQuery,
         alone,
+        in_page,
         is_ahead,
         is_unfinished,
         may_be_due,
+        place_in_queue,
+        read_place,
+        urgency,
         waits,
     )
     from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
@@ -72,7 +76,8 @@ else:
             "ports.shadow": "ShadowStore",
             "ports.store": (
                 "CLAIM MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore Due "
-                "LoadQuery RecordPage RecordQuery alone is_ahead is_unfinished may_be_due waits"
+                "LoadQuery RecordPage RecordQuery alone in_page is_ahead is_unfinished may_be_due "
+                "place_in_queue read_place urgency waits"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
             "domain.trail": "BookingTrail Whereabouts",
@@ -151,11 +156,15 @@ __all__ = [
     "Whereabouts",
     "alone",
     "check_caps",
+    "in_page",
     "in_turn",
     "is_ahead",
     "is_unfinished",
     "may_be_due",
+    "place_in_queue",
     "read_bookings",
+    "read_place",
     "unknown_tables",
+    "urgency",
     "waits",
 ]

@@ -18,6 +18,7 @@ from assignment_pipeline.domain.result import WAITS_FOR_TABLES
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
@@ -212,6 +213,9 @@ class RecordQuery:
 
         sitting: Only those whose party sits at its tables.
 
+        reviews: Only those in manual review; the soonest arrival first, and those without a booking last. Then *after*
+            is the ``next`` of such a page: see `place_in_queue`.
+
         limit: At most so many.
     """
 
@@ -221,13 +225,56 @@ class RecordQuery:
     after: str | None = None
     unfinished: bool = False
     sitting: bool = False
+    reviews: bool = False
     limit: int = 100
+
+
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0)
+"""When a review without a booking counts as arriving."""
+
+
+def urgency(record: AssignmentRecord) -> tuple[dt.datetime, str]:
+    """What the review queue is in the order of: the arrival, and the booking's id."""
+    return (record.booking.start_at if record.booking else NEVER), record.booking_id
+
+
+def place_in_queue(record: AssignmentRecord) -> str:
+    """Where a page of reviews ends whose last record that is: whatever comes or goes before it, the rest follows."""
+    arrival, booking_id = urgency(record)
+    return f"{arrival.isoformat()} {booking_id}"
+
+
+def read_place(after: str | None) -> tuple[dt.datetime, str] | None:
+    """
+    What `place_in_queue` has made *after* of.
+
+    Raises:
+        InvalidValueError: It is nothing of that kind.
+    """
+    if after is None:
+        return None
+    arrival, _, booking_id = after.partition(" ")
+    try:
+        found = dt.datetime.fromisoformat(arrival)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None or not booking_id:
+        raise InvalidValueError("after", "the `next` of a page of reviews", repr(after[:200]))
+    return found, booking_id
+
+
+def in_page(record: AssignmentRecord, query: RecordQuery) -> bool:
+    """Whether a record comes behind ``RecordQuery.after``, in the order of the page."""
+    if query.reviews:
+        behind = read_place(query.after)
+        return record.state is AssignmentState.MANUAL_REVIEW and (behind is None or urgency(record) > behind)
+    return query.after is None or record.booking_id > query.after
 
 
 @attrs.frozen(kw_only=True)
 class RecordPage:
     """
-    Records, by booking id.
+    Records, by booking id; those of `RecordQuery.reviews` by arrival.
 
     Attributes:
         now: The store's time.

@@ -51,11 +51,14 @@ from assignment_pipeline.ports import (
     Waiting,
     alone,
     check_caps,
+    in_page,
     is_ahead,
     is_unfinished,
     may_be_due,
+    place_in_queue,
     read_bookings,
     unknown_tables,
+    urgency,
     waits,
 )
 
@@ -209,10 +212,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         with self._lock:
             found = sorted(
                 (record for record in self._records.values() if _asked_for(record, query)),
-                key=lambda record: record.booking_id,
+                key=urgency if query.reviews else _by_id,
             )
             page = tuple(found[: max(query.limit, 0)])
-            more = page[-1].booking_id if page and len(found) > len(page) else None
+            more = None
+            if page and len(found) > len(page):
+                more = place_in_queue(page[-1]) if query.reviews else page[-1].booking_id
             return RecordPage(now=self.clock.now(), records=page, next=more)
 
     def history(self, booking_id: str) -> tuple[StateChange, ...]:
@@ -460,6 +465,10 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             self._taken[record.restaurant_id][seat.table_id][record.booking_id] = seat
 
 
+def _by_id(record: AssignmentRecord) -> tuple[str]:
+    return (record.booking_id,)
+
+
 def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
     return (
         (query.restaurant_id is None or record.restaurant_id == query.restaurant_id)
@@ -467,7 +476,7 @@ def _asked_for(record: AssignmentRecord, query: RecordQuery) -> bool:
         and (not query.booking_ids or record.booking_id in query.booking_ids)
         and (not query.unfinished or is_unfinished(record))
         and (not query.sitting or (record.allocation is not None and record.allocation.sits))
-        and (query.after is None or record.booking_id > query.after)
+        and in_page(record, query)
     )
 
 

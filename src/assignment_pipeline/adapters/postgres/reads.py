@@ -48,6 +48,8 @@ from assignment_pipeline.ports import (
     RecordQuery,
     UnreadableBooking,
     Waiting,
+    place_in_queue,
+    read_place,
     unknown_tables,
 )
 
@@ -296,8 +298,12 @@ class Reads:
 
     def records(self, query: RecordQuery) -> Work[RecordPage]:
         limit = max(query.limit, 0)
+        place = read_place(query.after) if query.reviews else None
         facts = {
             "now": self.now(),
+            "reviews": query.reviews,
+            "behind_arrival": text_of(place[0]) if place else None,
+            "behind_id": place[1] if place else None,
             "restaurant_id": query.restaurant_id,
             "states": [state.value for state in query.states],
             "booking_ids": query.booking_ids,
@@ -312,7 +318,9 @@ class Reads:
         now, rows = json.loads(answer)
         found = [record_of(row) for row in rows or ()]
         page = tuple(found[:limit])
-        more = page[-1].booking_id if page and len(found) > limit else None
+        more = None
+        if page and len(found) > limit:
+            more = place_in_queue(page[-1]) if query.reviews else page[-1].booking_id
         return RecordPage(now=moment_of(now), records=page, next=more)
 
     def history(self, booking_id: str) -> Work[tuple[StateChange, ...]]:

@@ -45,7 +45,9 @@ from assignment_pipeline.ports import (
     RecordQuery,
     UnreadableBooking,
     Waiting,
+    place_in_queue,
     read_bookings,
+    read_place,
     unknown_tables,
 )
 
@@ -130,6 +132,11 @@ SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = 
 
 GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
 
+IN_REVIEW = in_sql("state = {MANUAL_REVIEW}")
+
+# As `NEVER` has it, for a review without a booking.
+ARRIVAL = "coalesce(start_at, '9999-12-31 23:59:59')"
+
 WITHOUT_RECORD = """
 SELECT value FROM json_each(?)
 WHERE NOT EXISTS (SELECT 1 FROM assignment_records WHERE booking_id = value)
@@ -209,7 +216,9 @@ class Reads:
         page = found[:limit]
         seats = _seats(rows, [row[0] for row in page])
         records = tuple(_record(row, seats) for row in page)
-        more = records[-1].booking_id if records and len(found) > limit else None
+        more = None
+        if records and len(found) > limit:
+            more = place_in_queue(records[-1]) if query.reviews else records[-1].booking_id
         return RecordPage(now=self.clock.now(), records=records, next=more)
 
     def blocked(self, connection: sqlite3.Connection, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
@@ -348,12 +357,20 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
         conditions.append(in_sql("{UNFINISHED}"))
     if query.sitting:
         conditions.append(SITS)
-    if query.after is not None:
+    place = read_place(query.after) if query.reviews else None
+    if query.reviews:
+        conditions.append(IN_REVIEW)
+    if place is not None:
+        conditions.append(f"({ARRIVAL}, booking_id) > (?, ?)")
+        values += [text_of(place[0]), place[1]]
+    elif query.after is not None:
         conditions.append("booking_id > ?")
         values.append(query.after)
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
     index = "INDEXED BY assignment_records_unfinished " if query.unfinished else ""
-    return f"{RECORDS_WHERE} {index}{where}ORDER BY booking_id LIMIT ?", [*values, limit]
+    index = "INDEXED BY assignment_records_reviews " if query.reviews else index
+    order = f"{ARRIVAL}, booking_id" if query.reviews else "booking_id"
+    return f"{RECORDS_WHERE} {index}{where}ORDER BY {order} LIMIT ?", [*values, limit]
 
 
 class ReadingStore:

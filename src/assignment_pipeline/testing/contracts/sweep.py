@@ -84,6 +84,30 @@ class Sweep(StoreSuite):
         assert [due.booking_id for due in store.due(3)] == ["b-4"]
         assert store.due(3) == ()
 
+    def test_reviews_come_by_arrival(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """In pages that go on where they ended, whatever comes before that meanwhile; without a booking, last."""
+        harness.put_venue(make_venue("r-2"))
+        hours = {"b-1": 3, "b-2": 1, "b-3": 2, "b-4": 2, "b-5": 0}
+        for name, hour in hours.items():
+            self.commit(store, make_booking(name, at=DINNER + hour * HOUR), *REVIEW)
+        self.commit(store, make_booking("b-6"), *QUEUE)
+        self.commit(store, make_booking("b-7", restaurant_id="r-2", at=DINNER - HOUR), *REVIEW)
+        bare = make_change(make_booking("b-0"), *REVIEW)
+        store.commit([attrs.evolve(bare, record=attrs.evolve(bare.record, booking=None))])
+        found: list[str] = []
+        query = RecordQuery(restaurant_id="r-1", reviews=True, limit=2)
+        while True:
+            page = store.records(query)
+            found += [record.booking_id for record in page.records]
+            if page.next is None:
+                break
+            if len(found) == 4:
+                self.commit(store, make_booking("b-8", at=DINNER), *REVIEW)
+            query = attrs.evolve(query, after=page.next)
+        assert found == ["b-5", "b-2", "b-3", "b-4", "b-1", "b-0"]
+        everywhere = store.records(RecordQuery(reviews=True, limit=2)).records
+        assert [record.booking_id for record in everywhere] == ["b-7", "b-5"]
+
     def claimed(self, store: AssignmentStore, clock: FakeClock, order: WakeOrder) -> list[str]:
         """The order in which four bookings are claimed: their sizes, when they arrive, and for how long they waited."""
         asked = {"b-1": (2, 1, 20), "b-2": (6, 3, 5), "b-3": (2, 1, 30), "b-4": (1, 0, 10)}

@@ -245,6 +245,22 @@ BEGIN
             ) AND d.booking_id > behind AND (wanted = '{}' OR d.state = ANY (wanted))
             ORDER BY d.booking_id LIMIT most
         ) AS d;
+    ELSIF (query->>'reviews')::boolean THEN
+        -- The soonest arrival first; without a booking, last.
+        SELECT json_agg(d ORDER BY queue.arrival, d.booking_id) INTO answer
+        FROM (
+            SELECT booking_id, coalesce(start_at, '9999-12-31 23:59:59Z') AS arrival
+            FROM assignment_pipeline.assignment_records
+            WHERE state = 'manual_review' AND (restaurant IS NULL OR restaurant_id = restaurant)
+                AND (
+                    query->>'behind_id' IS NULL
+                    OR coalesce(start_at, '9999-12-31 23:59:59Z') > (query->>'behind_arrival')::timestamptz
+                    OR coalesce(start_at, '9999-12-31 23:59:59Z') = (query->>'behind_arrival')::timestamptz
+                        AND booking_id > query->>'behind_id'
+                )
+            ORDER BY arrival, booking_id LIMIT most
+        ) AS queue
+        JOIN assignment_pipeline.record_documents d ON d.booking_id = queue.booking_id;
     ELSIF restaurant IS NOT NULL AND wanted <> '{}' THEN
         SELECT json_agg(d) INTO answer FROM (
             SELECT * FROM assignment_pipeline.record_documents
