@@ -106,7 +106,7 @@ def test_on_a_small_floor_a_call_proves_by_itself(coordinated, solved):
     coordinator = coordinated(8)
     results = [coordinator.assign(booking) for booking in guests(32)]
     assert any(result.reason == "infeasible" for result in results)
-    assert 0.05 < max(solved) <= Settings().call_budget.total_seconds()
+    assert 0.02 < max(solved) <= Settings().call_budget.total_seconds()
 
 
 def test_on_a_large_floor_a_call_does_not_begin(coordinated, solved):

@@ -123,7 +123,7 @@ class Settings:
     max_backoff: dt.timedelta = _seconds(30)
     tries: int = attrs.field(default=5, validator=whole(1, 100))
     reseat_budget: dt.timedelta = _seconds(0.025)
-    call_budget: dt.timedelta = _seconds(0.08)
+    call_budget: dt.timedelta = _seconds(0.05)
     repack_budget: dt.timedelta = _seconds(5)
     availability_budget: dt.timedelta = _seconds(2)
     lock_ttl: dt.timedelta = _seconds(30)

@@ -83,6 +83,8 @@ class Choice:
 
         masks: The tables of the candidates.
 
+        places: The same, to look one up.
+
         single: The tables that are candidates by themselves.
 
         wanted: All tables of theirs.
@@ -90,13 +92,14 @@ class Choice:
         rooms: What `survey` has learned of it, or None.
     """
 
-    __slots__ = ("candidates", "masks", "options", "rooms", "single", "wanted")
+    __slots__ = ("candidates", "masks", "options", "places", "rooms", "single", "wanted")
 
     def __init__(self, candidates: Sequence[Candidate]) -> None:
         self.candidates = tuple(candidates)
         self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
         self.masks = [candidate.mask for candidate in candidates]
+        self.places = frozenset(self.masks)
         self.single = self.wanted = 0
         for mask in self.masks:
             self.wanted |= mask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 
 import attrs
@@ -16,12 +17,13 @@ from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
-from assignment_pipeline.planning.candidate_seatings import Candidate, RememberedVenues, joinable
+from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, RememberedVenues, joinable
 from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
 from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.question import Question, impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.rearrange import Rearrangement, rearrange
-from assignment_pipeline.planning.tiers import make_room
+from assignment_pipeline.planning.searches import Searches
+from assignment_pipeline.planning.tiers import Room, make_room
 
 MANUAL = "manual"
 RUNNERS_UP = 3
@@ -52,6 +54,7 @@ class TableEngine:
         self._strategies = tuple(strategies)
         self._monotonic = monotonic
         self._remembered = RememberedVenues()
+        self._searches: weakref.WeakKeyDictionary[CandidateSeatings, Searches] = weakref.WeakKeyDictionary()
 
     def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
         """The best tables for *request*, or why there are none."""
@@ -147,8 +150,7 @@ class TableEngine:
         plans = question.best(1 + RUNNERS_UP)
         if plans:
             return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
-        offers = Offers(seatings, floor, strategies)
-        room = make_room(question, offers, budget, began, self._monotonic)
+        room = self._make_room(question, seatings, budget, began)
         if room.plan is not None and floor.venue.policy.reseat is Reseat.AUTO:
             return Decision(plan=room.plan, turned_away=turned_away(question, seatings))
         proved = room.proved or not question.choice.fits(floor.occupancy.immovable(request.blocked))
@@ -158,6 +160,25 @@ class TableEngine:
             turned_away=turned_away(question, seatings, Rule.FORBIDDEN),
             nearest=nearest(question),
         )
+
+    def _searches_of(self, venue: Venue) -> Searches:
+        seatings = self._remembered.of(venue)
+        return self._searches.setdefault(seatings, Searches(seatings, self._monotonic))
+
+    def _make_room(self, question: Question, seatings: CandidateSeatings, budget: Budget, began: float) -> Room:
+        """Room by moving others. A search that found none is not made again, and nor is one that asks for more."""
+        floor, strategies = question.floor, question.strategies
+        offers = Offers(seatings, floor, strategies)
+        if strategies or floor.shown or not floor.sitting:  # What strategies say may be another thing each time.
+            return make_room(question, offers, budget, began, self._monotonic)
+        searches = self._searches_of(floor.venue)
+        search = searches.of(question.request, floor, budget.total)
+        room = searches.answer(search, floor)
+        if room is None:
+            budget = searches.share(budget)
+            room = make_room(question, offers, budget, began, self._monotonic)
+            searches.remember(search, room, budget, began)
+        return room
 
 
 def _takes(venue: Venue, seating: Seating, party_size: int) -> bool:
