@@ -102,6 +102,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         self._revisions: list[RolloutRevision] = []
         # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+        self._sitting: set[str] = set()  # The bookings whose parties sit.
 
     @property
     def host(self) -> Host:
@@ -154,8 +155,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         with self._lock:
             now = self.clock.now()
             venue = self._venue(query.restaurant_id)
-            of_day = (key for key, record in self._records.items() if query.is_of_day(venue, record))
-            ids = dict.fromkeys((*query.ids, *of_day))
+            known = self._records.items() if query.day is not None else ()
+            ids = dict.fromkeys((*query.ids, *(key for key, record in known if query.is_of_day(venue, record))))
             records = {key: self._records[key] for key in ids if key in self._records}
             bookings, unreadable = read_bookings(partial(self._asked.booking, None), query.asked_of_host(records))
             if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
@@ -181,12 +182,19 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def _taken_in(self, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterator[Occupied]:
+    def _taken_in(self, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> list[Occupied]:
         if window is None:
-            return
+            return []
+        start, end = window.start, window.end
+        found = []
         for tables in self._taken[venue.id].values():
-            yield from (taken for taken in self._as_of(now, tables.values()) if taken.window.overlaps(window))
-        yield from (block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window))
+            for key, seat in tables.items():
+                if key in self._sitting:
+                    found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
+                elif seat.window.start < end and start < seat.window.end:  # Most rows: no calls for these.
+                    found.append(seat)
+        found += [block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window)]
+        return found
 
     def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
         """*seats* of ours: those of parties that sit as they are at *now*."""
@@ -401,7 +409,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for other in (*seats, *blocked, *self._asked.occupied(None, restaurant_id, window)):
                 rivals[other.table_id].append(other)
             for seat in new:
-                staying = (other for key, other in ours[seat.table_id].items() if key not in after)
+                start, end = seat.window.start, seat.window.end
+                staying = [  # Who sits may have the table for longer than is written.
+                    other
+                    for key, other in ours[seat.table_id].items()
+                    if key not in after
+                    and (key in self._sitting or (other.window.start < end and start < other.window.end))
+                ]
                 for other in (*self._as_of(now, staying), *rivals[seat.table_id]):
                     if other.booking_id != seat.booking_id and other.window.overlaps(seat.window):
                         contested.add(seat.table_id)
@@ -432,6 +446,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
         """The records that wait for tables at a restaurant and time at which one came free, due now."""
+        if not any(freed.values()):
+            return {}
         now = self.clock.now()
         return {
             record.booking_id: attrs.evolve(record, next_attempt_at=now)
@@ -461,6 +477,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if before is not None:
             for seat in _seats(before):
                 del self._taken[before.restaurant_id][seat.table_id][record.booking_id]
+        sits = record.allocation is not None and record.allocation.sits
+        (self._sitting.add if sits else self._sitting.discard)(record.booking_id)
         for seat in _seats(record):
             self._taken[record.restaurant_id][seat.table_id][record.booking_id] = seat
 

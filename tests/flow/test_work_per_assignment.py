@@ -1,0 +1,119 @@
+"""How much one `assign` does: function calls, effects and statements, counted. No test here takes the time."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import itertools
+import sqlite3
+import sys
+
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FixedFlags, FloorPlan, Mode, Table, Venue
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.handlers import SyncHandler
+
+EVENING = dt.datetime(2031, 6, 6, 17, tzinfo=dt.UTC)
+SEATS = (2, 2, 4, 4, 6)
+PARTIES = (2, 2, 2, 3, 4, 4, 5, 6)
+
+
+def restaurant(tables):
+    """Rows of five tables that join."""
+    names = [f"T{number:03}" for number in range(tables)]
+    joined = [(one, other) for number, (one, other) in enumerate(itertools.pairwise(names)) if number % 5 != 4]
+    floor = FloorPlan([Table(name, SEATS[number % 5]) for number, name in enumerate(names)], adjacent=joined)
+    return Venue("chez-nous", "Europe/Paris", floor)
+
+
+def guest(number):
+    """A booking of the evening, each number another."""
+    return Booking(
+        f"b-{number}", "chez-nous", PARTIES[number % 8], EVENING + number * 7 % 17 * dt.timedelta(minutes=15)
+    )
+
+
+def half_full(coordinator, bookings):
+    """The same coordinator, with so many seated and all that is done only once behind it."""
+    for number in range(bookings):
+        assert coordinator.assign(guest(number)).outcome == "confirmed"
+    return coordinator
+
+
+def calls_of(work):
+    """How many Python functions *work* enters; a generator counts each time that it goes on."""
+    entered = 0
+
+    def profile(_frame, event, _):
+        nonlocal entered
+        entered += event == "call"
+
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+def test_function_calls_of_one_assign():
+    """At sixty tables and forty parties it enters some thousand functions."""
+    coordinator = half_full(Coordinator.in_memory(restaurant(60), sinks=()), 40)
+    assert calls_of(lambda: coordinator.assign(guest(40))) <= 1_150
+
+
+def test_a_longer_history_costs_no_calls():
+    """Bookings of other days are no work: not to load what an assignment looks at, nor to commit it."""
+    calls = []
+    for days in (0, 20):
+        coordinator = Coordinator.in_memory(restaurant(10), sinks=())
+        for day in range(1, days + 1):
+            for number in range(5):
+                then = EVENING + dt.timedelta(days=day)
+                coordinator.assign(Booking(f"d-{day}-{number}", "chez-nous", 2, then))
+        half_full(coordinator, 5)
+        calls.append(calls_of(lambda made=coordinator: made.assign(guest(5))))
+    assert calls[1] - calls[0] <= 20
+
+
+def test_effects_of_one_assign(monkeypatch):
+    """One snapshot, one plan and one commit; the rest is asked of this process."""
+    asked = collections.Counter()
+    answer = SyncHandler.__call__
+
+    def counted(handler, effect):
+        asked[type(effect).__name__] += 1
+        return answer(handler, effect)
+
+    coordinator = half_full(Coordinator.in_memory(restaurant(10), sinks=()), 5)
+    monkeypatch.setattr(SyncHandler, "__call__", counted)
+    assert coordinator.assign(guest(5)).outcome == "confirmed"
+    assert {name: asked[name] for name in ("LoadContext", "MakePlan", "Commit")} == {
+        "LoadContext": 1,
+        "MakePlan": 1,
+        "Commit": 1,
+    }
+    assert asked.total() <= 13
+
+
+@pytest.mark.parametrize("parties", [2, 8])
+def test_statements_of_one_assign_on_sqlite(tmp_path, monkeypatch, parties):
+    """As many at a restaurant with eight parties as with two."""
+    statements = []
+    connect = sqlite3.connect
+
+    def traced(*given, **options):
+        connection = connect(*given, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    host = StandaloneHost()
+    init(tmp_path / "one.sqlite3", standalone=True)
+    with SQLiteStore(tmp_path / "one.sqlite3", host=host) as store:
+        store.write(lambda connection: host.put_venue(connection, restaurant(20)))
+        coordinator = half_full(Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()), parties)
+        statements.clear()
+        assert coordinator.assign(guest(parties)).outcome == "confirmed"
+    assert len(statements) <= 42, statements
