@@ -1,0 +1,170 @@
+"""The numbers that `benchmarks.all` takes of one build, each probe in a process of its own: a name in, JSON out."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+import json
+import random
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+EVENING = dt.datetime(2031, 6, 6, 17, tzinfo=dt.UTC)
+
+
+def imports() -> dict[str, float]:
+    """Processor time beyond what the package stands on: attrs, transitions, asyncio and logging."""
+    import logging  # noqa: F401, PLC0415 - what comes before is not counted
+
+    import attrs  # noqa: F401, PLC0415
+    import transitions  # noqa: F401, PLC0415
+
+    began = time.process_time()
+    import assignment_pipeline  # noqa: PLC0415
+
+    alone = time.process_time() - began
+    assignment_pipeline.Coordinator  # noqa: B018 - it is looked up, and so imported
+    coordinator = time.process_time() - began
+    state, trigger = assignment_pipeline.AssignmentState.CREATED, assignment_pipeline.Trigger.VERIFY
+    assignment_pipeline.step(state, trigger)
+    began = time.process_time()
+    for _ in range(20_000):
+        assignment_pipeline.step(state, trigger)
+    step = (time.process_time() - began) / 20_000
+    return {"import": alone * 1e3, "import_coordinator": coordinator * 1e3, "step": step * 1e6}
+
+
+def restaurant(tables: int):  # noqa: ANN201 - the package is imported by who asks
+    """Rows of five tables that join."""
+    from assignment_pipeline import FloorPlan, Table, Venue  # noqa: PLC0415 - not before `imports` has counted it
+
+    names = [f"T{number:03}" for number in range(tables)]
+    joined = [(one, other) for number, (one, other) in enumerate(itertools.pairwise(names)) if number % 5 != 4]
+    floor = FloorPlan([Table(name, (2, 2, 4, 4, 6)[number % 5]) for number, name in enumerate(names)], adjacent=joined)
+    return Venue("r-1", "Europe/Paris", floor)
+
+
+def evening(number: int, name: str) -> list:  # type: ignore[type-arg]
+    """So many bookings, drawn by their name."""
+    from assignment_pipeline import Booking  # noqa: PLC0415
+
+    draw = random.Random(name)  # noqa: S311 - parties, not secrets
+    sizes = (2, 2, 2, 3, 4, 4, 5, 6)
+    return [
+        Booking(f"{name}-{each}", "r-1", draw.choice(sizes), EVENING + dt.timedelta(minutes=15 * draw.randrange(17)))
+        for each in range(number)
+    ]
+
+
+def memory() -> dict[str, float]:
+    """An assignment in memory; each is cancelled again, so that the evening stays half full."""
+    from assignment_pipeline import Coordinator  # noqa: PLC0415
+
+    coordinator = Coordinator.in_memory(restaurant(60), sinks=())
+    for booking in evening(40, "before"):
+        coordinator.assign(booking)
+    times = []
+    for booking in evening(200, "timed"):
+        began = time.thread_time()
+        coordinator.assign(booking)
+        times.append(time.thread_time() - began)
+        coordinator.cancel(booking.id)
+    (counted,) = evening(1, "counted")
+    return {"calls": entered(lambda: coordinator.assign(counted)), "memory": statistics.median(times) * 1e6}
+
+
+def entered(work: Callable[[], object]) -> int:
+    """How many Python functions *work* enters; a generator counts each time that it goes on."""
+    calls = 0
+
+    def profile(_frame: object, event: str, _: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(profile)
+    work()
+    sys.setprofile(None)
+    return calls
+
+
+def for_asyncio() -> dict[str, float]:
+    """The same for asyncio, over the same store, whose calls run in a worker thread."""
+    from assignment_pipeline import AsyncCoordinator  # noqa: PLC0415
+
+    async def run() -> list[float]:
+        coordinator = AsyncCoordinator.in_memory(restaurant(60), sinks=())
+        for booking in evening(40, "before"):
+            await coordinator.assign(booking)
+        times = []
+        for booking in evening(200, "timed"):
+            began = time.process_time()
+            await coordinator.assign(booking)
+            times.append(time.process_time() - began)
+            await coordinator.cancel(booking.id)
+        return times
+
+    return {"asyncio": statistics.median(asyncio.run(run())) * 1e6}
+
+
+def large() -> dict[str, float]:
+    """330 bookings at 200 tables, with what is installed."""
+    from assignment_pipeline import Coordinator  # noqa: PLC0415
+
+    coordinator = Coordinator.in_memory(restaurant(200), sinks=())
+    times = []
+    for booking in evening(330, "large"):
+        began = time.thread_time()
+        coordinator.assign(booking)
+        times.append((time.thread_time() - began) * 1e3)
+    times.sort()
+    return {"median_200": times[165], "p99_200": times[int(330 * 0.99)], "max_200": times[-1]}
+
+
+def sqlite() -> dict[str, float]:
+    """A day of 200 bookings on a file, each alone and all together, beside a bare insert."""
+    from assignment_pipeline import Coordinator, FixedFlags, Mode  # noqa: PLC0415
+    from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init  # noqa: PLC0415
+
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        connection = sqlite3.connect(Path(folder, "bare"), isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("CREATE TABLE bare (id TEXT PRIMARY KEY)")
+        times = []
+        for number in range(300):
+            began = time.perf_counter()
+            connection.execute("INSERT INTO bare VALUES (?)", (str(number),))
+            times.append(time.perf_counter() - began)
+        connection.close()
+        found["bare"] = statistics.median(times) * 1e3
+        for name in ("one_by_one", "assign_many"):
+            path, host = Path(folder, name), StandaloneHost()
+            init(path, standalone=True)
+            with SQLiteStore(path, host=host) as store:
+                store.write(lambda connection, host=host: host.put_venue(connection, restaurant(120)))
+                coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+                bookings, times = evening(200, name), []
+                began = time.perf_counter()
+                if name == "assign_many":
+                    coordinator.assign_many(bookings)
+                else:
+                    for booking in bookings:
+                        start = time.perf_counter()
+                        coordinator.assign(booking)
+                        times.append(time.perf_counter() - start)
+                    found["sqlite"] = statistics.median(times) * 1e3
+                found[name] = time.perf_counter() - began
+    return found
+
+
+PROBES = {"imports": imports, "memory": memory, "asyncio": for_asyncio, "large": large, "sqlite": sqlite}
+
+if __name__ == "__main__":
+    print(json.dumps(PROBES[sys.argv[1]]()))
