@@ -10,7 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from assignment_pipeline import Booking, FloorPlan, Occupied, Table, Venue
+from assignment_pipeline import Booking, FloorPlan, Occupied, Plan, Table, Venue
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.planning.engine import TableEngine
@@ -165,3 +165,16 @@ def test_long_searches_at_one_restaurant_leave_time_for_the_others():
     assert shares[-1] == few
     now[0] += 60
     assert searches.share(budget) == budget
+
+
+def test_room_that_is_found_ends_what_was_remembered_against_it():
+    """A search that ran out of its time says nothing once room was found for a party that needs as much."""
+    venue = Venue("R1", "UTC", FloorPlan([Table("T1", 2)]))
+    searches = TableEngine()._searches_of(venue)
+    floor = FloorSnapshot.of(venue, ())
+    short, long = (searches.of(SeatingRequest.at(venue, guest(1, size)), floor, PLENTY.total) for size in (1, 2))
+    searches.remember(short, tiers.Room(), PLENTY, 0.0)
+    assert searches.answer(long, floor) == tiers.Room()
+    searches.remember(long, tiers.Room(plan=Plan(("T1",), 0.0, {}, "repack")), PLENTY, 0.0)
+    assert searches.answer(long, floor) is None
+    assert searches.answer(short, floor) is None

@@ -108,7 +108,7 @@ class Searches:
         """What an earlier search says of *search*; None if it has to be made."""
         found = None
         for known in reversed(list(self._known)):  # Another thread may add one meanwhile.
-            if known.is_within(search) and self._needs_as_much(known.choice, search.choice):
+            if self._tells_of(known, search):
                 if known.proved and floor.complete:
                     return Room(proved=True)
                 if search.budget <= known.budget:
@@ -129,6 +129,12 @@ class Searches:
             self._long.append((now, now - began))
         if room.plan is None:
             self._known.append(attrs.evolve(search, budget=budget.total, proved=room.proved))
+        else:  # Those that ran out of their time would have found room, too.
+            kept = (known for known in list(self._known) if known.proved or not self._tells_of(known, search))
+            self._known = collections.deque(kept, maxlen=MOST)
+
+    def _tells_of(self, known: Search, search: Search) -> bool:
+        return known.is_within(search) and self._needs_as_much(known.choice, search.choice)
 
     def _needs_as_much(self, one: Choice, other: Choice) -> bool:
         """Whether each place for the *other* kind of party has the tables of a place for the *one*."""
