@@ -21,6 +21,7 @@ import celery
 from kombu import Connection
 
 from assignment_pipeline import Coordinator, Mode, Settings
+from assignment_pipeline.adapters.brokers import unread
 from assignment_pipeline.adapters.celery import queue_of, register
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.ports import RecordQuery
@@ -427,6 +428,43 @@ def test_restaurants_are_spread_over_queues(started, redis_broker):
     with project.app.connection() as connection:
         waiting = {name: connection.default_channel.client.llen(name) for name in project.queues}
     assert waiting == {name: 2 * (name == queue_of(other, project.queues)) for name in project.queues}
+
+
+def test_a_queue_that_nobody_reads_is_reported(rabbitmq_broker, caplog):
+    """With the first sweep of a process: messages in it wait for a worker that was never started."""
+    name = f"unread.{secrets.token_hex(4)}"
+    app = celery.Celery("unread", broker=rabbitmq_broker)
+    app.conf.task_default_queue = f"{name}.default"
+    venue, missing = make_venue(), f"{name}.missing"
+    tasks = register(app, lambda: Coordinator.in_memory(venue, sinks=()), queues=[name, missing], sweep_every=None)
+    with Connection(rabbitmq_broker) as connection:
+        queue = connection.SimpleQueue(name)
+        try:
+            queue.put({"any": "message"})
+            tasks.sweep.apply().get()
+            sentence = f"queue '{name}' has 1 messages and no worker that reads it: start one with --queues {name}"
+            said = [record.getMessage() for record in caplog.records if record.name.startswith("assignment_pipeline")]
+            assert said == [sentence]
+            caplog.clear()
+            tasks.sweep.apply().get()  # Not with each.
+            queue.get(timeout=5).ack()
+            assert list(unread(app, [name])) == []
+            queue.put({"any": "message"})
+            queue.consumer.consume()  # Somebody reads it now.
+            assert list(unread(app, [name])) == []
+            assert not [record for record in caplog.records if record.name.startswith("assignment_pipeline")]
+        finally:
+            queue.consumer.cancel()
+            queue.queue.delete()
+
+
+def test_a_broker_that_is_away_does_not_stop_the_sweep(caplog):
+    """What is read cannot be told, and due bookings are processed all the same."""
+    app = celery.Celery("away", broker="amqp://127.0.0.1:1//")
+    venue = make_venue()
+    tasks = register(app, lambda: Coordinator.in_memory(venue, sinks=()), sweep_every=None)
+    assert tasks.sweep.apply().get()["errors"] == 0
+    assert "the broker does not say which queues are read" in caplog.text
 
 
 def test_the_broker_sees_ids_and_nothing_else(started, redis_broker):

@@ -44,6 +44,37 @@ def doubts(app: Any, queues: Sequence[str] = ()) -> Iterator[str]:
         )
 
 
+def unread(app: Any, queues: Sequence[str] = ()) -> Iterator[str]:
+    """
+    The queues with messages that no worker takes, one sentence each. On RabbitMQ alone: Redis does not know who reads.
+
+    Args:
+        app: The Celery app.
+
+        queues: The queues that restaurants are spread over. The app's default queue is looked at, too: what is sent
+            again without a queue goes there.
+
+    Raises:
+        OSError, kombu's errors: The broker cannot be reached.
+    """
+    if not _is_rabbitmq(app.conf.broker_write_url):
+        return
+    with app.connection_for_write() as connection:
+        for name in dict.fromkeys((*queues, app.conf.task_default_queue)):
+            try:
+                with (
+                    connection.channel() as channel
+                ):  # Of its own: RabbitMQ closes one that asks for what is not there.
+                    found = channel.queue_declare(name, passive=True)
+            except connection.channel_errors:
+                continue  # Nobody has sent anything to it.
+            if found.message_count and not found.consumer_count:
+                yield (
+                    f"queue {name!r} has {found.message_count} messages and no worker that reads it: start one with "
+                    f"--queues {name}"
+                )
+
+
 def _is_rabbitmq(url: str | Sequence[str] | None) -> bool:
     """Whether the broker, the first where there are several, speaks AMQP."""
     first = url if isinstance(url, str | None) else next(iter(url), None)

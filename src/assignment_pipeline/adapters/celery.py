@@ -15,13 +15,14 @@ import logging
 import math
 import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol
 
 import attrs
 
 from assignment_pipeline import processes
-from assignment_pipeline.adapters.brokers import doubts
+from assignment_pipeline.adapters.brokers import doubts, unread
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
@@ -29,7 +30,7 @@ from assignment_pipeline.errors import (
     InvalidValueError,
     MissingExtraError,
 )
-from assignment_pipeline.redaction import unexpected
+from assignment_pipeline.redaction import redacted, unexpected
 
 try:
     import celery
@@ -55,6 +56,7 @@ _DELAY = re.compile(r"(?:[01]\.){28}")
 """What kombu writes before the routing key of a message that RabbitMQ is to deliver later."""
 
 _SWEEPS_AT_A_TIME = 20
+_LOOKED_AT_AFTER = 300.0  # Seconds.
 _KEPT_FOR = 30
 
 _LOG = logging.getLogger("assignment_pipeline.celery")
@@ -126,7 +128,8 @@ def register(
     ids; what they return is an outcome, for a result backend if there is one.
 
     Once the app is configured, what its set-up would lose or delay is logged as warnings of
-    ``assignment_pipeline.celery``: a queue that is not declared, no publisher confirms, json not accepted.
+    ``assignment_pipeline.celery``: a queue that is not declared, no publisher confirms, json not accepted. On RabbitMQ,
+    sweeps warn of queues that have messages and no worker.
 
     Args:
         app: The Celery app.
@@ -169,7 +172,7 @@ def register(
 
     return Tasks(
         task(_assigns(own)),
-        task(_sweeps(own, sweep_limit), sweep_every),
+        task(_sweeps(own, sweep_limit, _Unread(app, tuple(queues))), sweep_every),
         task(_watches(own), watch_every),
     )
 
@@ -228,9 +231,31 @@ def _assigns(own: _PerProcess) -> Callable[..., dict[str, Any]]:
     return assign_booking
 
 
-def _sweeps(own: _PerProcess, limit: int) -> Callable[..., dict[str, int]]:
+class _Unread:
+    """Warns of queues that no worker reads: with the first sweep of a process, and every few minutes after it."""
+
+    def __init__(self, app: celery.Celery, queues: Sequence[str]) -> None:
+        self._app = app
+        self._queues = queues
+        self._next = 0.0
+
+    def look(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _LOOKED_AT_AFTER
+        try:
+            found = list(unread(self._app, self._queues))
+        except Exception as error:  # noqa: BLE001 - a sweep is not to fail for it
+            _LOG.warning("the broker does not say which queues are read: %s", redacted(error))
+            return
+        for sentence in found:
+            _LOG.warning("%s", sentence)
+
+
+def _sweeps(own: _PerProcess, limit: int, queues: _Unread) -> Callable[..., dict[str, int]]:
     def sweep(_: Any) -> dict[str, int]:
         """Process due bookings until none is left."""
+        queues.look()
         seen = enqueued = failed = 0
         for _round in range(_SWEEPS_AT_A_TIME):
             report = own.coordinator().sweep(limit=limit)
