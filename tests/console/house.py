@@ -11,7 +11,10 @@ import httpx
 
 from assignment_pipeline import Booking, FloorPlan, Table, Venue, VenuePolicy
 from assignment_pipeline.console import Staff
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.policy import ServicePeriod
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
+from assignment_pipeline.domain.windows import TimeWindow
 
 EVENING = dt.datetime(2031, 5, 17, 17, 30, tzinfo=dt.UTC)
 """Half past seven in Berlin."""
@@ -121,3 +124,28 @@ class Browser:
 
 
 ANNA = Staff("anna", restaurants=["corner"])
+
+
+NOON = dt.datetime(2031, 5, 17, 10, tzinfo=dt.UTC)
+
+
+def full_house(store, put_venue, tables=200, bookings=400):
+    """A large restaurant, two parties a table."""
+    floor = FloorPlan([Table(f"T{number}", 4, zone=f"Zone {number % 8}") for number in range(tables)])
+    put_venue(Venue("palace", "Europe/Berlin", floor))
+    changes = []
+    for number in range(bookings):
+        start = NOON + dt.timedelta(hours=2 * (number // tables))
+        made = Booking(f"Guest {number}", "palace", 2 + number % 3, start)
+        turn = TimeWindow(start, start + dt.timedelta(hours=1))
+        held = Allocation(
+            tables=[f"T{number % tables}"], turn=turn, blocked=TimeWindow(start, turn.end + dt.timedelta(minutes=15))
+        )
+        record = AssignmentRecord(
+            booking_id=made.id, restaurant_id="palace", state="assigned", version=1, booking=made, allocation=held
+        )
+        step = StateChange(
+            version=1, from_state="created", to_state="assigned", trigger="seat", tables=held.tables, created_at=NOON
+        )
+        changes.append(AssignmentChange(id=f"c-{number}", record=record, expected_version=None, steps=[step]))
+    store.commit(changes)

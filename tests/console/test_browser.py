@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -13,8 +15,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.console import EVERYWHERE, Staff, console
-from tests.console.house import ANNA
+from assignment_pipeline.console.file import floor_file
+from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.testing import FakeClock
+from tests.console.house import ANNA, EVENING, full_house
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402 - behind the check that it is there
@@ -245,6 +253,19 @@ def test_nothing_is_wider_than_the_window(window, coordinator, put, who):
             window.go(path if "?" in path or path in {"./", "rollout"} else f"{path}?restaurant=corner")
             wide = window.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, (path, width)
+
+
+@pytest.mark.parametrize("tables", [4, 40, 200])
+def test_a_floor_is_printed_on_one_sheet(chromium, tmp_path, tables):
+    """However many tables there are: the file, in landscape."""
+    store = MemoryStore(MemoryHost(), clock=FakeClock(EVENING))
+    full_house(store, store.host.put_venue, tables=tables, bookings=2 * tables)
+    path = tmp_path / "floor.html"
+    path.write_text(floor_file(Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()).day("palace")))
+    chromium.get(path.as_uri())
+    printed = chromium.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
+    pages = re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"]))
+    assert len(pages) == 1
 
 
 @pytest.fixture(scope="session")

@@ -5,20 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from assignment_pipeline import Booking, FloorPlan, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.console import EVERYWHERE, Staff, console
 from assignment_pipeline.console.diagram import PLACES
 from assignment_pipeline.console.file import floor_file
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
-from tests.console.house import ANNA, EVENING, Browser, Counting, booking
+from tests.console.house import ANNA, EVENING, Browser, Counting, booking, full_house
 
 HOUR = dt.timedelta(hours=1)
 
@@ -262,30 +260,6 @@ def test_the_rollout_is_shown_and_cannot_be_moved(store):
 
 
 # -- The size of it -----------------------------------------------------------------------------------------------
-
-NOON = dt.datetime(2031, 5, 17, 10, tzinfo=dt.UTC)
-
-
-def full_house(store, put_venue, tables=200, bookings=400):
-    """A large restaurant, two parties a table."""
-    floor = FloorPlan([Table(f"T{number}", 4, zone=f"Zone {number % 8}") for number in range(tables)])
-    put_venue(Venue("palace", "Europe/Berlin", floor))
-    from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange  # noqa: PLC0415
-
-    changes = []
-    for number in range(bookings):
-        start = NOON + dt.timedelta(hours=2 * (number // tables))
-        made = Booking(f"Guest {number}", "palace", 2 + number % 3, start)
-        turn = TimeWindow(start, start + HOUR)
-        held = Allocation(tables=[f"T{number % tables}"], turn=turn, blocked=TimeWindow(start, turn.end + HOUR / 4))
-        record = AssignmentRecord(
-            booking_id=made.id, restaurant_id="palace", state="assigned", version=1, booking=made, allocation=held
-        )
-        step = StateChange(
-            version=1, from_state="created", to_state="assigned", trigger="seat", tables=held.tables, created_at=NOON
-        )
-        changes.append(AssignmentChange(id=f"c-{number}", record=record, expected_version=None, steps=[step]))
-    store.commit(changes)
 
 
 def test_a_large_house_is_one_load(clock):

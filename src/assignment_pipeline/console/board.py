@@ -22,6 +22,9 @@ HOUR = dt.timedelta(hours=1)
 MOST_STEPS = 36 * 12
 """No service day is longer."""
 
+LINES_A_SHEET = 17
+"""So many tables stand on a sheet at full size."""
+
 GONE = "No longer on the floor"
 
 T = TypeVar("T")
@@ -141,9 +144,10 @@ class Board:
     chances: tuple[Chance, ...] = ()
 
     @property
-    def rows(self) -> int:
-        """How many tables there are."""
-        return sum(len(rows) for _, rows in self.zones)
+    def fit(self) -> int:
+        """How much smaller it is printed, in per cent, so that all of it stands on one sheet."""
+        lines = 2 + sum(1 + sum(max(len(row.lanes), 1) for row in rows) for _, rows in self.zones)
+        return max(min(LINES_A_SHEET * 100 // lines, 100), 5)
 
 
 def board_of(day: ServiceDay, slots: Sequence[Slot] = ()) -> Board:

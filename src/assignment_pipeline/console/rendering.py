@@ -67,7 +67,8 @@ def style_sheet() -> str:
     places = [f".a{step}{{--a:{step}}}" for step in range(MOST_STEPS + 1)]
     lengths = [f".l{step}{{--l:{step}}}" for step in range(1, MOST_STEPS + 1)]
     boards = [f".n{steps}{{--n:{steps}}}" for steps in range(12, MOST_STEPS + 1, 12)]
-    return read("static/console.css") + "".join(places + lengths + boards)
+    sheets = [f".z{fit}{{--z:{fit / 100:g}}}" for fit in range(5, 101)]
+    return read("static/console.css") + "".join(places + lengths + boards + sheets)
 
 
 @functools.cache
