@@ -75,6 +75,15 @@ class SeatsTwo(MemoryStore):
         return set()
 
 
+class SitsEverywhere(MemoryStore):
+    """Takes a party that sits to sit at all tables of that name."""
+
+    def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
+        others = (record.allocation for key, record in self._records.items() if key not in after)
+        sat_at = {table for held in others if held is not None and held.sits for table in held.tables}
+        return super()._contested(after) | {table for record in after.values() for table in record.tables} & sat_at
+
+
 class MovesWhoSits(MemoryStore):
     """Says that a party that sits may be moved."""
 
@@ -117,6 +126,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("commits by the plan", CommitsByThePlan, "a_party_that_stays_too_long_has_its_table"),
     ("waits for ever", WaitsForEver, "nobody_has_said_that_it_left"),
     ("seats two", SeatsTwo, "no_two_parties_sit_at_one_table"),
+    ("sits everywhere", SitsEverywhere, "who_sits_at_another_restaurant_is_in_nobodys_way"),
     ("moves who sits", MovesWhoSits, "a_party_that_sits_is_not_moved"),
     ("frees by the plan", FreesByThePlan, "time_that_a_party_leaves_is_news"),
     ("finds all", FindsAll, "parties_that_sit_are_found"),

@@ -56,8 +56,11 @@ class Blocks(StoreSuite):
         assert store.blocked("r-3", START) == ()
 
     def test_a_block_names_who_has_the_table(self, store: AssignmentStore, harness: StoreHarness) -> None:
-        """Ours and the host's, held or confirmed, for any part of its time; once each, and sorted."""
+        """Ours and the host's, held or confirmed, for any part of its time; once each, and sorted. Nobody elsewhere."""
         need(harness, "occupy")
+        harness.put_venue(make_venue("r-2"))
+        elsewhere = make_booking("b-8", at=DINNER + 2 * HOUR, restaurant_id="r-2")
+        self.commit(store, elsewhere, *CONFIRM, tables=("T1",))
         self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T1", "T2"))  # Until 15 minutes past.
         self.commit(store, make_booking("b-1", at=DINNER + 2 * HOUR), *HOLD, tables=("T1",))
         self.commit(store, make_booking("b-3"), *CONFIRM, tables=("T3",))

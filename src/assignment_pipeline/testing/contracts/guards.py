@@ -175,10 +175,13 @@ class Guards(StoreSuite):
         store.commit([self.seat("b-3", "T1", at=DINNER - HOUR - BUFFER)])
 
     def test_restaurants_share_no_tables(self, store: AssignmentStore, harness: StoreHarness) -> None:
-        """Tables of the same name at two restaurants are two tables."""
+        """Tables of the same name at two restaurants are two tables, in one commit or in two, blocked or not."""
         harness.put_venue(make_venue("r-2"))
         store.commit([self.seat("b-1", "T1")])
         store.commit([self.seat("b-2", "T1", restaurant_id="r-2")])
+        store.commit([self.seat("b-3", "T2"), self.seat("b-4", "T2", restaurant_id="r-2")])
+        store.block(make_block(table_id="T3", restaurant_id="r-2"), ())
+        store.commit([self.seat("b-5", "T3")])
 
     def test_a_table_at_another_restaurant_is_none_that_it_keeps(
         self, store: AssignmentStore, harness: StoreHarness

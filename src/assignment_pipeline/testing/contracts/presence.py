@@ -131,6 +131,31 @@ class Presence(StoreSuite):
         self.sit(store, "b-1", DINNER, clock.now())
         assert self.sit(store, "b-2", clock.now()).tables == ("T1", "T2")
 
+    def test_who_sits_at_another_restaurant_is_in_nobodys_way(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """Parties sit at tables of the same name at two restaurants, in one commit or in two, and others come."""
+        harness.put_venue(make_venue("r-2"))
+        both = [make_booking("b-1"), make_booking("b-2", restaurant_id="r-2")]
+        sitting = []
+        for booking in both:
+            record = self.commit(store, booking, *CONFIRM, tables=("T1", "T2", "T3"))
+            assert record.allocation is not None
+            sits = attrs.evolve(record.allocation, seated_at=DINNER)
+            sitting.append(make_change(booking, Trigger.MOVE, before=record, allocation=sits))
+        over = sits.blocked.end
+        store.commit(sitting)
+        clock.advance(over + MINUTE - clock.now())
+        self.sit(store, "b-1", DINNER, clock.now())
+        following = make_booking("b-3", at=over)
+        assert self.windows(store, following) == {}
+        assert store.block(make_block("k-1", "T2", window=TimeWindow(over, over + HOUR)), ()) == ()
+        self.commit(store, following, *CONFIRM, tables=("T1",))
+        assert self.sit(store, "b-3", clock.now()).tables == ("T1",)
+        stays = make_change(both[1], Trigger.MOVE, before=self.record(store, "b-2"))
+        soon = make_booking("b-4", at=over + 10 * MINUTE)
+        store.commit([stays, make_change(soon, *CONFIRM, tables=("T3",))])
+
     def test_a_party_that_sits_is_not_moved(self, store: AssignmentStore) -> None:
         """Planning is told that it sits, and that it is not movable, whether or not it is pinned."""
         self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",), pinned=False)
