@@ -327,6 +327,24 @@ def test_a_phase_is_not_judged_by_what_was_assigned_before_it():
     assert [alert.sample for alert in Alerts(town.store).check(now, since)] == [0] * len(RULES)
 
 
+def test_a_gate_compares_and_remembers_nothing_that_was_assigned_before_its_phase():
+    """Neither both planners beside each other, nor the worst that a phase has been at."""
+    town = Town()
+    town.enter("production-10")
+    for _ in range(200):
+        town.book(size=50)
+    town.clock.advance(3 * MINUTE)
+    town.enter("production-50")
+    town.clock.advance(HOUR)
+    standing = town.rollout.status()
+    window = town.store.measure(MetricsQuery(since=standing.since, until=standing.now))
+    assert min(window.pipeline.sample, window.legacy.sample) > 10
+    found = {verdict.metric: verdict for verdict in standing.verdicts}
+    for metric in ("confirmation_rate", "review_rate", "relative_confirmation"):
+        assert (found[metric].answer, found[metric].sample) == (Answer.HOLD, 0)
+        assert not any(found[metric].numbers.get(name) for name in ("whole", "other_whole", "worst_whole"))
+
+
 class Alarming(Alerts):
     """Alerts of which one fires; *meanwhile* happens while they are looked at."""
 
