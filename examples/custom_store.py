@@ -99,7 +99,8 @@ class PlainStore:
             of_day = (key for key, record in self.state.records.items() if query.is_of_day(venue, record))
             ids = {*query.ids, *of_day}
             records = {key: self.state.records[key] for key in ids if key in self.state.records}
-            bookings = {key: found for key in ids if (found := self.host.booking(None, key)) is not None}
+            asked = query.asked_of_host(records)
+            bookings = {key: found for key in asked if (found := self.host.booking(None, key)) is not None}
             if any(key not in records and key not in bookings for key in query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
