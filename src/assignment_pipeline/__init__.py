@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Plan,
         Reason,
     )
+    from assignment_pipeline.domain.review import ReviewCase, ReviewCases
     from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
     from assignment_pipeline.domain.statuses import StatusMap
     from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
@@ -126,6 +127,7 @@ else:
             "rollout.flags": "EnvFlags FixedFlags",
             "domain.trail": "BookingTrail FloorView PartyOnFloor Presence TableOnFloor",
             "domain.wake_order": "WakeOrder",
+            "domain.review": "ReviewCase ReviewCases",
         },
     )
 
@@ -200,6 +202,8 @@ __all__ = [
     "Reason",
     "Reoptimization",
     "Reseat",
+    "ReviewCase",
+    "ReviewCases",
     "Rule",
     "Seating",
     "SeatingPreference",

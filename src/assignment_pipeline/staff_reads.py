@@ -6,16 +6,21 @@ import datetime as dt
 from typing import TypeVar
 
 from assignment_pipeline.domain.day import ServiceDay
+from assignment_pipeline.domain.review import ReviewCases
 from assignment_pipeline.domain.trail import BookingTrail, FloorView
 from assignment_pipeline.flow.effects import Flow
-from assignment_pipeline.flow.staff import audit
+from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff import audit, cases
 from assignment_pipeline.flow.staff.day import day
+from assignment_pipeline.ports import RecordQuery, read_place
 
 T = TypeVar("T")
 
 
 class StaffReads:
     """What people look at. Nothing is written, and the flags do not matter."""
+
+    settings: Settings
 
     def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
@@ -69,9 +74,36 @@ class StaffReads:
         """
         return self._run(day(restaurant_id, date))
 
+    def review_cases(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 20
+    ) -> ReviewCases:
+        """
+        A page of the review queue with what can be done: a sentence, what was tried, and the three best ways out.
+
+        It plans for each booking: `review_queue` has the bare list. The coordinator's method that a way out names does
+        it, with the way's arguments and the name of the person.
+
+        Args:
+            restaurant_id: Of that restaurant only.
+
+            after: Where the last page ended: its ``next``.
+
+            limit: At most so many.
+
+        Raises:
+            InvalidValueError: *after* is no ``next`` of a page.
+            StoreUnavailableError: The store could not be asked.
+            TypeError: The store is no `AuditStore`.
+        """
+        read_place(after)
+        query = RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)
+        return self._run(cases.review_cases(query, self.settings))
+
 
 class AsyncStaffReads:
     """`StaffReads`, for asyncio."""
+
+    settings: Settings
 
     async def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
@@ -87,3 +119,11 @@ class AsyncStaffReads:
     async def day(self, restaurant_id: str, date: dt.date | None = None) -> ServiceDay:
         """A restaurant's service day: who has which tables when, and who waits. See `Coordinator.day`."""
         return await self._run(day(restaurant_id, date))
+
+    async def review_cases(
+        self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 20
+    ) -> ReviewCases:
+        """A page of the review queue with what can be done. See `Coordinator.review_cases`."""
+        read_place(after)
+        query = RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)
+        return await self._run(cases.review_cases(query, self.settings))

@@ -49,6 +49,7 @@ class EventType(enum.StrEnum):
     EXTENDED = "coordinator.extended"
     REINSTATED = "coordinator.reinstated"
     REARRANGED = "coordinator.rearranged"
+    REVIEW_OVERDUE = "coordinator.review_overdue"
     TABLE_IN_USE = "coordinator.table_in_use"
     BLOCKED = "coordinator.blocked"
     UNBLOCKED = "coordinator.unblocked"

@@ -95,6 +95,9 @@ class Settings:
 
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 
+        review_within: After how long in wait for a person a review is overdue: ``coordinator.review_overdue`` tells of
+            it, once.
+
         wake_order: Who gets tables first that come free at a restaurant. The sweep takes turns between restaurants.
 
         max_deliveries: How often the sweep hands out a booking without a result, before it goes to manual review.
@@ -132,6 +135,7 @@ class Settings:
     hold_ttl: dt.timedelta = _seconds(180)
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
+    review_within: dt.timedelta = _seconds(1800)
     wake_order: WakeOrder = attrs.field(default=WakeOrder.LONGEST_WAIT, converter=WakeOrder)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)

@@ -41,6 +41,8 @@ class SweepMemory:
 
         floors: What they found where somebody waits for tables.
 
+        overdue: Reviews that were told to be overdue, with the version of each.
+
         in_use: The events of bookings whose tables are in use, by their ids.
     """
 
@@ -50,6 +52,7 @@ class SweepMemory:
     looked_at: str | None = None
     told: str = ""
     floors: FloorMemory = attrs.field(factory=FloorMemory)
+    overdue: set[tuple[str, int]] = attrs.field(factory=set)
     in_use: set[str] = attrs.field(factory=set)
 
 
