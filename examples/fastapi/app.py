@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import bookings
+import pages
 import review
 from assignment_pipeline import (
     AssignmentPipelineError,
@@ -49,12 +50,14 @@ STATUS_OF: dict[type[AssignmentPipelineError], int] = {
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open everything with the server, and close it with the server."""
     async with opened(DATABASE_URL) as app.state.services:
+        pages.mount(app, app.state.services.coordinator)
         yield
 
 
 app = FastAPI(title="Bookings", lifespan=lifespan)
 app.include_router(bookings.router)
 app.include_router(review.router)
+app.include_router(pages.router)
 
 
 @app.exception_handler(AssignmentPipelineError)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import os
+import re
 import secrets
 import uuid
 
@@ -16,6 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
+import pages
 from app import app
 from assignment_pipeline.rollout.control import Rollout
 from database import open_restaurant, prepare
@@ -115,6 +117,27 @@ async def test_a_booking_gets_its_tables(guest):
     assert (booking["status"], booking["tables"]) == ("confirmed", ["T1"])
     assert await guest.look(booking) == ("confirmed", ["T1"])
     assert (await guest.book(6, LATER))["tables"] == ["T1", "T2"]
+
+
+async def test_the_pages_are_behind_the_login(guest):
+    """Who brings a token of the staff's sees the floor and does something there, in their own name."""
+    booking = await guest.book(2)
+    pages.mount(app, app.state.services.coordinator)
+    try:
+        path = f"/tables/floor?restaurant={guest.restaurant_id}&date={AT_EIGHT:%Y-%m-%d}"
+        stranger = await guest.client.get(path)
+        assert (stranger.status_code, stranger.headers["location"]) == (303, "/login")
+        assert (await guest.client.post("/login", data={"token": "guess"})).status_code == 401
+        assert (await guest.client.post("/login", data={"token": TOKEN})).status_code == 303
+        assert booking["id"] in (await guest.client.get(path)).text
+        shown = await guest.client.get(f"/tables/act?do=pin&id={booking['id']}")
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', shown.text))
+        done = await guest.client.post("/tables/act", data=fields, headers={"Sec-Fetch-Site": "same-origin"})
+        assert done.status_code == 200
+        trail = await app.state.services.coordinator.show(booking["id"])
+        assert (trail.record.pinned, trail.history[-1].actor) == (True, "ana")
+    finally:
+        app.router.routes.pop()
 
 
 async def test_bad_requests_are_refused(guest):

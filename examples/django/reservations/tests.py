@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
 import logging
 import os
+from typing import Any
 from unittest import mock
 
 import attrs
+import httpx
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -157,6 +160,30 @@ class PipelineTests(PipelineTestCase):
         larger.refresh_from_db()
         assert larger.status == "declined"
         assert [change.actor for change in pipeline.coordinator().history(str(larger.id))][-1] == "ana"
+
+    def test_the_pages_are_behind_the_login(self) -> None:
+        """For Django's staff, who do things there in their own name; guests who have an account are refused."""
+        from project import asgi  # noqa: PLC0415 - it opens this test's coordinator
+
+        row = self.book(2)
+        path = f"/tables/floor?restaurant={self.restaurant.id}&date={self.at_eight:%Y-%m-%d}"
+        assert self.ask(asgi.application, path).headers["location"].startswith("/admin/login/")
+        assert self.ask(asgi.application, "/admin/login/").status_code == 200
+        self.client.force_login(get_user_model().objects.create_user("rui"))
+        assert self.ask(asgi.application, path).status_code == 403
+        self.client.force_login(get_user_model().objects.create_user("ana", is_staff=True))
+        assert str(row.id) in self.ask(asgi.application, path).text
+
+    def ask(self, application: Any, path: str) -> httpx.Response:
+        """What a page answers to the browser that is logged in."""
+        cookies = {name: morsel.value for name, morsel in self.client.cookies.items()}
+
+        async def get() -> httpx.Response:
+            transport = httpx.ASGITransport(application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies=cookies) as client:
+                return await client.get(path)
+
+        return asyncio.run(get())
 
     def test_a_suggestion_is_done(self) -> None:
         """With a click, once there is a way."""
