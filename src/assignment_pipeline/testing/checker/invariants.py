@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import zoneinfo
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -130,6 +131,34 @@ def everybody_fits(tables: Tables) -> Iterator[str]:
             yield f"{name} has a table for less than its turn"
         if tables.inventory is not None and record["strategy"] not in _BY_OTHERS:
             yield from (f"{name}, {_names(rows)}: {wrong}" for wrong in floor.wrong(booking, rows))
+
+
+def no_cap_is_passed(tables: Tables) -> Iterator[str]:
+    """No more parties and guests arrive in a slot than its cap allows, besides those of people and of legacy."""
+    arriving = defaultdict(list)
+    seated = {row["booking_id"] for row in tables.seats}
+    for record in tables.records:
+        if record["booking_id"] in seated and record["booking"] is not None and record["strategy"] not in _BY_OTHERS:
+            arriving[record["restaurant_id"]].append(record["booking"])
+    for restaurant in tables.restaurants or ():
+        for rule in restaurant["policy"].get("pacing") or ():
+            if not rule.get("periods"):  # Those take the calendar, which is the library's.
+                found = _beyond(rule, arriving[restaurant["id"]], zoneinfo.ZoneInfo(restaurant["timezone"]))
+                yield from (f"{restaurant['id']}, {what}" for what in found)
+
+
+def _beyond(rule: Row, bookings: Iterable[Row], zone: dt.tzinfo) -> Iterator[str]:
+    """The slots in which a cap is passed, counted on the clock on the wall."""
+    slots = defaultdict(list)
+    for booking in bookings:
+        if rule.get("channel") in (None, booking.get("channel")):
+            local = moment_of(booking["start_at"]).astimezone(zone)
+            part = (local.hour * 60 + local.minute) // rule["minutes"]
+            slots[local.date(), local.utcoffset(), part].append(booking["party_size"])
+    for (date, _, part), sizes in slots.items():
+        for what, number in (("covers", sum(sizes)), ("parties", len(sizes))):
+            if number > rule.get(what, number):
+                yield f"{date}, slot {part} of {rule['minutes']} minutes: {number} {what}, and {rule[what]} may arrive"
 
 
 class _Floor:
@@ -302,6 +331,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     nobody_is_put_at_a_blocked_table,
     tables_go_with_the_state,
     everybody_fits,
+    no_cap_is_passed,
     versions_are_gapless,
     every_step_is_legal,
     history_ends_at_the_record,

@@ -43,7 +43,7 @@ _HOSTS = {
     " FROM {0}bookings",
 }
 _FLOORS = {
-    "restaurants": "SELECT id, policy FROM {0}restaurants",
+    "restaurants": "SELECT id, timezone, policy FROM {0}restaurants",
     "inventory": "SELECT restaurant_id, id, capacity, min_party_size, max_party_size, zone, seating, accessible"
     " FROM {0}table_inventory",
     "adjacencies": "SELECT restaurant_id, table_a, table_b FROM {0}table_adjacencies",
