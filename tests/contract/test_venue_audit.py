@@ -64,7 +64,10 @@ EVENING = SpecialDay(date=DATE, service_periods=[ServicePeriod("short", dt.time(
     ("venue", "expected"),
     [
         (house(periods=[ServicePeriod("dinner", dt.time(17), dt.time(20))]), dict.fromkeys(("one", "two", "late"))),
-        (house(timezone="America/New_York"), dict.fromkeys(("one", "two"))),
+        (
+            house(timezone="America/New_York"),
+            {"one": (both := ["outside_service", "timezone"]), "two": both, "late": ["timezone"]},
+        ),
         (house(special_days=[SpecialDay(date=DATE, closed=True)]), dict.fromkeys(("one", "two", "late"))),
         (house(special_days=[EVENING]), dict.fromkeys(("one", "two", "late"))),
         (house(TABLES[1:]), {"one": ["unknown_table"]}),

@@ -40,6 +40,8 @@ class Seat:
         seated_at: When the party sat down.
 
         left_at: When it left.
+
+        utc_offset_minutes: How far local time was ahead of UTC at the turn's start.
     """
 
     booking_id: str
@@ -51,6 +53,7 @@ class Seat:
     conflicted: bool
     seated_at: dt.datetime | None
     left_at: dt.datetime | None
+    utc_offset_minutes: int | None
 
 
 _OF_ALL_TABLES = [field.name for field in attrs.fields(Allocation) if field.name != "tables"]

@@ -9,9 +9,11 @@ import attrs
 from attrs.validators import optional
 
 from assignment_pipeline.domain.booking import MAX_TURN
-from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc
+from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import InvalidValueError
+
+DAY_MINUTES = 24 * 60
 
 OVERSTAY = dt.timedelta(minutes=15)
 """For how much longer a party is expected to sit whose turn is over: each time that one looks."""
@@ -37,6 +39,9 @@ class Allocation:
         seated_at: When the party sat down, by the store's clock; None before.
 
         left_at: When the party left, by the store's clock; None before.
+
+        utc_offset_minutes: Minutes from UTC to local time at the turn's start when it got the tables; None if
+            nobody noted it.
     """
 
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
@@ -45,6 +50,7 @@ class Allocation:
     conflicted: bool = attrs.field(default=False, validator=flag)
     seated_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
     left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc, validator=optional(aware))
+    utc_offset_minutes: int | None = attrs.field(default=None, validator=optional(whole(-DAY_MINUTES, DAY_MINUTES)))
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from assignment_pipeline.domain.checks import identifier, kind
 from assignment_pipeline.domain.floor import FloorPlan, Seating
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 
 
@@ -114,6 +114,12 @@ class Venue:
     def calendar(self) -> Calendar:
         """When it is open."""
         return Calendar(self.policy, self.zone)
+
+    def utc_offset_minutes(self, instant: dt.datetime) -> int:
+        """How far its local time is ahead of UTC at that instant, by the time zone database of this process."""
+        offset = instant.astimezone(self.zone).utcoffset()
+        assert offset is not None  # noqa: S101 - it has a timezone
+        return offset // MINUTE
 
     def turn(self, booking: Booking) -> TimeWindow:
         """When the party sits: as it said, or else as long as its period or the policy has parties of its size sit."""

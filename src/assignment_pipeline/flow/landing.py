@@ -22,6 +22,7 @@ from assignment_pipeline.domain.record import (
     StateChange,
 )
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Plan, Reason
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import (
     CommitUnknownError,
     FlagsUnreadError,
@@ -40,9 +41,10 @@ _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 """The reasons whose events say when the party sat down and left."""
 
 
-def allocation(request: SeatingRequest, plan: Plan) -> Allocation:
+def allocation(request: SeatingRequest, plan: Plan, venue: Venue) -> Allocation:
     """The tables of *plan* for the time of *request*."""
-    return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked)
+    offset = venue.utc_offset_minutes(request.turn.start)
+    return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked, utc_offset_minutes=offset)
 
 
 def preconditions(

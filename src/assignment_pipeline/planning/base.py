@@ -157,6 +157,7 @@ class Rule(enum.StrEnum):
     NOT_AN_ARRIVAL = "not_an_arrival"
     PACING = "pacing"
     IN_PAST = "in_past"
+    TIMEZONE = "timezone"
 
 
 @attrs.frozen(kw_only=True)

@@ -23,6 +23,7 @@ RULES: Mapping[str, str] = {
     Rule.TAKEN: "taken",
     Rule.PARTNER_TAKEN: "next to taken ones",
     Rule.PACING: "free, but too many arrive then",
+    Rule.TIMEZONE: "at another local time than was booked",
     Rule.FORBIDDEN: "forbidden by a strategy",
 }
 """What turns tables away."""

@@ -114,6 +114,8 @@ def audited(
         broken = [*engine.evaluate(request, held.tables, floor).broken, *_times(venue, record, held)]
         if not all(cap.holds(parties) for cap in venue.calendar.caps(booking.start_at, booking.channel)):
             broken.append(Rule.PACING)
+        if held.utc_offset_minutes not in (None, venue.utc_offset_minutes(held.turn.start)):
+            broken.append(Rule.TIMEZONE)
         if broken:
             findings.append(_finding(booking, record, held, tuple(dict.fromkeys(broken))))
     findings.sort(key=lambda finding: (finding.start_at, finding.booking_id))

@@ -34,7 +34,7 @@ _OUTCOMES = {
     AssignmentState.CANCELLED: Outcome.NOOP,
 }
 
-_OUTDATED = frozenset(Rule) - {Rule.TAKEN, Rule.PACING, Rule.NOT_AN_ARRIVAL}
+_OUTDATED = frozenset(Rule) - {Rule.TAKEN, Rule.PACING, Rule.NOT_AN_ARRIVAL, Rule.TIMEZONE}
 """The rules for which a booking gives up its tables: a table out of service is kept by who sits there, as before."""
 
 

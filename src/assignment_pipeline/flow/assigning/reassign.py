@@ -97,7 +97,7 @@ def _move(
 ) -> Flow[ToCommit]:
     assert decision.plan is not None  # noqa: S101 - the caller looked
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
-    tables = allocation(request, decision.plan)
+    tables = allocation(request, decision.plan, context.venue)
     stays = record.tables == tables.tables
     facts: dict[str, Any] = {
         "allocation": tables,

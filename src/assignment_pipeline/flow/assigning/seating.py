@@ -112,7 +112,9 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
     triggers: tuple[Trigger, ...]
     if decision.plan is not None:
         triggers, outcome = (*begin, _T.SEAT, _T.CONFIRM), Outcome.CONFIRMED
-        facts.update(allocation=allocation(request, decision.plan), strategy=decision.plan.strategy, retries=0)
+        facts.update(
+            allocation=allocation(request, decision.plan, context.venue), strategy=decision.plan.strategy, retries=0
+        )
         if settings.confirmation is Confirmation.EXTERNAL:
             triggers, outcome = (*begin, _T.SEAT), Outcome.ASSIGNED
             facts.update(next_attempt_at=context.now + settings.hold_ttl)

@@ -110,4 +110,5 @@ def seats_of(venue: Venue, booking: Booking, tables: tuple[str, ...], *, conflic
     turn = venue.turn(booking)
     if not here:
         return None
-    return Allocation(tables=here, turn=turn, blocked=venue.blocked(turn), conflicted=conflicted)
+    offset, blocked = venue.utc_offset_minutes(turn.start), venue.blocked(turn)
+    return Allocation(tables=here, turn=turn, blocked=blocked, conflicted=conflicted, utc_offset_minutes=offset)

@@ -261,7 +261,7 @@ def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation
             triggers,
             Outcome.ASSIGNED if held else Outcome.CONFIRMED,
             overruled=[rule for rule in found.broken if rule in wanted.allowed],
-            allocation=allocation(request, plan),
+            allocation=allocation(request, plan, context.venue),
             strategy=plan.strategy,
             owner=Owner.PIPELINE,
             pinned=wanted.pin,

@@ -72,6 +72,7 @@ CREATE TABLE assignment_pipeline.booking_table_assignments (
     conflicted boolean NOT NULL DEFAULT false,  -- others had some of that when legacy took it
     seated_at timestamptz,  -- when the party sat down
     left_at timestamptz,  -- when it left; a party that sits has only the first
+    utc_offset_minutes bigint,  -- local time less UTC at the turn's start, as read when it got the table
     PRIMARY KEY (booking_id, table_id),
     CHECK (end_at > start_at),
     CONSTRAINT booking_table_assignments_once EXCLUDE USING gist

@@ -70,6 +70,7 @@ CREATE TABLE booking_table_assignments (
     conflicted INTEGER NOT NULL DEFAULT 0,  -- others had some of that when legacy took it
     seated_at TEXT,  -- when the party sat down
     left_at TEXT,  -- when it left; a party that sits has only the first
+    utc_offset_minutes INTEGER,  -- local time less UTC at the turn's start, as read when it got the table
     PRIMARY KEY (booking_id, table_id),
     CHECK (end_at > start_at)
 ) WITHOUT ROWID;

@@ -1,0 +1,62 @@
+"""The audit of a venue where the time zone database has changed since parties were seated; and with asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import importlib.resources
+import zoneinfo
+
+import pytest
+
+from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FloorPlan, Table, Venue
+from assignment_pipeline.testing import FakeClock
+
+NINE = dt.datetime(2031, 5, 17, 21, tzinfo=zoneinfo.ZoneInfo("Europe/London")).astimezone(dt.UTC)
+
+
+def house():
+    return Venue("r-1", "Europe/London", FloorPlan([Table("T1", 4), Table("T2", 4)]))
+
+
+@pytest.fixture
+def new_rules(tmp_path):
+    """A time zone database in which London has left summer time: it is at UTC for good."""
+    utc = importlib.resources.files("tzdata").joinpath("zoneinfo", "Etc", "UTC").read_bytes()
+    (tmp_path / "Europe").mkdir()
+    (tmp_path / "Europe" / "London").write_bytes(utc)
+    before = zoneinfo.TZPATH
+
+    def enter():
+        zoneinfo.reset_tzpath([tmp_path])
+        zoneinfo.ZoneInfo.clear_cache()
+
+    yield enter
+    zoneinfo.reset_tzpath(before)
+    zoneinfo.ZoneInfo.clear_cache()
+
+
+def test_a_newer_time_zone_database_is_noticed(new_rules):
+    """A party that booked nine by the clock on the wall now comes at eight, and is named. A new booking is not."""
+    coordinator = Coordinator.in_memory(house(), clock=FakeClock(), sinks=())
+    coordinator.assign(Booking("before", "r-1", 2, NINE))
+    assert coordinator.audit("r-1").findings == ()
+    new_rules()
+    coordinator.store.host.put_venue(house())
+    coordinator.assign(Booking("after", "r-1", 2, NINE + dt.timedelta(hours=1)))
+    assert [(one.booking_id, one.rules) for one in coordinator.audit("r-1").findings] == [("before", ("timezone",))]
+    (table,) = coordinator.record("before").tables
+    coordinator.place(Booking("before", "r-1", 2, NINE), [table], actor="anna")
+    assert coordinator.audit("r-1").findings == ()
+
+
+def test_asyncio_answers_the_same():
+    """The same findings."""
+
+    async def ask():
+        coordinator = AsyncCoordinator.in_memory(house(), clock=FakeClock(), sinks=())
+        await coordinator.assign(Booking("b-1", "r-1", 2, NINE))
+        return await coordinator.audit("r-1")
+
+    found = asyncio.run(ask())
+    assert (found.checked, found.findings) == (1, ())
