@@ -36,8 +36,8 @@ from assignment_pipeline.lifecycle import FINAL, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 
-IN_THE_WAY = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE, Rule.INACTIVE})
-"""What keeps a booking from the tables that it had. It had them in spite of any other rule."""
+IN_THE_WAY = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE, Rule.INACTIVE, Rule.PACING})
+"""What keeps a booking from the tables that it had, caps on arrivals among it. It had them in spite of other rules."""
 
 
 def reinstate(
@@ -139,7 +139,7 @@ def at_its_tables(
     triggers = (*TO_BEGIN[record.state], Trigger.SEAT, *((Trigger.CONFIRM,) if confirmed else ()))
     outcome = Outcome.CONFIRMED if confirmed else Outcome.ASSIGNED
     facts: dict[str, Any] = {
-        "allocation": allocation(request, found.plan),
+        "allocation": allocation(request, found.plan, context.venue),
         "next_attempt_at": None if confirmed else context.now + settings.hold_ttl,
         "reason": None,
         "retries": 0,
