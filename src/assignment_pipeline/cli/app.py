@@ -65,7 +65,7 @@ COMMANDS = {
     "assign": "assign:assign",
     "availability": "availability:availability",
     "audit": "audit:audit",
-    "review": "review:app",
+    "review": "cases:app",
     "service": "room:app",
     "tables": "tables:app",
     "floor": "floor:floor",
