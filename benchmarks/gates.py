@@ -178,6 +178,7 @@ def first_alarm(
         chance: The dice.
     """
     buckets: list[Bucket] = []
+    by_hour: list[Bucket] = []
     total = 0
     # The rule has no alarm where this test has none, which remembers more and has the lowest limit: no need to look.
     test = RING.cusum(0.01)
@@ -188,10 +189,16 @@ def first_alarm(
         total += count
         outcomes = {PIPELINE: Outcomes(confirmed=count - bad, review=bad)} if count else EMPTY
         buckets.append(Bucket(start=BEGIN + slot * STEP, outcomes=outcomes))
+        if not slot % SLOTS:
+            by_hour.append(Bucket(start=buckets[-1].start))
+        if count:
+            so_far = by_hour[-1].outcomes.get(PIPELINE, Outcomes())
+            by_hour[-1] = attrs.evolve(by_hour[-1], outcomes={PIPELINE: so_far + outcomes[PIPELINE]})
         most = max(0.0, most + bad * test.bad + (count - bad) * test.good)
         if most < least and an_hour / SLOTS < RING.enough / 2:
             continue
-        alert = evaluate(RING, buckets[-LOOK_BACK:], BEGIN + (slot + 1) * STEP, from_start=len(buckets) <= LOOK_BACK)
+        at, is_new = BEGIN + (slot + 1) * STEP, len(buckets) <= LOOK_BACK
+        alert = evaluate(RING, buckets[-LOOK_BACK:], at, from_start=is_new, past=lambda: by_hour[-round(WEEK) :])
         if alert.state is AlertState.FIRING:
             return (slot + 1) / SLOTS, total
     return math.inf, total
@@ -265,6 +272,10 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
             f"{each:g}": rolled_back_by_evenings(4, each, max(runs // 4, 10), chance(f"evenings {each}"))
             for each in CORRELATIONS[1:]
         },
+        "full_evenings_rollback_week_at_12": {
+            f"{each:g}": rolled_back_by_evenings(12, each, max(runs // 4, 10), chance(f"evenings at 12 {each}"))
+            for each in (CORRELATIONS[1:] if 12 in traffic else ())
+        },
         "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=108),
         "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
         "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
@@ -279,6 +290,7 @@ TITLES = {
     "false_pass": "a gate ever says PASS to a true 94 % in 2,000 bookings",
     "false_rollback_week": "the watcher rolls a healthy week back, by bookings an hour",
     "full_evenings_rollback_week": "the same at 4 an hour, by how much the bookings of an hour resemble each other",
+    "full_evenings_rollback_week_at_12": "the same at 12 an hour",
     "detect_80_median": "bookings until a true 80 % is rolled back, from noon of day five on, 4 an hour (median)",
     "detect_80_at_once_median": "the same, from the phase's beginning on",
     "coverage": "the interval of the difference holds the true one: 3 of 30 restaurants, by correlation",

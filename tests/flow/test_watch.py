@@ -161,7 +161,7 @@ def test_a_tenth_that_leaves_a_quarter_to_people_is_led_back():
     town = Town()
     town.enter("production-10")
     # Parties that no table here can take: left to a person, by a rule.
-    town.go_on(2, size=lambda: town.random.choice([2, 2, 2, 9]))
+    town.go_on(3, size=lambda: town.random.choice([2, 2, 2, 9]))
     status = town.rollout.status()
     assert "_rate_" in status.revision.reason
     assert status.revision.phase == "production-shadow"
@@ -199,7 +199,7 @@ def test_a_tenth_whose_every_commit_conflicts_is_led_back(monkeypatch):
         commit(changes)
 
     monkeypatch.setattr(town.store, "commit", conflicts)
-    town.go_on(1)
+    town.go_on(2)
     status = town.rollout.status()
     assert "confirmation_rate_low" in status.revision.reason
     assert status.revision.phase == "production-shadow"

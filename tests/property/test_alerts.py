@@ -102,7 +102,7 @@ def test_few_bookings_say_what_they_can(outcomes, fires):
 
 def test_what_begins_with_the_change_is_found_sooner():
     """A release that is bad at once has no good past to be told from."""
-    outcomes = one_by_one(*[1, 1, 0] * 6)
+    outcomes = one_by_one(*[1, 1, 0] * 6, 1, 1, 1)
     assert evaluate(CONFIRMED, outcomes, END).state is AlertState.INACTIVE
     assert evaluate(CONFIRMED, outcomes, END, from_start=True).state is AlertState.FIRING
 

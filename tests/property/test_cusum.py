@@ -1,11 +1,19 @@
 """The test for a change is wrong as rarely as it says, and finds what it is for."""
 
+import datetime as dt
 import random
 import statistics
 
 import pytest
 
+from assignment_pipeline.domain.counts import Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, Bucket
+from assignment_pipeline.rollout.watching import AlertState
+from assignment_pipeline.rollout.watching.alerts import HOUR, evaluate
 from assignment_pipeline.rollout.watching.cusum import Cusum
+from assignment_pipeline.rollout.watching.rules import RULES, STEP
+
+BEGIN = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 
 
 def bookings_until(test, share, chance, most=10**9):
@@ -13,7 +21,7 @@ def bookings_until(test, share, chance, most=10**9):
     total = 0.0
     for number in range(1, most):
         bad = chance.random() < share
-        total = max(0.0, test.after(total, int(bad), int(not bad)))
+        total = max(0.0, test.after(total, int(bad), int(not bad), test.limit))
         if total >= test.limit:
             return number
     return most
@@ -36,12 +44,54 @@ def test_it_finds_a_true_80_percent_within_40_bookings():
 def test_some_good_ones_end_an_alarm():
     """However much was bad before."""
     test = Cusum.of(0.05, 0.2, every=10_000)
-    alarm = test.after(0.0, 1000, 0)
+    alarm = test.after(0.0, 1000, 0, test.limit)
     assert alarm >= test.limit
-    assert test.after(alarm, 0, 23) >= test.limit > test.after(alarm, 0, 25)
+    assert test.after(alarm, 0, 23, test.limit) >= test.limit > test.after(alarm, 0, 25, test.limit)
 
 
 def test_one_bad_booking_is_no_alarm():
     """However often a false one is allowed."""
     test = Cusum.of(0.05, 0.2, every=1)
     assert test.limit >= test.bad
+
+
+# -- Full evenings ------------------------------------------------------------------------------------------------
+
+
+def hours_of(*bad, whole=12):
+    """Hours with so many bad bookings of *whole*, in stretches of five minutes: the bad ones first."""
+    buckets = []
+    for hour, many in enumerate(bad):
+        for slot in range(12):
+            first, last = round(slot * whole / 12), round((slot + 1) * whole / 12)
+            worse = max(min(many, last) - first, 0)
+            outcomes = {PIPELINE: Outcomes(confirmed=last - first - worse, review=worse)}
+            buckets.append(Bucket(start=BEGIN + hour * HOUR + slot * STEP, outcomes=outcomes if last > first else {}))
+    return buckets
+
+
+def by_hour(buckets):
+    """The same in stretches of an hour."""
+    hours = [buckets[place : place + 12] for place in range(0, len(buckets), 12)]
+    outcomes = [sum((bucket.pipeline for bucket in hour), Outcomes()) for hour in hours]
+    return [Bucket(start=hour[0].start, outcomes={PIPELINE: each}) for hour, each in zip(hours, outcomes, strict=True)]
+
+
+def state(week, day):
+    """How the alert stands behind a week of hours, and the last of them in a day."""
+    past, now = hours_of(*week, *day), hours_of(*week, *day)[-24 * 12 :]
+    return evaluate(RULES[0], now, past[-1].start + STEP, past=lambda: by_hour(past)).state
+
+
+def test_full_evenings_are_no_alarm_where_hours_are_like_that():
+    """Two bad hours after a week of such hours; after a week without them, they are an alarm."""
+    day = [0] * 20 + [6, 5, 6, 5]
+    assert state([0, 0, 0, 1] * 42, day) is AlertState.FIRING
+    assert state([0, 0, 0, 6] * 42, day) is AlertState.INACTIVE
+
+
+def test_one_hour_alone_is_no_alarm_unless_it_fails_whole():
+    """Half of it might be one full house; all of it is not."""
+    quiet = [0, 1] * 84
+    assert state(quiet, [0] * 23 + [6]) is AlertState.INACTIVE
+    assert state(quiet, [0] * 23 + [12]) is AlertState.FIRING

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -18,8 +19,23 @@ import attrs
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery, Series
 from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.rollout.control.clusters import correlation, design_effect
 from assignment_pipeline.rollout.control.metrics import Count, metric_named
+from assignment_pipeline.rollout.watching.cusum import Cusum
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, STEP, AlertRule
+
+HOUR = dt.timedelta(hours=1)
+WEEK = dt.timedelta(days=7)
+"""For how long it is looked back at how alike the bookings of one hour are."""
+
+USUALLY_ALIKE = 0.02
+"""How much bookings of one hour resemble each other where nothing is known."""
+
+USUAL_HOURS = 24
+"""As many hours of a past without an answer weigh as much as that."""
+
+SO_MUCH = 1.5
+"""So many times the limit, and one bad hour is enough."""
 
 _LEAST_DAYS = 1 / 24  # The traffic is not judged by less than an hour,
 _LEAST_A_DAY = 96.0  # and with fewer than four bookings an hour, alerts are as sensitive as with four.
@@ -109,6 +125,7 @@ def evaluate(
     restaurant_id: str | None = None,
     announced: Event | None = None,
     from_start: bool = False,
+    past: Callable[[], Sequence[Bucket]] = tuple,
 ) -> Alert:
     """
     How *rule* stands, given stretches of `STEP` that end at *at*. Pure.
@@ -127,12 +144,17 @@ def evaluate(
         announced: The event that told of its firing.
 
         from_start: Whether they begin with the rollout's last change.
+
+        past: Reads what was counted before, in stretches of an hour: how far bookings of one hour resemble each other.
+            It is asked where there could be an alarm. Without it, bookings are taken to be independent.
     """
     counts = [rule.count(bucket) for bucket in buckets]
     found = _look_back(rule, counts)
     looks = _bad_looks(rule, counts)
     bad_since = at - (looks - 1) * STEP if looks else None
-    change = None if rule.is_of_difference else _change(rule, counts, from_start=from_start)
+    begin = at - len(counts) * STEP
+    evenings = _Evenings(rule, past, begin)
+    change = None if rule.is_of_difference else _change(rule, counts, evenings, from_start=from_start)
     if change is not None:
         found = sum(counts[change:], Count())
         changed = at - (len(counts) - change) * STEP
@@ -164,28 +186,76 @@ def _bad_looks(rule: AlertRule, counts: Sequence[Count]) -> int:
     return looks
 
 
-def _change(rule: AlertRule, counts: Sequence[Count], *, from_start: bool) -> int | None:
+class _Evenings:
+    """How far bookings of one hour resemble each other: full evenings turn many away at once."""
+
+    def __init__(self, rule: AlertRule, past: Callable[[], Sequence[Bucket]], begin: dt.datetime) -> None:
+        self._rule = rule
+        self._past = past
+        self._begin = begin
+
+    def limit(self, counts: Sequence[Count], change: int, found: float, limit: float, test: Cusum) -> float:
+        """
+        What the sum *found* of *counts* since the stretch *change* has to reach: infinity where it shows nothing.
+
+        The limit rises by as many bookings as are worth one that is independent of the others. And half of it has to
+        be there without the worst hour, unless the sum is so large that one hour is enough.
+        """
+        past = self._past() if found >= limit else ()
+        if not past:
+            return limit
+        hours: dict[dt.datetime, Count] = {}
+        for place, count in enumerate(counts[change:], change):
+            hour = floor(self._begin + place * STEP, HOUR)
+            hours[hour] = hours.get(hour, Count()) + count
+        alike = self._alike(past, self._begin + change * STEP)
+        limit *= design_effect([(0, count.whole) for count in hours.values()], alike)
+        bad = [(self._rule.badly(count), count.whole) for count in hours.values()]
+        worst = max(part * test.bad + (whole - part) * test.good for part, whole in bad)
+        return limit if found - worst >= limit / 2 or found >= SO_MUCH * limit else math.inf
+
+    def _alike(self, past: Sequence[Bucket], until: dt.datetime) -> float:
+        """The correlation within the hours that ended by then; legacy's tell of it, too."""
+        own, legacy = [], []
+        for hour in past:
+            if hour.start + HOUR <= until:
+                count = self._rule.count(hour)
+                own.append((count.part, count.whole))
+                if metric_named(self._rule.metric).settles:
+                    legacy.append((hour.legacy.confirmed, hour.legacy.asked))
+        known = sum(whole > 0 for _, whole in (*own, *legacy))
+        return (USUAL_HOURS * USUALLY_ALIKE + known * correlation(own, legacy)) / (USUAL_HOURS + known)
+
+
+def _change(rule: AlertRule, counts: Sequence[Count], evenings: _Evenings, *, from_start: bool) -> int | None:
     """The stretch with which the likeliest change for the worse began, if a test shows one now; else None."""
     whole = sum(count.whole for count in counts)
     if whole < FEW:
         return None
     days = max(len(counts) * STEP / dt.timedelta(days=1), _LEAST_DAYS)
     test = rule.cusum(max(whole / days, _LEAST_A_DAY))
-    at_once = -math.log(rule.at_start) if from_start else math.inf
-    since_change, since_start, change = 0.0, 0.0, 0
-    for place, count in enumerate(counts, 1):
-        if not count.whole:
-            change = place if since_change <= 0 else change
-            continue
-        bad = rule.badly(count)
-        since_start = test.after(since_start, bad, count.whole - bad)
-        since_change = test.after(since_change, bad, count.whole - bad)
-        if since_change <= 0:
-            since_change, change = 0.0, place
-    if since_change < test.limit and since_start < at_once:
+    marks = [(bad, count.whole - bad) for count in counts for bad in (rule.badly(count),)]
+    change, since_change, since_start = _sums(test, marks, math.inf)
+    limit = evenings.limit(counts, change, since_change, test.limit, test)
+    shown = since_change >= limit and _sums(test, marks, limit)[1] >= limit
+    if not shown and from_start:
+        limit = evenings.limit(counts, 0, since_start, -math.log(rule.at_start), test)
+        shown = since_start >= limit and _sums(test, marks, max(limit, test.limit))[2] >= limit
+    if not shown:
         return None
     value = sum(counts[change:], Count()).value
     return change if value is not None and rule.is_beyond(value) else None
+
+
+def _sums(test: Cusum, marks: Sequence[tuple[int, int]], limit: float) -> tuple[int, float, float]:
+    """The stretch of the likeliest change, the sum since then, and that since the first; none far above *limit*."""
+    change, since_change, since_start = 0, 0.0, 0.0
+    for place, (bad, good) in enumerate(marks, 1):
+        since_start = test.after(since_start, bad, good, limit)
+        since_change = test.after(since_change, bad, good, limit)
+        if since_change <= 0:
+            since_change, change = 0.0, place
+    return change, since_change, since_start
 
 
 def _look_back(rule: AlertRule, counts: Sequence[Count]) -> Count:
@@ -231,6 +301,7 @@ class Alerts:
         begins = {rule: at - rule.within - rule.hold - STEP for rule in self._rules}
         starts = {rule: self._start(rule, since) for rule in self._rules if since is not None}
         series = self._series(min([*begins.values(), at]), at)
+        past = lru_cache(lambda: self._series(floor(at - WEEK, HOUR), at, HOUR))
         alerts = []
         for rule in self._rules:
             start = starts.get(rule)
@@ -242,13 +313,14 @@ class Alerts:
                 restaurant_id=self._restaurant_id,
                 announced=told.get(rule.name),
                 from_start=begin == start,
+                past=past,
             )
             alerts.append(alert)
         return tuple(alerts)
 
-    def _series(self, begin: dt.datetime, at: dt.datetime) -> Series:
+    def _series(self, begin: dt.datetime, at: dt.datetime, width: dt.timedelta = STEP) -> Series:
         query = MetricsQuery(since=begin, until=at, restaurant_id=self._restaurant_id)
-        return self._store.series(query, STEP) if begin < at else ()
+        return self._store.series(query, width) if begin < at else ()
 
     @staticmethod
     def _start(rule: AlertRule, since: dt.datetime) -> dt.datetime:

@@ -59,9 +59,9 @@ class Cusum:
                 high = middle
         return cls(bad=bad, good=good, limit=max(low - _overshoot(healthy) * (bad - good), bad))
 
-    def after(self, before: float, bad: int, good: int) -> float:
-        """The sum after so many more, not yet held at 0. It ends a little above the limit, so that an alarm can end."""
-        return min(before + bad * self.bad + good * self.good, self.limit - _AGAIN * self.good)
+    def after(self, before: float, bad: int, good: int, limit: float) -> float:
+        """The sum after so many more, not yet held at 0. It ends a little above *limit*, so that an alarm can end."""
+        return min(before + bad * self.bad + good * self.good, limit - _AGAIN * self.good)
 
 
 def _overshoot(healthy: float) -> float:

@@ -169,7 +169,7 @@ RULES: Sequence[AlertRule] = (
         name="confirmation_rate_low",
         metric=CONFIRMATION_RATE.name,
         below=0.90,
-        false_alarm=dt.timedelta(days=170),
+        false_alarm=dt.timedelta(days=130),
         at_start=0.005,
         says="Fewer than 90 % of the pipeline's assignments are confirmed.",
     ),
