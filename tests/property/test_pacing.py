@@ -137,6 +137,19 @@ def test_a_move_counts_no_more_and_a_reassign_does():
     assert coordinator.assign(party("b-4", 3, 21)).reason is Reason.PACING
 
 
+def test_more_guests_are_counted_until_they_sit():
+    """A party that is still to come grows as far as the cap allows; who sits there already is counted as they are."""
+    coordinator = coordinator_of(house(PacingRule(minutes=60, covers=6)))
+    coordinator.assign(party("b-1", 3, 19))
+    coordinator.assign(party("b-2", 2, 19))
+    grown = coordinator.party_changed("b-1", 4, actor="anna")
+    assert (grown.outcome, grown.record.booking.party_size) == (Outcome.CONFIRMED, 4)
+    kept = coordinator.party_changed("b-2", 3, actor="anna")
+    assert (kept.outcome, kept.reason, kept.record.booking.party_size) == (Outcome.KEPT, Reason.PACING, 2)
+    coordinator.seated("b-2", actor="anna")
+    assert coordinator.party_changed("b-2", 3, actor="anna").outcome is Outcome.CONFIRMED
+
+
 def test_whoever_was_refused_is_seated_once_there_is_room():
     """The sweep takes it up when a party of its slot gives up guests, although the two want no table at one time."""
     clock = FakeClock()

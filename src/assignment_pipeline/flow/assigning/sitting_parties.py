@@ -9,7 +9,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcom
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import make_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow
-from assignment_pipeline.flow.landing import ToCommit, change, known
+from assignment_pipeline.flow.landing import ToCommit, change, known, preconditions
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
@@ -22,7 +22,8 @@ def keep_tables(
 
     Returns:
         With the outcome ``kept``, nothing is written. The reason is ``party_too_large``, and the decision has tables
-        that would do, if there are any; or ``sits``, where a party that sits is to come at another time.
+        that would do, if there are any; ``sits``, where a party that sits is to come at another time; or ``pacing``,
+        where more guests are to come than a cap allows.
     """
     call = context.call
     if record.booking is not None and booking.same_request(record.booking):
@@ -36,8 +37,13 @@ def keep_tables(
         decision: Decision = yield from make_plan(context, request)
         kept, why = Outcome.KEPT, Reason.PARTY_TOO_LARGE
         return (yield from call.answer(kept, why, record=record, decision=decision))
+    pace = context.pace
+    caps = () if held.sits or pace is None else pace.caps(booking)  # Guests who sit there have come already.
+    if caps and pace is not None and pace.refuses(booking):
+        return (yield from call.answer(Outcome.KEPT, Reason.PACING, record=record))
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     why = Reason.PARTY_CHANGED
     took = yield from call.elapsed()
-    made = change(call, record, (Trigger.MOVE,), outcome, why, took=took, booking=known(booking))
+    on = preconditions(context.loaded, booking.id, caps=caps) if caps else None
+    made = change(call, record, (Trigger.MOVE,), outcome, why, took=took, booking=known(booking), preconditions=on)
     return ToCommit(change=made, outcome=outcome, reason=why)
