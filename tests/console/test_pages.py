@@ -67,6 +67,8 @@ def test_what_is_free_is_what_availability_says(coordinator, put, anna):
     free = sum(slot.status == "available" for slot in slots)
     assert page.html.count('<li class="chance free') == free > 0
     assert anna.get("/floor?party=0").status == 400
+    for date in ("0001-01-01", "9999-12-31", "tomorrow"):
+        assert anna.get(f"/floor?date={date}").status == 400
     assert anna.get("/floor?party=two").status == 400
 
 
@@ -275,6 +277,14 @@ def test_a_large_house_is_one_load(clock):
     assert sum(kind == "held" for kind, *_ in bars(page)) == 400
     assert len(page.html.encode()) <= 300_000
     assert len(floor_file(coordinator.day("palace", dt.date(2031, 5, 17))).encode()) <= 300_000
+
+
+def test_today_is_by_the_stores_clock(store, put):
+    """However far the machine's own clock is from it."""
+    put("b-1")
+    elsewhere = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())  # It goes by this machine's clock.
+    day = elsewhere.day("corner")
+    assert (day.date, [record.booking_id for record in day.records]) == (dt.date(2031, 5, 17), ["b-1"])
 
 
 def test_no_query_a_booking(tmp_path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from assignment_pipeline.domain.checks import FIRST_YEAR, LAST_YEAR
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.effects import Flow, LoadContext, Now, ReadBlocks
-from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 _HOUR = dt.timedelta(hours=1)
 
@@ -23,20 +24,15 @@ def day(restaurant_id: str, date: dt.date | None) -> Flow[ServiceDay]:
         InvalidValueError: *date* is no date.
         VenueNotFoundError: The host has no such restaurant.
     """
-    if date is not None and type(date) is not dt.date:
-        raise InvalidValueError("date", "a date", repr(date))
-    if date is None:
-        here = (yield from Now()).replace(second=0, microsecond=0)
-        wide = TimeWindow(here - 48 * _HOUR, here + 48 * _HOUR)
-    else:
-        midnight = dt.datetime.combine(date, dt.time(), dt.UTC)
-        wide = TimeWindow(midnight - 14 * _HOUR, midnight + 60 * _HOUR)
-    query = LoadQuery(restaurant_id=restaurant_id, day=wide, records_only=True)
-    loaded = yield from LoadContext(query)
-    assert loaded is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    if date is not None and (type(date) is not dt.date or not FIRST_YEAR < date.year < LAST_YEAR):
+        raise InvalidValueError("date", f"a date of the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", repr(date))
+    wide = _around((yield from Now()).date() if date is None else date)
+    loaded = yield from _load(restaurant_id, wide)
+    day = loaded.venue.service_date(loaded.now) if date is None else date
+    window = loaded.venue.service_day(day)
+    if not wide.covers(window):  # This machine's clock is days from the store's.
+        loaded = yield from _load(restaurant_id, _around(day))
     venue = loaded.venue
-    day = venue.service_date(loaded.now) if date is None else date
-    window = venue.service_day(day)
     blocks = tuple(
         block for block in (yield from ReadBlocks(restaurant_id, window.start)) if block.window.overlaps(window)
     )
@@ -55,3 +51,15 @@ def day(restaurant_id: str, date: dt.date | None) -> Flow[ServiceDay]:
             if row.booking_id not in loaded.records and row.window.overlaps(window) and row not in blocked
         ],
     )
+
+
+def _around(date: dt.date) -> TimeWindow:
+    """What covers that service day, and on a machine whose clock is right the one before, in all timezones."""
+    midnight = dt.datetime.combine(date, dt.time(), dt.UTC)
+    return TimeWindow(midnight - 48 * _HOUR, midnight + 72 * _HOUR)
+
+
+def _load(restaurant_id: str, window: TimeWindow) -> Flow[AssignmentContext]:
+    loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=window, records_only=True))
+    assert loaded is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    return loaded
