@@ -307,3 +307,15 @@ def test_how_long_parties_really_sat_is_shown(at):
     report = at(18, 11, "service", "turns", "corner", "--json").json
     assert (report["parties"], report["groups"][1]["by"], report["groups"][1]["name"]) == (1, "size", "2")
     assert at(18, 11, "service", "turns", "corner", "--since", "yesterday").code == 2
+
+
+def test_the_doctor_names_who_sits_where_others_are_next(at):
+    """With the booking that is next, and what to do; not while nobody is in anybody's way."""
+    at(17, 0, "service", "seated", "ada", *ANN)
+    known = at(17, 1, "doctor", "--json").json["findings"]
+    assert "room" not in {finding["check"] for finding in known}
+    (finding,) = (finding for finding in at(19, 3, "doctor", "--json").json["findings"] if finding["check"] == "room")
+    assert finding["health"] == "wrong"
+    assert "The party of 'ada' still sits at " in finding["evidence"]
+    assert "where 'bob' is next" in finding["evidence"]
+    assert "service conflicts corner" in finding["fix"]

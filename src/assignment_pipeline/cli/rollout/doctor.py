@@ -21,6 +21,7 @@ from assignment_pipeline.rollout.doctor import (
     Health,
     examine,
     examine_host,
+    examine_room,
     examine_timezones,
     examine_venues,
 )
@@ -83,7 +84,13 @@ def _of_app(app: str) -> Sequence[Finding]:
         if found[0].health is Health.WRONG:
             return found
         now = store.now()
-        return (*found, *examine_timezones(store, now), *examine_venues(store, now), *examine_host(store, now))
+        return (
+            *found,
+            *examine_timezones(store, now),
+            *examine_venues(store, now),
+            *examine_host(store, now),
+            *examine_room(store),
+        )
 
 
 def _of_db(db: Database | None) -> Sequence[Finding]:
@@ -99,7 +106,7 @@ def _of_db(db: Database | None) -> Sequence[Finding]:
         if found[0].health is Health.WRONG:
             return found
         now = store.now()
-        return (*found, *examine_timezones(store, now), *examine_venues(store, now))
+        return (*found, *examine_timezones(store, now), *examine_venues(store, now), *examine_room(store))
 
 
 @attrs.frozen

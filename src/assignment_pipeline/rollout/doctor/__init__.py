@@ -3,6 +3,7 @@
 from assignment_pipeline.rollout.doctor.checks import Examined, examine
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.host import Loads, examine_host
+from assignment_pipeline.rollout.doctor.room import examine_room
 from assignment_pipeline.rollout.doctor.timezones import KnowsZones, examine_timezones
 from assignment_pipeline.rollout.doctor.venues import examine_venues
 
@@ -14,6 +15,7 @@ __all__ = [
     "Loads",
     "examine",
     "examine_host",
+    "examine_room",
     "examine_timezones",
     "examine_venues",
 ]
