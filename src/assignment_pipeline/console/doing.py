@@ -6,8 +6,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from assignment_pipeline.console.acts import ACTS, Act, Setting
+from assignment_pipeline.console.acts import ACTS
 from assignment_pipeline.console.pages import Names
+from assignment_pipeline.console.setting import Act, Setting
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.record import AssignmentRecord
