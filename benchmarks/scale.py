@@ -70,11 +70,14 @@ FROM generate_series(%(low)s, %(high)s - 1) AS n;
 ALTER TABLE made ADD told timestamptz;
 UPDATE made SET told = start_at - interval '9 days';
 INSERT INTO bookings
-SELECT id, restaurant_id, 2, start_at, NULL, 'any', NULL, false, 'confirmed', 'confirmed', 5, 'optimal_fit', told
+    (id, restaurant_id, party_size, start_at, status, assignment_state, assignment_state_version, assignment_strategy,
+    created_at)
+SELECT id, restaurant_id, 2, start_at, 'confirmed', 'confirmed', 5, 'optimal_fit', told
 FROM made;
 INSERT INTO assignment_records
-SELECT id, restaurant_id, 'pipeline', 'confirmed', 5, 'optimal_fit', 1, 0, 0, 0, NULL, NULL, false, NULL,
-    jsonb_build_object(
+    (booking_id, restaurant_id, owner, state, version, strategy, attempts, retries, deliveries, holds, pinned, booking,
+    start_at, created_at, updated_at)
+SELECT id, restaurant_id, 'pipeline', 'confirmed', 5, 'optimal_fit', 1, 0, 0, 0, false, jsonb_build_object(
     'id', id, 'restaurant_id', restaurant_id, 'party_size', 2, 'start_at', start_at, 'end_at', NULL, 'seating', 'any',
     'zone', NULL, 'accessible', false, 'status', 'pending'
 ), start_at, told, told FROM made;

@@ -96,6 +96,8 @@ VALUES = {
     "--restaurant": HOUSE,
     "table": "B1",
     "tables": "B1",
+    "moves": "b-0=B1",
+    "party_size": "2",
     "block": "k-1",
     "bundle": "none",
     "phase": "local",

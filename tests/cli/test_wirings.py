@@ -26,6 +26,10 @@ FORCE = (*BY, "--reason", "a test", "--force")
 COMMANDS = [
     ("review list", (), 0, False),
     ("review list", ("--json",), 0, False),
+    ("review cases", (), 0, True),
+    ("review rearrange", ("later=T3", *BY), 0, True),
+    ("show", ("later",), 0, False),
+    ("floor", ("corner",), 0, True),
     ("review suggest", ("big",), 1, True),
     ("review place", ("later", "T3", *BY), 0, True),
     ("review pin", ("later", *BY), 0, True),
@@ -37,10 +41,17 @@ COMMANDS = [
     ("reoptimize", ("--restaurant", "corner", "--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}"), 0, True),
     ("availability", ("--date", f"{NOW + dt.timedelta(hours=4):%Y-%m-%d}", "--restaurant", "corner"), 0, True),
     ("audit", ("--restaurant", "corner"), 0, True),
+    ("service due", ("corner",), 0, False),
+    ("service next", ("corner",), 0, False),
     ("service seated", ("here", *BY), 0, True),
+    ("service over", ("corner",), 0, False),
+    ("service conflicts", ("corner",), 0, False),
+    ("service party-changed", ("here", "1", *BY), 0, True),
     ("service extend", ("here", f"{NOW + dt.timedelta(hours=3):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
     ("service left", ("here", *BY), 0, True),
     ("service no-show", ("gone", *BY), 0, True),
+    ("service reinstate", ("gone", *BY), 0, True),
+    ("service turns", ("corner",), 0, False),
     (
         "tables block",
         ("corner", "T4", "--from", "2031-05-17T10:00Z", "--until", "2031-05-17T11:00Z", *BY, "--reason", "paint"),
@@ -73,7 +84,7 @@ COMMANDS = [
 
 ELSEWHERE = {
     "demo", "assign", "rollout plan", "db init", "db check", "db grants", "diagram", "sql", "env", "dashboard grafana",
-    "alerts prometheus", "alerts grafana", "host check",
+    "alerts prometheus", "alerts grafana", "host check", "console", "service extend-hold",
 }  # fmt: skip
 """Commands that take neither, make their database, or have tests of their own for each."""
 

@@ -271,3 +271,13 @@ def test_an_actor_is_a_name(house, coordinator, call, actor):
     assert len(str(refused.value)) < 1_000
     assert "\n" not in str(refused.value)
     assert house.record() == before
+
+
+def test_a_booking_that_was_cancelled_unknown_comes_back_where_the_host_has_it(house, coordinator):
+    """Its record names no restaurant. Whom the host does not know is not found."""
+    coordinator.cancel("B1")
+    with pytest.raises(BookingNotFoundError):
+        coordinator.reinstate("B1", actor="anna")
+    house.booking("B1")
+    back = coordinator.reinstate("B1", actor="anna")
+    assert (back.outcome, house.record("B1").restaurant_id) == (Outcome.CONFIRMED, "R1")

@@ -243,7 +243,7 @@ def test_no_cast_costs_an_index(host, postgres_database, name):
     host.execute(
         f"INSERT INTO {SCHEMA}.assignment_records SELECT value, 'r', 'pipeline',"
         " CASE WHEN row_number() OVER () %% 500 = 0 THEN 'manual_review' ELSE 'confirmed' END, 1, 'optimal_fit',"
-        " 1, 0, 0, 0, NULL, false, NULL, NULL, NULL, now(), now() FROM jsonb_array_elements_text(%s)",
+        " 1, 0, 0, 0, NULL, NULL, false, NULL, NULL, NULL, now(), now() FROM jsonb_array_elements_text(%s)",
         (json.dumps(keys),),
     )
     host.execute("ANALYZE")

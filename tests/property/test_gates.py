@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assignment_pipeline.domain.counts import Agreement, Calls, Outcomes, Volume
+from assignment_pipeline.domain.days import ComparedDay, Side
 from assignment_pipeline.domain.metrics import Bucket, Metrics
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
@@ -336,6 +337,9 @@ def test_a_hold_says_how_many_and_when():
 # -- Phases -------------------------------------------------------------------------------------------------------
 
 
+EVENING = Side(seated=40, covers=120)
+
+
 def well(**fields):
     """A day of two thousand bookings on which all went well."""
     base = {
@@ -347,6 +351,10 @@ def well(**fields):
             (Owner.PIPELINE, Mode.SHADOW): Calls(bookings=2000, calls=2000),
         },
         "volume": {Mode.SHADOW: Volume(bookings=2000, told=2000)},
+        "days": tuple(
+            ComparedDay(restaurant_id=f"r{number}", date=SINCE.date(), bookings=40, legacy=EVENING, pipeline=EVENING)
+            for number in range(60)
+        ),
     }
     return Metrics(**{**base, **fields})
 

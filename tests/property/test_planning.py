@@ -485,8 +485,9 @@ def test_evaluation_names_every_rule_that_is_broken():
     snapshot = FloorSnapshot.of(venue, [Occupied(table_id="T1", window=window)])
     request = SeatingRequest.at(venue, booking, EVENING + dt.timedelta(minutes=1))
     evaluation = TableEngine().evaluate(request, ["T1", "T2"], snapshot)
-    expected = set(Rule) - {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL, Rule.OFFER}
-    assert set(evaluation.broken) == expected
+    elsewhere = {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL, Rule.OFFER, Rule.PACING}
+    of_audits = {Rule.TIMEZONE}
+    assert set(evaluation.broken) == set(Rule) - elsewhere - of_audits
     assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
 
 

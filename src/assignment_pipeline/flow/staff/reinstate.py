@@ -17,6 +17,7 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import (
     DoubtFlags,
     Evaluate,
+    FindBooking,
     Flow,
     LoadContext,
     ReadHistory,
@@ -162,8 +163,8 @@ def _record(call: Call) -> Flow[AssignmentRecord]:
 
 def _context(call: Call, record: AssignmentRecord, settings: Settings) -> Flow[DecisionContext]:
     """What is decided on, as if the booking waited: it is to wait, or to have tables, from now on."""
-    call.restaurant_id = record.restaurant_id
-    query = LoadQuery(restaurant_id=record.restaurant_id, booking_ids=(call.booking_id,))
+    call.restaurant_id = record.restaurant_id or (yield from _restaurant(call.booking_id))
+    query = LoadQuery(restaurant_id=call.restaurant_id, booking_ids=(call.booking_id,))
     loaded = yield from LoadContext(query)
     if loaded is None:
         raise BookingNotFoundError(call.booking_id)
@@ -174,6 +175,14 @@ def _context(call: Call, record: AssignmentRecord, settings: Settings) -> Flow[D
     return DecisionContext(
         call=call, settings=settings, loaded=loaded, booking=attrs.evolve(wish, status=PENDING), generation=None
     )
+
+
+def _restaurant(booking_id: str) -> Flow[str]:
+    """The restaurant of a booking that was cancelled before the pipeline knew it, as the host has it."""
+    at_host = yield from FindBooking(booking_id)
+    if at_host is None:
+        raise BookingNotFoundError(booking_id)
+    return at_host.restaurant_id
 
 
 def _request(context: DecisionContext) -> SeatingRequest:

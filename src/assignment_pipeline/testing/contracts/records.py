@@ -67,6 +67,7 @@ class Records(StoreSuite):
             deliveries=1,
             holds=4,
             next_attempt_at=booking.start_at - dt.timedelta(microseconds=1),
+            waiting_since=booking.start_at - dt.timedelta(days=1, microseconds=1),
             pinned=True,
             reason="by_request",
         )

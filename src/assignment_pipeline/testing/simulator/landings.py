@@ -41,10 +41,15 @@ def _guarded(change: AssignmentChange, landing: Landing) -> Iterator[tuple[str, 
 
 
 def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, AssignmentRecord | None]]:
-    """What landed of plannings that no person asked for: with the record, and that before."""
+    """
+    What landed of plannings that no person asked for: with the record, and that before.
+
+    A late confirmation is none: the host asks for the very tables that the booking had, and the commit guards them.
+    """
     for landing in ledger.landings:
         for change in landing.changes:
-            if change.attempt is not None and not any(row.actor for row in change.steps):
+            asked = any(row.actor or row.reason == Reason.REINSTATED for row in change.steps)
+            if change.attempt is not None and not asked:
                 yield landing, change.record, landing.records.get(change.record.booking_id)
 
 
