@@ -7,9 +7,19 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import FixedFlags, LegacyResult, Mode, Outcome, Reason, Settings, StoreUnavailableError
+from assignment_pipeline import (
+    AssignmentState,
+    FixedFlags,
+    LegacyResult,
+    Mode,
+    Outcome,
+    Reason,
+    Settings,
+    StoreUnavailableError,
+)
 from assignment_pipeline.errors import OtherRestaurantError
 from assignment_pipeline.ports import FlagDecision
+from assignment_pipeline.testing.contracts.harness import make_change
 
 MODES = list(Mode)
 
@@ -126,3 +136,27 @@ def test_a_hold_whose_booking_went_elsewhere_ends(house, of_mode, booking, ran, 
     house.clock.advance(dt.timedelta(minutes=1))
     coordinator.sweep()
     assert house.record().restaurant_id == "R2"
+
+
+def test_a_review_whose_booking_went_elsewhere_follows_it(house, booking):
+    """It waits for tables; freed ones make it due, and the sweep looks where the booking is now. Nobody has crashed."""
+    coordinator = house.coordinator(settings=Settings(max_retries=0))
+    for name in ("F1", "F2", "F3"):
+        coordinator.assign(house.booking(name))
+    assert coordinator.assign(booking).outcome is Outcome.MANUAL_REVIEW
+    house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+    coordinator.cancel("F1")
+    for _ in range(3):
+        coordinator.sweep()
+        house.clock.advance(dt.timedelta(minutes=1))
+    record = house.record("B1")
+    assert (record.state, record.restaurant_id, record.deliveries) == (AssignmentState.CONFIRMED, "R2", 0)
+
+
+def test_a_claim_of_what_has_tables_elsewhere_ends(house, coordinator, booking):
+    """The sweep has come for a settled record at R1, and the host has moved the booking: no claim is left."""
+    house.coordinator().assign(booking)
+    house.store.commit([make_change(booking, before=house.record("B1"), next_attempt_at=house.clock.now())])
+    house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
+    coordinator.sweep()
+    assert (house.record("B1").next_attempt_at, house.record("B1").deliveries) == (None, 0)

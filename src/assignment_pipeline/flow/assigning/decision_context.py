@@ -23,7 +23,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing import ToCommit, change, known, until_answered
+from assignment_pipeline.flow.landing import ToCommit, change, known, rest, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
@@ -312,7 +312,11 @@ def _unreadable(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
 def _elsewhere(context: DecisionContext, booking: Booking) -> Flow[ToCommit | AssignmentResult]:
     """A booking of another restaurant: nothing of this one's is planned for it, and its record follows it."""
     record, reason = context.record, Reason.OTHER_RESTAURANT
-    if record is None or record.state in SETTLED | WITH_TABLES or record.restaurant_id == booking.restaurant_id:
+    if record is None or record.restaurant_id == booking.restaurant_id:
+        return (yield from elsewhere(context.call, booking, record=record))
+    if record.state in SETTLED | WITH_TABLES and not waits(record):
+        if context.call.is_sweep:  # The claim ends: it would count as a crash.
+            return ToCommit(change=rest(context.call, record), outcome=Outcome.NOOP, reason=reason)
         return (yield from elsewhere(context.call, booking, record=record))
     follows = change(
         context.call,
