@@ -48,9 +48,13 @@ def _plannings(ledger: Ledger) -> Iterator[tuple[Landing, AssignmentRecord, Assi
     """
     for landing in ledger.landings:
         for change in landing.changes:
-            asked = any(row.actor or row.reason == Reason.REINSTATED for row in change.steps)
+            asked = any(row.actor for row in change.steps) or _is_put_back(change)
             if change.attempt is not None and not asked:
                 yield landing, change.record, landing.records.get(change.record.booking_id)
+
+
+def _is_put_back(change: AssignmentChange) -> bool:
+    return any(row.reason == Reason.REINSTATED for row in change.steps)
 
 
 def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
@@ -61,6 +65,7 @@ def the_engines_tables_are_of_the_rollout(ledger: Ledger) -> Iterator[str]:
             record, before = change.record, landing.records.get(change.record.booking_id)
             mode = landing.modes.get(record.restaurant_id)
             same = before is not None and before.tables == record.tables
+            same = same or _is_put_back(change)  # At the tables that it had.
             if mode is Mode.ACTIVE or drains or same or not record.tables or record.strategy in _BY_PEOPLE:
                 continue
             yield f"{record.booking_id} was given {', '.join(record.tables)} where {record.restaurant_id} is {mode}"
