@@ -51,7 +51,7 @@ class Mutant:
 
         faults: Which faults strike meanwhile.
 
-        first: Where the search for a seed begins. A hint: the others are tried after those that follow it.
+        first: Where the search for a seed begins.
     """
 
     name: str
@@ -61,8 +61,8 @@ class Mutant:
     first: int = 0
 
     def seeds(self, count: int) -> Iterator[int]:
-        """*count* seeds, from the first one on and around to it."""
-        return ((self.first + number) % count for number in range(count))
+        """*count* seeds, from the first one on."""
+        return iter(range(self.first, self.first + count))
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -104,7 +104,7 @@ def no_version_check() -> Patches:
     return [(AssignmentChange, "check_version", lambda *_: None)]
 
 
-@mutant()
+@mutant(first=2506)
 def no_cap_check() -> Patches:
     """A commit does not count who arrives."""
     return [(memory_store, "check_caps", lambda *_: None)]
@@ -128,7 +128,7 @@ def _assumed_but(**forgiven: Callable[[Any, Any, Any, Any], tuple[Any, Any, Any,
     return [(AssignmentChange, "check_preconditions", check)]
 
 
-@mutant(first=40)
+@mutant(first=133)
 def no_generation_check() -> Patches:
     """A commit does not compare the rollout's generation."""
     return _assumed_but(
@@ -141,7 +141,7 @@ def no_generation_check() -> Patches:
     )
 
 
-@mutant(first=88)
+@mutant(first=102)
 def the_passed_restaurant_decides() -> Patches:
     """A booking is seated where the call says, whatever the host says."""
 
@@ -151,19 +151,19 @@ def the_passed_restaurant_decides() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant(first=170)
+@mutant(first=226)
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
 
 
-@mutant(first=81)
+@mutant(first=92)
 def no_venue_check() -> Patches:
     """A commit does not compare the version of the floor."""
     return _assumed_but(venue=lambda meant, now, booking, rest: (now, booking, meant.venue_version, rest[1]))
 
 
-@mutant(first=105)
+@mutant(first=120)
 def no_schedule_check() -> Patches:
     """A commit does not compare when the record was due."""
     return _assumed_but(
@@ -187,7 +187,7 @@ def no_overlap_check() -> Patches:
     return [(MemoryStore, "_contested", lambda *_: set())]
 
 
-@mutant()
+@mutant(first=84)
 def no_look_at_the_hosts_rows() -> Patches:
     """A commit does not look at who sits where by the host."""
     sound = MemoryStore._contested
@@ -199,7 +199,7 @@ def no_look_at_the_hosts_rows() -> Patches:
     return [(MemoryStore, "_contested", contested)]
 
 
-@mutant(first=548)
+@mutant(first=750)
 def a_change_lands_twice() -> Patches:
     """A commit does not look whether it has landed before."""
     sound = MemoryStore._check
@@ -277,7 +277,7 @@ def _landing(found: Callable[[Any, Any], Any]) -> Patches:
     return _everywhere("land", land)
 
 
-@mutant(first=175)
+@mutant(first=504)
 def a_lost_answer_by_version() -> Patches:
     """A commit whose answer was lost counts as landed once the version is there, whoever wrote it."""
 
@@ -289,7 +289,7 @@ def a_lost_answer_by_version() -> Patches:
     return _landing(found)
 
 
-@mutant()
+@mutant(first=40)
 def a_lost_answer_is_a_no() -> Patches:
     """A commit whose answer was lost counts as not landed, and the call plans once more."""
 
@@ -394,7 +394,7 @@ def legacy_before_it_is_written() -> Patches:
     return [(handover, "plan_until_landed", plan_until_landed)]
 
 
-@mutant(first=20)
+@mutant(first=203)
 def legacy_once_more() -> Patches:
     """Where legacy has not answered in time, it is called again."""
     sound = sweep.unanswered
@@ -407,13 +407,13 @@ def legacy_once_more() -> Patches:
     return [(sweep, "unanswered", unanswered)]
 
 
-@mutant(first=20)
+@mutant(first=68)
 def handed_over_for_good() -> Patches:
     """Nobody looks after a booking that was handed over."""
     return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
 
 
-@mutant("flags-flip", first=560)
+@mutant("flags-flip", first=725)
 def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
@@ -517,7 +517,7 @@ def not_read_is_off() -> Patches:
 # -- The sweep ----------------------------------------------------------------------------------------------------
 
 
-@mutant("pauses", first=813)
+@mutant("pauses", first=881)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide
@@ -565,7 +565,7 @@ def orphans_are_left_alone() -> Patches:
 # -- The host's staff ---------------------------------------------------------------------------------------------
 
 
-@mutant(first=170)
+@mutant(first=1530)
 def the_guard_guards_nothing() -> Patches:
     """The staff look in the transaction in which they write, and commits of the pipeline land in between."""
     return [(Staff, "keep_out", lambda *_: False), (Staff, "keep_out_changes", lambda *_: False)]
@@ -603,7 +603,7 @@ def a_floor_that_allows_more_is_no_news() -> Patches:
     return [(floor_watch.Floor, "allows_more_than", lambda *_: False)]
 
 
-@mutant(first=50)
+@mutant(first=216)
 def what_is_allowed_now_is_no_news() -> Patches:
     """A review for what the restaurant did not allow stays, whatever it allows later."""
     return [(floor_watch, "NOT_ALLOWED", frozenset())]
@@ -639,7 +639,7 @@ def pending_again_is_no_news() -> Patches:
     return [(unfinished, "_wake", wake)]
 
 
-@mutant(first=630)
+@mutant(first=5258)
 def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
     """Only what the pipeline has is looked at again, not what legacy was handed."""
 
@@ -660,7 +660,7 @@ def one_bad_row_stops_its_neighbours() -> Patches:
     return [(memory_store, "read_bookings", read)]
 
 
-@mutant(first=75)
+@mutant(first=102)
 def a_bad_row_is_nobodys_case() -> Patches:
     """A booking whose row makes no sense is planned for by what was known of it."""
     sound = decision_context._decided
@@ -672,7 +672,7 @@ def a_bad_row_is_nobodys_case() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant("flags-flip", first=405)
+@mutant("flags-flip", first=478)
 def a_touch_takes_over_anywhere() -> Patches:
     """A booking of legacy's is taken over where somebody asks for something, whoever is in charge."""
 
@@ -683,7 +683,7 @@ def a_touch_takes_over_anywhere() -> Patches:
     return [(takeover_on_touch, "ResolveFlags", charge)]
 
 
-@mutant(first=1200)
+@mutant(first=1273)
 def what_the_host_shows_is_free_for_all() -> Patches:
     """Others are moved to a table that the host shows for the booking that is planned for."""
     return [(decision_context.DecisionContext, "shown_by_host", lambda *_: ())]
