@@ -18,6 +18,7 @@ OPTIONAL = (
     "assignment_pipeline.adapters.redis",
     "assignment_pipeline.adapters.sqlalchemy",
     "assignment_pipeline.cli.",
+    "assignment_pipeline.console",
     "assignment_pipeline.rollout.exports.dashboard",
     "assignment_pipeline.testing",
     "assignment_pipeline.__main__",

@@ -1,4 +1,4 @@
-"""An adapter whose packages are missing names the extra that brings them."""
+"""A part whose packages are missing names the extra that brings them."""
 
 import subprocess
 import sys
@@ -18,16 +18,17 @@ except ImportError as error:
 @pytest.mark.parametrize(
     ("package", "extra", "module"),
     [
-        ("redis", "redis", "redis"),
-        ("celery", "celery", "celery"),
-        ("opentelemetry", "otel", "opentelemetry"),
-        ("psycopg", "postgres", "postgres"),
-        ("sqlalchemy", "sqlalchemy", "sqlalchemy"),
+        ("redis", "redis", "adapters.redis"),
+        ("celery", "celery", "adapters.celery"),
+        ("opentelemetry", "otel", "adapters.opentelemetry"),
+        ("psycopg", "postgres", "adapters.postgres"),
+        ("sqlalchemy", "sqlalchemy", "adapters.sqlalchemy"),
+        ("starlette", "console", "console"),
     ],
 )
 def test_a_missing_package_is_named(package, extra, module):
     """With the line that installs it."""
-    command = [sys.executable, "-c", PROGRAM, package, f"assignment_pipeline.adapters.{module}"]
+    command = [sys.executable, "-c", PROGRAM, package, f"assignment_pipeline.{module}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     install = f"pip install 'assignment-pipeline[{extra}]'"
     assert done.stdout == f"MissingExtraError {package} is not installed: {install}."

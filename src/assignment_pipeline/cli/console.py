@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,7 +9,6 @@ import typer
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.cli.wiring import AppOption, DbOption, a_name, opened
-from assignment_pipeline.errors import MissingExtraError
 
 
 def console(
@@ -28,27 +25,13 @@ def console(
     Only this machine can reach them. The command prints an address with a token that
     lets one browser in, once. It runs until interrupted. Needs the extra console.
     """
-    with extra_console():
-        from assignment_pipeline.console.standalone import LOOPBACK, serve  # noqa: PLC0415 - an extra
+    from assignment_pipeline.console.standalone import LOOPBACK, serve  # noqa: PLC0415 - an extra
+
     with opened(app, db) as coordinator:
         try:
             serve(coordinator, actor=actor, port=port, ready=_say_where)
         except OSError as error:
             refuse("--port", f"a port of {LOOPBACK} that is free", f"{port}: {error.strerror or error}")
-
-
-@contextlib.contextmanager
-def extra_console() -> Iterator[None]:
-    """
-    Around an import of the console.
-
-    Raises:
-        MissingExtraError: What it needs is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("console", error.name or "starlette") from error
 
 
 def _say_where(address: str) -> None:

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.console import extra_console
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, read_time
 from assignment_pipeline.cli.output import bare_table, print_json, require_place, stdout, write_file
@@ -57,8 +56,7 @@ def floor(
 
 
 def _write_page(restaurant: str, date: dt.datetime | None, html: Path, app: str | None, db: Any) -> None:
-    with extra_console():
-        from assignment_pipeline.console.file import floor_file  # noqa: PLC0415 - an extra
+    from assignment_pipeline.console.file import floor_file  # noqa: PLC0415 - an extra
 
     require_place(html, "--html")
     with opened(app, db) as coordinator:
