@@ -281,3 +281,11 @@ def test_a_booking_that_was_cancelled_unknown_comes_back_where_the_host_has_it(h
     house.booking("B1")
     back = coordinator.reinstate("B1", actor="anna")
     assert (back.outcome, house.record("B1").restaurant_id) == (Outcome.CONFIRMED, "R1")
+
+
+def test_a_party_that_has_grown_meanwhile_gets_no_table_that_is_too_small(house):
+    """A late payment overrules what the booking was given in spite of, not what it has asked for since."""
+    coordinator, tables = held(house)
+    assert tables in (("T1",), ("T2",))
+    house.host.put_booking(attrs.evolve(house.host.booking(None, "B1"), party_size=4))
+    assert coordinator.confirm("B1").outcome is Outcome.HOLD_LOST

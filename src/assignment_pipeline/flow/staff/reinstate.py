@@ -134,7 +134,8 @@ def at_its_tables(
     if last is None:
         return None
     found = yield from Evaluate(request, last.tables, context.floor(request))
-    if found.plan is None or IN_THE_WAY.intersection(found.broken):
+    asks_the_same = record.booking is not None and request.booking.same_request(record.booking)
+    if found.plan is None or (IN_THE_WAY.intersection(found.broken) if asks_the_same else found.broken):
         return None
     confirmed = is_paid or last.to_state is AssignmentState.CONFIRMED
     triggers = (*TO_BEGIN[record.state], Trigger.SEAT, *((Trigger.CONFIRM,) if confirmed else ()))
