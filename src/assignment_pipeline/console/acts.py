@@ -10,7 +10,7 @@ from assignment_pipeline.console.setting import Act, Field, Runs, Setting
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Move
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
 
@@ -50,7 +50,7 @@ def _seated(setting: Setting) -> Iterable[str]:
 
 
 def _minute(now: dt.datetime) -> TimeWindow:
-    start = now.replace(second=0, microsecond=0)
+    start = minute_of(now)
     return TimeWindow(start, start + dt.timedelta(minutes=1))
 
 

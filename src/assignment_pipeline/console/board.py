@@ -14,7 +14,7 @@ from assignment_pipeline.domain.availability import Slot, SlotStatus
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.floor import Table
 from assignment_pipeline.domain.record import AssignmentRecord
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.lifecycle import AssignmentState
 
 STEP = dt.timedelta(minutes=5)
@@ -262,7 +262,7 @@ class _Scale:
             return Kind.LEFT, turn
         if held.seated_at is None:
             return (Kind.HELD if record.state is AssignmentState.ASSIGNED else Kind.CONFIRMED), turn
-        start = min(turn.start, held.seated_at.replace(second=0, microsecond=0))
+        start = min(turn.start, minute_of(held.seated_at))
         if held.sits_at(now) and now >= turn.end:
             return Kind.OVER, TimeWindow(start, held.occupied(now).end)
         return Kind.SITTING, TimeWindow(start, turn.end)

@@ -10,10 +10,9 @@ from attrs.validators import optional
 
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc, whole
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.periods import DAY_MINUTES
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.errors import InvalidValueError
-
-DAY_MINUTES = 24 * 60
 
 OVERSTAY = dt.timedelta(minutes=15)
 """For how much longer a party is expected to sit whose turn is over: each time that one looks."""
@@ -99,8 +98,3 @@ def next_minute(now: dt.datetime) -> dt.datetime:
     """The whole minute that *now* is, or the next one."""
     minute = minute_of(now)
     return minute if minute == now else minute + MINUTE
-
-
-def minute_of(now: dt.datetime) -> dt.datetime:
-    """The whole minute that *now* is in."""
-    return now.replace(second=0, microsecond=0)

@@ -14,7 +14,7 @@ from assignment_pipeline.domain.pacing import PacingCap, PacingRule
 from assignment_pipeline.domain.periods import DAY, EndRule, PeriodTurn, ServicePeriod, minutes_of
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 
 MAX_KNOWN_DAYS = 1_000
 STEP = dt.timedelta(minutes=15)
@@ -225,7 +225,7 @@ class Calendar:
 
     def service_date(self, instant: dt.datetime) -> dt.date:
         """The date to which an instant counts: that on which its service period began."""
-        start = instant.astimezone(dt.UTC).replace(second=0, microsecond=0)
+        start = minute_of(instant.astimezone(dt.UTC))
         for opening in self._openings_at(start):
             return opening.date
         return instant.astimezone(self.zone).date()

@@ -8,12 +8,12 @@ from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.allocation import Allocation, minute_of
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.policy import TurnFrom
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 
 FARTHEST = dt.timedelta(hours=6)
 """A party that comes further than that from its turn is recorded, and its time stays as it was planned."""

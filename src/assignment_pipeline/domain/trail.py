@@ -31,7 +31,7 @@ class BookingTrail:
 
         attempts: Its recorded plannings, oldest first.
 
-        events: What was told of it, oldest first: the newest thousand of those that have not been cleared away.
+        events: Its events, oldest first: the newest thousand that the store still has.
     """
 
     now: dt.datetime

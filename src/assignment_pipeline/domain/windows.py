@@ -66,3 +66,8 @@ class TimeWindow:
         """The smallest window that covers all of *windows*. There must be at least one."""
         spans = list(windows)
         return cls(min(span.start for span in spans), max(span.end for span in spans))
+
+
+def minute_of(now: dt.datetime) -> dt.datetime:
+    """The whole minute that *now* is in."""
+    return now.replace(second=0, microsecond=0)

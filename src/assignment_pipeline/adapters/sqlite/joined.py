@@ -73,7 +73,7 @@ class JoinedStore(ReadingStore):
             return work(self._connection)
 
     def _is_in_savepoint(self) -> bool:
-        """Whether SQLAlchemy has a savepoint open, ahead of which its driver may have begun no transaction."""
+        """Whether SQLAlchemy has a savepoint open. Its driver may not have begun a transaction before it."""
         nested = getattr(self._wrapped, "in_nested_transaction", None)
         return nested is not None and self._connection.isolation_level is not None and bool(nested())
 

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import minute_of
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     OtherRestaurantError,
@@ -169,7 +170,7 @@ class DecisionContext:
     @property
     def not_before(self) -> dt.datetime | None:
         """The earliest time at which a party can still be seated: who arrives within this minute is in time."""
-        return None if self.settings.replay else self.now.replace(second=0, microsecond=0)
+        return None if self.settings.replay else minute_of(self.now)
 
     @property
     def pace(self) -> Pace | None:

@@ -133,7 +133,7 @@ def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
         is_ours = not context.venue.policy.needs_review(request.booking.party_size)
         if not in_time or not is_ours or context.venue.refusal(request.turn) is not None:
             continue
-        if pace is not None:  # Whoever of them is seated, they fit together.
+        if pace is not None:  # Together they keep to the caps, so any of them may be seated.
             if pace.refuses(request.booking):
                 continue
             pace = pace.with_arrival(ArrivingParty.of(request.booking))

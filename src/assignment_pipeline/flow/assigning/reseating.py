@@ -104,7 +104,7 @@ def _move(context: DecisionContext, move: Move, record: AssignmentRecord, strate
 
 
 def reseated(context: DecisionContext, call: Call, record: AssignmentRecord, move: Move, why: str) -> Event:
-    """What is told of a party that is given other tables, with what a person has overruled for that."""
+    """The event of a party that is given other tables. It names the rules that a person has overruled."""
     held = record.allocation
     stood_against = {
         "pinned": record.pinned,

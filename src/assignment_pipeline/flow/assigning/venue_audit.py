@@ -7,7 +7,7 @@ import datetime as dt
 import attrs
 
 from assignment_pipeline.domain.checks import LAST_YEAR, aware, to_utc
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import BookingNotFoundError
 from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
@@ -42,7 +42,7 @@ def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[Venue
     if loaded is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     first = loaded.now if first is None else first
-    day = TimeWindow(min(first.replace(second=0, microsecond=0), LAST), LAST + dt.timedelta(minutes=1))
+    day = TimeWindow(min(minute_of(first), LAST), LAST + dt.timedelta(minutes=1))
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
     if loaded is None:
         raise BookingNotFoundError(restaurant_id)

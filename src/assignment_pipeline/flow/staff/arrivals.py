@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from assignment_pipeline.domain.allocation import Allocation, minute_of
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import Occupied
@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext

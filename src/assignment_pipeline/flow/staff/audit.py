@@ -17,7 +17,7 @@ from assignment_pipeline.domain.trail import (
     TableOnFloor,
     Whereabouts,
 )
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import BookingNotFoundError, OtherRestaurantError
 from assignment_pipeline.flow.effects import Flow, LoadContext, ReadTrail, ReadWhereabouts
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
@@ -61,7 +61,7 @@ def floor(restaurant_id: str, at: dt.datetime | None) -> Flow[FloorView]:
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert loaded is not None  # noqa: S101 - only of bookings is it not known whether they are there
     moment = moment or loaded.now
-    minute = moment.replace(second=0, microsecond=0)
+    minute = minute_of(moment)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=TimeWindow(minute, minute + _MINUTE)))
     assert loaded is not None  # noqa: S101
     parties: defaultdict[str, list[PartyOnFloor]] = defaultdict(list)

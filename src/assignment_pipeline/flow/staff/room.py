@@ -13,7 +13,7 @@ from assignment_pipeline.domain.checks import aware, to_utc
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
 from assignment_pipeline.domain.turns import TurnReport, learn
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.errors import TableNotFoundError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import make_plan
@@ -139,7 +139,7 @@ def look(restaurant_id: str) -> Flow[Room]:
     nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
     sitting = yield from who_sits(restaurant_id)
-    now = nearby.now.replace(second=0, microsecond=0)
+    now = minute_of(nearby.now)
     end = nearby.venue.service_day(nearby.venue.service_date(now)).end
     day = TimeWindow(now, max(end, now + AHEAD))
     ids = tuple(record.booking_id for record in sitting)
@@ -196,7 +196,7 @@ def _ways_out(here: Room, conflict: TableInUse, settings: Settings) -> Flow[tupl
         )
     )
     if sitting.booking is not None and sitting.allocation is not None:
-        now = here.now.replace(second=0, microsecond=0)
+        now = minute_of(here.now)
         stays = attrs.evolve(sitting.booking, start_at=now, end_at=max(conflict.until, now + MINUTE))
         tables = yield from _tables_for(here, sitting, stays, settings)
         if tables:

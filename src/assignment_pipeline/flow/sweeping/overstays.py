@@ -23,7 +23,7 @@ def name_overstays(told: set[str], settings: Settings, errors: list[tuple[str, s
     An event has the same id from whichever process it comes, so that a store keeps one.
 
     Args:
-        told: The ids of those that this process has told of. It is brought up to date.
+        told: The ids of those that this process has reported. The flow updates it.
 
         settings: How the flows behave.
 

@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
@@ -87,7 +87,7 @@ def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
         now: The store's time.
     """
     found = _Found()
-    start = now.astimezone(dt.UTC).replace(second=0, microsecond=0)
+    start = minute_of(now.astimezone(dt.UTC))
     day = TimeWindow(start - BACK, start + AHEAD + MINUTE)
     restaurants = store.restaurants()
     for restaurant_id in restaurants[:MOST_RESTAURANTS]:

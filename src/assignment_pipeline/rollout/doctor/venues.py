@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.flow.assigning.venue_audit import LAST
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
 from assignment_pipeline.ports import LoadQuery
@@ -40,7 +40,7 @@ def examine_venues(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...]:
 
 
 def _audits(store: KnowsZones, now: dt.datetime) -> Iterator[VenueAudit]:
-    start = now.replace(second=0, microsecond=0)
+    start = minute_of(now)
     for restaurant_id in store.restaurants()[:MOST_RESTAURANTS]:
         try:
             found = store.load(LoadQuery(restaurant_id=restaurant_id, day=TimeWindow(start, LAST)))

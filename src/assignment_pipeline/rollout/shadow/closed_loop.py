@@ -45,7 +45,7 @@ VERDICTS = tuple(
 
 class OwnFloor:
     """
-    A restaurant of which the pipeline is in charge, in memory and nowhere else.
+    A restaurant that exists in memory only, with the pipeline in charge.
 
     Args:
         venue: The restaurant.

@@ -10,6 +10,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.domain.shadow import Difference, Incomparable, ShadowCase, ShadowVerdict
+from assignment_pipeline.domain.windows import minute_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
@@ -144,7 +145,7 @@ def score(
     case: ShadowCase, engine: Engine, settings: Settings, context: AssignmentContext, tables: tuple[str, ...]
 ) -> Evaluation:
     """What given tables are worth to the booking of a case, on the floor without it."""
-    now = context.now.replace(second=0, microsecond=0)
+    now = minute_of(context.now)
     request = SeatingRequest.at(context.venue, case.booking, None if settings.replay else now)
     floor = FloorSnapshot.of(context.venue, rewound(context, case.booking).taken)
     try:
