@@ -195,7 +195,7 @@ class PlainStore:
         return contested
 
     def _woken(self, after: Mapping[str, AssignmentRecord], now: dt.datetime) -> Iterator[AssignmentRecord]:
-        """Whoever waits for tables, or for room under a cap, at a time at which *after* gives some up."""
+        """The records that wait for what *after* gives up: tables, or room under a cap, near its time."""
         freed: set[tuple[str, TimeWindow]] = set()
         for key, record in after.items():
             old = self.state.records.get(key)
@@ -204,7 +204,7 @@ class PlainStore:
         return (record for record in self._helped(freed) if record.booking_id not in after)
 
     def _helped(self, freed: Collection[tuple[str, TimeWindow]]) -> Iterator[AssignmentRecord]:
-        """Whoever waits for tables at a restaurant and time at which some came free."""
+        """The records that wait for tables at a restaurant and a time, where some came free."""
         for record in self.state.records.values():
             if record.booking is not None and waits(record) and freed:
                 venue = self._venue(record.restaurant_id)

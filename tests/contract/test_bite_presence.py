@@ -39,7 +39,7 @@ class ForgetsWhen(MemoryStore):
 
 
 class GoesByThePlan(MemoryStore):
-    """Keeps tables for the time that is written, whoever sits there."""
+    """Keeps tables for the time that is written, also where a party sits for longer."""
 
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         context = super().load(query)

@@ -85,7 +85,7 @@ def test_each_rule_is_named(coordinator, harness, venue, expected):
 
 
 def test_a_table_out_of_service_is_named(coordinator):
-    """Whoever has it for part of that time."""
+    """Bookings that have the table for part of that time are named."""
     coordinator.block("r-1", "T2", TimeWindow(AT + HOUR, AT + 5 * HOUR), actor="anna", reason="maintenance")
     assert rules(coordinator) == {"two": ["taken"]}
 

@@ -60,7 +60,7 @@ def test_whoever_sits_is_moved_no_more(house, coordinator, party):
 
 
 def test_whoever_sits_already_sits(house, coordinator, party):
-    """A second report writes nothing; whoever was said to have left by mistake sits again, since they came."""
+    """A second report writes nothing. A party that was marked as left by mistake sits again, since its arrival."""
     go_to(house, party.turn.start)
     first = coordinator.seated("B1", actor="ben").record
     house.clock.advance(5 * MINUTE)

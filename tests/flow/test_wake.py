@@ -200,7 +200,7 @@ def test_the_wait_begins_anew_with_each_loss_of_the_tables(house, coordinator):
 
 
 def test_one_restaurant_that_wakes_many_does_not_delay_the_others(house, coordinator):
-    """Each of the others is taken up within the first round, whoever was due first."""
+    """Each of the others is taken up within the first round, also where its booking was due last."""
     for number in range(40):
         coordinator.assign(house.booking(f"a-{number:02}", 5 + number % 3))
     for name in ("R2", "R3"):

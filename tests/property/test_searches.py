@@ -69,7 +69,7 @@ WISHES = st.tuples(
 
 @given(venues(), st.lists(WISHES, min_size=6, max_size=24))
 def test_an_engine_that_remembers_answers_as_a_new_one(venue, wishes):
-    """Whoever comes, is pinned and leaves: the same refusal, or tables where a new engine finds tables."""
+    """Parties come, are pinned and leave: the refusals and tables are those of a new engine."""
     evening, engine = Evening(venue), TableEngine(monotonic=lambda: 0.0)
     for number, (size, quarters, accessible, act) in enumerate(wishes):
         if act == "leave first" and evening.seated:
