@@ -330,7 +330,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         """
         return self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
-    def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
+    def reassign(self, booking: Booking, *, keep: bool = True, actor: str | None = None) -> AssignmentResult:
         """
         Assign *booking* again after a change: its old tables are freed in the commit that takes the new ones.
 
@@ -338,10 +338,13 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             keep: Where there is no plan, leave everything as it was, with the outcome `kept` and the nearest times.
                 Otherwise the booking gives up its tables and waits as a new one would.
 
+            actor: The person who changes it, for the history; None for a guest or a program.
+
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._wiring.has_legacy))
+        flow = reassign(Target.of(booking), self.settings, keep=keep, actor=actor, legacy=self._wiring.has_legacy)
+        return self._run(flow)
 
     def record(self, booking_id: str) -> AssignmentRecord | None:
         """
@@ -568,13 +571,14 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         """Cancel a booking: its tables are free for good. See `Coordinator.cancel`."""
         return await self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
-    async def reassign(self, booking: Booking, *, keep: bool = True) -> AssignmentResult:
+    async def reassign(self, booking: Booking, *, keep: bool = True, actor: str | None = None) -> AssignmentResult:
         """
         Assign *booking* again after a change: its old tables are freed in the commit that takes the new ones.
 
         See `Coordinator.reassign`.
         """
-        return await self._run(reassign(Target.of(booking), self.settings, keep=keep, legacy=self._wiring.has_legacy))
+        flow = reassign(Target.of(booking), self.settings, keep=keep, actor=actor, legacy=self._wiring.has_legacy)
+        return await self._run(flow)
 
     async def record(self, booking_id: str) -> AssignmentRecord | None:
         """A booking's assignment record, or None if it has none. See `Coordinator.record`."""

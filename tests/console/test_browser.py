@@ -183,8 +183,7 @@ def test_an_evening_is_worked(window, coordinator, put, who):
     window.go("queue")
     assert "large" in window.text
     window.click("Turn down large")
-    window.fill("reason", "no_table")
-    window.click("Show what it will do")
+    assert "large is turned down for good, and its guests are told." in window.text
     window.click("Turn down")
     assert "Done." in window.text
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+from html import unescape
 
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.console import EVERYWHERE, Staff, console
 from assignment_pipeline.console.diagram import PLACES
 from assignment_pipeline.console.file import floor_file
+from assignment_pipeline.console.names import Names
+from assignment_pipeline.console.ways import Suggested, ways_of
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.result import LegacyResult, Mode
+from assignment_pipeline.domain.result import LegacyResult, Mode, Move
+from assignment_pipeline.domain.room import WayOut
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
-from tests.console.house import ANNA, EVENING, Browser, Counting, booking, full_house
+from tests.console.house import ANNA, EVENING, Browser, Counting, booking, full_house, venue
 
 HOUR = dt.timedelta(hours=1)
 
@@ -178,6 +184,120 @@ def test_the_queue_is_worked(coordinator, put, anna):
     assert coordinator.record("huge").state is AssignmentState.FAILED
     assert anna.do("/act?do=reject&id=large&reason=no_table").status == 200
     assert "No booking waits for a person." in anna.get("/queue").text
+
+
+def way(page, words):
+    """The address of a way out that says that."""
+    found = re.findall(r'<a class="button do" href="([^"]+)">([^<]+)', page.html)
+    return next("/" + unescape(href) for href, said in found if unescape(said) == words)
+
+
+def test_each_way_out_is_a_button(either, coordinator, put):
+    """Others make room, a wish is overruled, another time, turned down: each is shown before it is done, by name."""
+    browser = Browser(console(either, staff=lambda _: ANNA))
+    put("wish", 2, 18, zone="Garden", seating="bar")
+    page = browser.get("/queue")
+    assert re.search(r"wish 2 guests, Sat 17 May 20:00: .*1 attempt\. wish to T2 Turn down wish", page.text)
+    path = way(page, "wish to T2")
+    assert "A rule is overruled: in the wrong place." in browser.get(path).text
+    assert browser.do(path).status == 200
+    assert (coordinator.record("wish").tables, coordinator.record("wish").pinned) == (("T2",), True)
+    assert coordinator.history("wish")[-1].actor == "anna"
+
+
+def test_others_make_room_in_one_step(coordinator, put, anna, store):
+    """The moves are named before, and done with the booking; if one has moved by then, nothing is done."""
+    for key, party, table in (("a", 2, "T4"), ("b", 2, "T3")):
+        put(key, party, 18)
+        coordinator.place(store.booking(key), [table], actor="ben", pin=False)
+    made = booking("large", 5, 18)
+    plan = Suggested(tables=["T4"], moves=[Move("a", ["T4"], ["T1"])])
+    store.host.put_booking(made)
+    coordinator.enqueue(made)
+    (known,) = ways_of(
+        Names(venue()),
+        {"large": coordinator.record("large").version},
+        [WayOut(sentence="", method="place", arguments={"booking_id": "large", **json.loads(plan.written())})],
+    )
+    assert known.words == "large to T4, a to T1"
+    shown = anna.get(f"/{known.href}")
+    assert "a moves from T4 to T1. large gets T4, 20:00 to 22:00." in shown.text
+    coordinator.place(store.booking("a"), ["T2"], actor="ben", pin=False)
+    refused = anna.post(shown.fields())
+    assert refused.status == 409
+    assert coordinator.record("large").tables == ()
+    coordinator.place(store.booking("a"), ["T4"], actor="ben", pin=False)
+    assert anna.do(f"/{known.href}").status == 200
+    assert (coordinator.record("large").tables, coordinator.record("a").tables) == (("T4",), ("T1",))
+    for text in ("{", "[]", '{"tables":[7]}', '{"tables":["T1"],"allow":["all"]}', "[" * 9000):
+        bad = anna.get("/act", params={"do": "suggested", "id": "large", "plan": text})
+        assert (bad.status, "expected tables as the queue suggests them" in bad.text) == (400, True)
+
+
+def test_a_review_comes_at_another_time(either, coordinator, put, store):
+    """With the guest asked: the preview says which tables that would be, and the history who did it."""
+    for key, party in (("a", 2), ("b", 2), ("c", 4), ("d", 6)):
+        put(key, party, 17, 30)
+        coordinator.pin(key, actor="ben")
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), settings=Settings(max_retries=0)) as eager:
+        made = booking("late", 2, 17, 30)
+        store.host.put_booking(made)
+        assert eager.assign(made).outcome == "manual_review"
+    browser = Browser(console(either, staff=lambda _: ANNA))
+    page = browser.get("/queue")
+    (words,) = re.findall(r">(At \d\d:\d\d instead)<", page.html)[:1]
+    shown = browser.get(way(page, words))
+    assert f"late comes at {words[3:8]} instead of 19:30. Agree on it with the guest first." in shown.text
+    table = re.search(r"As it is now, it gets (T\d)\.", shown.text)[1]
+    assert coordinator.record("late").state is AssignmentState.MANUAL_REVIEW
+    assert browser.post(shown.fields()).status == 200
+    record = coordinator.record("late")
+    assert (record.tables, f"{record.booking.start_at.astimezone(venue().zone):%H:%M}") == ((table,), words[3:8])
+    assert coordinator.history("late")[-1].actor == "anna"
+    for text in ("soon", "2031-05-17T20:00", ""):
+        assert browser.get("/act", params={"do": "retime", "id": "late", "start": text}).status == 400
+
+
+def test_where_nothing_is_found_it_still_waits(coordinator, put, anna):
+    """Put back says that it found nothing; the second of two who look at a queue sees who was first."""
+    put("large", 30, 18)
+    assert "Done. assignment pending." in anna.do("/act?do=requeue&id=large").text
+    coordinator.cancel("large")
+    again = anna.do("/act?do=reinstate&id=large")
+    assert (again.status, "No tables were found" in again.text) == (409, True)
+    path = way(anna.get("/queue"), "Turn down")
+    coordinator.reject("large", actor="ben", reason="no_table")
+    late = anna.get(path)
+    assert late.status == 409
+    assert "somebody was first" in late.text
+    assert re.search(r"fail: .*failed ben", late.text)
+
+
+def test_the_queue_goes_on_where_it_ended(put, anna):
+    """The soonest twenty are first, whatever their ids, and the rest is behind a link."""
+    for number in range(23):
+        put(f"r-{90 - number}", 30, 17 + number // 12, 5 * (number % 12))
+    first = anna.get("/queue")
+    names = re.findall(r'<h2><a href="booking\?id=([^"]+)"', first.html)
+    assert names == [f"r-{90 - number}" for number in range(20)]
+    following = unescape(re.search(r'href="(queue\?[^"]+)">The next ones', first.html)[1])
+    rest = anna.get(f"/{following}")
+    assert re.findall(r'<h2><a href="booking\?id=([^"]+)"', rest.html) == ["r-70", "r-69", "r-68"]
+    assert anna.get("/queue?after=x").status == 400
+
+
+def test_a_conflict_has_buttons(coordinator, put, anna, clock):
+    """A party sits too long at tables that the next one has: the service page offers what can be done."""
+    clock._now -= 2 * HOUR
+    put("early", 2, 15, 30)
+    coordinator.seated("early", actor="anna")
+    put("next", 2, 18)
+    (table,) = coordinator.record("early").tables
+    coordinator.place(coordinator.record("next").booking, [table], actor="ben")
+    clock.advance(HOUR * 2.5)
+    page = anna.get("/service")
+    assert anna.do(way(page, "early has left")).status == 200
+    assert coordinator.record("early").allocation.left_at is not None
 
 
 def test_tables_are_closed_and_opened(coordinator, put, anna):

@@ -25,7 +25,7 @@ def do(coordinator, house, way):
     if way.method == "reassign":
         changed = attrs.evolve(booking, start_at=dt.datetime.fromisoformat(given["start_at"]))
         house.host.put_booking(changed)
-        return coordinator.reassign(changed)
+        return coordinator.reassign(changed, actor="ann")
     return getattr(coordinator, way.method)(booking_id, actor="ann", **given)
 
 
@@ -59,6 +59,7 @@ def test_each_way_out_does_what_it_says(house, coordinator, way):
     assert [one.method for one in case.ways_out] == ["reassign", "reassign", "reassign"]
     result = do(coordinator, house, case.ways_out[way])
     assert result.outcome is Outcome.CONFIRMED
+    assert coordinator.history("B2")[-1].actor == "ann"
     assert result.record.booking.start_at == dt.datetime.fromisoformat(case.ways_out[way].arguments["start_at"])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from assignment_pipeline.console.setting import Act, Field, Runs, Setting
+from assignment_pipeline.console.suggested import SUGGESTED_ACTS
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Move
@@ -227,7 +228,9 @@ PARTY_ACTS = (
     Act(
         name="requeue",
         button="Plan again",
-        says=lambda setting: (f"{setting.party.booking_id} waits and is planned again at once, with all attempts.",),
+        says=lambda setting: (
+            f"{setting.party.booking_id} goes back to the pipeline: the next sweep plans it, with all attempts.",
+        ),
         runs=_does("requeue"),
         fits=lambda record: (
             record.state in {AssignmentState.MANUAL_REVIEW, AssignmentState.CONFIRMED}
@@ -315,5 +318,5 @@ HOUSE_ACTS = (
     ),
 )
 
-ACTS = {act.name: act for act in (*PARTY_ACTS, *HOUSE_ACTS)}
+ACTS = {act.name: act for act in (*PARTY_ACTS, *SUGGESTED_ACTS, *HOUSE_ACTS)}
 """All of them, by name."""

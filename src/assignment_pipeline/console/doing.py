@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from starlette.responses import Response
 
 from assignment_pipeline.console.acts import ACTS
-from assignment_pipeline.console.pages import Names
+from assignment_pipeline.console.names import Names
 from assignment_pipeline.console.setting import Act, Setting
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.domain.day import ServiceDay
@@ -26,11 +27,16 @@ from assignment_pipeline.errors import (
 _OVERTAKEN = (IllegalTransitionError, NoTablesError, StaleRecordError)
 _UNAVAILABLE = (StoreUnavailableError, SchemaMismatchError)
 _AS_IT_WAS = frozenset({Outcome.KEPT, Outcome.HOLD_LOST, Outcome.RETRY})
+_PLANS = frozenset({"requeue", "reinstate", "retime"})
+"""Acts that look for tables, and may find none."""
 
 
 async def preview(view: View) -> Response:
     """What an act will do, with the button that does it."""
     act, setting = await _setting(view)
+    seen = view.whole("version", 0, 2**29)
+    if setting.record is not None and seen is not None and setting.record.version != seen:
+        return await _overtaken(view, act, setting, seen)
     return await _preview(view, act, setting)
 
 
@@ -77,7 +83,8 @@ async def _setting(view: View) -> tuple[Act, Setting]:
 async def _preview(view: View, act: Act, setting: Setting, problem: str = "") -> Response:
     said: tuple[str, ...] = ()
     try:
-        said = tuple(act.says(setting))
+        says = act.says(setting)
+        said = tuple(await says if inspect.isawaitable(says) else says)
     except InvalidValueError as error:
         problem = problem or str(error)
     asks = any(field.kind != "hidden" and not view.asked(field.name) for field in act.fields)
@@ -98,20 +105,21 @@ async def _preview(view: View, act: Act, setting: Setting, problem: str = "") ->
 
 async def _done(view: View, act: Act, setting: Setting, result: Any) -> Response:
     record: AssignmentRecord | None = setting.record
-    facts: dict[str, Any] = {"outcome": None, "reason": None, "displaced": (), "kept": False}
+    facts: dict[str, Any] = {"outcome": None, "reason": None, "displaced": (), "kept": False, "waits": False}
     if isinstance(result, AssignmentResult):
         record = result.record or record
         facts |= {
             "outcome": result.outcome,
             "reason": result.reason,
             "displaced": result.displaced,
-            "kept": result.outcome in _AS_IT_WAS,
+            "kept": result.outcome in _AS_IT_WAS and result.record in {None, setting.record},
+            "waits": act.name in _PLANS and result.outcome is Outcome.MANUAL_REVIEW,
         }
     elif isinstance(result, list):
         facts["displaced"] = tuple(sorted({name for each in result for name in each.bookings}))
     return await view.page(
         "done.html",
-        status=409 if facts["kept"] else 200,
+        status=409 if facts["kept"] or facts["waits"] else 200,
         title=act.button,
         act=act,
         record=record,

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-import attrs
 from starlette.responses import RedirectResponse, Response
 
 from assignment_pipeline.console.acts import ACTS, PARTY_ACTS
 from assignment_pipeline.console.board import FREE, GONE, board_of, by_zone
 from assignment_pipeline.console.diagram import diagram_of
+from assignment_pipeline.console.names import Names
 from assignment_pipeline.console.view import View
+from assignment_pipeline.console.ways import ways_of
 from assignment_pipeline.domain import room
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.day import ServiceDay
@@ -25,7 +26,8 @@ from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import waits
 
 ONE_DAY = dt.timedelta(days=1)
-PAGE = 200
+PAGE = 20
+"""Of the queue: what can be done is planned for each booking."""
 
 
 async def home(view: View) -> Response:
@@ -75,30 +77,6 @@ def _other(date: dt.date, by: dt.timedelta) -> dt.date | None:
         return date + by
     except OverflowError:
         return None
-
-
-@attrs.frozen
-class Names:
-    """What tables and times of a restaurant are called."""
-
-    venue: Venue
-
-    def tables(self, table_ids: Any) -> str:
-        """Some tables, as people call them."""
-        labels = {table.id: table.label for table in self.venue.floor.tables}
-        return " + ".join(labels.get(table_id, table_id) for table_id in table_ids)
-
-    def clock(self, moment: dt.datetime | None) -> str:
-        """A local time of day."""
-        return "" if moment is None else f"{moment.astimezone(self.venue.zone):%H:%M}"
-
-    def moment(self, moment: dt.datetime | None) -> str:
-        """A local date and time."""
-        return "" if moment is None else f"{moment.astimezone(self.venue.zone):%Y-%m-%d %H:%M}"
-
-    def second(self, moment: dt.datetime) -> str:
-        """The same, to the second."""
-        return f"{moment.astimezone(self.venue.zone):%Y-%m-%d %H:%M:%S}"
 
 
 async def booking(view: View) -> Response:
@@ -162,18 +140,22 @@ def _zone_of(one: TableOnFloor) -> str | None:
 
 
 async def queue(view: View) -> Response:
-    """The bookings that wait for a person: who comes soonest is first."""
+    """The bookings that wait for a person, the soonest arrival first, with what can be done about each."""
     restaurant = view.restaurant()
-    page = await view.calls("review_queue", restaurant, limit=PAGE)
+    page = await view.calls("review_cases", restaurant, after=view.asked("after") or None, limit=PAGE)
+    names = Names((await view.calls("day", restaurant)).venue)
+    acts = [ACTS[name] for name in ("place", "requeue", "reject")]
     return await view.page(
         "queue.html",
         title=f"Queue of {restaurant}",
         restaurant=restaurant,
-        entries=page.records,
-        more=page.next is not None,
+        entries=[
+            (case, ways_of(names, {case.record.booking_id: case.record.version}, case.ways_out)) for case in page.cases
+        ],
+        following=page.next,
+        is_first=not view.asked("after"),
         now=page.now,
-        names=Names((await view.calls("day", restaurant)).venue),
-        acts=[ACTS[name] for name in ("requeue", "place", "reject")],
+        acts=acts,
     )
 
 
@@ -182,14 +164,16 @@ async def service(view: View) -> Response:
     restaurant = view.restaurant()
     day: ServiceDay = await view.calls("day", restaurant, view.date())
     parties = [record for record in day.records if record.allocation is not None]
+    names, versions = Names(day.venue), {record.booking_id: record.version for record in parties}
+    conflicts = await view.calls("conflicts", restaurant)
     return await view.page(
         "service.html",
         title=f"Service at {restaurant}",
         restaurant=restaurant,
         day=day,
-        names=Names(day.venue),
+        names=names,
         groups=_groups(day.venue, parties, day.now),
-        conflicts=await view.calls("conflicts", restaurant),
+        conflicts=[(conflict, ways_of(names, versions, conflict.ways_out)) for conflict in conflicts],
         acts=PARTY_ACTS,
     )
 

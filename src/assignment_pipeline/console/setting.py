@@ -15,7 +15,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 
-Says: TypeAlias = Callable[["Setting"], Iterable[str]]
+Says: TypeAlias = Callable[["Setting"], Iterable[str] | Awaitable[Iterable[str]]]
 Runs: TypeAlias = Callable[["Setting"], Awaitable[Any]]
 
 

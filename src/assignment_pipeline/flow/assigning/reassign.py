@@ -26,7 +26,9 @@ from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, Assignmen
 from assignment_pipeline.planning.base import SeatingRequest
 
 
-def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = False) -> Flow[AssignmentResult]:
+def reassign(
+    target: Target, settings: Settings, *, keep: bool, actor: str | None = None, legacy: bool = False
+) -> Flow[AssignmentResult]:
     """
     Seat a booking as it is now; the old tables go only in the commit in which new ones are taken.
 
@@ -37,9 +39,9 @@ def reassign(target: Target, settings: Settings, *, keep: bool, legacy: bool = F
     What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
     path makes the change; unless `Settings.takeover` has the pipeline take it over first.
     """
-    call = yield from Call.begin(target.ids, "change")
+    call = yield from Call.begin(target.ids, "change", actor=actor)
     with contextlib.suppress(SchemaMismatchError):  # What follows meets it again, and answers it.
-        failed = yield from guarded(call, settings, take_over(target.booking_id, settings))
+        failed = yield from guarded(call, settings, take_over(target.booking_id, settings, actor=actor))
         if failed is not None:
             return failed
     return (yield from assign.run_planning_call(call, target, settings, partial(_decide, keep=keep), legacy=legacy))
