@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         read_place,
         urgency,
         waits,
+        woken_at,
     )
     from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
 else:
@@ -77,7 +78,7 @@ else:
             "ports.store": (
                 "CLAIM MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore Due "
                 "LoadQuery RecordPage RecordQuery alone in_page is_ahead is_unfinished may_be_due "
-                "place_in_queue read_place urgency waits"
+                "place_in_queue read_place urgency waits woken_at"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
             "domain.trail": "BookingTrail Whereabouts",
@@ -167,4 +168,5 @@ __all__ = [
     "unknown_tables",
     "urgency",
     "waits",
+    "woken_at",
 ]

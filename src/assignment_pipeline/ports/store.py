@@ -25,6 +25,8 @@ from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 CLAIM = dt.timedelta(minutes=1)
 """How long a claim on a booking lasts: see `AssignmentStore.due`."""
 
+_MOMENT = dt.timedelta(microseconds=1)
+
 MOST_DUE = 10_000
 """So many bookings that are due are put in order: see `AssignmentStore.due`."""
 
@@ -120,6 +122,18 @@ def may_be_due(record: AssignmentRecord) -> bool:
 def is_ahead(record: AssignmentRecord, now: dt.datetime) -> bool:
     """Whether its claim ends later than any claim can: the clock that made it was ahead, and the booking is due."""
     return record.deliveries > 0 and record.next_attempt_at is not None and record.next_attempt_at > now + 2 * CLAIM
+
+
+def woken_at(deliveries: int, next_attempt_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+    """
+    When a booking that waits is due after tables have come free: now.
+
+    One that is claimed stays claimed, and only its schedule moves: whoever has claimed it may have planned without
+    these tables, is refused by the commit, and plans anew.
+    """
+    if deliveries > 0 and next_attempt_at is not None and next_attempt_at > now:
+        return next_attempt_at + _MOMENT
+    return now
 
 
 def alone(ready: Sequence[tuple[str, int]]) -> list[str]:

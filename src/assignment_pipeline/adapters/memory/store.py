@@ -60,6 +60,7 @@ from assignment_pipeline.ports import (
     unknown_tables,
     urgency,
     waits,
+    woken_at,
 )
 
 T = TypeVar("T")
@@ -435,7 +436,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         return {name for found in seats.values() for name in sat_at_twice(found, after)}
 
     def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
-        """The records that wait for tables which *after* gives up, due now."""
+        """The records that wait for tables which *after* gives up, woken."""
         now = self.clock.now()
         freed: defaultdict[str, list[TimeWindow]] = defaultdict(list)
         for booking_id, record in after.items():
@@ -445,12 +446,14 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         return {key: record for key, record in self._helped(freed).items() if key not in after}
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
-        """The records that wait for tables at a restaurant and time at which one came free, due now."""
+        """The records that wait for tables at a restaurant and time at which one came free, woken: see `woken_at`."""
         if not any(freed.values()):
             return {}
         now = self.clock.now()
         return {
-            record.booking_id: attrs.evolve(record, next_attempt_at=now)
+            record.booking_id: attrs.evolve(
+                record, next_attempt_at=woken_at(record.deliveries, record.next_attempt_at, now)
+            )
             for record in self._records.values()
             if freed.get(record.restaurant_id)
             and waits(record)

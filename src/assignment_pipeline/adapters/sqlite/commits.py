@@ -21,6 +21,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
     Row,
     booking_of,
     event_row,
+    optional_moment_of,
     record_row,
     text_of,
 )
@@ -40,7 +41,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, MOST_DUE, Due, alone, check_caps, read_bookings
+from assignment_pipeline.ports import CLAIM, MOST_DUE, Due, alone, check_caps, read_bookings, woken_at
 
 LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
 LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
@@ -87,16 +88,14 @@ ON CONFLICT (id) DO NOTHING
 
 # Who waits near what was freed; which of them it helps, only the venue's buffers and turns tell.
 WAITING = in_sql("""
-SELECT booking_id, booking FROM assignment_records INDEXED BY assignment_records_waiting
+SELECT booking_id, booking, deliveries, next_attempt_at
+FROM assignment_records INDEXED BY assignment_records_waiting
 WHERE restaurant_id = ? AND start_at > ? AND start_at < ?
     AND owner = 'pipeline' AND state IN ({WAKEABLE})
     AND (state = {ASSIGNMENT_PENDING} OR reason IN ({WAITS_FOR_TABLES}))
 """)
 
-WAKE = """
-UPDATE assignment_records SET next_attempt_at = ?
-WHERE booking_id IN (SELECT value FROM json_each(?))
-"""
+WAKE = "UPDATE assignment_records SET next_attempt_at = ? WHERE booking_id = ?"
 
 ANY_READY = in_sql("""
 SELECT 1 FROM assignment_records INDEXED BY assignment_records_due
@@ -269,13 +268,19 @@ class Commits:
         rows = cursor_of(connection)
         for restaurant_id, windows in freed.items():
             waiting = self._waiting(connection, rows, restaurant_id, windows)
-            woken = [booking_id for booking_id in waiting if booking_id not in besides]
-            if woken:
-                rows.execute(WAKE, (text_of(now), json.dumps(woken)))
+            rows.executemany(
+                WAKE,
+                [
+                    (text_of(woken_at(deliveries, optional_moment_of(due), now)), booking_id)
+                    for booking_id, deliveries, due in waiting
+                    if booking_id not in besides
+                ],
+            )
 
     def _waiting(
         self, connection: sqlite3.Connection, rows: sqlite3.Cursor, restaurant_id: str, windows: set[TimeWindow]
-    ) -> list[str]:
+    ) -> list[tuple[str, int, str | None]]:
+        """Who waits for tables that came free: each booking with its deliveries, and when it is due."""
         around = TimeWindow.around(windows)
         earliest, latest = around.start - LONGEST_SLOT_TURN_AND_BUFFER, around.end + LONGEST_SLOT_AND_BUFFER
         near = rows.execute(WAITING, (restaurant_id, text_of(earliest), text_of(latest))).fetchall()
@@ -284,13 +289,13 @@ class Commits:
         try:
             venue = self.reads.venue(connection, restaurant_id)
         except VenueNotFoundError:
-            return [booking_id for booking_id, _ in near]
+            return [(booking_id, deliveries, due) for booking_id, _, deliveries, due in near]
         found = []
-        for booking_id, text in near:
+        for booking_id, text, deliveries, due in near:
             booking = booking_of(text)
             wanted = venue.wanted(booking) if booking else around
             if any(wanted.overlaps(window) for window in windows):
-                found.append(booking_id)
+                found.append((booking_id, deliveries, due))
         return found
 
     def _call_hooks(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
@@ -314,9 +319,8 @@ class Commits:
     def due(self, connection: sqlite3.Connection, limit: int, order: WakeOrder) -> tuple[Due, ...]:
         rows = cursor_of(connection)
         now = self.reads.clock.now()
-        ahead = [row[0] for row in rows.execute(AHEAD, (text_of(now + 2 * CLAIM),))]
-        if ahead:
-            rows.execute(WAKE, (text_of(now), json.dumps(ahead)))
+        ahead = rows.execute(AHEAD, (text_of(now + 2 * CLAIM),)).fetchall()
+        rows.executemany(WAKE, [(text_of(now), booking_id) for (booking_id,) in ahead])
         asked = {"now": text_of(now), "order": order.value, "most": MOST_DUE, "limit": max(limit, 0)}
         ready = alone(rows.execute(READY, asked).fetchall())
         claimed = {

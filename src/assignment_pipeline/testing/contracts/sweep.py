@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
+import pytest
 
 from assignment_pipeline.domain.policy import ServicePeriod
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.wake_order import WakeOrder
+from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, Due, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
@@ -267,6 +269,28 @@ class Sweep(StoreSuite):
         waiting = ("pending", "no-fit", "infeasible")
         assert self.woken(store, clock, *waiting) == set(waiting)
         assert {due.booking_id for due in store.due(10)} == set(waiting)
+
+    def test_who_is_claimed_stays_claimed_when_tables_come_free(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """No other sweeper gets the booking, however often; what was planned before the tables came free is refused."""
+        booking = make_booking("pending")
+        harness.put_booking(booking)
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T2",))
+        self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
+        assert [due.deliveries for due in store.due(10)] == [1]
+        claimed, preconditions = self.record(store, "pending"), self.assume(store, booking)
+        change = make_change(booking, Trigger.BEGIN, before=claimed, preconditions=preconditions)
+        clock.advance(SECOND)
+        for booking_id in ("b-1", "b-2"):
+            self.commit(store, make_booking(booking_id), Trigger.CANCEL)
+            assert store.due(10) == ()
+        with pytest.raises(StaleRecordError) as refused:
+            store.commit([change])
+        assert refused.value.what == "schedule"
+        clock.advance(CLAIM)
+        assert [due.deliveries for due in store.due(10)] == [2]
 
     def test_freed_tables_wake_whose_period_says_how_long(
         self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock

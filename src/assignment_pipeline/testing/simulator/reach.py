@@ -53,8 +53,7 @@ class InFlightStore:
                 world.offend("a claim that keeps nobody away", due.booking_id)
             deliveries, until = self._claims.get(due.booking_id, (0, world.clock.now()))
             if deliveries == due.deliveries - 1 and until > world.clock.now():
-                # Tables came free meanwhile and made it due again: the claim before this one is void.
-                world.ledger.lost_claims[due.booking_id] += 1
+                world.offend("a claim on what another has claimed", due.booking_id)
             self._claims[due.booking_id] = due.deliveries, world.clock.now() + CLAIM
         return self.handed_out
 

@@ -55,7 +55,8 @@ RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $
 $$;
 
 -- Make waiting bookings due at once, for *freed* tables: restaurant, start, end. Bookings in *besides* are left out. Waiting
--- bookings are found by their start, within the longest slot, turn and buffers around the freed time.
+-- bookings are found by their start, within the longest slot, turn and buffers around the freed time. One that is claimed
+-- stays claimed, and only its schedule moves: the same as `ports.store.woken_at`.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -67,7 +68,9 @@ BEGIN
         FROM jsonb_to_recordset(freed) AS f(restaurant_id text, start_at timestamptz, end_at timestamptz)
         GROUP BY restaurant_id
     LOOP
-        UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = moment
+        UPDATE assignment_pipeline.assignment_records r SET next_attempt_at = CASE
+            WHEN deliveries > 0 AND next_attempt_at > moment THEN next_attempt_at + interval '1 microsecond' ELSE moment
+        END
         WHERE restaurant_id = place.restaurant_id
             AND start_at > place.earliest - interval '54 hours' AND start_at < place.latest + interval '30 hours'
             AND owner = 'pipeline' AND state IN ({WAKEABLE})
