@@ -62,6 +62,7 @@ from assignment_pipeline.ports import (
     may_be_due,
     place_in_queue,
     urgency,
+    woken_at,
 )
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -171,7 +172,7 @@ class PlainStore:
             for change in changes:
                 key = change.record.booking_id
                 history[key] = (*history.get(key, ()), *change.steps)
-            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=now) for record in self._woken(after, now)}
+            woken = {record.booking_id: woken_record(record, now) for record in self._woken(after, now)}
             if self.on_commit is not None:
                 self.on_commit(None, changes)
             self.state = attrs.evolve(
@@ -229,7 +230,7 @@ class PlainStore:
             if block.id not in self.state.blocks:
                 return False
             helped = self._helped([(block.restaurant_id, block.window)])
-            woken = {record.booking_id: attrs.evolve(record, next_attempt_at=self.clock.now()) for record in helped}
+            woken = {record.booking_id: woken_record(record, self.clock.now()) for record in helped}
             blocks = {key: other for key, other in self.state.blocks.items() if key != block.id}
             self.state = attrs.evolve(self.state, blocks=blocks, records={**self.state.records, **woken})
             return True
@@ -344,6 +345,11 @@ def clash(seat: Occupied, other: Occupied) -> bool:
     return (
         seat.table_id == other.table_id and seat.booking_id != other.booking_id and seat.window.overlaps(other.window)
     )
+
+
+def woken_record(record: AssignmentRecord, now: dt.datetime) -> AssignmentRecord:
+    """A record that waits, once tables have come free."""
+    return attrs.evolve(record, next_attempt_at=woken_at(record.deliveries, record.next_attempt_at, now))
 
 
 def waits(record: AssignmentRecord) -> bool:

@@ -143,6 +143,14 @@ class WakesPendingOnly(MemoryStore):
         return {key: one for key, one in woken.items() if one.state is AssignmentState.ASSIGNMENT_PENDING}
 
 
+class WakesWhatIsClaimed(MemoryStore):
+    """Makes due again what a sweeper is at work on."""
+
+    def _woken(self, after: Mapping[str, AssignmentRecord]) -> dict[str, AssignmentRecord]:
+        now = self.clock.now()
+        return {key: attrs.evolve(one, next_attempt_at=now) for key, one in super()._woken(after).items()}
+
+
 class WakesOnLeavingOnly(MemoryStore):
     """Does not notice what a move leaves."""
 
@@ -311,6 +319,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("claims pending only", ClaimsPendingOnly, "any_state_may_be_due"),
     ("keeps the schedule", KeepsTheSchedule, "a_commit_sets_the_schedule"),
     ("wakes nobody", WakesNobody, "freed_tables_wake_those_that_wait"),
+    ("wakes what is claimed", WakesWhatIsClaimed, "who_is_claimed_stays_claimed_when_tables_come_free"),
     ("wakes everybody", WakesEverybody, "freed_tables_wake_nobody_else"),
     ("wakes for nothing", WakesOnEveryCommit, "what_keeps_its_tables_frees_none"),
     ("wakes pending only", WakesPendingOnly, "freed_tables_wake_those_that_wait"),
