@@ -50,12 +50,12 @@ LISTENING = {
 }
 
 RESTAURANTS = """
-INSERT INTO restaurants SELECT 'r-' || n, timezone, policy, version
+INSERT INTO restaurants SELECT 'r-' || n, timezone, policy, floor, version
 FROM generate_series(%(low)s, %(high)s - 1) AS n, restaurants WHERE id = 'pattern';
 INSERT INTO table_inventory
 SELECT
     'r-' || n, id, position, label, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, offer, tags
+    priority, offer, held_until_minutes, tags
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_inventory WHERE restaurant_id = 'pattern';
 INSERT INTO table_adjacencies SELECT 'r-' || n, table_a, table_b
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_adjacencies WHERE restaurant_id = 'pattern'

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.combination import Combination
     from assignment_pipeline.domain.day import ServiceDay
     from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-    from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table, TableOffer
+    from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table
     from assignment_pipeline.domain.pacing import PacingRule
     from assignment_pipeline.domain.policy import (
         AdjacencyMode,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.venue import Venue
     from assignment_pipeline.domain.wake_order import WakeOrder
     from assignment_pipeline.domain.windows import TimeWindow
+    from assignment_pipeline.domain.zones import TableOffer, Terms, Zone
     from assignment_pipeline.errors import (
         AssignmentPipelineError,
         BookingNotFoundError,
@@ -97,7 +98,7 @@ else:
             "domain.combination": "Combination",
             "domain.day": "ServiceDay",
             "domain.events": "Event EventType Severity Source",
-            "domain.floor": "FloorPlan Occupied Seating Table TableOffer",
+            "domain.floor": "FloorPlan Occupied Seating Table",
             "domain.pacing": "PacingRule",
             "domain.policy": (
                 "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand TurnFrom "
@@ -110,6 +111,7 @@ else:
             "domain.turns": "TurnReport TurnStats",
             "domain.venue": "Venue",
             "domain.windows": "TimeWindow",
+            "domain.zones": "TableOffer Terms Zone",
             "errors": (
                 "AssignmentPipelineError BookingNotFoundError FlagError IllegalTransitionError "
                 "PlacementRefusedError StaleRecordError StoreUnavailableError TableConflictError "
@@ -229,6 +231,7 @@ __all__ = [
     "TableOffer",
     "TableOnFloor",
     "Takeover",
+    "Terms",
     "TimeWindow",
     "Trigger",
     "TurnBand",
@@ -242,6 +245,7 @@ __all__ = [
     "WakeOrder",
     "WayOut",
     "Weights",
+    "Zone",
     "build_machine",
     "step",
 ]

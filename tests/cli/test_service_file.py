@@ -276,6 +276,15 @@ WRONG = [
         [{"name": "x", "start": "17:00", "end": "01:00", "days": ["Sat"]}],
         'policy.service_periods[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "Sat"',
     ),
+    (["zones"], [{"name": "attic"}], 'zones[0].name: expected the zone of a table, got "attic"'),
+    (["zones"], [{"name": "Window"}, {"name": "Window"}], "zones: expected each zone once, got 'Window' twice"),
+    (["zones"], [{"name": "Window", "offer": "never"}], "zones[0].offer: expected always, on_request, last or staff"),
+    (
+        ["zones"],
+        [{"name": "Window", "held_until_minutes": -1}],
+        "zones[0].held_until_minutes: expected a whole number from 0 to 86400, got -1",
+    ),
+    (["tables", 0, "held_until_minutes"], 1.5, "tables[0].held_until_minutes: expected a whole number from 0 to 86400"),
     (["tables", 0, "offer"], "never", 'tables[0].offer: expected always, on_request, last or staff, got "never"'),
     (["tables", 0, "tags"], ["quiet", 7], "tables[0].tags[1]: expected a tag such as window, got 7"),
     # The calendar.
@@ -343,7 +352,7 @@ WRONG = [
     # Keys and shapes.
     (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
     (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),
-    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, adjacent, combinations, got an"),
+    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, zones, adjacent, combinations"),
     (["bookings", 1], "bob", 'bookings[1]: expected an object, got "bob"'),
     (["bookings"], {}, "bookings: expected a list, got an object"),
     (["bookings"], None, "bookings: expected a list of bookings, which may be empty, got null"),

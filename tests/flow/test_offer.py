@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from assignment_pipeline import Booking, Coordinator, FloorPlan, Outcome, Table, Venue, VenuePolicy
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Outcome, Table, Venue, VenuePolicy, Zone
 from assignment_pipeline.testing import FakeClock
 
 TABLES = [
@@ -70,3 +70,76 @@ def test_availability_knows(coordinator, couple, clock):
         for wish in ("any", "outdoor", "bar")
     }
     assert {wish: slot.spots for wish, slot in slots.items()} == {"any": 3, "outdoor": 1, "bar": 1}
+
+
+@pytest.fixture
+def held(clock):
+    """The terrace is given on request, up to two hours before; the chef's table to nobody, up to one."""
+    tables = [
+        Table("T1", 2, zone="terrace"),
+        Table("T2", 2, zone="terrace", offer="always"),
+        Table("C1", 2, zone="kitchen", offer="staff", held_until_minutes=60),
+    ]
+    floor = FloorPlan(tables, zones=[Zone("terrace", offer="on_request", held_until_minutes=120)])
+    with Coordinator.in_memory(Venue("r-1", "UTC", floor, VenuePolicy()), clock=clock, sinks=()) as coordinator:
+        yield coordinator
+
+
+def test_a_zone_says_for_its_tables_what_they_do_not(held, couple):
+    """The table that says otherwise is given to everybody, the others to who asks for the zone."""
+    assert held.assign(couple("b-1")).tables == ("T2",)
+    assert held.assign(couple("b-2")).outcome is not Outcome.CONFIRMED
+    assert held.assign(couple("b-3", zone="terrace")).tables == ("T1",)
+
+
+def test_what_is_held_back_is_given_in_time(held, couple, clock):
+    """Who was refused gets the next table that is released, at that minute, without another call."""
+    settle = lambda: [clock.advance(dt.timedelta(minutes=20)) or held.sweep() for _ in range(12)]  # noqa: E731
+    assert held.assign(couple("b-0")).tables == ("T2",)
+    for name in ("b-1", "b-2"):
+        held.assign(couple(name))
+    settle()
+    assert [held.record(name).state for name in ("b-1", "b-2")] == ["manual_review"] * 2
+    start = couple("b-1").start_at
+    assert {held.record(name).next_attempt_at for name in ("b-1", "b-2")} == {start - dt.timedelta(hours=2)}
+    clock.advance(start - dt.timedelta(minutes=121) - clock.now())
+    held.sweep()
+    assert held.record("b-1").tables == held.record("b-2").tables == ()
+    clock.advance(dt.timedelta(minutes=1))
+    held.sweep()
+    seated = [held.record(name).tables for name in ("b-1", "b-2")]
+    assert sorted(seated) == [(), ("T1",)]
+    clock.advance(start - dt.timedelta(minutes=60) - clock.now())
+    held.sweep()
+    assert sorted(held.record(name).tables for name in ("b-1", "b-2")) == [("C1",), ("T1",)]
+
+
+def test_a_floor_on_which_all_is_held_back_is_no_wrong_wish(clock, couple):
+    """The booking waits for the release; it is not refused for good."""
+    floor = FloorPlan([Table("C1", 2, offer="staff", held_until_minutes=60)])
+    with Coordinator.in_memory(Venue("r-1", "UTC", floor, VenuePolicy()), clock=clock, sinks=()) as coordinator:
+        booking = couple("b-1")
+        refused = coordinator.assign(booking)
+        assert (refused.outcome, refused.reason) == (Outcome.MANUAL_REVIEW, "infeasible")
+        coordinator.sweep()
+        clock.advance(booking.start_at - dt.timedelta(minutes=60) - clock.now())
+        coordinator.sweep()
+        assert coordinator.record("b-1").tables == ("C1",)
+
+
+def test_times_on_offer_know_of_the_release(held, couple, clock):
+    """Availability, and the nearest times of a refusal, have the tables that are released by then, and no others."""
+    start = couple("b-1").start_at
+    clock.advance(start - dt.timedelta(minutes=130) - clock.now())
+    held.assign(couple("b-0"))  # The one table that is given to everybody.
+    refused = held.preview(couple("b-1"))
+    assert refused.plan is None
+    assert refused.nearest[0] == start - dt.timedelta(minutes=15)
+    slots = {
+        slot.start_at: slot.spots
+        for slot in held.availability("r-1", start.date(), [2]).slots
+        if abs(slot.start_at - start) <= dt.timedelta(minutes=75)
+    }
+    assert slots[start] == 0
+    assert slots[start - dt.timedelta(minutes=15)] == 1
+    assert slots[start - dt.timedelta(minutes=75)] == 2

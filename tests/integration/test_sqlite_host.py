@@ -51,7 +51,8 @@ def tables(draw, table_id):
         accessible=draw(st.booleans()),
         active=draw(st.booleans()),
         priority=draw(st.integers(-5, 5)),
-        offer=draw(st.sampled_from(TableOffer)),
+        offer=draw(st.sampled_from([None, *TableOffer])),
+        held_until_minutes=draw(st.sampled_from([None, 90])),
         tags=draw(st.sets(NAMES, max_size=3)),
     )
 
@@ -83,7 +84,8 @@ def venues(draw):
         Combination(name, draw(st.permutations(ids)), 500, min_party_size=draw(st.none() | st.just(9)), priority=-3)
         for name in draw(st.sets(NAMES, max_size=1) if ids[1:] else st.just(()))
     ]
-    floor = FloorPlan([draw(tables(table_id)) for table_id in ids], pairs, named)
+    placed = [draw(tables(table_id)) for table_id in ids]
+    floor = FloorPlan(placed, pairs, named, zones=draw(strategies.zones(placed)))
     timezone = draw(st.sampled_from(["Europe/London", "Australia/Lord_Howe"]))
     return Venue(draw(st.sampled_from(["r-1", "r-2"])), timezone, floor, policy)
 

@@ -142,11 +142,17 @@ def suits(venue: Venue, booking: Booking, tables: tuple[Table, ...]) -> bool:
     asks = booking.seating != "any" or booking.zone is not None
     kept = ("staff",) if asks else ("staff", "on_request")
     return (
-        not any(table.offer in kept for table in tables)
+        not any(offer_of(venue, table) in kept for table in tables)
         and all(booking.seating in ("any", table.seating) for table in tables)
         and all(booking.zone in (None, table.zone) for table in tables)
         and (not booking.accessible or any(table.accessible for table in tables))
     )
+
+
+def offer_of(venue: Venue, table: Table) -> str:
+    """To whom the table is given, by what it says, or else by what its zone does."""
+    said = [zone.offer for zone in venue.floor.zones if zone.name == table.zone]
+    return table.offer or (said[0] if said else "always")
 
 
 def named(venue: Venue, tables: tuple[Table, ...]) -> Combination | None:

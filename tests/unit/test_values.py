@@ -20,7 +20,7 @@ from assignment_pipeline import Coordinator
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.periods import EndRule, PeriodTurn
 from assignment_pipeline.domain.policy import (
     AdjacencyMode,
@@ -43,6 +43,7 @@ from assignment_pipeline.domain.record import (
 from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult, Mode, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.zones import TableOffer, Zone
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -215,6 +216,7 @@ def test_what_cannot_be_is_refused(make, field, expected, got):
         (lambda word: booking(seating=word), "seating", SeatingPreference),
         (lambda word: table(seating=word), "seating", SeatingPreference),
         (lambda word: table(offer=word), "offer", TableOffer),
+        (lambda word: Zone("hall", offer=word), "offer", TableOffer),
         (lambda word: VenuePolicy(adjacency=word), "adjacency", AdjacencyMode),
         (lambda word: VenuePolicy(reseat=word), "reseat", Reseat),
         (lambda word: period(end_rule=word), "end_rule", EndRule),
@@ -386,11 +388,12 @@ def test_a_venues_version_is_a_digest_of_the_rest():
 
 @given(value=venues())
 def test_the_same_venue_has_the_same_version(value):
-    """The order in which tables' tags, adjacent pairs and combinations were named does not count."""
+    """The order in which tables' tags, adjacent pairs, combinations and zones were named does not count."""
     floor = FloorPlan(
         [attrs.evolve(one, tags=sorted(one.tags)) for one in value.floor.tables],
         [sorted(pair, reverse=True) for pair in sorted(map(sorted, value.floor.adjacent), reverse=True)],
         value.floor.combinations[::-1],
+        zones=value.floor.zones[::-1],
     )
     assert Venue(value.id, value.timezone, floor, value.policy).version == value.version
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.floor import FloorPlan
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -22,6 +23,7 @@ from assignment_pipeline.domain.policy import (
     Weights,
 )
 from assignment_pipeline.domain.windows import MINUTE
+from assignment_pipeline.domain.zones import Zone
 
 DERIVED = "derived"
 """Where a policy's JSON has what follows from the rest of it."""
@@ -121,6 +123,24 @@ def pacing_document(rule: PacingRule) -> dict[str, Any]:
     """A rule of pacing, without what it leaves as it is anyway."""
     document = {field.name: getattr(rule, field.name) for field in attrs.fields(PacingRule)}
     return {key: list(value) if key == "periods" else value for key, value in document.items() if value}
+
+
+def floor_text(floor: FloorPlan) -> str:
+    """What a floor says beside its tables, as JSON."""
+    return dumps({"zones": [zone_document(zone) for zone in floor.zones]})
+
+
+def floor_parts(text: str) -> dict[str, Any]:
+    """What `floor_text` made *text* of, as `FloorPlan` takes it."""
+    facts = json.loads(text)
+    return {"zones": [Zone(**zone) for zone in facts.get("zones", ())]}
+
+
+def zone_document(zone: Zone) -> dict[str, Any]:
+    """A zone, without what it leaves as it is anyway."""
+    document: dict[str, Any] = {"name": zone.name, "offer": zone.offer.value}
+    held = zone.held_until_minutes
+    return document if held is None else {**document, "held_until_minutes": held}
 
 
 def _clock(time: dt.time) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
 import collections
-import enum
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
@@ -21,30 +21,20 @@ from assignment_pipeline.domain.checks import (
     kind,
     optional_identifier,
     whole,
+    word_of,
 )
 from assignment_pipeline.domain.combination import PRIORITY, Combination
 from assignment_pipeline.domain.policy import AdjacencyMode
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.zones import HOLD, TableOffer, Terms, Zone
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_COMBINATIONS = 100_000
 MAX_NAMED = 1_000
 
 
-class TableOffer(enum.StrEnum):
-    """To whom a table is given without a person."""
-
-    ALWAYS = "always"
-    """To everybody."""
-
-    ON_REQUEST = "on_request"
-    """To bookings that name its seating or its zone."""
-
-    LAST = "last"
-    """To everybody, when nothing else will do."""
-
-    STAFF = "staff"
-    """To nobody: people place parties there."""
+def _offer(value: Any) -> TableOffer | None:
+    return None if value is None else word_of("offer", TableOffer, value)
 
 
 @attrs.frozen(field_transformer=enum_fields)
@@ -74,7 +64,11 @@ class Table:
 
         priority: Decides between tables of equal cost: the higher goes first.
 
-        offer: To whom it is given without a person. People place parties there whatever it says.
+        offer: To whom it is given without a person; None leaves that to its zone, and is everybody where the zone does
+            not say. People place parties there whatever it says.
+
+        held_until_minutes: Minutes before a party's arrival from which it is given to everybody, whatever `offer` says,
+            from 0 to 86,400. None means never, or leaves it to the zone where `offer` does as well.
 
         tags: Anything that the host's strategies want to know about it.
     """
@@ -91,7 +85,8 @@ class Table:
     accessible: bool = attrs.field(default=False, validator=flag, kw_only=True)
     active: bool = attrs.field(default=True, validator=flag, kw_only=True)
     priority: int = attrs.field(default=0, validator=PRIORITY, kw_only=True)
-    offer: TableOffer = attrs.field(default=TableOffer.ALWAYS, converter=TableOffer, kw_only=True)
+    offer: TableOffer | None = attrs.field(default=None, converter=_offer, kw_only=True)
+    held_until_minutes: int | None = attrs.field(default=None, validator=HOLD, kw_only=True)
     tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
 
     @label.default
@@ -139,6 +134,8 @@ class Seating:
         accessible: Whether one of its tables is accessible.
 
         combination: What the floor says of joining just these tables, if it does.
+
+        terms: To whom each of its tables is given without a person.
     """
 
     tables: tuple[Table, ...]
@@ -150,6 +147,7 @@ class Seating:
     seating: SeatingPreference | None
     accessible: bool
     combination: Combination | None = None
+    terms: tuple[Terms, ...] = ()
 
     @property
     def table_ids(self) -> tuple[str, ...]:
@@ -166,14 +164,13 @@ class Seating:
         own = self.combination.priority if self.combination else 0
         return own + sum(table.priority for table in self.tables)
 
-    @property
-    def is_last(self) -> bool:
-        """Whether one of its tables is given only when nothing else will do."""
-        return any(table.offer is TableOffer.LAST for table in self.tables)
+    def is_last(self, ahead: int | None = None) -> bool:
+        """Whether one of its tables is given only when nothing else will do, so many minutes before the arrival."""
+        return any(terms.at(ahead) is TableOffer.LAST for terms in self.terms)
 
-    def offered_to(self, booking: Booking) -> bool:
-        """Whether the booking is given all its tables without a person, by what they are for."""
-        return all(is_offered(table, booking) for table in self.tables)
+    def offered_to(self, booking: Booking, ahead: int | None = None) -> bool:
+        """Whether the booking is given all its tables without a person, so many minutes before its arrival."""
+        return all(is_offered(terms, booking, ahead) for terms in self.terms)
 
     def grants(self, booking: Booking) -> bool:
         """Whether it is where the booking wants to sit."""
@@ -184,11 +181,12 @@ class Seating:
         )
 
 
-def is_offered(table: Table, booking: Booking) -> bool:
-    """Whether the booking is given the table without a person, by what the table is for."""
-    if table.offer is TableOffer.ON_REQUEST:
+def is_offered(terms: Terms, booking: Booking, ahead: int | None = None) -> bool:
+    """Whether the booking is given a table without a person, so many minutes before its arrival."""
+    offer = terms.at(ahead)
+    if offer is TableOffer.ON_REQUEST:
         return booking.zone is not None or booking.seating is not SeatingPreference.ANY
-    return table.offer is not TableOffer.STAFF
+    return offer is not TableOffer.STAFF
 
 
 @attrs.frozen(kw_only=True)
@@ -218,6 +216,12 @@ class Occupied:
     sits: bool = attrs.field(default=False, validator=flag)
 
 
+def _terms(table: Table, zone: Terms) -> Terms:
+    if table.offer is not None:
+        return Terms(table.offer, table.held_until_minutes)
+    return zone if table.held_until_minutes is None else Terms(zone.offer, table.held_until_minutes)
+
+
 def _bits(mask: int) -> Iterator[int]:
     while mask:
         lowest = mask & -mask
@@ -240,6 +244,8 @@ class FloorPlan:
         adjacent: Pairs of ids of tables that can be joined.
 
         combinations: Those that the restaurant has named, each id and each set of tables once; 1,000 at most.
+
+        zones: What holds for the tables of a zone that do not say otherwise, each zone once.
     """
 
     tables: tuple[Table, ...] = attrs.field(converter=as_tuple, validator=each(kind(Table)))
@@ -247,6 +253,7 @@ class FloorPlan:
     combinations: tuple[Combination, ...] = attrs.field(
         default=(), converter=as_tuple, validator=each(kind(Combination))
     )
+    zones: tuple[Zone, ...] = attrs.field(default=(), converter=as_tuple, validator=each(kind(Zone)), kw_only=True)
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[Table, ...]) -> None:
@@ -286,6 +293,38 @@ class FloorPlan:
                 raise InvalidValueError(attribute.name, "each set of tables once", f"it as {got}")
             ids.add(combination.id)
             sets[combination.tables] = combination.id
+
+    @zones.validator
+    def _are_zones_of_tables(self, attribute: Any, zones: tuple[Zone, ...]) -> None:
+        known = {table.zone for table in self.tables}
+        names: set[str] = set()
+        for zone in zones:
+            if zone.name not in known:
+                raise InvalidValueError(attribute.name, "zones of the floor's tables", repr(zone.name))
+            if zone.name in names:
+                raise InvalidValueError(attribute.name, "each zone once", f"{zone.name!r} twice")
+            names.add(zone.name)
+
+    @cached_property
+    def terms(self) -> tuple[Terms, ...]:
+        """To whom each table is given without a person."""
+        zones = {zone.name: Terms(zone.offer, zone.held_until_minutes) for zone in self.zones}
+        return tuple(_terms(table, zones.get(table.zone or "", Terms())) for table in self.tables)
+
+    @cached_property
+    def holds(self) -> tuple[int, ...]:
+        """The minutes before an arrival at which tables that are held back are released, ascending, each once."""
+        held = (terms.held_until_minutes for terms in self.terms if terms.offer is not TableOffer.ALWAYS)
+        return tuple(sorted({minutes for minutes in held if minutes is not None}))
+
+    def releases(self, ahead: int | None) -> int:
+        """How many of the hold-backs have ended so many minutes before an arrival; none where that is not known."""
+        return 0 if ahead is None or not self.holds else len(self.holds) - bisect.bisect_left(self.holds, ahead)
+
+    def next_release(self, ahead: int | None) -> int | None:
+        """How many minutes before the arrival the next hold-back ends, or None where none is left."""
+        left = len(self.holds) - self.releases(ahead)
+        return self.holds[left - 1] if left else None
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -387,10 +426,12 @@ class FloorPlan:
             zone=table.zone,
             seating=table.seating,
             accessible=table.accessible,
+            terms=(self.terms[position],),
         )
 
     def _joined(self, mask: int, min_party: int) -> Seating:
-        tables = tuple(self.tables[position] for position in _bits(mask))
+        members = tuple(_bits(mask))
+        tables = tuple(self.tables[position] for position in members)
         combination = self.named.get(mask)
         capacity = combination.capacity if combination else sum(table.capacity for table in tables)
         zones = {table.zone for table in tables}
@@ -405,6 +446,7 @@ class FloorPlan:
             seating=places.pop() if len(places) == 1 else None,
             accessible=any(table.accessible for table in tables),
             combination=combination,
+            terms=tuple(self.terms[position] for position in members),
         )
 
     def seating(self, table_ids: tuple[str, ...]) -> Seating | None:

@@ -60,7 +60,8 @@ class Venue:
         tables = [attrs.evolve(table, tags=frozenset()) for table in self.floor.tables]
         tags = [sorted(table.tags) for table in self.floor.tables]
         combinations = sorted(self.floor.combinations, key=lambda combination: combination.id)
-        content = repr((self.id, self.timezone, tables, tags, pairs, combinations, self.policy))
+        zones = sorted(self.floor.zones, key=lambda zone: zone.name)
+        content = repr((self.id, self.timezone, tables, tags, pairs, combinations, zones, self.policy))
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
     @cached_property

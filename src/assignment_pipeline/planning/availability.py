@@ -79,8 +79,16 @@ def survey(
     looking = _Survey(asked, floor, plan, monotonic)
     if seatings is None:
         return tuple(looking.planned(start, booking) for start in asked.starts for booking in asked.bookings)
-    rooms = [(booking, rooms_of(seatings, booking)) for booking in asked.bookings]
-    return tuple(looking.found(start, booking, known) for start in asked.starts for booking, known in rooms)
+    if not floor.venue.floor.holds:
+        rooms = [
+            (booking, rooms_of(seatings, looking.request(booking.start_at, booking))) for booking in asked.bookings
+        ]
+        return tuple(looking.found(start, booking, known) for start in asked.starts for booking, known in rooms)
+    return tuple(
+        looking.found(start, booking, rooms_of(seatings, looking.request(start, booking)))
+        for start in asked.starts
+        for booking in asked.bookings
+    )
 
 
 class _Survey:
@@ -127,7 +135,7 @@ class _Survey:
 
     def planned(self, start: dt.datetime, booking: Booking) -> Slot:
         """What an arrival has for a party, as the engine plans it."""
-        request = self._request(start, booking)
+        request = self.request(start, booking)
         size, minutes = booking.party_size, request.turn.duration // MINUTE
         decision = self._decide(request)
         if decision.plan is None:
@@ -140,7 +148,7 @@ class _Survey:
         return Slot(start, size, _A, None, len(seatings), minutes, zones, places)
 
     def _with_moves(self, start: dt.datetime, booking: Booking) -> tuple[SlotStatus, str | None]:
-        decision = self._decide(self._request(start, booking))
+        decision = self._decide(self.request(start, booking))
         return (_M, None) if decision.plan is not None else _refused(decision)
 
     def _decide(self, request: SeatingRequest) -> Decision:
@@ -150,7 +158,7 @@ class _Survey:
         fixed = attrs.evolve(self._floor, sitting=(), complete=False)
         return self._plan(request, fixed, self._asked.budget)
 
-    def _request(self, start: dt.datetime, booking: Booking) -> SeatingRequest:
+    def request(self, start: dt.datetime, booking: Booking) -> SeatingRequest:
         return SeatingRequest.at(self._floor.venue, attrs.evolve(booking, start_at=start), self._asked.not_before)
 
     def _one_after_another(self, request: SeatingRequest, decision: Decision) -> Iterator[Seating]:
@@ -287,12 +295,12 @@ def _in_parts(seatings: Iterable[Seating]) -> list[list[Seating]]:
     return [members for _, members in parts]
 
 
-def rooms_of(seatings: CandidateSeatings, booking: Booking) -> Rooms:
+def rooms_of(seatings: CandidateSeatings, request: SeatingRequest) -> Rooms:
     """What is known for good of where such a party could sit."""
-    choice = seatings.choice(booking)
+    choice = seatings.choice(request)
     rooms = choice.rooms
     if not isinstance(rooms, Rooms):
-        rooms = choice.rooms = Rooms(seatings.venue, choice, booking.party_size)
+        rooms = choice.rooms = Rooms(seatings.venue, choice, request.booking.party_size)
     return rooms
 
 

@@ -180,6 +180,11 @@ class SeatingRequest:
     blocked: TimeWindow
     not_before: dt.datetime | None = None
 
+    @property
+    def ahead(self) -> int | None:
+        """In how many minutes its party arrives, or None where the clock does not count."""
+        return None if self.not_before is None else minute(self.turn.start) - minute(self.not_before)
+
     @classmethod
     def at(cls, venue: Venue, booking: Booking, not_before: dt.datetime | None = None) -> SeatingRequest:
         """The request that *booking* is at *venue*."""

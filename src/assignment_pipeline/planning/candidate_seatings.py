@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from assignment_pipeline.domain.booking import Booking, SeatingPreference
+from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating, is_offered
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
@@ -55,9 +55,9 @@ class Candidate(Option):
     salt: int
 
     @classmethod
-    def of(cls, venue: Venue, seating: Seating, party_size: int, strategy: str | None = None) -> Candidate:
-        """The seating, for a party of that size."""
-        parts = lasting_parts(venue, seating, party_size)
+    def of(cls, request: SeatingRequest, venue: Venue, seating: Seating, strategy: str | None = None) -> Candidate:
+        """The seating, for a party of that size, so long before its arrival."""
+        parts = lasting_parts(venue, seating, request.booking.party_size, request.ahead)
         return cls(
             seating=seating,
             cost=sum(parts.values()),
@@ -89,13 +89,16 @@ class Choice:
 
         wanted: All tables of theirs.
 
+        grows: Whether there are none for now, and some once tables that are held back are released.
+
         rooms: What `survey` has learned of it, or None.
     """
 
-    __slots__ = ("candidates", "masks", "options", "places", "rooms", "single", "wanted")
+    __slots__ = ("candidates", "grows", "masks", "options", "places", "rooms", "single", "wanted")
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, candidates: Sequence[Candidate], *, grows: bool = False) -> None:
         self.candidates = tuple(candidates)
+        self.grows = grows
         self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
         self.masks = [candidate.mask for candidate in candidates]
@@ -131,9 +134,10 @@ class CandidateSeatings:
         self._choices: dict[tuple[object, ...], Choice] = {}
         self._wishes: dict[tuple[object, ...], tuple[tuple[Rule, int], ...]] = {}
 
-    def wishes(self, booking: Booking) -> tuple[tuple[Rule, int], ...]:
+    def wishes(self, request: SeatingRequest) -> tuple[tuple[Rule, int], ...]:
         """The tables that each wish of the guest's leaves, as masks; those in use first."""
-        key = (booking.zone, booking.seating)
+        booking, ahead = request.booking, request.ahead
+        key = (booking.zone, booking.seating, self.venue.floor.releases(ahead))
         known = self._wishes.get(key)
         if known is None:
             tables = self.venue.floor.tables
@@ -141,7 +145,7 @@ class CandidateSeatings:
                 (Rule.INACTIVE, _mask(table.active for table in tables)),
                 (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
                 (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
-                (Rule.OFFER, _mask(is_offered(table, booking) for table in tables)),
+                (Rule.OFFER, _mask(is_offered(terms, booking, ahead) for terms in self.venue.floor.terms)),
             )
         return known
 
@@ -160,18 +164,18 @@ class CandidateSeatings:
         """All tables, as a mask."""
         return (1 << len(self.venue.floor.tables)) - 1
 
-    def choice(self, booking: Booking) -> Choice:
+    def choice(self, request: SeatingRequest) -> Choice:
         """Where a party like that could sit, for all that the floor and its policy say."""
-        key = (booking.party_size, booking.zone, booking.seating, booking.accessible)
+        booking, ahead = request.booking, request.ahead
+        key = (booking.party_size, booking.zone, booking.seating, booking.accessible, self.venue.floor.releases(ahead))
         known = self._choices.get(key)
         if known is None:
-            fitting = (
-                seating
-                for seating in self.venue.candidates(booking.party_size)
-                if seating.grants(booking) and seating.offered_to(booking)
-            )
-            found = (Candidate.of(self.venue, seating, booking.party_size) for seating in fitting)
-            known = self._choices[key] = Choice(sorted(found, key=lambda candidate: candidate.bound))
+            granted = [seating for seating in self.venue.candidates(booking.party_size) if seating.grants(booking)]
+            fitting = [seating for seating in granted if seating.offered_to(booking, ahead)]
+            grows = any(seating.offered_to(booking, 0) for seating in granted) and not fitting
+            found = (Candidate.of(request, self.venue, seating) for seating in fitting)
+            known = Choice(sorted(found, key=lambda candidate: candidate.bound), grows=grows)
+            self._choices[key] = known
         return known
 
     def gather(self, request: SeatingRequest, floor: FloorSnapshot, strategies: Iterable[Strategy]) -> Choice:
@@ -182,7 +186,7 @@ class CandidateSeatings:
             StrategyFaultError: A strategy raised, or proposed what is no seating.
         """
         booking = request.booking
-        choice = self.choice(booking)
+        choice = self.choice(request)
         if not strategies:
             return choice
         known = set(choice.masks)
@@ -192,14 +196,14 @@ class CandidateSeatings:
                 seating.mask not in known
                 and max(seating.capacity, seating.max_party) >= booking.party_size
                 and seating.grants(booking)
-                and seating.offered_to(booking)
+                and seating.offered_to(booking, request.ahead)
                 and all(table.active for table in seating.tables)
                 and joinable(self.venue, seating)
             )
             if usable:
                 known.add(seating.mask)
-                proposed.append(Candidate.of(self.venue, seating, booking.party_size, strategy.name))
-        return Choice((*choice.candidates, *proposed)) if proposed else choice
+                proposed.append(Candidate.of(request, self.venue, seating, strategy.name))
+        return Choice((*choice.candidates, *proposed), grows=choice.grows) if proposed else choice
 
 
 class RememberedVenues:

@@ -36,11 +36,11 @@ class StrategyFaultError(Exception):
         self.strategy = strategy
 
 
-def lasting_parts(venue: Venue, seating: Seating, party_size: int) -> dict[str, float]:
-    """The parts of the cost that do not depend on the time, by their names."""
+def lasting_parts(venue: Venue, seating: Seating, party_size: int, ahead: int | None) -> dict[str, float]:
+    """The parts of the cost that do not depend on who sits where, by their names."""
     weights, positions = venue.policy.weights, venue.floor.positions
     demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
-    last = {"last": LAST} if seating.is_last else {}
+    last = {"last": LAST} if seating.is_last(ahead) else {}
     return last | {
         "waste": weights.waste * seating.empty_seats(party_size),
         "join": weights.join * (len(seating.tables) - 1),

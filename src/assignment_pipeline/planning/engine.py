@@ -81,7 +81,7 @@ class TableEngine:
         if seating is None:
             return Evaluation(None, (Rule.UNKNOWN_TABLE,))
         booking, seatings = request.booking, self._remembered.of(floor.venue)
-        candidate = Candidate.of(floor.venue, seating, booking.party_size, MANUAL)
+        candidate = Candidate.of(request, floor.venue, seating, MANUAL)
         parts = dict(candidate.parts, gap=Gaps(request, floor, seatings.reach).cost(candidate.places))
         forbidden = False
         for strategy in self._strategies:
@@ -139,13 +139,13 @@ class TableEngine:
             refusal = Reason.PACING
         if refusal is Reason.LARGE_PARTY:
             suggestion = next(iter(question.best(1)), None)
-            others = () if suggestion else nearest(question)
+            others = () if suggestion else nearest(question, seatings)
             counts = turned_away(question, seatings)
             return Decision(refusal=refusal, suggestion=suggestion, turned_away=counts, nearest=others)
         if refusal is not None:
             rule = _TIME_RULES.get(refusal, Rule.FORBIDDEN)
             return Decision(
-                refusal=refusal, turned_away=turned_away(question, seatings, rule), nearest=nearest(question)
+                refusal=refusal, turned_away=turned_away(question, seatings, rule), nearest=nearest(question, seatings)
             )
         plans = question.best(1 + RUNNERS_UP)
         if plans:
@@ -158,7 +158,7 @@ class TableEngine:
             refusal=Reason.INFEASIBLE if proved else Reason.NO_FIT,
             suggestion=room.plan,
             turned_away=turned_away(question, seatings, Rule.FORBIDDEN),
-            nearest=nearest(question),
+            nearest=nearest(question, seatings),
         )
 
     def _searches_of(self, venue: Venue) -> Searches:

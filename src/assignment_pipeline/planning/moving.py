@@ -27,7 +27,7 @@ def plan_of(question: Question, arrangement: Arrangement, strategy: str) -> Plan
     request, before = question.request, question.floor
     after = _after(before, arrangement)
     seating = arrangement.option.seating
-    candidate = Candidate.of(before.venue, seating, request.booking.party_size)
+    candidate = Candidate.of(request, before.venue, seating)
     parts = candidate.parts | {"gap": Gaps(request, after, question.reach).cost(candidate.places)}
     for weighing in question.strategies:
         parts[weighing.name] = weigh(weighing, request, seating, before) or 0.0
@@ -56,5 +56,5 @@ def _after(floor: FloorSnapshot, arrangement: Arrangement) -> FloorSnapshot:
 
 
 def _cost(request: SeatingRequest, seating: Seating, floor: FloorSnapshot, reach: int) -> float:
-    candidate = Candidate.of(floor.venue, seating, request.booking.party_size)
+    candidate = Candidate.of(request, floor.venue, seating)
     return candidate.cost + Gaps(request, floor, reach).cost(candidate.places)

@@ -37,7 +37,7 @@ class Offers:
         """
         held = self._floor.held_from(request)
         # What strategies say may depend on all of the request; the rest does on who may sit where, and what is held.
-        choice = self._seatings.choice(request.booking)
+        choice = self._seatings.choice(request)
         key = request.booking.id if self._strategies else (id(choice), held)
         known = self._known.get(key)
         if known is None:

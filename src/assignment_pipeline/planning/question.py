@@ -44,9 +44,13 @@ class Question:
     strategies: tuple[Strategy, ...]
     reach: int
 
-    def shifted(self, request: SeatingRequest) -> Question:
-        """The same question for another time."""
-        return Question(request, self.floor, self.choice, self.strategies, self.reach)
+    def shifted(self, request: SeatingRequest, seatings: CandidateSeatings) -> Question:
+        """The same question for another time, at which more or fewer tables may be held back."""
+        floor = self.floor.venue.floor
+        if floor.releases(request.ahead) == floor.releases(self.request.ahead):
+            return Question(request, self.floor, self.choice, self.strategies, self.reach)
+        choice = seatings.gather(request, self.floor, self.strategies)
+        return Question(request, self.floor, choice, self.strategies, self.reach)
 
     def best(self, most: int) -> list[Plan]:
         """
@@ -108,7 +112,7 @@ def why_never(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
     """Why a party of that size could be seated at no time without a person, or None if it could."""
     if venue.policy.needs_review(party_size):
         return Reason.LARGE_PARTY
-    if choice:
+    if choice or choice.grows:
         return None
     if venue.candidates(party_size):
         return Reason.NO_SUCH_SEATING
@@ -121,7 +125,7 @@ def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | No
     booking, choice = question.request.booking, question.choice
     free = ~question.floor.occupancy.busy(question.request.blocked)
     rules = [
-        *seatings.wishes(booking),
+        *seatings.wishes(question.request),
         (Rule.ACCESSIBLE, choice.wanted | seatings.accessible if booking.accessible else -1),
         (Rule.SIZE, choice.wanted),
         (Rule.TAKEN, free),
@@ -138,7 +142,7 @@ def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | No
     return counts
 
 
-def nearest(question: Question) -> tuple[dt.datetime, ...]:
+def nearest(question: Question, seatings: CandidateSeatings) -> tuple[dt.datetime, ...]:
     """
     The nearest times at which the party would fit as the floor stands, nearest first.
 
@@ -149,14 +153,14 @@ def nearest(question: Question) -> tuple[dt.datetime, ...]:
     found: list[dt.datetime] = []
     for start in calendar.other_starts(request.booking.start_at):
         late = request.not_before is not None and start < request.not_before
-        if not late and _fits(question, start):
+        if not late and _fits(question, start, seatings):
             found.append(start)
             if len(found) == NEAREST_TIMES:
                 break
     return tuple(found)
 
 
-def _fits(question: Question, start: dt.datetime) -> bool:
+def _fits(question: Question, start: dt.datetime, seatings: CandidateSeatings) -> bool:
     booking, venue = question.request.booking, question.floor.venue
     policy = venue.policy
     stay = venue.calendar.stay(booking.party_size, start) if booking.end_at is None else question.request.turn.duration
@@ -164,9 +168,11 @@ def _fits(question: Question, start: dt.datetime) -> bool:
     busy = question.floor.occupancy.taken(
         first - policy.pre_buffer_minutes, first + minutes + policy.post_buffer_minutes
     )
+    turn = TimeWindow(start, start + stay)
+    if venue.floor.holds:
+        question = question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn)), seatings)
     if not question.choice.fits(busy):  # The calendar is asked second: it takes longer.
         return False
-    turn = TimeWindow(start, start + stay)
     if venue.refusal(turn) is not None:
         return False
     pace = question.floor.pace
@@ -174,4 +180,6 @@ def _fits(question: Question, start: dt.datetime) -> bool:
         return False
     if not question.strategies:
         return True
-    return bool(question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn))).best(1))
+    return bool(
+        question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn)), seatings).best(1)
+    )

@@ -92,7 +92,7 @@ class Searches:
             wish, blocked = party.request.booking, party.request.blocked
             home = sum(1 << positions[table] for table in party.tables if table in positions)
             # Who has tables that the engine would not give keeps them, or moves to others: so they count.
-            own = home if home not in seatings.choice(wish).places else 0
+            own = home if home not in seatings.choice(party.request).places else 0
             key = (wish.id, wish.party_size, wish.seating, wish.zone, wish.accessible, blocked.start, blocked.end, own)
             parties.append(key)
         fixed = (
@@ -102,7 +102,7 @@ class Searches:
         )
         blocked = request.blocked
         span = (minute(blocked.start), minute(blocked.end))
-        return Search(seatings.choice(request.booking), span, frozenset(parties), frozenset(fixed), budget)
+        return Search(seatings.choice(request), span, frozenset(parties), frozenset(fixed), budget)
 
     def answer(self, search: Search, floor: FloorSnapshot) -> Room | None:
         """What an earlier search says of *search*; None if it has to be made."""

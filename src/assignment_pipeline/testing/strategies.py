@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 
 import attrs
 
@@ -16,7 +17,7 @@ except ModuleNotFoundError:
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.periods import shared_day
 from assignment_pipeline.domain.policy import (
@@ -33,6 +34,7 @@ from assignment_pipeline.domain.policy import (
 )
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.zones import TableOffer, Zone
 
 MINUTE = dt.timedelta(minutes=1)
 _DAY = dt.timedelta(days=1)
@@ -98,7 +100,8 @@ def tables(draw: st.DrawFn, table_id: str | None = None) -> Table:
         accessible=draw(st.booleans()),
         active=draw(st.sampled_from([True] * 7 + [False])),
         priority=draw(st.integers(-2, 2)),
-        offer=draw(st.sampled_from([TableOffer.ALWAYS] * 5 + list(TableOffer))),
+        offer=draw(st.sampled_from([None] * 5 + list(TableOffer))),
+        held_until_minutes=draw(st.sampled_from([None, None, 0, 60, 1440])),
         tags=draw(st.frozensets(st.sampled_from(TAGS))),
     )
 
@@ -136,7 +139,18 @@ def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: 
     members = st.lists(st.sampled_from(ids), min_size=2, unique=True).map(lambda some: tuple(sorted(some)))
     sets = draw(st.lists(members, unique=True, max_size=named)) if pairs and named else []
     joined = [draw(combinations(f"C{number}", some)) for number, some in enumerate(sets, 1)]
-    return FloorPlan([draw(tables(table_id)) for table_id in ids], adjacent, joined)
+    placed = [draw(tables(table_id)) for table_id in ids]
+    return FloorPlan(placed, adjacent, joined, zones=draw(zones(placed)))
+
+
+def zones(placed: Sequence[Table]) -> st.SearchStrategy[list[Zone]]:
+    """Zones of those tables, some held back from bookings."""
+    names = sorted({table.zone for table in placed if table.zone is not None})
+    offers = st.tuples(st.sampled_from(TableOffer), st.sampled_from([None, 0, 120]))
+    if not names:
+        return st.just([])
+    made = st.lists(st.tuples(st.sampled_from(names), offers), unique_by=lambda one: one[0], max_size=2)
+    return made.map(lambda found: [Zone(name, offer=offer, held_until_minutes=held) for name, (offer, held) in found])
 
 
 def wall_times() -> st.SearchStrategy[dt.time]:

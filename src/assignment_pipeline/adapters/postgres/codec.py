@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from assignment_pipeline.adapters.as_json import dumps, policy_of, with_tuples
+from assignment_pipeline.adapters.as_json import dumps, floor_parts, policy_of, with_tuples
 from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
 from assignment_pipeline.adapters.seats import Seat, allocation_of, seats_of
 from assignment_pipeline.domain.blocks import TableBlock
@@ -127,6 +127,7 @@ def venue_of(facts: Mapping[str, Any]) -> Venue:
         tuple(_table(table) for table in facts["tables"]),
         frozenset(map(frozenset, facts["adjacent"] or ())),
         tuple(_combination(one) for one in facts["combinations"] or ()),
+        **floor_parts(document(facts["floor"])),
     )
     policy = policy_of(document(facts["policy"]))
     return Venue(facts["id"], facts["timezone"], floor, policy, version=facts["version"])

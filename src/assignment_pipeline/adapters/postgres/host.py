@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from assignment_pipeline.adapters.as_json import policy_text
+from assignment_pipeline.adapters.as_json import floor_text, policy_text
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.postgres.codec import (
     array,
@@ -96,9 +96,9 @@ FIND_VERSION = "SELECT version FROM assignment_pipeline.restaurants WHERE id = %
 FIND_VENUE = "SELECT pg_catalog.to_json(v)::text FROM assignment_pipeline.venue_documents v WHERE id = %s"
 
 PUT_VENUE = """
-INSERT INTO assignment_pipeline.restaurants (id, timezone, policy, version) VALUES (%s, %s, %s, %s)
+INSERT INTO assignment_pipeline.restaurants (id, timezone, policy, floor, version) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET
-    timezone = excluded.timezone, policy = excluded.policy, version = excluded.version
+    timezone = excluded.timezone, policy = excluded.policy, floor = excluded.floor, version = excluded.version
 """
 
 CLEAR_FLOOR = (
@@ -163,7 +163,8 @@ class _Standalone:
         yield self._ask(PUT_BOOKING, created_at, document(booking_facts(booking)))
 
     def _put_venue(self, venue: Venue) -> Work[None]:
-        yield self._ask(PUT_VENUE, venue.id, venue.timezone, policy_text(venue.policy), venue.version)
+        policy, floor = policy_text(venue.policy), floor_text(venue.floor)
+        yield self._ask(PUT_VENUE, venue.id, venue.timezone, policy, floor, venue.version)
         for statement in CLEAR_FLOOR:
             yield self._ask(statement, venue.id)
         for statement, rows in zip(PUT_FLOOR, _floor_rows(venue), strict=True):
@@ -304,7 +305,8 @@ def _floor_rows(venue: Venue) -> tuple[list[dict[str, Any]], ...]:
             "accessible": table.accessible,
             "active": table.active,
             "priority": table.priority,
-            "offer": table.offer.value,
+            "offer": table.offer and table.offer.value,
+            "held_until_minutes": table.held_until_minutes,
             "tags": sorted(table.tags),
             "label": table.label,
         }

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from assignment_pipeline.adapters.as_json import dumps, policy_of, policy_text
+from assignment_pipeline.adapters.as_json import dumps, floor_parts, floor_text, policy_of, policy_text
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.schema_parts import STANDALONE
 from assignment_pipeline.adapters.sqlite.codec import booking_facts, booking_of_row, text_of
@@ -74,19 +74,20 @@ WHERE id = ?
 
 FIND_VERSION = "SELECT version FROM restaurants WHERE id = ?"
 
-FIND_VENUE = "SELECT timezone, policy, version FROM restaurants WHERE id = ?"
+FIND_VENUE = "SELECT timezone, policy, floor, version FROM restaurants WHERE id = ?"
 
 FIND_TABLES = """
-SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, offer, tags, label
+SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, offer,
+    held_until_minutes, tags, label
 FROM table_inventory WHERE restaurant_id = ? ORDER BY position
 """
 
 FIND_ADJACENT = "SELECT table_a, table_b FROM table_adjacencies WHERE restaurant_id = ?"
 
 PUT_VENUE = """
-INSERT INTO restaurants (id, timezone, policy, version) VALUES (?, ?, ?, ?)
+INSERT INTO restaurants (id, timezone, policy, floor, version) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
-    timezone = excluded.timezone, policy = excluded.policy, version = excluded.version
+    timezone = excluded.timezone, policy = excluded.policy, floor = excluded.floor, version = excluded.version
 """
 
 CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
@@ -94,8 +95,8 @@ CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
 PUT_TABLE = """
 INSERT INTO table_inventory (
     restaurant_id, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, offer, tags, label
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    priority, offer, held_until_minutes, tags, label
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
@@ -154,12 +155,12 @@ class StandaloneHost:
             raise VenueNotFoundError(restaurant_id)
         if row[0] == known_version:
             return None
-        timezone, policy, version = rows.execute(FIND_VENUE, (restaurant_id,)).fetchone()
+        timezone, policy, floor, version = rows.execute(FIND_VENUE, (restaurant_id,)).fetchone()
         tables = tuple(map(_table, rows.execute(FIND_TABLES, (restaurant_id,))))
         pairs = frozenset(map(frozenset, rows.execute(FIND_ADJACENT, (restaurant_id,))))
         combinations = tuple(map(_combination, rows.execute(FIND_COMBINATIONS, (restaurant_id,))))
-        floor = FloorPlan(tables, pairs, combinations)
-        return Venue(restaurant_id, timezone, floor, policy_of(policy), version=version)
+        known = FloorPlan(tables, pairs, combinations, **floor_parts(floor))
+        return Venue(restaurant_id, timezone, known, policy_of(policy), version=version)
 
     def occupied(
         self,
@@ -214,7 +215,8 @@ class StandaloneHost:
         Use it in a transaction: `SQLiteStore.write` gives you one.
         """
         rows = cursor_of(connection)
-        rows.execute(PUT_VENUE, (venue.id, venue.timezone, policy_text(venue.policy), venue.version))
+        facts = (venue.id, venue.timezone, policy_text(venue.policy), floor_text(venue.floor), venue.version)
+        rows.execute(PUT_VENUE, facts)
         rows.execute(CLEAR_TABLES, (venue.id,))
         rows.executemany(
             PUT_TABLE, [_table_row(venue.id, position, table) for position, table in enumerate(venue.floor.tables)]
@@ -239,7 +241,8 @@ def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
 
 
 def _table(row: tuple[Any, ...]) -> Table:
-    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, offer, tags, label = row
+    table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, *rest = row
+    offer, held_until_minutes, tags, label = rest
     return Table(
         table_id,
         capacity,
@@ -252,6 +255,7 @@ def _table(row: tuple[Any, ...]) -> Table:
         active=bool(active),
         priority=priority,
         offer=offer,
+        held_until_minutes=held_until_minutes,
         tags=frozenset(json.loads(tags)),
     )
 
@@ -269,7 +273,8 @@ def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ..
         table.accessible,
         table.active,
         table.priority,
-        table.offer.value,
+        table.offer and table.offer.value,
+        table.held_until_minutes,
         dumps(sorted(table.tags)),
         table.label,
     )

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.adapters.as_json import pacing_document, period_document, special_day_document
+from assignment_pipeline.adapters.as_json import pacing_document, period_document, special_day_document, zone_document
 from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table, TableOffer
+from assignment_pipeline.domain.floor import FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -37,6 +37,7 @@ from assignment_pipeline.domain.policy import (
 )
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.zones import TableOffer, Zone
 
 # Local times before were not whole minutes off UTC everywhere; behind, planning would look past the calendar's end.
 FIRST_YEAR, LAST_YEAR = 1973, 9998
@@ -92,7 +93,7 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
     Raises:
         BadInputError: Something in it is not as it should be; the first such thing.
     """
-    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "adjacent", "combinations"))
+    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "zones", "adjacent", "combinations"))
     restaurant = parts["restaurant"]
     names = _given(restaurant, required=("id", "timezone"))
     policy = _policy(parts["policy"]) if parts["policy"].given else VenuePolicy()
@@ -103,6 +104,7 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
             "tables": tables,
             "adjacent": _adjacent(parts["adjacent"], tables),
             "combinations": _combinations(parts["combinations"].items(), tables),
+            "zones": tuple(_zone(zone, tables) for zone in parts["zones"].items()),
         },
     )
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
@@ -267,6 +269,7 @@ def _tables(nodes: list[Node]) -> tuple[Table, ...]:
         "active",
         "priority",
         "offer",
+        "held_until_minutes",
         "tags",
         OUT_OF_SERVICE,
     )
@@ -282,6 +285,14 @@ def _tables(nodes: list[Node]) -> tuple[Table, ...]:
         return node.build(Table, fields)
 
     return _distinct([(node, table(node)) for node in nodes])
+
+
+def _zone(node: Node, tables: tuple[Table, ...]) -> Zone:
+    known = {table.zone for table in tables}
+    fields = _given(node, ("name",), ("offer", "held_until_minutes"), {"offer": _choice(TableOffer)})
+    if fields["name"] not in known:
+        node.child("name", fields["name"]).refuse("the zone of a table")
+    return node.build(Zone, fields)
 
 
 def _tags(node: Node) -> frozenset[str]:
@@ -375,6 +386,7 @@ def service_document(service: Service) -> dict[str, Any]:
         "policy": _policy_document(venue.policy),
         "tables": [_table_document(table, service) for table in venue.floor.tables],
         "adjacent": sorted(sorted(pair, key=venue.floor.positions.__getitem__) for pair in venue.floor.adjacent),
+        "zones": [zone_document(zone) for zone in venue.floor.zones],
         "combinations": [_combination_document(one) for one in venue.floor.combinations],
         "bookings": [_booking_document(booking, venue) for booking in service.bookings],
     }

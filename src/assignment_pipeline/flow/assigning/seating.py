@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -11,6 +12,7 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
@@ -35,6 +37,8 @@ TO_BEGIN: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.CANCELLED: (_T.REINSTATE, _T.BEGIN),
 }
 """What brings an assignment to where it can be seated, or be found to have no tables."""
+
+_RELEASE_HELPS = (Reason.NO_FIT, Reason.INFEASIBLE)
 
 TO_ESCALATE: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.CONFIRMED: (_T.REQUEUE,),
@@ -133,7 +137,15 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
         if not _could_be_woken(record, request):
             # A table that came free since the floor was read has woken nobody: the sweep looks once more.
             facts.update(next_attempt_at=context.now)
+        elif reason in _RELEASE_HELPS:
+            facts.update(next_attempt_at=next_release(context, request))
     return (yield from record_attempt(context, request, decision, triggers, outcome, **facts))
+
+
+def next_release(context: DecisionContext, request: SeatingRequest) -> dt.datetime | None:
+    """When the next tables are released that are held back from *request*; None where none are, or nothing waits."""
+    minutes = context.venue.floor.next_release(request.ahead)
+    return None if minutes is None or request.ahead is None else request.turn.start - minutes * MINUTE
 
 
 def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:

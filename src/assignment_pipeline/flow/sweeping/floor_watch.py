@@ -102,7 +102,7 @@ def look_at_floors(
     days: defaultdict[tuple[str, dt.date], list[str]] = defaultdict(list)
     for record in page.records:
         booking = record.booking
-        if booking is not None and _waits(record) and (settings.replay or booking.start_at > page.now):
+        if booking is not None and _waits(record, page.now) and (settings.replay or booking.start_at > page.now):
             days[record.restaurant_id, booking.start_at.date()].append(record.booking_id)
     for (restaurant_id, _), waiting in days.items():
         try:
@@ -117,9 +117,11 @@ def look_at_floors(
         memory.next_round()
 
 
-def _waits(record: AssignmentRecord | None) -> bool:
-    """Whether it is in review for want of tables, or for what was not allowed, and nothing brings it back."""
-    if record is None or record.next_attempt_at is not None or record.state is not AssignmentState.MANUAL_REVIEW:
+def _waits(record: AssignmentRecord | None, now: dt.datetime) -> bool:
+    """Whether it is in review for want of tables, or for what was not allowed, and nothing brings it back soon."""
+    if record is None or record.state is not AssignmentState.MANUAL_REVIEW:
+        return False
+    if record.next_attempt_at is not None and (record.deliveries or record.next_attempt_at <= now):
         return False
     return record.reason in _LOOKED_AT
 
@@ -133,7 +135,7 @@ def _look(restaurant_id: str, waiting: Sequence[str], settings: Settings, memory
         return
     for booking_id in waiting:
         record, wish = loaded.records.get(booking_id), loaded.bookings.get(booking_id)
-        if record is None or wish is None or not wish.is_pending or not _waits(record):
+        if record is None or wish is None or not wish.is_pending or not _waits(record, loaded.now):
             continue
         if record.restaurant_id != restaurant_id:
             continue

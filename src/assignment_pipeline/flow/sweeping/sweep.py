@@ -13,7 +13,7 @@ from assignment_pipeline.errors import FlagsUnreadError, StaleRolloutError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
 from assignment_pipeline.flow.assigning.host_rows import disagreement, look_again
-from assignment_pipeline.flow.assigning.seating import close, find_tables, seat
+from assignment_pipeline.flow.assigning.seating import close, find_tables, next_release, seat
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import (
     Apart,
@@ -201,12 +201,15 @@ def _decide(context: DecisionContext, *, due: Due) -> Flow[ToCommit | Assignment
 
 def _reconsider(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
+    due: dt.datetime | None = None
     if context.booking is not None and context.is_wanted:
         request = context.request(context.booking)
         context, decision = yield from find_tables(context, request)
         if decision.plan is not None:
             return (yield from seat(context, request, decision))
+        due = next_release(context, request)
     stays = rest(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
+    stays = attrs.evolve(stays, record=attrs.evolve(stays.record, next_attempt_at=due))
     wish = context.booking
     if context.at_host is not None and not context.at_host.is_pending:
         # Kept with its status: the sweep looks whether the host calls it pending again.

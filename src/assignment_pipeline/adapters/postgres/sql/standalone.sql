@@ -4,6 +4,7 @@ CREATE TABLE assignment_pipeline.restaurants (
     id text COLLATE "C" PRIMARY KEY,
     timezone text NOT NULL,
     policy jsonb NOT NULL,
+    floor jsonb NOT NULL DEFAULT '{}',  -- what the floor says beside its tables: zones
     version text NOT NULL  -- another one after each change of the floor or the policy
 );
 
@@ -20,7 +21,8 @@ CREATE TABLE assignment_pipeline.table_inventory (
     accessible boolean NOT NULL,
     active boolean NOT NULL,
     priority integer NOT NULL,
-    offer text NOT NULL DEFAULT 'always',  -- to whom it is given without a person: always, on_request, last, staff
+    offer text,  -- to whom it is given without a person: always, on_request, last, staff; null for what its zone says
+    held_until_minutes integer,  -- before an arrival, from when on it is given to everybody
     tags jsonb NOT NULL,
     PRIMARY KEY (restaurant_id, id)
 );

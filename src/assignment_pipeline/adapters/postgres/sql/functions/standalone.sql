@@ -7,7 +7,7 @@ SELECT {STORED_AS_BOOKING} FROM assignment_pipeline.bookings;
 -- A restaurant with its floor, as the store reads it.
 CREATE VIEW assignment_pipeline.venue_documents AS
 SELECT
-    r.id, r.timezone, r.policy, r.version,
+    r.id, r.timezone, r.policy, r.floor, r.version,
     (
         SELECT json_agg(t ORDER BY t.position) FROM assignment_pipeline.table_inventory t
         WHERE t.restaurant_id = r.id
