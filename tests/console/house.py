@@ -9,12 +9,17 @@ from html import unescape
 
 import httpx
 
-from assignment_pipeline import Booking, FloorPlan, Table, Venue, VenuePolicy
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Table, Venue, VenuePolicy
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.console import Staff
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.policy import ServicePeriod
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
+from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
+from assignment_pipeline.testing import FakeClock
 
 EVENING = dt.datetime(2031, 5, 17, 17, 30, tzinfo=dt.UTC)
 """Half past seven in Berlin."""
@@ -149,3 +154,28 @@ def full_house(store, put_venue, tables=200, bookings=400):
         )
         changes.append(AssignmentChange(id=f"c-{number}", record=record, expected_version=None, steps=[step]))
     store.commit(changes)
+
+
+def rolled(hours=48, restaurants=16):
+    """A store that has been in `production-10` for that long: half of the restaurants are the pipeline's."""
+    clock = FakeClock(EVENING - dt.timedelta(hours=hours))
+    host = MemoryHost()
+    store = MemoryStore(host, clock=clock)
+    for number in range(restaurants):
+        host.put_venue(venue(f"r-{number}"))
+    Rollout.of(store, StoreFlags(store)).enter("production-10", actor="anna", reason="a test", force=True)
+    ours = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), clock=clock)
+    theirs = Coordinator(
+        store, flags=FixedFlags(Mode.OFF), sinks=(), legacy=lambda _: LegacyResult(("T4",)), clock=clock
+    )
+    for hour in range(hours):
+        clock.advance(dt.timedelta(hours=1))
+        for number in range(restaurants):
+            count = hour * restaurants + number
+            start = EVENING.replace(hour=15 + 2 * (hour % 2), minute=0) + dt.timedelta(days=1 + hour // 2)
+            party = 30 if count % 53 == 7 else 2 + count % 2
+            made = Booking(f"g-{count}", f"r-{number}", party, start)
+            host.put_booking(made)
+            (ours if number % 2 else theirs).assign(made)
+    clock.advance(dt.timedelta(hours=1))
+    return store, ours

@@ -6,6 +6,9 @@ import datetime as dt
 import json
 import re
 from html import unescape
+from itertools import pairwise
+
+import attrs
 
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
@@ -20,9 +23,10 @@ from assignment_pipeline.domain.room import WayOut
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.rollout.control import Rollout
+from assignment_pipeline.rollout.control import Rollout, StoreGates
+from assignment_pipeline.rollout.control.course import courses
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
-from tests.console.house import ANNA, EVENING, Browser, Counting, booking, full_house, venue
+from tests.console.house import ANNA, EVENING, Browser, Counting, booking, full_house, rolled, venue
 
 HOUR = dt.timedelta(hours=1)
 
@@ -372,13 +376,74 @@ def test_the_rollout_is_shown_and_cannot_be_moved(store):
         page = browser.get("/rollout")
         assert page.status == 200
         assert page.html.count('aria-current="step"') == 1
-        assert re.search(r"Gates Gate Says Value Asked Sample Missing", page.text)
+        assert "Closed loop covers … hold Asked: at least -1 %, with a margin of 4 %." in page.text
         assert "<form" not in page.html
         link = re.search(r'href="(mismatch\?id=[^"]+)"', page.html)[1]
-        side_by_side = browser.get(f"/{link}").text
-        assert "mismatch, tables" in side_by_side
-        assert re.search(r"The old planner T4, at a cost of 4.*The pipeline T\d, at a cost of 0", side_by_side)
+        side_by_side = browser.get(f"/{link}")
+        assert "mismatch, tables" in side_by_side.text
+        assert re.search(r"The old planner T4, at a cost of 4.*The pipeline T\d, at a cost of 0", side_by_side.text)
+        one, other = side_by_side.html.split("<h2>")[1:]
+        for side, table in ((one, "T4"), (other, "T2")):
+            assert re.findall(r'scope="row">(T\d) ', side) == ["T1", "T2", "T3", "T4"]
+            (row,) = re.findall(r"<tr[^>]*><th scope=\"row\">(T\d)(?:(?!</tr>).)*b-1", side, re.DOTALL)
+            assert row == table
         assert browser.ask("POST", "/rollout", data={}).status == 404
+
+
+def test_moves_are_drawn_where_they_lead(coordinator, store, put):
+    """In the plan of the pipeline, who makes room has its new tables; a bundle without its floor has words alone."""
+    put("a", 2, 19)
+    coordinator.place(store.booking("a"), ["T4"], actor="ben", pin=False)
+    with Coordinator(store, flags=FixedFlags(Mode.SHADOW), sinks=(), shadow="thread") as shadowing:
+        made = booking("large", 6, 19)
+        store.host.put_booking(made)
+        assert shadowing.observe(made, LegacyResult(()))
+        assert shadowing.shadow.flush(20)
+    (bundle,) = store.bundles(limit=5)
+    browser = Browser(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE)))
+    page = browser.get(f"/mismatch?id={bundle.id}")
+    legacy, pipeline = page.html.split("<h2>")[1:]
+    at = re.compile(r'<tr[^>]*><th scope="row">(T\d)(?:(?!</tr>).)*>[^<>]*\b(a|large)\b', re.DOTALL)
+    assert at.findall(legacy) == [("T4", "a")]
+    moved = re.search(r"a moves to (T\d)\.", page.text)[1]
+    assert sorted(at.findall(pipeline)) == sorted([(moved, "a"), ("T4", "large")])
+    whole = store.bundle(bundle.id)
+    small = attrs.evolve(whole, id="small", document={**whole.document, "contexts": []})
+    store.keep_bundle(small, most=10, since=whole.captured_at)
+    bare = browser.get("/mismatch?id=small")
+    assert (bare.status, "board" in bare.html) == (200, False)
+    assert f"a moves to {moved}." in bare.text
+
+
+def test_each_criterion_is_drawn_over_time():
+    """Every look of its course is what the gates would have said then, and the last is what they say."""
+    store, coordinator = rolled()
+    standing = Rollout.of(store, StoreFlags(store)).status()
+    gates, counting = StoreGates(store), Counting(store)
+    drawn = courses(gates, standing.phase, standing.since, standing.now, standing.verdicts)
+    names = ["confirmation_rate", "review_rate", "error_rate", "relative_confirmation"]
+    assert list(drawn) == names
+    latest = {verdict.metric: verdict for verdict in standing.verdicts}
+    for name in names:
+        looks, last = drawn[name], latest[name]
+        assert len(looks) > 10
+        assert (looks[-1].at, looks[-1].value, looks[-1].low, looks[-1].high) == (1, last.value, last.low, last.high)
+        assert all(earlier.at < later.at for earlier, later in pairwise(looks))
+    for name, number in (("confirmation_rate", 20), ("error_rate", 5)):
+        look = drawn[name][number]
+        then = standing.since + look.at * (standing.now - standing.since)
+        said = {verdict.metric: verdict for verdict in gates(standing.phase, standing.since, then)}[name]
+        assert (look.value, look.low, look.high) == (said.value, said.low, said.high)
+
+    coordinator = Coordinator(counting, flags=FixedFlags(Mode.ACTIVE), sinks=())
+    browser = Browser(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE)))
+    page = browser.get("/rollout")
+    assert page.html.count('<svg class="sequence"') == 4
+    assert re.search(r"Confirmation rate ✓ pass 9\d\.\d+ % of 384 bookings\. Asked: at least 95 %", page.text)
+    assert "Sign-off of support … hold" in page.text
+    first = counting.asked.count("measure")
+    browser.get("/rollout")
+    assert first > 20 > counting.asked.count("measure") - first
 
 
 # -- The size of it -----------------------------------------------------------------------------------------------

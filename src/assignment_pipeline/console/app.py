@@ -15,8 +15,9 @@ from starlette.routing import Route
 from assignment_pipeline.console import doing, pages
 from assignment_pipeline.console.calls import AnyCoordinator, Calls
 from assignment_pipeline.console.guard import ForgedError, form_of, nonce_of, protect, remember
+from assignment_pipeline.console.mismatch import mismatch
 from assignment_pipeline.console.rendering import environment, icon, render, script, style_sheet, version_of
-from assignment_pipeline.console.rollout import mismatch, rollout
+from assignment_pipeline.console.rollout import RolloutPage
 from assignment_pipeline.console.staff import StaffOf, admit
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.errors import (
@@ -76,7 +77,7 @@ def console(coordinator: AnyCoordinator, *, staff: StaffOf) -> Starlette:
             Route("/booking", made.shows(pages.booking)),
             Route("/queue", made.shows(pages.queue)),
             Route("/service", made.shows(pages.service)),
-            Route("/rollout", made.shows(rollout)),
+            Route("/rollout", made.shows(RolloutPage())),
             Route("/mismatch", made.shows(mismatch)),
             Route("/act", made.shows(doing.preview)),
             Route("/act", made.does(doing.perform), methods=["POST"]),

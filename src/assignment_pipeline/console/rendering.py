@@ -46,7 +46,7 @@ def environment() -> Any:
     )
     made.filters |= {"words": words, "reason": sentence_of, "span": span_of, "number": number, "day": day_of}
     made.filters["fitting"] = fitting
-    made.globals |= {"kinds": tuple(Kind)}
+    made.globals |= {"kinds": tuple(kind.value for kind in Kind)}
     return made
 
 

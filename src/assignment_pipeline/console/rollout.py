@@ -3,153 +3,96 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from assignment_pipeline.console.gates import gates_of
 from assignment_pipeline.console.view import AbsentError, View
-from assignment_pipeline.domain.counts import Outcomes
-from assignment_pipeline.domain.metrics import Bucket
+from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.domain.shadow import ShadowBundle
-from assignment_pipeline.rollout.control import LADDER, Rollout
-from assignment_pipeline.rollout.control.phases import ERROR
-from assignment_pipeline.rollout.control.sequential import rate_sequence
-from assignment_pipeline.rollout.report.findings import Findings, find
+from assignment_pipeline.rollout.control import LADDER, Rollout, Standing, StoreGates
+from assignment_pipeline.rollout.control.course import Look, courses
 from assignment_pipeline.rollout.report.headlines import headlines
+from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
 
 WINDOW = dt.timedelta(days=7)
 MOST_BUNDLES = 50
-WIDTH, HEIGHT = 640, 150
-"""Of a picture, in its own units."""
 
-RATES: Mapping[str, Callable[[Outcomes], float]] = {
-    "Confirmed": lambda outcomes: outcomes.confirmed,
-    "In review": lambda outcomes: outcomes.review,
-}
-"""What is drawn over time: how many of the pipeline's assignments came out so."""
+KEPT = 60.0
+"""For how many seconds the gates' courses are kept: they take several queries."""
 
 
-@attrs.frozen
-class Picture:
-    """
-    A rate over time: what each stretch had, and what was known of the true rate at its end.
+@attrs.frozen(kw_only=True)
+class _Found:
+    """What there is to show."""
 
-    Attributes:
-        title: What it is a rate of.
-
-        line: The rate of all so far, as points of a line.
-
-        band: Between which bounds the true rate lies, as the corners of an area.
-
-        low: The lower bound at the end, from 0 to 1.
-
-        high: The upper bound at the end.
-
-        sample: Of how many.
-    """
-
-    title: str
-    line: str
-    band: str
-    low: float
-    high: float
-    sample: int
+    standing: Standing
+    courses: Mapping[str, tuple[Look, ...]]
+    headlines: tuple[str, ...]
+    alerts: tuple[Alert, ...]
+    bundles: tuple[ShadowBundle, ...]
 
 
-async def rollout(view: View) -> Response:
-    """Where the rollout stands."""
-    if not view.staff.is_everywhere:
-        raise AbsentError
-    store, flags = view.calls.coordinator.store, view.calls.coordinator.flags
-    found, bundles = await run_in_threadpool(_look, store, flags)
-    if found is None:
-        return await view.page("rollout.html", title="Rollout", found=None)
-    here = LADDER.rung(found.standing.phase)
-    return await view.page(
-        "rollout.html",
-        title="Rollout",
-        found=found,
-        standing=found.standing,
-        rungs=[
-            (phase, "here" if at == here else "done" if at < here else "ahead")
-            for at, phase in enumerate(LADDER.phases)
-        ],
-        pictures=[made for title, of in RATES.items() if (made := _picture(title, found.series, of)) is not None],
-        headlines=headlines(found.metrics.agreement),
-        alerts=[alert for alert in found.alerts if alert.state.value != "inactive"],
-        bundles=bundles,
-    )
+@attrs.define
+class RolloutPage:
+    """The page of the rollout. It remembers the gates' courses for a while."""
 
+    _known: tuple[object, float, Mapping[str, tuple[Look, ...]]] | None = None
 
-def _look(store: Any, flags: Any) -> tuple[Findings | None, tuple[ShadowBundle, ...]]:
-    """What the store has of the rollout; None for one that keeps none, or does not count."""
-    if not hasattr(store, "measure"):
-        return None, ()
-    try:
-        steered = Rollout.of(store, flags)
-    except TypeError:
-        return None, ()
-    bundles = store.bundles(limit=MOST_BUNDLES) if hasattr(store, "bundles") else ()
-    return find(steered, store, WINDOW), tuple(bundles)
+    async def __call__(self, view: View) -> Response:
+        """Where the rollout stands."""
+        if not view.staff.is_everywhere:
+            raise AbsentError
+        store, flags = view.calls.coordinator.store, view.calls.coordinator.flags
+        found = await run_in_threadpool(self._look, store, flags)
+        if found is None:
+            return await view.page("rollout.html", title="Rollout", standing=None)
+        standing = found.standing
+        here = LADDER.rung(standing.phase)
+        return await view.page(
+            "rollout.html",
+            title="Rollout",
+            standing=standing,
+            rungs=[
+                (phase, "here" if at == here else "done" if at < here else "ahead")
+                for at, phase in enumerate(LADDER.phases)
+            ],
+            gates=gates_of(standing.phase, standing.verdicts, dict(found.courses)) if standing.phase else [],
+            headlines=found.headlines,
+            alerts=found.alerts,
+            bundles=found.bundles,
+        )
 
+    def _look(self, store: Any, flags: Any) -> _Found | None:
+        """What the store has of the rollout; None for one that keeps none, or does not count."""
+        if not hasattr(store, "measure"):
+            return None
+        try:
+            steered = Rollout.of(store, flags)
+        except TypeError:
+            return None
+        standing = steered.status()
+        changed = steered.history(1)
+        alerts = Alerts(store).check(standing.now, changed[0].created_at if changed else None)
+        since = standing.now - WINDOW
+        return _Found(
+            standing=standing,
+            courses=self._courses(store, standing),
+            headlines=headlines(store.measure(MetricsQuery(since=since, until=standing.now)).agreement),
+            alerts=tuple(alert for alert in alerts if alert.state is not AlertState.INACTIVE),
+            bundles=tuple(store.bundles(limit=MOST_BUNDLES)) if hasattr(store, "bundles") else (),
+        )
 
-def _picture(title: str, series: Sequence[Bucket], of: Callable[[Outcomes], float]) -> Picture | None:
-    """The confidence sequence of a rate; None where nothing was assigned."""
-    so_far, known = Outcomes(), []
-    for at, bucket in enumerate(series):
-        so_far += bucket.pipeline
-        if so_far.sample:
-            bounds = rate_sequence(of(so_far), so_far.sample, ERROR)
-            known.append((at, of(so_far) / so_far.sample, *bounds))
-    if not known:
-        return None
-    last = max(len(series) - 1, 1)
-
-    def points(pairs: Iterable[tuple[int, float]]) -> str:
-        return " ".join(f"{WIDTH * at / last:.1f},{HEIGHT * (1 - rate):.1f}" for at, rate in pairs)
-
-    low, high = [(at, low) for at, _, low, _ in known], [(at, high) for at, _, _, high in known]
-    line = points((at, rate) for at, rate, *_ in known)
-    return Picture(title, line, points([*low, *reversed(high)]), low[-1][1], high[-1][1], int(so_far.sample))
-
-
-async def mismatch(view: View) -> Response:
-    """What the two planners made of one booking, side by side."""
-    store: Any = view.calls.coordinator.store
-    found: ShadowBundle | None = None
-    if hasattr(store, "bundle") and view.asked("id"):
-        found = await run_in_threadpool(store.bundle, view.asked("id"))
-    if found is None or not view.staff.works_at(found.restaurant_id):
-        raise AbsentError
-    case, candidate = found.document.get("case") or {}, found.document.get("candidate") or {}
-    contexts = found.document.get("contexts") or [{}]
-    tables = ((contexts[-1].get("venue") or {}).get("floor") or {}).get("tables") or []
-    names = {table["id"]: table.get("label") or table["id"] for table in tables}
-    plan = candidate.get("plan") or {}
-    return await view.page(
-        "mismatch.html",
-        title=f"Mismatch of {found.booking_id}",
-        restaurant=found.restaurant_id,
-        bundle=found,
-        booking=case.get("booking") or {},
-        floor=names,
-        sides=[
-            {
-                "name": "The old planner",
-                "tables": list((case.get("legacy") or {}).get("tables") or ()),
-                "cost": found.document.get("legacy_cost"),
-                "parts": {},
-                "said": case.get("error") or ", ".join(found.document.get("legacy_broken") or ()),
-            },
-            {
-                "name": "The pipeline",
-                "tables": list(candidate.get("tables") or ()),
-                "cost": plan.get("cost"),
-                "parts": {name: part for name, part in (plan.get("parts") or {}).items() if part},
-                "said": candidate.get("error") or candidate.get("reason") or "",
-            },
-        ],
-    )
+    def _courses(self, store: Any, standing: Standing) -> Mapping[str, tuple[Look, ...]]:
+        if standing.phase is None or standing.since is None or standing.since >= standing.now:
+            return {}
+        now = time.monotonic()
+        if self._known is None or self._known[0] != standing.revision or now - self._known[1] > KEPT:
+            drawn = courses(StoreGates(store), standing.phase, standing.since, standing.now, standing.verdicts)
+            self._known = standing.revision, now, drawn
+        return self._known[2]

@@ -92,15 +92,28 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
         ValueError: They are not those of a gate.
     """
     bound: Any = {verdict.direction: verdict.threshold}
-    numbers: Any = dict(verdict.numbers)
-    sharing = numbers.pop("sharing", 1)
-    terms = {name: numbers.pop(name) for name in _TERMS if name in numbers}
+    terms = {name: verdict.numbers[name] for name in _TERMS if name in verdict.numbers}
+    sharing = verdict.numbers.get("sharing", 1)
+    counted = counted_of(verdict)
     try:
-        counted = Count(**numbers)
         criterion = Criterion(metric=verdict.metric, min_sample=min_sample, **terms, **bound)
     except TypeError as reason:
         raise ValueError(str(reason)) from reason
     return decide(criterion, counted, sharing=sharing).answer
+
+
+def counted_of(verdict: Verdict) -> Count:
+    """
+    What a verdict was decided on.
+
+    Raises:
+        ValueError: Its numbers are not those of a gate.
+    """
+    numbers: Any = {name: found for name, found in verdict.numbers.items() if name not in {*_TERMS, "sharing"}}
+    try:
+        return Count(**numbers)
+    except TypeError as reason:
+        raise ValueError(str(reason)) from reason
 
 
 _TERMS = ("margin", "error", "min_restaurants")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import identifier, number, whole
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control.bounds import Bound
 from assignment_pipeline.rollout.control.metrics import (
     CLOSED_LOOP_COVERS,
@@ -143,6 +144,11 @@ class Phase:
     def exposure(self) -> int:
         """How many of the restaurants the pipeline is in charge of, in basis points."""
         return self.settings.percent if self.settings.enabled else 0
+
+    @property
+    def mode(self) -> Mode:
+        """How the flags have the pipeline work in it, where it covers a restaurant."""
+        return Mode.ACTIVE if self.settings.enabled else Mode.SHADOW if self.settings.shadow else Mode.OFF
 
     @property
     def variables(self) -> dict[str, str]:

@@ -84,7 +84,7 @@ class Rollout:
     @classmethod
     def of(cls, store: Any, flags: FlagResolver) -> Rollout:
         """
-        The rollout that *flags* follow, measured in *store*.
+        The rollout that *flags* follow, measured in *store*, whose time counts.
 
         Args:
             store: An application's store.
@@ -100,8 +100,10 @@ class Rollout:
         if not hasattr(kept, "revise"):
             msg = f"store: expected one that keeps a rollout (RolloutStore), got a {type(kept).__name__}"
             raise TypeError(msg)
-        gates: Gates = StoreGates(store) if hasattr(store, "measure") else unmeasured
-        return cls(kept, gates=gates, environment=flags.environment if isinstance(flags, LayeredFlags) else None)
+        environment = flags.environment if isinstance(flags, LayeredFlags) else None
+        if not hasattr(store, "measure"):
+            return cls(kept, environment=environment)
+        return cls(kept, gates=StoreGates(store), environment=environment, clock=store)
 
     # -- Looking ------------------------------------------------------------------------------------------------------
 

@@ -51,9 +51,9 @@ class StoreGates:
         """One verdict for each of the phase's criteria, on what has happened since it began."""
         if since >= now:
             return judge_criteria(phase, None, since, now)
-        metrics, course = self.measure(since, now), self._course(phase, since, now)
+        metrics, course = self.measure(since, now), self.stretches(phase, since, now)
         compared = self._compared(phase, since, now)
-        metrics = attrs.evolve(metrics, days=self._days(phase, since, now))
+        metrics = attrs.evolve(metrics, days=self.days(phase, since, now))
         return judge_criteria(phase, metrics, since, now, course=course, compared=compared)
 
     def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
@@ -64,12 +64,12 @@ class StoreGates:
 
     def _compared(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Count | None:
         """Both planners, at the restaurants that the flags have drawn; None where they are not compared."""
-        if since + SETTLING >= now or not any(_compares(criterion) for criterion in phase.criteria):
+        if since + SETTLING >= now or not any(compares(criterion) for criterion in phase.criteria):
             return None
         query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
-        return compare(self._store.by_restaurant(query), self._picked())
+        return compare(self._store.by_restaurant(query), self.picked())
 
-    def _days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
+    def days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
         """The service days that were compared since the phase began, each once, in the order in which they were."""
         if not any(criterion.metric in OF_DAYS for criterion in phase.criteria):
             return ()
@@ -79,7 +79,7 @@ class StoreGates:
             found.setdefault((day.restaurant_id, day.date), day)
         return tuple(found.values())
 
-    def _picked(self) -> frozenset[str]:
+    def picked(self) -> frozenset[str]:
         """The restaurants that somebody has chosen, and no bucket: they are like themselves only."""
         rollout = getattr(self._store, "rollout", None)  # Not every store that counts keeps the rollout, too.
         if rollout is None:
@@ -87,15 +87,16 @@ class StoreGates:
         lists = read_settings(rollout().settings)
         return lists.restaurants | lists.exclude | lists.shadow_restaurants
 
-    def _course(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Series:
+    def stretches(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Series:
         """How a phase came to where it is; only outcomes, which count in one stretch each."""
         begin = (since + SETTLING).replace(microsecond=0) + dt.timedelta(seconds=1)
-        if begin >= now or not any(_has_course(criterion) for criterion in phase.criteria):
+        if begin >= now or not any(has_stretches(criterion) for criterion in phase.criteria):
             return ()
         return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
 
 
-def _compares(criterion: Criterion) -> bool:
+def compares(criterion: Criterion) -> bool:
+    """Whether a criterion holds the pipeline's restaurants against legacy's."""
     return criterion.metric == RELATIVE_CONFIRMATION.name
 
 
@@ -129,7 +130,8 @@ def compare(found: Mapping[str, Mapping[Group, Outcomes]], picked: frozenset[str
     )
 
 
-def _has_course(criterion: Criterion) -> bool:
+def has_stretches(criterion: Criterion) -> bool:
+    """Whether a criterion's numbers of several stretches add up to those of all."""
     metric = metric_named(criterion.metric)
     return metric.in_stretches and metric.settles
 
@@ -163,18 +165,18 @@ def judge_criteria(
     Raises:
         ValueError: There is no metric of a criterion's name.
     """
-    mode = Mode.ACTIVE if phase.settings.enabled else Mode.SHADOW if phase.settings.shadow else Mode.OFF
+    mode = phase.mode
     hours, min_hours = (now - since) / dt.timedelta(hours=1), phase.min_time / dt.timedelta(hours=1)
     verdicts = []
     for criterion in phase.criteria:
         metric = metric_named(criterion.metric)
         counted = Count() if metrics is None else metric.count(metrics, mode)
         is_whole = True
-        if compared is not None and _compares(criterion):
+        if compared is not None and compares(criterion):
             is_whole = (counted.whole, counted.other_whole) == (compared.whole, compared.other_whole)
             counted = compared
         # The stretches tell of all restaurants: nothing of those that are left aside is to last.
-        worst = _worst(criterion, counted, course, mode) if is_whole and _has_course(criterion) else None
+        worst = _worst(criterion, counted, course, mode) if is_whole and has_stretches(criterion) else None
         if criterion.metric in OF_DAYS and metrics is not None:
             worst = _worst(criterion, counted, [attrs.evolve(metrics, days=(day,)) for day in metrics.days], mode)
         if worst is not None:

@@ -222,6 +222,17 @@ def rerun(found: Mapping[str, Any], engine: Engine | None = None) -> Rerun:
     return Rerun(case=case, before=str(found.get("verdict")), trial=trial, judgement=judgement)
 
 
+def read_floor(found: Mapping[str, Any]) -> tuple[ShadowCase, AssignmentContext]:
+    """
+    The case of a bundle, and the floor that the candidate looked at last.
+
+    Raises:
+        BundleError: It is no bundle, or its floor was left out.
+    """
+    case, _, contexts = _read(found)
+    return case, contexts[-1]
+
+
 def _by_reach(contexts: list[AssignmentContext]) -> tuple[list[AssignmentContext], list[AssignmentContext]]:
     """The floors of a whole day, and those around the booking: a flow looks at the one only behind the other."""
     return contexts[1::2], contexts[::2]
