@@ -134,9 +134,9 @@ ANNA = Staff("anna", restaurants=["corner"])
 NOON = dt.datetime(2031, 5, 17, 10, tzinfo=dt.UTC)
 
 
-def full_house(store, put_venue, tables=200, bookings=400):
+def full_house(store, put_venue, tables=200, bookings=400, zones=8):
     """A large restaurant, two parties a table."""
-    floor = FloorPlan([Table(f"T{number}", 4, zone=f"Zone {number % 8}") for number in range(tables)])
+    floor = FloorPlan([Table(f"T{number}", 4, zone=f"Zone {number % zones}") for number in range(tables)])
     put_venue(Venue("palace", "Europe/Berlin", floor))
     changes = []
     for number in range(bookings):

@@ -254,17 +254,18 @@ def test_nothing_is_wider_than_the_window(window, coordinator, put, who):
             assert wide <= 0, (path, width)
 
 
-@pytest.mark.parametrize("tables", [4, 40, 200])
-def test_a_floor_is_printed_on_one_sheet(chromium, tmp_path, tables):
-    """However many tables there are: the file, in landscape."""
+@pytest.mark.parametrize(("tables", "zones", "sheets"), [(4, 8, 1), (16, 8, 1), (40, 8, 3), (200, 8, 8), (200, 1, 6)])
+def test_a_floor_is_printed_so_that_it_can_be_read(chromium, tmp_path, tables, zones, sheets):
+    """On one sheet, or a zone a sheet; never smaller than six tenths of the usual size. The file, in landscape."""
     store = MemoryStore(MemoryHost(), clock=FakeClock(EVENING))
-    full_house(store, store.host.put_venue, tables=tables, bookings=2 * tables)
+    full_house(store, store.host.put_venue, tables=tables, bookings=2 * tables, zones=zones)
     path = tmp_path / "floor.html"
     path.write_text(floor_file(Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()).day("palace")))
+    assert int(re.search(r'class="board n\d+ z(\d+) ', path.read_text())[1]) >= 60
     chromium.get(path.as_uri())
     printed = chromium.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
     pages = re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"]))
-    assert len(pages) == 1
+    assert len(pages) == sheets
 
 
 @pytest.fixture(scope="session")

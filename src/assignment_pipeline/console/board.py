@@ -22,8 +22,11 @@ HOUR = dt.timedelta(hours=1)
 MOST_STEPS = 36 * 12
 """No service day is longer."""
 
-LINES_A_SHEET = 17
-"""So many tables stand on a sheet at full size."""
+LINES_A_SHEET = 20
+"""So many tables stand on a printed sheet at full size."""
+
+LEAST_FIT = 60
+"""The smallest that a board is printed, in per cent: below that, it takes several sheets."""
 
 GONE = "No longer on the floor"
 
@@ -144,10 +147,30 @@ class Board:
     chances: tuple[Chance, ...] = ()
 
     @property
+    def sheets(self) -> str:
+        """How it is printed: on ``one`` sheet, or on ``several``, each with a zone or a part of one."""
+        return "one" if _fit(sum(_lines(self.zones))) >= LEAST_FIT else "several"
+
+    @property
     def fit(self) -> int:
-        """How much smaller it is printed, in per cent, so that all of it stands on one sheet."""
-        lines = 2 + sum(1 + sum(max(len(row.lanes), 1) for row in rows) for _, rows in self.zones)
-        return max(min(LINES_A_SHEET * 100 // lines, 100), 5)
+        """How much smaller it is printed, in per cent, so that a sheet has all of it, or its largest zone."""
+        lines = _lines(self.zones)
+        fit = _fit(sum(lines) if self.sheets == "one" else max(lines))
+        return min(max(fit, LEAST_FIT), 100)
+
+    def keeps(self, rows: tuple[Row, ...]) -> bool:
+        """Whether a zone is kept together: one that is larger than a sheet begins where the one before ends."""
+        return _fit(_lines([("", rows)])[0]) >= self.fit
+
+
+def _lines(zones: Iterable[tuple[str, tuple[Row, ...]]]) -> list[int]:
+    """How many lines each zone takes."""
+    return [1 + sum(max(len(row.lanes), 1) for row in rows) for _, rows in zones]
+
+
+def _fit(lines: int) -> int:
+    """How large, in per cent, a board of so many lines stands on a sheet."""
+    return LINES_A_SHEET * 100 // (2 + lines)
 
 
 def board_of(day: ServiceDay, slots: Sequence[Slot] = ()) -> Board:

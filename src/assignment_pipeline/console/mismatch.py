@@ -86,7 +86,11 @@ async def mismatch(view: View) -> Response:
         bundle=found,
         booking=booking,
         names=None if venue is None else Names(venue),
-        day={"date": None if venue is None or booking is None else venue.service_date(booking.start_at)},
+        day={
+            "date": found.captured_at.date()
+            if venue is None or booking is None
+            else venue.service_date(booking.start_at)
+        },
         sides=sides,
         link=False,
         legend_of=KINDS,

@@ -9,7 +9,7 @@ import importlib.resources
 from collections.abc import Iterable
 from typing import Any
 
-from assignment_pipeline.console.board import MOST_STEPS, Kind
+from assignment_pipeline.console.board import LEAST_FIT, MOST_STEPS, Kind
 from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.redaction import printable
@@ -67,7 +67,7 @@ def style_sheet() -> str:
     places = [f".a{step}{{--a:{step}}}" for step in range(MOST_STEPS + 1)]
     lengths = [f".l{step}{{--l:{step}}}" for step in range(1, MOST_STEPS + 1)]
     boards = [f".n{steps}{{--n:{steps}}}" for steps in range(12, MOST_STEPS + 1, 12)]
-    sheets = [f".z{fit}{{--z:{fit / 100:g}}}" for fit in range(5, 101)]
+    sheets = [f".z{fit}{{--z:{fit / 100:g}}}" for fit in range(LEAST_FIT, 101)]
     return read("static/console.css") + "".join(places + lengths + boards + sheets)
 
 
