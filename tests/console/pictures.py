@@ -11,20 +11,24 @@ from pathlib import Path
 
 from selenium import webdriver
 
+from assignment_pipeline import Booking
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.cli.day.evening import evening
-from assignment_pipeline.console import Staff, console
+from assignment_pipeline.console import EVERYWHERE, Staff, console
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import FakeClock
+from tests.console.house import rolled
 from tests.console.test_browser import CHROMIUM, DRIVER, served
 
 PLACE = Path(__file__).parents[2] / "docs" / "_static"
 PICTURES = {
     "console-floor": ("floor?restaurant=demo&party=4", 1120, 620, "light"),
     "console-service": ("service?restaurant=demo", 390, 620, "dark"),
+    "console-queue": ("queue?restaurant=demo", 1120, 540, "light"),
 }
+OF_THE_ROLLOUT = {"console-rollout": ("rollout", 1120, 920, "light")}
 
 
 def house() -> Coordinator:
@@ -53,19 +57,29 @@ def house() -> Coordinator:
 
 def main() -> None:
     """Take them."""
+    evenings, rollout = house(), rolled()[1]
+    for key, party, start, facts in (("Guest 201", 30, 1, {}), ("Guest 202", 2, 2, {"zone": "Terrace"})):
+        day = evenings.day("demo")
+        evenings.assign(Booking(key, "demo", party, day.now + start * dt.timedelta(hours=1), **facts))
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for each in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(each)
-    app = console(house(), staff=lambda _: Staff("anna", restaurants=["demo"]))
-    with served(app) as base, webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:
-        for name, (path, width, height, theme) in PICTURES.items():
-            feature = {"name": "prefers-color-scheme", "value": theme}
-            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            driver.get(base + path)
-            driver.save_screenshot(str(PLACE / f"{name}.png"))
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER)) as driver:
+        for coordinator, pictures in ((evenings, PICTURES), (rollout, OF_THE_ROLLOUT)):
+            with served(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE))) as base:
+                for name, picture in pictures.items():
+                    take(driver, base, name, *picture)
+
+
+def take(driver: webdriver.Chrome, base: str, name: str, path: str, width: int, height: int, theme: str) -> None:
+    """One of them."""
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    driver.get(base + path)
+    driver.save_screenshot(str(PLACE / f"{name}.png"))
 
 
 if __name__ == "__main__":

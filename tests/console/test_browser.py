@@ -252,6 +252,8 @@ def test_nothing_is_wider_than_the_window(window, coordinator, put, who):
             window.go(path if "?" in path or path in {"./", "rollout"} else f"{path}?restaurant=corner")
             wide = window.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, (path, width)
+            for picture in window.driver.find_elements(By.CSS_SELECTOR, "svg.lifecycle, .list"):
+                assert picture.rect["x"] + picture.rect["width"] <= width, (path, width)
 
 
 @pytest.mark.parametrize(("tables", "zones", "sheets"), [(4, 8, 1), (16, 8, 1), (40, 8, 3), (200, 8, 8), (200, 1, 6)])

@@ -14,16 +14,16 @@ PLACES = {
     _S.CREATED: (0, 0),
     _S.CAPACITY_VERIFIED: (1, 0),
     _S.ASSIGNMENT_PENDING: (2, 0),
-    _S.ASSIGNMENT_IN_PROGRESS: (3, 0),
-    _S.ASSIGNED: (4, 0),
-    _S.CONFIRMED: (5, 0),
-    _S.MANUAL_REVIEW: (3, 1),
+    _S.ASSIGNMENT_IN_PROGRESS: (2, 1),
+    _S.ASSIGNED: (1, 1),
+    _S.CONFIRMED: (0, 1),
+    _S.MANUAL_REVIEW: (2, 2),
     _S.FAILED: (1, 2),
-    _S.CANCELLED: (5, 2),
+    _S.CANCELLED: (0, 2),
 }
-"""Column and line of each state."""
+"""Column and line of each state: there and back, so that all of it fits on a phone."""
 
-BOX, STRIDE = (116, 34), (138, 72)
+BOX, STRIDE = (104, 34), (126, 76)
 
 
 @attrs.frozen
@@ -47,10 +47,11 @@ class Edge:
 
 @attrs.frozen
 class Diagram:
-    """The picture: its size, its boxes and its lines, those that were taken last."""
+    """The picture: its size and that of a box, its boxes, and its lines, those that were taken last."""
 
     width: int
     height: int
+    box: tuple[int, int]
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
 
@@ -63,12 +64,11 @@ def diagram_of(state: AssignmentState | None, history: Iterable[StateChange]) ->
         Box(*_corner(place), place.value.removeprefix("assignment_").replace("_", " "), place is state, place in passed)
         for place in AssignmentState
     )
-    edges = sorted(
-        (Edge(_line(*pair), pair in taken) for pair in set(_pairs())), key=lambda edge: (edge.taken, edge.path)
-    )
+    shown = {pair for pair in _pairs() if pair in taken or _are_neighbours(*pair)}
+    edges = sorted((Edge(_line(*pair), pair in taken) for pair in shown), key=lambda edge: (edge.taken, edge.path))
     width = max(x for x, _ in PLACES.values()) * STRIDE[0] + BOX[0] + 8
-    height = max(y for _, y in PLACES.values()) * STRIDE[1] + BOX[1] + 40
-    return Diagram(width, height, boxes, tuple(edges))
+    height = max(y for _, y in PLACES.values()) * STRIDE[1] + BOX[1] + 32
+    return Diagram(width, height, BOX, boxes, tuple(edges))
 
 
 def _pairs() -> Iterator[tuple[AssignmentState, AssignmentState]]:
@@ -76,20 +76,33 @@ def _pairs() -> Iterator[tuple[AssignmentState, AssignmentState]]:
         yield from ((source, row.dest) for source in row.sources if row.dest is not None)
 
 
+def _are_neighbours(source: AssignmentState, dest: AssignmentState) -> bool:
+    """Whether one stands beside or below the other. Lines between others are drawn only where they were taken."""
+    (column, line), (other, below) = PLACES[source], PLACES[dest]
+    return abs(column - other) + abs(line - below) == 1
+
+
 def _corner(state: AssignmentState) -> tuple[int, int]:
     column, line = PLACES[state]
-    return 4 + column * STRIDE[0], 34 + line * STRIDE[1]
+    return 4 + column * STRIDE[0], 28 + line * STRIDE[1]
 
 
 def _line(source: AssignmentState, dest: AssignmentState) -> str:
-    """From the middle of one box's side to another's; beside each other, straight; else in a curve."""
+    """From box to box: beside each other, straight; in a line, over the one between; else between the lines."""
     (x, y), (u, v) = _corner(source), _corner(dest)
     width, height = BOX
     if y == v and abs(x - u) == STRIDE[0]:
-        return f"M{x + width},{y + 17} L{u},{v + 17}" if x < u else f"M{x},{y + 25} L{u + width},{v + 25}"
+        return f"M{x + width},{y + 12} L{u},{v + 12}" if x < u else f"M{x},{y + 22} L{u + width},{v + 22}"
     if y == v:
-        top = y - 30
+        top = y - 24
         return f"M{x + width // 2},{y} C{x + width // 2},{top} {u + width // 2},{top} {u + width // 2},{v}"
     start, end = (y + height, v) if y < v else (y, v + height)
-    middle = (start + end) // 2
-    return f"M{x + width // 2},{start} C{x + width // 2},{middle} {u + width // 2},{middle} {u + width // 2},{end}"
+    if abs(y - v) == STRIDE[1]:
+        middle = (start + end) // 2
+        return f"M{x + width // 2},{start} C{x + width // 2},{middle} {u + width // 2},{middle} {u + width // 2},{end}"
+    # Past the line between: beside its boxes.
+    side = max(x, u) - (STRIDE[0] - width) // 2 if x != u else x + width + (STRIDE[0] - width) // 2
+    above, below = sorted((start, end))
+    bends = above + 20, below - 20
+    first, second = bends if start < end else bends[::-1]
+    return f"M{x + width // 2},{start} L{side},{first} L{side},{second} L{u + width // 2},{end}"

@@ -29,6 +29,10 @@ class Names:
         """A local date and time."""
         return "" if moment is None else f"{moment.astimezone(self.venue.zone):%Y-%m-%d %H:%M}"
 
+    def date(self, moment: dt.datetime) -> str:
+        """A local date."""
+        return f"{moment.astimezone(self.venue.zone):%Y-%m-%d}"
+
     def second(self, moment: dt.datetime) -> str:
-        """The same, to the second."""
-        return f"{moment.astimezone(self.venue.zone):%Y-%m-%d %H:%M:%S}"
+        """A local time of day, to the second."""
+        return f"{moment.astimezone(self.venue.zone):%H:%M:%S}"

@@ -22,10 +22,11 @@ from assignment_pipeline.domain.events import Source
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.trail import TableOnFloor
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import waits
 
 ONE_DAY = dt.timedelta(days=1)
+NOW = dt.timedelta(minutes=5)
+"""So long ago is now, where the slider goes in such steps."""
 PAGE = 20
 """Of the queue: what can be done is planned for each booking."""
 
@@ -54,7 +55,6 @@ async def floor(view: View) -> Response:
 def floor_facts(day: ServiceDay, slots: Any = ()) -> dict[str, Any]:
     """What the floor's template shows."""
     board = board_of(day, slots)
-    states = [record.state for record in day.records]
     return {
         "title": f"Floor of {day.venue.id}",
         "restaurant": day.venue.id,
@@ -67,8 +67,7 @@ def floor_facts(day: ServiceDay, slots: Any = ()) -> dict[str, Any]:
         "free": FREE.values(),
         "bookings": sum(record.allocation is not None for record in day.records),
         "guests": sum(record.booking.party_size for record in day.records if record.allocation and record.booking),
-        "reviews": states.count(AssignmentState.MANUAL_REVIEW),
-        "waiting": sum(record.state is not AssignmentState.MANUAL_REVIEW and waits(record) for record in day.records),
+        "waiting": sum(map(waits, day.records)),
     }
 
 
@@ -129,7 +128,7 @@ async def moment(view: View) -> Response:
         at=at,
         minutes=minutes,
         range=(max(min(first, minutes), 0), max(last, minutes)),
-        is_past=at < day.now,
+        when="later" if at > day.now else "now" if day.now - at < NOW else "past",
         view=found,
         groups=[(zone or "", list(tables)) for zone, tables in groupby(by_zone(found.tables, _zone_of), key=_zone_of)],
     )
