@@ -215,25 +215,27 @@ class PlainStore:
 
     # -- Tables out of service -----------------------------------------------------------------------------------
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:  # noqa: ARG002 - see below
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:  # noqa: ARG002 - see below
         """See `AssignmentStore.block`. Events are left to the sinks: this store keeps none."""
         with self._lock:
-            blocks = {**self.state.blocks, block.id: self.state.blocks.get(block.id, block)}
-            taken = [*self._kept(self.state.records, block.restaurant_id, self.clock.now())]
-            taken += self.host.occupied(None, block.restaurant_id, block.window)
-            self.state = attrs.evolve(self.state, blocks=blocks)
-            return tuple(sorted({seat.booking_id for seat in taken if seat.booking_id and clash(block.occupied, seat)}))
+            there: set[str] = set()
+            for block in blocks:
+                taken = [*self._kept(self.state.records, block.restaurant_id, self.clock.now())]
+                taken += self.host.occupied(None, block.restaurant_id, block.window)
+                there |= {seat.booking_id for seat in taken if seat.booking_id and clash(block.occupied, seat)}
+            self.state = attrs.evolve(self.state, blocks={**{block.id: block for block in blocks}, **self.state.blocks})
+            return tuple(sorted(there))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:  # noqa: ARG002
-        """End a block, and tell *events* of it in the same transaction. See `AssignmentStore.unblock`."""
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:  # noqa: ARG002
+        """End blocks, and tell *events* of it in the same transaction. See `AssignmentStore.unblock`."""
         with self._lock:
-            if block.id not in self.state.blocks:
-                return False
-            helped = self._helped([(block.restaurant_id, block.window)])
+            ended = [block for block in blocks if block.id in self.state.blocks]
+            helped = self._helped([(block.restaurant_id, block.window) for block in ended])
             woken = {record.booking_id: woken_record(record, self.clock.now()) for record in helped}
-            blocks = {key: other for key, other in self.state.blocks.items() if key != block.id}
-            self.state = attrs.evolve(self.state, blocks=blocks, records={**self.state.records, **woken})
-            return True
+            gone = {block.id for block in ended}
+            left = {key: other for key, other in self.state.blocks.items() if key not in gone}
+            self.state = attrs.evolve(self.state, blocks=left, records={**self.state.records, **woken})
+            return bool(ended)
 
     def blocked(self, restaurant_id: str, since: dt.datetime) -> tuple[TableBlock, ...]:
         """

@@ -37,6 +37,7 @@ __all__ = [
     "TableNotFoundError",
     "UnexpectedError",
     "VenueNotFoundError",
+    "ZoneNotFoundError",
 ]
 
 
@@ -158,6 +159,26 @@ class TableNotFoundError(AssignmentPipelineError):
 
     def __str__(self) -> str:
         return f"Restaurant {self.restaurant_id!r} has no table {self.table_id!r}."
+
+
+@attrs.define
+class ZoneNotFoundError(AssignmentPipelineError):
+    """
+    No table of a restaurant stands in such a zone.
+
+    Attributes:
+        restaurant_id: The restaurant.
+
+        zone: The zone that was asked for.
+    """
+
+    code: ClassVar[str] = "zone_not_found"
+
+    restaurant_id: str
+    zone: str
+
+    def __str__(self) -> str:
+        return f"Restaurant {self.restaurant_id!r} has no table in a zone {self.zone!r}."
 
 
 @attrs.define

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from assignment_pipeline.domain.blocks import BlockResult, TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -223,34 +223,83 @@ class StaffActions(ServiceActions, StaffReads):
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 
-    def block(self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str) -> BlockResult:
+    def block(
+        self,
+        restaurant_id: str,
+        table_id: str | None = None,
+        window: TimeWindow | None = None,
+        *,
+        zone: str | None = None,
+        actor: str,
+        reason: str,
+    ) -> BlockResult:
         """
-        Take a table out of service for a while. Nobody is seated there then.
+        Take a table, or all tables of a zone, out of service for a while: all of them or none. Nobody is seated there.
 
-        Bookings that have the table already keep it, and are named: they are for a person to move.
+        Bookings that have the tables already keep them, and are named: they are for a person to move. The same block
+        twice is one: the first stays as it is.
 
         Args:
+            table_id: The table, or None where a zone is named.
+
+            window: For how long. It has to be given.
+
+            zone: The zone.
+
             reason: A short code such as ``maintenance``.
 
         Raises:
             CommitUnknownError: The store does not say whether it has done it.
             StoreUnavailableError: The store could not be reached; nothing was written.
             TableNotFoundError: The restaurant has no such table.
-            ValueError: *reason* is not a code.
+            ValueError: *reason* is not a code, or not just one of a table and a zone is named.
             VenueNotFoundError: The host has no such restaurant.
+            ZoneNotFoundError: No table of the restaurant stands in that zone.
         """
-        return self._run(blocks.block(restaurant_id, table_id, window, actor=actor, reason=reason))
+        return self._run(blocks.block(restaurant_id, table_id, window, zone=zone, actor=actor, reason=reason))
 
-    def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock:
+    @overload
+    def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock: ...
+
+    @overload
+    def unblock(
+        self, restaurant_id: str, *, zone: str, window: TimeWindow | None = None, actor: str
+    ) -> tuple[TableBlock, ...]: ...
+
+    def unblock(
+        self,
+        restaurant_id: str,
+        block_id: str | None = None,
+        *,
+        zone: str | None = None,
+        window: TimeWindow | None = None,
+        actor: str,
+    ) -> TableBlock | tuple[TableBlock, ...]:
         """
-        Put a table back into service. Bookings that wait for tables at that time are due at once.
+        Put a table, or all tables of a zone, back into service: all of them or none.
+
+        Bookings that wait for tables at that time are due at once. Where no table of the zone is out of service,
+        nothing is done.
+
+        Args:
+            block_id: The block of one table, or None where a zone is named.
+
+            zone: The zone.
+
+            window: Of the zone's blocks, end only those for just that time; None ends all that have not ended.
+
+        Returns:
+            The block that ended, or those of the zone.
 
         Raises:
             BlockNotFoundError: There is no such block.
             CommitUnknownError: The store does not say whether it has done it.
             StoreUnavailableError: The store could not be reached; nothing was written.
+            ValueError: Not just one of a block and a zone is named.
+            VenueNotFoundError: The host has no such restaurant.
+            ZoneNotFoundError: No table of the restaurant stands in that zone.
         """
-        return self._run(blocks.unblock(restaurant_id, block_id, actor=actor))
+        return self._run(blocks.unblock(restaurant_id, block_id, zone=zone, window=window, actor=actor))
 
     def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
         """
@@ -357,14 +406,37 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
     # -- Tables out of service ------------------------------------------------------------------------------------
 
     async def block(
-        self, restaurant_id: str, table_id: str, window: TimeWindow, *, actor: str, reason: str
+        self,
+        restaurant_id: str,
+        table_id: str | None = None,
+        window: TimeWindow | None = None,
+        *,
+        zone: str | None = None,
+        actor: str,
+        reason: str,
     ) -> BlockResult:
-        """Take a table out of service for a while. See `Coordinator.block`."""
-        return await self._run(blocks.block(restaurant_id, table_id, window, actor=actor, reason=reason))
+        """Take a table, or all tables of a zone, out of service for a while. See `Coordinator.block`."""
+        return await self._run(blocks.block(restaurant_id, table_id, window, zone=zone, actor=actor, reason=reason))
 
-    async def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock:
-        """Put a table back into service. See `Coordinator.unblock`."""
-        return await self._run(blocks.unblock(restaurant_id, block_id, actor=actor))
+    @overload
+    async def unblock(self, restaurant_id: str, block_id: str, *, actor: str) -> TableBlock: ...
+
+    @overload
+    async def unblock(
+        self, restaurant_id: str, *, zone: str, window: TimeWindow | None = None, actor: str
+    ) -> tuple[TableBlock, ...]: ...
+
+    async def unblock(
+        self,
+        restaurant_id: str,
+        block_id: str | None = None,
+        *,
+        zone: str | None = None,
+        window: TimeWindow | None = None,
+        actor: str,
+    ) -> TableBlock | tuple[TableBlock, ...]:
+        """Put a table, or all tables of a zone, back into service. See `Coordinator.unblock`."""
+        return await self._run(blocks.unblock(restaurant_id, block_id, zone=zone, window=window, actor=actor))
 
     async def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
         """The tables that are or will be out of service, by start. See `Coordinator.blocks`."""

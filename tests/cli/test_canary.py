@@ -113,6 +113,8 @@ VALUES = {
 """What is given for each argument, and for each option that is required."""
 
 ONCE = {"--once"}
+EITHER = {"table", "block"}
+"""Arguments in whose place an option may be given."""
 
 
 def arguments(command):
@@ -122,7 +124,7 @@ def arguments(command):
         name = next((each for each in parameter.opts if each.startswith("--")), parameter.name)
         if name in ONCE:
             given.append(name)
-        elif parameter.required:
+        elif parameter.required or name in EITHER:
             given += [name, VALUES[name]] if name.startswith("--") else [VALUES[name]]
     return given
 

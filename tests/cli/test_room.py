@@ -117,6 +117,44 @@ def test_whoever_leaves_and_whoever_never_came(evening):
     assert evening("service", "no-show", "dan", *ANN).complaint.startswith("Booking 'dan' has no tables")
 
 
+def test_a_zone_goes_out_of_service_and_comes_back(cli, db):
+    """In one act; the same twice is one."""
+    times = ("--from", "2031-05-17T19:30+02:00", "--until", "2031-05-17T20:00+02:00")
+    block = ("tables", "block", "corner", "--zone", "Window", *times, *ANN, "--reason", "leak", "--db", db)
+    closed = cli(*block, "--json").json
+    assert (closed["zone"], [one["table_id"] for one in closed["blocks"]]) == ("Window", ["W1", "W2"])
+    assert cli(*block, "--json").json == closed
+    assert [line.split(":")[0] for line in cli(*block).out.splitlines()[:2]] == [
+        "Table 'W1' is out of service",
+        "Table 'W2' is out of service",
+    ]
+    unblock = ("tables", "unblock", "corner", "--zone", "Window", *ANN, "--db", db)
+    assert sorted(cli(*unblock).out.splitlines()) == [
+        "Table 'W1' is back in service.",
+        "Table 'W2' is back in service.",
+    ]
+    assert cli(*unblock).out == "No table of the zone 'Window' is out of service.\n"
+    assert cli(*unblock, "--json").json == {"zone": "Window", "blocks": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("block", "W1", "--zone", "Window"), "TABLE: expected a TABLE or --zone, got both"),
+        (("block",), "TABLE: expected a TABLE or --zone, got neither"),
+        (("block", "--zone", "Attic"), "Restaurant 'corner' has no table in a zone 'Attic'."),
+        (("unblock", "k-1", "--zone", "Window"), "BLOCK: expected a BLOCK or --zone, got both"),
+        (("unblock",), "BLOCK: expected a BLOCK or --zone, got neither"),
+    ],
+)
+def test_it_is_a_table_or_a_zone(cli, db, words, said):
+    """One of the two; what is wrong is said in one line."""
+    act, *what = words
+    times = ("--from", "2031-05-17T19:30+02:00", "--until", "2031-05-17T20:00+02:00", "--reason", "leak")
+    ended = cli("tables", act, "corner", *what, *ANN, *(times if act == "block" else ()), "--db", db)
+    assert (ended.code, ended.complaint) == (2, said)
+
+
 def test_tables_go_out_of_service_and_come_back(cli, db, at_table):
     """Who still has the table is named; the list says until when it is gone, and why."""
     times = ("--from", "2031-05-17T19:30+02:00", "--until", "2031-05-17T20:00+02:00")

@@ -493,3 +493,16 @@ def test_no_query_a_booking(tmp_path):
         assert len(day.records) == bookings
         asked.append(len(statements))
     assert asked[0] == asked[1] < 20
+
+
+def test_a_zone_is_closed_by_its_name(coordinator, put):
+    """In one act, after the page has said which tables that is and who has one."""
+    put("b-1")
+    coordinator.place(booking("b-1"), ["T4"], actor="anna")
+    browser = Browser(console(coordinator, staff=lambda _: ANNA))
+    asked = "/act?do=block&tables=Garden&from=20:00&to=21:00&reason=rain"
+    shown = browser.get(asked)
+    assert "Nobody is seated at T3 + T4" in shown.text
+    assert "b-1 has T4 then, and keeps it until somebody moves it." in shown.text
+    assert "Done." in browser.do(asked).text
+    assert {block.table_id for block in coordinator.blocks("corner")} == {"T3", "T4"}

@@ -340,14 +340,14 @@ class StoreAgreement(RuleBasedStateMachine):
     def block(self, block: TableBlock) -> None:
         known = {one.id: one for one in self.reference.blocked(block.restaurant_id, DINNER - 9 * HOUR)}
         again = known.get(block.id, block)
-        self.both(lambda store: store.block(again, ()))
+        self.both(lambda store: store.block([again], ()))
 
     @rule(restaurant_id=st.sampled_from(RESTAURANTS), since=st.sampled_from(SLOTS), data=st.data())
     def unblock(self, restaurant_id: str, since: dt.datetime, data: st.DataObject) -> None:
         known = self.both(lambda store: store.blocked(restaurant_id, since))
         if known:
             block = data.draw(st.sampled_from(known), "block")
-            self.both(lambda store: store.unblock(block, ()))
+            self.both(lambda store: store.unblock([block], ()))
 
     # -- Questions ------------------------------------------------------------------------------------------------
 

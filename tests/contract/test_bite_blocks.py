@@ -41,18 +41,18 @@ class ForgetsWho(MemoryStore):
 class NamesNobody(MemoryStore):
     """Does not say who has the table."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        super().block(block, events)
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        super().block(blocks, events)
         return ()
 
 
 class NamesOurs(MemoryStore):
     """Does not look at who has the table by the host."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         host, self.host = self.host, MemoryHost()
         try:
-            return super().block(block, events)
+            return super().block(blocks, events)
         finally:
             self.host = host
 
@@ -60,8 +60,8 @@ class NamesOurs(MemoryStore):
 class RefusesTheTaken(MemoryStore):
     """Turns out whoever has the table."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        found = super().block(block, events)
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        found = super().block(blocks, events)
         for booking_id in set(found) & set(self._records):
             self._records[booking_id] = attrs.evolve(self._records[booking_id], version=9)
         return found
@@ -70,28 +70,29 @@ class RefusesTheTaken(MemoryStore):
 class WritesTwice(MemoryStore):
     """Takes what comes again for another block."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        known = [one for one in self.blocks[block.restaurant_id] if one.id == block.id]
-        found = super().block(block, events)
-        self.blocks[block.restaurant_id] += known
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        ids = {block.id for block in blocks}
+        known = [one for one in self.blocks[blocks[0].restaurant_id] if one.id in ids]
+        found = super().block(blocks, events)
+        self.blocks[blocks[0].restaurant_id] += known
         return found
 
 
 class EndsNone(MemoryStore):
     """Never puts a table back into service."""
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        blocks = list(self.blocks[block.restaurant_id])
-        found = super().unblock(block, events)
-        self.blocks[block.restaurant_id] = blocks
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        known = list(self.blocks[blocks[0].restaurant_id])
+        found = super().unblock(blocks, events)
+        self.blocks[blocks[0].restaurant_id] = known
         return found
 
 
 class EndsAll(MemoryStore):
     """Puts all tables back into service with one."""
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        found = super().unblock(block, events)
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        found = super().unblock(blocks, events)
         self.blocks.clear()
         return found
 
@@ -99,17 +100,17 @@ class EndsAll(MemoryStore):
 class AlwaysEnds(MemoryStore):
     """Says that there was a block where there was none."""
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        super().unblock(block, events)
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        super().unblock(blocks, events)
         return True
 
 
 class WakesNobodyBehind(MemoryStore):
     """Lets bookings wait though a table is back."""
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         records = dict(self._records)
-        found = super().unblock(block, events)
+        found = super().unblock(blocks, events)
         self._records = records
         return found
 
@@ -124,24 +125,38 @@ class WakesAllBehind(MemoryStore):
 class WakesAhead(MemoryStore):
     """Has bookings try again when a table goes."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        self._records |= self._helped({block.restaurant_id: [block.window]})
-        return super().block(block, events)
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        self._records |= self._helped({block.restaurant_id: [block.window] for block in blocks})
+        return super().block(blocks, events)
 
 
 class TellsNothing(MemoryStore):
     """Keeps no events of blocks."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        return super().block(block, ())
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return super().block(blocks, ())
+
+
+class BlocksTheFirst(MemoryStore):
+    """Takes only the first of several tables out of service."""
+
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return super().block(blocks[:1], events)
+
+
+class EndsTheFirst(MemoryStore):
+    """Puts only the first of several tables back."""
+
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        return super().unblock(blocks[:1], events)
 
 
 class TellsAnyway(MemoryStore):
     """Tells of the end of what was no block."""
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         self.emit(events)
-        return super().unblock(block, ())
+        return super().unblock(blocks, ())
 
 
 def as_if_new(record: AssignmentRecord, other: AssignmentRecord | None) -> Any:
@@ -207,6 +222,8 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("ends none", EndsNone, "an_ended_block_frees_its_table"),
     ("ends all", EndsAll, "an_ended_block_frees_its_table"),
     ("always ends", AlwaysEnds, "an_ended_block_frees_its_table"),
+    ("blocks the first", BlocksTheFirst, "several_tables_are_taken_in_one_act"),
+    ("ends the first", EndsTheFirst, "several_tables_come_back_in_one_act"),
     ("wakes nobody", WakesNobodyBehind, "an_ended_block_wakes_those_that_wait"),
     ("wakes everybody", WakesAllBehind, "an_ended_block_wakes_those_that_wait"),
     ("wakes ahead", WakesAhead, "an_ended_block_wakes_those_that_wait"),

@@ -112,9 +112,9 @@ class FindsAll(MemoryStore):
 class BlocksByThePlan(MemoryStore):
     """Does not name who sits at a table past its time."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         with mock.patch.object(Allocation, "occupied", lambda self, now: self.blocked):
-            return super().block(block, events)
+            return super().block(blocks, events)
 
 
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [

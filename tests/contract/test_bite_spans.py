@@ -59,10 +59,14 @@ class BeginsWithTheDay(MemoryStore):
 class ShortBlocks(MemoryStore):
     """Keeps no table out of service for longer than a month."""
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        start, end = block.window.start, block.window.end
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        month = dt.timedelta(days=30)
         return super().block(
-            attrs.evolve(block, window=TimeWindow(start, min(end, start + dt.timedelta(days=30)))), events
+            [
+                attrs.evolve(one, window=TimeWindow(one.window.start, min(one.window.end, one.window.start + month)))
+                for one in blocks
+            ],
+            events,
         )
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import pytest
 
-from assignment_pipeline import Coordinator, Outcome, PlacementRefusedError, Reason, TableConflictError, TimeWindow
+from assignment_pipeline import (
+    Coordinator,
+    FloorPlan,
+    Outcome,
+    PlacementRefusedError,
+    Reason,
+    TableConflictError,
+    TimeWindow,
+    Venue,
+)
 from assignment_pipeline.errors import (
     BlockNotFoundError,
     CommitUnknownError,
     StoreUnavailableError,
     TableNotFoundError,
     VenueNotFoundError,
+    ZoneNotFoundError,
 )
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -91,6 +102,56 @@ def test_blocks_that_are_over_are_not_listed(house, coordinator, evening):
     house.clock.advance(2 * DAY)
     assert coordinator.blocks("R1") == ()
     assert coordinator.unblock("R1", past.id, actor="anna") == past
+
+
+@pytest.fixture
+def rooms(house):
+    """The house with two of its tables on the terrace."""
+    tables = [attrs.evolve(table, zone=None if table.id == "T3" else "terrace") for table in house.venue.floor.tables]
+    venue = Venue(house.venue.id, house.venue.timezone, FloorPlan(tables, [("T1", "T2")]), house.venue.policy)
+    house.host.put_venue(venue)
+    return venue
+
+
+def test_a_zone_is_closed_in_one_act(house, coordinator, evening, rooms):
+    """All its tables or none, and no others; twice is once, and it opens in one act."""
+    seat = coordinator.assign(house.booking("F1", 2, accessible=False))
+    house.sink.events.clear()
+    closed = coordinator.block("R1", zone="terrace", window=evening, actor="anna", reason="rain")
+    assert [block.table_id for block in closed.blocks] == ["T1", "T2"]
+    assert closed.bookings == ("F1",) == (seat.booking_id,)
+    assert coordinator.block("R1", zone="terrace", window=evening, actor="ben", reason="storm") == closed
+    assert sorted(coordinator.blocks("R1"), key=lambda block: block.table_id) == [*closed.blocks]
+    assert house.told() == ["coordinator.blocked"] * 2
+    later = TimeWindow(evening.end, evening.end + HOUR)
+    other = coordinator.block("R1", "T1", later, actor="anna", reason="leak").block
+    assert coordinator.unblock("R1", zone="terrace", window=evening, actor="ben") == tuple(coordinator_order(closed))
+    assert coordinator.blocks("R1") == (other,)
+    assert coordinator.unblock("R1", zone="terrace", actor="ben") == (other,)
+    assert coordinator.unblock("R1", zone="terrace", actor="ben") == ()
+    assert house.told() == ["coordinator.blocked"] * 3 + ["coordinator.unblocked"] * 3
+
+
+def coordinator_order(result):
+    """Blocks as they are listed."""
+    return sorted(result.blocks, key=lambda block: (block.window.start, block.id))
+
+
+def test_a_zone_is_closed_whole_or_not_at_all(house, coordinator, evening, rooms):
+    """An error in the middle of it, here of the host, leaves every table in service, and nothing is told."""
+    with pytest.raises(ZoneNotFoundError, match="Restaurant 'R1' has no table in a zone 'attic'"):
+        coordinator.block("R1", zone="attic", window=evening, actor="anna", reason="rain")
+    for wrong in ({"zone": "terrace", "table_id": "T1"}, {}):
+        with pytest.raises(ValueError, match="table_id: expected a text, or else a zone"):
+            coordinator.block("R1", window=evening, actor="anna", reason="rain", **wrong)
+    with pytest.raises(ValueError, match="window: expected a TimeWindow"):
+        coordinator.block("R1", zone="terrace", actor="anna", reason="rain")
+    with pytest.raises(ValueError, match="block_id: expected a text, or else a zone"):
+        coordinator.unblock("R1", actor="anna")
+    with pytest.raises(ZoneNotFoundError):
+        coordinator.unblock("R1", zone="attic", actor="anna")
+    assert coordinator.blocks("R1") == ()
+    assert house.told() == []
 
 
 class LossyBlocks:

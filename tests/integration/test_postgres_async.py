@@ -224,9 +224,9 @@ def test_every_question_can_be_asked_inside(database):
             assert await joined.unassigned(DINNER, 10) == ()
             assert await joined.due(10) == ()
             block = make_block("k-1", "T3")
-            assert await joined.block(block, ()) == ()
+            assert await joined.block([block], ()) == ()
             assert await joined.blocked("r-1", DINNER - DAY) == (block,)
-            assert await joined.unblock(block, ())
+            assert await joined.unblock([block], ())
             await joined.emit([event("e-1")])
             await connection.commit()
             return [record.booking_id for record in (await store.records(RecordQuery())).records]

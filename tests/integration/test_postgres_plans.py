@@ -115,7 +115,7 @@ def months(store):
         booking = make_booking(f"m-{day}", at=DINNER + day * DAY)
         changes.append(make_change(booking, *REVIEW, reason="no_fit"))
         store.commit(changes)
-        store.block(make_block(f"k-{day}", "T4", at=DINNER + day * DAY + 5 * HOUR), ())
+        store.block([make_block(f"k-{day}", "T4", at=DINNER + day * DAY + 5 * HOUR)], ())
 
 
 def work(store):
@@ -134,8 +134,8 @@ def work(store):
         store.records(RecordQuery(booking_ids=(name, "b-0-1")))
         store.records(RecordQuery(restaurant_id="r-1", states=(AssignmentState.MANUAL_REVIEW,), after="m-1", limit=10))
         block = make_block(f"k-{name}", "T3")
-        store.block(block, ())
-        store.unblock(block, ())
+        store.block([block], ())
+        store.unblock([block], ())
 
 
 def test_no_table_is_read_whole(listener):

@@ -108,11 +108,12 @@ def put(store: OwnStore, host: OwnHost, service: Service, source: str) -> None:
 def _close_tables(store: OwnStore, service: Service) -> None:
     """Have those tables out of service that the file says are; what people have blocked is left alone."""
     wanted = {block.id for block in service.blocks}
-    for block in store.blocked(service.venue.id, EVER):
-        if block.actor == FROM_FILE and block.id not in wanted:
-            store.unblock(block, ())
-    for block in service.blocks:
-        store.block(block, ())
+    known = store.blocked(service.venue.id, EVER)
+    ended = [block for block in known if block.actor == FROM_FILE and block.id not in wanted]
+    if ended:
+        store.unblock(ended, ())
+    if service.blocks:
+        store.block(service.blocks, ())
 
 
 def run(coordinator: Coordinator, store: OwnStore, service: Service) -> Day:

@@ -20,6 +20,9 @@ from assignment_pipeline.domain.windows import TimeWindow
 app = typer.Typer(help="Take tables out of service and put them back.", no_args_is_help=True)
 
 RestaurantArgument = Annotated[str, typer.Argument(metavar="RESTAURANT", help="The id of a restaurant.")]
+ZoneOption = Annotated[
+    str | None, typer.Option("--zone", metavar="ZONE", help="All tables of this zone, in place of one.")
+]
 ReasonOption = Annotated[
     str, typer.Option("--reason", metavar="CODE", help="A short code such as maintenance. Never a guest's words.")
 ]
@@ -49,32 +52,37 @@ def show(coordinator: Coordinator, restaurant: RestaurantArgument, as_json: Json
 def block(
     coordinator: Coordinator,
     restaurant: RestaurantArgument,
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The id of a table.")],
     start: Annotated[str, typer.Option("--from", metavar="TIME", help="A time such as 2031-05-17T17:00+02:00.")],
     end: Annotated[str, typer.Option("--until", metavar="TIME", help="A later time.")],
     actor: ActorOption,
     reason: ReasonOption,
+    table: Annotated[str | None, typer.Argument(metavar="TABLE", help="The id of a table.")] = None,
+    zone: ZoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Take a table out of service for a while.
+    Take a table, or all tables of a zone, out of service for a while. All of them, or none.
 
-    Bookings at the table keep it, and the command lists them: move them with review place.
+    Bookings at the tables keep them, and the command lists them: move them with review place.
     """
+    _require_one(table, zone, "TABLE")
     times = (read_time("--from", start), read_time("--until", end))
     try:
         window = TimeWindow(*times)
     except ValueError:
         refuse("--until", "a time after --from, both in the years 1970 to 9998", repr(end))
     try:
-        result = coordinator.block(restaurant, table, window, actor=actor, reason=reason)
+        result = coordinator.block(restaurant, table, window, zone=zone, actor=actor, reason=reason)
     except ValueError:
         refuse("--reason", "a short code such as maintenance", repr(reason))
     if as_json:
-        print_json({**_document(result.block), "bookings": list(result.bookings)})
+        found = [_document(one) for one in result.blocks]
+        blocks = found[0] if table is not None else {"zone": zone, "blocks": found}
+        print_json({**blocks, "bookings": list(result.bookings)})
         return
-    name = joined([table], labels_of(coordinator, restaurant))
-    say(f"Table {name!r} is out of service: {result.block.id}")
+    labels = labels_of(coordinator, restaurant)
+    for one in result.blocks:
+        say(f"Table {joined([one.table_id], labels)!r} is out of service: {one.id}")
     if result.bookings:
         say(f"Still there: {', '.join(result.bookings)}.")
 
@@ -83,17 +91,37 @@ def block(
 def unblock(
     coordinator: Coordinator,
     restaurant: RestaurantArgument,
-    block: Annotated[str, typer.Argument(metavar="BLOCK", help="The id of a block, as tables list shows it.")],
     actor: ActorOption,
+    block: Annotated[
+        str | None, typer.Argument(metavar="BLOCK", help="The id of a block, as tables list shows it.")
+    ] = None,
+    zone: ZoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a table back into service. The next sweep plans the bookings that wait for tables."""
-    ended = coordinator.unblock(restaurant, block, actor=actor)
-    if as_json:
-        print_json(_document(ended))
+    """
+    Put a table, or all tables of a zone, back into service.
+
+    The next sweep plans the bookings that wait for tables.
+    """
+    _require_one(block, zone, "BLOCK")
+    ended: tuple[TableBlock, ...]
+    if zone is None:
+        ended = (coordinator.unblock(restaurant, block or "", actor=actor),)
     else:
-        name = joined([ended.table_id], labels_of(coordinator, restaurant))
-        say(f"Table {name!r} is back in service.")
+        ended = coordinator.unblock(restaurant, zone=zone, actor=actor)
+    if as_json:
+        print_json(_document(ended[0]) if zone is None else {"zone": zone, "blocks": [*map(_document, ended)]})
+        return
+    labels = labels_of(coordinator, restaurant)
+    for one in ended:
+        say(f"Table {joined([one.table_id], labels)!r} is back in service.")
+    if not ended:
+        say(f"No table of the zone {zone!r} is out of service.")
+
+
+def _require_one(named: str | None, zone: str | None, what: str) -> None:
+    if (named is None) == (zone is None):
+        refuse(what, f"a {what} or --zone", "neither" if zone is None else "both")
 
 
 def _document(block: TableBlock) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from assignment_pipeline.console.setting import Act, Field, Runs, Setting
 from assignment_pipeline.console.suggested import SUGGESTED_ACTS
 from assignment_pipeline.domain.booking import MAX_PARTY
@@ -274,13 +276,11 @@ def _block(setting: Setting) -> Iterable[str]:
 
 
 async def _blocks(setting: Setting) -> Any:
-    window, reason = setting.window(), setting.view.asked("reason")
-    return [
-        await setting.view.calls(
-            "block", setting.day.venue.id, table, window, actor=setting.view.staff.actor, reason=reason
-        )
-        for table in setting.chosen()
-    ]
+    how = {"window": setting.window(), "actor": setting.view.staff.actor, "reason": setting.view.asked("reason")}
+    zone, restaurant = setting.zone(), setting.day.venue.id
+    if zone is not None:
+        return await setting.view.calls("block", restaurant, zone=zone, **how)
+    return [await setting.view.calls("block", restaurant, table, **how) for table in setting.chosen()]
 
 
 def _unblock(setting: Setting) -> Iterable[str]:
@@ -302,7 +302,7 @@ HOUSE_ACTS = (
         runs=_blocks,
         of_party=False,
         fields=(
-            _TABLES,
+            attrs.evolve(_TABLES, hint="such as T1, T2, or a zone"),
             Field(name="from", label="From", kind="time", value=lambda setting: setting.clock(setting.day.now)),
             Field(name="to", label="To", kind="time"),
             Field(name="reason", label="Reason", hint="a short code such as maintenance"),

@@ -30,6 +30,7 @@ from assignment_pipeline.errors import (
     StoreUnavailableError,
     TableNotFoundError,
     VenueNotFoundError,
+    ZoneNotFoundError,
 )
 from assignment_pipeline.redaction import redacted
 
@@ -44,6 +45,7 @@ _ABSENT = (
     OtherRestaurantError,
     TableNotFoundError,
     VenueNotFoundError,
+    ZoneNotFoundError,
 )
 _KNOWN = (AbsentError, AssignmentPipelineError, ForgedError, InvalidValueError)
 _DOWN = (StoreUnavailableError, SchemaMismatchError)

@@ -78,13 +78,21 @@ class Setting:
                 return record
         raise InvalidValueError("other", "another booking of this day that has tables", repr(asked))
 
+    def zone(self, name: str = "tables") -> str | None:
+        """The zone that was chosen in place of tables, or None."""
+        asked, tables = self.view.asked(name).strip(), self.day.venue.floor.tables
+        is_a_table = any(asked in (table.id, table.label) for table in tables)
+        return asked if not is_a_table and any(asked == table.zone for table in tables) else None
+
     def chosen(self, name: str = "tables") -> list[str]:
         """
-        The tables that were chosen, by id or label.
+        The tables that were chosen, by id or label, or by their zone.
 
         Raises:
             InvalidValueError: None was, or one is not on the floor.
         """
+        if (zone := self.zone(name)) is not None:
+            return [table.id for table in self.day.venue.floor.tables if table.zone == zone]
         by_name = {table.label: table.id for table in self.day.venue.floor.tables}
         by_name |= {table.id: table.id for table in self.day.venue.floor.tables}
         asked = [each.strip() for each in self.view.asked(name).replace("+", ",").split(",") if each.strip()]

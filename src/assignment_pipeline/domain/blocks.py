@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import attrs
 
 from assignment_pipeline.domain.checks import as_tuple, identifier, kind, optional_code
@@ -41,17 +43,28 @@ class TableBlock:
         return Occupied(table_id=self.table_id, window=self.window, reason=self.reason)
 
 
+def block_id(restaurant_id: str, table_id: str, window: TimeWindow) -> str:
+    """The id of the block of a table for that time: the same block has the same id, however often it is made."""
+    text = repr((restaurant_id, table_id, window.start.isoformat(), window.end.isoformat()))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 @attrs.frozen(kw_only=True)
 class BlockResult:
     """
-    What came of blocking a table.
+    What came of blocking a table, or those of a zone.
 
     Attributes:
-        block: The block.
+        blocks: The blocks, one for each table, in the floor's order.
 
-        bookings: The ids of the bookings that have the table for part of its time, sorted. They keep it until somebody
-            moves them.
+        bookings: The ids of the bookings that have one of the tables for part of its time, sorted. They keep it until
+            somebody moves them.
     """
 
-    block: TableBlock
+    blocks: tuple[TableBlock, ...] = attrs.field(converter=as_tuple)
     bookings: tuple[str, ...] = attrs.field(default=(), converter=as_tuple)
+
+    @property
+    def block(self) -> TableBlock:
+        """The first of them: the only one where one table was blocked."""
+        return self.blocks[0]

@@ -185,27 +185,27 @@ class LookUpChange(Effect[bool]):
 
 
 @attrs.frozen(eq=False)
-class BlockTable(Effect[tuple[str, ...]]):
-    """Keep everybody off a table for a while; the bookings that have it then."""
+class BlockTables(Effect[tuple[str, ...]]):
+    """Keep everybody off tables for a while; the bookings that have them then."""
 
     port = Port.STORE
-    block: TableBlock
+    blocks: tuple[TableBlock, ...]
     events: tuple[Event, ...]
 
     def ask(self, port: Any) -> Any:
-        return port.block(self.block, self.events)
+        return port.block(self.blocks, self.events)
 
 
 @attrs.frozen(eq=False)
-class UnblockTable(Effect[bool]):
-    """End a block; whether there was one."""
+class UnblockTables(Effect[bool]):
+    """End blocks; whether there were any."""
 
     port = Port.STORE
-    block: TableBlock
+    blocks: tuple[TableBlock, ...]
     events: tuple[Event, ...]
 
     def ask(self, port: Any) -> Any:
-        return port.unblock(self.block, self.events)
+        return port.unblock(self.blocks, self.events)
 
 
 @attrs.frozen(eq=False)

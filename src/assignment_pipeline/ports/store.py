@@ -350,27 +350,34 @@ class AssignmentStore(Protocol):
         """Whether the change with that id has landed, asked behind whatever commit is still in flight."""
         ...
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         """
-        Keep everybody off a table for a while, and tell *events* of it in the same transaction.
+        Keep everybody off tables for a while, and tell *events* of it: all in one transaction, or none of it.
 
-        Bookings there stay, and are returned. Later commits find the table taken. What comes again with
+        Bookings there stay, and are returned. Later commits find the tables taken. What comes again with
         the same id is written once.
 
+        Args:
+            blocks: One or more, of one restaurant.
+
+            events: What is told.
+
         Returns:
-            The bookings that have the table for part of that time, the host's among them, sorted.
+            The bookings that have one of the tables for part of its time, the host's among them, sorted.
 
         Raises:
             CommitUnknownError: The answer was lost.
         """
         ...
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         """
-        End a block, and tell *events* of it in the same transaction. Whom it helps is made due, as by a commit.
+        End blocks of one restaurant, and tell *events* of it in the same transaction.
+
+        Whom it helps is made due, as by a commit. Blocks that have ended already are passed over.
 
         Returns:
-            Whether there was such a block; if not, nothing is told.
+            Whether there was one of them; if not, nothing is told.
 
         Raises:
             CommitUnknownError: The answer was lost.
@@ -460,7 +467,7 @@ class AsyncAssignmentStore(Protocol):
         """
         ...
 
-    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    async def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         """
         Keep everybody off a table for a while, and tell *events* of it in the same transaction.
 
@@ -468,7 +475,7 @@ class AsyncAssignmentStore(Protocol):
         """
         ...
 
-    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    async def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         """End a block, and tell *events* of it in the same transaction. See `AssignmentStore.unblock`."""
         ...
 

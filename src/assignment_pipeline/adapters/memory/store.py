@@ -316,26 +316,37 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         with self._lock:
-            known = self.blocks[block.restaurant_id]
-            if all(other.id != block.id for other in known):
-                known.append(block)
+            there = {booking_id for block in blocks for booking_id in self._there(block)}  # The host may raise.
+            for block in blocks:
+                known = self.blocks[block.restaurant_id]
+                if all(other.id != block.id for other in known):
+                    known.append(block)
             self.emit(events)
-            ours = self._as_of(self.clock.now(), self._taken[block.restaurant_id][block.table_id].values())
-            others = self._asked.occupied(None, block.restaurant_id, block.window)
-            seats = (seat for seat in (*ours, *others) if seat.table_id == block.table_id)
-            return tuple(
-                sorted({seat.booking_id for seat in seats if seat.booking_id and seat.window.overlaps(block.window)})
-            )
+            return tuple(sorted(there))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def _there(self, block: TableBlock) -> Iterator[str]:
+        """The bookings that have a table for part of its block."""
+        ours = self._as_of(self.clock.now(), self._taken[block.restaurant_id][block.table_id].values())
+        others = self._asked.occupied(None, block.restaurant_id, block.window)
+        for seat in (*ours, *others):
+            if seat.table_id == block.table_id and seat.booking_id and seat.window.overlaps(block.window):
+                yield seat.booking_id
+
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         with self._lock:
-            known = self.blocks[block.restaurant_id]
-            ended = [other for other in known if other.id == block.id]
+            ids = {block.id for block in blocks}
+            ended = [
+                other
+                for name in {block.restaurant_id for block in blocks}
+                for other in self.blocks[name]
+                if other.id in ids
+            ]
             for other in ended:
-                known.remove(other)
-                self._records |= self._helped({other.restaurant_id: [other.window]})
+                self.blocks[other.restaurant_id].remove(other)
+            if ended:
+                self._records |= self._helped({ended[0].restaurant_id: [other.window for other in ended]})
                 self.emit(events)
             return bool(ended)
 

@@ -133,11 +133,11 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
         await self._pool.run(lambda: self._work.commit(changes))
 
-    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        return await self._pool.run(lambda: self._work.block(block, events))
+    async def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return await self._pool.run(lambda: self._work.block(blocks, events))
 
-    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        return await self._pool.run(lambda: self._work.unblock(block, events))
+    async def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        return await self._pool.run(lambda: self._work.unblock(blocks, events))
 
     async def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         return await self._pool.run(lambda: self._work.commits.due(limit, order))

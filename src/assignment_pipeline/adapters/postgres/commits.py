@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import defaultdict
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -136,30 +137,39 @@ class Commits:
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 
-    def block(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[tuple[str, ...]]:
-        facts = {"block": block_facts(block), "events": list(map(event_facts, events)), "now": self.reads.now()}
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event], *, lands: bool) -> Work[tuple[str, ...]]:
+        facts = {
+            "blocks": list(map(block_facts, blocks)),
+            "events": list(map(event_facts, events)),
+            "now": self.reads.now(),
+        }
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
         bookings = set(json.loads(answer or "[]"))
         if not self.reads.standalone:
-            others = yield HostCall(self.reads.host.occupied, (block.restaurant_id, block.window))
-            bookings |= {
-                seat.booking_id
-                for seat in others
-                if seat.booking_id and seat.table_id == block.table_id and seat.window.overlaps(block.window)
-            }
+            spans: defaultdict[tuple[str, TimeWindow], set[str]] = defaultdict(set)
+            for block in blocks:
+                spans[block.restaurant_id, block.window].add(block.table_id)
+            for (restaurant_id, window), tables in spans.items():
+                others = yield HostCall(self.reads.host.occupied, (restaurant_id, window))
+                bookings |= {
+                    seat.booking_id
+                    for seat in others
+                    if seat.booking_id and seat.table_id in tables and seat.window.overlaps(window)
+                }
         return tuple(sorted(bookings))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event], *, lands: bool) -> Work[bool]:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event], *, lands: bool) -> Work[bool]:
+        restaurant_id = blocks[0].restaurant_id
         facts: dict[str, Any] = {
-            "id": block.id,
-            "restaurant_id": block.restaurant_id,
+            "ids": [block.id for block in blocks],
+            "restaurant_id": restaurant_id,
             "events": list(map(event_facts, events)),
             "now": self.reads.now(),
             "standalone": self.reads.standalone,
         }
         if not self.reads.standalone:
             try:
-                venue = yield from self.reads.venue(block.restaurant_id)
+                venue = yield from self.reads.venue(restaurant_id)
                 facts["policies"] = {venue.id: json.loads(policy_text(venue.policy))}
             except VenueNotFoundError:
                 pass  # Waiting bookings are woken: a needless attempt does no harm.

@@ -93,13 +93,13 @@ class JoinedStore:
         """See `AssignmentStore.commit`; it lands with the host's transaction."""
         self._do(lambda: self._work.commits.commit(changes, lands=False))
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`; it lands with the host's transaction."""
-        return self._do(lambda: self._work.commits.block(block, events, lands=False))
+        return self._do(lambda: self._work.commits.block(blocks, events, lands=False))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         """See `AssignmentStore.unblock`; it lands with the host's transaction."""
-        return self._do(lambda: self._work.commits.unblock(block, events, lands=False))
+        return self._do(lambda: self._work.commits.unblock(blocks, events, lands=False))
 
     def guard(self, restaurant_ids: Sequence[str]) -> None:
         """See `Joined.guard`: it takes the commit locks of these restaurants."""
@@ -171,11 +171,11 @@ class AsyncJoinedStore:
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:
         await self._do(lambda: self._work.commits.commit(changes, lands=False))
 
-    async def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        return await self._do(lambda: self._work.commits.block(block, events, lands=False))
+    async def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return await self._do(lambda: self._work.commits.block(blocks, events, lands=False))
 
-    async def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        return await self._do(lambda: self._work.commits.unblock(block, events, lands=False))
+    async def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        return await self._do(lambda: self._work.commits.unblock(blocks, events, lands=False))
 
     async def guard(self, restaurant_ids: Sequence[str]) -> None:
         await self._do(lambda: self._work.commits.guard(restaurant_ids))

@@ -149,11 +149,11 @@ class PostgresStore(Revisions, Shadows, Measures):
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         self._pool.run(lambda: self._work.commit(changes))
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        return self._pool.run(lambda: self._work.block(block, events))
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return self._pool.run(lambda: self._work.block(blocks, events))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        return self._pool.run(lambda: self._work.unblock(block, events))
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        return self._pool.run(lambda: self._work.unblock(blocks, events))
 
     def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         return self._pool.run(lambda: self._work.commits.due(limit, order))

@@ -65,12 +65,12 @@ class StoreWork:
         work = self.commits.commit(changes, lands=not self.commits.asks)
         return in_transaction(work) if self.commits.asks else work
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> Work[tuple[str, ...]]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> Work[tuple[str, ...]]:
         """The same, for a block."""
-        work = self.commits.block(block, events, lands=self.reads.standalone)
+        work = self.commits.block(blocks, events, lands=self.reads.standalone)
         return work if self.reads.standalone else in_transaction(work)
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> Work[bool]:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> Work[bool]:
         """The same, for the end of one."""
-        work = self.commits.unblock(block, events, lands=self.reads.standalone)
+        work = self.commits.unblock(blocks, events, lands=self.reads.standalone)
         return work if self.reads.standalone else in_transaction(work)

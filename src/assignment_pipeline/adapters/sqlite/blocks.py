@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from collections.abc import Sequence
 
@@ -35,12 +36,17 @@ class Blocks:
 
     commits: Commits
 
-    def block(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        rows = cursor_of(connection)
-        reads, window = self.commits.reads, block.window
-        now = reads.clock.now()
-        rows.execute(WRITE_BLOCK, (*BLOCKS.row(block), text_of(now)))
+    def block(
+        self, connection: sqlite3.Connection, blocks: Sequence[TableBlock], events: Sequence[Event]
+    ) -> tuple[str, ...]:
+        rows, now = cursor_of(connection), self.commits.reads.clock.now()
+        rows.executemany(WRITE_BLOCK, [(*BLOCKS.row(block), text_of(now)) for block in blocks])
         rows.executemany(WRITE_EVENT, map(event_row, events))
+        return tuple(sorted({name for block in blocks for name in self._there(connection, block, now)}))
+
+    def _there(self, connection: sqlite3.Connection, block: TableBlock, now: dt.datetime) -> set[str]:
+        """The bookings that have a table for part of its block."""
+        rows, window = cursor_of(connection), block.window
         ours = {
             booking_id
             for table_id, _, _, booking_id, _ in rows.execute(TAKEN, span_of(block.restaurant_id, window)).fetchall()
@@ -53,15 +59,17 @@ class Blocks:
         }
         others = {
             seat.booking_id
-            for seat in reads.host.occupied(connection, block.restaurant_id, window)
+            for seat in self.commits.reads.host.occupied(connection, block.restaurant_id, window)
             if seat.table_id == block.table_id and seat.booking_id and seat.window.overlaps(window)
         }
-        return tuple(sorted(ours | others))
+        return ours | others
 
-    def unblock(self, connection: sqlite3.Connection, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, connection: sqlite3.Connection, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         rows = cursor_of(connection)
-        if rows.execute(END_BLOCK, (block.id, block.restaurant_id)).rowcount == 0:
+        ended = [block for block in blocks if rows.execute(END_BLOCK, (block.id, block.restaurant_id)).rowcount]
+        if not ended:
             return False
         rows.executemany(WRITE_EVENT, map(event_row, events))
-        self.commits.wake(connection, {block.restaurant_id: {block.window}}, self.commits.reads.clock.now())
+        freed = {ended[0].restaurant_id: {block.window for block in ended}}
+        self.commits.wake(connection, freed, self.commits.reads.clock.now())
         return True

@@ -102,13 +102,13 @@ class JoinedStore(ReadingStore):
     def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
         return self._read(lambda connection: self._reads.knows(connection, change_id))
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`; it lands with the host's transaction."""
-        return self._write(lambda connection: Blocks(self._commits).block(connection, block, events))
+        return self._write(lambda connection: Blocks(self._commits).block(connection, blocks, events))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         """See `AssignmentStore.unblock`; it lands with the host's transaction."""
-        return self._write(lambda connection: Blocks(self._commits).unblock(connection, block, events))
+        return self._write(lambda connection: Blocks(self._commits).unblock(connection, blocks, events))
 
     def guard(self, restaurant_ids: Sequence[str]) -> None:  # noqa: ARG002 - one writer for all restaurants
         """

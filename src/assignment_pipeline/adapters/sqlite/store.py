@@ -152,11 +152,11 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
         """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""
         return self._ask(lambda connection: self._reads.knows(connection, change_id))
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
-        return self._writer.run(lambda connection: self._blocks.block(connection, block, events))
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
+        return self._writer.run(lambda connection: self._blocks.block(connection, blocks, events))
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
-        return self._writer.run(lambda connection: self._blocks.unblock(connection, block, events))
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
+        return self._writer.run(lambda connection: self._blocks.unblock(connection, blocks, events))
 
     def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         if not self._read(self._commits.any_due):

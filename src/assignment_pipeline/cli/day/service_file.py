@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import enum
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ import attrs
 from assignment_pipeline.adapters.as_json import pacing_document, period_document, special_day_document, zone_document
 from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
-from assignment_pipeline.domain.blocks import TableBlock
+from assignment_pipeline.domain.blocks import TableBlock, block_id
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
@@ -310,11 +309,9 @@ def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
             fields = _given(span, ("start_at", "end_at"), ("reason",), readers)
             times = {"start": fields.pop("start_at"), "end": fields.pop("end_at")}
             window = span.build(TimeWindow, times, {"start": "start_at", "end": "end_at"})
-            # The same span is the same block, in every run.
-            text = repr((venue.id, table.id, window.start.isoformat(), window.end.isoformat()))
-            block_id = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-            names = {"id": block_id, "restaurant_id": venue.id, "table_id": table.id, "actor": FROM_FILE}
-            found[block_id] = span.build(TableBlock, {**names, "window": window, **fields})
+            known_as = block_id(venue.id, table.id, window)
+            names = {"id": known_as, "restaurant_id": venue.id, "table_id": table.id, "actor": FROM_FILE}
+            found[known_as] = span.build(TableBlock, {**names, "window": window, **fields})
     return tuple(found.values())
 
 

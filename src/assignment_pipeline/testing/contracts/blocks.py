@@ -49,7 +49,7 @@ class Blocks(StoreSuite):
         late, early = make_block("k-1", "T2", at=DINNER + HOUR), make_block("k-2", "T1")
         same = make_block("k-0", "T3", at=DINNER + HOUR, reason=None, actor=None)
         for block in (late, early, same, make_block("k-3", "T1", restaurant_id="r-2")):
-            store.block(block, ())
+            store.block([block], ())
         assert store.blocked("r-1", START) == (early, same, late)
         assert store.blocked("r-1", early.window.end - MINUTE) == (early, same, late)
         assert store.blocked("r-1", early.window.end) == (same, late)
@@ -70,14 +70,14 @@ class Blocks(StoreSuite):
         harness.occupy("r-1", Occupied(table_id="T1", window=legacys))
         harness.occupy("r-1", Occupied(table_id="T2", window=legacys, booking_id="b-9"))
         window = TimeWindow(DINNER + HOUR + 14 * MINUTE, DINNER + 4 * HOUR)
-        assert store.block(make_block(window=window), ()) == ("b-0", "b-1", "b-2")
+        assert store.block([make_block(window=window)], ()) == ("b-0", "b-1", "b-2")
         touching = TimeWindow(DINNER + HOUR + 15 * MINUTE, DINNER + 2 * HOUR)
-        assert store.block(make_block("k-2", window=touching), ()) == ()
+        assert store.block([make_block("k-2", window=touching)], ()) == ()
 
     def test_who_has_the_table_keeps_it(self, store: AssignmentStore) -> None:
         """A block changes no record; its booking may be confirmed, and stays where it is."""
         record = self.commit(store, make_booking(), *HOLD, tables=("T1",))
-        store.block(make_block(), ())
+        store.block([make_block()], ())
         assert self.record(store) == record
         self.commit(store, make_booking(), Trigger.CONFIRM)
         assert self.taken(store) == {("T1", "b-1"), ("T1", None)}
@@ -85,20 +85,44 @@ class Blocks(StoreSuite):
     def test_a_block_is_written_once(self, store: AssignmentStore) -> None:
         """What comes again, because its answer was lost, changes nothing and is answered the same."""
         self.commit(store, make_booking(), *CONFIRM, tables=("T1",))
-        assert store.block(make_block(), ()) == store.block(make_block(), ()) == ("b-1",)
+        assert store.block([make_block()], ()) == store.block([make_block()], ()) == ("b-1",)
         assert store.blocked("r-1", START) == (make_block(),)
 
     def test_an_ended_block_frees_its_table(self, store: AssignmentStore) -> None:
         """Once, and no other block's."""
-        store.block(make_block("k-1", "T1"), ())
-        store.block(make_block("k-2", "T2"), ())
+        store.block([make_block("k-1", "T1")], ())
+        store.block([make_block("k-2", "T2")], ())
         seat = make_change(make_booking(), *CONFIRM, tables=("T1",))
         with pytest.raises(TableConflictError):
             store.commit([seat])
-        assert store.unblock(make_block("k-1", "T1"), ()) is True
-        assert store.unblock(make_block("k-1", "T1"), ()) is False
+        assert store.unblock([make_block("k-1", "T1")], ()) is True
+        assert store.unblock([make_block("k-1", "T1")], ()) is False
         store.commit([seat])
         assert store.blocked("r-1", START) == (make_block("k-2", "T2"),)
+
+    def test_several_tables_are_taken_in_one_act(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Each of them for its own time; who has one of them is named once, the host's bookings among them."""
+        need(harness, "occupy")
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1", "T2"))
+        self.commit(store, make_booking("b-2", at=DINNER + 3 * HOUR), *CONFIRM, tables=("T2",))
+        host = Occupied(table_id="T3", window=make_venue().turn(make_booking()), booking_id="b-0")
+        harness.occupy("r-1", host)
+        room = [make_block("k-1", "T1"), make_block("k-2", "T2"), make_block("k-3", "T3")]
+        assert store.block(room[:2], ()) == ("b-1",)
+        assert store.block(room, ()) == ("b-0", "b-1")
+        assert store.blocked("r-1", START) == tuple(room)
+
+    def test_several_tables_come_back_in_one_act(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """Those that are back already are passed over, and who waits for one of them is due."""
+        room = [make_block("k-1", "T1"), make_block("k-2", "T2", at=DINNER + 2 * HOUR), make_block("k-3", "T3")]
+        store.block(room, ())
+        self.commit(store, make_booking(at=DINNER + 2 * HOUR), *QUEUE, next_attempt_at=DINNER + 9 * HOUR)
+        assert store.unblock(room[:1], ()) is True
+        clock.advance(MINUTE)
+        assert store.unblock(room[:2], ()) is True
+        assert store.blocked("r-1", START) == tuple(room[2:])
+        assert {due.booking_id for due in store.due(10)} == {"b-1"}
+        assert store.unblock(room[:2], ()) is False
 
     def test_an_ended_block_wakes_those_that_wait(
         self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
@@ -111,18 +135,18 @@ class Blocks(StoreSuite):
         self.commit(store, make_booking("review", at=DINNER - HOUR), *REVIEW, **review)
         self.commit(store, make_booking("touches", at=DINNER + HOUR), *QUEUE, **waiting)
         self.commit(store, make_booking("elsewhere", restaurant_id="r-2"), *QUEUE, **waiting)
-        store.block(make_block(), ())
+        store.block([make_block()], ())
         assert store.due(10) == ()
         clock.advance(MINUTE)
-        assert store.unblock(make_block(), ())
+        assert store.unblock([make_block()], ())
         assert {due.booking_id for due in store.due(10)} == {"pending", "review"}
 
     def test_events_go_with_a_block(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """What is told of a block, or of its end, is kept with it; of no block, nothing is."""
         need(harness, "events")
-        store.block(make_block(), (told(1),))
-        store.unblock(make_block(), (told(2), told(3)))
-        store.unblock(make_block(), (told(4),))
+        store.block([make_block()], (told(1),))
+        store.unblock([make_block()], (told(2), told(3)))
+        store.unblock([make_block()], (told(4),))
         assert list(harness.events()) == [told(1), told(2), told(3)]
 
     # -- Less time, and more --------------------------------------------------------------------------------------
@@ -140,7 +164,7 @@ class Blocks(StoreSuite):
     def test_who_gives_up_time_takes_nothing(self, store: AssignmentStore) -> None:
         """A party may leave a table early that has been blocked under it, and others get what is left of its time."""
         self.commit(store, make_booking(), *CONFIRM, tables=("T1", "T2"))
-        store.block(make_block(), ())
+        store.block([make_block()], ())
         assert self.until(store, DINNER + HOUR / 2) == self.record(store)
         self.commit(store, make_booking("b-2", at=DINNER + HOUR / 2), *CONFIRM, tables=("T2",))
 

@@ -180,7 +180,7 @@ class Guards(StoreSuite):
         store.commit([self.seat("b-1", "T1")])
         store.commit([self.seat("b-2", "T1", restaurant_id="r-2")])
         store.commit([self.seat("b-3", "T2"), self.seat("b-4", "T2", restaurant_id="r-2")])
-        store.block(make_block(table_id="T3", restaurant_id="r-2"), ())
+        store.block([make_block(table_id="T3", restaurant_id="r-2")], ())
         store.commit([self.seat("b-5", "T3")])
 
     def test_a_table_at_another_restaurant_is_none_that_it_keeps(
@@ -224,7 +224,7 @@ class Guards(StoreSuite):
 
     def test_a_blocked_table_is_taken(self, store: AssignmentStore) -> None:
         """A block keeps everybody off its table for its time, and no longer."""
-        store.block(make_block(), ())
+        store.block([make_block()], ())
         assert self.refused_tables(store, self.seat("b-1", "T1")) == ("T1",)
         store.commit([self.seat("b-1", "T2"), self.seat("b-2", "T1", at=DINNER + HOUR)])
 

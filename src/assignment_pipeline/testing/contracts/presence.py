@@ -149,7 +149,7 @@ class Presence(StoreSuite):
         self.sit(store, "b-1", DINNER, clock.now())
         following = make_booking("b-3", at=over)
         assert self.windows(store, following) == {}
-        assert store.block(make_block("k-1", "T2", window=TimeWindow(over, over + HOUR)), ()) == ()
+        assert store.block([make_block("k-1", "T2", window=TimeWindow(over, over + HOUR))], ()) == ()
         self.commit(store, following, *CONFIRM, tables=("T1",))
         assert self.sit(store, "b-3", clock.now()).tables == ("T1",)
         stays = make_change(both[1], Trigger.MOVE, before=self.record(store, "b-2"))
@@ -197,7 +197,7 @@ class Presence(StoreSuite):
         self.sit(store, "b-1", DINNER)
         clock.advance(over + MINUTE - clock.now())
         window = TimeWindow(over + 2 * MINUTE, over + HOUR)
-        assert store.block(make_block(window=window), ()) == ("b-1",)
+        assert store.block([make_block(window=window)], ()) == ("b-1",)
 
     def windows(self, store: AssignmentStore, booking: Booking) -> dict[tuple[str, str | None], TimeWindow]:
         """What is taken near a booking, for as long as its planning is told."""

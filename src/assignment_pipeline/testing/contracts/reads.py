@@ -107,7 +107,7 @@ class Reads(StoreSuite):
         legacy = Occupied(table_id="T1", window=window, booking_id="walk-in")
         block = make_block(table_id="T2", window=window)
         harness.occupy("r-1", legacy)
-        store.block(block, ())
+        store.block([block], ())
         self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T3", "T4"))
         blocked = make_venue().blocked(window)
         ours = {Occupied(table_id=key, window=blocked, booking_id="b-1", movable=True) for key in ("T3", "T4")}

@@ -85,14 +85,14 @@ class Spans(StoreSuite):
         """Who loses the last minute is named."""
         harness.put_venue(make_venue(**BUFFERS))
         self.stay(store, long_stay())
-        assert store.block(make_block(window=TimeWindow(LAST, LAST + HOUR)), ()) == ("long",)
-        assert store.block(make_block("k-2", window=TimeWindow(LAST + MINUTE, LAST + HOUR)), ()) == ()
+        assert store.block([make_block(window=TimeWindow(LAST, LAST + HOUR))], ()) == ("long",)
+        assert store.block([make_block("k-2", window=TimeWindow(LAST + MINUTE, LAST + HOUR))], ()) == ()
 
     def test_a_long_block_keeps_a_table_to_its_end(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """A table that is out of service for weeks is given to nobody in its last minute."""
         harness.put_venue(make_venue(**BUFFERS))
         end = DINNER + dt.timedelta(days=40)
-        store.block(make_block(window=TimeWindow(DINNER, end)), ())
+        store.block([make_block(window=TimeWindow(DINNER, end))], ())
         with pytest.raises(TableConflictError):
             self.stay(store, make_booking("over", at=end - MINUTE + BUFFER))
         self.stay(store, make_booking("after", at=end + BUFFER))

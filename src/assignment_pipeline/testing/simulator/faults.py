@@ -20,7 +20,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.effects import (
-    BlockTable,
+    BlockTables,
     ClaimDue,
     Commit,
     Effect,
@@ -39,7 +39,7 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
     RunLegacy,
     TakeSlot,
-    UnblockTable,
+    UnblockTables,
 )
 from assignment_pipeline.ports import Lease, Leases, Refused
 from assignment_pipeline.testing.simulator.choices import CERTAIN
@@ -54,8 +54,8 @@ SHARED = (
     *READS,
     PutBack,
     Commit,
-    BlockTable,
-    UnblockTable,
+    BlockTables,
+    UnblockTables,
     RunLegacy,
     Emit,
     Publish,

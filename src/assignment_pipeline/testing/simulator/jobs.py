@@ -218,14 +218,21 @@ def _adopt(world: World, booking: Booking) -> Flow[Any]:
 
 def _block(world: World, booking: Booking) -> Flow[Any]:
     venue = world.venue_of(booking)
-    window = TimeWindow(DINNER, DINNER + world.choices.of((dt.timedelta(hours=1), dt.timedelta(hours=4))))
+    hours = world.choices.of((1, 4))
+    window = TimeWindow(DINNER, DINNER + dt.timedelta(hours=hours))
     table = world.choices.of(venue.floor.tables)
-    return blocks.block(venue.id, table.id, window, actor=STAFF, reason="maintenance")
+    closes_room = hours > 1 and table.zone is not None
+    name, zone = (None, table.zone) if closes_room else (table.id, None)
+    return blocks.block(venue.id, name, window, zone=zone, actor=STAFF, reason="maintenance")
 
 
 def _unblock(world: World, booking: Booking) -> Flow[Any]:
     known = sorted(block.id for block in world.ledger.blocks if block.restaurant_id == booking.restaurant_id)
-    return blocks.unblock(booking.restaurant_id, world.choices.of((*known, "none")), actor=STAFF)
+    name = world.choices.of((*known, "none"))
+    zones = sorted({table.zone for table in world.venue_of(booking).floor.tables if table.zone is not None})
+    if name == "none" and zones:
+        return blocks.unblock(booking.restaurant_id, None, zone=zones[0], window=None, actor=STAFF)
+    return blocks.unblock(booking.restaurant_id, name, zone=None, window=None, actor=STAFF)
 
 
 _STORE = (StoreUnavailableError, CommitUnknownError)

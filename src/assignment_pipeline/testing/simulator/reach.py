@@ -66,14 +66,14 @@ class InFlightStore:
         found: Waiting = self._store.waiting()
         return found if self._world.lists else attrs.evolve(found, restaurants=None)
 
-    def block(self, block: TableBlock, events: Sequence[Event]) -> tuple[str, ...]:
+    def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         self._world.touched = True
-        found: tuple[str, ...] = self._store.block(block, events)
+        found: tuple[str, ...] = self._store.block(blocks, events)
         return found
 
-    def unblock(self, block: TableBlock, events: Sequence[Event]) -> bool:
+    def unblock(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         self._world.touched = True
-        return self._store.unblock(block, events)
+        return self._store.unblock(blocks, events)
 
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         self._land(changes, self._world.standing)

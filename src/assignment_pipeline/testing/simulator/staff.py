@@ -6,7 +6,7 @@ from typing import Any
 
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange
-from assignment_pipeline.flow.effects import BlockTable, Commit, LookUpChange, RunLegacy, UnblockTable
+from assignment_pipeline.flow.effects import BlockTables, Commit, LookUpChange, RunLegacy, UnblockTables
 from assignment_pipeline.testing.simulator.world import World
 
 
@@ -42,8 +42,8 @@ class Staff:
         """Whether an effect has to wait for them."""
         if isinstance(effect, Commit):
             return self.keep_out_changes(effect.changes)
-        if isinstance(effect, BlockTable | UnblockTable):
-            return effect.block.restaurant_id in self.looked
+        if isinstance(effect, BlockTables | UnblockTables):
+            return effect.blocks[0].restaurant_id in self.looked
         if isinstance(effect, RunLegacy):  # It writes beside the pipeline, too, and takes the guard.
             return effect.booking.restaurant_id in self.looked
         return isinstance(effect, LookUpChange) and effect.restaurant_id in self.looked

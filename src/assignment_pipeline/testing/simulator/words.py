@@ -11,7 +11,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Decision, LegacyResult
 from assignment_pipeline.flow.effects import (
     Apart,
-    BlockTable,
+    BlockTables,
     CheckCircuit,
     ClaimDue,
     Commit,
@@ -38,7 +38,7 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
     RunLegacy,
     TakeSlot,
-    UnblockTable,
+    UnblockTables,
 )
 from assignment_pipeline.planning.base import Evaluation
 from assignment_pipeline.ports import AssignmentContext, Due, FlagDecision, Leases, RecordPage, Refused
@@ -96,7 +96,7 @@ def effect(asked: Effect[Any]) -> str:
 
 _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     Apart: lambda _: "begins a part",
-    BlockTable: lambda asked: f"blocks {asked.block.table_id}",
+    BlockTables: lambda asked: f"blocks {', '.join(one.table_id for one in asked.blocks)}",
     ClaimDue: lambda _: "claims what is due",
     Commit: lambda asked: f"commits {changes(asked.changes)}",
     DoubtFlags: lambda asked: f"says that the flags of generation {asked.generation} are out of date",
@@ -117,7 +117,7 @@ _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     ResolveFlags: lambda asked: f"asks for the flags of {asked.restaurant_id}",
     RunLegacy: lambda asked: f"runs legacy for {asked.booking.id}",
     TakeSlot: lambda asked: f"asks for a slot of {', '.join(want.key for want in asked.wanted)}",
-    UnblockTable: lambda asked: f"puts {asked.block.table_id} back into service",
+    UnblockTables: lambda asked: f"puts {', '.join(one.table_id for one in asked.blocks)} back into service",
 }
 
 

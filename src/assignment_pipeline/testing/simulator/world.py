@@ -282,7 +282,7 @@ class World(ABC):
             table_id=seat.table_id,
             window=seat.window,
         )
-        self.harness.store.block(block, ())
+        self.harness.store.block([block], ())
 
     def move_rollout(self, restaurant_id: str, mode: Mode) -> None:
         """Have the rollout move on, in the store and for whoever asks."""
