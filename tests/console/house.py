@@ -93,8 +93,9 @@ class Page:
 class Browser:
     """Asks a console, keeps its cookies, and sends its forms as browsers do."""
 
-    def __init__(self, app, **headers):
+    def __init__(self, app, run=asyncio.run, **headers):
         self.app = app
+        self.run = run
         self.cookies = httpx.Cookies()
         self.headers = headers
 
@@ -110,7 +111,7 @@ class Browser:
                 self.cookies = client.cookies
                 return answer
 
-        return Page(asyncio.run(send()))
+        return Page(self.run(send()))
 
     def get(self, path, **options):
         """A page."""
