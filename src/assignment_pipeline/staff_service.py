@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from assignment_pipeline.domain.result import AssignmentResult
+from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.result import AssignmentResult, Move
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
 from assignment_pipeline.domain.turns import TurnReport
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service
+from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service, walk_in
 
 T = TypeVar("T")
 
@@ -23,7 +25,9 @@ class ServiceActions:
     def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
 
-    def seated(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
+    def seated(
+        self, booking_id: str, *, actor: str, restaurant_id: str | None = None, allow: Collection[str] = ()
+    ) -> AssignmentResult:
         """
         Record that the party has sat down. Nobody moves it any more, and tables that were only held are confirmed.
 
@@ -32,13 +36,105 @@ class ServiceActions:
         ``displaced`` names that party's booking. Else ``displaced`` names the bookings that this party is in the way
         of.
 
+        Args:
+            restaurant_id: Refuse a booking of another restaurant.
+
+            allow: ``laying_time``, to keep the tables up to the turn of the next booking: the time to lay them in
+                between is shortened.
+
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
             OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+            ValueError: *allow* names another rule.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
+        return self._run(
+            arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id, allow=allow)
+        )
+
+    def walk_in(
+        self,
+        restaurant_id: str,
+        party_size: int,
+        *,
+        actor: str,
+        booking_id: str | None = None,
+        offer: bool = False,
+        tables: Collection[str] = (),
+        until: dt.datetime | None = None,
+        moves: Sequence[Move] = (),
+        allow: Collection[str] = (),
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        channel: str | None = walk_in.WALK_IN,
+    ) -> AssignmentResult:
+        """
+        Seat a party that is at the door, now: which tables, and until when (`AssignmentResult.until`).
+
+        The call makes its booking, with the channel ``walk_in``, and records in the same commit that the party sits. It
+        stays as long as the policy says; bookings that may be moved make room. If that is not possible, and
+        `VenuePolicy.shortest_stay_minutes` allows it, its stay is shortened up to the next booking or the end of
+        the service, and ``displaced`` names the bookings that are next. If there are no tables, nothing is written: the
+        outcome is ``kept``, and ``decision`` says why. Where the pipeline is not in charge, a person chooses the
+        tables: without ``tables``, the outcome is ``noop``.
+
+        Args:
+            restaurant_id: The restaurant.
+
+            party_size: How many guests.
+
+            actor: The person, as the audit is to name them.
+
+            booking_id: The id of the party's booking: twice with the same id is once, and the second answer is
+                ``noop``. None makes one. Where your host has rows of its own, write your row first, and pass its id.
+
+            offer: Write nothing: the outcome is ``noop`` with the reason ``offered``. Call again, with ``tables`` and
+                ``until`` of the answer, to seat the party there.
+
+            tables: The tables that a person chose, by id; none leaves that to the engine.
+
+            until: When the party leaves, at most 24 hours from now. Its stay is not shortened then.
+
+            moves: Who makes room at these tables, all in one commit: those of ``decision.plan`` in an offer.
+
+            allow: Names of rules to overrule, as for `place`; of tables that nobody chose, ``outside_service`` and
+                ``pacing``.
+
+            seating: Where the party wants to sit.
+
+            zone: The zone that it wants.
+
+            accessible: Whether one of its tables must be accessible.
+
+            channel: How the booking counts towards caps on arrivals.
+
+        Raises:
+            BookingNotFoundError: One that is to move is not known.
+            IllegalTransitionError: The booking has tables and its party has not sat down, or it has ended.
+            OtherRestaurantError: The host says that the booking is another restaurant's.
+            PlacementRefusedError: The tables that were chosen break rules that were not allowed away.
+            StaleRecordError: One that is to move has moved on.
+            TableConflictError: Somebody else has one of the tables that were chosen.
+            ValueError: An argument makes no sense, or there is no row of the party where your host has rows.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        party = walk_in.AtDoor.of(
+            restaurant_id,
+            party_size,
+            booking_id=booking_id,
+            tables=tables,
+            moves=moves,
+            until=until,
+            allow=allow,
+            offer=offer,
+            seating=seating,
+            zone=zone,
+            accessible=accessible,
+            channel=channel,
+        )
+        return self._run(walk_in.walk_in(party, self.settings, actor=actor))
 
     def left(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
@@ -214,9 +310,47 @@ class AsyncServiceActions:
     async def _run(self, flow: Flow[T]) -> T:
         raise NotImplementedError
 
-    async def seated(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
+    async def seated(
+        self, booking_id: str, *, actor: str, restaurant_id: str | None = None, allow: Collection[str] = ()
+    ) -> AssignmentResult:
         """Record that the party has sat down. See `Coordinator.seated`."""
-        return await self._run(arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
+        return await self._run(
+            arrivals.seated(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id, allow=allow)
+        )
+
+    async def walk_in(
+        self,
+        restaurant_id: str,
+        party_size: int,
+        *,
+        actor: str,
+        booking_id: str | None = None,
+        offer: bool = False,
+        tables: Collection[str] = (),
+        until: dt.datetime | None = None,
+        moves: Sequence[Move] = (),
+        allow: Collection[str] = (),
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        channel: str | None = walk_in.WALK_IN,
+    ) -> AssignmentResult:
+        """Seat a party that is at the door, now. See `Coordinator.walk_in`."""
+        party = walk_in.AtDoor.of(
+            restaurant_id,
+            party_size,
+            booking_id=booking_id,
+            tables=tables,
+            moves=moves,
+            until=until,
+            allow=allow,
+            offer=offer,
+            seating=seating,
+            zone=zone,
+            accessible=accessible,
+            channel=channel,
+        )
+        return await self._run(walk_in.walk_in(party, self.settings, actor=actor))
 
     async def left(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """Record that the party has left. See `Coordinator.left`."""

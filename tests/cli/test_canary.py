@@ -98,6 +98,7 @@ VALUES = {
     "tables": "B1",
     "moves": "b-0=B1",
     "party_size": "2",
+    "guests": "2",
     "block": "k-1",
     "bundle": "none",
     "phase": "local",

@@ -28,6 +28,7 @@ COMMANDS = [
     ("review list", ("--json",), 0, False),
     ("review cases", (), 0, True),
     ("review rearrange", ("later=T3", *BY), 0, True),
+    ("service walk-in", ("corner", "1", "--booking", "other", *BY), 0, True),
     ("show", ("later",), 0, False),
     ("floor", ("corner",), 0, True),
     ("review suggest", ("big",), 1, True),

@@ -321,6 +321,27 @@ def test_tables_are_closed_and_opened(coordinator, put, anna):
     assert coordinator.blocks("corner") == ()
 
 
+def test_a_walk_in_is_offered_a_table_and_sits_there(either, coordinator, put, clock):
+    """The page says which table and until when; what was offered is done, once, or is said to be gone."""
+    browser = Browser(console(either, staff=lambda _: ANNA))
+    clock._now -= HOUR  # Half past six.
+    put("later", 2, 18)
+    assert "do=walk_in" in browser.get("/service").html
+    assert "The next page says which" in browser.get("/act?do=walk_in").text
+    assert "expected a whole number" in browser.get("/act?do=walk_in&guests=0").text
+    shown = browser.get("/act?do=walk_in&guests=2")
+    assert "They sit down at T2, until 20:00." in shown.text or "They sit down at T1, until 20:00." in shown.text
+    done = browser.post(shown.fields())
+    assert done.status == 200
+    (party,) = [one for one in coordinator.floor("corner").parties if one.presence == "sits"]
+    assert coordinator.history(party.booking_id)[-1].actor == "anna"
+    assert browser.post(shown.fields()).status == 409
+    assert len(coordinator.floor("corner").parties) == 1
+    gone = browser.get("/act?do=walk_in&guests=30")
+    assert "There is no table for them now" in gone.text
+    assert 'class="do"' not in gone.html
+
+
 def test_the_service_says_who_is_due_and_who_is_over(coordinator, put, anna, clock):
     """By how late they are, with what can be done about it."""
     clock._now -= HOUR / 2

@@ -66,7 +66,7 @@ COMMANDS = {
     "availability": "availability:availability",
     "audit": "audit:audit",
     "review": "cases:app",
-    "service": "room:app",
+    "service": "walk_in:app",
     "tables": "tables:app",
     "floor": "floor:floor",
     "console": "console:console",

@@ -84,6 +84,7 @@ def result_document(result: AssignmentResult) -> dict[str, Any]:
         "tables": list(result.tables),
         "moved": list(result.moved),
         "displaced": list(result.displaced),
+        "until": result.until.isoformat(timespec="minutes") if result.until else None,
         "version": result.record.version if result.record else None,
     }
 

@@ -31,6 +31,23 @@ BookingArgument = Annotated[str, typer.Argument(metavar="BOOKING", help="The id 
 ActorOption = Annotated[
     str, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
 ]
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
+]
+
+
+def read_rules(allow: list[str] | None) -> list[str]:
+    """
+    The rules that are to be overruled.
+
+    Raises:
+        BadInputError: One is no rule, or cannot be overruled.
+    """
+    for rule in allow or ():
+        if rule not in _ALLOWABLE:
+            refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
+    return allow or []
 
 
 @command(app, "list", opened=read_only)
@@ -108,10 +125,7 @@ def place(
     booking: BookingArgument,
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The ids of the tables.")],
     actor: ActorOption,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
-    ] = None,
+    allow: AllowOption = None,
     expect_version: Annotated[
         int | None,
         typer.Option("--expect-version", metavar="N", help="Do it only if the record is still at this version."),
@@ -125,15 +139,12 @@ def place(
     The tables pass the same checks as a plan. --allow overrules every rule except one:
     two parties never share a table.
     """
-    for rule in allow or ():
-        if rule not in _ALLOWABLE:
-            refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
     result = coordinator.place(
         _booking(coordinator, booking),
         tables,
         actor=actor,
         expect_version=expect_version,
-        allow=allow or (),
+        allow=read_rules(allow),
         pin=pin,
     )
     if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
@@ -149,10 +160,7 @@ def rearrange(
         list[str], typer.Argument(metavar="BOOKING=TABLE[+TABLE]...", help="Who goes where, such as B1=T4 B2=T1+T2.")
     ],
     actor: ActorOption,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="RULE", help=f"A rule to overrule: {', '.join(_ALLOWABLE)}. May be repeated."),
-    ] = None,
+    allow: AllowOption = None,
     restaurant: RestaurantOption = None,
     pin: Annotated[bool, typer.Option("--pin/--no-pin", help="Whether the bookings are pinned to the tables.")] = True,
     as_json: JsonOption = False,
@@ -162,13 +170,10 @@ def rearrange(
 
     All of them leave their tables first, also those that are pinned or sit. It happens whole, or not at all.
     """
-    for rule in allow or ():
-        if rule not in _ALLOWABLE:
-            refuse("--allow", f"one of {', '.join(_ALLOWABLE)}", repr(rule))
     wanted = [_move(coordinator, text) for text in moves]
     if len({move.booking_id for move in wanted}) != len(wanted):
         refuse("BOOKING=TABLE", "each booking once", " ".join(moves))
-    results = coordinator.rearrange(wanted, actor=actor, allow=allow or (), pin=pin, restaurant_id=restaurant)
+    results = coordinator.rearrange(wanted, actor=actor, allow=read_rules(allow), pin=pin, restaurant_id=restaurant)
     if results[0].outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
         raise nothing_done(results[0])
     if as_json:

@@ -24,10 +24,17 @@ def seated(
     coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option("--allow", metavar="RULE", help="laying_time: keep the tables up to the next party's turn."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """A party has sat down. No plan moves it."""
-    result = coordinator.seated(booking, actor=actor)
+    try:
+        result = coordinator.seated(booking, actor=actor, allow=allow or ())
+    except InvalidValueError as error:
+        refuse("--allow", error.expected, error.got)
     if result.outcome is Outcome.NOOP and result.reason is None:
         raise RefusedError(f"The party of booking {booking!r} sits already.")
     if result.outcome is Outcome.KEPT:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections.abc import Sequence
 
 from assignment_pipeline.domain.reasons import sentence_of
@@ -19,7 +18,7 @@ def reason(code: str | None) -> str:
     return sentence_of(code)
 
 
-def times(moments: Sequence[dt.datetime], zone: zoneinfo.ZoneInfo, most: int = 3) -> str:
+def times(moments: Sequence[dt.datetime], zone: dt.tzinfo, most: int = 3) -> str:
     """Local times of day, the earliest first, of the *most* nearest."""
     return " ".join(f"{moment.astimezone(zone):%H:%M}" for moment in sorted(moments[:most]))
 

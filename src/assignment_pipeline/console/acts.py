@@ -11,8 +11,9 @@ import attrs
 from assignment_pipeline.console.setting import Act, Field, Runs, Setting
 from assignment_pipeline.console.suggested import SUGGESTED_ACTS
 from assignment_pipeline.domain.booking import MAX_PARTY
+from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import Move
+from assignment_pipeline.domain.result import AssignmentResult, Move
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
@@ -265,6 +266,60 @@ def _is_gone(record: AssignmentRecord) -> bool:
 # -- To a restaurant ----------------------------------------------------------------------------------------------
 
 
+async def _offers(setting: Setting) -> AssignmentResult | None:
+    guests = setting.view.whole("guests", 1, MAX_PARTY)
+    if guests is None:
+        return None
+    found: AssignmentResult = await setting.view.calls(
+        "walk_in", setting.day.venue.id, guests, actor=setting.view.staff.actor, offer=True
+    )
+    return found
+
+
+def _walk_in(setting: Setting) -> Iterable[str]:
+    offer = setting.offer
+    if offer is None:
+        yield "They get free tables, now. The next page says which, and until when."
+    elif offer.until is None:
+        yield f"There is no table for them now: {sentence_of(offer.reason)}. Nothing can be done here."
+        if offer.decision is not None and offer.decision.nearest:
+            yield f"Tables are free at {', '.join(map(setting.clock, sorted(offer.decision.nearest)))}."
+    else:
+        yield f"They sit down at {setting.tables(offer.tables)}, until {setting.clock(offer.until)}."
+        for name in offer.displaced:
+            yield f"{name} is next there."
+        for move in _moves_of(offer):
+            yield f"{move.booking_id} moves to {setting.tables(move.tables)}."
+
+
+def _until(setting: Setting) -> str:
+    return setting.clock(setting.offer.until) if setting.offer is not None and setting.offer.until else ""
+
+
+def _moves_of(offer: AssignmentResult) -> tuple[Move, ...]:
+    plan = offer.decision.plan if offer.decision is not None else None
+    return plan.moves if plan is not None else ()
+
+
+async def _walks_in(setting: Setting) -> Any:
+    """Seat them as it was offered: others must not have been given the tables meanwhile."""
+    guests, tables, until = setting.view.whole("guests", 1, MAX_PARTY), setting.chosen(), setting.at("until")
+    if until <= setting.day.now:
+        until += dt.timedelta(days=1)  # It is on the other side of midnight.
+    offer = await _offers(setting)
+    same = offer is not None and offer.tables == tuple(sorted(tables))
+    moves = _moves_of(offer) if same and offer is not None else ()
+    return await setting.view.calls(
+        "walk_in",
+        setting.day.venue.id,
+        guests,
+        actor=setting.view.staff.actor,
+        tables=tables,
+        until=until,
+        moves=moves,
+    )
+
+
 def _block(setting: Setting) -> Iterable[str]:
     if not all(map(setting.view.asked, ("tables", "from", "to"))):
         yield "Nobody is seated at these tables for that time. Bookings that have them already keep them."
@@ -295,6 +350,31 @@ async def _unblocks(setting: Setting) -> Any:
 
 
 HOUSE_ACTS = (
+    Act(
+        name="walk_in",
+        button="Seat a walk-in",
+        says=_walk_in,
+        offers=_offers,
+        runs=_walks_in,
+        of_party=False,
+        fields=(
+            Field(name="guests", label="Guests", kind="number"),
+            Field(
+                name="tables",
+                label="Tables",
+                kind="hidden",
+                value=lambda setting: ", ".join(setting.offer.tables) if setting.offer else "",
+            ),
+            Field(
+                name="until",
+                label="Until",
+                kind="hidden",
+                value=lambda setting: (
+                    setting.clock(setting.offer.until) if setting.offer and setting.offer.until else ""
+                ),
+            ),
+        ),
+    ),
     Act(
         name="block",
         button="Close tables",

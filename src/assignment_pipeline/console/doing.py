@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import attrs
 from starlette.responses import Response
 
 from assignment_pipeline.console.acts import ACTS
 from assignment_pipeline.console.names import Names
-from assignment_pipeline.console.setting import Act, Setting
+from assignment_pipeline.console.setting import Act, Field, Setting
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.record import AssignmentRecord
@@ -19,9 +20,11 @@ from assignment_pipeline.errors import (
     IllegalTransitionError,
     InvalidValueError,
     NoTablesError,
+    PlacementRefusedError,
     SchemaMismatchError,
     StaleRecordError,
     StoreUnavailableError,
+    TableConflictError,
 )
 
 _OVERTAKEN = (IllegalTransitionError, NoTablesError, StaleRecordError)
@@ -83,24 +86,36 @@ async def _setting(view: View) -> tuple[Act, Setting]:
 async def _preview(view: View, act: Act, setting: Setting, problem: str = "") -> Response:
     said: tuple[str, ...] = ()
     try:
+        if act.offers is not None and not problem:
+            setting = attrs.evolve(setting, offer=await act.offers(setting))
         says = act.says(setting)
         said = tuple(await says if inspect.isawaitable(says) else says)
     except InvalidValueError as error:
         problem = problem or str(error)
+    except (PlacementRefusedError, TableConflictError) as error:
+        problem = str(error)
     asks = any(field.kind != "hidden" and not view.asked(field.name) for field in act.fields)
     return await view.page(
         "act.html",
         status=400 if problem else 200,
         title=act.button,
         act=act,
-        fields=[(field, view.asked(field.name) or field.value(setting)) for field in act.fields],
+        fields=[(field, _value(field, setting)) for field in act.fields],
         record=setting.record,
         restaurant=setting.day.venue.id,
         date=setting.day.date,
         said=said,
         problem=problem,
-        ready=not asks and not problem,
+        ready=not asks and not problem and (setting.offer is None or bool(setting.offer.tables)),
     )
+
+
+def _value(field: Field, setting: Setting) -> str:
+    """What a field holds: what was typed, but for what comes of an offer."""
+    own = field.value(setting)
+    if setting.offer is not None and field.kind == "hidden":
+        return own
+    return setting.view.asked(field.name) or own
 
 
 async def _done(view: View, act: Act, setting: Setting, result: Any) -> Response:

@@ -12,10 +12,12 @@ from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 
 Says: TypeAlias = Callable[["Setting"], Iterable[str] | Awaitable[Iterable[str]]]
+Offers: TypeAlias = Callable[["Setting"], Awaitable[AssignmentResult | None]]
 Runs: TypeAlias = Callable[["Setting"], Awaitable[Any]]
 
 
@@ -30,11 +32,14 @@ class Setting:
         day: The restaurant's day on which the booking is, or now.
 
         record: The booking, for what is done to one.
+
+        offer: What the coordinator offers, for an act that asks it first.
     """
 
     view: View
     day: ServiceDay
     record: AssignmentRecord | None = None
+    offer: AssignmentResult | None = None
 
     @property
     def party(self) -> AssignmentRecord:
@@ -168,6 +173,8 @@ class Act:
 
         runs: Does it.
 
+        offers: What it asks the coordinator for, before it says what it will do.
+
         of_party: Whether it is done to a booking.
     """
 
@@ -177,4 +184,5 @@ class Act:
     runs: Runs
     fields: tuple[Field, ...] = ()
     fits: Callable[[AssignmentRecord], bool] = attrs.field(default=lambda _: True)
+    offers: Offers | None = None
     of_party: bool = True

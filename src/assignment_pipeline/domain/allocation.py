@@ -86,6 +86,12 @@ class Allocation:
             return self.blocked
         return stay(self.blocked, self.turn.end, self.seated_at, now)
 
+    def needed(self, now: dt.datetime) -> TimeWindow:
+        """When its party itself is there, as can be told at *now*: `occupied` without laying time."""
+        start = self.turn.start if self.seated_at is None else min(self.turn.start, minute_of(self.seated_at))
+        stays_on = self.sits_at(now) and now >= self.turn.end
+        return TimeWindow(start, next_minute(now) + OVERSTAY if stays_on else self.turn.end)
+
 
 def stay(blocked: TimeWindow, turn_end: dt.datetime, seated_at: dt.datetime, now: dt.datetime) -> TimeWindow:
     """`Allocation.occupied` of a party that sits."""

@@ -128,11 +128,14 @@ class Calendar:
         if not here:
             return Reason.OUTSIDE_SERVICE
         taking = [opening for opening in here if self._takes(opening, start)]
-        if not taking:
-            return Reason.NOT_AN_ARRIVAL
-        if any(opening.period.end_rule is EndRule.ARRIVE_BY for opening in taking):
+        return _leaves_by(taking, openings, start) if taking else Reason.NOT_AN_ARRIVAL
+
+    def open_until(self, start: dt.datetime) -> Reason | dt.datetime | None:
+        """The same of a party that is there at *start*, whatever times the period names for arrivals."""
+        if not self.policy.has_hours:
             return None
-        return next(span.end for span in _merged(openings) if _holds(span, start))
+        openings = self.openings(TimeWindow(start, start + MAX_TURN))
+        return _leaves_by([one for one in openings if _holds(one.span, start)], openings, start)
 
     def arrivals(self, opening: Opening) -> tuple[dt.datetime, ...]:
         """
@@ -309,6 +312,17 @@ class Calendar:
 
 def _holds(span: TimeWindow, instant: dt.datetime) -> bool:
     return span.start <= instant < span.end
+
+
+def _leaves_by(
+    taking: Sequence[Opening], openings: Sequence[Opening], start: dt.datetime
+) -> Reason | dt.datetime | None:
+    """Until when a party may sit that is there at *start* and that the openings *taking* would take."""
+    if not taking:
+        return Reason.OUTSIDE_SERVICE
+    if any(opening.period.end_rule is EndRule.ARRIVE_BY for opening in taking):
+        return None
+    return next(span.end for span in _merged(openings) if _holds(span, start))
 
 
 def _merged(openings: Sequence[Opening]) -> list[TimeWindow]:

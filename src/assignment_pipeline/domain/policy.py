@@ -144,6 +144,9 @@ class VenuePolicy:
         review_from_party: The smallest party on which a person decides; None means that none is too large to be seated
             without one.
 
+        shortest_stay_minutes: The shortest stay that a party at the door is offered where a booking follows, in
+            minutes, from 5 to 1,440; None means that its stay is never shortened.
+
         weights: What the engine's cost is made of.
     """
 
@@ -162,6 +165,9 @@ class VenuePolicy:
     freeze_minutes: int = attrs.field(default=30, validator=whole(0, DAY_MINUTES))
     retry_cutoff_minutes: int = attrs.field(default=15, validator=whole(0, DAY_MINUTES))
     review_from_party: int | None = attrs.field(default=None, validator=attrs.validators.optional(whole(1, MAX_PARTY)))
+    shortest_stay_minutes: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(whole(5, DAY_MINUTES))
+    )
     weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
 
     @pacing.validator
@@ -181,6 +187,12 @@ class VenuePolicy:
     def post_buffer(self) -> dt.timedelta:
         """For how long a table is blocked after a party."""
         return dt.timedelta(minutes=self.post_buffer_minutes)
+
+    @property
+    def shortest_stay(self) -> dt.timedelta | None:
+        """The shortest stay that a party at the door is offered; None means that its stay is never shortened."""
+        minutes = self.shortest_stay_minutes
+        return None if minutes is None else dt.timedelta(minutes=minutes)
 
     @property
     def retry_cutoff(self) -> dt.timedelta:

@@ -409,6 +409,10 @@ class Reason(enum.StrEnum):
             event=EventType.UNPINNED,
         ),
     )
+    OFFERED = (
+        "offered",
+        ReasonFacts("offered", "these tables are free for a party at the door, and nothing was written", (_O.NOOP,)),
+    )
     SEATED = "seated", ReasonFacts("seated", "the party has sat down", (_O.CONFIRMED,), event=EventType.SEATED)
     LEFT = (
         "left",
@@ -424,6 +428,14 @@ class Reason(enum.StrEnum):
             "a person gave it other tables, with others in one act",
             (_O.CONFIRMED, _O.ASSIGNED),
             event=EventType.REARRANGED,
+        ),
+    )
+    LAYING_SHORTENED = (
+        "laying_shortened",
+        ReasonFacts(
+            "with less time to lay the table",
+            "a person let another party sit closer to its turn: less of the buffer between the two is kept",
+            (),
         ),
     )
     EXTENDED = (

@@ -156,6 +156,8 @@ class AssignmentResult:
 
         displaced: Other bookings that are in the way of what was asked for.
 
+        until: The end of the party's turn at its tables, or of the turn that is offered; None without tables.
+
         retry_after: When to ask again, for the outcome ``retry``.
 
         legacy: What the legacy planner answered, if it was run.
@@ -180,6 +182,7 @@ class AssignmentResult:
     tables: tuple[str, ...] = ()
     moved: tuple[str, ...] = ()
     displaced: tuple[str, ...] = ()
+    until: dt.datetime | None = None
     retry_after: dt.timedelta | None = None
     legacy: LegacyResult | None = None
     decision: Decision | None = None

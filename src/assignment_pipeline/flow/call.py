@@ -194,6 +194,7 @@ class Call:
         """The answer to the call."""
         facts.setdefault("tables", record.tables if record else ())
         facts.setdefault("attempts", record.attempts if record else 0)
+        facts.setdefault("until", record.allocation.turn.end if record and record.allocation else None)
         return AssignmentResult(
             booking_id=self.booking_id,
             outcome=outcome,

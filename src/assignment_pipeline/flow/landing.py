@@ -221,6 +221,8 @@ class ToCommit:
 
         moved: What it writes of the bookings that make room.
 
+        nearby: What it writes of the bookings whose laying time is shortened.
+
         displaced: Bookings that are in the way of what it writes.
 
         outcome: How the call comes out once that has landed.
@@ -235,12 +237,13 @@ class ToCommit:
     reason: Reason | None = None
     decision: Decision | None = None
     moved: tuple[AssignmentChange, ...] = ()
+    nearby: tuple[AssignmentChange, ...] = ()
     displaced: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[AssignmentChange, ...]:
         """All that has to land together."""
-        return self.change, *self.moved
+        return self.change, *self.moved, *self.nearby
 
 
 T = TypeVar("T")

@@ -150,6 +150,7 @@ class Rule(enum.StrEnum):
     ACCESSIBLE = "accessible"
     SIZE = "size"
     TAKEN = "taken"
+    LAYING_TIME = "laying_time"
     PARTNER_TAKEN = "partner_taken"
     FORBIDDEN = "forbidden"
     NOT_JOINABLE = "not_joinable"
@@ -173,12 +174,15 @@ class SeatingRequest:
         blocked: For how long its tables are kept from others.
 
         not_before: The earliest time at which a party can still be seated, or None where the clock does not count.
+
+        at_door: Whether the party is there already: the hours of service were looked at, and a person has decided.
     """
 
     booking: Booking
     turn: TimeWindow
     blocked: TimeWindow
     not_before: dt.datetime | None = None
+    at_door: bool = False
 
     @property
     def ahead(self) -> int | None:

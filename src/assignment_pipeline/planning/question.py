@@ -102,6 +102,8 @@ def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason 
     """Why the party could never be seated as it asks without a person, or None if it could."""
     if is_past(request):
         return Reason.IN_PAST
+    if request.at_door:
+        return _why_nowhere(venue, request.booking.party_size, choice)
     refused = venue.refusal(request.turn)
     if refused is not None:
         return refused
@@ -112,6 +114,10 @@ def why_never(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
     """Why a party of that size could be seated at no time without a person, or None if it could."""
     if venue.policy.needs_review(party_size):
         return Reason.LARGE_PARTY
+    return _why_nowhere(venue, party_size, choice)
+
+
+def _why_nowhere(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
     if choice or choice.grows:
         return None
     if venue.candidates(party_size):

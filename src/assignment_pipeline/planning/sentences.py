@@ -21,6 +21,7 @@ RULES: Mapping[str, str] = {
     Rule.ACCESSIBLE: "not accessible",
     Rule.SIZE: "of the wrong size",
     Rule.TAKEN: "taken",
+    Rule.LAYING_TIME: "still being laid",
     Rule.PARTNER_TAKEN: "next to taken ones",
     Rule.PACING: "free, but too many arrive then",
     Rule.TIMEZONE: "at another local time than was booked",

@@ -115,6 +115,8 @@ class DecisionContext:
         provisional: Whether the context holds tables whose commit is still to come: nobody is moved then.
 
         deadline: For how long moves may be looked for; None leaves that to the settings.
+
+        unpaced: Whether a person has overruled the caps on arrivals.
     """
 
     call: Call
@@ -125,6 +127,7 @@ class DecisionContext:
     contested: frozenset[str] = frozenset()
     provisional: bool = False
     deadline: dt.timedelta | None = None
+    unpaced: bool = False
 
     @property
     def venue(self) -> Venue:
@@ -174,8 +177,10 @@ class DecisionContext:
 
     @property
     def pace(self) -> Pace | None:
-        """Who arrives when, held against the restaurant's caps; None where it has none."""
+        """Who arrives when, held against the restaurant's caps; None where it has none, or they do not count."""
         venue = self.loaded.venue
+        if self.unpaced:
+            return None
         return Pace(venue.calendar, self.loaded.arrivals) if venue.policy.pacing else None
 
     def request(self, booking: Booking) -> SeatingRequest:

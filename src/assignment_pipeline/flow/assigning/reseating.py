@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -12,6 +12,7 @@ from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Move
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.call import Call
@@ -82,10 +83,23 @@ def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
 
 
 def moves(
-    context: DecisionContext, planned: Sequence[Move], strategy: str, why: str = MADE_ROOM
+    context: DecisionContext,
+    planned: Sequence[Move],
+    strategy: str,
+    why: str = MADE_ROOM,
+    *,
+    blocked: Mapping[str, TimeWindow] | None = None,
 ) -> tuple[AssignmentChange, ...]:
-    """What is written of those who move, each guarded like any other change."""
-    return tuple(_move(context, move, context.loaded.records[move.booking_id], strategy, why) for move in planned)
+    """What is written of those who move, each guarded like any other change, and *blocked* for how long if shorter."""
+    found = ((move, context.loaded.records[move.booking_id]) for move in planned)
+    return tuple(_move(context, move, _keeping(record, blocked or {}), strategy, why) for move, record in found)
+
+
+def _keeping(record: AssignmentRecord, blocked: Mapping[str, TimeWindow]) -> AssignmentRecord:
+    window = blocked.get(record.booking_id)
+    if window is None or record.allocation is None:
+        return record
+    return attrs.evolve(record, allocation=attrs.evolve(record.allocation, blocked=window))
 
 
 def _move(context: DecisionContext, move: Move, record: AssignmentRecord, strategy: str, why: str) -> AssignmentChange:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
-from assignment_pipeline.domain.windows import MINUTE
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
 from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
@@ -164,6 +164,7 @@ def record_attempt(
     *,
     why: Reason | None = None,
     overruled: Collection[Rule] = (),
+    blocked: Mapping[str, TimeWindow] | None = None,
     **facts: Any,
 ) -> Flow[ToCommit]:
     """
@@ -173,6 +174,8 @@ def record_attempt(
         why: Why, where that is not what the decision says.
 
         overruled: The rules among those that the plan breaks that a person has overruled.
+
+        blocked: For how long those who make room keep their tables, where that is not as long as before, by id.
     """
     record, plan = context.record, decision.plan
     pace = context.pace
@@ -195,7 +198,7 @@ def record_attempt(
         deliveries=0,
         **facts,
     )
-    moved = moves(context, plan.moves, plan.strategy) if plan is not None and plan.moves else ()
+    moved = moves(context, plan.moves, plan.strategy, blocked=blocked) if plan is not None and plan.moves else ()
     if context.awaits_row:
         made = watched(context, made)
     return ToCommit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import attrs
 
@@ -11,29 +12,40 @@ from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.flow.landing import ToCommit
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition
+from assignment_pipeline.flow.staff.laying import shorten, shortened, without_laying
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 
 def seated(
-    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+    booking_id: str,
+    settings: Settings,
+    *,
+    actor: str,
+    restaurant_id: str | None = None,
+    allow: Collection[str] = (),
 ) -> Flow[AssignmentResult]:
     """
     The party sits: nobody moves it any more, and tables that were only held are its own.
 
     Its tables are kept from its arrival on, and until the end that `VenuePolicy.turn_from` says, as far as no other
     booking has them. A party that has left by mistake sits again. Nothing is written of one that sits already.
+
+    Args:
+        allow: ``laying_time``, to keep them up to the next turn: the laying time in between is shortened.
 
     Returns:
         With the outcome ``kept``, nothing is written: the parties in `AssignmentResult.displaced` still sit there. Else
@@ -43,8 +55,10 @@ def seated(
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+        ValueError: *allow* names another rule.
         VenueNotFoundError: The host has no such restaurant.
     """
+    may_shorten = _may_shorten(allow)
     call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
@@ -56,14 +70,37 @@ def seated(
         if sitting:
             return (yield from call.answer(Outcome.KEPT, Reason.TABLE_IN_USE, record=record, displaced=sitting))
         expected = expected_end(context.venue, record, held, now)
+        if may_shorten:
+            others = [without_laying(row, context.records, now) for row in others]
         sits = _kept(context.venue, held, now, expected, others)
         needed = TimeWindow(minute_of(now), max(expected, minute_of(now) + MINUTE))
         displaced = tuple(sorted({row.booking_id for row in others if row.window.overlaps(needed) and row.booking_id}))
         told = [told_of(call, name, record, until=expected) for name in displaced]
-        made = yield from came(call, record, Reason.SEATED, sits, told=told, pinned=True)
-        return attrs.evolve(made, displaced=displaced)
+        nearby: tuple[AssignmentChange, ...] = ()
+        if may_shorten:
+            rows = [row for row in context.taken if row.table_id in held.tables and row.booking_id != booking_id]
+            closer = shortened(sits.needed(now), sits.blocked, rows, context.records, now)
+            if closer is not None:
+                sits = attrs.evolve(sits, blocked=closer.blocked)
+                nearby = shorten(call, closer.others, context.records)
+        overruled = (Rule.LAYING_TIME.value,) if nearby else ()
+        made = yield from came(call, record, Reason.SEATED, sits, told=told, overruled=overruled, pinned=True)
+        return attrs.evolve(made, displaced=displaced, nearby=nearby)
 
     return (yield from amend_seated(call, settings, decide, again=True))
+
+
+def _may_shorten(allow: Collection[str]) -> bool:
+    """
+    Whether laying time may be shortened.
+
+    Raises:
+        ValueError: Another rule is named.
+    """
+    other = [name for name in allow if name != Rule.LAYING_TIME]
+    if other:
+        raise InvalidValueError("allow", f"nothing but {Rule.LAYING_TIME}", f"{other[0]!r}")
+    return bool(allow)
 
 
 def came(
@@ -73,7 +110,7 @@ def came(
     tables: Allocation,
     *,
     told: Sequence[Event] = (),
-    **facts: bool,
+    **facts: Any,
 ) -> Flow[ToCommit]:
     """What is written of a party that is or was there, whether or not anybody has confirmed its tables."""
     trigger = Trigger.CONFIRM if record.state is AssignmentState.ASSIGNED else Trigger.MOVE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import attrs
@@ -11,6 +11,7 @@ from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Move, Reason
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     InvalidValueError,
@@ -29,8 +30,9 @@ from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext, ReadRe
 from assignment_pipeline.flow.landing import change, guarded, land, later, preconditions, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import seated_as
+from assignment_pipeline.flow.staff.laying import Shortened, named, shorten, shortened
 from assignment_pipeline.lifecycle import Trigger
-from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 
 T = TypeVar("T")
@@ -132,14 +134,16 @@ def _rearranged(
             raise BookingNotFoundError(" or ".join(ids))
         call.now = loaded.now
         context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
-        yield from with_room(context, wanted.moves, wanted.allowed)
+        context = yield from with_neighbours(context, query, wanted.moves)
+        room = yield from with_room(context, wanted.moves, wanted.allowed)
         took = yield from call.elapsed()
         calls, changes = [], []
         for move in wanted.moves:
-            record = loaded.records[move.booking_id]
+            record = context.loaded.records[move.booking_id]
             calls.append(call.about(record))
-            changes.append(_change(context, calls[-1], record, move, wanted))
-        if not (yield from land(call.restaurant_id, *changes)):
+            changes.append(_change(context, calls[-1], move, room.records[move.booking_id], pin=wanted.pin))
+        nearby = {name: window for name, window in room.blocked.items() if name not in ids}
+        if not (yield from land(call.restaurant_id, *changes, *shorten(call, nearby, context.loaded.records))):
             return None
         return tuple(
             one.result(seated_as(made.record), Reason.REARRANGED, took, record=made.record)
@@ -166,10 +170,9 @@ def _restaurant(wanted: Wanted) -> Flow[str]:
 
 
 def _change(
-    context: DecisionContext, call: Call, record: AssignmentRecord, move: Move, wanted: Wanted
+    context: DecisionContext, call: Call, move: Move, after: AssignmentRecord, *, pin: bool
 ) -> AssignmentChange:
-    assert record.allocation is not None  # noqa: S101 - `with_room` looked
-    why = Reason.REARRANGED
+    record, why = context.loaded.records[move.booking_id], Reason.REARRANGED
     return change(
         call,
         record,
@@ -178,11 +181,63 @@ def _change(
         why,
         told=(reseated(context, call, record, move, why),),
         preconditions=preconditions(context.loaded, record.booking_id),
-        allocation=attrs.evolve(record.allocation, tables=move.tables, conflicted=False),
+        allocation=after.allocation,
         strategy="manual",
         owner=Owner.PIPELINE,
-        pinned=wanted.pin,
+        pinned=pin,
     )
+
+
+@attrs.frozen
+class Room:
+    """
+    The floor once a person has had bookings move.
+
+    Attributes:
+        taken: What is taken, but for the bookings whose tables do not count.
+
+        records: The records of those who have tables there, as they will be.
+
+        blocked: For how long tables are kept by bookings whose laying time is shortened, by id.
+    """
+
+    taken: tuple[Occupied, ...]
+    records: Mapping[str, AssignmentRecord]
+    blocked: Mapping[str, TimeWindow]
+
+    def with_shortened(self, others: Mapping[str, TimeWindow]) -> Room:
+        """The same where those others keep their tables for less time."""
+        records = dict(self.records)
+        taken = list(self.taken)
+        for booking_id, window in others.items():
+            record = records[booking_id]
+            assert record.allocation is not None  # noqa: S101 - it has tables, or it would be in nobody's way
+            records[booking_id] = attrs.evolve(record, allocation=attrs.evolve(record.allocation, blocked=window))
+            taken = [attrs.evolve(row, window=window) if row.booking_id == booking_id else row for row in taken]
+        return Room(tuple(taken), records, {**self.blocked, **others})
+
+
+def with_neighbours(
+    context: DecisionContext, query: LoadQuery, moves: Sequence[Move], request: SeatingRequest | None = None
+) -> Flow[DecisionContext]:
+    """
+    The same context, with the records of whoever has tables near what is wanted, if any of it is taken.
+
+    Raises:
+        BookingNotFoundError, NoTablesError, OtherTablesError: One has no tables, or others than it is to leave.
+    """
+    windows = [] if request is None else [request.blocked]
+    windows += [_request(context, move).blocked for move in moves]
+    around = TimeWindow.around(windows) if windows else None
+    leave = {move.booking_id for move in moves} | ({request.booking.id} if request else set())
+    in_the_way = (row for row in context.loaded.taken if row.booking_id is not None and row.booking_id not in leave)
+    if around is None or not any(row.window.overlaps(around) for row in in_the_way):
+        return context
+    loaded = yield from LoadContext(attrs.evolve(query, day=around, records_only=True))
+    if loaded is None:
+        raise BookingNotFoundError(" or ".join(query.booking_ids))
+    context.call.now = loaded.now
+    return attrs.evolve(context, loaded=loaded)
 
 
 def with_room(
@@ -191,9 +246,9 @@ def with_room(
     allowed: frozenset[Rule],
     *,
     besides: Collection[str] = (),
-) -> Flow[tuple[Occupied, ...]]:
+) -> Flow[Room]:
     """
-    What is taken once a person has had everybody move, each of whom must be able to.
+    The floor once a person has had everybody move, each of whom must be able to.
 
     Args:
         context: What was loaded.
@@ -212,13 +267,44 @@ def with_room(
     taken = [row for row in context.loaded.taken if row.booking_id not in leave]
     # What the host shows of who leaves is taken for the others, until the host changes it.
     taken += [row for booking_id in sorted(leave) for row in context.shown_by_host(booking_id)]
+    records = {key: record for key, record in context.loaded.records.items() if key not in leave}
+    room = Room(tuple(taken), records, {})
     for move in moves:
-        request = _request(context, move)
-        floor = FloorSnapshot.of(context.venue, taken, {move.booking_id})
-        found = yield from Evaluate(request, move.tables, floor)
-        refuse(request, found, move.tables, allowed | _OF_THE_TIME, floor)
-        taken += [Occupied(table_id=name, window=request.blocked) for name in move.tables]
-    return tuple(taken)
+        room = yield from _moved(context, move, allowed, room)
+    return room
+
+
+def _moved(context: DecisionContext, move: Move, allowed: frozenset[Rule], room: Room) -> Flow[Room]:
+    """The floor once that booking has moved, too."""
+    request, record = _request(context, move), context.loaded.records[move.booking_id]
+    held = record.allocation
+    assert held is not None  # noqa: S101 - `_request` looked
+    floor = FloorSnapshot.of(context.venue, room.taken, {move.booking_id})
+    found = yield from Evaluate(request, move.tables, floor)
+    closer = closer_turns(context, request, move.tables, room, held.needed(context.now))
+    refuse(request, named(found.broken, closer), move.tables, allowed | _OF_THE_TIME, floor)
+    kept = held.blocked
+    if closer is not None and Rule.TAKEN in found.broken:
+        room = room.with_shortened(closer.others)
+        kept = TimeWindow(max(kept.start, closer.blocked.start), min(kept.end, closer.blocked.end))
+        room = attrs.evolve(room, blocked={**room.blocked, move.booking_id: kept})
+    moved = attrs.evolve(held, tables=move.tables, blocked=kept)
+    window = moved.occupied(context.now)
+    rows = [Occupied(table_id=name, window=window, booking_id=move.booking_id) for name in moved.tables]
+    there = attrs.evolve(record, owner=Owner.PIPELINE, allocation=attrs.evolve(moved, conflicted=False))
+    return attrs.evolve(room, taken=(*room.taken, *rows), records={**room.records, move.booking_id: there})
+
+
+def closer_turns(
+    context: DecisionContext,
+    request: SeatingRequest,
+    tables: Collection[str],
+    room: Room,
+    needed: TimeWindow | None = None,
+) -> Shortened | None:
+    """What is kept of laying time if the party sits there; None if more than laying time is in the way."""
+    rows = [row for row in room.taken if row.table_id in tables and row.booking_id != request.booking.id]
+    return shortened(needed or request.turn, request.blocked, rows, room.records, context.now)
 
 
 def _request(context: DecisionContext, move: Move) -> SeatingRequest:
@@ -241,22 +327,22 @@ def _request(context: DecisionContext, move: Move) -> SeatingRequest:
 
 def refuse(
     request: SeatingRequest,
-    found: Evaluation,
+    broken: Collection[Rule],
     table_ids: tuple[str, ...],
     allowed: frozenset[Rule],
     floor: FloorSnapshot,
 ) -> None:
     """
-    Turn down tables that break rules.
+    Turn down tables for the rules that are *broken*.
 
     Raises:
         PlacementRefusedError: They break rules that were not allowed away.
         TableConflictError: Somebody else has one of them, and that is all.
     """
-    broken = [rule for rule in found.broken if rule not in allowed]
-    if broken and broken != [Rule.TAKEN]:
-        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in broken))
-    if broken:
+    left = [rule for rule in broken if rule not in allowed]
+    if left and left != [Rule.TAKEN]:
+        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in left))
+    if left:
         positions = floor.venue.floor.positions
         busy = floor.occupancy.busy(request.blocked)
         raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))

@@ -34,7 +34,15 @@ from assignment_pipeline.flow.staff.confirm_and_cancel import (
     record_transition,
     seated_as,
 )
-from assignment_pipeline.flow.staff.rearrange import allowed_rules, refuse, with_room
+from assignment_pipeline.flow.staff.laying import named, shorten
+from assignment_pipeline.flow.staff.rearrange import (
+    Room,
+    allowed_rules,
+    closer_turns,
+    refuse,
+    with_neighbours,
+    with_room,
+)
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
@@ -223,27 +231,40 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
             raise BookingNotFoundError(" or ".join(movers))
         call.now = loaded.now
         context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=booking)
-        if context.at_host is not None:
-            require_restaurant(context.at_host, booking.restaurant_id)
-        version = context.record.version if context.record else 0
-        if wanted.expect_version not in (None, version):
-            raise StaleRecordError(call.booking_id, "version")
-        if context.state in FINAL:
-            raise IllegalTransitionError(context.state, Trigger.SEAT)
-        request = context.request(booking)
+        _check(context, booking, wanted)
         try:
-            taken = yield from with_room(context, wanted.moves, wanted.allowed, besides={booking.id})
+            context = yield from with_neighbours(context, query, wanted.moves, context.request(booking))
+            _check(context, booking, wanted)
+            request = context.request(booking)
+            room = yield from with_room(context, wanted.moves, wanted.allowed, besides={booking.id})
         except NoTablesError as error:  # What was suggested is not so any more.
             raise StaleRecordError(error.booking_id, "tables") from error
-        floor = FloorSnapshot.of(context.venue, taken, {booking.id}, pace=context.pace)
+        floor = FloorSnapshot.of(context.venue, room.taken, {booking.id}, pace=context.pace)
         found = yield from Evaluate(request, wanted.table_ids, floor)
-        refuse(request, found, wanted.table_ids, wanted.allowed, floor)
-        return (yield from _placed(context, request, found, wanted))
+        closer = closer_turns(context, request, wanted.table_ids, room)
+        found = attrs.evolve(found, broken=named(found.broken, closer))
+        refuse(request, found.broken, wanted.table_ids, wanted.allowed, floor)
+        if closer is not None and Rule.LAYING_TIME in found.broken:
+            room = room.with_shortened(closer.others)
+            request = attrs.evolve(request, blocked=closer.blocked)
+        return (yield from _placed(context, request, found, wanted, room))
 
     return (yield from until_answered(call, settings, attempt))
 
 
-def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement) -> Flow[ToCommit]:
+def _check(context: DecisionContext, booking: Booking, wanted: Placement) -> None:
+    if context.at_host is not None:
+        require_restaurant(context.at_host, booking.restaurant_id)
+    version = context.record.version if context.record else 0
+    if wanted.expect_version not in (None, version):
+        raise StaleRecordError(booking.id, "version")
+    if context.state in FINAL:
+        raise IllegalTransitionError(context.state, Trigger.SEAT)
+
+
+def _placed(
+    context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement, room: Room
+) -> Flow[ToCommit]:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
     plan = attrs.evolve(found.plan, moves=wanted.moves)
     if context.state in WITH_TABLES:
@@ -253,19 +274,21 @@ def _placed(context: DecisionContext, request: SeatingRequest, found: Evaluation
     else:
         triggers = (*TO_BEGIN[context.state], Trigger.SEAT, Trigger.CONFIRM)
     held = context.state is AssignmentState.ASSIGNED
-    return (
-        yield from record_attempt(
-            context,
-            request,
-            Decision(plan=plan),
-            triggers,
-            Outcome.ASSIGNED if held else Outcome.CONFIRMED,
-            overruled=[rule for rule in found.broken if rule in wanted.allowed],
-            allocation=allocation(request, plan, context.venue),
-            strategy=plan.strategy,
-            owner=Owner.PIPELINE,
-            pinned=wanted.pin,
-            next_attempt_at=context.record.next_attempt_at if held and context.record else None,
-            reason=None,
-        )
+    made = yield from record_attempt(
+        context,
+        request,
+        Decision(plan=plan),
+        triggers,
+        Outcome.ASSIGNED if held else Outcome.CONFIRMED,
+        overruled=[rule for rule in found.broken if rule in wanted.allowed],
+        blocked=room.blocked,
+        allocation=allocation(request, plan, context.venue),
+        strategy=plan.strategy,
+        owner=Owner.PIPELINE,
+        pinned=wanted.pin,
+        next_attempt_at=context.record.next_attempt_at if held and context.record else None,
+        reason=None,
     )
+    movers = {move.booking_id for move in wanted.moves}
+    others = {name: window for name, window in room.blocked.items() if name not in movers}
+    return attrs.evolve(made, nearby=shorten(context.call, others, context.loaded.records))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger, step
@@ -244,7 +245,11 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
         if before and before.allocation and before.allocation.turn == seats.turn:
             continue  # Who is given other tables keeps the time, whoever agreed to it.
         turn = venue.turn(booking)
-        if seats.turn != turn or seats.blocked != venue.blocked(turn) or not venue.serves(turn):
+        blocked, serves = venue.blocked(turn), venue.serves(turn)
+        if seats.sits and (before is None or before.allocation is None):
+            # At the door, nothing is laid first, and a person says whether the kitchen is open.
+            blocked, serves = TimeWindow(turn.start, blocked.end), True
+        if seats.turn != turn or seats.blocked != blocked or not serves:
             yield f"{who}: from {seats.turn.start} to {seats.turn.end}"
 
 

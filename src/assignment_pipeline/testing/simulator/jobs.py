@@ -46,6 +46,7 @@ from assignment_pipeline.flow.staff import (
     reinstate,
     review,
     service,
+    walk_in,
 )
 from assignment_pipeline.flow.sweeping import sweep
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState
@@ -169,6 +170,32 @@ def _rearrange(world: World, booking: Booking) -> Flow[Any]:
     allow = [rule.value for rule in Rule if rule not in rearrange.NEVER_ALLOWED]
     wanted = rearrange.Wanted.of(moves, allow=allow, pin=not world.choices.pick(2), restaurant_id=None)
     return rearrange.rearrange(wanted, world.settings, actor=STAFF)
+
+
+def _walk_in(world: World, booking: Booking) -> Flow[Any]:
+    """A party at the door: with a row at the host, as most hosts have one, or with an id that is asked for twice."""
+    tables = (world.choices.of(world.venue_of(booking).floor.tables).id,) if world.choices.pick(2) else ()
+    allow = [Rule.OUTSIDE_SERVICE.value, Rule.PACING.value, Rule.LAYING_TIME.value][: world.choices.pick(4)]
+    door = walk_in.AtDoor.of(
+        booking.restaurant_id,
+        1 + world.choices.pick(4),
+        booking_id=booking.id if world.choices.pick(3) else f"W{world.choices.pick(3)}",
+        tables=tables,
+        moves=(),
+        until=None,
+        allow=allow,
+        offer=not world.choices.pick(4),
+        seating="any",
+        zone=None,
+        accessible=False,
+        channel=None,
+    )
+    return walk_in.walk_in(door, world.settings, actor=STAFF)
+
+
+def _seat(world: World, booking: Booking) -> Flow[Any]:
+    allow = [Rule.LAYING_TIME.value] if world.choices.pick(2) else []
+    return arrivals.seated(booking.id, world.settings, actor=STAFF, allow=allow)
 
 
 def _extend(world: World, booking: Booking) -> Flow[Any]:
@@ -304,10 +331,11 @@ JOBS: tuple[Job, ...] = (
     Job(
         "seat",
         1,
-        lambda world, booking: arrivals.seated(booking.id, world.settings, actor=STAFF),
+        _seat,
         _SERVICE,
         WITH_TABLES,
     ),
+    Job("walk in", 2, _walk_in, _PLACE),
     Job(
         "see off",
         1,
