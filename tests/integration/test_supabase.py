@@ -86,7 +86,7 @@ class Host:
 
 
 @pytest.fixture
-def project(postgres_database):
+def project(postgres_database, views_can_heed_policies):
     """A project's database, its roles by names of the test's own, and how each connects through the pooler."""
     names = {name: f"{name}_{secrets.token_hex(4)}" for name in ("anon", "authenticated", "app")}
     password = secrets.token_hex(8)
