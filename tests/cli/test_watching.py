@@ -40,7 +40,9 @@ def live(path, size, *, phase="production-10"):
     """Thirty bookings of that size, half an hour ago, in a phase that began before."""
     init(path, standalone=True)
     with SQLiteStore(path, host=StandaloneHost(), clock=Earlier(60)) as store:
-        Rollout(store, clock=Earlier(60)).enter(phase, actor="anna", reason="a test", force=True)
+        rollout = Rollout(store, clock=Earlier(60))
+        rollout.enter(phase, actor="anna", reason="a test", force=True)
+        rollout.list_restaurants(actor="anna", reason="a test", always=["r-1"])
     clock = Earlier(30)
     host = StandaloneHost(clock)
     floor = FloorPlan([Table(f"T{number}", 4) for number in range(30)])
@@ -314,7 +316,7 @@ def test_gates_are_measured(well, said):
 def test_rules_for_others(said):
     """Files as Prometheus and Grafana take them: JSON, which is YAML."""
     (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]
-    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 6
+    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 7
     first = group["rules"][0]
     assert first["expr"] == (
         'assignment_pipeline_confirmation_rate_10m{owner="pipeline",mode="active"} < 0.9'

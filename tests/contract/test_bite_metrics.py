@@ -6,6 +6,8 @@ import pytest
 from assignment_pipeline.adapters.memory import MemoryStore
 from assignment_pipeline.domain.counts import Latency, Outcomes
 from assignment_pipeline.domain.metrics import SETTLING
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.testing import MetricsStoreContract
 
 
@@ -64,6 +66,16 @@ class Alike(MemoryStore):
         return dict.fromkeys(super().by_restaurant(query), self.measure(query).outcomes)
 
 
+class Loud(MemoryStore):
+    """Takes what a shadow has rehearsed for what ran."""
+
+    def ran(self, query):
+        found = super().ran(query)
+        if any(seen.mode == "shadow" for seen in self.seen(query)):
+            found["r-1"] = found.get("r-1", {}) | {(Owner.PIPELINE, Mode.SHADOW): 1}
+        return found
+
+
 class Forgetful(MemoryStore):
     """Finds no alarms."""
 
@@ -86,6 +98,7 @@ class Backwards(MemoryStore):
         (Lenient, "outcomes_are_told_apart"),
         (Mean, "percentiles_are_durations_of_calls"),
         (Alike, "outcomes_are_told_apart_by_restaurant"),
+        (Loud, "what_ran_is_told_apart_by_restaurant_and_flags"),
         (Gappy, "a_series_is_the_window_in_stretches"),
         (Backwards, "what_was_told_is_found_oldest_first"),
         (Forgetful, "alarms_are_found_newest_first"),

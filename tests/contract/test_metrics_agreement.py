@@ -234,6 +234,8 @@ def test_the_numbers_are_the_same(subject: Callable[[FakeClock], Any], acts: lis
     width = data.draw(st.sampled_from([MINUTE, 5 * MINUTE]))
     expected_places, actual_places = (store.by_restaurant(whole) for store in stores)
     assert expected_places == actual_places
+    expected_ran, actual_ran = (store.ran(query) for store in stores)
+    assert expected_ran == actual_ran
     expected_series, actual_series = (store.series(whole, width) for store in stores)
     assert [(b.start, b.outcomes, b.calls) for b in expected_series] == [
         (b.start, b.outcomes, b.calls) for b in actual_series

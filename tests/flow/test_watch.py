@@ -56,7 +56,9 @@ class Town:
         policy = VenuePolicy(reseat=reseat)
         self.host = MemoryHost(*[Venue(name, "Europe/London", floor, policy) for name in RESTAURANTS])
         self.store = MemoryStore(self.host, clock=self.clock)
-        self.rollout = Rollout(self.store, gates=StoreGates(self.store), clock=self.clock)
+        self.rollout = Rollout(
+            self.store, gates=StoreGates(self.store, salt="watched"), salt="watched", clock=self.clock
+        )
         self.watcher = Watcher(self.store, self.rollout, demote=demote)
         self.tables = tables
         self.seats = {}

@@ -119,7 +119,7 @@ def test_nothing_never_passes(criterion, hours, compared):
     nothing = {"other_part": 0, "other_whole": 0} if compared else {}
     whole = 1000 if compared else 0
     verdict = decide(criterion, Count(part=whole, whole=whole, hours=hours, **nothing), SINCE)
-    assert (verdict.answer, verdict.value) == (Answer.HOLD, None)
+    assert (verdict.answer, verdict.value) == (Answer.UNHEALTHY if compared else Answer.HOLD, None)
     assert verdict.passes_at is None  # Nothing tells when there will be something, whatever the least number is.
 
 
@@ -201,7 +201,8 @@ def test_without_a_margin_none_of_enough_is_enough():
         ((190, 200), (192, 200), Answer.HOLD),
         ((900, 1000), (990, 1000), Answer.FAIL),
         ((200, 200), (199, 199), Answer.HOLD),  # Too few of legacy's.
-        ((200, 200), (0, 0), Answer.HOLD),
+        ((200, 200), (0, 0), Answer.UNHEALTHY),  # It reports nothing.
+        ((49, 49), (0, 0), Answer.HOLD),
     ],
 )
 def test_no_worse_than_legacy(own, legacy, answer):

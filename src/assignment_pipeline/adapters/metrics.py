@@ -173,6 +173,14 @@ def by_restaurant_of(rows: Iterable[Row]) -> dict[str, dict[Group, Outcomes]]:
     return dict(found)
 
 
+def ran_of(rows: Iterable[Row]) -> dict[str, dict[Group, int]]:
+    """What the rows of ``ran`` come to."""
+    found: defaultdict[str, dict[Group, int]] = defaultdict(dict)
+    for restaurant, owner, mode, bookings in rows:
+        found[restaurant][_group(owner, mode)] = bookings
+    return dict(found)
+
+
 def _groups(rows: Rows) -> Mapping[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]]:
     found: defaultdict[int, tuple[dict[Group, Outcomes], dict[Group, Calls]]] = defaultdict(lambda: ({}, {}))
     for bucket, owner, mode, *numbers, _ in rows["outcomes"]:

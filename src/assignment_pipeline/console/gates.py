@@ -86,7 +86,7 @@ def gates_of(phase: Phase, verdicts: Iterable[Verdict], courses: dict[str, tuple
 
 
 def _gate(verdict: Verdict, criterion: Criterion | None, looks: Sequence[Look]) -> Gate:
-    shown = _percent if verdict.metric in METRICS else _hours
+    shown = _hours if verdict.metric == TIME_IN_PHASE else _percent
     low, high = verdict.low, verdict.high
     of_days = verdict.metric in OF_DAYS
     asked = "" if verdict.threshold is None else f"{words(verdict.direction)} {shown(verdict.threshold)}"

@@ -41,7 +41,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "accessible": (Kind.FLAG, "whether the booking needs an accessible table"),
     "actor": (Kind.TEXT, "who did it; left out for the pipeline"),
     "alert": (Kind.TEXT, "the name of the alert"),
-    "answer": (Kind.TEXT, "what the gate says: `pass`, `hold` or `fail`"),
+    "answer": (Kind.TEXT, "what the gate says: `pass`, `hold`, `fail` or `unhealthy`"),
     "at": (Kind.TEXT, "the moment that the alert was last held against the numbers"),
     "attempts": (Kind.WHOLE, "plannings recorded for the booking so far"),
     "better": (Kind.FLAG, "of a mismatch: whether the pipeline did better"),

@@ -41,6 +41,15 @@ class MetricsStore(Protocol):
         """How assignments came out over a window at each restaurant that had any, as `measure` counts them."""
         ...
 
+    def ran(self, query: MetricsQuery) -> Mapping[str, Mapping[Group, int]]:
+        """
+        How many bookings each planner saw to in a window at each restaurant, by what the flags said to it.
+
+        The pipeline's are those with a transition that no person made and no shadow rehearsed; legacy's are those that
+        it answered. What has no mode is left out.
+        """
+        ...
+
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         """The events in a window, counted by source, type and mode."""
         ...

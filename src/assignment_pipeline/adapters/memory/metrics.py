@@ -8,7 +8,15 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from assignment_pipeline.adapters.metrics import ALARMS, by_restaurant_of, metrics_of, seen_of, series_of, values
+from assignment_pipeline.adapters.metrics import (
+    ALARMS,
+    by_restaurant_of,
+    metrics_of,
+    ran_of,
+    seen_of,
+    series_of,
+    values,
+)
 from assignment_pipeline.domain.counts import OUTCOME_KINDS, Outcomes
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
@@ -68,6 +76,10 @@ class Measures:
     def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
         with self._lock:
             return by_restaurant_of(_Window(self, query, self.clock.now(), None, each=True).outcomes())
+
+    def ran(self, query: MetricsQuery) -> dict[str, dict[Group, int]]:
+        with self._lock:
+            return ran_of(_Window(self, query, self.clock.now(), None).ran())
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         with self._lock:
@@ -317,6 +329,20 @@ class _Window:
             for event in self._told(self._since, self._until)
         )
         return sum(1 for _ in self._steps()), told
+
+    def ran(self) -> Rows:
+        """See the query of that name."""
+        found: collections.defaultdict[tuple[str, str, str], set[str]] = collections.defaultdict(set)
+        for event in self._told(self._since, self._until):
+            is_legacy, mode = event.type is EventType.LEGACY_SUMMARY, event.context.get("mode")
+            is_own = event.type is EventType.STATE_TRANSITION and (
+                event.context.get("actor") is None and event.context.get("rehearsed") is None
+            )
+            if event.restaurant_id is None or event.booking_id is None or mode is None or not (is_legacy or is_own):
+                continue
+            owner = Owner.LEGACY if is_legacy else Owner.PIPELINE
+            found[event.restaurant_id, owner.value, str(mode)].add(event.booking_id)
+        return [(*key, len(bookings)) for key, bookings in found.items()]
 
     def seen(self) -> Rows:
         """See the query of that name."""

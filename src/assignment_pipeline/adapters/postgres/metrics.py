@@ -14,6 +14,7 @@ from assignment_pipeline.adapters.metrics import (
     by_restaurant_of,
     metrics_of,
     queries,
+    ran_of,
     seen_of,
     series_of,
     values,
@@ -68,6 +69,10 @@ class Measures:
     def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
         _, rows = self._find(("outcomes",), query, each=True)
         return by_restaurant_of(rows["outcomes"])
+
+    def ran(self, query: MetricsQuery) -> dict[str, dict[Group, int]]:
+        _, rows = self._find(("ran",), query)
+        return ran_of(rows["ran"])
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         _, rows = self._find(("seen",), query)

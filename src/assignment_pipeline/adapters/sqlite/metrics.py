@@ -15,6 +15,7 @@ from assignment_pipeline.adapters.metrics import (
     by_restaurant_of,
     metrics_of,
     queries,
+    ran_of,
     seen_of,
     series_of,
     values,
@@ -51,6 +52,9 @@ class Measures:
     def by_restaurant(self, query: MetricsQuery) -> dict[str, dict[Group, Outcomes]]:
         given = values(query, self._reads.clock.now(), text_of, each=True)
         return by_restaurant_of(self._find(("outcomes",), given)["outcomes"])
+
+    def ran(self, query: MetricsQuery) -> dict[str, dict[Group, int]]:
+        return ran_of(self._find(("ran",), values(query, self._reads.clock.now(), text_of))["ran"])
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))

@@ -16,6 +16,7 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, span_of
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, command
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
+from assignment_pipeline.rollout.control.exposure import exposure_lately
 from assignment_pipeline.rollout.exports import exposition
 from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
@@ -81,8 +82,9 @@ def metrics(
         found = measured(over)
         windows = {window: measured(window) for window in exposition.windows()} if prometheus else {}
         states = _alerts(store, restaurant) if prometheus else ()
+        ran = exposure_lately(store, restaurant_id=restaurant) if prometheus else None
     if prometheus:
-        text = exposition.prometheus_text(found, windows, states)
+        text = exposition.prometheus_text(found, windows, states, ran=ran)
         print(text, end="") if out is None else _replace(out, text)
     elif as_json:
         print_json(document(found))

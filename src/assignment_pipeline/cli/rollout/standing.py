@@ -18,10 +18,12 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.rollout.control import LADDER, Answer, Phase, Standing, Verdict
+from assignment_pipeline.rollout.control.exposure import Part
 from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.rollout.report import Item
 
-_COLOURS = {Answer.PASS: "green", Answer.HOLD: "yellow", Answer.FAIL: "bold red"}
+_COLOURS = {Answer.PASS: "green", Answer.HOLD: "yellow", Answer.FAIL: "bold red", Answer.UNHEALTHY: "bold red"}
 _MARKS = {True: ("✓", "●", "○", "≥", "≤"), False: ("x", ">", ".", ">=", "<=")}
 
 _MANY = 10_000
@@ -50,6 +52,8 @@ def document(standing: Standing, cohort: Cohort | None = None) -> dict[str, Any]
         "attempt": standing.attempt,
         "next": standing.next.name if standing.next else None,
         "passes": standing.passes,
+        "unhealthy": list(standing.unhealthy),
+        "cohorts": [_part(part) for part in standing.parts],
         "passes_at": _iso(standing.passes_at),
         "blocking": list(standing.blocking),
         "overridden": standing.overridden,
@@ -57,6 +61,20 @@ def document(standing: Standing, cohort: Cohort | None = None) -> dict[str, Any]
         "revision": revision_document(standing.revision),
     }
     return found if cohort is None else {**found, "restaurants": dict(cohort)}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    stretch, came = part.stretch, part.outcomes
+    return {
+        "since": _iso(stretch.since),
+        "until": _iso(stretch.until),
+        "generation": stretch.revision.generation,
+        "actor": stretch.revision.actor,
+        "reason": stretch.revision.reason,
+        "settings": settings_document(stretch.settings),
+        "confirmed": came.confirmed,
+        "sample": came.sample,
+    }
 
 
 def revision_document(revision: RolloutRevision) -> dict[str, Any]:
@@ -176,9 +194,17 @@ def _facts(standing: Standing, cohort: Cohort | None) -> list[tuple[str, str]]:
     if cohort is not None:
         counts = f"{cohort['active']:,} active, {cohort['shadow']:,} in shadow, {cohort['off']:,} off"
         facts.append(("Restaurants", f"{counts}, of those known here"))
+    facts += [("Cohort", _changed(part)) for part in standing.parts]
     if standing.overridden:
         facts.append(("Environment", "rolls it back: everything is off"))
     return facts
+
+
+def _changed(part: Part) -> str:
+    revision, came = part.stretch.revision, part.outcomes
+    rate = "" if came.confirmation_rate is None else f", {came.confirmation_rate:.1%} of {came.sample:,} confirmed"
+    why = f": {revision.reason}" if revision.reason else ""
+    return f"as of {_when(part.stretch.since)}, by {revision.actor}{why}{rate}"
 
 
 def _ordinal(number: int) -> str:
@@ -270,8 +296,12 @@ def _outlook(standing: Standing) -> str:
         return "It is the last phase." + ("" if standing.blocking else " All that it asks for holds.")
     if standing.passes:
         return f"All that it asks for holds: rollout advance goes on to {standing.next.name}."
-    fails = any(verdict.answer is Answer.FAIL for verdict in standing.verdicts)
-    when = f", at the earliest at {_when(standing.passes_at)}" if standing.passes_at and not fails else ""
+    answers = {verdict.answer for verdict in standing.verdicts}
+    when = ""
+    if Answer.UNHEALTHY in answers:
+        when = ": it is UNHEALTHY, and its numbers cannot be trusted until that is mended"
+    elif standing.passes_at and Answer.FAIL not in answers:
+        when = f", at the earliest at {_when(standing.passes_at)}"
     return f"It may not go on to {standing.next.name} yet{when}."
 
 

@@ -20,7 +20,9 @@ def watch(
     interval: Annotated[
         float, typer.Option("--interval", min=0.05, max=3600, metavar="SECONDS", help="Seconds between two checks.")
     ] = 30.0,
-    once: Annotated[bool, typer.Option("--once", help="Check once. Exits with 1 if an alert fires.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Check once. Exits with 1 if an alert fires, or it is unhealthy.")
+    ] = False,
     demote: Annotated[
         Demote, typer.Option("--demote", help="What a firing alert does: one phase back, off everywhere, or nothing.")
     ] = Demote.STEP,
@@ -40,11 +42,11 @@ def watch(
         if once:
             look = watcher.look()
             _tell(look, as_json=as_json)
-            raise typer.Exit(NO if look.firing else GOOD)
+            raise typer.Exit(NO if look.firing or look.unhealthy else GOOD)
         last: list[Any] = [None]
 
         def seen(look: WatchReport) -> None:
-            facts = (look.phase, tuple((alert.rule.name, alert.state) for alert in look.alerts))
+            facts = (look.phase, tuple((alert.rule.name, alert.state) for alert in look.alerts), look.unhealthy is None)
             if facts != last[0] or look.demoted is not None:
                 _tell(look, as_json=as_json)
             last[0] = facts
@@ -62,12 +64,15 @@ def _tell(look: WatchReport, *, as_json: bool) -> None:
                 "told": [event.type.value for event in look.told],
                 "demoted_to": look.demoted.phase if look.demoted else None,
                 "why": look.why,
+                "unhealthy": look.unhealthy,
             }
         )
         return
     print_line(f"{look.at:%Y-%m-%d %H:%M:%S} UTC, phase {look.phase or 'none'}")
     for alert in look.alerts:
         print_line(f"  {alert.sentence}")
+    if look.unhealthy is not None:
+        print_line(f"  UNHEALTHY: {look.unhealthy}")
     if look.demoted is not None:
         print_line(f"  Rolled back to {look.demoted.phase}: {look.why}")
     elif look.why is not None:

@@ -1,6 +1,7 @@
 """The phases of a rollout, the gates between them, and who moves it."""
 
 from assignment_pipeline.rollout.control.bounds import Bound
+from assignment_pipeline.rollout.control.exposure import Part, Stretch
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.metrics import Count
 from assignment_pipeline.rollout.control.phases import PHASES, ROLLBACK, Criterion, Phase, SignOff
@@ -19,10 +20,12 @@ __all__ = [
     "Criterion",
     "Gates",
     "Ladder",
+    "Part",
     "Phase",
     "Rollout",
     "SignOff",
     "Standing",
     "StoreGates",
+    "Stretch",
     "Verdict",
 ]

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from typing import Any
 
+from assignment_pipeline.rollout.control.exposure import EXPOSURE, answer_of
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, Count
 from assignment_pipeline.rollout.control.phases import Criterion
 from assignment_pipeline.rollout.control.sequential import (
@@ -26,6 +27,9 @@ HOW = "`worker` and `shadow days` do that"
 MOST_UNREADABLE = 0.01
 """Of legacy's answers, those that the shadow may fail to read before a gate holds for it: from 0 to 1."""
 
+SILENT = 50
+"""Of so many of the pipeline's, legacy has some to report at the other restaurants, too."""
+
 _YEAR = 24 * 365.0
 _FAR = 1e6  # As many times as much is never counted.
 
@@ -37,7 +41,7 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
     Both answers are sequential tests, valid however often one looks. FAIL where the true value is worse than the
     threshold, with the criterion's error; it lasts for as long as `Count.worst` remembers it. PASS where the true value
     is no worse than the margin allows, with the same error, of enough and after long enough. HOLD otherwise, and always
-    of nothing.
+    of nothing. UNHEALTHY where legacy is to be compared and reports nothing.
 
     Args:
         criterion: What has to hold.
@@ -55,8 +59,12 @@ def decide(criterion: Criterion, counted: Count, since: dt.datetime | None = Non
     passes_at = since + dt.timedelta(hours=counted.min_hours) if since is not None else None
     wanted = _wanted(criterion, counted)
     wants = _wants(criterion, counted, wanted)
+    silent = counted.whole >= SILENT and counted.other_whole == 0
     failed = _failed(criterion, counted, criterion.error / sharing)
-    if value is None:
+    if silent:
+        answer = Answer.UNHEALTHY
+        missing = f"legacy reported no outcome to compare with, beside {counted.whole:,} of the pipeline's"
+    elif value is None:
         missing = "; ".join(
             [_nothing(criterion, counted), *(want for want in wants if counted.unreadable and "answers" in want)]
         )
@@ -91,6 +99,8 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     Raises:
         ValueError: They are not those of a gate.
     """
+    if verdict.metric == EXPOSURE:
+        return answer_of(verdict.numbers["elsewhere"])
     bound: Any = {verdict.direction: verdict.threshold}
     terms = {name: verdict.numbers[name] for name in _TERMS if name in verdict.numbers}
     sharing = verdict.numbers.get("sharing", 1)

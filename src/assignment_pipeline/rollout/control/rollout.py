@@ -31,6 +31,7 @@ from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 from assignment_pipeline.rollout.flags.layered import followed
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
 TRIES = 10
 _MANY = 10_000
@@ -62,6 +63,8 @@ class Rollout:
 
         ladder: The phases, from the first to the last.
 
+        salt: What the flags draw restaurants with.
+
         clock: The time.
     """
 
@@ -72,11 +75,13 @@ class Rollout:
         gates: Gates = unmeasured,
         environment: EnvFlags | None = None,
         ladder: Ladder = LADDER,
+        salt: str = DEFAULT_SALT,
         clock: Clock | None = None,
     ) -> None:
         require("store", store, ("rollout", "revisions"), "a store that keeps a rollout, such as SQLiteStore")
         self.store = store
         self.ladder = ladder
+        self.salt = salt
         self._gates = gates
         self._environment = environment
         self._clock = clock or SystemClock()
@@ -103,7 +108,8 @@ class Rollout:
         environment = flags.environment if isinstance(flags, LayeredFlags) else None
         if not hasattr(store, "measure"):
             return cls(kept, environment=environment)
-        return cls(kept, gates=StoreGates(store), environment=environment, clock=store)
+        salt: str = getattr(stored or flags, "salt", DEFAULT_SALT)
+        return cls(kept, gates=StoreGates(store, salt=salt), environment=environment, salt=salt, clock=store)
 
     # -- Looking ------------------------------------------------------------------------------------------------------
 
@@ -140,6 +146,7 @@ class Rollout:
             verdicts=verdicts,
             overridden=self._environment is not None and self._environment.is_rollback,
             attempt=attempt,
+            parts=self._gates.parts(since, now) if since is not None and isinstance(self._gates, StoreGates) else (),
         )
 
     def _since(self, current: RolloutRevision) -> tuple[dt.datetime | None, int]:

@@ -9,6 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.rollout.control.exposure import EXPOSURE, Part
 from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
@@ -40,6 +41,8 @@ class Standing:
         overridden: Whether the environment rolls back whatever the database says.
 
         attempt: For which time the rollout is in this phase: entering it again until a gate passes is no proof.
+
+        parts: What came of each cohort, where it was changed in this phase.
     """
 
     revision: RolloutRevision
@@ -51,6 +54,7 @@ class Standing:
     verdicts: tuple[Verdict, ...]
     overridden: bool
     attempt: int = 1
+    parts: tuple[Part, ...] = ()
 
     @property
     def passes(self) -> bool:
@@ -64,6 +68,13 @@ class Standing:
             f"{verdict.metric} says {verdict.answer}: {verdict.missing or 'it is not met'}"
             for verdict in self.verdicts
             if verdict.answer is not Answer.PASS
+        )
+
+    @property
+    def unhealthy(self) -> tuple[str, ...]:
+        """Why the numbers cannot be trusted, in words; none where they can."""
+        return tuple(
+            f"{verdict.metric}: {verdict.missing}" for verdict in self.verdicts if verdict.answer is Answer.UNHEALTHY
         )
 
     @property
@@ -93,6 +104,7 @@ def judge_phase(
         raise InvalidValueError("signed_off", f"{asked} in phase {phase.name}", f"{', '.join(strangers)}")
     by_metric = {verdict.metric: verdict for verdict in measured}
     return (
+        *(verdict for verdict in measured if verdict.metric == EXPOSURE),
         *([time_verdict(phase, since, now)] if phase.min_time else []),
         *(believed(criterion, by_metric.get(criterion.metric)) for criterion in phase.criteria),
         *(sign_off_verdict(sign_off, signed_off.get(sign_off.role)) for sign_off in phase.sign_offs),

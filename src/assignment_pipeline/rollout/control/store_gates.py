@@ -23,11 +23,15 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure, moved, split, stretches_of
 from assignment_pipeline.rollout.control.gates import decide, evidence
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, RELATIVE_CONFIRMATION, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
 from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
+
+_MANY = 10_000
 
 STRETCH = dt.timedelta(minutes=15)
 """How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
@@ -41,20 +45,43 @@ class StoreGates:
         store: Where the numbers are.
 
         restaurant_id: Of that restaurant only; None for all.
+
+        salt: What the flags draw restaurants with.
     """
 
-    def __init__(self, store: MetricsStore, *, restaurant_id: str | None = None) -> None:
+    def __init__(self, store: MetricsStore, *, restaurant_id: str | None = None, salt: str = DEFAULT_SALT) -> None:
         self._store = store
         self._restaurant_id = restaurant_id
+        self._salt = salt
 
     def __call__(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Sequence[Verdict]:
-        """One verdict for each of the phase's criteria, on what has happened since it began."""
+        """
+        One verdict for each of the phase's criteria, on what has happened since it began.
+
+        Before them comes whether what ran is what the flags said, if the store keeps the rollout and anything ran.
+        """
         if since >= now:
             return judge_criteria(phase, None, since, now)
         metrics, course = self.measure(since, now), self.stretches(phase, since, now)
         compared = self._compared(phase, since, now)
         metrics = attrs.evolve(metrics, days=self.days(phase, since, now))
-        return judge_criteria(phase, metrics, since, now, course=course, compared=compared)
+        verdicts = judge_criteria(phase, metrics, since, now, course=course, compared=compared)
+        ran = self._exposure(phase, since, now)
+        return verdicts if ran is None else (ran, *verdicts)
+
+    def _exposure(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
+        if not phase.criteria:
+            return None
+        return exposure(self._store, self.cohorts(since, now), salt=self._salt, restaurant_id=self._restaurant_id)
+
+    def parts(self, since: dt.datetime, now: dt.datetime) -> tuple[Part, ...]:
+        """What came of each cohort of a phase, where it was changed in mid-phase."""
+        return split(self._store, self.cohorts(since, now), now)
+
+    def cohorts(self, since: dt.datetime, now: dt.datetime) -> tuple[Stretch, ...]:
+        """What the flags said since a phase began, and when."""
+        revisions = getattr(self._store, "revisions", None)  # Not every store that counts keeps the rollout, too.
+        return stretches_of(revisions(_MANY), since, now) if revisions is not None else ()
 
     def measure(self, since: dt.datetime, now: dt.datetime) -> Metrics:
         """What has happened since a phase began; assignments that settled before then were of another."""
@@ -67,7 +94,8 @@ class StoreGates:
         if since + SETTLING >= now or not any(compares(criterion) for criterion in phase.criteria):
             return None
         query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
-        return compare(self._store.by_restaurant(query), self.picked())
+        found = self._store.by_restaurant(query)
+        return compare(found, self.picked() | moved(self.cohorts(since, now), found, self._salt))
 
     def days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
         """The service days that were compared since the phase began, each once, in the order in which they were."""

@@ -21,6 +21,8 @@ class Answer(enum.StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     HOLD = "hold"
     FAIL = "fail"
+    UNHEALTHY = "unhealthy"
+    """What is measured cannot be trusted: something ran where it should not, or is not reported."""
 
 
 _optional_number = attrs.validators.optional(number(-_FINITE, _FINITE))
@@ -34,7 +36,7 @@ class Verdict:
     Attributes:
         metric: What was measured: the criterion's metric, `TIME_IN_PHASE`, or ``sign_off:ROLE``.
 
-        answer: Whether the rollout may go on, is to wait, or must not.
+        answer: Whether the rollout may go on, is to wait, or must not; or that its numbers cannot be trusted.
 
         value: What was found; None where there was nothing to measure.
 

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
+from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching.alerts import Alert, AlertState
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
@@ -26,12 +27,22 @@ STALE = dt.timedelta(minutes=15)
 FIRING = "alert_firing"
 """The gauge that says whether an alert fires."""
 
+ELSEWHERE = "exposure_elsewhere"
+"""The gauge that counts the bookings that went another way than the flags said."""
+
 _FIRING: dict[str, Any] = {
     "alert": "AlertFiring",
     "expr": f"{PREFIX}_{FIRING} == 1",
     "for": "0m",
     "labels": {"severity": "critical"},
     "annotations": {"summary": "An alert of the rollout fires: {{ $labels.alert }}.", "value": "{{ $value }}"},
+}
+_ELSEWHERE: dict[str, Any] = {
+    "alert": "Unhealthy",
+    "expr": f"{PREFIX}_{ELSEWHERE} > 0",
+    "for": "0m",
+    "labels": {"severity": "critical"},
+    "annotations": {"summary": "Bookings went another way than the flags said.", "value": "{{ $value }}"},
 }
 # A command that fails leaves the last numbers where they are, and no other alert would fire then.
 _MISSING = {
@@ -73,6 +84,7 @@ def prometheus_text(
     measured: Mapping[dt.timedelta, Metrics],
     alerts: Iterable[Alert] = (),
     *,
+    ran: Verdict | None = None,
     rules: Iterable[AlertRule] = RULES,
 ) -> str:
     """
@@ -88,12 +100,16 @@ def prometheus_text(
 
         alerts: How the alerts stand, as `rollout watch` finds them: what no rule of Prometheus' can work out.
 
+        ran: Whether what ran is what the flags said, as `exposure_lately` finds it.
+
         rules: What is bad.
     """
     lines = []
     states = [({"alert": each.rule.name}, float(each.state is AlertState.FIRING)) for each in alerts]
     firing = Gauge(FIRING, "Whether an alert fires, with its stated rate of false alarms.", states)
-    for gauge in (*_gauges(metrics), *_of_rules(measured, rules), firing):
+    wrong: list[tuple[dict[str, str], float]] = [] if ran is None else [({}, float(ran.numbers["elsewhere"]))]
+    exposed = Gauge(ELSEWHERE, "Bookings that went another way than the flags said, in the last hour.", wrong)
+    for gauge in (*_gauges(metrics), *_of_rules(measured, rules), firing, exposed):
         if gauge.samples:
             lines.append(f"# HELP {PREFIX}_{gauge.name} {gauge.says}")
             lines.append(f"# TYPE {PREFIX}_{gauge.name} gauge")
@@ -192,7 +208,7 @@ def prometheus_rules(rules: Iterable[AlertRule] = RULES) -> str:
         }
         for rule in rules
     ]
-    return _json({"groups": [{"name": PREFIX, "rules": [*made, _FIRING, _MISSING]}]})
+    return _json({"groups": [{"name": PREFIX, "rules": [*made, _FIRING, _ELSEWHERE, _MISSING]}]})
 
 
 def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:

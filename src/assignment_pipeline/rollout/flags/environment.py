@@ -182,7 +182,7 @@ class EnvFlags:
     ) -> None:
         bucket("", salt)
         self._environ = os.environ if environ is None else environ
-        self._salt = salt
+        self.salt = salt
         self._on_error = on_error
         self._refresh = refresh
         self._monotonic = time.monotonic if clock is None else clock.monotonic
@@ -237,7 +237,7 @@ class EnvFlags:
                 except FlagError as error:
                     self._tell(error)
         settings = attrs.evolve(before.deciding.settings, **changed)
-        self._reading = _Reading(texts, Deciding(settings, self.source, self._salt))
+        self._reading = _Reading(texts, Deciding(settings, self.source, self.salt))
 
     def _tell(self, error: FlagError) -> None:
         mine = object()

@@ -90,7 +90,7 @@ class StoreFlags(processes.Watched):
         bucket("", salt)
         require("store", store, ("rollout", "revisions"), "a store that keeps a rollout, such as SQLiteStore")
         self.store = store
-        self._salt = salt
+        self.salt = salt
         self._refresh = refresh
         self._first_answer = first_answer
         self._on_error = on_error
@@ -228,9 +228,9 @@ class StoreFlags(processes.Watched):
         if last is None or (settings, revision.generation) != (last.settings, last.generation):
             never = problem is None and not any(each.settings.get("enabled") for each in self.store.revisions(_MANY))
             fresh = never and self._is_empty()
-            self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh)
+            self._deciding = Deciding(settings, self.source, self.salt, revision.generation, fresh)
         elif last.fresh and not self._is_empty():
-            self._deciding = Deciding(settings, self.source, self._salt, revision.generation, fresh=False)
+            self._deciding = Deciding(settings, self.source, self.salt, revision.generation, fresh=False)
         self._looked.set()
         if problem is not None:
             raise problem

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
+from assignment_pipeline.rollout.control.exposure import EXPOSURE
 from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS
 from assignment_pipeline.rollout.control.phases import ERROR, TIME_IN_PHASE
 from assignment_pipeline.rollout.control.sequential import rate_sequence
@@ -127,6 +128,8 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
     sentence = known.good if known else verdict.metric.replace("_", " ")
     if hours:
         sentence = "The phase has lasted long enough"
+    if verdict.metric == EXPOSURE:
+        sentence = "What ran is what the flags said, elsewhere"
     role = verdict.metric.partition(f"{SIGN_OFF}:")[2]
     if role:
         sentence = f"Signed off by {role.replace('-', ' ')}"

@@ -14,7 +14,8 @@ from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import AssignmentPipelineError, RolloutRefusedError
 from assignment_pipeline.ports import EventSink, FlagResolver, MetricsStore, RolloutStore
-from assignment_pipeline.rollout.control import ROLLBACK, Phase, Rollout
+from assignment_pipeline.rollout.control import ROLLBACK, Answer, Phase, Rollout
+from assignment_pipeline.rollout.control.exposure import exposure_lately
 from assignment_pipeline.rollout.watching.alerts import Alert, Alerts, AlertState, changes
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,8 @@ class WatchReport:
 
         demoted: The revision that leads back, if there is one.
 
+        unhealthy: What ran elsewhere than the flags said in the last hour, in words; None if nothing did.
+
         why: Why it does, or why it does not although an alert fires.
     """
 
@@ -70,6 +73,7 @@ class WatchReport:
     told: tuple[Event, ...] = ()
     demoted: RolloutRevision | None = None
     why: str | None = None
+    unhealthy: str | None = None
 
     @property
     def firing(self) -> tuple[Alert, ...]:
@@ -129,7 +133,9 @@ class Watcher:
         told = changes(found, now)
         if told:
             self._store.emit(told)
-        look = WatchReport(at=now, phase=current.phase, alerts=found, told=told)
+        ran = exposure_lately(self._store, salt=self._rollout.salt)
+        unhealthy = ran.missing if ran is not None and ran.answer is Answer.UNHEALTHY else None
+        look = WatchReport(at=now, phase=current.phase, alerts=found, told=told, unhealthy=unhealthy)
         if not look.firing or self._demote is Demote.NO:
             return look
         return self._lead_back(look, current)

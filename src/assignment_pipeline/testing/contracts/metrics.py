@@ -368,6 +368,30 @@ class MetricsStoreContract(StoreSuite):
         assert store.by_restaurant(MetricsQuery(since=START, restaurant_id="r-2")).keys() == {"r-2"}
         assert store.by_restaurant(MetricsQuery(since=clock.now())) == {}
 
+    def test_what_ran_is_told_apart_by_restaurant_and_flags(
+        self, store: Any, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """Each booking once for each planner; not what people did, a shadow rehearsed, or nothing is known of."""
+        step, machine = EventType.STATE_TRANSITION, Source.STATE_MACHINE
+        self.told(
+            harness,
+            store,
+            told("e-1", step, machine, version=2, mode="active"),
+            told("e-2", step, machine, version=2, mode="active"),
+            told("e-3", step, machine, booking="b-2", version=2, mode="shadow", rehearsed=True),
+            told("e-4", step, machine, booking="b-3", version=2, mode="off", actor="anna"),
+            told("e-5", step, machine, booking="b-4", version=2),
+            answered("e-6", "succeeded", booking="b-5", restaurant="r-2"),
+            answered("e-7", "error", booking="b-6", restaurant="r-2", mode="shadow"),
+        )
+        clock.advance(MINUTE)
+        assert store.ran(MetricsQuery(since=START)) == {
+            "r-1": {(Owner.PIPELINE, Mode.ACTIVE): 1},
+            "r-2": {LEGACY_OFF: 1, (Owner.LEGACY, Mode.SHADOW): 1},
+        }
+        assert store.ran(MetricsQuery(since=START, restaurant_id="r-2")).keys() == {"r-2"}
+        assert store.ran(MetricsQuery(since=clock.now())) == {}
+
     def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """All of them, also where nothing was; together they are the whole."""
         self.told(

@@ -278,6 +278,22 @@ SELECT
             AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
     );
 
+-- name: ran
+-- What ran at each restaurant, by what the flags said to it: the pipeline's own transitions, and legacy's answers.
+SELECT restaurant_id, CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,
+    context->>'mode' AS mode, count(DISTINCT booking_id)
+FROM assignment_pipeline.observability_events
+WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
+    AND restaurant_id IS NOT NULL AND booking_id IS NOT NULL AND context->>'mode' IS NOT NULL
+    AND (
+        event_type = 'auto_assign.summary'
+        OR (
+            event_type = 'booking.assignment_state_transition' AND context->>'actor' IS NULL
+            AND context->>'rehearsed' IS NULL
+        )
+    )
+GROUP BY restaurant_id, owner, mode;
+
 -- name: seen
 -- All events.
 SELECT source, event_type, context->>'mode' AS mode, count(*), to_json(max(created_at))

@@ -277,6 +277,22 @@ SELECT
             AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     );
 
+-- name: ran
+-- What ran at each restaurant, by what the flags said to it: the pipeline's own transitions, and legacy's answers.
+SELECT restaurant_id, CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,
+    json_extract(context, '$.mode') AS mode, count(DISTINCT booking_id)
+FROM observability_events INDEXED BY observability_events_created
+WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
+    AND restaurant_id IS NOT NULL AND booking_id IS NOT NULL AND json_extract(context, '$.mode') IS NOT NULL
+    AND (
+        event_type = 'auto_assign.summary'
+        OR (
+            event_type = 'booking.assignment_state_transition' AND json_extract(context, '$.actor') IS NULL
+            AND json_extract(context, '$.rehearsed') IS NULL
+        )
+    )
+GROUP BY restaurant_id, owner, mode;
+
 -- name: seen
 -- All events.
 SELECT source, event_type, json_extract(context, '$.mode') AS mode, count(*), max(created_at)

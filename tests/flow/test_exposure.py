@@ -1,0 +1,194 @@
+"""What ran where, against what the flags said; and a cohort that is changed in mid-phase."""
+
+import datetime as dt
+
+import attrs
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Settings, Table, Venue
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
+from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.errors import RolloutRefusedError
+from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates, Verdict
+from assignment_pipeline.rollout.control.exposure import EXPOSURE
+from assignment_pipeline.rollout.control.gates import recompute
+from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
+from assignment_pipeline.rollout.watching import Watcher
+from assignment_pipeline.testing import FakeClock
+
+MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
+RESTAURANTS = [f"r-{number}" for number in range(20)]
+SETTLED = dt.timedelta(minutes=7)
+
+
+@attrs.frozen
+class Followed:
+    """The flags of the revision in force, without a thread."""
+
+    store: MemoryStore
+
+    def resolve(self, restaurant_id):
+        revision = self.store.rollout()
+        return Deciding(read_settings(revision.settings), "store", DEFAULT_SALT, revision.generation).decide(
+            restaurant_id
+        )
+
+
+class Town:
+    """Twenty restaurants, whose workers follow the rollout or do not."""
+
+    def __init__(self, *, flags=None, **settings):
+        self.clock = FakeClock()
+        floor = FloorPlan([Table(f"T{number}", 4) for number in range(40)])
+        self.host = MemoryHost(*[Venue(name, "Europe/London", floor) for name in RESTAURANTS])
+        self.store = MemoryStore(self.host, clock=self.clock)
+        self.rollout = Rollout(self.store, gates=StoreGates(self.store), clock=self.clock)
+        self.coordinator = Coordinator(
+            self.store,
+            flags=flags or Followed(self.store),
+            clock=self.clock,
+            legacy=lambda _: LegacyResult(("T1",)),
+            sinks=(self.store,),
+            **settings,
+        )
+        self.number = 0
+
+    def enter(self, phase):
+        self.rollout.enter(phase, actor="anna", reason="a test", force=True)
+        self.clock.advance(2 * MINUTE)
+
+    def book(self, restaurant_id, *, days=1):
+        self.number += 1
+        start = self.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=days, hours=self.number % 5)
+        booking = Booking(f"b-{self.number}", restaurant_id, 2, start)
+        self.host.put_booking(booking)
+        return self.coordinator.assign(booking)
+
+    def a_round(self):
+        for name in RESTAURANTS:
+            self.book(name)
+        self.clock.advance(MINUTE)
+
+    def verdicts(self):
+        return {verdict.metric: verdict for verdict in self.rollout.status().verdicts}
+
+    def mode(self, restaurant_id):
+        return Followed(self.store).resolve(restaurant_id).mode
+
+
+@pytest.mark.parametrize("phase", ["production-shadow", "production-10", "production-50", "production-100"])
+def test_what_the_flags_said_ran(phase):
+    """Every booking of each restaurant, and nothing is unhealthy."""
+    town = Town()
+    town.enter(phase)
+    town.a_round()
+    found = town.verdicts()[EXPOSURE]
+    assert (found.answer, found.value, found.sample) == (Answer.PASS, 0.0, 20)
+    assert town.rollout.status().unhealthy == ()
+
+
+def test_workers_that_do_not_follow_are_found():
+    """Each restaurant with what it should be and what ran; whatever the rates say, it may not go on."""
+    town = Town(flags=FixedFlags(Mode.ACTIVE))
+    town.enter("production-10")
+    town.a_round()
+    found = town.verdicts()[EXPOSURE]
+    elsewhere = [name for name in RESTAURANTS if town.mode(name) is not Mode.ACTIVE]
+    assert found.numbers == {"elsewhere": len(elsewhere), "bookings": 20}
+    assert found.answer is Answer.UNHEALTHY
+    first = min(elsewhere)
+    assert found.missing.startswith(f"{first} is off, and pipeline saw to 1 booking as if it were active; ")
+    assert recompute(Verdict.read(found.document()), 0) is Answer.UNHEALTHY
+    with pytest.raises(RolloutRefusedError, match="exposure says unhealthy"):
+        town.rollout.advance(actor="anna")
+    look = Watcher(town.store, town.rollout).look()
+    assert look.unhealthy == found.missing
+    assert look.demoted is None  # Those who do not listen would not hear of that either.
+
+
+def test_a_shadow_that_never_ran_is_found():
+    """Where the flags said shadow, and the worker's said off."""
+    town = Town(flags=FixedFlags(Mode.OFF))
+    town.enter("production-shadow")
+    town.a_round()
+    found = town.verdicts()[EXPOSURE]
+    assert found.numbers == {"elsewhere": 20, "bookings": 20}
+    assert "r-0 is shadow, and legacy saw to 1 booking as if it were off" in found.missing
+
+
+def test_what_ran_before_a_change_was_right_then():
+    """Each booking is held against the flags of its own time; and what is drained after a rollback may end."""
+    town = Town(settings=Settings(in_flight="drain"))
+    town.enter("production-100")
+    town.a_round()
+    waiting = Booking("b-late", "r-3", 2, town.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=2))
+    town.host.put_booking(waiting)
+    town.coordinator.enqueue(waiting)
+    town.enter("production-10")
+    town.clock.advance(2 * MINUTE)
+    assert [each.booking_id for each in town.coordinator.sweep().results] == ["b-late"]
+    town.a_round()
+    found = town.verdicts()[EXPOSURE]
+    assert (found.answer, found.sample) == (Answer.PASS, 21)
+    assert Watcher(town.store, town.rollout).look().unhealthy is None
+
+
+def test_legacy_that_reports_nothing_is_unhealthy():
+    """Where it is to be compared, and enough of the pipeline's are there; with fewer it only holds."""
+    town = Town()
+    town.enter("production-50")
+    active = [name for name in RESTAURANTS if town.mode(name) is Mode.ACTIVE]
+    for _ in range(2):
+        for name in active:
+            town.book(name)
+    town.clock.advance(SETTLED)
+    assert town.verdicts()["relative_confirmation"].answer is Answer.HOLD
+    for day in range(5):
+        for name in active:
+            town.book(name, days=2 + day)
+    town.clock.advance(SETTLED)
+    found = town.verdicts()["relative_confirmation"]
+    assert found.answer is Answer.UNHEALTHY
+    assert (
+        found.missing
+        == f"legacy reported no outcome to compare with, beside {found.numbers['whole']} of the pipeline's"
+    )
+    assert recompute(found, 200) is Answer.UNHEALTHY
+
+
+def test_a_cohort_that_is_changed_in_mid_phase_is_told_and_split():
+    """What came of each; who was on both sides is in no comparison."""
+    town = Town()
+    town.enter("production-50")
+    town.a_round()
+    town.clock.advance(SETTLED)
+    assert town.rollout.status().parts == ()
+    stranger = next(name for name in RESTAURANTS if town.mode(name) is Mode.OFF)
+    active = sum(town.mode(name) is Mode.ACTIVE for name in RESTAURANTS)
+    town.rollout.list_restaurants(actor="bob", reason="they asked", always=[stranger])
+    town.clock.advance(2 * MINUTE)
+    town.a_round()
+    town.clock.advance(SETTLED)
+    town.rollout.list_restaurants(actor="bob", reason="they left", always=[])
+    town.clock.advance(2 * MINUTE)
+    town.a_round()
+    town.clock.advance(SETTLED)
+    standing = town.rollout.status()
+    assert [part.stretch.revision.actor for part in standing.parts] == ["anna", "bob", "bob"]
+    assert [part.outcomes.confirmed for part in standing.parts] == [active, active + 1, active]
+    assert standing.attempt == 1
+    found = town.verdicts()
+    assert found[EXPOSURE].answer is Answer.PASS
+    numbers = found["relative_confirmation"].numbers
+    assert (numbers["restaurants"], numbers["other_restaurants"]) == (active, 20 - active - 1)
+
+
+def test_phases_without_criteria_have_no_such_verdict():
+    """There is nothing to go on to that would rest on it."""
+    assert PHASES["local"].criteria == ()
+    town = Town(flags=FixedFlags(Mode.OFF))
+    town.enter("local")
+    town.a_round()
+    assert EXPOSURE not in town.verdicts()
