@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import random
 import subprocess
 import sys
 
@@ -282,7 +283,7 @@ def test_a_table_that_is_taken_for_good_strands_its_party():
 
 
 def test_a_host_that_runs_the_solver_with_more_threads_is_no_hindrance(capfd):
-    """The number of threads is one for the whole process: the model is solved with the host's. Nothing is printed."""
+    """The number of threads belongs to the calling thread: the model is solved with the host's. Nothing is printed."""
     script = (
         "import highspy\n"
         "class Quiet(highspy.Highs):\n    def enableCallbacks(self):\n        self.silent()\n"
@@ -298,6 +299,33 @@ def test_a_host_that_runs_the_solver_with_more_threads_is_no_hindrance(capfd):
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_callback_of_the_hosts_that_raises_is_lost_and_does_us_no_harm():
+    """HiGHS loses what a callback raises, and says `kError` alone; our search behind it on that thread is as always."""
+    import highspy  # noqa: PLC0415 - an extra
+
+    def fails(_event):
+        called.append("once")
+        raise RuntimeError("a guest's name")
+
+    called, numbers = [], random.Random(1)
+    theirs = highspy.Highs()
+    theirs.silent()
+    theirs.setOptionValue("threads", 1)
+    parcels = [theirs.addBinary(obj=-numbers.randint(5, 40)) for _ in range(40)]
+    for _ in range(25):
+        theirs.addConstr(sum(numbers.randint(1, 20) * parcel for parcel in parcels) <= 80)
+    theirs.cbMipInterrupt += fails
+    assert (theirs.run().name, called) == ("kError", ["once"])
+    model = exact.Model()
+    start = dt.datetime(2031, 5, 2, 17, tzinfo=dt.UTC)
+    model.party(TimeWindow(start, start + dt.timedelta(hours=1)), [(1, 3), (2, 1)], seated=False)
+    answer = model.solve(SECONDS)
+    assert (answer.verdict.value, answer.cost) == ("best", 1)
+    ours = exact._solver()
+    with pytest.raises(highspy.HighsStatusError):  # It has no callback that could lose anything.
+        ours.cbMipInterrupt.subscribe(fails)
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch):
