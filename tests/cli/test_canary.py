@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 
@@ -54,6 +55,10 @@ def made(host, mode=Mode.ACTIVE):
     store = SQLiteStore(os.environ[DATABASE], host=host)
     given = {"strategies": [RaisingStrategy()], "legacy": quotes, "sinks": (LoggingSink(), store)}
     return Coordinator(store, flags=FixedFlags(mode), **given)
+
+
+def fine():
+    return made(RowHost())
 
 
 def reading():
@@ -113,6 +118,21 @@ VALUES = {
 }
 """What is given for each argument, and for each option that is required."""
 
+PEOPLE = {"--actor": "CanaryAnna", "--reason": "canary_reason"}
+NAMES_ACTORS = {
+    "rollout advance",
+    "rollout enter",
+    "rollout history",
+    "rollout list",
+    "rollout rollback",
+    "rollout status",
+    "show",
+    "tables list",
+}
+"""The commands that print who did something: see SECURITY.md."""
+NAMES_REASONS = {"rollout history", "rollout status", "show", "tables list"}
+"""Those that print why somebody did it."""
+
 ONCE = {"--once"}
 EITHER = {"table", "block"}
 """Arguments in whose place an option may be given."""
@@ -127,6 +147,18 @@ def arguments(command):
             given.append(name)
         elif parameter.required or name in EITHER:
             given += [name, VALUES[name]] if name.startswith("--") else [VALUES[name]]
+    return given
+
+
+def with_people(command):
+    """The same, with who does it and why wherever a command takes that."""
+    given = arguments(command)
+    taken = {option for parameter in WITH_APP[command].params for option in parameter.opts}
+    for name in sorted(PEOPLE.keys() & taken):
+        if name in given:
+            given[given.index(name) + 1] = PEOPLE[name]
+        else:
+            given += [name, PEOPLE[name]]
     return given
 
 
@@ -164,3 +196,36 @@ def test_no_command_repeats_a_guests_name(cli, database, caplog, factory):
     assert "Canary" not in kept
     for file in database.parent.glob("*.[hj]*"):
         assert "Canary" not in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("factory", ["fine", "reading", "writing"])
+def test_who_did_something_and_why_is_printed_where_it_is_asked_for_alone(cli, database, caplog, factory):
+    """By a few commands, in the history and in events of what they did: in no error, and in no event of an error."""
+    caplog.set_level(logging.INFO)
+    for command in sorted(WITH_APP):
+        ended = cli(*command.split(), *with_people(command), "--app", f"tests.cli.test_canary:{factory}")
+        assert not [given for given in PEOPLE.values() if given in ended.err], command
+        assert command in NAMES_ACTORS or "CanaryAnna" not in ended.out, command
+        assert command in NAMES_REASONS or "canary_reason" not in ended.out, command
+    assert "CanaryAnna" in caplog.text
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        told = connection.execute(
+            "SELECT event_type, severity FROM observability_events WHERE context LIKE '%anary%'"
+        ).fetchall()
+    assert told
+    assert not [kind for kind, severity in told if severity == "error" or kind.endswith("error")]
+
+
+@pytest.mark.usefixtures("database")
+def test_no_text_that_is_given_breaks_a_line(cli):
+    """An id, an actor or a reason that is no printable text is refused in one line that can be printed."""
+    for given in ("b\n[CRITICAL] all is lost", "b\x1b[2J", "b\u202e"):
+        for words in (
+            ["show", given],
+            ["review", "pin", "b-0", "--actor", given],
+            ["tables", "block", HOUSE, "B1", "--until", "2099-12-31T23:00+00:00", "--actor", "a", "--reason", given],
+        ):
+            ended = cli(*words, "--app", "tests.cli.test_canary:fine")
+            assert ended.code in {1, 2}, words
+            assert len(ended.err.splitlines()) == 1, words
+            assert not {"\x1b", "\u202e"} & set(ended.err), words
