@@ -147,7 +147,7 @@ def window(coordinator, chromium, who):
 
 
 def test_an_evening_is_worked(window, coordinator, put, who):
-    """Seat, other tables, a swap, a no-show, a review placed, a room closed, and two at once."""
+    """Seat, other tables, a swap, a no-show, a walk-in, a review placed, a room closed, and two at once."""
     put("b-1", 2, 17, 30)
     put("b-2", 2, 17, 30)
     put("b-3", 4, 19)
@@ -179,6 +179,7 @@ def test_an_evening_is_worked(window, coordinator, put, who):
     assert coordinator.record("b-2").state == "confirmed"
     assert "Done." in window.do("act?do=place&id=b-3", "Give tables", tables="T4")[1]
     assert coordinator.record("b-3").tables == ("T4",)
+    walks_in(window, coordinator, "3")
 
     window.go("queue")
     assert "large" in window.text
@@ -197,6 +198,19 @@ def test_an_evening_is_worked(window, coordinator, put, who):
     assert "somebody was first" in window.text
     assert "ben" in window.text
     assert coordinator.record("b-3").tables == ("T4",)
+
+
+def walks_in(window, coordinator, guests):
+    """Seat guests who have no booking, at the table that the page offers."""
+    window.go("service")
+    window.click("Seat a walk-in")
+    window.fill("guests", guests)
+    window.click("Show what it will do")
+    (offered,) = re.findall(r"They sit down at (T\d), until 21:\d\d\.", window.text)
+    window.click("Seat a walk-in")
+    assert "Done." in window.text
+    (party,) = [one for one in coordinator.floor("corner").parties if one.booking_id.startswith("walk-in")]
+    assert (party.tables, party.presence) == ((offered,), "sits")
 
 
 def test_with_the_keyboard_alone(window, coordinator, put):

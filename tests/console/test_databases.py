@@ -110,6 +110,8 @@ def test_each_act_works(database):
         for act, key, asked, holds in REVIEWED:
             do(act, id=key, **asked)
             assert holds(record(store, key)), act
+        do("walk_in", restaurant="corner", guests="1")
+        assert sum(party.presence == "sits" for party in Coordinator(store, **facts).floor("corner").parties) == 1
         do("block", restaurant="corner", tables="T3", **{"from": "20:00", "to": "20:30"}, reason="leak")
         (block,) = Coordinator(store, **facts).blocks("corner")
         do("unblock", restaurant="corner", block=block.id)
