@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 
+import attrs
 import pytest
 from hypothesis import settings
 
+from assignment_pipeline.domain import made as making
+
+MADE = making.made
+
+
+def made_and_checked(kind, /, **fields):
+    """What `made` makes, held against what the constructor makes of the same fields."""
+    value, built = MADE(kind, **fields), kind(**fields)
+    for field in attrs.fields(kind):
+        given, kept = getattr(value, field.name), getattr(built, field.name)
+        assert (type(given), repr(given)) == (type(kept), repr(kept)), f"{kind.__name__}.{field.name}: {given!r} is kept as {kept!r}"
+    return value
+
+
+making.made = made_and_checked  # Before any module has imported it: every test of the suite holds it to that.
+
 settings.register_profile("default", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)
+
+
+@pytest.fixture
+def as_shipped(monkeypatch):
+    """The library without the checks above, for tests that count what it does."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "made", None) is made_and_checked:
+            monkeypatch.setattr(module, "made", MADE)
 
 
 @pytest.fixture(scope="session")

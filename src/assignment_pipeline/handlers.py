@@ -20,7 +20,7 @@ from assignment_pipeline.event_dispatcher import EventDispatcher
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.tracing import observed
 from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
-from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable
+from assignment_pipeline.ports.fitting import is_awaitable, is_coroutine_function, refuse_awaitable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -39,7 +39,6 @@ class TakesCases(Protocol):
 _MOST_KNOWN = 10_000
 _MOST_NAMED = 10
 USE_ASYNC = "Use AsyncCoordinator, or what answers at once."
-_MAY_BE_ASYNC = frozenset({Port.STORE, Port.LOCKS, Port.LIMITER, Port.LEGACY})
 _ANSWERED_AT_ONCE = frozenset({Port.FLAGS, Port.ENGINE, Port.PROCESS})
 
 
@@ -201,12 +200,14 @@ class SyncHandler:
         if isinstance(effect, Apart):
             return run(self._wiring.observed(effect.flow), SyncHandler(self._wiring))
         port = self._wiring.port(effect)
+        if effect.port in _ANSWERED_AT_ONCE:
+            return effect.ask(port)
         try:
             answer = effect.ask(port)
         except Exception as error:
             self._wiring.failed(effect, error)
             raise
-        if effect.port in _MAY_BE_ASYNC:
+        if is_awaitable(answer):
             refuse_awaitable(answer, f"{effect.port.name.lower()} ({type(effect).__name__})", USE_ASYNC)
         if isinstance(answer, Leases):
             self._held.append((port, answer))

@@ -174,9 +174,12 @@ def walk(state: AssignmentState, triggers: Iterable[Trigger]) -> tuple[Assignmen
     Raises:
         IllegalTransitionError: One of them does not leave the state that it was fired in.
     """
-    states = []
+    table, states = _steps(), []
     for trigger in triggers:
-        state = step(state, trigger)
+        try:
+            state = table[state, trigger]
+        except KeyError:
+            raise IllegalTransitionError(state.value, trigger.value) from None
         states.append(state)
     return tuple(states)
 

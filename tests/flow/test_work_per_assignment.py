@@ -14,6 +14,8 @@ from assignment_pipeline import Booking, Coordinator, FixedFlags, FloorPlan, Mod
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.handlers import SyncHandler
 
+pytestmark = pytest.mark.usefixtures("as_shipped")
+
 EVENING = dt.datetime(2031, 6, 6, 17, tzinfo=dt.UTC)
 SEATS = (2, 2, 4, 4, 6)
 PARTIES = (2, 2, 2, 3, 4, 4, 5, 6)

@@ -16,7 +16,8 @@ from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, Tim
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, Arrivals, ServicePeriod, TurnBand, Weights
 from assignment_pipeline.domain.result import IMPOSSIBLE
-from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, Rule, SeatingRequest, minute
+from assignment_pipeline.domain.windows import minute
+from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, Rule, SeatingRequest
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.planning.strategies import ZoneBalance, ZonePreference
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import attrs
 
-from assignment_pipeline.domain.checks import aware_minute, to_utc
+from assignment_pipeline.domain.checks import FIRST_YEAR, LAST_YEAR, aware_minute, to_utc
 from assignment_pipeline.errors import InvalidValueError
 
 MINUTE = dt.timedelta(minutes=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class TimeWindow:
     """
     A half-open span of time, ``[start, end)``, kept in UTC.
@@ -28,10 +30,29 @@ class TimeWindow:
     start: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
     end: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
 
+    def __init__(self, start: dt.datetime, end: dt.datetime) -> None:
+        if (  # Nearly always: every window is made of others.
+            type(start) is type(end) is dt.datetime
+            and start.tzinfo is end.tzinfo is dt.UTC
+            and start.year >= FIRST_YEAR
+            and end.year <= LAST_YEAR
+            and not (start.second or start.microsecond or end.second or end.microsecond)
+            and start < end
+        ):
+            object.__setattr__(self, "start", start)
+            object.__setattr__(self, "end", end)
+        else:
+            self.__attrs_init__(start, end)  # Converts them, and says what is wrong.
+
     @end.validator
     def _is_after_start(self, _: Any, end: dt.datetime) -> None:
         if end <= self.start:
             raise InvalidValueError("end", f"a time after the start, {self.start}", f"{end}")
+
+    @cached_property
+    def minutes(self) -> tuple[int, int]:
+        """Its start and its end, in minutes since 1970."""
+        return (self.start - _EPOCH) // MINUTE, (self.end - _EPOCH) // MINUTE
 
     @property
     def duration(self) -> dt.timedelta:
@@ -66,6 +87,11 @@ class TimeWindow:
         """The smallest window that covers all of *windows*. There must be at least one."""
         spans = list(windows)
         return cls(min(span.start for span in spans), max(span.end for span in spans))
+
+
+def minute(instant: dt.datetime) -> int:
+    """The minutes since 1970."""
+    return (instant - _EPOCH) // MINUTE
 
 
 def minute_of(now: dt.datetime) -> dt.datetime:

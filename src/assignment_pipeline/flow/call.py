@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import attrs
-
-from assignment_pipeline.domain.checks import named, require_actor
+from assignment_pipeline.domain.checks import named, require_actor, to_utc
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.made import made
 from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError
-from assignment_pipeline.flow.effects import Emit, Flow, Hold, Monotonic, NewId, Now
+from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold, Monotonic
 from assignment_pipeline.ports import Refused
 from assignment_pipeline.redaction import redacted
 
@@ -81,9 +80,8 @@ class Call:
         if actor is not None:
             require_actor(actor)
         call = cls(*ids, trigger, actor)
-        call.id = yield from NewId()
-        call.now = yield from Now()
-        call._started = yield from Monotonic()
+        call.id, now, call._started = yield from Begin()
+        call.now = to_utc(now)
         return call
 
     @classmethod
@@ -123,9 +121,13 @@ class Call:
 
     def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
         """Something that happened, for a commit or `noted` to carry."""
-        self._events += 1
         facts = dict(context, mode=self.mode, actor=self.actor)
-        return Event(
+        return self._event(source, kind, severity, {key: fact for key, fact in facts.items() if fact is not None})
+
+    def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
+        self._events += 1
+        return made(
+            Event,
             id=f"{self.id}:{self._events}",
             created_at=self.now,
             source=source,
@@ -133,7 +135,7 @@ class Call:
             severity=severity,
             restaurant_id=self.restaurant_id or None,
             booking_id=self.booking_id or None,
-            context={key: value for key, value in facts.items() if value is not None},
+            context=context,
         )
 
     def let_through(self, error: Exception) -> None:
@@ -157,14 +159,16 @@ class Call:
 
     def transition(self, change: StateChange) -> Event:
         """A transition."""
-        facts: dict[str, Any] = {"from": change.from_state, "to": change.to_state, "version": change.version}
-        told = self.event(
-            Source.STATE_MACHINE, EventType.STATE_TRANSITION, trigger=change.trigger, reason=change.reason, **facts
-        )
-        if self.mode is not Mode.SHADOW:
-            return told
-        # With that mode come the transitions that a shadow would have made. This one has come about.
-        return attrs.evolve(told, context={key: value for key, value in told.context.items() if key != "mode"})
+        facts: dict[str, Any] = {"trigger": change.trigger}
+        if change.reason is not None:
+            facts["reason"] = change.reason
+        facts |= {"from": change.from_state, "to": change.to_state, "version": change.version}
+        # With the mode shadow come the transitions that a shadow would have made. This one has come about.
+        if self.mode is not None and self.mode is not Mode.SHADOW:
+            facts["mode"] = self.mode
+        if self.actor is not None:
+            facts["actor"] = self.actor
+        return self._event(Source.STATE_MACHINE, EventType.STATE_TRANSITION, Severity.INFO, facts)
 
     def answer(
         self,

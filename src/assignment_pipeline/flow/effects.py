@@ -55,6 +55,8 @@ class Port(enum.Enum):
     FLAGS = enum.auto()
     PROCESS = enum.auto()
 
+    __hash__ = object.__hash__  # An enum's own is no faster for being in Python.
+
 
 class Effect(Generic[T]):
     """
@@ -478,6 +480,16 @@ class Apart(Effect[T]):
 
     port = Port.PROCESS
     flow: Flow[T]
+
+
+@attrs.frozen(eq=False)
+class Begin(Effect[tuple[str, dt.datetime, float]]):
+    """What every call begins with: `NewId`, `Now` and `Monotonic`."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.new_id(), port.now(), port.monotonic()
 
 
 @attrs.frozen(eq=False)

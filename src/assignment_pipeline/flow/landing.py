@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.made import made
 from assignment_pipeline.domain.pacing import PacingCap
 from assignment_pipeline.domain.record import (
     AssignmentChange,
@@ -87,16 +88,18 @@ def attempt(
 def _others(decision: Decision) -> dict[str, str]:
     """The next best plans and the tables that were turned away, as lines of an attempt's metadata."""
     facts = {
-        "runners_up": ", ".join(f"{'+'.join(plan.tables)} {plan.cost:g}" for plan in decision.runners_up),
-        "turned_away": ", ".join(f"{rule} {count}" for rule, count in decision.turned_away.items()),
+        "runners_up": ", ".join([f"{'+'.join(plan.tables)} {plan.cost:g}" for plan in decision.runners_up]),
+        "turned_away": ", ".join([f"{rule} {count}" for rule, count in decision.turned_away.items()]),
     }
     return {name: line for name, line in facts.items() if line}
 
 
 def _moves(plan: Plan) -> dict[str, str]:
     """Who makes room for it, as one line of an attempt's metadata."""
+    if not plan.moves:
+        return {}
     moves = (f"{move.booking_id}: {'+'.join(move.origin)} > {'+'.join(move.tables)}" for move in plan.moves)
-    return {"moves": ", ".join(moves)} if plan.moves else {}
+    return {"moves": ", ".join(moves)}
 
 
 def _overruled(rules: tuple[str, ...]) -> dict[str, str]:
@@ -132,36 +135,49 @@ def change(
         IllegalTransitionError: A trigger does not leave the state that it is fired in.
     """
     # One transition for each trigger: between two neighbours of *states*.
-    before = current or AssignmentRecord(booking_id=call.booking_id, restaurant_id=call.restaurant_id)
-    states = (before.state, *walk(before.state, triggers))
+    state = current.state if current else AssignmentState.CREATED
+    version = current.version if current else 0
+    states = (state, *walk(state, triggers))
     if triggers:
         facts.setdefault("deliveries", 0)  # Something came of it.
-    record = attrs.evolve(before, state=states[-1], version=before.version + len(triggers), **facts)
-    record = _as_present(before, record)
-    record = attrs.evolve(record, waiting_since=_waiting_since(current, record, call.now))
-    if record.allocation is None and record.pinned:
-        record = attrs.evolve(record, pinned=False)  # A booking that gives its tables up is no longer pinned to them.
-    steps = tuple(
-        StateChange(
-            version=before.version + number,
-            from_state=states[number - 1],
-            to_state=states[number],
-            trigger=trigger,
-            reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if number == len(triggers) else None,
-            actor=call.actor,
-            tables=record.tables if states[number] in WITH_TABLES else (),
-            **_presence(record, states[number]),
-            **_turn(record, states[number]),
-            created_at=call.now,
+    facts |= {"state": states[-1], "version": version + len(triggers)}
+    facts["waiting_since"] = _waiting_since(current, states[-1], call.now)
+    had = current.allocation if current else None
+    facts["allocation"] = _as_present(had, facts.get("allocation", had))
+    if facts["allocation"] is None:
+        facts["pinned"] = False  # A booking that gives its tables up is no longer pinned to them.
+    if current is None:
+        record = AssignmentRecord(booking_id=call.booking_id, **{"restaurant_id": call.restaurant_id} | facts)
+    else:
+        record = attrs.evolve(current, **facts)
+    steps: list[StateChange] = []
+    for place, trigger in enumerate(triggers):
+        held = record.allocation if states[place + 1] in WITH_TABLES else None
+        last = place + 1 == len(triggers)
+        steps.append(
+            made(
+                StateChange,
+                version=version + place + 1,
+                from_state=states[place],
+                to_state=states[place + 1],
+                trigger=trigger,
+                reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
+                actor=call.actor,
+                tables=held.tables if held else (),
+                seated_at=held.seated_at if held else None,
+                left_at=held.left_at if held else None,
+                turn_start_at=held.turn.start if held else None,
+                turn_end_at=held.turn.end if held else None,
+                created_at=call.now,
+            )
         )
-        for number, trigger in enumerate(triggers, start=1)
-    )
-    events = [*(call.transition(step) for step in steps), *told]
+    events = [*map(call.transition, steps), *told]
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
         facts["overruled"] = overruled or None
-        if why in _OF_PRESENCE:
-            facts |= {name: moment and moment.isoformat() for name, moment in _presence(record, record.state).items()}
+        if why in _OF_PRESENCE and record.allocation is not None and record.state in WITH_TABLES:
+            moments = {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
+            facts |= {name: moment and moment.isoformat() for name, moment in moments.items()}
         events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]
     return AssignmentChange(
         id=call.change_id(),
@@ -174,34 +190,19 @@ def change(
     )
 
 
-def _as_present(before: AssignmentRecord, record: AssignmentRecord) -> AssignmentRecord:
-    """The record after a change: a party that is given other tables still sits, or has left."""
-    had, has = before.allocation, record.allocation
+def _as_present(had: Allocation | None, has: Allocation | None) -> Allocation | None:
+    """What a booking has after a change: a party that is given other tables still sits, or has left."""
     if had is None or has is None or had.seated_at is None or has.seated_at is not None:
-        return record
-    return attrs.evolve(record, allocation=attrs.evolve(has, seated_at=had.seated_at, left_at=had.left_at))
+        return has
+    return attrs.evolve(has, seated_at=had.seated_at, left_at=had.left_at)
 
 
-def _presence(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.datetime | None]:
-    """When the party sat down and left, for the history of a transition to *state*."""
-    if record.allocation is None or state not in WITH_TABLES:
-        return {}
-    return {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
-
-
-def _waiting_since(before: AssignmentRecord | None, record: AssignmentRecord, now: dt.datetime) -> dt.datetime | None:
-    """Since when a record waits after a change: one that waited before has gone on waiting."""
-    if record.state in WITH_TABLES | FINAL:
+def _waiting_since(before: AssignmentRecord | None, state: AssignmentState, now: dt.datetime) -> dt.datetime | None:
+    """Since when a record waits that a change brings to *state*: one that waited before has gone on waiting."""
+    if state in WITH_TABLES | FINAL:
         return None
     waited = before is not None and before.state not in WITH_TABLES | FINAL
     return (before.waiting_since if waited and before is not None else None) or now
-
-
-def _turn(record: AssignmentRecord, state: AssignmentState) -> dict[str, dt.datetime]:
-    """The turn at its tables, for the same."""
-    if record.allocation is None or state not in WITH_TABLES:
-        return {}
-    return {"turn_start_at": record.allocation.turn.start, "turn_end_at": record.allocation.turn.end}
 
 
 def rest(

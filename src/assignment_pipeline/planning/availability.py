@@ -14,8 +14,8 @@ from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE
-from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, minute
+from assignment_pipeline.domain.windows import MINUTE, minute
+from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.question import why_never
 
@@ -155,7 +155,7 @@ class _Survey:
         left = self._ends - self._monotonic()
         if left > 0:
             return self._plan(request, self._floor, self._asked.budget)
-        fixed = attrs.evolve(self._floor, sitting=(), complete=False)
+        fixed = attrs.evolve(self._floor, sitting=())
         return self._plan(request, fixed, self._asked.budget)
 
     def request(self, start: dt.datetime, booking: Booking) -> SeatingRequest:
@@ -163,7 +163,7 @@ class _Survey:
 
     def _one_after_another(self, request: SeatingRequest, decision: Decision) -> Iterator[Seating]:
         """The tables of one party after another of the kind, until there are none without moves."""
-        floor, party = attrs.evolve(self._floor, sitting=(), complete=False), request.booking
+        floor, party = attrs.evolve(self._floor, sitting=()), request.booking
         pace = floor.pace
         for number in range(MOST_SPOTS):
             plan = decision.plan

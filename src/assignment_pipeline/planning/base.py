@@ -31,14 +31,6 @@ __all__ = [
     "Strategy",
 ]
 
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def minute(instant: dt.datetime) -> int:
-    """The minutes since 1970."""
-    span = instant - _EPOCH
-    return span.days * 1440 + span.seconds // 60
-
 
 class Occupancy:
     """
@@ -48,38 +40,42 @@ class Occupancy:
         rows: What it was made from.
     """
 
-    __slots__ = ("_edges", "_fixed", "_taken", "rows")
-
     def __init__(self, positions: Mapping[str, int], rows: Sequence[Occupied]) -> None:
         self.rows = rows
-        # Parties arrive on the quarter of an hour and stay for a band: few windows, many rows.
-        fixed: dict[tuple[dt.datetime, dt.datetime], int] = {}
-        taken: dict[tuple[dt.datetime, dt.datetime], int] = {}
-        for row in rows:
-            position = positions.get(row.table_id)
-            if position is not None:
-                span = (row.window.start, row.window.end)
-                taken[span] = taken.get(span, 0) | 1 << position
-                if not row.movable:
-                    fixed[span] = fixed.get(span, 0) | 1 << position
-        edges = sorted({instant for span in taken for instant in span})
-        places = {instant: place for place, instant in enumerate(edges)}
-        # The minutes at which something changes; between one and the next the same tables are taken.
-        self._edges = [minute(instant) for instant in edges]
-        self._taken = _timeline(taken, places)
-        self._fixed = _timeline(fixed, places)
+        self._positions = positions
+        self._spans = _spans(positions, rows)
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""
-        return self.taken(minute(window.start), minute(window.end))
+        return _overlapping(self._spans, window)
 
     def immovable(self, window: TimeWindow) -> int:
         """The same, as far as no reseating could change it."""
-        return self._hit(self._fixed, minute(window.start), minute(window.end))
+        return _overlapping(self._fixed, window)
 
     def taken(self, start: int, end: int) -> int:
-        """The tables that are taken at some minute from *start* up to *end*, counted from 1970, as a mask."""
-        return self._hit(self._taken, start, end)
+        """`busy`, for who asks about many times: from the minute *start* up to *end*, counted from 1970."""
+        edges, timeline = self._timeline
+        mask = 0
+        first = bisect.bisect_right(edges, start) - 1
+        for tables in timeline[max(first, 0) : bisect.bisect_left(edges, end)]:
+            mask |= tables
+        return mask
+
+    @functools.cached_property
+    def _fixed(self) -> dict[tuple[int, int], int]:
+        return _spans(self._positions, [row for row in self.rows if not row.movable])
+
+    @functools.cached_property
+    def _timeline(self) -> tuple[list[int], list[int]]:
+        """The minutes at which something changes; and the tables that are taken from each up to the next."""
+        edges = sorted({edge for span in self._spans for edge in span})
+        places = {edge: place for place, edge in enumerate(edges)}
+        timeline = [0] * len(edges)
+        for (start, end), tables in self._spans.items():
+            for place in range(places[start], places[end]):
+                timeline[place] |= tables
+        return edges, timeline
 
     def before(self, start: int, reach: int) -> list[tuple[int, int]]:
         """
@@ -93,50 +89,52 @@ class Occupancy:
         Returns:
             Minutes, ascending, each with a mask of the tables that it holds for.
         """
-        edges, taken = self._edges, self._taken
-        found = []
-        seen = 0
-        for place in range(bisect.bisect_left(edges, start) - 1, -1, -1):
-            minutes = start - edges[place + 1] if place + 1 < len(edges) and edges[place + 1] < start else 0
-            if minutes >= reach:
-                break
-            new = taken[place] & ~seen
-            if new:
-                found.append((minutes, new))
-                seen |= new
-        return found
+        found: dict[int, int] = {}
+        for (came, left), tables in self._spans.items():
+            if came < start and start - left < reach:
+                minutes = start - left if left < start else 0
+                found[minutes] = found.get(minutes, 0) | tables
+        return _each_once(found)
 
     def after(self, end: int, reach: int) -> list[tuple[int, int]]:
         """The same for how long tables stay free from the minute *end*."""
-        edges, taken = self._edges, self._taken
-        found = []
-        seen = 0
-        for place in range(max(bisect.bisect_right(edges, end) - 1, 0), len(edges)):
-            minutes = max(edges[place] - end, 0)
-            if minutes >= reach:
-                break
-            new = taken[place] & ~seen
-            if new:
-                found.append((minutes, new))
-                seen |= new
-        return found
+        found: dict[int, int] = {}
+        for (comes, leaves), tables in self._spans.items():
+            if leaves > end and comes - end < reach:
+                minutes = comes - end if comes > end else 0
+                found[minutes] = found.get(minutes, 0) | tables
+        return _each_once(found)
 
-    def _hit(self, timeline: list[int], start: int, end: int) -> int:
-        edges = self._edges
-        mask = 0
-        first = bisect.bisect_right(edges, start) - 1
-        for tables in timeline[max(first, 0) : bisect.bisect_left(edges, end)]:
+
+def _spans(positions: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:
+    """The tables that are taken for each span: parties arrive on the quarter of an hour, so few spans, many rows."""
+    spans: dict[tuple[int, int], int] = {}
+    for row in rows:
+        position = positions.get(row.table_id)
+        if position is not None:
+            span = row.window.minutes
+            spans[span] = spans.get(span, 0) | 1 << position
+    return spans
+
+
+def _overlapping(spans: Mapping[tuple[int, int], int], window: TimeWindow) -> int:
+    start, end = window.minutes
+    mask = 0
+    for (came, left), tables in spans.items():
+        if came < end and start < left:
             mask |= tables
-        return mask
+    return mask
 
 
-def _timeline(spans: Mapping[tuple[dt.datetime, dt.datetime], int], places: Mapping[dt.datetime, int]) -> list[int]:
-    """From each change to the next, the tables that are taken; from the last on, none."""
-    timeline = [0] * len(places)
-    for (start, end), tables in spans.items():
-        for place in range(places[start], places[end]):
-            timeline[place] |= tables
-    return timeline
+def _each_once(found: Mapping[int, int]) -> list[tuple[int, int]]:
+    """The tables for each number of minutes, ascending, without those that come before."""
+    apart, seen = [], 0
+    for minutes in sorted(found):
+        new = found[minutes] & ~seen
+        if new:
+            apart.append((minutes, new))
+            seen |= new
+    return apart
 
 
 class Rule(enum.StrEnum):
@@ -223,9 +221,6 @@ class FloorSnapshot:
 
         sitting: The parties among them that may be moved; none where that is not wanted, or was not looked up.
 
-        complete: Whether those are all whose tables `occupancy` calls movable: only then can it be proved that no
-            moves would do.
-
         shown: What the host shows of the party that tables are looked for: taken for everybody else.
 
         pace: Who arrives when, held against the restaurant's caps; None where it has none.
@@ -234,7 +229,6 @@ class FloorSnapshot:
     venue: Venue
     occupancy: Occupancy
     sitting: tuple[Sitting, ...] = ()
-    complete: bool = False
     shown: tuple[Occupied, ...] = ()
     pace: Pace | None = None
 
@@ -255,10 +249,14 @@ class FloorSnapshot:
         Parties that hold anything else than their tables for their time are not among those that may be moved.
         """
         rows = [row for row in taken if row.booking_id is None or row.booking_id not in without]
-        parties = _as_they_sit((party for party in sitting if party.request.booking.id not in without), rows)
-        known = {party.request.booking.id for party in parties}
-        complete = all(row.booking_id in known for row in rows if row.movable)
-        return cls(venue, Occupancy(venue.floor.positions, rows), parties, complete, tuple(shown), pace)
+        parties = _as_they_sit([party for party in sitting if party.request.booking.id not in without], rows)
+        return cls(venue, Occupancy(venue.floor.positions, rows), parties, tuple(shown), pace)
+
+    @functools.cached_property
+    def complete(self) -> bool:
+        """Whether all may be moved whose tables `occupancy` calls movable: only then can it be proved that none do."""
+        known = {party.request.booking.id for party in self.sitting}
+        return all(row.booking_id in known for row in self.occupancy.rows if row.movable)
 
     @functools.cached_property
     def held(self) -> Occupancy:
@@ -278,8 +276,7 @@ class FloorSnapshot:
         return self.venue.floor.seating(table_ids)
 
 
-def _as_they_sit(sitting: Iterable[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:
-    parties = tuple(sitting)
+def _as_they_sit(parties: Sequence[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:
     if not parties:
         return ()
     held: dict[str | None, list[Occupied]] = {}

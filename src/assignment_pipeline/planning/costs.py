@@ -10,7 +10,7 @@ from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy, minute
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
 
 SLOT_MINUTES = 5
 FAIR_SLOTS = 4
@@ -63,15 +63,22 @@ class Gaps:
         floor: Who sits beside it.
 
         reach: Minutes from which on no gap is too short, for any table.
+
+    Attributes:
+        near: The tables that have a neighbour as near as that, as a mask: the others cost nothing.
     """
 
-    __slots__ = ("_after", "_before", "_weight")
+    __slots__ = ("_after", "_before", "_weight", "near")
 
     def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
         blocked = request.blocked
         self._weight = floor.venue.policy.weights.gap
-        self._before = floor.occupancy.before(minute(blocked.start), reach)
-        self._after = floor.occupancy.after(minute(blocked.end), reach)
+        start, end = blocked.minutes
+        self._before = floor.occupancy.before(start, reach)
+        self._after = floor.occupancy.after(end, reach)
+        self.near = 0
+        for _, tables in (*self._before, *self._after):
+            self.near |= tables
 
     def cost(self, places: Iterable[tuple[int, int, int]]) -> float:
         """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, minute
+from assignment_pipeline.domain.windows import minute
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.options import Option, Options
 
 Span = tuple[int, int]

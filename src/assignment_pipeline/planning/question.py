@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import functools
 
 import attrs
 
+from assignment_pipeline.domain.made import made
 from assignment_pipeline.domain.result import Plan, Reason
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
-from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy, minute
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
+from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
 from assignment_pipeline.planning.costs import Gaps, weigh
 
 ROUNDED = 1e-8
 """More than rounding takes from a cost, or adds to it."""
 
-# Cost, operator's priority turned round, hash, position among the candidates, the candidate, and what was added.
-_Scored = tuple[float, int, int, int, Candidate, dict[str, float]]
+# Cost, the operator's priority turned round, hash, place among the candidates; the candidate, its gap, what was added.
+_Scored = tuple[float, int, int, int, Candidate, float, dict[str, float]]
+
+_NOTHING: dict[str, float] = {}
 
 
 @attrs.frozen(eq=False)
@@ -59,11 +63,10 @@ class Question:
         Raises:
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
-        request, floor, strategies = self.request, self.floor, self.strategies
-        candidates = self.choice.candidates
-        busy = floor.occupancy.busy(request.blocked)
-        gaps = Gaps(request, floor, self.reach)
-        seed = digest(request.booking.id)
+        strategies, candidates, busy = self.strategies, self.choice.candidates, self.busy
+        gaps = Gaps(self.request, self.floor, self.reach)
+        near, free = gaps.near, gaps.cost(())
+        seed = digest(self.request.booking.id)
         best: list[_Scored] = []
         for place, mask in enumerate(self.choice.masks):
             if mask & busy:
@@ -72,22 +75,41 @@ class Question:
             # Without strategies nothing makes a seating cheaper than its bound, and candidates come by their bounds.
             if not strategies and len(best) == most and candidate.bound > best[-1][0]:
                 break
-            added = {"gap": gaps.cost(candidate.places)}
-            for strategy in strategies:
-                extra = weigh(strategy, request, candidate.seating, floor)
-                if extra is None:
-                    break
-                added[strategy.name] = extra
-            else:
-                cost = candidate.cost + sum(added.values())
-                if len(best) < most or cost < best[-1][0] + ROUNDED:
-                    scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, added)
-                    bisect.insort(best, scored)
-                    del best[most:]
+            gap = gaps.cost(candidate.places) if mask & near else free
+            weighed = self._weighed(candidate) if strategies else _NOTHING
+            if weighed is None:
+                continue
+            cost = candidate.cost + sum(weighed.values(), gap)
+            if len(best) < most or cost < best[-1][0] + ROUNDED:
+                scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, gap, weighed)
+                bisect.insort(best, scored)
+                del best[most:]
         return [
-            Plan(candidate.tables, cost, candidate.parts | added, candidate.strategy)
-            for cost, _, _, _, candidate, added in best
+            made(
+                Plan,
+                tables=candidate.tables,
+                cost=cost,
+                parts=candidate.parts | {"gap": gap} | weighed,
+                strategy=candidate.strategy,
+                moves=(),
+            )
+            for cost, _, _, _, candidate, gap, weighed in best
         ]
+
+    @functools.cached_property
+    def busy(self) -> int:
+        """The tables that are taken at that time, as a mask."""
+        return self.floor.occupancy.busy(self.request.blocked)
+
+    def _weighed(self, candidate: Candidate) -> dict[str, float] | None:
+        """What each strategy adds to its cost; None if one forbids it."""
+        added = {}
+        for strategy in self.strategies:
+            extra = weigh(strategy, self.request, candidate.seating, self.floor)
+            if extra is None:
+                return None
+            added[strategy.name] = extra
+        return added
 
 
 NEAREST_TIMES = 4
@@ -129,7 +151,7 @@ def _why_nowhere(venue: Venue, party_size: int, choice: Choice) -> Reason | None
 def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | None = None) -> dict[str, int]:
     """How many tables each rule turned away; each counts for the first that did, what is left for the *last*."""
     booking, choice = question.request.booking, question.choice
-    free = ~question.floor.occupancy.busy(question.request.blocked)
+    free = ~question.busy
     rules = [
         *seatings.wishes(question.request),
         (Rule.ACCESSIBLE, choice.wanted | seatings.accessible if booking.accessible else -1),

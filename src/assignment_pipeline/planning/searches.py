@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import attrs
 
-from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, minute
+from assignment_pipeline.domain.windows import minute
+from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.tiers import Room
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
+import functools
 import inspect
 import re
 import sys
@@ -78,7 +78,7 @@ class CheckedHost:
         if self.on_commit is not None:
             yield "on_commit", self.on_commit
 
-    @property
+    @functools.cached_property
     def _name(self) -> str:
         """The class that the host's author knows: where an adapter calls it, the one behind that."""
         return type(getattr(self.host, "session_host", self.host)).__name__
@@ -101,40 +101,54 @@ class CheckedHost:
             BookingUnreadableError: The row makes no sense to the host's code.
         """
         try:
-            with self._asking("booking"):
-                answer = self.host.booking(connection, booking_id)
-        except UNREADABLE as error:
-            raise BookingUnreadableError(booking_id, _problem(error)) from error
+            answer = self.host.booking(connection, booking_id)
+        except Exception as error:
+            self._explain(error, "booking")
+            if isinstance(error, UNREADABLE):
+                raise BookingUnreadableError(booking_id, _problem(error)) from error
+            raise
         if self.waits and hasattr(type(answer), "__await__"):
             answer = _readable(answer, booking_id)
         return self._answer(answer, "booking", _booking, booking_id)
 
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Any:
         """The restaurant's venue, or None if its version is still *known_version*. See `Host.venue`."""
-        with self._asking("venue"):
+        try:
             answer = self.host.venue(connection, restaurant_id, known_version)
             return self._answer(answer, "venue", _venue, restaurant_id)
+        except Exception as error:
+            self._explain(error, "venue")
+            raise
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Any:
         """See `Host.occupied`; a tuple, with nothing movable in it."""
-        with self._asking("occupied"):
+        try:
             answer = self.host.occupied(connection, restaurant_id, window)
             return self._answer(answer, "occupied", _occupied, "")
+        except Exception as error:
+            self._explain(error, "occupied")
+            raise
 
     def unassigned(
         self, connection: Any, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> Any:
         """See `Host.unassigned`; a tuple."""
         only = {} if restaurants is None else {"restaurants": restaurants}
-        with self._asking("unassigned"):
+        try:
             answer = self.host.unassigned(connection, since, limit, **only)
             return self._answer(answer, "unassigned", _unassigned, "")
+        except Exception as error:
+            self._explain(error, "unassigned")
+            raise
 
     def restaurants_waiting(self, connection: Any) -> Any:
         """See `RestaurantsHost.restaurants_waiting`; a tuple. Only where it `knows_restaurants`."""
-        with self._asking("restaurants_waiting"):
+        try:
             answer = self.host.restaurants_waiting(connection)
             return self._answer(answer, "restaurants_waiting", _restaurants, "")
+        except Exception as error:
+            self._explain(error, "restaurants_waiting")
+            raise
 
     def calls(self, changes: Sequence[AssignmentChange], *, ours: bool = False) -> Iterator[Callable[[Any], Any]]:
         """
@@ -154,8 +168,13 @@ class CheckedHost:
 
     def _hooked(self, name: str, hook: Callable[..., Any], changes: Sequence[AssignmentChange]) -> Callable[[Any], Any]:
         def call(connection: Any) -> Any:
-            with self._asking(name):
+            try:
                 answer = hook(connection, changes)
+            except Exception as error:
+                self._explain(error, name)
+                raise
+            if answer is None:
+                return None
             if not self.waits:
                 refuse_awaitable(answer, name, _SYNC)
             elif hasattr(type(answer), "__await__"):
@@ -165,8 +184,11 @@ class CheckedHost:
         return call
 
     async def _awaited(self, answer: Any, method: str) -> Any:
-        with self._asking(method):
+        try:
             return await answer
+        except Exception as error:
+            self._explain(error, method)
+            raise
 
     def _look_again(self, change: AssignmentChange) -> Callable[[Any], Any]:
         """Whether the host's row says, after ``on_commit``, that a booking waits which gives its tables back."""
@@ -187,22 +209,23 @@ class CheckedHost:
 
         return call
 
-    @contextlib.contextmanager
-    def _asking(self, method: str) -> Iterator[None]:
-        """Name the method whose query wants what is not there, or not allowed: the pipeline's own tables are."""
-        try:
-            yield
-        except Exception as error:
-            refused = None if self.is_ours else _refused(error)
-            if refused is None:
-                raise
+    def _explain(self, error: Exception, method: str) -> None:
+        """
+        Name the method whose query wants what is not there, or not allowed: the pipeline's own tables are.
+
+        Raises:
+            HostError: *error* is of that kind.
+        """
+        refused = None if self.is_ours else _refused(error)
+        if refused is not None:
             who = method if method in {name for name, _ in self._hooks()} else f"{self._name}.{method}"
             raise HostError(who, _QUERY, refused) from error
 
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
         who = f"{self._name}.{method}"
         if not self.waits:
-            refuse_awaitable(answer, who, _SYNC)
+            if answer is not None:
+                refuse_awaitable(answer, who, _SYNC)
             return check(answer, who, asked)
         if hasattr(type(answer), "__aiter__"):
             answer = _all_of(answer)
@@ -279,17 +302,16 @@ def _venue(answer: Any, who: str, restaurant_id: str) -> Venue | None:
 
 
 def _occupied(answer: Any, who: str, _: str) -> tuple[Occupied, ...]:
-    return tuple(
-        attrs.evolve(taken, movable=False) if taken.movable else taken for taken in _each(answer, who, Occupied)
-    )
+    rows: tuple[Occupied, ...] = _all(answer, who, Occupied)
+    return tuple([attrs.evolve(taken, movable=False) if taken.movable else taken for taken in rows]) if rows else ()
 
 
 def _unassigned(answer: Any, who: str, _: str) -> tuple[Booking | UnreadableBooking, ...]:
-    return tuple(_each(answer, who, Booking, UnreadableBooking))
+    return _all(answer, who, Booking, UnreadableBooking)
 
 
 def _restaurants(answer: Any, who: str, _: str) -> tuple[str, ...]:
-    return tuple(_each(answer, who, str))
+    return _all(answer, who, str)
 
 
 def _knows_restaurants(host: Any) -> bool:
@@ -298,13 +320,14 @@ def _knows_restaurants(host: Any) -> bool:
     return "restaurants" in inspect.signature(host.unassigned).parameters
 
 
-def _each(answer: Any, who: str, kind: type[T], *others: type[Any]) -> Iterator[Any]:
-    if not isinstance(answer, Iterable) or isinstance(answer, str | bytes):
+def _all(answer: Any, who: str, kind: type[Any], *others: type[Any]) -> tuple[Any, ...]:
+    if type(answer) is not list and (not isinstance(answer, Iterable) or isinstance(answer, str | bytes)):
         raise HostError(who, f"a list of {kind.__name__} values", named(type(answer)))
-    for one in answer:
+    found = tuple(answer)
+    for one in found:
         if not isinstance(one, (kind, *others)):
             raise HostError(who, f"a list of {kind.__name__} values", f"{named(type(one))} in it")
-        yield one
+    return found
 
 
 def read_bookings(

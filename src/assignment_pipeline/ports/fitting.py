@@ -71,6 +71,11 @@ def require_booking(booking: Any) -> None:
     require_kind("booking", booking, Booking, "Make one of your row, as Host.booking does.")
 
 
+def is_awaitable(answer: Any) -> bool:
+    """Whether somebody would have to await an answer, or go through it with ``async for``."""
+    return hasattr(type(answer), "__await__") or hasattr(type(answer), "__aiter__")
+
+
 def refuse_awaitable(answer: Any, who: str, instead: str) -> None:
     """
     Refuse an answer that somebody would have to await.
@@ -78,7 +83,7 @@ def refuse_awaitable(answer: Any, who: str, instead: str) -> None:
     Raises:
         TypeError: It is one.
     """
-    if hasattr(type(answer), "__await__") or hasattr(type(answer), "__aiter__"):
+    if is_awaitable(answer):
         if inspect.iscoroutine(answer):
             answer.close()  # It never runs: nothing of it is half done.
         msg = f"{who} answered {named(type(answer))}, which nobody awaits here. {instead}"

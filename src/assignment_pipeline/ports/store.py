@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import to_utc
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.pacing import ArrivingParty
@@ -178,7 +179,7 @@ class AssignmentContext:
         arrivals: Where the policy has pacing: every booking with tables that starts in that time.
     """
 
-    now: dt.datetime
+    now: dt.datetime = attrs.field(converter=to_utc)
     generation: int
     venue: Venue
     records: Mapping[str, AssignmentRecord]
@@ -298,7 +299,7 @@ class RecordPage:
         next: What `RecordQuery.after` continues with, or None if that was all.
     """
 
-    now: dt.datetime
+    now: dt.datetime = attrs.field(converter=to_utc)
     records: tuple[AssignmentRecord, ...]
     next: str | None = None
 

@@ -130,8 +130,8 @@ def decide(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking that is not settled yet."""
     answered = settled(context) or _too_early(context)
     if answered is not None:
-        return (yield from answered)
-    return (yield from seek(context))
+        return answered
+    return seek(context)
 
 
 def seek(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:

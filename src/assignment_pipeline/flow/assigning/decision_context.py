@@ -272,16 +272,16 @@ def plan_until_landed(
         nonlocal contested
         contested = contested.union(error.table_ids)
 
-    return (yield from until_answered(call, settings, attempt, conflicted))
+    return until_answered(call, settings, attempt, conflicted)
 
 
 def _decided(context: DecisionContext, target: Target, decide: Decide) -> Flow[ToCommit | AssignmentResult]:
     booking = context.at_host or context.booking  # The host's restaurant decides, whatever was passed.
     if booking is not None and booking.restaurant_id != target.restaurant_id and not _is_over_hold(context):
-        return (yield from _elsewhere(context, booking))
+        return _elsewhere(context, booking)
     if context.is_unreadable and _is_undecided(context):
-        return (yield from _unreadable(context))
-    return (yield from decide(context))
+        return _unreadable(context)
+    return decide(context)
 
 
 def _is_over_hold(context: DecisionContext) -> bool:

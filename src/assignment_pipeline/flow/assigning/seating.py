@@ -106,7 +106,6 @@ def make_plan(
 
 def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) -> Flow[ToCommit]:
     """What is written of *decision*: tables, another attempt, or a case for a person."""
-    draw = yield from Draw()
     record, settings = context.record, context.settings
     retries = 1
     if record is not None and record.state not in WITH_TABLES | FINAL | {_S.MANUAL_REVIEW}:
@@ -130,6 +129,7 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
         facts.update(reason=reason)
     elif reason is Reason.NO_FIT and retries <= settings.max_retries and not _is_for_people(context, request, decision):
         triggers, outcome = (*begin, _T.RETRY), Outcome.RETRY
+        draw = yield from Draw()
         facts.update(retries=retries, next_attempt_at=context.now + settings.retry_delay(retries, draw))
     else:
         triggers, outcome = (*begin, _T.ESCALATE), Outcome.MANUAL_REVIEW

@@ -21,6 +21,7 @@ from assignment_pipeline.driving import relay, run
 from assignment_pipeline.flow.assigning.assign import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.effects import (
+    Begin,
     CheckCircuit,
     Commit,
     Draw,
@@ -33,8 +34,6 @@ from assignment_pipeline.flow.effects import (
     LookUpChange,
     MakePlan,
     Monotonic,
-    NewId,
-    Now,
     Publish,
     ResolveFlags,
 )
@@ -120,10 +119,9 @@ class Stage:
             Evaluate: lambda effect: effect.ask(engine),
             Emit: lambda effect: self.events.extend(effect.events),
             Publish: lambda _: None,
-            Now: lambda _: now,
             Monotonic: lambda _: time.monotonic(),
             Draw: lambda _: _NO_DRAW,
-            NewId: lambda _: f"{name}~",
+            Begin: lambda _: (f"{name}~", now, time.monotonic()),
         }
 
     def __call__(self, effect: Effect[Any]) -> Any:

@@ -11,6 +11,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Decision, LegacyResult
 from assignment_pipeline.flow.effects import (
     Apart,
+    Begin,
     BlockTables,
     CheckCircuit,
     ClaimDue,
@@ -85,7 +86,7 @@ def _change(made: AssignmentChange) -> str:
 
 def is_telling(asked: Effect[Any]) -> bool:
     """Whether an effect is worth a line: what only the worker itself notices is not."""
-    return not isinstance(asked, CheckCircuit | Draw | Monotonic | NewId | Now)
+    return not isinstance(asked, Begin | CheckCircuit | Draw | Monotonic | NewId | Now)
 
 
 def effect(asked: Effect[Any]) -> str:
