@@ -81,12 +81,27 @@ def relay(
 @types.coroutine
 def adrive(
     steps: Generator[Question, Any, T],
-    answer: Callable[[Question], Coroutine[Any, Any, Any]],
+    answer: Callable[[Question], Any],
     *,
     caught: Caught = Exception,
 ) -> Generator[Any, Any, T]:
-    """`drive`, where answers are awaited."""
-    return (yield from relay(steps, lambda question: answer(question).__await__(), caught=caught))
+    """`drive`, where an answer that is a coroutine is awaited. What is at hand goes back at once."""
+    try:
+        question = next(steps)
+        while True:
+            try:
+                given = answer(question)
+                if isinstance(given, types.CoroutineType):
+                    given = yield from given.__await__()
+            except caught as error:
+                question = steps.throw(error)
+            else:
+                question = steps.send(given)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
 
 
 def resume(steps: Generator[Question, Any, Any], answer: Any, error: BaseException | None = None) -> Question:
@@ -121,12 +136,12 @@ class Handler(Protocol):
 class AsyncHandler(Protocol):
     """`Handler`, for asyncio."""
 
-    async def __call__(self, effect: Any, /) -> Any:
-        """See `Handler`."""
+    def __call__(self, effect: Any, /) -> Any:
+        """The answer, or a coroutine of it. See `Handler`."""
         ...
 
-    async def release(self) -> None:
-        """Let go of what is still held. See `Handler.release`."""
+    def release(self) -> Coroutine[Any, Any, None] | None:
+        """Let go of what is still held; what is left to do about that, if anything is. See `Handler.release`."""
         ...
 
 
@@ -145,7 +160,9 @@ async def arun(flow: Generator[Any, Any, T], handler: AsyncHandler) -> T:
     try:
         return await adrive(flow, handler)
     finally:
-        await settle(asyncio.ensure_future(handler.release()))
+        rest = handler.release()
+        if rest is not None:
+            await settle(asyncio.ensure_future(rest))
 
 
 async def settle(task: asyncio.Future[T]) -> T:

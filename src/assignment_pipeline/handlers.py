@@ -6,7 +6,7 @@ import inspect
 import operator
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
@@ -226,24 +226,31 @@ class SyncHandler:
 
 class AsyncHandler:
     """
-    Answers effects by awaiting async ports, and calling sync ones in a worker thread.
+    Answers effects by awaiting async ports, and calling sync ones.
 
+    Those that answer from memory are called at once, the others in a worker thread.
     A question that was put is waited for even when the task is cancelled: only then is it known what to let go of.
     """
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
+        self._at_once = SyncHandler(wiring)
         self._held: list[tuple[Any, Leases]] = []
 
-    async def __call__(self, effect: Effect[Any]) -> Any:
-        """The answer of the port that *effect* is for."""
+    def __call__(self, effect: Effect[Any]) -> Any:
+        """The answer of the port that *effect* is for, or a coroutine of it where it is not at hand."""
+        port = self._wiring.port(effect)
+        if effect.port in _ANSWERED_AT_ONCE:
+            is_at_hand = not (isinstance(effect, Apart) or effect.takes_long(port))
+        else:
+            is_at_hand = getattr(port, "answers_at_once", False)
+        return self._at_once(effect) if is_at_hand else self._asked(port, effect)
+
+    async def _asked(self, port: Any, effect: Effect[Any]) -> Any:
         import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
         if isinstance(effect, Apart):
             return await arun(self._wiring.observed(effect.flow), AsyncHandler(self._wiring))
-        port = self._wiring.port(effect)
-        if effect.port in _ANSWERED_AT_ONCE and not effect.takes_long(port):
-            return effect.ask(port)
         if effect.port is Port.LEGACY:
             return await _ask(port, effect.ask)
         return await settle(asyncio.ensure_future(self._answer(port, effect)))
@@ -259,8 +266,12 @@ class AsyncHandler:
         self._wiring.answered(effect, answer)
         return answer
 
-    async def release(self) -> None:
-        """Let go of every lock that the flow took."""
+    def release(self) -> Coroutine[Any, Any, None] | None:
+        """Let go of every lock that the flow took: at once, or with what is left to await."""
+        self._at_once.release()
+        return self._release() if self._held else None
+
+    async def _release(self) -> None:
         while self._held:
             port, leases = self._held.pop()
             try:

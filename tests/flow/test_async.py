@@ -9,6 +9,7 @@ import pytest
 
 from assignment_pipeline import AsyncCoordinator, LegacyResult, Mode, Outcome, Reason
 from assignment_pipeline.adapters.memory import MemoryLockManager
+from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.ports import Leases, Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -174,6 +175,27 @@ def test_a_cancelled_task_lets_go_of_its_lock(house, locks):
     assert isinstance(locks.acquire([Wanted("booking:B1")], ttl=house.store_ttl), Leases)
     assert house.record().tables
     assert "coordinator.confirmed" in house.told()
+
+
+def test_what_answers_from_memory_is_asked_at_once(monkeypatch, house):
+    """Without a thread, a task or a turn of the loop; its locks are free afterwards, and what fails is a retry."""
+    coordinator = AsyncCoordinator.in_memory(house.host.venue(None, "R1", None), sinks=())
+    monkeypatch.setattr(asyncio, "to_thread", None)
+    monkeypatch.setattr(asyncio, "ensure_future", None)
+
+    async def evening():
+        answer = coordinator.assign(house.booking())
+        with pytest.raises(StopIteration) as stop:
+            answer.send(None)
+        assert stop.value.value.outcome is Outcome.CONFIRMED
+        assert (await coordinator.cancel("B1")).outcome is Outcome.CANCELLED
+        coordinator.store.clock = None
+        return await coordinator.assign(house.booking("B2"))
+
+    with pytest.raises(AttributeError):
+        asyncio.run(evening())
+    locks = coordinator._wiring.ports[Port.LOCKS]
+    assert isinstance(locks.acquire([Wanted("booking:B2")], ttl=coordinator.settings.lock_ttl), Leases)
 
 
 def test_the_loop_is_not_blocked_by_sync_ports(house):

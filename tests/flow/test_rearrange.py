@@ -90,6 +90,15 @@ def test_who_is_about_to_come_or_sits_is_moved_too(full, clock, harness, minutes
     assert (told.context["origin"], told.context["tables"], told.context["actor"]) == (("T1",), ("T2",), "ben")
 
 
+def test_a_booking_that_the_host_has_elsewhere_by_now_is_given_no_tables_here(full, harness):
+    """Not even other ones than it has: nothing is written of anybody."""
+    harness.put_booking(attrs.evolve(full.record("B1").booking, restaurant_id="R2"))
+    versions = {name: full.record(name).version for name in ("B1", "B2", "B3")}
+    with pytest.raises(OtherRestaurantError, match="'B1'"):
+        full.rearrange(ROUND, actor="ben")
+    assert {name: full.record(name).version for name in versions} == versions
+
+
 def test_a_refusal_says_what_is_so(full, harness, clock):
     """Each with its own error and one sentence; nothing of it is written."""
     start = full.record("B1").allocation.turn.start

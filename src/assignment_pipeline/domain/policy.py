@@ -178,12 +178,12 @@ class VenuePolicy:
             expected = f"periods among {', '.join(names)}" if names else "no periods, where the policy has none"
             raise InvalidValueError(attribute.name, expected, repr(unknown[0]))
 
-    @property
+    @cached_property
     def pre_buffer(self) -> dt.timedelta:
         """For how long a table is blocked before a party."""
         return dt.timedelta(minutes=self.pre_buffer_minutes)
 
-    @property
+    @cached_property
     def post_buffer(self) -> dt.timedelta:
         """For how long a table is blocked after a party."""
         return dt.timedelta(minutes=self.post_buffer_minutes)
@@ -245,6 +245,11 @@ class VenuePolicy:
         """The longest stay of all turn bands, and of periods whose parties sit until they end."""
         own = max(band.minutes for band in self.turn_bands)
         return dt.timedelta(minutes=max((own, *(period.longest_turn for period in self.all_periods))))
+
+    @cached_property
+    def planning_margin(self) -> dt.timedelta:
+        """How far planning for a booking looks beyond its own time: at times on offer, and what lies next to them."""
+        return self.reach + self.pre_buffer + self.longest_turn + self.post_buffer
 
     def needs_review(self, party_size: int) -> bool:
         """Whether a person decides on parties of that size."""

@@ -149,8 +149,7 @@ class Venue:
 
     def planning_window(self, booking: Booking) -> TimeWindow:
         """All the time that planning for the booking looks at: every time on offer, with what may lie next to it."""
-        policy = self.policy
-        margin = policy.reach + policy.pre_buffer + policy.longest_turn + policy.post_buffer
+        margin = self.policy.planning_margin
         return self.wanted(booking).widened(margin, margin)
 
     def services(self, window: TimeWindow) -> tuple[TimeWindow, ...]:

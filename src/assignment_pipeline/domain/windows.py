@@ -39,8 +39,8 @@ class TimeWindow:
             and not (start.second or start.microsecond or end.second or end.microsecond)
             and start < end
         ):
-            object.__setattr__(self, "start", start)
-            object.__setattr__(self, "end", end)
+            _put_start(self, start)
+            _put_end(self, end)
         else:
             self.__attrs_init__(start, end)  # Converts them, and says what is wrong.
 
@@ -76,7 +76,7 @@ class TimeWindow:
 
     def widened(self, before: dt.timedelta, after: dt.timedelta) -> TimeWindow:
         """The window with *before* added ahead of it and *after* behind it."""
-        return TimeWindow(self.start - before, self.end + after)
+        return TimeWindow(self.start - before, self.end + after) if before or after else self
 
     def shifted(self, by: dt.timedelta) -> TimeWindow:
         """The window, as long as it is, *by* later."""
@@ -86,7 +86,11 @@ class TimeWindow:
     def around(cls, windows: Iterable[TimeWindow]) -> TimeWindow:
         """The smallest window that covers all of *windows*. There must be at least one."""
         spans = list(windows)
-        return cls(min(span.start for span in spans), max(span.end for span in spans))
+        return spans[0] if len(spans) == 1 else cls(min(span.start for span in spans), max(span.end for span in spans))
+
+
+_slots: Any = TimeWindow
+_put_start, _put_end = _slots.start.__set__, _slots.end.__set__  # Past what keeps a frozen value from being changed.
 
 
 def minute(instant: dt.datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from assignment_pipeline.domain.checks import named, require_actor, to_utc
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.made import made
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
@@ -26,6 +26,8 @@ _TOLD = {
     Outcome.HOLD_LOST: (EventType.HOLD_LOST, Severity.WARNING),
 }
 
+
+_event = maker(Event)
 
 SWEEP = "sweep"
 """The trigger of calls about what the sweep has claimed."""
@@ -126,8 +128,7 @@ class Call:
 
     def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
         self._events += 1
-        return made(
-            Event,
+        return _event(
             id=f"{self.id}:{self._events}",
             created_at=self.now,
             source=source,

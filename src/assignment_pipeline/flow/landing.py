@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.made import made
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.pacing import PacingCap
 from assignment_pipeline.domain.record import (
     AssignmentChange,
@@ -37,6 +37,8 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
+
+_step = maker(StateChange)
 
 _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 """The reasons whose events say when the party sat down and left."""
@@ -155,8 +157,7 @@ def change(
         held = record.allocation if states[place + 1] in WITH_TABLES else None
         last = place + 1 == len(triggers)
         steps.append(
-            made(
-                StateChange,
+            _step(
                 version=version + place + 1,
                 from_state=states[place],
                 to_state=states[place + 1],

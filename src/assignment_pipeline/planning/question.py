@@ -8,7 +8,7 @@ import functools
 
 import attrs
 
-from assignment_pipeline.domain.made import made
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Plan, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
@@ -23,6 +23,8 @@ ROUNDED = 1e-8
 _Scored = tuple[float, int, int, int, Candidate, float, dict[str, float]]
 
 _NOTHING: dict[str, float] = {}
+
+_plan = maker(Plan)
 
 
 @attrs.frozen(eq=False)
@@ -85,8 +87,7 @@ class Question:
                 bisect.insort(best, scored)
                 del best[most:]
         return [
-            made(
-                Plan,
+            _plan(
                 tables=candidate.tables,
                 cost=cost,
                 parts=candidate.parts | {"gap": gap} | weighed,

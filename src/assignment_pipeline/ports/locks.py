@@ -34,7 +34,7 @@ class Lease:
 
         owner: Who holds it, for people to read.
 
-        nonce: Random; what release compares, so that only the holder lets go.
+        nonce: Unlike any other's; what release compares, so that only the holder lets go.
 
         expires_at: When it ends by itself, by the lock server's clock where there is one.
     """

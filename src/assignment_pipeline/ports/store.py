@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import attrs
@@ -55,10 +56,10 @@ class LoadQuery:
     day: TimeWindow | None = None
     records_only: bool = False
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """The ids of all that are named."""
-        return (*(booking.id for booking in self.bookings), *self.booking_ids)
+        return (*[booking.id for booking in self.bookings], *self.booking_ids)
 
     def asked_of_host(self, records: Mapping[str, AssignmentRecord]) -> set[str]:
         """The ids of the bookings whose rows at the host are read, given the records that were found."""

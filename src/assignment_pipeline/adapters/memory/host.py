@@ -37,6 +37,7 @@ class MemoryHost:
         self._lock = threading.RLock()
         self._venues = {venue.id: venue for venue in venues}
         self._bookings: dict[str, Booking] = {}
+        self._before: dict[str, Booking | None] | None = None  # What a transaction that is under way has changed.
         self._occupied: defaultdict[str, list[Occupied]] = defaultdict(list)
 
     @property
@@ -53,6 +54,8 @@ class MemoryHost:
     def put_booking(self, booking: Booking) -> None:
         """Have a booking, or change it."""
         with self._lock:
+            if self._before is not None:
+                self._before.setdefault(booking.id, self._bookings.get(booking.id))
             self._bookings[booking.id] = booking
 
     def occupy(self, restaurant_id: str, occupied: Occupied) -> None:
@@ -114,16 +117,25 @@ class MemoryHost:
             for change in changes:
                 booking = self._bookings.get(change.record.booking_id) or change.record.booking
                 if booking is not None:
-                    status = change.guest_status or booking.status
-                    self._bookings[booking.id] = attrs.evolve(booking, status=status)
+                    status = change.guest_status
+                    self.put_booking(attrs.evolve(booking, status=status) if status else booking)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """Undo what happens to its bookings inside the block if the block raises."""
         with self._lock:
-            before = dict(self._bookings)
+            around = self._before
+            before: dict[str, Booking | None] = {}
+            self._before = before
             try:
                 yield
             except BaseException:
-                self._bookings = before
+                for booking_id, booking in before.items():
+                    if booking is None:
+                        del self._bookings[booking_id]
+                    else:
+                        self._bookings[booking_id] = booking
+                before.clear()
                 raise
+            finally:
+                self._before = None if around is None else before | around

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import platform
 import threading
@@ -35,29 +36,38 @@ class MemoryLockManager(processes.Watched):
         self.reset_in_child()
         processes.watch(self)
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether no call of it waits for anything, so that an event loop need not leave it to a thread."""
+        return type(self) is MemoryLockManager  # What derives from it may wait.
+
     def reset_in_child(self) -> None:
         """See `Watched.reset_in_child`: what the parent's threads hold, they hold in the parent."""
         self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
         self._held: dict[str, list[Lease]] = {}
+        self._secret, self._numbers = os.urandom(16).hex(), itertools.count()
 
     def acquire(self, wanted: Sequence[Wanted], *, ttl: dt.timedelta) -> Leases | Refused:
         with self._lock:
             now = self.clock.now()
-            held = {want.key: [one for one in self._held.get(want.key, ()) if one.expires_at > now] for want in wanted}
+            held: dict[str, list[Lease]] = {}
             leases = []
             for want in wanted:
-                if len(held[want.key]) >= want.slots:
+                there = held.get(want.key)
+                if there is None:
+                    there = self._held.get(want.key, [])
+                    there = held[want.key] = [one for one in there if one.expires_at > now] if there else []
+                if len(there) >= want.slots:
                     return Refused(want.key)
-                lease = Lease(want.key, self.owner, os.urandom(16).hex(), now + ttl)
-                held[want.key].append(lease)
+                lease = Lease(want.key, self.owner, f"{self._secret}.{next(self._numbers)}", now + ttl)
+                there.append(lease)
                 leases.append(lease)
             self._held |= held
             return Leases(tuple(leases))
 
     def release(self, leases: Leases) -> None:
-        nonces = {lease.nonce for lease in leases.leases}
         with self._lock:
-            for key in {lease.key for lease in leases.leases}:
-                left = [lease for lease in self._held.pop(key, ()) if lease.nonce not in nonces]
+            for lease in leases.leases:
+                left = [one for one in self._held.pop(lease.key, ()) if one.nonce != lease.nonce]
                 if left:
-                    self._held[key] = left
+                    self._held[lease.key] = left

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -131,6 +131,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         return self._asked
 
     @property
+    def answers_at_once(self) -> bool:
+        """Whether no call of it waits for anything, so that an event loop need not leave it to a thread."""
+        is_ours = type(self) is MemoryStore and type(self.host) is MemoryHost  # Who derives from them may wait.
+        return is_ours and self.on_commit is None
+
+    @property
     def undoes(self) -> bool:
         """Whether `probe` undoes what the host's code writes."""
         return isinstance(self.host, MemoryHost)
@@ -156,11 +162,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         with self._lock:
             now = self.clock.now()
             venue = self._venue(query.restaurant_id)
-            known = self._records.items() if query.day is not None else ()
-            ids = dict.fromkeys((*query.ids, *(key for key, record in known if query.is_of_day(venue, record))))
+            ids = dict.fromkeys(query.ids)
+            if query.day is not None:
+                ids |= dict.fromkeys(key for key, record in self._records.items() if query.is_of_day(venue, record))
             records = {key: self._records[key] for key in ids if key in self._records}
             bookings, unreadable = read_bookings(partial(self._asked.booking, None), query.asked_of_host(records))
-            if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
+            if not unreadable.union(records, bookings).issuperset(query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
@@ -186,16 +193,17 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def _taken_in(self, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> list[Occupied]:
         if window is None:
             return []
-        start, end = window.start, window.end
-        found = []
+        start, end = window.minutes
+        sitting, found = self._sitting, []
         for tables in self._taken[venue.id].values():
             for key, seat in tables.items():
-                if key in self._sitting:
+                began, ended = seat.window.minutes
+                if sitting and key in sitting:
                     found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
-                elif seat.window.start < end and start < seat.window.end:  # Most rows: no calls for these.
+                elif began < end and start < ended:  # Most rows: no calls for these.
                     found.append(seat)
-        found += [block.occupied for block in self.blocks[venue.id] if block.window.overlaps(window)]
-        return found
+        blocks = self.blocks[venue.id]
+        return found + [block.occupied for block in blocks if block.window.overlaps(window)] if blocks else found
 
     def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
         """*seats* of ours: those of parties that sit as they are at *now*."""
@@ -360,6 +368,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         changes = in_order(changes)
         with self._lock:
+            now = self.clock.now()
             after: dict[str, AssignmentRecord] = {}
             for change in changes:
                 self._check(change)
@@ -374,7 +383,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for record in after.values():
                 self._seat(record)
             self._records |= after | woken
-            self._created = dict.fromkeys(after, self.clock.now()) | self._created
+            for booking_id in after:
+                self._created.setdefault(booking_id, now)
             for change in changes:
                 self._changes.add(change.id)
                 self._history[change.record.booking_id] += change.steps
@@ -402,36 +412,39 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables that *after* takes while someone else has them; what its bookings have now does not count."""
         now = self.clock.now()
-        wanted: defaultdict[str, list[Occupied]] = defaultdict(list)
-        new_at: defaultdict[str, list[Occupied]] = defaultdict(list)
-        for record in after.values():
-            new_at[record.restaurant_id] += [
-                Occupied(table_id=table_id, window=window, booking_id=record.booking_id)
-                for table_id, window in record.taking(self._records.get(record.booking_id))
-            ]
-            wanted[record.restaurant_id] += record.seats(now)
+        new_at: defaultdict[str, list[tuple[str, str, TimeWindow]]] = defaultdict(list)
+        for booking_id, record in after.items():
+            for table_id, window in record.taking(self._records.get(booking_id)):
+                new_at[record.restaurant_id].append((booking_id, table_id, window))
         contested = set()
         for restaurant_id, new in new_at.items():
-            if not new:
-                continue
-            ours, seats = self._taken[restaurant_id], wanted[restaurant_id]
-            rivals: defaultdict[str, list[Occupied]] = defaultdict(list)
-            window = TimeWindow.around(seat.window for seat in new)
-            blocked = (block.occupied for block in self.blocks[restaurant_id])
-            for other in (*seats, *blocked, *self._asked.occupied(None, restaurant_id, window)):
-                rivals[other.table_id].append(other)
-            for seat in new:
-                start, end = seat.window.start, seat.window.end
-                staying = [  # Who sits may have the table for longer than is written.
-                    other
-                    for key, other in ours[seat.table_id].items()
-                    if key not in after
-                    and (key in self._sitting or (other.window.start < end and start < other.window.end))
-                ]
-                for other in (*self._as_of(now, staying), *rivals[seat.table_id]):
-                    if other.booking_id != seat.booking_id and other.window.overlaps(seat.window):
-                        contested.add(seat.table_id)
+            others = list(self._asked.occupied(None, restaurant_id, TimeWindow.around([seat[2] for seat in new])))
+            others += [block.occupied for block in self.blocks[restaurant_id]]
+            if len(after) > 1:
+                for record in after.values():
+                    others += record.seats(now) if record.restaurant_id == restaurant_id else ()
+            for booking_id, table_id, window in new:
+                rivals = [other for other in others if other.table_id == table_id and other.booking_id != booking_id]
+                rivals += self._staying(restaurant_id, table_id, window, after, now)
+                if any(other.window.overlaps(window) for other in rivals):
+                    contested.add(table_id)
         return contested
+
+    def _staying(
+        self, restaurant_id: str, table_id: str, window: TimeWindow, after: Container[str], now: dt.datetime
+    ) -> list[Occupied]:
+        """Who has a table in *window* and is not among *after*."""
+        start, end = window.minutes
+        found = []
+        for key, seat in self._taken[restaurant_id][table_id].items():
+            began, ended = seat.window.minutes
+            if key in after:
+                continue
+            if key in self._sitting:  # It may have the table for longer than is written.
+                found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
+            elif began < end and start < ended:
+                found.append(seat)
+        return found
 
     def _sat_at_twice(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables at which a party of *after* would sit while another one sits there."""
@@ -454,7 +467,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             before = self._records.get(booking_id)
             if before is not None:
                 freed[before.restaurant_id] += before.freed_for(record, now)
-        return {key: record for key, record in self._helped(freed).items() if key not in after}
+        helped = self._helped(freed) if freed else {}
+        return {key: record for key, record in helped.items() if key not in after}
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
         """The records that wait for tables at a restaurant and time at which one came free, woken: see `woken_at`."""

@@ -200,13 +200,15 @@ class DecisionContext:
 
             frozen: The bookings that may not, whatever the store says.
         """
-        taken = [attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in self.loaded.taken]
+        taken = self.loaded.taken
+        if frozen:
+            taken = tuple(attrs.evolve(row, movable=False) if row.booking_id in frozen else row for row in taken)
         if request is None:
             return FloorSnapshot.of(self.venue, taken, sitting=sitting, pace=self.pace)
         lost = [Occupied(table_id=name, window=request.blocked, movable=True) for name in sorted(self.contested)]
         name = request.booking.id
         shown = self.shown_by_host(name)
-        rows = (*taken, *lost)
+        rows = (*taken, *lost) if lost else taken
         return FloorSnapshot.of(self.venue, rows, without={name}, sitting=sitting, shown=shown, pace=self.pace)
 
     def shown_by_host(self, booking_id: str) -> tuple[Occupied, ...]:
@@ -216,6 +218,8 @@ class DecisionContext:
         The booking itself may have these tables. A commit finds them taken for everybody else, wherever it moves.
         """
         rows = [row for row in self.loaded.taken if row.booking_id == booking_id]
+        if not rows:
+            return ()
         record = self.loaded.records.get(booking_id)
         if record is not None and record.allocation is not None and record.restaurant_id == self.venue.id:
             for name in record.tables:

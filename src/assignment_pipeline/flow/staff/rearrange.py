@@ -23,7 +23,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
-from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.assigning.decision_context import DecisionContext, require_restaurant
 from assignment_pipeline.flow.assigning.reseating import reseated
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext, ReadRecords
@@ -109,7 +109,8 @@ def rearrange(wanted: Wanted, settings: Settings, *, actor: str) -> Flow[tuple[A
     Raises:
         BookingNotFoundError: One has no record.
         NoTablesError: One has no tables.
-        OtherRestaurantError: They are not all of one restaurant, or not of the one that was named.
+        OtherRestaurantError: They are not all of one restaurant, or not of the one that was named; or the host has
+            one at another by now.
         PlacementRefusedError: The tables of one break rules that were not allowed away.
         OtherTablesError: One is not at the tables that it is to leave.
         TableConflictError: Somebody who does not move has one of the tables, or two are to have it.
@@ -261,6 +262,7 @@ def with_room(
 
     Raises:
         BookingNotFoundError, NoTablesError, OtherTablesError: One has no tables, or others than it is to leave.
+        OtherRestaurantError: The host has one at another restaurant by now.
         PlacementRefusedError, TableConflictError: The tables do not do.
     """
     leave = {*besides, *(move.booking_id for move in moves)}
@@ -319,6 +321,8 @@ def _request(context: DecisionContext, move: Move) -> SeatingRequest:
         raise OtherTablesError(move.booking_id, "tables", move.origin, held.tables)
     if at_host is not None and at_host.status == CANCELLED and not held.sits:
         raise StaleRecordError(move.booking_id, "booking")
+    if at_host is not None:
+        require_restaurant(at_host, record.restaurant_id)
     booking = at_host or record.booking
     if booking is None:
         raise BookingNotFoundError(move.booking_id)
