@@ -368,7 +368,7 @@ class AssignmentChange:
         if self.record.owner is Owner.LEGACY and booking is not None and not booking.is_pending:
             return None
         if state in _GUEST_STATUS:
-            reached = any(step.from_state is not state and step.to_state is state for step in self.steps)
+            reached = [step for step in self.steps if step.from_state is not state and step.to_state is state]
             return _GUEST_STATUS[state] if reached or self.repeats else None
         left = any(step.from_state in _TOLD_OF for step in self.steps)
         return PENDING if left else None
@@ -390,11 +390,11 @@ class AssignmentChange:
     @property
     def seats(self) -> bool:
         """Whether it was planned, and gives tables."""
-        return self.preconditions is not None and any(step.trigger in _GIVING for step in self.steps)
+        return self.preconditions is not None and not _GIVING.isdisjoint([step.trigger for step in self.steps])
 
     def stands_on(self, table_ids: Container[str]) -> bool:
         """Whether the tables that it gives are among *table_ids*."""
-        return not self.seats or all(table_id in table_ids for table_id in self.record.tables)
+        return not self.seats or not [table_id for table_id in self.record.tables if table_id not in table_ids]
 
     def check_floor(self, table_ids: Container[str]) -> None:
         """

@@ -15,7 +15,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.result import Decision, Plan
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute
 from assignment_pipeline.planning.pace import Pace
 
 __all__ = [

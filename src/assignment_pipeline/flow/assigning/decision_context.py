@@ -152,8 +152,8 @@ class DecisionContext:
     @property
     def is_wanted(self) -> bool:
         """Whether the guest still waits for tables: by the booking that was passed, and by the host's."""
-        bookings = (self.booking, self.at_host or self.booking)
-        return all(booking is not None and booking.is_pending for booking in bookings)
+        passed, at_host = self.booking, self.at_host
+        return passed is not None and passed.is_pending and (at_host is None or at_host.is_pending)
 
     @property
     def is_unreadable(self) -> bool:
