@@ -128,9 +128,12 @@ def test_a_refusal_says_what_is_so(full, harness, clock):
             full.rearrange(ROUND, actor=actor)
     with pytest.raises(ValueError, match="allow: expected rules"):
         full.rearrange(ROUND, actor="ben", allow=["taken"])
+    harness.put_booking(attrs.evolve(full.record("B1").booking, restaurant_id="R2"))
+    with pytest.raises(OtherRestaurantError, match="'B1'"):
+        full.rearrange(ROUND, actor="ben")
     full.cancel("B3")
     with pytest.raises(NoTablesError):
-        full.rearrange(ROUND, actor="ben")
+        full.rearrange([Move("B3", ["T3"], ["T1"])], actor="ben")
     assert {name: full.record(name).version for name in versions} == versions | {"B3": versions["B3"] + 1}
 
 

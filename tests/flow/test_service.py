@@ -197,6 +197,16 @@ def test_a_stay_is_extended_to_a_time(house, coordinator, party, by):
     assert house.record().allocation == party
 
 
+def test_a_longer_stay_goes_along_to_other_tables(house, coordinator, party):
+    """Who is placed elsewhere stays as long as was said before, until the booking itself asks for something else."""
+    coordinator.extend("B1", party.turn.end + HOUR, actor="ben")
+    longer = house.record().allocation
+    coordinator.place(house.record().booking, ["T2"], actor="ben")
+    assert house.record().allocation == attrs.evolve(longer, tables=("T2",))
+    coordinator.place(attrs.evolve(house.record().booking, party_size=1), ["T2"], actor="ben")
+    assert house.record().allocation.turn == party.turn
+
+
 def test_a_party_may_leave_a_table_that_is_blocked_under_it(house, coordinator, party):
     """What it gives up it need not take again."""
     coordinator.block("R1", "T1", party.blocked, actor="anna", reason="leak")
