@@ -244,6 +244,22 @@ def test_it_counts_towards_caps_on_arrivals(corner):
     assert corner.coordinator.show(result.booking_id).attempts[-1].metadata["overruled"] == "pacing"
 
 
+def test_a_cap_that_is_reached_meanwhile_is_overruled_in_writing(corner, monkeypatch):
+    """Whoever may go beyond a cap, and was to be the last below it, is on record as beyond it once another is there."""
+    corner.rules(pacing=[PacingRule(minutes=60, parties=1)])
+    store, commit = corner.harness.store, corner.harness.store.commit
+
+    def slow(changes):
+        monkeypatch.setattr(store, "commit", commit)
+        corner.walk_in()
+        commit(changes)
+
+    monkeypatch.setattr(store, "commit", slow, raising=False)
+    result = corner.walk_in(4, allow=["pacing"])
+    assert result.outcome is Outcome.CONFIRMED
+    assert corner.coordinator.show(result.booking_id).attempts[-1].metadata["overruled"] == "pacing"
+
+
 def test_a_large_party_needs_no_review(corner):
     """A person stands there already."""
     corner.rules(review_from_party=3)

@@ -392,7 +392,8 @@ def _offered(call: Call, found: _Found) -> Flow[AssignmentResult]:
 
 def _seated(found: _Found, party: AtDoor) -> Flow[ToCommit]:
     """What is written: the booking, its tables and that it sits, with what makes room for it."""
-    context, request, plan = found.context, found.request, found.plan
+    # The commit holds the caps, unless they are passed already and a person allowed that.
+    context, request, plan = attrs.evolve(found.context, unpaced=False), found.request, found.plan
     triggers: tuple[Trigger, ...] = (Trigger.SEAT, Trigger.CONFIRM)
     if context.state is not AssignmentState.MANUAL_REVIEW:
         triggers = (*TO_BEGIN[context.state], *triggers)
