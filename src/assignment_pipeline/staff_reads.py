@@ -81,7 +81,8 @@ class StaffReads:
         A page of the review queue with what can be done: a sentence, what was tried, and the three best ways out.
 
         It plans for each booking: `review_queue` has the bare list. The coordinator's method that a way out names does
-        it, with the way's arguments and the name of the person.
+        it, with the way's arguments and the name of the person. The first page also has the bookings whose tables
+        another party still sits at, in ``conflicts``.
 
         Args:
             restaurant_id: Of that restaurant only.

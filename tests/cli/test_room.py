@@ -280,6 +280,11 @@ def test_the_door_is_told_who_is_due_over_and_next(at):
     assert "The party of 'ada' leaves: its tables are free.  service left ada --actor NAME" in conflicts.out
     found = at(19, 3, "service", "conflicts", "corner", "--json").json["conflicts"]
     assert {(one["booking_id"], one["sitting"]) for one in found} == {("bob", "ada"), ("bob", "dan")}
+    queue = at(19, 3, "review", "cases", "--restaurant", "corner")
+    assert "bob: The party of 'ada' still sits at " in queue.out
+    assert "  The party of 'ada' leaves: its tables are free.  service left ada --actor NAME" in queue.out
+    found = at(19, 3, "review", "cases", "--json").json["conflicts"]
+    assert [one["booking_id"] for one in found] == ["bob", "bob"]
     for name in ("ada", "dan"):
         assert at(19, 4, "service", "left", name, *ANN).code == 0
     assert at(19, 4, "service", "seated", "bob", *ANN).code == 0

@@ -203,10 +203,19 @@ tests:
       - {series: 'assignment_pipeline_review_rate_24h{owner="pipeline",mode="active"}', values: '0.5x30'}
       - {series: 'assignment_pipeline_sample_24h{owner="pipeline",mode="active"}', values: '9x30'}
       - {series: 'assignment_pipeline_measured_at', values: '0+60x10 600x20'}
+      - {series: 'assignment_pipeline_review_overdue', values: '0x15 3x15'}
     alert_rule_test:
       - {eval_time: 9m, alertname: ConfirmationRateLow, exp_alerts: []}
       - {eval_time: 11m, alertname: ReviewRateHigh, exp_alerts: []}
       - {eval_time: 24m, alertname: NumbersMissing, exp_alerts: []}
+      - {eval_time: 14m, alertname: ReviewsOverdue, exp_alerts: []}
+      - eval_time: 17m
+        alertname: ReviewsOverdue
+        exp_alerts:
+          - exp_labels: {severity: warning}
+            exp_annotations:
+              summary: Bookings have waited for a person for more than 30 minutes.
+              value: "3"
       - eval_time: 11m
         alertname: ConfirmationRateLow
         exp_alerts:
@@ -316,7 +325,7 @@ def test_gates_are_measured(well, said):
 def test_rules_for_others(said):
     """Files as Prometheus and Grafana take them: JSON, which is YAML."""
     (group,) = json.loads(said("alerts", "prometheus")[1])["groups"]
-    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 7
+    assert [set(rule) for rule in group["rules"]] == [{"alert", "expr", "for", "labels", "annotations"}] * 8
     first = group["rules"][0]
     assert first["expr"] == (
         'assignment_pipeline_confirmation_rate_10m{owner="pipeline",mode="active"} < 0.9'
@@ -332,3 +341,6 @@ def test_rules_for_others(said):
         assert '"other".' in query["model"]["rawSql"]
         assert rule["condition"] == condition["refId"]
         assert rule["for"].endswith("m")
+    reviews = document["groups"][0]["rules"][-1]
+    assert "waiting_since < now() - interval '30 minutes'" in reviews["data"][0]["model"]["rawSql"]
+    assert reviews["data"][1]["model"]["conditions"] == [{"evaluator": {"type": "gt", "params": [0]}}]

@@ -299,8 +299,10 @@ def test_a_conflict_has_buttons(coordinator, put, anna, clock):
     (table,) = coordinator.record("early").tables
     coordinator.place(coordinator.record("next").booking, [table], actor="ben")
     clock.advance(HOUR * 2.5)
+    assert "The party of 'early' still sits at" in anna.get("/queue").text
     page = anna.get("/service")
     assert anna.do(way(page, "early has left")).status == 200
+    assert "In conflict" not in anna.get("/queue").text
     assert coordinator.record("early").allocation.left_at is not None
 
 

@@ -106,3 +106,43 @@ def test_a_review_that_nobody_looks_at_escalates_once(house):
     other.flush()
     assert {event.id for event in overdue()} == {told.id}
     assert [event.id for event in house.store.events if event.type == "coordinator.review_overdue"] == [told.id]
+
+
+def test_who_finds_a_party_at_its_table_is_in_the_queue(house, coordinator):
+    """With the ways out that `conflicts` has, on the first page, until one is taken; of one restaurant or of all."""
+    start = house.clock.now().replace(second=0, microsecond=0) + HOUR
+    early = house.booking("early", 4, start_at=start)
+    late = house.booking("late", 4, start_at=start + 105 * HOUR / 60)
+    assert coordinator.assign(early).tables == coordinator.assign(late).tables == ("T3",)
+    house.clock.advance(start - house.clock.now())
+    coordinator.seated("early", actor="ann")
+    assert coordinator.review_cases("R1").conflicts == ()
+    house.clock.advance(100 * HOUR / 60)
+    coordinator.assign(house.booking("huge", 9))
+    house.clock.advance(10 * HOUR / 60)
+    for asked in ("R1", None):
+        page = coordinator.review_cases(asked)
+        (case,) = page.conflicts
+        assert [one.record.booking_id for one in page.cases] == ["huge"]
+        assert (case.record.booking_id, case.since) == ("late", early.start_at + 105 * HOUR / 60)
+        assert case.sentence == "The party of 'early' still sits at T3, where 'late' is next"
+        assert case.ways_out == coordinator.conflicts("R1")[0].ways_out
+    assert coordinator.review_cases("R2").conflicts == ()
+    left = next(way for way in case.ways_out if way.method == "left")
+    assert do(coordinator, house, left).outcome is Outcome.CONFIRMED
+    assert coordinator.review_cases("R1").conflicts == ()
+
+
+def test_a_later_page_repeats_no_conflict(house, coordinator):
+    """They are on the first one."""
+    start = house.clock.now().replace(second=0, microsecond=0)
+    coordinator.walk_in("R1", 4, actor="ann", tables=["T3"])
+    coordinator.place(house.booking("late", 4, start_at=start + 105 * HOUR / 60), ["T3"], actor="ann")
+    for name in ("h1", "h2"):
+        coordinator.assign(house.booking(name, 9))
+    house.clock.advance(104 * HOUR / 60)
+    house.clock.advance(2 * HOUR / 60)
+    first = coordinator.review_cases("R1", limit=1)
+    assert [case.record.booking_id for case in first.conflicts] == ["late"]
+    second = coordinator.review_cases("R1", limit=1, after=first.next)
+    assert (len(second.cases), second.conflicts) == (1, ())

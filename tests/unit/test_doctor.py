@@ -160,6 +160,13 @@ def test_a_sweep_that_stands_still():
     assert check("sweep").health is Health.GOOD
 
 
+def test_reviews_that_nobody_looks_at():
+    """For more than half an hour."""
+    found = check("queue", day={"backlog": Backlog(review=5, review_overdue=2)})
+    assert (found.health, "2 of 5" in found.evidence) == (Health.WRONG, True)
+    assert check("queue").health is Health.GOOD
+
+
 def test_stuck_bookings():
     """Handed out over and over."""
     assert check("stuck", day={"backlog": Backlog(stuck=1)}).health is Health.WRONG
@@ -214,6 +221,7 @@ def test_a_new_store_is_healthy():
         "reviews",
         "contention",
         "sweep",
+        "queue",
         "stuck",
         "unsettled",
         "events",

@@ -24,6 +24,7 @@ from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.metrics import (
     LATE,
     OVERDUE,
+    REVIEW_OVERDUE,
     SETTLING,
     Bucket,
     Group,
@@ -107,6 +108,7 @@ def values(
         "late_since": text_of(query.since - LATE),
         "late_until": text_of(until - LATE),
         "overdue": text_of(now - OVERDUE),
+        "review_overdue": text_of(now - REVIEW_OVERDUE),
         "restaurant": query.restaurant_id,
         "each": each,
         "start": int(query.since.replace(microsecond=0).timestamp()),
@@ -121,7 +123,7 @@ def metrics_of(
     groups = _groups(rows)
     outcomes, calls = groups.get(0, ({}, {}))
     [(attempts, attempted)] = rows["attempts"]
-    [(review,)] = rows["review"]
+    [(review, review_overdue)] = rows["review"]
     [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
     verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, *_ in rows["agreement"]}
@@ -142,7 +144,13 @@ def metrics_of(
         attempted=attempted,
         strategies=dict(map(tuple, rows["strategies"])),
         reasons=dict(map(tuple, rows["reasons"])),
-        backlog=Backlog(review=review, overdue=overdue, overdue_since=moment_of(overdue_since), stuck=stuck),
+        backlog=Backlog(
+            review=review,
+            review_overdue=review_overdue,
+            overdue=overdue,
+            overdue_since=moment_of(overdue_since),
+            stuck=stuck,
+        ),
         lost=max(0, known - told),
     )
 

@@ -34,10 +34,15 @@ def cases(
     except InvalidValueError as error:
         refuse("--after", error.expected, error.got)
     if as_json:
-        print_json({"cases": [_document(case) for case in page.cases], "next": page.next})
+        conflicts = [_document(case) for case in page.conflicts]
+        print_json({"cases": [_document(case) for case in page.cases], "conflicts": conflicts, "next": page.next})
         return
-    if not page.cases:
+    if not page.cases and not page.conflicts:
         say("Nothing waits for a person.")
+    for case in page.conflicts:
+        say(f"{case.record.booking_id}: {case.sentence}.")
+        for way in case.ways_out:
+            say(f"  {way.sentence}  {_command(way)}".rstrip())
     for case in page.cases:
         since = f", waits for {words.age(page.now - case.since)}" if case.since else ""
         say(f"{case.record.booking_id}: {case.sentence}{since}, {words.count(len(case.tried), 'attempt')}.")
@@ -64,6 +69,8 @@ def _document(case: ReviewCase) -> dict[str, Any]:
 def _command(way: WayOut) -> str:
     """The command that does it; none where the booking changes at the host first, or others move."""
     booking_id = shlex.quote(way.arguments["booking_id"])
+    if way.method == "left":
+        return f"service left {booking_id} --actor NAME"
     if way.method == "reject":
         return f"review reject {booking_id} --reason {way.arguments['reason']} --actor NAME"
     if way.method == "place" and "moves" in way.arguments:

@@ -151,6 +151,10 @@ async def queue(view: View) -> Response:
         entries=[
             (case, ways_of(names, {case.record.booking_id: case.record.version}, case.ways_out)) for case in page.cases
         ],
+        conflicts=[
+            (case, ways_of(names, {case.record.booking_id: case.record.version}, case.ways_out))
+            for case in page.conflicts
+        ],
         following=page.next,
         is_first=not view.asked("after"),
         now=page.now,

@@ -229,6 +229,8 @@ class Backlog:
     Attributes:
         review: Bookings that wait for a person.
 
+        review_overdue: Those of them that have waited for more than half an hour.
+
         overdue: Bookings that the sweep should have taken up five minutes ago.
 
         overdue_since: When the first of these was due.
@@ -237,6 +239,7 @@ class Backlog:
     """
 
     review: int = 0
+    review_overdue: int = 0
     overdue: int = 0
     overdue_since: dt.datetime | None = None
     stuck: int = 0

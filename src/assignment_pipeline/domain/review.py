@@ -14,14 +14,14 @@ from assignment_pipeline.domain.room import WayOut
 @attrs.frozen(kw_only=True)
 class ReviewCase:
     """
-    A booking in manual review.
+    A booking that waits for a person.
 
     Attributes:
         record: Its record.
 
         sentence: What it asks for, and why it waits, for people.
 
-        since: When it came into review; None where the history does not say.
+        since: When it came into review, or the other party's turn ended; None where nobody knows.
 
         tried: The plannings that were recorded for it, oldest first.
 
@@ -45,9 +45,13 @@ class ReviewCases:
 
         cases: The bookings.
 
+        conflicts: On the first page, the bookings that have tables at which another party sits, by when they come:
+            they are in no review, and need a person, too.
+
         next: Where the next page begins, or None if that was all.
     """
 
     now: dt.datetime
     cases: tuple[ReviewCase, ...] = attrs.field(converter=as_tuple)
+    conflicts: tuple[ReviewCase, ...] = attrs.field(default=(), converter=as_tuple)
     next: str | None = None

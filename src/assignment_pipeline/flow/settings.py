@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
+from assignment_pipeline.domain.metrics import REVIEW_OVERDUE
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.planning.base import Budget
 
@@ -135,7 +136,7 @@ class Settings:
     hold_ttl: dt.timedelta = _seconds(180)
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
-    review_within: dt.timedelta = _seconds(1800)
+    review_within: dt.timedelta = _seconds(REVIEW_OVERDUE // dt.timedelta(seconds=1))
     wake_order: WakeOrder = attrs.field(default=WakeOrder.LONGEST_WAIT, converter=WakeOrder)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)

@@ -23,6 +23,7 @@ from assignment_pipeline.domain.metrics import (
     LATE,
     OUTCOMES,
     OVERDUE,
+    REVIEW_OVERDUE,
     SETTLING,
     STUCK,
     Group,
@@ -133,6 +134,7 @@ class _Window:
             for record in waiting
             if may_be_due(record) and record.next_attempt_at is not None
         ]
+        reviews = [record.waiting_since for record in waiting if record.state is AssignmentState.MANUAL_REVIEW]
         overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
         stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)
         return {
@@ -144,7 +146,9 @@ class _Window:
             "attempts": [(len(attempts), len({booking_id for booking_id, _ in attempts}))],
             "strategies": list(collections.Counter(row.strategy for row in successes).items()),
             "reasons": self._reasons(),
-            "review": [(sum(record.state is AssignmentState.MANUAL_REVIEW for record in waiting),)],
+            "review": [
+                (len(reviews), sum(since < self._now - REVIEW_OVERDUE for since in reviews if since is not None))
+            ],
             "overdue": [(len(overdue), min(overdue, default=None), stuck)],
             "lost": [self._lost()],
         }

@@ -133,6 +133,7 @@ def document(metrics: Metrics) -> dict[str, Any]:
         "strategies": dict(metrics.strategies),
         "reasons": dict(metrics.reasons),
         "review_queue": metrics.backlog.review,
+        "review_overdue": metrics.backlog.review_overdue,
         "overdue": metrics.backlog.overdue,
         "events_lost": metrics.lost,
     }
@@ -162,5 +163,6 @@ def sentences(metrics: Metrics) -> list[str]:
     if agreement.rate is not None:
         lines.append(f"shadow: {agreement.rate:.1%} of {agreement.comparable:,} as good as legacy")
     backlog = metrics.backlog
-    lines.append(f"now: {backlog.review:,} in review, {backlog.overdue:,} overdue; {metrics.lost:,} events lost")
+    waiting = f"{backlog.review:,} in review, {backlog.review_overdue:,} of them for more than 30 minutes"
+    lines.append(f"now: {waiting}; {backlog.overdue:,} overdue; {metrics.lost:,} events lost")
     return lines

@@ -20,6 +20,7 @@ from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext, Monotonic, ReadRecords, ReadTrail
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.staff.room import conflicts_of, look, who_sits
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.ports import LoadQuery, RecordQuery
@@ -36,6 +37,8 @@ def review_cases(query: RecordQuery, settings: Settings) -> Flow[ReviewCases]:
     """
     A page of the review queue, with a sentence, what was tried and the best ways out for each booking.
 
+    The first page has the bookings, too, whose tables another party still sits at.
+
     Raises:
         TypeError: The store is no `AuditStore`.
     """
@@ -45,7 +48,39 @@ def review_cases(query: RecordQuery, settings: Settings) -> Flow[ReviewCases]:
     for record in page.records:
         has_time = (yield from Monotonic()) - begun < _IN_ALL
         cases.append((yield from _case(record, settings, settings.reseat_budget if has_time else _NO_TIME)))
-    return ReviewCases(now=page.now, cases=cases, next=page.next)
+    conflicts: list[ReviewCase] = []
+    if query.after is None:
+        conflicts = yield from _conflicts(query.restaurant_id, settings)
+    return ReviewCases(now=page.now, cases=cases, conflicts=conflicts, next=page.next)
+
+
+def _conflicts(restaurant_id: str | None, settings: Settings) -> Flow[list[ReviewCase]]:
+    """The bookings whose tables another party still sits at, at a restaurant or wherever somebody sits."""
+    sitting = yield from who_sits(restaurant_id)
+    found: list[ReviewCase] = []
+    for place in sorted({record.restaurant_id for record in sitting}):
+        try:
+            here = yield from look(place)
+        except VenueNotFoundError:
+            continue
+        for conflict in (yield from conflicts_of(here, settings)):
+            records = here.loaded.records
+            other = records[conflict.sitting].allocation
+            found.append(
+                ReviewCase(
+                    record=records[conflict.booking_id],
+                    sentence=conflict.sentence.removesuffix("."),
+                    since=min(other.turn.end, here.now) if other is not None else None,
+                    ways_out=conflict.ways_out,
+                )
+            )
+    return sorted(found, key=_arrival)
+
+
+def _arrival(case: ReviewCase) -> tuple[dt.datetime, str]:
+    held = case.record.allocation
+    assert held is not None  # noqa: S101 - it is in conflict about its tables
+    return held.turn.start, case.record.booking_id
 
 
 def _case(record: AssignmentRecord, settings: Settings, budget: dt.timedelta) -> Flow[ReviewCase]:

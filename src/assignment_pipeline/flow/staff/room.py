@@ -100,6 +100,11 @@ def conflicts(restaurant_id: str, settings: Settings) -> Flow[tuple[TableInUse, 
         VenueNotFoundError: The host has no such restaurant.
     """
     here = yield from look(restaurant_id)
+    return (yield from conflicts_of(here, settings))
+
+
+def conflicts_of(here: Room, settings: Settings) -> Flow[tuple[TableInUse, ...]]:
+    """The same, of a room that was looked at."""
     found: list[TableInUse] = []
     for conflict in room.conflicts(here.loaded.venue, here.records, here.now):
         ways_out = yield from _ways_out(here, conflict, settings)

@@ -131,6 +131,7 @@ def check_facts(facts: Facts) -> Iterator[Finding]:
     yield _reviews(facts.day)
     yield _contention(facts.day)
     yield _sweep(facts)
+    yield _waiting(facts.day)
     yield _stuck(facts.day)
     yield _unsettled(facts.day)
     yield _events(facts)
@@ -361,6 +362,18 @@ def _sweep(facts: Facts) -> Finding:
         f"{backlog.overdue} bookings are overdue, the first for {late // dt.timedelta(minutes=1)} minutes",
         "nothing sweeps: whatever does claims what is due within seconds",
         "run `assignment-pipeline sweep` every few seconds, or a `worker`",
+    )
+
+
+def _waiting(day: Metrics) -> Finding:
+    late = day.backlog.review_overdue
+    if not late:
+        return _good("queue", "nobody has waited for a person for more than 30 minutes")
+    return _wrong(
+        "queue",
+        f"{late} of {day.backlog.review} bookings in review have waited for a person for more than 30 minutes",
+        "nobody looks at the queue",
+        "`assignment-pipeline review cases` has what can be done about each; a sink on `coordinator.review_overdue`",
     )
 
 

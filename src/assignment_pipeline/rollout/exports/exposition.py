@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.counts import OUTCOME_KINDS
-from assignment_pipeline.domain.metrics import Metrics
+from assignment_pipeline.domain.metrics import REVIEW_OVERDUE, Metrics
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
@@ -30,6 +30,9 @@ FIRING = "alert_firing"
 ELSEWHERE = "exposure_elsewhere"
 """The gauge that counts the bookings that went another way than the flags said."""
 
+REVIEWS = "review_overdue"
+"""The gauge that counts the reviews that nobody has looked at in time."""
+
 _FIRING: dict[str, Any] = {
     "alert": "AlertFiring",
     "expr": f"{PREFIX}_{FIRING} == 1",
@@ -43,6 +46,13 @@ _ELSEWHERE: dict[str, Any] = {
     "for": "0m",
     "labels": {"severity": "critical"},
     "annotations": {"summary": "Bookings went another way than the flags said.", "value": "{{ $value }}"},
+}
+_REVIEWS: dict[str, Any] = {
+    "alert": "ReviewsOverdue",
+    "expr": f"{PREFIX}_{REVIEWS} > 0",
+    "for": "0m",
+    "labels": {"severity": "warning"},
+    "annotations": {"summary": "Bookings have waited for a person for more than 30 minutes.", "value": "{{ $value }}"},
 }
 # A command that fails leaves the last numbers where they are, and no other alert would fire then.
 _MISSING = {
@@ -145,6 +155,7 @@ def _gauges(metrics: Metrics) -> Iterator[Gauge]:
     per_booking = metrics.attempts_per_booking
     yield Gauge("attempts_per_booking", "Plannings a booking.", [] if per_booking is None else [({}, per_booking)])
     yield Gauge("review_queue", "Bookings that wait for a person now.", [({}, backlog.review)])
+    yield Gauge(REVIEWS, "Bookings that have waited for a person for too long.", [({}, backlog.review_overdue)])
     yield Gauge("overdue", "Bookings that the sweep should have taken up.", [({}, backlog.overdue)])
     yield Gauge("events_lost", "Outcomes that no event tells of.", [({}, metrics.lost)])
     measured_at = metrics.until.timestamp()
@@ -208,7 +219,7 @@ def prometheus_rules(rules: Iterable[AlertRule] = RULES) -> str:
         }
         for rule in rules
     ]
-    return _json({"groups": [{"name": PREFIX, "rules": [*made, _FIRING, _ELSEWHERE, _MISSING]}]})
+    return _json({"groups": [{"name": PREFIX, "rules": [*made, _FIRING, _ELSEWHERE, _REVIEWS, _MISSING]}]})
 
 
 def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, datasource: str = "postgres") -> str:
@@ -222,15 +233,47 @@ def grafana_rules(rules: Iterable[AlertRule] = RULES, *, schema: str = SCHEMA, d
 
         datasource: The uid of Grafana's data source.
     """
-    made = [_grafana(rule, schema, datasource) for rule in rules]
+    made = [_grafana(rule, schema, datasource) for rule in rules] + [_reviews(schema, datasource)]
     group = {"orgId": 1, "name": PREFIX, "folder": "Table assignment", "interval": "1m", "rules": made}
     return _json({"apiVersion": 1, "groups": [group]})
 
 
 def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
-    minutes = _minutes(rule.over)
-    window = {"from": minutes * 60, "to": 0}
     # Below that many, the query answers nothing: no data is no alarm.
+    return {
+        "uid": f"{PREFIX}_{rule.name}"[:40],
+        "title": _camel(rule.name),
+        "condition": "B",
+        "data": _asks(rule.metric, rule.over, (rule.bound.is_least, rule.threshold), schema, datasource),
+        "for": f"{_minutes(rule.hold)}m",
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "labels": {"severity": "critical"},
+        "annotations": {"summary": rule.says},
+    }
+
+
+def _reviews(schema: str, datasource: str) -> dict[str, Any]:
+    """The alert on reviews that are overdue: any is too many, and no rate has a say in it."""
+    return {
+        "uid": f"{PREFIX}_{REVIEWS}",
+        "title": _REVIEWS["alert"],
+        "condition": "B",
+        "data": _asks(REVIEWS, REVIEW_OVERDUE, (False, 0), schema, datasource),
+        "for": "0m",
+        "noDataState": "OK",
+        "execErrState": "Error",
+        "labels": _REVIEWS["labels"],
+        "annotations": {"summary": _REVIEWS["annotations"]["summary"]},
+    }
+
+
+def _asks(
+    metric: str, over: dt.timedelta, bound: tuple[bool, float], schema: str, datasource: str
+) -> list[dict[str, Any]]:
+    """The query of an alert, and what it is compared with: bad below the bound, or above it."""
+    window = {"from": _minutes(over) * 60, "to": 0}
+    is_least, threshold = bound
     query = {
         "refId": "A",
         "datasourceUid": datasource,
@@ -240,10 +283,9 @@ def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
             "format": "table",
             "rawQuery": True,
             "editorMode": "code",
-            "rawSql": queries.rule(rule.metric, over=rule.over, schema=schema),
+            "rawSql": queries.rule(metric, over=over, schema=schema),
         },
     }
-    comparison = "lt" if rule.bound.is_least else "gt"
     condition = {
         "refId": "B",
         "datasourceUid": "__expr__",
@@ -252,20 +294,10 @@ def _grafana(rule: AlertRule, schema: str, datasource: str) -> dict[str, Any]:
             "refId": "B",
             "type": "threshold",
             "expression": "A",
-            "conditions": [{"evaluator": {"type": comparison, "params": [rule.threshold]}}],
+            "conditions": [{"evaluator": {"type": "lt" if is_least else "gt", "params": [threshold]}}],
         },
     }
-    return {
-        "uid": f"{PREFIX}_{rule.name}"[:40],
-        "title": _camel(rule.name),
-        "condition": "B",
-        "data": [query, condition],
-        "for": f"{_minutes(rule.hold)}m",
-        "noDataState": "OK",
-        "execErrState": "Error",
-        "labels": {"severity": "critical"},
-        "annotations": {"summary": rule.says},
-    }
+    return [query, condition]
 
 
 def _expression(rule: AlertRule) -> str:

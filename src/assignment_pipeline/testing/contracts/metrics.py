@@ -11,7 +11,7 @@ import pytest
 
 from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
+from assignment_pipeline.domain.metrics import PIPELINE, REVIEW_OVERDUE, MetricsQuery
 from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import Trigger
@@ -342,6 +342,17 @@ class MetricsStoreContract(StoreSuite):
         assert found.reasons == {"no_fit": 1}
         assert found.backlog.review == 1
         assert found.lost == 2  # Of two outcomes the history knows, and nobody has told.
+
+    def test_reviews_that_are_overdue(self, store: Any, clock: FakeClock) -> None:
+        """Those that have waited for more than half an hour, and are still open."""
+        escalate = (*QUEUE, Trigger.BEGIN, Trigger.ESCALATE)
+        self.commit(store, make_booking("b-1"), *escalate, reason="no_fit", waiting_since=START)
+        late = START + MINUTE
+        self.commit(store, make_booking("b-2"), *escalate, reason="no_fit", waiting_since=late)
+        self.commit(store, make_booking("b-3"), *QUEUE, next_attempt_at=START, waiting_since=START)
+        clock.advance(START + REVIEW_OVERDUE + MINUTE / 2 - clock.now())
+        backlog = store.measure(MetricsQuery(since=START)).backlog
+        assert (backlog.review, backlog.review_overdue) == (2, 1)
 
     def test_what_is_overdue(self, store: Any, clock: FakeClock) -> None:
         """For more than five minutes, and pipeline's."""

@@ -248,8 +248,9 @@ WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
 GROUP BY reason;
 
 -- name: review
--- Who waits for a person, now.
-SELECT count(*) FROM assignment_pipeline.assignment_records
+-- Who waits for a person, now, and who has for too long.
+SELECT count(*), count(*) FILTER (WHERE waiting_since < %(review_overdue)s::timestamptz)
+FROM assignment_pipeline.assignment_records
 WHERE state = 'manual_review' AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
 
 -- name: overdue

@@ -248,8 +248,9 @@ WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
 GROUP BY reason;
 
 -- name: review
--- Who waits for a person, now.
-SELECT count(*) FROM assignment_records INDEXED BY assignment_records_reviews
+-- Who waits for a person, now, and who has for too long.
+SELECT count(*), count(*) FILTER (WHERE waiting_since < :review_overdue)
+FROM assignment_records INDEXED BY assignment_records_reviews
 WHERE state = 'manual_review' AND (:restaurant IS NULL OR restaurant_id = :restaurant);
 
 -- name: overdue
