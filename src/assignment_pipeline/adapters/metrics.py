@@ -24,7 +24,6 @@ from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.metrics import (
     LATE,
     OVERDUE,
-    REVIEW_OVERDUE,
     SETTLING,
     Bucket,
     Group,
@@ -35,6 +34,7 @@ from assignment_pipeline.domain.metrics import (
 )
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.errors import InvalidValueError
 
 Row = Sequence[Any]

@@ -32,9 +32,6 @@ STUCK = 3
 OVERDUE = dt.timedelta(minutes=5)
 """How long after it was due a booking counts as overdue."""
 
-REVIEW_OVERDUE = dt.timedelta(minutes=30)
-"""How long a booking may wait for a person before its review counts as overdue."""
-
 OUTCOMES = frozenset(
     {AssignmentState.ASSIGNED, AssignmentState.MANUAL_REVIEW, AssignmentState.FAILED, AssignmentState.CANCELLED}
 )

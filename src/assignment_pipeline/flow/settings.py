@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
-from assignment_pipeline.domain.metrics import REVIEW_OVERDUE
+from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.planning.base import Budget
 

@@ -23,7 +23,6 @@ from assignment_pipeline.domain.metrics import (
     LATE,
     OUTCOMES,
     OVERDUE,
-    REVIEW_OVERDUE,
     SETTLING,
     STUCK,
     Group,
@@ -35,6 +34,7 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
+from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due
