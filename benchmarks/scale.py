@@ -55,7 +55,7 @@ FROM generate_series(%(low)s, %(high)s - 1) AS n, restaurants WHERE id = 'patter
 INSERT INTO table_inventory
 SELECT
     'r-' || n, id, position, label, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, offer, held_until_minutes, tags
+    priority, offer, held_until_minutes, counter, communal, tags
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_inventory WHERE restaurant_id = 'pattern';
 INSERT INTO table_adjacencies SELECT 'r-' || n, table_a, table_b
 FROM generate_series(%(low)s, %(high)s - 1) AS n, table_adjacencies WHERE restaurant_id = 'pattern'

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.blocks import BlockResult
     from assignment_pipeline.domain.booking import Booking, SeatingPreference
     from assignment_pipeline.domain.calendar import Calendar, Opening
-    from assignment_pipeline.domain.combination import Combination
+    from assignment_pipeline.domain.combination import Combination, Group
     from assignment_pipeline.domain.day import ServiceDay
     from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-    from assignment_pipeline.domain.floor import FloorPlan, Occupied, Seating, Table
+    from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Occupied, Seating, Table
     from assignment_pipeline.domain.pacing import PacingRule
     from assignment_pipeline.domain.policy import (
         AdjacencyMode,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from assignment_pipeline.domain.review import ReviewCase, ReviewCases
     from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
+    from assignment_pipeline.domain.rows import RowOfSeats
     from assignment_pipeline.domain.statuses import StatusMap
     from assignment_pipeline.domain.trail import BookingTrail, FloorView, PartyOnFloor, Presence, TableOnFloor
     from assignment_pipeline.domain.turns import TurnReport, TurnStats
@@ -95,10 +96,11 @@ else:
             "domain.blocks": "BlockResult",
             "domain.booking": "Booking SeatingPreference",
             "domain.calendar": "Calendar Opening",
-            "domain.combination": "Combination",
+            "domain.combination": "Combination Group",
             "domain.day": "ServiceDay",
             "domain.events": "Event EventType Severity Source",
-            "domain.floor": "FloorPlan Occupied Seating Table",
+            "domain.floor": "CommunalTable Counter FloorPlan Occupied Seating Table",
+            "domain.rows": "RowOfSeats",
             "domain.pacing": "PacingRule",
             "domain.policy": (
                 "AdjacencyMode Arrivals EndRule PeriodTurn Reseat ServicePeriod SpecialDay TurnBand TurnFrom "
@@ -162,8 +164,10 @@ __all__ = [
     "Budget",
     "Calendar",
     "Combination",
+    "CommunalTable",
     "Confirmation",
     "Coordinator",
+    "Counter",
     "Decision",
     "DueParty",
     "EndRule",
@@ -177,6 +181,7 @@ __all__ = [
     "FloorPlan",
     "FloorSnapshot",
     "FloorView",
+    "Group",
     "IllegalTransitionError",
     "Impossible",
     "InFlight",
@@ -206,6 +211,7 @@ __all__ = [
     "Reseat",
     "ReviewCase",
     "ReviewCases",
+    "RowOfSeats",
     "Rule",
     "Seating",
     "SeatingPreference",

@@ -276,6 +276,29 @@ WRONG = [
         [{"name": "x", "start": "17:00", "end": "01:00", "days": ["Sat"]}],
         'policy.service_periods[0].days[0]: expected mon, tue, wed, thu, fri, sat or sun, got "Sat"',
     ),
+    (["tables", 0], {"counter": "B"}, "tables[0].seats: expected a whole number from 1 to 60, got nothing"),
+    (["tables", 0], {"counter": "B", "seats": 0}, "tables[0].seats: expected a whole number from 1 to 60, got 0"),
+    (["tables", 0], {"counter": "B", "seats": 61}, "tables[0].seats: expected a whole number from 1 to 60, got 61"),
+    (["tables", 0], {"counter": "B" * 198, "seats": 4}, "tables[0].counter: expected at most 190 characters"),
+    (["tables", 0], {"counter": "", "seats": 4}, "tables[0].counter: expected"),
+    (["tables", 0], {"communal": "C", "seats": 4, "capacity": 2}, "tables[0].capacity: expected a key among communal"),
+    (["tables", 0], {"communal": "C", "seats": 4, "offer": "no"}, "tables[0].offer: expected always, on_request, last"),
+    (
+        ["tables", 0],
+        {"counter": "G", "seats": 1, "seating": "any"},
+        "tables[0].seating: expected indoor, outdoor or bar",
+    ),
+    (["tables", 0, "counter"], "B", "tables[0].capacity: expected 1 at a seat of 'B', got 2"),
+    (["groups"], [{"name": "wall"}], "groups[0].tables: expected"),
+    (["groups"], [{"name": "wall", "tables": ["W1", "X"]}], 'groups[0].tables[1]: expected the id of a table, got "X"'),
+    (["groups"], [{"name": "wall", "tables": ["W1"]}], "groups[0].tables: expected two tables or more, each once"),
+    (
+        ["groups"],
+        [{"name": "W1", "tables": ["W1", "W2"]}],
+        "groups: expected each name once, and none that is a table's",
+    ),
+    (["never_joined"], [["W1"]], "never_joined[0]: expected two different groups or tables"),
+    (["never_joined"], [["W1", "wall"]], "never_joined: expected pairs of two groups or tables of the floor, got"),
     (["zones"], [{"name": "attic"}], 'zones[0].name: expected the zone of a table, got "attic"'),
     (["zones"], [{"name": "Window"}, {"name": "Window"}], "zones: expected each zone once, got 'Window' twice"),
     (["zones"], [{"name": "Window", "offer": "never"}], "zones[0].offer: expected always, on_request, last or staff"),
@@ -352,7 +375,7 @@ WRONG = [
     # Keys and shapes.
     (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
     (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),
-    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, zones, adjacent, combinations"),
+    (["extra"], 1, "extra: expected a key among restaurant, tables, bookings, policy, zones, adjacent, groups"),
     (["bookings", 1], "bob", 'bookings[1]: expected an object, got "bob"'),
     (["bookings"], {}, "bookings: expected a list, got an object"),
     (["bookings"], None, "bookings: expected a list of bookings, which may be empty, got null"),
@@ -525,3 +548,62 @@ def test_whatever_is_in_it_ends_well(data, small_once, run_once, tmp_path_factor
         assert ended.code == 0
         assert ended.json["double_booked"] == 0
         assert not ended.err
+
+
+def test_a_table_with_the_id_of_a_counters_seat_is_refused(small, day_file):
+    """Whichever comes first, the second entry is named; so are two counters of one name."""
+    row = {"counter": "B", "seats": 4, "zone": "Window"}
+    table = {"id": "B-3", "capacity": 2}
+    for index, (rows, place) in enumerate(
+        [
+            ([row, table], 'tables[1].id: expected each id once, got "B-3" as in tables[0]'),
+            ([table, row], 'tables[1].counter: expected each id once, got "B-3" as in tables[0]'),
+            (
+                [row, {"communal": "B", "seats": 2}],
+                'tables[1].communal: expected each id once, got "B-1" as in tables[0]',
+            ),
+        ]
+    ):
+        document = {**small, "tables": rows, "adjacent": [], "bookings": []}
+        assert place in complaint(day_file(document)), index
+    for key, value in (
+        ("adjacent", [["B-1", "B-2"]]),
+        ("groups", [{"name": "wall", "tables": ["B-1", "B-2"]}]),
+        ("combinations", [{"id": "c", "tables": ["B-1", "B-2"], "capacity": 2}]),
+    ):
+        document = {**small, "tables": [row], "adjacent": [], "bookings": [], key: value}
+        said = complaint(day_file(document))
+        assert f"{key}: expected tables that are no seats of a row, got 'B-1' of 'B'" in said
+
+
+def test_rows_and_groups_are_read(small, day_file):
+    """A counter and a communal table stand for their seats; groups and what is never joined go with the floor."""
+    small["tables"] += [
+        {"counter": "B", "seats": 3, "zone": "Window", "seating": "bar", "offer": "last", "tags": ["view"]},
+        {
+            "communal": "C",
+            "seats": 2,
+            "out_of_service": [{"start_at": "2031-05-17T17:00+02:00", "end_at": "2031-05-17T18:00+02:00"}],
+        },
+    ]
+    small["groups"] = [{"name": "window", "tables": ["W1", "W2"]}]
+    small["never_joined"] = [["window", "G1"]]
+    service = read_service(day_file(small))
+    stools = [table for table in service.venue.floor.tables if table.counter == "B"]
+    assert [(table.id, table.capacity, table.zone, table.offer) for table in stools] == [
+        (f"B-{number}", 1, "Window", "last") for number in (1, 2, 3)
+    ]
+    assert {block.table_id for block in service.blocks} == {"C-1", "C-2"}
+    assert [group.tables for group in service.venue.floor.groups] == [("W1", "W2")]
+    assert service.venue.floor.never_joined == {frozenset({"window", "G1"})}
+    written = service_document(service)
+    assert {
+        "counter": "B",
+        "seats": 3,
+        "zone": "Window",
+        "seating": "bar",
+        "offer": "last",
+        "tags": ["view"],
+    } in written["tables"]
+    again = read_service(day_file(written))
+    assert (again.venue, set(again.blocks)) == (service.venue, set(service.blocks))

@@ -189,6 +189,76 @@ def test_what_can_be_joined(policy, near, fits):
     assert wrong == ([] if fits else ["b, A+B+C: they cannot be joined"])
 
 
+@pytest.mark.parametrize(
+    ("floor", "near", "fits"),
+    [
+        ({"groups": [{"name": "G", "tables": ["A", "B", "C"]}]}, (), True),
+        ({"groups": [{"name": "G", "tables": ["A", "B"]}]}, (), False),
+        ({"never_joined": [["A", "C"]]}, ("AB", "BC"), False),
+        ({"groups": [{"name": "G", "tables": ["C", "D"]}], "never_joined": [["A", "G"]]}, ("AB", "BC"), False),
+        ({"groups": [{"name": "G", "tables": ["C", "D"]}], "never_joined": [["D", "A"]]}, ("AB", "BC"), True),
+    ],
+)
+def test_what_groups_join(floor, near, fits):
+    """Groups stand beside the pairs, and what is never joined is not."""
+    tables = rows("connected", "ABC", near)
+    tables.restaurants[0]["floor"] = floor
+    wrong = list(checker.invariants.everybody_fits(tables))
+    assert wrong == ([] if fits else ["b, A+B+C: they cannot be joined"])
+
+
+@pytest.mark.parametrize(
+    ("of", "taken", "fits"),
+    [
+        ({"counter": "R"}, "ABC", True),
+        ({"counter": "R"}, "ABD", False),
+        ({"communal": "R"}, "ABD", True),
+        ({}, "AB", False),
+    ],
+)
+def test_seats_of_a_row(of, taken, fits):
+    """At a counter side by side, at a communal table any; the policy's limit of tables is none."""
+    tables = rows("connected", taken, ())
+    tables.restaurants[0]["policy"]["max_tables"] = 1
+    for row in tables.inventory:
+        row.update(of)
+    wrong = list(checker.invariants.everybody_fits(tables))
+    said = "they are not seats side by side" if of else "they cannot be joined"
+    assert wrong == ([] if fits else [f"b, {'+'.join(taken)}: {said}"])
+
+
+CHRISTMAS = {"date": "2030-12-25", "service_periods": [{"name": "feast", "start": "12:00", "end": "02:00"}]}
+
+
+@pytest.mark.parametrize(
+    ("moment", "periods", "counts"),
+    [
+        ("2030-06-03T18:00+02:00", ["dinner"], True),  # A Monday.
+        ("2030-06-03T23:00+02:00", ["dinner"], False),
+        ("2030-06-03T18:00+02:00", ["lunch", "feast"], False),
+        ("2030-06-04T18:00+02:00", ["dinner"], False),  # Not on Tuesdays,
+        ("2032-06-07T18:00+02:00", ["dinner"], False),  # and only until the end of 2031.
+        ("2030-12-25T18:00+01:00", ["dinner"], False),
+        ("2030-12-26T01:30+01:00", ["feast"], True),  # It began the evening before.
+        ("2030-12-26T02:00+01:00", ["feast"], False),
+        ("2030-03-31T18:00+02:00", ["dinner"], False),  # The clock changes.
+    ],
+)
+def test_a_cap_of_a_period(moment, periods, counts):
+    """It counts those who arrive within the period on that date; special days have their own."""
+    days = ["mon", "wed", "sun"]
+    dinner = {"name": "dinner", "start": "17:00", "end": "23:00", "days": days, "valid_until": "2031-12-31"}
+    rule = {"minutes": 60, "parties": 1, "periods": periods}
+    policy = {"service_periods": [dinner], "special_days": [CHRISTMAS], "pacing": [rule]}
+    booking = {"party_size": 2, "start_at": moment}
+    tables = checker.Tables(
+        records=[{"booking_id": name, "restaurant_id": "r", "strategy": "x", "booking": booking} for name in "ab"],
+        seats=[{"booking_id": name} for name in "ab"],
+        restaurants=[{"id": "r", "policy": policy, "timezone": "Europe/Berlin"}],
+    )
+    assert bool(list(checker.invariants.no_cap_is_passed(tables))) == counts
+
+
 def test_more_tables_than_the_policy_allows():
     """Five tables in a row are one too many."""
     tables = rows("connected", "ABCD", ("AB", "BC", "CD"))

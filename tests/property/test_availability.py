@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from assignment_pipeline import (
     AsyncCoordinator,
     Booking,
+    CommunalTable,
     Coordinator,
+    Counter,
     FloorPlan,
     Outcome,
     PacingRule,
@@ -24,6 +26,7 @@ from assignment_pipeline import (
     TurnBand,
     Venue,
     VenuePolicy,
+    Zone,
 )
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import ArrivingParty
@@ -76,7 +79,12 @@ def houses(draw):
         review_from_party=draw(st.sampled_from([None, 7])),
         pacing=draw(PACING),
     )
-    return Venue("r-1", "UTC", FloorPlan(tables, pairs), policy)
+    row = draw(st.sampled_from([None, None, Counter, CommunalTable]))
+    rows = [] if row is None else [row("R", draw(st.integers(1, 5)))]
+    zones = [Zone("garden", offer="on_request", held_until_minutes=draw(st.sampled_from([None, 82 * 60])))]
+    if not any(table.zone == "garden" for table in tables) or draw(st.booleans()):
+        zones = []
+    return Venue("r-1", "UTC", FloorPlan([*tables, *rows], pairs, zones=zones), policy)
 
 
 PARTIES = st.lists(
@@ -130,14 +138,15 @@ def test_spots_are_the_most_that_fit_at_once(house, parties):
         if record.allocation is not None:
             taken.append(record.allocation)
     for slot in coordinator.availability("r-1", DATE, (2, 4, 6)).slots:
-        if slot.status is not SlotStatus.AVAILABLE:
+        if slot.status is not SlotStatus.AVAILABLE or house.floor.zones:
             continue
         booking = Booking("x", "r-1", slot.party_size, slot.start_at)
         blocked = house.blocked(house.turn(booking))
         busy = {table for seats in taken if seats.blocked.overlaps(blocked) for table in seats.tables}
-        places = [
-            set(place.table_ids) for place in house.candidates(slot.party_size) if not busy & set(place.table_ids)
-        ]
+        shared = [table.id for table in house.floor.tables if table.communal]
+        known = {place.table_ids for place in house.candidates(slot.party_size)}
+        known |= {*itertools.combinations(shared, slot.party_size)}
+        places = [set(place) for place in known if not busy & set(place)]
         most = max(
             number
             for number in range(len(house.floor.tables) + 1)

@@ -25,7 +25,10 @@ def joined(floor: FloorPlan, ids: tuple[str, ...], mode: AdjacencyMode) -> bool:
     """Whether those tables may be joined, by the definition of the mode."""
 
     def adjacent(one: str, other: str) -> bool:
-        return frozenset((one, other)) in floor.adjacent
+        return frozenset((one, other)) in floor.adjacent or any({one, other} <= {*some.tables} for some in floor.groups)
+
+    if any(pair <= {*ids} for pair in floor.never_joined):
+        return False
 
     if mode is AdjacencyMode.PAIRWISE:
         return all(adjacent(*pair) for pair in itertools.combinations(ids, 2))
@@ -140,8 +143,8 @@ def test_candidates_take_the_party(venue, party_size):
 
 @given(venue=venues())
 def test_demand_counts_combinations(venue):
-    """A table is needed by each combination that it is part of."""
-    needed = [one for one in venue.seatings if len(one.tables) > 1]
+    """A table is needed by each combination that it is part of; the seats of a row by none."""
+    needed = [one for one in venue.seatings if len(one.tables) > 1 and one.row is None]
     for table, demand in zip(venue.floor.tables, venue.demand, strict=True):
         assert demand == sum(table in one.tables for one in needed)
 

@@ -12,7 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, TimeWindow, Venue, VenuePolicy
+from assignment_pipeline import (
+    Booking,
+    CommunalTable,
+    Counter,
+    FloorPlan,
+    Group,
+    Occupied,
+    Reason,
+    Table,
+    TimeWindow,
+    Venue,
+    VenuePolicy,
+)
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.policy import AdjacencyMode, Arrivals, ServicePeriod, TurnBand, Weights
 from assignment_pipeline.domain.result import IMPOSSIBLE
@@ -27,7 +39,7 @@ ZONES = st.sampled_from([None, "hall", "garden"])
 
 
 @st.composite
-def floors(draw: st.DrawFn) -> FloorPlan:
+def floors(draw: st.DrawFn, rows: Any = None) -> FloorPlan:
     names = [f"T{number}" for number in range(draw(st.integers(1, 6)))]
     tables = []
     for name in names:
@@ -47,13 +59,22 @@ def floors(draw: st.DrawFn) -> FloorPlan:
                 offer=draw(st.sampled_from(["always"] * 5 + ["on_request", "last", "staff"])),
             )
         )
+    row = draw(st.sampled_from([None, None, Counter]) if rows is None else st.just(rows))
+    if row is not None:
+        tables.append(row("R", draw(st.integers(1, 4)), zone=draw(ZONES)))
     pairs = list(itertools.combinations(names, 2))
     if not pairs:
         return FloorPlan(tables)
     adjacent = draw(st.lists(st.sampled_from(pairs), max_size=8, unique=True))
     sets = st.sets(st.sampled_from(names), min_size=2).map(lambda members: tuple(sorted(members)))
     named = [draw(combinations(members)) for members in draw(st.lists(sets, max_size=2, unique=True))]
-    return FloorPlan(tables, adjacent, named)
+    groups = [Group(f"G{number}", some) for number, some in enumerate(draw(st.lists(sets, max_size=1)))]
+    apart = [
+        pair
+        for pair in draw(st.lists(st.sampled_from(pairs), max_size=1))
+        if not any({*pair} <= {*one.tables} for one in named)
+    ]
+    return FloorPlan(tables, adjacent, named, groups=groups, never_joined=apart)
 
 
 @st.composite
@@ -96,8 +117,8 @@ BOOKINGS = st.builds(
 
 
 @st.composite
-def evenings(draw: st.DrawFn) -> tuple[Venue, Booking, list[Occupied]]:
-    venue = Venue("R1", "UTC", draw(floors()), draw(POLICIES))
+def evenings(draw: st.DrawFn, rows: Any = None) -> tuple[Venue, Booking, list[Occupied]]:
+    venue = Venue("R1", "UTC", draw(floors(rows)), draw(POLICIES))
     taken = []
     for table in venue.floor.tables:
         for number in range(draw(st.integers(0, 2))):
@@ -168,15 +189,31 @@ def most(venue: Venue, tables: tuple[Table, ...]) -> int:
         return combination.max_party_size
     if len(tables) == 1:
         return tables[0].max_party_size
+    if any(table.row for table in tables):
+        return len(tables) if side_by_side(venue, tables) else 0
     if len(tables) > venue.policy.max_tables or not joined(venue, tables):
         return 0
     return sum(table.capacity for table in tables)
 
 
+def side_by_side(venue: Venue, tables: tuple[Table, ...]) -> bool:
+    """Whether they are seats of one communal table, or seats of one counter with none in between."""
+    if len({(table.counter, table.communal) for table in tables}) > 1:
+        return False
+    counter = [table.id for table in venue.floor.tables if table.counter == tables[0].counter]
+    places = sorted(counter.index(table.id) for table in tables)
+    return tables[0].communal is not None or places == [*range(places[0], places[-1] + 1)]
+
+
 def joined(venue: Venue, tables: tuple[Table, ...]) -> bool:
     """Whether the tables may stand together, by the definition of each mode."""
     names = {table.id for table in tables}
-    near = {name: {other for other in names if {name, other} in venue.floor.adjacent} for name in names}
+    if any(pair <= names for pair in venue.floor.never_joined):
+        return False
+    pairs = {*venue.floor.adjacent} | {
+        frozenset(pair) for group in venue.floor.groups for pair in itertools.combinations(group.tables, 2)
+    }
+    near = {name: {other for other in names if {name, other} in pairs} for name in names}
     if venue.policy.adjacency is AdjacencyMode.PAIRWISE:
         return all(near[name] == names - {name} for name in names)
     if venue.policy.adjacency is AdjacencyMode.NEIGHBOURS:
@@ -185,6 +222,20 @@ def joined(venue: Venue, tables: tuple[Table, ...]) -> bool:
     while new := set().union(*(near[name] for name in reached)) - reached:
         reached |= new
     return reached == names
+
+
+@given(evenings(CommunalTable))
+def test_any_seats_of_a_communal_table_do(evening):
+    """A party is refused only where brute force finds no seats either, and gets some that brute force finds."""
+    venue, booking, taken = evening
+    engine, request = TableEngine(), SeatingRequest.at(venue, booking)
+    decision = engine.plan(request, FloorSnapshot.of(venue, taken))
+    possible = free(venue, request, taken) if venue.refusal(request.turn) is None else {}
+    assert (decision.plan is None) == (not possible)
+    if decision.plan is not None:
+        assert frozenset(decision.plan.tables) in possible
+        cost = engine.evaluate(request, decision.plan.tables, FloorSnapshot.of(venue, taken)).plan.cost
+        assert cost == decision.plan.cost
 
 
 @given(evenings())

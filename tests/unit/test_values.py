@@ -388,12 +388,14 @@ def test_a_venues_version_is_a_digest_of_the_rest():
 
 @given(value=venues())
 def test_the_same_venue_has_the_same_version(value):
-    """The order in which tables' tags, adjacent pairs, combinations and zones were named does not count."""
+    """The order in which tables' tags, adjacent pairs, combinations, zones and groups were named does not count."""
     floor = FloorPlan(
         [attrs.evolve(one, tags=sorted(one.tags)) for one in value.floor.tables],
         [sorted(pair, reverse=True) for pair in sorted(map(sorted, value.floor.adjacent), reverse=True)],
         value.floor.combinations[::-1],
         zones=value.floor.zones[::-1],
+        groups=value.floor.groups[::-1],
+        never_joined=value.floor.never_joined,
     )
     assert Venue(value.id, value.timezone, floor, value.policy).version == value.version
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
 
+from assignment_pipeline.domain.combination import Group
 from assignment_pipeline.domain.floor import FloorPlan
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
@@ -127,13 +128,23 @@ def pacing_document(rule: PacingRule) -> dict[str, Any]:
 
 def floor_text(floor: FloorPlan) -> str:
     """What a floor says beside its tables, as JSON."""
-    return dumps({"zones": [zone_document(zone) for zone in floor.zones]})
+    return dumps(
+        {
+            "zones": [zone_document(zone) for zone in floor.zones],
+            "groups": [group_document(group) for group in floor.groups],
+            "never_joined": pairs_document(floor.never_joined),
+        }
+    )
 
 
 def floor_parts(text: str) -> dict[str, Any]:
     """What `floor_text` made *text* of, as `FloorPlan` takes it."""
     facts = json.loads(text)
-    return {"zones": [Zone(**zone) for zone in facts.get("zones", ())]}
+    return {
+        "zones": [Zone(**zone) for zone in facts.get("zones", ())],
+        "groups": [Group(**group) for group in facts.get("groups", ())],
+        "never_joined": facts.get("never_joined", ()),
+    }
 
 
 def zone_document(zone: Zone) -> dict[str, Any]:
@@ -141,6 +152,16 @@ def zone_document(zone: Zone) -> dict[str, Any]:
     document: dict[str, Any] = {"name": zone.name, "offer": zone.offer.value}
     held = zone.held_until_minutes
     return document if held is None else {**document, "held_until_minutes": held}
+
+
+def group_document(group: Group) -> dict[str, Any]:
+    """A group of tables."""
+    return {"name": group.name, "tables": list(group.tables)}
+
+
+def pairs_document(pairs: Iterable[Iterable[str]]) -> list[list[str]]:
+    """Pairs of names, the same always in the same order."""
+    return sorted(map(sorted, pairs))
 
 
 def _clock(time: dt.time) -> str:

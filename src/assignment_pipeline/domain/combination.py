@@ -60,3 +60,23 @@ class Combination:
     @max_party_size.validator
     def _max_fits(self, attribute: Any, value: Any) -> None:
         whole(self.min_party_size or 1, self.capacity)(self, attribute, value)
+
+
+@attrs.frozen
+class Group:
+    """
+    Tables that may be joined, each with each other.
+
+    Attributes:
+        name: What the restaurant calls them.
+
+        tables: The ids of its tables, sorted; two or more.
+    """
+
+    name: str = attrs.field(validator=identifier)
+    tables: tuple[str, ...] = attrs.field(converter=sorted_ids)
+
+    @tables.validator
+    def _are_several(self, attribute: Any, tables: tuple[str, ...]) -> None:
+        if len(tables) < 2 or len(set(tables)) != len(tables):  # noqa: PLR2004 - a single one is joined with none
+            raise InvalidValueError(attribute.name, "two tables or more, each once", f"{list(tables)!r}")

@@ -23,14 +23,16 @@ from assignment_pipeline.domain.checks import (
     whole,
     word_of,
 )
-from assignment_pipeline.domain.combination import PRIORITY, Combination
+from assignment_pipeline.domain.combination import PRIORITY, Combination, Group
 from assignment_pipeline.domain.policy import AdjacencyMode
+from assignment_pipeline.domain.rows import MOST_SEATS, RowOfSeats
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.domain.zones import HOLD, TableOffer, Terms, Zone
 from assignment_pipeline.errors import InvalidValueError
 
 MAX_COMBINATIONS = 100_000
 MAX_NAMED = 1_000
+_LONGEST_ROW = 190
 
 
 def _offer(value: Any) -> TableOffer | None:
@@ -71,6 +73,10 @@ class Table:
             from 0 to 86,400. None means never, or leaves it to the zone where `offer` does as well.
 
         tags: Anything that the host's strategies want to know about it.
+
+        counter: The counter that it is a seat of, or None. Its seats are side by side in the floor's order.
+
+        communal: The communal table that it is a seat of, or None.
     """
 
     id: str = attrs.field(validator=identifier)
@@ -88,6 +94,8 @@ class Table:
     offer: TableOffer | None = attrs.field(default=None, converter=_offer, kw_only=True)
     held_until_minutes: int | None = attrs.field(default=None, validator=HOLD, kw_only=True)
     tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset, kw_only=True)
+    counter: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
+    communal: str | None = attrs.field(default=None, validator=optional_identifier, kw_only=True)
 
     @label.default
     def _called_by_its_id(self) -> str:
@@ -109,6 +117,83 @@ class Table:
     def _stands_somewhere(self, attribute: Any, value: SeatingPreference) -> None:
         if value is SeatingPreference.ANY:
             raise InvalidValueError(attribute.name, "indoor, outdoor or bar", repr(value.value))
+
+    @communal.validator
+    def _is_one_seat(self, attribute: Any, value: str | None) -> None:
+        optional_identifier(self, attribute, value)
+        if value is not None and self.counter is not None:
+            raise InvalidValueError(attribute.name, "none at a seat of a counter", repr(value))
+        if self.row is not None and self.max_party_size != 1:
+            name = "capacity" if self.capacity != 1 else "max_party_size"
+            raise InvalidValueError(name, f"1 at a seat of {self.row!r}", f"{getattr(self, name)}")
+
+    @property
+    def row(self) -> str | None:
+        """The counter or the communal table that it is a seat of, or None."""
+        return self.counter if self.counter is not None else self.communal
+
+
+def _row_id(instance: object, attribute: Any, value: Any) -> None:
+    """What `identifier` takes, with room for a seat's number."""
+    identifier(instance, attribute, value)
+    if len(value) > _LONGEST_ROW:
+        raise InvalidValueError(attribute.name, f"at most {_LONGEST_ROW} characters", f"{len(value)}")
+
+
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
+class _Row:
+    """Seats that parties share: what `Table` says, for all of them."""
+
+    zone: str | None = None
+    seating: SeatingPreference = attrs.field(default=SeatingPreference.INDOOR, converter=SeatingPreference)
+    accessible: bool = False
+    active: bool = True
+    priority: int = 0
+    offer: TableOffer | None = None
+    held_until_minutes: int | None = None
+    tags: frozenset[str] = attrs.field(factory=frozenset, converter=as_frozenset)
+
+    @property
+    def stools(self) -> tuple[Table, ...]:
+        """Its seats, as the tables of a floor."""
+        facts = attrs.asdict(self, recurse=False)
+        name, seats = facts.pop("id"), facts.pop("seats")
+        kind_of = "communal" if isinstance(self, CommunalTable) else "counter"
+        return tuple(Table(f"{name}-{number}", 1, **facts, **{kind_of: name}) for number in range(1, seats + 1))
+
+
+@attrs.frozen
+class Counter(_Row):
+    """
+    A counter: a row of seats at which parties sit side by side, each of any size.
+
+    A floor has it as its seats, ``B-1`` to ``B-12``: tables for one guest each. A party gets as many as it has guests,
+    next to each other, and beside others so that no single seat is left between two parties where that can be avoided.
+    What is said of it holds for each of its seats; see `Table`.
+
+    Attributes:
+        id: What the restaurant calls it.
+
+        seats: How many seats it has, from 1 to 60.
+    """
+
+    id: str = attrs.field(validator=_row_id)
+    seats: int = attrs.field(validator=whole(1, MOST_SEATS))
+
+
+@attrs.frozen
+class CommunalTable(_Row):
+    """
+    A communal table: several parties sit at it at once, on any of its seats. See `Counter`.
+
+    Attributes:
+        id: What the restaurant calls it.
+
+        seats: How many seats it has, from 1 to 60.
+    """
+
+    id: str = attrs.field(validator=_row_id)
+    seats: int = attrs.field(validator=whole(1, MOST_SEATS))
 
 
 @attrs.frozen(eq=False)
@@ -136,6 +221,8 @@ class Seating:
         combination: What the floor says of joining just these tables, if it does.
 
         terms: To whom each of its tables is given without a person.
+
+        row: The counter or communal table whose seats they are, or None.
     """
 
     tables: tuple[Table, ...]
@@ -148,6 +235,7 @@ class Seating:
     accessible: bool
     combination: Combination | None = None
     terms: tuple[Terms, ...] = ()
+    row: RowOfSeats | None = None
 
     @property
     def table_ids(self) -> tuple[str, ...]:
@@ -233,27 +321,39 @@ def _pairs(pairs: Iterable[Iterable[str]]) -> frozenset[frozenset[str]]:
     return frozenset(map(frozenset, pairs))
 
 
+def _seat_by_seat(tables: Any) -> tuple[Any, ...]:
+    """Tables, with the seats of each counter and communal table in its place."""
+    return tuple(one for table in as_tuple(tables) for one in (table.stools if isinstance(table, _Row) else (table,)))
+
+
 @attrs.frozen
 class FloorPlan:
     """
     The tables of a restaurant and which of them stand side by side.
 
     Attributes:
-        tables: All its tables, each id once.
+        tables: All its tables, each id once. A `Counter` or a `CommunalTable` among them stands for its seats.
 
         adjacent: Pairs of ids of tables that can be joined.
 
         combinations: Those that the restaurant has named, each id and each set of tables once; 1,000 at most.
 
         zones: What holds for the tables of a zone that do not say otherwise, each zone once.
+
+        groups: Tables that can be joined, each with each other, beside those that are adjacent; each name once, and no
+            table's id.
+
+        never_joined: Pairs of which no two tables are joined, whatever else is said: names of groups, or ids of tables.
     """
 
-    tables: tuple[Table, ...] = attrs.field(converter=as_tuple, validator=each(kind(Table)))
+    tables: tuple[Table, ...] = attrs.field(converter=_seat_by_seat, validator=each(kind(Table)))
     adjacent: frozenset[frozenset[str]] = attrs.field(default=frozenset(), converter=_pairs)
     combinations: tuple[Combination, ...] = attrs.field(
         default=(), converter=as_tuple, validator=each(kind(Combination))
     )
     zones: tuple[Zone, ...] = attrs.field(default=(), converter=as_tuple, validator=each(kind(Zone)), kw_only=True)
+    groups: tuple[Group, ...] = attrs.field(default=(), converter=as_tuple, validator=each(kind(Group)), kw_only=True)
+    never_joined: frozenset[frozenset[str]] = attrs.field(default=frozenset(), converter=_pairs, kw_only=True)
 
     @tables.validator
     def _are_distinct(self, attribute: Any, tables: tuple[Table, ...]) -> None:
@@ -263,9 +363,27 @@ class FloorPlan:
             got = f"{repeated[0]!r} twice" if repeated else "none"
             raise InvalidValueError(attribute.name, "one table or more, each id once", f"{got}")
 
+    @tables.validator
+    def _rows_are_either(self, attribute: Any, tables: tuple[Table, ...]) -> None:
+        counters = {table.counter for table in tables} - {None}
+        for table in tables:
+            if table.communal in counters:
+                expected = "one counter or communal table of each name"
+                raise InvalidValueError(attribute.name, expected, f"{table.communal!r} as both")
+
+    def _no_seats(self, table_ids: Iterable[str], name: str) -> None:
+        """Refuse seats of a counter or a communal table: only they themselves are joined, and by their own rule."""
+        rows = {table.id: table.row for table in self.tables if table.row is not None}
+        for table_id in sorted(table_ids):
+            if table_id in rows:
+                raise InvalidValueError(
+                    name, "tables that are no seats of a row", f"{table_id!r} of {rows[table_id]!r}"
+                )
+
     @adjacent.validator
     def _are_known_pairs(self, attribute: Any, adjacent: frozenset[frozenset[str]]) -> None:
         known = {table.id for table in self.tables}
+        self._no_seats((name for pair in adjacent for name in pair), attribute.name)
         for pair in adjacent:
             if len(pair) != 2 or not pair <= known:  # noqa: PLR2004 - a pair is two
                 raise InvalidValueError(
@@ -286,6 +404,7 @@ class FloorPlan:
             if unknown:
                 got = f"{unknown[0]!r} in {combination.id!r}"
                 raise InvalidValueError(attribute.name, "tables of the floor", f"{got}")
+            self._no_seats(combination.tables, attribute.name)
             if combination.id in ids:
                 raise InvalidValueError(attribute.name, "each id once", f"{combination.id!r} twice")
             if combination.tables in sets:
@@ -304,6 +423,71 @@ class FloorPlan:
             if zone.name in names:
                 raise InvalidValueError(attribute.name, "each zone once", f"{zone.name!r} twice")
             names.add(zone.name)
+
+    @groups.validator
+    def _are_groups_of_tables(self, attribute: Any, groups: tuple[Group, ...]) -> None:
+        names = {table.id for table in self.tables}
+        known = frozenset(names)
+        for group in groups:
+            unknown = sorted({*group.tables} - known)
+            if unknown:
+                raise InvalidValueError(attribute.name, "tables of the floor", f"{unknown[0]!r} in {group.name!r}")
+            self._no_seats(group.tables, attribute.name)
+            if group.name in names:
+                expected = "each name once, and none that is a table's id"
+                raise InvalidValueError(attribute.name, expected, repr(group.name))
+            names.add(group.name)
+
+    @never_joined.validator
+    def _are_pairs_apart(self, attribute: Any, pairs: frozenset[frozenset[str]]) -> None:
+        members = self._members
+        for pair in sorted(map(sorted, pairs)):
+            if len(pair) != 2 or not members.keys() >= set(pair):  # noqa: PLR2004 - a pair is two
+                expected = "pairs of two groups or tables of the floor"
+                raise InvalidValueError(attribute.name, expected, f"{pair!r}")
+            one, other = (members[name] for name in pair)
+            shared = sorted({*one} & {*other})
+            if shared:
+                expected = "groups that share no table"
+                raise InvalidValueError(attribute.name, expected, f"{shared[0]!r} in {pair[0]!r} and {pair[1]!r}")
+            for combination in self.combinations:
+                if {*one} & {*combination.tables} and {*other} & {*combination.tables}:
+                    expected = "pairs that no combination joins"
+                    raise InvalidValueError(attribute.name, expected, f"{pair!r} beside {combination.id!r}")
+
+    @property
+    def _members(self) -> dict[str, tuple[str, ...]]:
+        """The tables that a name in `never_joined` stands for."""
+        found = {table.id: (table.id,) for table in self.tables}
+        return found | {group.name: group.tables for group in self.groups}
+
+    @cached_property
+    def rows(self) -> tuple[RowOfSeats, ...]:
+        """Its counters and communal tables."""
+        found: dict[tuple[str, bool], list[int]] = {}
+        for position, table in enumerate(self.tables):
+            if table.row is not None:
+                found.setdefault((table.row, table.communal is not None), []).append(1 << position)
+        active = sum(1 << position for position, table in enumerate(self.tables) if table.active)
+        return tuple(
+            RowOfSeats(name, tuple(bits), active & sum(bits), any_seats) for (name, any_seats), bits in found.items()
+        )
+
+    @cached_property
+    def has_any_seats(self) -> bool:
+        """Whether it has a communal table: then not every place at which a party could sit is a seating."""
+        return any(row.any_seats for row in self.rows)
+
+    def row_of(self, mask: int) -> RowOfSeats | None:
+        """The counter or communal table all of whose seats those are, or None."""
+        return next((row for row in self.rows if mask & row.mask and not mask & ~row.mask), None)
+
+    @cached_property
+    def _apart(self) -> tuple[tuple[int, int], ...]:
+        """The tables of which no two are joined, as pairs of masks."""
+        members = self._members
+        pairs = (tuple(self._mask(members[name]) for name in pair) for pair in map(sorted, self.never_joined))
+        return tuple((one, other) for one, other in pairs)
 
     @cached_property
     def terms(self) -> tuple[Terms, ...]:
@@ -341,16 +525,26 @@ class FloorPlan:
 
     @cached_property
     def neighbours(self) -> tuple[int, ...]:
-        """The tables adjacent to each table, as a mask."""
+        """The tables that each table can be joined with side by side, as a mask."""
         masks = [0] * len(self.tables)
-        for pair in self.adjacent:
-            one, other = (self.positions[table_id] for table_id in pair)
-            masks[one] |= 1 << other
-            masks[other] |= 1 << one
+        for group in (*self.adjacent, *(group.tables for group in self.groups)):
+            together = self._mask(group)
+            for position in _bits(together):
+                masks[position] |= together & ~(1 << position)
+        for one, other in self._apart:
+            for position in _bits(one):
+                masks[position] &= ~other
+            for position in _bits(other):
+                masks[position] &= ~one
         return tuple(masks)
 
     def joinable(self, mask: int, mode: AdjacencyMode) -> bool:
         """Whether the tables in *mask* may be joined under *mode*; a single table may."""
+        row = self.row_of(mask)
+        if row is not None:
+            return row.holds(mask)
+        if any(mask & one and mask & other for one, other in self._apart):
+            return False
         members = tuple(_bits(mask))
         around = [self.neighbours[position] & mask for position in members]
         others = [mask & ~(1 << position) for position in members]
@@ -370,14 +564,25 @@ class FloorPlan:
         """
         Every active table, every set of up to *max_tables* of them that may be joined, and those named, by capacity.
 
+        At a counter or a communal table, that is every two seats or more that are side by side.
+
         Raises:
             ValueError: There are more than 100,000.
         """
+        singles = [1 << position for position, table in enumerate(self.tables) if table.active]
+        found = [self._single(mask.bit_length() - 1) for mask in singles]
+        found += self._combined(found, max_tables, mode)
+        found += [self._joined(run, run.bit_count()) for row in self.rows for run in row.runs()]
+        found = self._with_named(found, sum(singles))
+        return tuple(sorted(found, key=lambda seating: (seating.capacity, len(seating.tables), seating.mask)))
+
+    def _combined(self, singles: Iterable[Seating], max_tables: int, mode: AdjacencyMode) -> list[Seating]:
+        """Every set of two tables or more, up to *max_tables*, that may be joined."""
         largest: dict[int, int] = {}
-        level = [1 << position for position, table in enumerate(self.tables) if table.active]
+        found: list[Seating] = []
+        level = [seating.mask for seating in singles if seating.row is None]
         active = sum(level)
-        found = [self._single(mask.bit_length() - 1) for mask in level]
-        for seating in found:
+        for seating in singles:
             largest[seating.mask] = seating.max_party
         for _ in range(max_tables - 1):
             grown: dict[int, None] = {}
@@ -389,7 +594,7 @@ class FloorPlan:
                     joined = mask | 1 << position
                     if joined not in grown and self.joinable(joined, mode):
                         grown[joined] = None
-                if len(found) + len(grown) > MAX_COMBINATIONS:
+                if len(self.tables) + len(found) + len(grown) > MAX_COMBINATIONS:
                     expected = f"a floor with at most {MAX_COMBINATIONS:,} combinations"
                     raise InvalidValueError("max_tables", expected, f"more with up to {max_tables} tables each")
             for mask in grown:
@@ -400,8 +605,7 @@ class FloorPlan:
                 if seating.min_party <= seating.max_party or seating.combination:
                     found.append(seating)
             level = list(grown)
-        found = self._with_named(found, active)
-        return tuple(sorted(found, key=lambda seating: (seating.capacity, len(seating.tables), seating.mask)))
+        return found
 
     def _with_named(self, found: list[Seating], active: int) -> list[Seating]:
         """Those that were *found* and those named, each for the parties that fewer of its tables would not do for."""
@@ -427,6 +631,7 @@ class FloorPlan:
             seating=table.seating,
             accessible=table.accessible,
             terms=(self.terms[position],),
+            row=self.row_of(1 << position),
         )
 
     def _joined(self, mask: int, min_party: int) -> Seating:
@@ -447,7 +652,12 @@ class FloorPlan:
             accessible=any(table.accessible for table in tables),
             combination=combination,
             terms=tuple(self.terms[position] for position in members),
+            row=self.row_of(mask),
         )
+
+    def at(self, mask: int) -> Seating:
+        """Those tables as one place, whoever it is for."""
+        return self._joined(mask, 1)
 
     def seating(self, table_ids: tuple[str, ...]) -> Seating | None:
         """

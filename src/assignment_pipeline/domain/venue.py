@@ -61,7 +61,8 @@ class Venue:
         tags = [sorted(table.tags) for table in self.floor.tables]
         combinations = sorted(self.floor.combinations, key=lambda combination: combination.id)
         zones = sorted(self.floor.zones, key=lambda zone: zone.name)
-        content = repr((self.id, self.timezone, tables, tags, pairs, combinations, zones, self.policy))
+        joined = sorted(self.floor.groups, key=lambda group: group.name), sorted(map(sorted, self.floor.never_joined))
+        content = repr((self.id, self.timezone, tables, tags, pairs, combinations, zones, *joined, self.policy))
         return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
     @cached_property
@@ -89,7 +90,7 @@ class Venue:
         """For each table of the floor, how many combinations need it."""
         counts = [0] * len(self.floor.tables)
         for seating in self.seatings:
-            if len(seating.tables) > 1:
+            if len(seating.tables) > 1 and seating.row is None:
                 for table in seating.tables:
                     counts[self.floor.positions[table.id]] += 1
         return tuple(counts)

@@ -13,6 +13,7 @@ from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
+from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
@@ -196,14 +197,19 @@ class Rooms:
         known: By arrival, the slot if it is never to be had, and how long the party sits, in minutes.
     """
 
-    __slots__ = ("_choice", "_found", "_parts", "_places", "_venue", "_zones", "known", "party_size")
+    __slots__ = ("_choice", "_found", "_parts", "_places", "_rows", "_venue", "_zones", "known", "party_size")
 
     def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
         self.party_size, self._choice, self._venue = party_size, choice, venue
         self.known: dict[dt.datetime, tuple[Slot | None, int]] = {}
         self._found: dict[tuple[dt.datetime, int], Slot] = {}
         # A table that does alone never seats fewer than a combination with it would.
-        joined = [candidate.seating for candidate in choice.candidates if not candidate.mask & choice.single]
+        joined = [
+            candidate.seating
+            for candidate in choice.candidates
+            if not candidate.mask & choice.single and candidate.seating.row is None
+        ]
+        self._rows = _rows_of(choice) if party_size > 1 else ()
         self._parts = tuple(_Part(part) for part in _in_parts(joined))
         zones: dict[str, int] = {}
         places: dict[str, int] = {}
@@ -252,9 +258,27 @@ class Rooms:
             spots += most
             zones.update(in_zones)
             places.update(at_places)
+        for row, seating, outside in self._rows:
+            fit = row.parties(busy | outside, self.party_size)
+            if fit:
+                spots += fit
+                in_zones, at_places = _where([seating])
+                zones.update(in_zones)
+                places.update(at_places)
         if not spots:
             return Slot(start, self.party_size, _U, TAKEN, 0, minutes)
         return Slot(start, self.party_size, _A, None, spots, minutes, tuple(sorted(zones)), tuple(sorted(places)))
+
+
+def _rows_of(choice: Choice) -> tuple[tuple[RowOfSeats, Seating, int], ...]:
+    """The counters and communal tables among the candidates, with a place there, and the seats that do not do."""
+    found: dict[RowOfSeats, tuple[Seating, int]] = {}
+    for candidate in choice.candidates:
+        row = candidate.seating.row
+        if row is not None:
+            _, mask = found.get(row, (candidate.seating, 0))
+            found[row] = (candidate.seating, mask | candidate.mask)
+    return tuple((row, seating, row.mask & ~mask) for row, (seating, mask) in found.items())
 
 
 class _Part:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import collections
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating, is_offered
+from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.costs import lasting_parts, least_gap, places, proposals, sale_minutes
@@ -67,7 +68,7 @@ class Candidate(Option):
             priority=seating.priority,
             parts=parts,
             places=places(venue, seating),
-            strategy=strategy or (OPTIMAL_FIT if len(seating.tables) == 1 else ADJACENCY),
+            strategy=strategy or (OPTIMAL_FIT if len(seating.tables) == 1 or seating.row else ADJACENCY),
             salt=digest(",".join(seating.table_ids)),
         )
 
@@ -89,16 +90,27 @@ class Choice:
 
         wanted: All tables of theirs.
 
+        shared: For each communal table, the seats that such a party may have, as a mask.
+
+        size: How many it needs of these.
+
         grows: Whether there are none for now, and some once tables that are held back are released.
 
         rooms: What `survey` has learned of it, or None.
     """
 
-    __slots__ = ("candidates", "grows", "masks", "options", "places", "rooms", "single", "wanted")
+    __slots__ = ("candidates", "grows", "masks", "options", "places", "rooms", "shared", "single", "size", "wanted")
 
-    def __init__(self, candidates: Sequence[Candidate], *, grows: bool = False) -> None:
+    def __init__(self, candidates: Sequence[Candidate], size: int, *, grows: bool = False) -> None:
         self.candidates = tuple(candidates)
+        self.size = size
         self.grows = grows
+        shared: dict[RowOfSeats, int] = {}
+        for candidate in candidates:
+            row = candidate.seating.row
+            if row is not None and row.any_seats:
+                shared[row] = shared.get(row, 0) | candidate.mask
+        self.shared = tuple(shared.values())
         self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
         self.masks = [candidate.mask for candidate in candidates]
@@ -114,7 +126,16 @@ class Choice:
 
     def fits(self, busy: int) -> bool:
         """Whether one of them is free."""
-        return bool(self.single & ~busy) or any(not mask & busy for mask in self.masks)
+        if self.single & ~busy or any(not mask & busy for mask in self.masks):
+            return True
+        return any((seats & ~busy).bit_count() >= self.size for seats in self.shared)
+
+    def scattered(self, busy: int) -> Iterator[int]:
+        """Seats at communal tables where enough are free and no two or more are side by side, as masks."""
+        for seats in self.shared:
+            free = seats & ~busy
+            if free.bit_count() >= self.size and not any(mask & seats and not mask & busy for mask in self.masks):
+                yield free
 
     def reachable(self, busy: int, wanted: int) -> int:
         """The tables of those that are free, as far as that matters to *wanted*, as a mask."""
@@ -123,6 +144,9 @@ class Choice:
             for mask in self.masks:
                 if not mask & busy:
                     found |= mask
+            for seats in self.shared:
+                if (seats & ~busy).bit_count() >= self.size:
+                    found |= seats & ~busy
         return found
 
 
@@ -174,7 +198,7 @@ class CandidateSeatings:
             fitting = [seating for seating in granted if seating.offered_to(booking, ahead)]
             grows = any(seating.offered_to(booking, 0) for seating in granted) and not fitting
             found = (Candidate.of(request, self.venue, seating) for seating in fitting)
-            known = Choice(sorted(found, key=lambda candidate: candidate.bound), grows=grows)
+            known = Choice(sorted(found, key=lambda candidate: candidate.bound), booking.party_size, grows=grows)
             self._choices[key] = known
         return known
 
@@ -203,7 +227,7 @@ class CandidateSeatings:
             if usable:
                 known.add(seating.mask)
                 proposed.append(Candidate.of(request, self.venue, seating, strategy.name))
-        return Choice((*choice.candidates, *proposed), grows=choice.grows) if proposed else choice
+        return Choice((*choice.candidates, *proposed), choice.size, grows=choice.grows) if proposed else choice
 
 
 class RememberedVenues:
@@ -229,9 +253,11 @@ def digest(text: str) -> int:
 
 
 def joinable(venue: Venue, seating: Seating) -> bool:
-    """Whether the floor names them together, or the policy lets them stand together."""
+    """Whether the floor names them together, the policy lets them stand together, or they do for a party of a row."""
     if seating.combination is not None:
         return True
+    if seating.row is not None:
+        return seating.row.holds(seating.mask)
     return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(seating.mask, venue.policy.adjacency)
 
 

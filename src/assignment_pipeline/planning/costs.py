@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
@@ -20,6 +21,12 @@ MOST_DEMAND = 20
 
 LAST = 10_000.0
 """What a seating costs that is given only when nothing else will do, in wasted seats."""
+
+ORPHAN, PARTED, LOOSE = 1.0, 0.3, 0.1
+"""
+What a place at a counter costs, in wasted seats: for each seat that is left alone beside it, for free seats on both
+sides, and for free seats on any.
+"""
 
 MOST_PROPOSED = 1000
 """Seatings that a strategy may propose to one booking."""
@@ -39,11 +46,12 @@ class StrategyFaultError(Exception):
 def lasting_parts(venue: Venue, seating: Seating, party_size: int, ahead: int | None) -> dict[str, float]:
     """The parts of the cost that do not depend on who sits where, by their names."""
     weights, positions = venue.policy.weights, venue.floor.positions
+    row = seating.row
     demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
     last = {"last": LAST} if seating.is_last(ahead) else {}
     return last | {
         "waste": weights.waste * seating.empty_seats(party_size),
-        "join": weights.join * (len(seating.tables) - 1),
+        "join": 0.0 if row else weights.join * (len(seating.tables) - 1),
         "scarcity": weights.scarcity * demand,
     }
 
@@ -98,6 +106,22 @@ class Gaps:
                         break
             lost += seats * slots
         return self._weight * lost
+
+
+def orphans(row: RowOfSeats, mask: int, busy: int) -> float:
+    """
+    What it costs to leave seats of a counter alone, or in two parts; at a communal table it is a matter of comfort.
+
+    Args:
+        row: The counter or communal table.
+
+        mask: The party's seats.
+
+        busy: The seats that others have meanwhile.
+    """
+    left, right = row.beside(mask, busy)
+    alone = (left == 1) + (right == 1)
+    return ORPHAN * alone + PARTED * (left > 0 and right > 0) + LOOSE * (left + right > 0)
 
 
 def least_gap(venue: Venue, seating: Seating) -> float:

@@ -18,7 +18,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.availability import TimesAsked, survey
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, RememberedVenues, joinable
-from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, weigh
+from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, orphans, weigh
 from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.question import Question, impossible, is_past, nearest, turned_away
 from assignment_pipeline.planning.rearrange import Rearrangement, rearrange
@@ -83,6 +83,8 @@ class TableEngine:
         booking, seatings = request.booking, self._remembered.of(floor.venue)
         candidate = Candidate.of(request, floor.venue, seating, MANUAL)
         parts = dict(candidate.parts, gap=Gaps(request, floor, seatings.reach).cost(candidate.places))
+        if seating.row is not None:
+            parts["orphan"] = orphans(seating.row, seating.mask, floor.occupancy.busy(request.blocked))
         forbidden = False
         for strategy in self._strategies:
             try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import functools
+import itertools
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -14,7 +16,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
-from assignment_pipeline.planning.costs import Gaps, weigh
+from assignment_pipeline.planning.costs import Gaps, orphans, places, weigh
+from assignment_pipeline.planning.movable_parties import bits
 
 ROUNDED = 1e-8
 """More than rounding takes from a cost, or adds to it."""
@@ -65,22 +68,21 @@ class Question:
         Raises:
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
-        strategies, candidates, busy = self.strategies, self.choice.candidates, self.busy
+        strategies, busy = self.strategies, self.busy
         gaps = Gaps(self.request, self.floor, self.reach)
         near, free = gaps.near, gaps.cost(())
         seed = digest(self.request.booking.id)
         best: list[_Scored] = []
-        for place, mask in enumerate(self.choice.masks):
-            if mask & busy:
-                continue
-            candidate = candidates[place]
+        for place, candidate in self._free(busy, gaps):
             # Without strategies nothing makes a seating cheaper than its bound, and candidates come by their bounds.
-            if not strategies and len(best) == most and candidate.bound > best[-1][0]:
+            if place >= 0 and not strategies and len(best) == most and candidate.bound > best[-1][0]:
                 break
-            gap = gaps.cost(candidate.places) if mask & near else free
+            gap = gaps.cost(candidate.places) if candidate.mask & near else free
             weighed = self._weighed(candidate) if strategies else _NOTHING
             if weighed is None:
                 continue
+            if candidate.seating.row is not None:
+                weighed = {"orphan": orphans(candidate.seating.row, candidate.mask, busy), **weighed}
             cost = candidate.cost + sum(weighed.values(), gap)
             if len(best) < most or cost < best[-1][0] + ROUNDED:
                 scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, gap, weighed)
@@ -111,6 +113,23 @@ class Question:
                 return None
             added[strategy.name] = extra
         return added
+
+    def _free(self, busy: int, gaps: Gaps) -> Iterable[tuple[int, Candidate]]:
+        """The candidates that nobody has, each with its place: by their bounds, behind scattered seats (below 0)."""
+        candidates = self.choice.candidates
+        free = ((place, candidates[place]) for place, mask in enumerate(self.choice.masks) if not mask & busy)
+        return itertools.chain(self._scattered(busy, gaps), free) if self.choice.shared else free
+
+    def _scattered(self, busy: int, gaps: Gaps) -> Iterator[tuple[int, Candidate]]:
+        """The best seats at communal tables where enough are free, and not side by side."""
+        venue, size = self.floor.venue, self.choice.size
+
+        def lost(seat: int) -> tuple[float, int]:
+            return gaps.cost(places(venue, venue.floor.at(1 << seat))), seat
+
+        for place, free in enumerate(self.choice.scattered(busy), 1):
+            seats = sorted(bits(free), key=lost)[:size]
+            yield -place, Candidate.of(self.request, venue, venue.floor.at(sum(1 << seat for seat in seats)))
 
 
 NEAREST_TIMES = 4

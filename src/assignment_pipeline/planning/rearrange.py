@@ -129,6 +129,8 @@ def rearrange(
     day = _Day(floor, requests, options)
     seated = day.seat(deadline)
     chosen, least = day.tidy(seated, move_penalty, deadline)
+    # At a communal table any seats do, and not all sets of them are looked at.
+    proves = not floor.venue.floor.has_any_seats
     before = [day.places[binary] for binary in day.idle]
     after = [day.places[binary] for binary in chosen]
     placed = {place.request.booking.id for place in after}
@@ -149,8 +151,8 @@ def rearrange(
         covers_after=_covers(after),
         waste_before=_waste(before),
         waste_after=_waste(after),
-        bound=day.bound(seated, chosen),
-        proved=seated.verdict is Proof.BEST and least.verdict is Proof.BEST and floor.complete,
+        bound=day.bound(seated, chosen) if proves else sum(place.covers for place in before) + _wanted(requests),
+        proved=proves and seated.verdict is Proof.BEST and least.verdict is Proof.BEST and floor.complete,
     )
 
 
@@ -253,6 +255,10 @@ def _plan(option: Option) -> Plan:
 
 def _covers(places: Iterable[_Place]) -> int:
     return sum(place.covers for place in places if place.seats)
+
+
+def _wanted(requests: Iterable[SeatingRequest]) -> int:
+    return sum(request.booking.party_size for request in requests)
 
 
 def _waste(places: Iterable[_Place]) -> int:

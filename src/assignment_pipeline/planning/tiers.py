@@ -45,6 +45,8 @@ def make_room(
         StrategyFaultError: A strategy raised, or answered what is no cost.
     """
     request, floor = question.request, question.floor
+    # At a communal table any seats do, and not all sets of them are looked at.
+    proves = not floor.venue.floor.has_any_seats
     if floor.venue.policy.reseat is Reseat.OFF or not floor.sitting:
         return Room()
     exactly = budget.total > budget.reseating and exact.available()
@@ -55,8 +57,8 @@ def make_room(
         return Room(plan_of(question, few, RESEATING))
     left = began + total - monotonic()
     if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left:
-        return Room(proved=few is NotPossible.PROVED)
+        return Room(proved=proves and few is NotPossible.PROVED)
     many = repack.make_room(request, floor, options, left)
     if many.arrangement is None:
-        return Room(proved=many.proved)
+        return Room(proved=proves and many.proved)
     return Room(plan_of(question, many.arrangement, repack.REPACK))

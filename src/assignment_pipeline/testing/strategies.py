@@ -16,8 +16,8 @@ except ModuleNotFoundError:
     raise MissingExtraError("testing", "hypothesis") from None
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.combination import Combination, Group
+from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.periods import shared_day
 from assignment_pipeline.domain.policy import (
@@ -122,7 +122,9 @@ def combinations(draw: st.DrawFn, combination_id: str, table_ids: tuple[str, ...
 
 
 @st.composite
-def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: int = 2) -> FloorPlan:
+def floors(
+    draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: int = 2, rows: bool = False
+) -> FloorPlan:
     """
     Floors on which any tables may stand side by side: from none to all of them.
 
@@ -132,6 +134,8 @@ def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: 
         max_tables: Tables at most.
 
         named: Named combinations at most.
+
+        rows: Whether there may be a counter or a communal table, of four seats at most, beside the tables.
     """
     ids = [f"T{number}" for number in range(1, draw(st.integers(min_tables, max_tables)) + 1)]
     pairs = list(itertools.combinations(ids, 2))
@@ -140,7 +144,28 @@ def floors(draw: st.DrawFn, min_tables: int = 1, max_tables: int = 7, *, named: 
     sets = draw(st.lists(members, unique=True, max_size=named)) if pairs and named else []
     joined = [draw(combinations(f"C{number}", some)) for number, some in enumerate(sets, 1)]
     placed = [draw(tables(table_id)) for table_id in ids]
-    return FloorPlan(placed, adjacent, joined, zones=draw(zones(placed)))
+    named_sets = [set(one.tables) for one in joined]
+    grouped = draw(st.lists(members, max_size=2)) if pairs else []
+    apart = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=1)) if pairs else []
+    return FloorPlan(
+        (*placed, *(draw(seats()) if rows else ())),
+        adjacent,
+        joined,
+        zones=draw(zones(placed)),
+        groups=[Group(f"G{number}", some) for number, some in enumerate(grouped)],
+        never_joined=[pair for pair in apart if not any(set(pair) <= one for one in named_sets)],
+    )
+
+
+@st.composite
+def seats(draw: st.DrawFn) -> tuple[Table, ...]:
+    """The seats of a counter or a communal table, four at most, or none."""
+    kind = draw(st.sampled_from([None, None, None, Counter, CommunalTable]))
+    if kind is None:
+        return ()
+    row = kind("R", draw(st.integers(1, 4)), zone=draw(st.sampled_from([None, *ZONES])))
+    in_use = st.sampled_from([True] * 5 + [False])
+    return tuple(attrs.evolve(seat, active=draw(in_use), accessible=draw(st.booleans())) for seat in row.stools)
 
 
 def zones(placed: Sequence[Table]) -> st.SearchStrategy[list[Zone]]:
@@ -280,7 +305,7 @@ def venues(
         Venue,
         identifiers(),
         st.sampled_from(TIMEZONES),
-        floors() if floor is None else floor,
+        floors(rows=True) if floor is None else floor,
         policies() if policy is None else policy,
     )
 

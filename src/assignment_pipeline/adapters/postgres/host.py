@@ -309,6 +309,8 @@ def _floor_rows(venue: Venue) -> tuple[list[dict[str, Any]], ...]:
             "held_until_minutes": table.held_until_minutes,
             "tags": sorted(table.tags),
             "label": table.label,
+            "counter": table.counter,
+            "communal": table.communal,
         }
         for position, table in enumerate(floor.tables)
     ]

@@ -78,7 +78,7 @@ FIND_VENUE = "SELECT timezone, policy, floor, version FROM restaurants WHERE id 
 
 FIND_TABLES = """
 SELECT id, capacity, min_party_size, max_party_size, zone, seating, accessible, active, priority, offer,
-    held_until_minutes, tags, label
+    held_until_minutes, tags, label, counter, communal
 FROM table_inventory WHERE restaurant_id = ? ORDER BY position
 """
 
@@ -95,8 +95,8 @@ CLEAR_TABLES = "DELETE FROM table_inventory WHERE restaurant_id = ?"
 PUT_TABLE = """
 INSERT INTO table_inventory (
     restaurant_id, id, position, capacity, min_party_size, max_party_size, zone, seating, accessible, active,
-    priority, offer, held_until_minutes, tags, label
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    priority, offer, held_until_minutes, tags, label, counter, communal
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 CLEAR_ADJACENT = "DELETE FROM table_adjacencies WHERE restaurant_id = ?"
@@ -242,7 +242,7 @@ def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
 
 def _table(row: tuple[Any, ...]) -> Table:
     table_id, capacity, min_party, max_party, zone, seating, accessible, active, priority, *rest = row
-    offer, held_until_minutes, tags, label = rest
+    offer, held_until_minutes, tags, label, counter, communal = rest
     return Table(
         table_id,
         capacity,
@@ -257,6 +257,8 @@ def _table(row: tuple[Any, ...]) -> Table:
         offer=offer,
         held_until_minutes=held_until_minutes,
         tags=frozenset(json.loads(tags)),
+        counter=counter,
+        communal=communal,
     )
 
 
@@ -277,6 +279,8 @@ def _table_row(restaurant_id: str, position: int, table: Table) -> tuple[Any, ..
         table.held_until_minutes,
         dumps(sorted(table.tags)),
         table.label,
+        table.counter,
+        table.communal,
     )
 
 

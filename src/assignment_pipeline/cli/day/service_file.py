@@ -6,19 +6,26 @@ import contextlib
 import datetime as dt
 import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
 
-from assignment_pipeline.adapters.as_json import pacing_document, period_document, special_day_document, zone_document
+from assignment_pipeline.adapters.as_json import (
+    group_document,
+    pacing_document,
+    pairs_document,
+    period_document,
+    special_day_document,
+    zone_document,
+)
 from assignment_pipeline.adapters.columns import BOOKING, Kind
 from assignment_pipeline.cli.day.json_file import ABSENT, Node, read_document, shown
 from assignment_pipeline.domain.blocks import TableBlock, block_id
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.combination import Combination
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.combination import Combination, Group
+from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
@@ -34,6 +41,7 @@ from assignment_pipeline.domain.policy import (
     VenuePolicy,
     Weights,
 )
+from assignment_pipeline.domain.rows import MOST_SEATS
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.domain.zones import TableOffer, Zone
@@ -53,6 +61,9 @@ FROM_FILE = "SERVICE.json"
 
 _BOOKING = [column for column in BOOKING if column.name != "restaurant_id"]
 """The columns of a booking that the file has, which calls them as the table ``bookings`` does."""
+
+_FLOOR = ("zones", "adjacent", "groups", "never_joined", "combinations")
+"""What the file says of the floor beside its tables."""
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -92,11 +103,14 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
     Raises:
         BadInputError: Something in it is not as it should be; the first such thing.
     """
-    parts = root.keys(("restaurant", "tables", "bookings"), ("policy", "zones", "adjacent", "combinations"))
+    parts = root.keys(
+        ("restaurant", "tables", "bookings"), ("policy", "zones", "adjacent", "groups", "never_joined", "combinations")
+    )
     restaurant = parts["restaurant"]
     names = _given(restaurant, required=("id", "timezone"))
     policy = _policy(parts["policy"]) if parts["policy"].given else VenuePolicy()
-    tables = _tables(_some(parts["tables"], "table"))
+    placed = _tables(_some(parts["tables"], "table"))
+    tables = tuple(table for _, seats in placed for table in seats)
     floor = root.build(
         FloorPlan,
         {
@@ -104,6 +118,8 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
             "adjacent": _adjacent(parts["adjacent"], tables),
             "combinations": _combinations(parts["combinations"].items(), tables),
             "zones": tuple(_zone(zone, tables) for zone in parts["zones"].items()),
+            "groups": tuple(_group(group, tables) for group in parts["groups"].items()),
+            "never_joined": _never_joined(parts["never_joined"]),
         },
     )
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
@@ -112,7 +128,7 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
     if not parts["bookings"].given:
         parts["bookings"].refuse("a list of bookings, which may be empty")
     bookings = _bookings(parts["bookings"].items(), venue.id, booking_keys)
-    return Service(venue, bookings, _blocks(parts["tables"].items(), venue))
+    return Service(venue, bookings, _blocks(placed, venue))
 
 
 def _with_seatings(venue: Venue) -> None:
@@ -257,33 +273,40 @@ def _time(node: Node) -> dt.datetime:
     return node.refuse("an ISO 8601 time with an offset, such as 2030-05-04T19:30+02:00")
 
 
-def _tables(nodes: list[Node]) -> tuple[Table, ...]:
-    optional = (
-        "label",
-        "min_party_size",
-        "max_party_size",
-        "zone",
-        "seating",
-        "accessible",
-        "active",
-        "priority",
-        "offer",
-        "held_until_minutes",
-        "tags",
-        OUT_OF_SERVICE,
-    )
+_SEATS = ("zone", "seating", "accessible", "active", "priority", "offer", "held_until_minutes", "tags")
+"""What is said of a table, and of all seats of a counter or a communal table alike."""
+
+
+def _tables(nodes: list[Node]) -> list[tuple[Node, tuple[Table, ...]]]:
+    """The tables of each entry: a counter and a communal table stand for their seats."""
+    optional = ("label", "min_party_size", "max_party_size", *_SEATS, "counter", "communal", OUT_OF_SERVICE)
     readers = {
         "seating": _choice(SeatingPreference, SeatingPreference.ANY),
         "offer": _choice(TableOffer),
         "tags": _tags,
     }
 
-    def table(node: Node) -> Table:
+    def tables(node: Node) -> tuple[Table, ...]:
+        kinds: dict[str, type[Counter | CommunalTable]] = {"counter": Counter, "communal": CommunalTable}
+        for key, kind in kinds.items():
+            if isinstance(node.value, dict) and "id" not in node.value and key in node.value:
+                fields = _given(node, (key, "seats"), (*_SEATS, OUT_OF_SERVICE), readers)
+                fields.pop(OUT_OF_SERVICE, None)
+                return node.build(kind, {"id": fields.pop(key), **fields}, {"id": key}).stools
         fields = _given(node, ("id", "capacity"), optional, readers)
         fields.pop(OUT_OF_SERVICE, None)
-        return node.build(Table, fields)
+        return (node.build(Table, fields),)
 
-    return _distinct([(node, table(node)) for node in nodes])
+    found = [(node, tables(node)) for node in nodes]
+    first: dict[str, Node] = {}
+    for node, seats in found:
+        for seat in seats:
+            if seat.id in first:
+                key = "id" if "id" in node.value else "counter" if "counter" in node.value else "communal"
+                place = node.child(key, node.value[key])
+                place.refuse("each id once", f"{shown(seat.id)} as in {first[seat.id].path}")
+            first[seat.id] = node
+    return found
 
 
 def _zone(node: Node, tables: tuple[Table, ...]) -> Zone:
@@ -294,6 +317,32 @@ def _zone(node: Node, tables: tuple[Table, ...]) -> Zone:
     return node.build(Zone, fields)
 
 
+def _group(node: Node, tables: tuple[Table, ...]) -> Group:
+    known = {table.id for table in tables}
+
+    def members(node: Node) -> list[str]:
+        return [_one_of(member, known, "the id of a table") for member in node.items()]
+
+    return node.build(Group, _given(node, ("name", "tables"), (), {"tables": members}))
+
+
+def _never_joined(node: Node) -> list[list[str]]:
+    pairs = []
+    for pair in node.items():
+        ends = pair.items()
+        if any(not isinstance(end.value, str) for end in ends) or len({end.value for end in ends}) != PAIR:
+            pair.refuse("two different groups or tables")
+        pairs.append([end.value for end in ends])
+    return pairs
+
+
+def _one_of(node: Node, known: Collection[str], what: str) -> str:
+    if not isinstance(node.value, str) or node.value not in known:
+        node.refuse(what)
+    name: str = node.value
+    return name
+
+
 def _tags(node: Node) -> frozenset[str]:
     for tag in node.items():
         if not isinstance(tag.value, str) or not tag.value.strip():
@@ -301,10 +350,10 @@ def _tags(node: Node) -> frozenset[str]:
     return frozenset(tag.value for tag in node.items())
 
 
-def _blocks(nodes: list[Node], venue: Venue) -> tuple[TableBlock, ...]:
+def _blocks(placed: list[tuple[Node, tuple[Table, ...]]], venue: Venue) -> tuple[TableBlock, ...]:
     readers = {"start_at": _time, "end_at": _time}
     found: dict[str, TableBlock] = {}
-    for table, node in zip(venue.floor.tables, nodes, strict=True):
+    for table, node in ((table, node) for node, seats in placed for table in seats):
         for span in node.child(OUT_OF_SERVICE, node.value.get(OUT_OF_SERVICE, ABSENT)).items():
             fields = _given(span, ("start_at", "end_at"), ("reason",), readers)
             times = {"start": fields.pop("start_at"), "end": fields.pop("end_at")}
@@ -381,9 +430,11 @@ def service_document(service: Service) -> dict[str, Any]:
     document = {
         "restaurant": {"id": venue.id, "timezone": venue.timezone},
         "policy": _policy_document(venue.policy),
-        "tables": [_table_document(table, service) for table in venue.floor.tables],
+        "tables": list(_table_documents(service)),
         "adjacent": sorted(sorted(pair, key=venue.floor.positions.__getitem__) for pair in venue.floor.adjacent),
         "zones": [zone_document(zone) for zone in venue.floor.zones],
+        "groups": [group_document(group) for group in venue.floor.groups],
+        "never_joined": pairs_document(venue.floor.never_joined),
         "combinations": [_combination_document(one) for one in venue.floor.combinations],
         "bookings": [_booking_document(booking, venue) for booking in service.bookings],
     }
@@ -411,13 +462,46 @@ def _policy_document(policy: VenuePolicy) -> dict[str, Any]:
     return fields
 
 
+def _table_documents(service: Service) -> Iterator[dict[str, Any]]:
+    """The entries of the tables. A counter or a communal table is one, where its seats differ in nothing."""
+    tables = service.venue.floor.tables
+    blocked = {block.table_id for block in service.blocks}
+    place = 0
+    while place < len(tables):
+        row = _whole_row(tables, place)
+        if row is not None and not blocked & {seat.id for seat in row.stools}:
+            plain = type(row)(row.id, row.seats)
+            said = {name: value for name, value in _differing(row, plain).items() if name not in ("id", "seats")}
+            kind = "counter" if isinstance(row, Counter) else "communal"
+            yield {kind: row.id, "seats": row.seats, **_sorted_tags(said)}
+            place += row.seats
+        else:
+            yield _table_document(tables[place], service)
+            place += 1
+
+
+def _whole_row(tables: tuple[Table, ...], place: int) -> Counter | CommunalTable | None:
+    """The counter or communal table that has those seats from *place* on, as it would make them."""
+    first = tables[place]
+    if first.row is None:
+        return None
+    seats = sum(1 for table in tables if (table.counter, table.communal) == (first.counter, first.communal))
+    facts = {name: getattr(first, name) for name in _SEATS}
+    if seats > MOST_SEATS:
+        return None
+    row = (Counter if first.counter is not None else CommunalTable)(first.row, seats, **facts)
+    return row if row.stools == tables[place : place + seats] else None
+
+
+def _sorted_tags(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: sorted(value) if name == "tags" else value for name, value in fields.items()}
+
+
 def _table_document(table: Table, service: Service) -> dict[str, Any]:
     plain = Table(table.id, table.capacity)
     spans = [_span_document(block, service.venue) for block in service.blocks if block.table_id == table.id]
     blocked = {OUT_OF_SERVICE: spans} if spans else {}
-    fields = _differing(table, plain)
-    if "tags" in fields:
-        fields["tags"] = sorted(table.tags)
+    fields = _sorted_tags(_differing(table, plain))
     return {"id": table.id, "capacity": table.capacity, **fields, **blocked}
 
 

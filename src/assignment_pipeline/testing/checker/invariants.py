@@ -16,6 +16,9 @@ Invariant = Callable[[Tables], Iterator[str]]
 
 _OPEN = ("created", "capacity_verified", "assignment_pending", "assignment_in_progress", "assigned")
 _WITH_TABLES = {"assigned", "confirmed"}
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAY = dt.timedelta(days=1)
+
 _AT_REST = {"confirmed", "manual_review", "failed", "cancelled"}
 _FINAL = {"failed", "cancelled"}
 _BY_OTHERS = {"manual", "legacy"}
@@ -141,24 +144,64 @@ def no_cap_is_passed(tables: Tables) -> Iterator[str]:
         if record["booking_id"] in seated and record["booking"] is not None and record["strategy"] not in _BY_OTHERS:
             arriving[record["restaurant_id"]].append(record["booking"])
     for restaurant in tables.restaurants or ():
-        for rule in restaurant["policy"].get("pacing") or ():
-            if not rule.get("periods"):  # Those take the calendar, which is the library's.
-                found = _beyond(rule, arriving[restaurant["id"]], zoneinfo.ZoneInfo(restaurant["timezone"]))
-                yield from (f"{restaurant['id']}, {what}" for what in found)
+        policy, zone = restaurant["policy"], zoneinfo.ZoneInfo(restaurant["timezone"])
+        for rule in policy.get("pacing") or ():
+            found = _beyond(rule, policy, arriving[restaurant["id"]], zone)
+            yield from (f"{restaurant['id']}, {what}" for what in found)
 
 
-def _beyond(rule: Row, bookings: Iterable[Row], zone: dt.tzinfo) -> Iterator[str]:
+def _beyond(rule: Row, policy: Row, bookings: Iterable[Row], zone: dt.tzinfo) -> Iterator[str]:
     """The slots in which a cap is passed, counted on the clock on the wall."""
     slots = defaultdict(list)
     for booking in bookings:
         if rule.get("channel") in (None, booking.get("channel")):
             local = moment_of(booking["start_at"]).astimezone(zone)
+            if rule.get("periods") and not _is_in_one_of(rule["periods"], policy, local):
+                continue
             part = (local.hour * 60 + local.minute) // rule["minutes"]
             slots[local.date(), local.utcoffset(), part].append(booking["party_size"])
     for (date, _, part), sizes in slots.items():
         for what, number in (("covers", sum(sizes)), ("parties", len(sizes))):
             if number > rule.get(what, number):
                 yield f"{date}, slot {part} of {rule['minutes']} minutes: {number} {what}, and {rule[what]} may arrive"
+
+
+def _is_in_one_of(names: Sequence[str], policy: Row, local: dt.datetime) -> bool:
+    """
+    Whether that local time is in a service period of one of these names.
+
+    On a date on which the clock changes, that is left open: there, a period is as long as the library says.
+    """
+    midnight = local.replace(hour=0, minute=0, fold=0)
+    if midnight.utcoffset() != (midnight + _DAY).utcoffset():
+        return False
+    today = (_minutes(period) for period in _periods_on(local.date(), policy) if period["name"] in names)
+    yesterday = (_minutes(period) for period in _periods_on(local.date() - _DAY, policy) if period["name"] in names)
+    minute = local.hour * 60 + local.minute
+    return any(start <= minute < end for start, end in today) or any(
+        start <= minute + 24 * 60 < end for start, end in yesterday
+    )
+
+
+def _periods_on(date: dt.date, policy: Row) -> list[Row]:
+    """The periods that start on a date."""
+    text = date.isoformat()
+    for day in policy.get("special_days") or ():
+        first = day.get("date") or day["from"]
+        if first <= text <= (day.get("date") or day["until"]):
+            return day.get("service_periods") or []
+    return [
+        period
+        for period in policy.get("service_periods") or ()
+        if _WEEKDAYS[date.weekday()] in period.get("days", _WEEKDAYS)
+        and period.get("valid_from", text) <= text <= period.get("valid_until", text)
+    ]
+
+
+def _minutes(period: Row) -> tuple[int, int]:
+    """From its start to its end, in minutes after midnight."""
+    start, end = (int(period[key][:2]) * 60 + int(period[key][3:]) for key in ("start", "end"))
+    return start, end if end > start else end + 24 * 60
 
 
 class _Floor:
@@ -171,6 +214,17 @@ class _Floor:
         for row in tables.adjacencies or ():
             self._adjacent[row["restaurant_id"], row["table_a"]].add(row["table_b"])
             self._adjacent[row["restaurant_id"], row["table_b"]].add(row["table_a"])
+        self._never = defaultdict(list)
+        for row in tables.restaurants or ():
+            groups = {group["name"]: {*group["tables"]} for group in row.get("floor", {}).get("groups") or ()}
+            for members in groups.values():
+                for one in members:
+                    self._adjacent[row["id"], one] |= members - {one}
+            for one, other in row.get("floor", {}).get("never_joined") or ():
+                self._never[row["id"]].append((groups.get(one, {one}), groups.get(other, {other})))
+        self._rows = defaultdict(list)
+        for row in tables.inventory or ():
+            self._rows[row["restaurant_id"], row.get("counter"), row.get("communal")].append(row["id"])
         self._named = {(row["restaurant_id"], frozenset(row["tables"])): row for row in tables.combinations or ()}
 
     def wrong(self, booking: Row, rows: Sequence[Row]) -> Iterator[str]:
@@ -201,11 +255,23 @@ class _Floor:
         else:
             if party > sum(table["capacity"] for table in known):
                 yield f"they have no seats for {party}"
-            if not self._joins(restaurant, ids):
+            rows = {(table.get("counter"), table.get("communal")) for table in known}
+            if rows != {(None, None)}:
+                if not self._side_by_side(restaurant, ids, rows):
+                    yield "they are not seats side by side"
+            elif not self._joins(restaurant, ids):
                 yield "they cannot be joined"
+
+    def _side_by_side(self, restaurant: str, ids: frozenset[str], rows: set[tuple[Any, Any]]) -> bool:
+        """Whether they are seats of one communal table, or of one counter with none in between."""
+        counter, communal = next(iter(rows))
+        places = [place for place, one in enumerate(self._rows[restaurant, counter, communal]) if one in ids]
+        return len(rows) == 1 and (communal is not None or places[-1] - places[0] + 1 == len(ids))
 
     def _joins(self, restaurant: str, ids: frozenset[str]) -> bool:
         policy = self._policies[restaurant]
+        if any(ids & one and ids & other for one, other in self._never[restaurant]):
+            return False
         near = {one: self._adjacent[restaurant, one] & ids for one in ids}
         if len(ids) > policy["max_tables"]:
             return False

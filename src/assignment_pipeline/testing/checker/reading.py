@@ -21,7 +21,7 @@ SCHEMA = "assignment_pipeline"
 _URL = re.compile(r"postgres(ql)?://", re.IGNORECASE)
 _TAKEN = ("restaurant_id", "table_id", "start_at", "end_at", "booking_id")
 _TIMES = ("start_at", "end_at", "turn_start_at", "turn_end_at", "next_attempt_at", "created_at")
-_DOCUMENTS = ("booking", "context", "policy", "tables")
+_DOCUMENTS = ("booking", "context", "policy", "floor", "tables")
 
 # What is looked at of each table. {0} stands for the schema, with its dot; {1} for the column that events are in the
 # order of, which is the order of the commits as far as one restaurant goes.
@@ -43,9 +43,9 @@ _HOSTS = {
     " FROM {0}bookings",
 }
 _FLOORS = {
-    "restaurants": "SELECT id, timezone, policy FROM {0}restaurants",
-    "inventory": "SELECT restaurant_id, id, capacity, min_party_size, max_party_size, zone, seating, accessible"
-    " FROM {0}table_inventory",
+    "restaurants": "SELECT id, timezone, policy, floor FROM {0}restaurants",
+    "inventory": "SELECT restaurant_id, id, capacity, min_party_size, max_party_size, zone, seating, accessible,"
+    " counter, communal FROM {0}table_inventory ORDER BY restaurant_id, position",
     "adjacencies": "SELECT restaurant_id, table_a, table_b FROM {0}table_adjacencies",
     "combinations": "SELECT restaurant_id, id, tables, capacity, max_party_size FROM {0}table_combinations",
 }

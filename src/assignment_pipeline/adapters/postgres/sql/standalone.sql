@@ -4,7 +4,7 @@ CREATE TABLE assignment_pipeline.restaurants (
     id text COLLATE "C" PRIMARY KEY,
     timezone text NOT NULL,
     policy jsonb NOT NULL,
-    floor jsonb NOT NULL DEFAULT '{}',  -- what the floor says beside its tables: zones
+    floor jsonb NOT NULL DEFAULT '{}',  -- what the floor says beside its tables: zones, groups
     version text NOT NULL  -- another one after each change of the floor or the policy
 );
 
@@ -23,6 +23,8 @@ CREATE TABLE assignment_pipeline.table_inventory (
     priority integer NOT NULL,
     offer text,  -- to whom it is given without a person: always, on_request, last, staff; null for what its zone says
     held_until_minutes integer,  -- before an arrival, from when on it is given to everybody
+    counter text,  -- whose seat it is
+    communal text,  -- the communal table whose seat it is
     tags jsonb NOT NULL,
     PRIMARY KEY (restaurant_id, id)
 );

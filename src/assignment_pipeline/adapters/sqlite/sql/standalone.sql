@@ -4,7 +4,7 @@ CREATE TABLE restaurants (
     id TEXT PRIMARY KEY NOT NULL,
     timezone TEXT NOT NULL,
     policy TEXT NOT NULL,  -- JSON
-    floor TEXT NOT NULL DEFAULT '{}',  -- JSON: what the floor says beside its tables: zones
+    floor TEXT NOT NULL DEFAULT '{}',  -- JSON: what the floor says beside its tables: zones, groups
     version TEXT NOT NULL  -- another one after each change of the floor or the policy
 );
 
@@ -23,6 +23,8 @@ CREATE TABLE table_inventory (
     priority INTEGER NOT NULL,
     offer TEXT,  -- to whom it is given without a person: always, on_request, last, staff; null for what its zone says
     held_until_minutes INTEGER,  -- before an arrival, from when on it is given to everybody
+    counter TEXT,  -- whose seat it is
+    communal TEXT,  -- the communal table whose seat it is
     tags TEXT NOT NULL,  -- JSON
     PRIMARY KEY (restaurant_id, id)
 ) WITHOUT ROWID;
