@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.memory import MemoryLockManager
@@ -14,8 +15,8 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
 from assignment_pipeline.handlers import USE_ASYNC, Process, Wiring, is_async
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import (
@@ -31,9 +32,16 @@ from assignment_pipeline.ports import (
     Observer,
 )
 from assignment_pipeline.ports.fitting import require, require_kind
-from assignment_pipeline.rollout.flags import EnvFlags, FixedFlags
-from assignment_pipeline.rollout.flags.environment import VARIABLES
-from assignment_pipeline.rollout.shadow import Shadow, ShadowRunner
+from assignment_pipeline.rollout.flags.environment import VARIABLES, EnvFlags
+from assignment_pipeline.rollout.flags.settings import FixedFlags
+from assignment_pipeline.rollout.shadow.settings import Shadow
+
+if TYPE_CHECKING:
+    from assignment_pipeline.flow.sweeping import unassigned
+    from assignment_pipeline.rollout.shadow import runner as shadows
+else:
+    unassigned = module_on_use("flow.sweeping.unassigned")
+    shadows = module_on_use("rollout.shadow.runner")
 
 Store = TypeVar("Store", bound="AnyStore")
 Locks = TypeVar("Locks", bound="AnyLocks")
@@ -99,7 +107,6 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         self.store: Store = store
         self.settings = settings or Settings()
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
-        self._sweeps = SweepMemory()
         self._process = Process(
             clock,
             (LoggingSink(),) if sinks is None else sinks,
@@ -129,10 +136,10 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         if legacy is not None:
             require("legacy", legacy, ("__call__",), "a function of a Booking that answers a LegacyResult", sync=sync)
 
-    def _cast(self, shadow: Shadow | None) -> ShadowRunner | None:
+    def _cast(self, shadow: Shadow | None) -> shadows.ShadowRunner | None:
         if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
             return None  # A loop's connections are of no use to a thread.
-        return ShadowRunner(
+        return shadows.ShadowRunner(
             shadow,
             self.store,
             self.engine,
@@ -151,6 +158,10 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         clock = options.get("clock") or SystemClock()
         store: Any = MemoryStore(MemoryHost(*venues), clock=clock)
         return cls(store, **options)
+
+    @functools.cached_property
+    def _sweeps(self) -> unassigned.SweepMemory:
+        return unassigned.SweepMemory()
 
     @property
     def flags(self) -> FlagResolver:

@@ -7,26 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, BaseCoordinator
-from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
-from assignment_pipeline.domain.availability import Availability
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
 from assignment_pipeline.driving import arun, run
-from assignment_pipeline.flow.assigning import assign, assign_many, enqueue, venue_audit
-from assignment_pipeline.flow.assigning.availability import availability
+from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
-from assignment_pipeline.flow.assigning.reassign import reassign
 from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
-from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import confirm_and_cancel, holds
-from assignment_pipeline.flow.sweeping.sweep import SweepReport, sweep
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
 from assignment_pipeline.joined import AsyncJoined, Joined
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import Engine, Strategy
-from assignment_pipeline.planning.venue_audit import VenueAudit
 from assignment_pipeline.ports import (
     AssignmentStore,
     AsyncAssignmentStore,
@@ -39,11 +32,31 @@ from assignment_pipeline.ports import (
     LockManager,
     Observer,
 )
-from assignment_pipeline.rollout.shadow import Shadow
+from assignment_pipeline.rollout.shadow.settings import Shadow
 from assignment_pipeline.staff import AsyncStaffActions, StaffActions
 
 if TYPE_CHECKING:
+    from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+    from assignment_pipeline.domain.availability import Availability
+    from assignment_pipeline.flow.assigning import assign_many, enqueue, venue_audit
+    from assignment_pipeline.flow.assigning import availability as surveying
+    from assignment_pipeline.flow.assigning import reassign as reassigning
+    from assignment_pipeline.flow.legacy import adopt as adopting
+    from assignment_pipeline.flow.staff import confirm_and_cancel, holds
+    from assignment_pipeline.flow.sweeping import sweep as sweeping
+    from assignment_pipeline.flow.sweeping.sweep import SweepReport
+    from assignment_pipeline.planning.venue_audit import VenueAudit
     from assignment_pipeline.rollout.watching import Demote, WatchReport
+else:
+    assign_many = module_on_use("flow.assigning.assign_many")
+    enqueue = module_on_use("flow.assigning.enqueue")
+    venue_audit = module_on_use("flow.assigning.venue_audit")
+    surveying = module_on_use("flow.assigning.availability")
+    reassigning = module_on_use("flow.assigning.reassign")
+    adopting = module_on_use("flow.legacy.adopt")
+    confirm_and_cancel = module_on_use("flow.staff.confirm_and_cancel")
+    holds = module_on_use("flow.staff.holds")
+    sweeping = module_on_use("flow.sweeping.sweep")
 
 T = TypeVar("T")
 
@@ -243,7 +256,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             VenueNotFoundError: The host has no such restaurant.
         """
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
-        return self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
+        return self._run(surveying.availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
 
     def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
         """
@@ -289,7 +302,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             CommitUnknownError: The store does not say whether it was done. Do it again.
             StoreUnavailableError: The store could not be asked. What was adopted before that stays so.
         """
-        return self._run(adopt(seats, self.settings))
+        return self._run(adopting.adopt(seats, self.settings))
 
     def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """
@@ -343,7 +356,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        flow = reassign(Target.of(booking), self.settings, keep=keep, actor=actor, legacy=self._wiring.has_legacy)
+        target, legacy = Target.of(booking), self._wiring.has_legacy
+        flow = reassigning.reassign(target, self.settings, keep=keep, actor=actor, legacy=legacy)
         return self._run(flow)
 
     def record(self, booking_id: str) -> AssignmentRecord | None:
@@ -376,7 +390,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Raises:
             StoreUnavailableError: The store could not be asked what is due.
         """
-        return self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
+        return self._run(sweeping.sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
 
     def watch_rollout(self, *, demote: Demote | str = "step") -> WatchReport:
         """
@@ -533,7 +547,9 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
     ) -> Availability:
         """Which times can still be had. See `Coordinator.availability`."""
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
-        return await self._run(availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
+        return await self._run(
+            surveying.availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until)
+        )
 
     async def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
         """Hold every booking with tables that is ahead against its restaurant. See `Coordinator.audit`."""
@@ -549,7 +565,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
         See `Coordinator.adopt`.
         """
-        return await self._run(adopt(seats, self.settings))
+        return await self._run(adopting.adopt(seats, self.settings))
 
     async def observe(self, booking: Booking, legacy: LegacyResult | BaseException) -> bool:
         """
@@ -577,7 +593,8 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
         See `Coordinator.reassign`.
         """
-        flow = reassign(Target.of(booking), self.settings, keep=keep, actor=actor, legacy=self._wiring.has_legacy)
+        target, legacy = Target.of(booking), self._wiring.has_legacy
+        flow = reassigning.reassign(target, self.settings, keep=keep, actor=actor, legacy=legacy)
         return await self._run(flow)
 
     async def record(self, booking_id: str) -> AssignmentRecord | None:
@@ -590,7 +607,9 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """Process at most *limit* due bookings, and those that nobody enqueued. See `Coordinator.sweep`."""
-        return await self._run(sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps))
+        return await self._run(
+            sweeping.sweep(self.settings, limit, legacy=self._wiring.has_legacy, memory=self._sweeps)
+        )
 
     def joined(self, connection: Any) -> AsyncJoined:
         """

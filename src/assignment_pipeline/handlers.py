@@ -13,7 +13,6 @@ import attrs
 
 from assignment_pipeline.circuit import CircuitBreaker
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.driving import arun, run, settle
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.event_dispatcher import EventDispatcher
@@ -24,6 +23,8 @@ from assignment_pipeline.ports.fitting import is_awaitable, is_coroutine_functio
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    from assignment_pipeline.domain.shadow import ShadowCase
 
 T = TypeVar("T")
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
-from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import identifier, sorted_ids
 from assignment_pipeline.domain.record import AssignmentRecord
@@ -15,11 +14,18 @@ from assignment_pipeline.domain.result import AssignmentResult, LegacyResult
 from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import enqueue
 from assignment_pipeline.flow.effects import Flow, Port
-from assignment_pipeline.flow.legacy.adopt import adopt
 from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import confirm_and_cancel
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, Wiring
+from assignment_pipeline.on_use import module_on_use
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
+    from assignment_pipeline.flow.legacy import adopt as adopting
+    from assignment_pipeline.flow.staff import confirm_and_cancel
+else:
+    adopting = module_on_use("flow.legacy.adopt")
+    confirm_and_cancel = module_on_use("flow.staff.confirm_and_cancel")
 
 T = TypeVar("T")
 
@@ -53,7 +59,7 @@ class Joined:
 
     def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """See `Coordinator.adopt`; where it raises, the transaction must not be committed."""
-        return self._run(adopt(seats, self._settings))
+        return self._run(adopting.adopt(seats, self._settings))
 
     def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None
@@ -102,7 +108,7 @@ class AsyncJoined:
 
     async def adopt(self, seats: Iterable[LegacySeat]) -> AdoptReport:
         """Take over what legacy has already seated. See `Joined.adopt`."""
-        return await self._run(adopt(seats, self._settings))
+        return await self._run(adopting.adopt(seats, self._settings))
 
     async def cancel(
         self, booking_id: str, restaurant_id: str | None = None, *, actor: str | None = None

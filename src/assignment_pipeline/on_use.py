@@ -1,10 +1,32 @@
-"""Names of a package that are imported when they are first used."""
+"""Names of a package, and modules, that are imported when they are first used."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
+
+
+class _Module:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(importlib.import_module(self._name), name)
+        setattr(self, name, value)  # Python finds it by itself from now on.
+        return value
+
+
+def module_on_use(name: str) -> Any:
+    """
+    What stands for a module that many processes never use: its first use imports it.
+
+    Type checkers are told of the module itself, under ``if TYPE_CHECKING``.
+
+    Args:
+        name: Its name below `assignment_pipeline`.
+    """
+    return _Module(f"assignment_pipeline.{name}")
 
 
 def on_use(package: str, names: Mapping[str, str]) -> Callable[[str], Any]:

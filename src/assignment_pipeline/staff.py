@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from assignment_pipeline.domain.blocks import BlockResult, TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import AssignmentResult, Move
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.flow.assigning.reoptimize import Reoptimization, reoptimize
 from assignment_pipeline.flow.effects import Flow, ReadRecords
-from assignment_pipeline.flow.legacy.takeover import takeover
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import blocks, review
-from assignment_pipeline.flow.staff.rearrange import Wanted, rearrange
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.ports import RecordPage, RecordQuery, read_place
 from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
 from assignment_pipeline.staff_service import AsyncServiceActions, ServiceActions
+
+if TYPE_CHECKING:
+    from assignment_pipeline.flow.assigning import reoptimize as reoptimizing
+    from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
+    from assignment_pipeline.flow.legacy import takeover as taking_over
+    from assignment_pipeline.flow.staff import blocks, review
+    from assignment_pipeline.flow.staff import rearrange as rearranging
+else:
+    reoptimizing = module_on_use("flow.assigning.reoptimize")
+    taking_over = module_on_use("flow.legacy.takeover")
+    blocks = module_on_use("flow.staff.blocks")
+    review = module_on_use("flow.staff.review")
+    rearranging = module_on_use("flow.staff.rearrange")
 
 T = TypeVar("T")
 
@@ -137,8 +147,8 @@ class StaffActions(ServiceActions, StaffReads):
             TableConflictError: Somebody who does not move has one of the tables, or two would get it.
             ValueError: There are no moves, a booking is to move twice, or *allow* names no rule.
         """
-        wanted = Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
-        return self._run(rearrange(wanted, self.settings, actor=actor))
+        wanted = rearranging.Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
+        return self._run(rearranging.rearrange(wanted, self.settings, actor=actor))
 
     def reoptimize(
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
@@ -161,7 +171,7 @@ class StaffActions(ServiceActions, StaffReads):
             StoreUnavailableError: The store could not be asked.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
+        return self._run(reoptimizing.reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
 
     def requeue(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
@@ -183,7 +193,7 @@ class StaffActions(ServiceActions, StaffReads):
             BookingNotFoundError: It has no record.
             TableConflictError: Legacy has seated it where somebody else sits, too.
         """
-        return self._run(takeover(booking_id, self.settings, actor=actor))
+        return self._run(taking_over.takeover(booking_id, self.settings, actor=actor))
 
     def reject(self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
@@ -358,8 +368,8 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         restaurant_id: str | None = None,
     ) -> tuple[AssignmentResult, ...]:
         """Give several bookings other tables in one commit. See `Coordinator.rearrange`."""
-        wanted = Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
-        return await self._run(rearrange(wanted, self.settings, actor=actor))
+        wanted = rearranging.Wanted.of(moves, allow=allow, pin=pin, restaurant_id=restaurant_id)
+        return await self._run(rearranging.rearrange(wanted, self.settings, actor=actor))
 
     async def reoptimize(
         self, restaurant_id: str, service_date: dt.date, *, apply: bool = False, actor: str | None = None
@@ -369,7 +379,9 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
 
         See `Coordinator.reoptimize`.
         """
-        return await self._run(reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor))
+        return await self._run(
+            reoptimizing.reoptimize(restaurant_id, service_date, self.settings, apply=apply, actor=actor)
+        )
 
     async def requeue(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
@@ -385,7 +397,7 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
 
         See `StaffActions.takeover`.
         """
-        return await self._run(takeover(booking_id, self.settings, actor=actor))
+        return await self._run(taking_over.takeover(booking_id, self.settings, actor=actor))
 
     async def reject(
         self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from assignment_pipeline.domain.day import ServiceDay
-from assignment_pipeline.domain.review import ReviewCases
-from assignment_pipeline.domain.trail import BookingTrail, FloorView
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import audit, cases
-from assignment_pipeline.flow.staff.day import day
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.ports import RecordQuery, read_place
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.day import ServiceDay
+    from assignment_pipeline.domain.review import ReviewCases
+    from assignment_pipeline.domain.trail import BookingTrail, FloorView
+    from assignment_pipeline.flow.staff import audit, cases
+    from assignment_pipeline.flow.staff import day as days
+else:
+    audit = module_on_use("flow.staff.audit")
+    cases = module_on_use("flow.staff.cases")
+    days = module_on_use("flow.staff.day")
 
 T = TypeVar("T")
 
@@ -72,7 +79,7 @@ class StaffReads:
             ValueError: *date* is no date.
             VenueNotFoundError: The host has no such restaurant.
         """
-        return self._run(day(restaurant_id, date))
+        return self._run(days.day(restaurant_id, date))
 
     def review_cases(
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 20
@@ -119,7 +126,7 @@ class AsyncStaffReads:
 
     async def day(self, restaurant_id: str, date: dt.date | None = None) -> ServiceDay:
         """A restaurant's service day: who has which tables when, and who waits. See `Coordinator.day`."""
-        return await self._run(day(restaurant_id, date))
+        return await self._run(days.day(restaurant_id, date))
 
     async def review_cases(
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 20

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from assignment_pipeline.domain.booking import SeatingPreference
+from assignment_pipeline.domain.booking import WALK_IN, SeatingPreference
 from assignment_pipeline.domain.result import AssignmentResult, Move
-from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
-from assignment_pipeline.domain.turns import TurnReport
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service, walk_in
+from assignment_pipeline.on_use import module_on_use
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse
+    from assignment_pipeline.domain.turns import TurnReport
+    from assignment_pipeline.flow.staff import arrivals, holds, party, reinstate, room, service, walk_in
+else:
+    arrivals = module_on_use("flow.staff.arrivals")
+    holds = module_on_use("flow.staff.holds")
+    party = module_on_use("flow.staff.party")
+    reinstate = module_on_use("flow.staff.reinstate")
+    room = module_on_use("flow.staff.room")
+    service = module_on_use("flow.staff.service")
+    walk_in = module_on_use("flow.staff.walk_in")
 
 T = TypeVar("T")
 
@@ -68,7 +79,7 @@ class ServiceActions:
         seating: SeatingPreference | str = SeatingPreference.ANY,
         zone: str | None = None,
         accessible: bool = False,
-        channel: str | None = walk_in.WALK_IN,
+        channel: str | None = WALK_IN,
     ) -> AssignmentResult:
         """
         Seat a party that is at the door, now: which tables, and until when (`AssignmentResult.until`).
@@ -333,7 +344,7 @@ class AsyncServiceActions:
         seating: SeatingPreference | str = SeatingPreference.ANY,
         zone: str | None = None,
         accessible: bool = False,
-        channel: str | None = walk_in.WALK_IN,
+        channel: str | None = WALK_IN,
     ) -> AssignmentResult:
         """Seat a party that is at the door, now. See `Coordinator.walk_in`."""
         party = walk_in.AtDoor.of(

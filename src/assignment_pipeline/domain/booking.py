@@ -29,6 +29,9 @@ CONFIRMED = "confirmed"
 CANCELLED = "cancelled"
 FAILED = "failed"
 
+WALK_IN = "walk_in"
+"""The channel of a party that is at the door, unless somebody says otherwise."""
+
 
 class SeatingPreference(enum.StrEnum):
     """Where a party wants to sit; a table stands in one of these, a booking may also take any."""

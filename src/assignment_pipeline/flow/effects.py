@@ -6,23 +6,18 @@ import datetime as dt
 import enum
 import time
 from collections.abc import Generator, Iterable
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
-from assignment_pipeline.domain.availability import Slot
-from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
-from assignment_pipeline.domain.shadow import ShadowCase
-from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
-from assignment_pipeline.planning.availability import TimesAsked, survey
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.rearrange import Rearrangement
 from assignment_pipeline.ports import (
     AssignmentContext,
     Due,
@@ -37,6 +32,16 @@ from assignment_pipeline.ports import (
     Waiting,
     Wanted,
 )
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.availability import Slot  # noqa: F401 - what effects promise is written as text
+    from assignment_pipeline.domain.blocks import TableBlock
+    from assignment_pipeline.domain.shadow import ShadowCase
+    from assignment_pipeline.domain.trail import BookingTrail, Whereabouts  # noqa: F401 - as above
+    from assignment_pipeline.planning import availability
+    from assignment_pipeline.planning.rearrange import Rearrangement  # noqa: F401 - as above
+else:
+    availability = module_on_use("planning.availability")
 
 T = TypeVar("T")
 
@@ -74,6 +79,10 @@ class Effect(Generic[T]):
         """Whether the answer of *port*, which is not asked over a network, takes its time all the same."""
         return False
 
+    def __repr__(self) -> str:  # One for all: attrs would compile each its own, in half of the time of an import.
+        fields: tuple[attrs.Attribute[Any], ...] = getattr(type(self), "__attrs_attrs__", ())
+        return f"{type(self).__name__}({', '.join(f'{one.name}={getattr(self, one.name)!r}' for one in fields)})"
+
     def __iter__(self) -> Generator[Effect[Any], Any, T]:
         answer: T = yield self
         return answer
@@ -83,7 +92,7 @@ class Effect(Generic[T]):
         raise NotImplementedError
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ResolveFlags(Effect[FlagDecision]):
     """What the flags say about a restaurant. `FlagsUnreadError` is raised inside the flow."""
 
@@ -98,7 +107,7 @@ class ResolveFlags(Effect[FlagDecision]):
         return port.resolve(self.restaurant_id)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class DoubtFlags(Effect[None]):
     """The store refused the flags of that generation. A resolver that caches them may read them again."""
 
@@ -109,17 +118,17 @@ class DoubtFlags(Effect[None]):
         return port.stale(self.generation) if isinstance(port, StaleFlags) else None
 
 
-@attrs.frozen(eq=False)
 class CheckCircuit(Effect[dt.timedelta]):
     """For how long the circuit breaker still keeps the store from being asked: zero if it does not."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.circuit_cooldown()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Hold(Effect[Leases | Refused]):
     """
     Locks for as long as the flow runs: the driver lets go of them, however the flow ends.
@@ -140,7 +149,7 @@ class Hold(Effect[Leases | Refused]):
         return port.acquire(self.wanted, ttl=self.ttl)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class TakeSlot(Hold):
     """The same, of the manager that bounds how much is done at a time: by default, one for the process."""
 
@@ -152,7 +161,7 @@ class TakeSlot(Hold):
         return cls((Wanted(f"restaurant:{restaurant_id}", slots),), ttl)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class LoadContext(Effect[AssignmentContext | None]):
     """All that planning for some bookings looks at."""
 
@@ -163,7 +172,7 @@ class LoadContext(Effect[AssignmentContext | None]):
         return port.load(self.query)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Commit(Effect[None]):
     """Apply all of the changes, or none."""
 
@@ -174,7 +183,7 @@ class Commit(Effect[None]):
         return port.commit(self.changes)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class LookUpChange(Effect[bool]):
     """Whether a change has landed whose commit was not answered."""
 
@@ -186,7 +195,7 @@ class LookUpChange(Effect[bool]):
         return port.knows(self.restaurant_id, self.change_id)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class BlockTables(Effect[tuple[str, ...]]):
     """Keep everybody off tables for a while; the bookings that have them then."""
 
@@ -198,7 +207,7 @@ class BlockTables(Effect[tuple[str, ...]]):
         return port.block(self.blocks, self.events)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class UnblockTables(Effect[bool]):
     """End blocks; whether there were any."""
 
@@ -210,8 +219,8 @@ class UnblockTables(Effect[bool]):
         return port.unblock(self.blocks, self.events)
 
 
-@attrs.frozen(eq=False)
-class ReadBlocks(Effect[tuple[TableBlock, ...]]):
+@attrs.frozen(eq=False, repr=False)
+class ReadBlocks(Effect["tuple[TableBlock, ...]"]):
     """A restaurant's blocks that end after a time."""
 
     port = Port.STORE
@@ -222,7 +231,7 @@ class ReadBlocks(Effect[tuple[TableBlock, ...]]):
         return port.blocked(self.restaurant_id, self.since)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ClaimDue(Effect[tuple[Due, ...]]):
     """What the sweep is to take up."""
 
@@ -234,7 +243,7 @@ class ClaimDue(Effect[tuple[Due, ...]]):
         return port.due(self.limit, self.order)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class PutBack(Effect[None]):
     """Give up claims: those deliveries do not count."""
 
@@ -246,7 +255,7 @@ class PutBack(Effect[None]):
         return port.put_back(self.claims, self.after)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ReadRecords(Effect[RecordPage]):
     """A page of records."""
 
@@ -257,8 +266,8 @@ class ReadRecords(Effect[RecordPage]):
         return port.records(self.query)
 
 
-@attrs.frozen(eq=False)
-class ReadTrail(Effect[BookingTrail]):
+@attrs.frozen(eq=False, repr=False)
+class ReadTrail(Effect["BookingTrail"]):
     """All that is kept of a booking."""
 
     port = Port.STORE
@@ -268,8 +277,8 @@ class ReadTrail(Effect[BookingTrail]):
         return _audits(port).trail(self.booking_id)
 
 
-@attrs.frozen(eq=False)
-class ReadWhereabouts(Effect[tuple[Whereabouts, ...]]):
+@attrs.frozen(eq=False, repr=False)
+class ReadWhereabouts(Effect["tuple[Whereabouts, ...]"]):
     """Where the parties of a restaurant stood at a time."""
 
     port = Port.STORE
@@ -287,7 +296,7 @@ def _audits(port: Any) -> Any:
     return port
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class ReadHistory(Effect[tuple[StateChange, ...]]):
     """A booking's transitions."""
 
@@ -298,7 +307,7 @@ class ReadHistory(Effect[tuple[StateChange, ...]]):
         return port.history(self.booking_id)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class FindBooking(Effect[Booking | None]):
     """A booking, as the host has it."""
 
@@ -309,7 +318,7 @@ class FindBooking(Effect[Booking | None]):
         return port.booking(self.booking_id)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class FindUnassigned(Effect[tuple[Booking | UnreadableBooking, ...]]):
     """The host's pending bookings that nobody enqueued."""
 
@@ -324,17 +333,17 @@ class FindUnassigned(Effect[tuple[Booking | UnreadableBooking, ...]]):
         return port.unassigned(self.since, self.limit, self.restaurants)
 
 
-@attrs.frozen(eq=False)
 class FindWaiting(Effect[Waiting]):
     """Where bookings wait that nobody enqueued, and the store's time."""
 
+    __slots__ = ()
     port = Port.STORE
 
     def ask(self, port: Any) -> Any:
         return port.waiting()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class InCharge(Effect[tuple[str, ...]]):
     """Of some restaurants, those that the pipeline is known to be in charge of: not those whose flags are unread."""
 
@@ -354,7 +363,7 @@ class InCharge(Effect[tuple[str, ...]]):
             return False  # One that is not known yet keeps nobody from the others.
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class MakePlan(Effect[Decision]):
     """The best tables for a request."""
 
@@ -371,12 +380,12 @@ class MakePlan(Effect[Decision]):
         return port.plan(self.request, self.floor, self.budget)
 
 
-@attrs.frozen(eq=False)
-class SurveyTimes(Effect[tuple[Slot, ...]]):
+@attrs.frozen(eq=False, repr=False)
+class SurveyTimes(Effect["tuple[Slot, ...]"]):
     """Which of many times can be had."""
 
     port = Port.ENGINE
-    asked: TimesAsked
+    asked: availability.TimesAsked
     floor: FloorSnapshot
 
     def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - it always does
@@ -387,11 +396,11 @@ class SurveyTimes(Effect[tuple[Slot, ...]]):
         at_once = getattr(port, "survey", None)  # A host's engine need not have it.
         if at_once is not None:
             return at_once(self.asked, self.floor)
-        return survey(self.asked, self.floor, port.plan, None, time.monotonic)
+        return availability.survey(self.asked, self.floor, port.plan, None, time.monotonic)
 
 
-@attrs.frozen(eq=False)
-class Rearrange(Effect[Rearrangement]):
+@attrs.frozen(eq=False, repr=False)
+class Rearrange(Effect["Rearrangement"]):
     """A better day for everybody on the floor, and for those who wait."""
 
     port = Port.ENGINE
@@ -407,7 +416,7 @@ class Rearrange(Effect[Rearrangement]):
         return port.rearrange(self.floor, self.waiting, self.budget)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Evaluate(Effect[Evaluation]):
     """What given tables are worth to a request."""
 
@@ -420,7 +429,7 @@ class Evaluate(Effect[Evaluation]):
         return port.evaluate(self.request, self.table_ids, self.floor)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class RunLegacy(Effect[LegacyResult]):
     """Runs the legacy planner on a booking. Its errors go through."""
 
@@ -431,17 +440,17 @@ class RunLegacy(Effect[LegacyResult]):
         return port(self.booking)
 
 
-@attrs.frozen(eq=False)
 class HasShadow(Effect[bool]):
     """Whether there is a shadow to hand cases to."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.has_shadow()
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class OfferCase(Effect[None]):
     """Hand a case to the shadow. Never raises, never waits."""
 
@@ -452,7 +461,7 @@ class OfferCase(Effect[None]):
         return port.offer_case(self.case)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Emit(Effect[None]):
     """Tell of what no commit carries."""
 
@@ -463,7 +472,7 @@ class Emit(Effect[None]):
         return port.emit(self.events)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Publish(Effect[None]):
     """Send the sinks events that are in the store, and whose commit was confirmed late."""
 
@@ -474,7 +483,7 @@ class Publish(Effect[None]):
         return port.dispatcher.publish(self.events)
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Apart(Effect[T]):
     """Another flow. The handler itself drives it to its end, and lets go of its locks then."""
 
@@ -482,50 +491,50 @@ class Apart(Effect[T]):
     flow: Flow[T]
 
 
-@attrs.frozen(eq=False)
 class Begin(Effect[tuple[str, dt.datetime, float]]):
     """What every call begins with: `NewId`, `Now` and `Monotonic`."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.new_id(), port.now(), port.monotonic()
 
 
-@attrs.frozen(eq=False)
 class Now(Effect[dt.datetime]):
     """This machine's time of day, for what does not decide anything."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.now()
 
 
-@attrs.frozen(eq=False)
 class Monotonic(Effect[float]):
     """Seconds since some fixed moment."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.monotonic()
 
 
-@attrs.frozen(eq=False)
 class Draw(Effect[float]):
     """A random number, from 0 up to 1."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.draw()
 
 
-@attrs.frozen(eq=False)
 class NewId(Effect[str]):
     """An id that nobody else has."""
 
+    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:

@@ -6,24 +6,32 @@ import datetime as dt
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
-from assignment_pipeline.domain.availability import Slot
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.planning.availability import TimesAsked, survey
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, RememberedVenues, joinable
 from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, orphans, weigh
 from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.question import Question, impossible, is_past, nearest, turned_away
-from assignment_pipeline.planning.rearrange import Rearrangement, rearrange
-from assignment_pipeline.planning.searches import Searches
-from assignment_pipeline.planning.tiers import Room, make_room
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.availability import Slot
+    from assignment_pipeline.planning import availability, searches, tiers
+    from assignment_pipeline.planning import rearrange as rearranging
+    from assignment_pipeline.planning.rearrange import Rearrangement
+else:
+    availability = module_on_use("planning.availability")
+    rearranging = module_on_use("planning.rearrange")
+    searches = module_on_use("planning.searches")
+    tiers = module_on_use("planning.tiers")
 
 MANUAL = "manual"
 RUNNERS_UP = 3
@@ -54,7 +62,7 @@ class TableEngine:
         self._strategies = tuple(strategies)
         self._monotonic = monotonic
         self._remembered = RememberedVenues()
-        self._searches: weakref.WeakKeyDictionary[CandidateSeatings, Searches] = weakref.WeakKeyDictionary()
+        self._searches: weakref.WeakKeyDictionary[CandidateSeatings, searches.Searches] = weakref.WeakKeyDictionary()
 
     def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
         """The best tables for *request*, or why there are none."""
@@ -70,10 +78,10 @@ class TableEngine:
             else:
                 return attrs.evolve(decision, faults=tuple(faults)) if faults else decision
 
-    def survey(self, asked: TimesAsked, floor: FloorSnapshot) -> tuple[Slot, ...]:
+    def survey(self, asked: availability.TimesAsked, floor: FloorSnapshot) -> tuple[Slot, ...]:
         """What can be had of the times asked for."""
         seatings = None if self._strategies else self._remembered.of(floor.venue)
-        return survey(asked, floor, self.plan, seatings, self._monotonic)
+        return availability.survey(asked, floor, self.plan, seatings, self._monotonic)
 
     def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:
         """What *table_ids* would cost, and which rules they would break. Strategies that raise are passed over."""
@@ -122,7 +130,7 @@ class TableEngine:
         while True:
             offers = Offers(self._remembered.of(floor.venue), floor, strategies)
             try:
-                return rearrange(floor, waiting, offers, seconds=budget.total_seconds())
+                return rearranging.rearrange(floor, waiting, offers, seconds=budget.total_seconds())
             except StrategyFaultError as fault:
                 strategies = tuple(strategy for strategy in strategies if strategy is not fault.strategy)
 
@@ -163,23 +171,23 @@ class TableEngine:
             nearest=nearest(question, seatings),
         )
 
-    def _searches_of(self, venue: Venue) -> Searches:
+    def _searches_of(self, venue: Venue) -> searches.Searches:
         seatings = self._remembered.of(venue)
-        return self._searches.setdefault(seatings, Searches(seatings, self._monotonic))
+        return self._searches.setdefault(seatings, searches.Searches(seatings, self._monotonic))
 
-    def _make_room(self, question: Question, seatings: CandidateSeatings, budget: Budget, began: float) -> Room:
+    def _make_room(self, question: Question, seatings: CandidateSeatings, budget: Budget, began: float) -> tiers.Room:
         """Room by moving others. A search that found none is not made again, and nor is one that asks for more."""
         floor, strategies = question.floor, question.strategies
         offers = Offers(seatings, floor, strategies)
         if strategies or floor.shown or not floor.sitting:  # What strategies say may be another thing each time.
-            return make_room(question, offers, budget, began, self._monotonic)
-        searches = self._searches_of(floor.venue)
-        search = searches.of(question.request, floor, budget.total)
-        room = searches.answer(search, floor)
+            return tiers.make_room(question, offers, budget, began, self._monotonic)
+        known = self._searches_of(floor.venue)
+        search = known.of(question.request, floor, budget.total)
+        room = known.answer(search, floor)
         if room is None:
-            budget = searches.share(budget)
-            room = make_room(question, offers, budget, began, self._monotonic)
-            searches.remember(search, room, budget, began)
+            budget = known.share(budget)
+            room = tiers.make_room(question, offers, budget, began, self._monotonic)
+            known.remember(search, room, budget, began)
         return room
 
 

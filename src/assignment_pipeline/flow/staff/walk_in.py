@@ -41,9 +41,6 @@ from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, T
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import LoadQuery
 
-WALK_IN = "walk_in"
-"""The channel of bookings that are made for parties at the door."""
-
 _FULL = frozenset({Reason.NO_FIT, Reason.INFEASIBLE})
 
 
