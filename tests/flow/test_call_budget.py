@@ -57,6 +57,7 @@ def clock():
 def solved(monkeypatch):
     """The seconds that the solver was given, one number for each time. In truth it may take as long as it needs."""
     given = []
+    exact.load()
     solve = exact.Model.solve
 
     def recorded(model, seconds, **options):

@@ -9,9 +9,13 @@ each maximal set of them is as good as one for each pair, and makes the relaxati
 from __future__ import annotations
 
 import collections
+import contextlib
 import enum
 import importlib.util
 import math
+import os
+import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +37,43 @@ _WHOLE = 0.999
 def available() -> bool:
     """Whether the solver is installed."""
     return importlib.util.find_spec(PACKAGE) is not None
+
+
+LOADING = 1.0
+"""Seconds within which the solver is loaded on a slow machine. A tenth is usual."""
+
+_loading: list[threading.Thread] = []
+
+
+def is_at_hand(seconds: float) -> bool:
+    """
+    Whether who has so many seconds can have an answer of the solver, where it is installed.
+
+    Loading it takes longer than a call may. So a thread begins to, the first time, and the call does without.
+    """
+    module = sys.modules.get(PACKAGE)
+    is_loaded = module is not None and not getattr(module.__spec__, "_initializing", False)
+    if is_loaded or seconds >= LOADING:
+        return True
+    if not _loading:
+        _loading.append(threading.Thread(target=load, name="solver", daemon=True))
+        _loading[0].start()
+    return False
+
+
+def load() -> None:
+    """Load it, where it is installed and that works: whoever asks it something is told what does not."""
+    with contextlib.suppress(Exception):
+        _highspy()
+
+
+def _finish_loading() -> None:
+    for thread in _loading:
+        thread.join(LOADING)
+
+
+if hasattr(os, "register_at_fork"):  # In a child, nobody would ever end an import that a thread of the parent began.
+    os.register_at_fork(before=_finish_loading)
 
 
 class Proof(enum.Enum):

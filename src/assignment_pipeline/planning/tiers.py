@@ -56,7 +56,7 @@ def make_room(
     if isinstance(few, Arrangement):
         return Room(plan_of(question, few, RESEATING))
     left = began + total - monotonic()
-    if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left:
+    if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left or not exact.is_at_hand(left):
         return Room(proved=proves and few is NotPossible.PROVED)
     many = repack.make_room(request, floor, options, left)
     if many.arrangement is None:

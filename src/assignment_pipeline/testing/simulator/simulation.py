@@ -13,6 +13,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Effect, Port
 from assignment_pipeline.flow.sweeping.sweep import SweepReport
+from assignment_pipeline.planning import exact
 from assignment_pipeline.planning.base import Strategy
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import EventSink, LoadQuery
@@ -87,6 +88,7 @@ class Simulation(World):
             self._wait_elsewhere(scenario.backlog)
         self._know_rollout()
         self.locks = WatchedLocks(self.clock, self.offend)
+        exact.load()  # Not by a thread: whether it is there decides what a call answers.
         self.engine = TableEngine(strategies, self.clock.monotonic)
         self.ports = {
             Port.STORE: self.store,
