@@ -57,6 +57,7 @@ CALLS = frozenset(
         "takeover",
         "unblock",
         "unpin",
+        "walk_in",
     }
 )
 """The flows that are watched, by the names of their functions. Those that only read are not."""
