@@ -13,7 +13,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Legacy
 from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
-from assignment_pipeline.flow.effects import Flow, Port, ReadHistory
+from assignment_pipeline.flow.effects import Flow, Port
 from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
@@ -339,7 +339,14 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Cancel a booking: its tables are free for good. An unknown booking is cancelled too: no late call seats it.
 
         Args:
-            restaurant_id: Its restaurant, for a booking that neither the pipeline nor the host knows.
+            restaurant_id: Refuse a booking of another restaurant, by its record and by the host; and the restaurant of
+                one that neither the pipeline nor the host knows. Without it, who may cancel which is for the host to
+                decide.
+
+            actor: The person, as the audit is to name them; None for a guest or a program.
+
+        Raises:
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         """
         return self._run(confirm_and_cancel.cancel(booking_id, restaurant_id, self.settings, actor=actor))
 
@@ -360,23 +367,33 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         flow = reassigning.reassign(target, self.settings, keep=keep, actor=actor, legacy=legacy)
         return self._run(flow)
 
-    def record(self, booking_id: str) -> AssignmentRecord | None:
+    def record(self, booking_id: str, *, restaurant_id: str | None = None) -> AssignmentRecord | None:
         """
         A booking's assignment record, or None if it has none.
 
+        Args:
+            restaurant_id: Refuse a booking of another restaurant. Without it, who may see which is for the host to
+                decide.
+
         Raises:
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             StoreUnavailableError: The store could not be asked.
         """
-        return self._run(enqueue.look_up(booking_id))
+        return self._run(enqueue.look_up(booking_id, restaurant_id))
 
-    def history(self, booking_id: str) -> tuple[StateChange, ...]:
+    def history(self, booking_id: str, *, restaurant_id: str | None = None) -> tuple[StateChange, ...]:
         """
         A booking's transitions, oldest first.
 
+        Args:
+            restaurant_id: Refuse a booking of another restaurant. Without it, who may see which is for the host to
+                decide.
+
         Raises:
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             StoreUnavailableError: The store could not be asked.
         """
-        return self._run(iter(ReadHistory(booking_id)))
+        return self._run(enqueue.read_history(booking_id, restaurant_id))
 
     def sweep(self, *, limit: int = 100) -> SweepReport:
         """
@@ -597,13 +614,13 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         flow = reassigning.reassign(target, self.settings, keep=keep, actor=actor, legacy=legacy)
         return await self._run(flow)
 
-    async def record(self, booking_id: str) -> AssignmentRecord | None:
+    async def record(self, booking_id: str, *, restaurant_id: str | None = None) -> AssignmentRecord | None:
         """A booking's assignment record, or None if it has none. See `Coordinator.record`."""
-        return await self._run(enqueue.look_up(booking_id))
+        return await self._run(enqueue.look_up(booking_id, restaurant_id))
 
-    async def history(self, booking_id: str) -> tuple[StateChange, ...]:
+    async def history(self, booking_id: str, *, restaurant_id: str | None = None) -> tuple[StateChange, ...]:
         """A booking's transitions, oldest first. See `Coordinator.history`."""
-        return await self._run(iter(ReadHistory(booking_id)))
+        return await self._run(enqueue.read_history(booking_id, restaurant_id))
 
     async def sweep(self, *, limit: int = 100) -> SweepReport:
         """Process at most *limit* due bookings, and those that nobody enqueued. See `Coordinator.sweep`."""

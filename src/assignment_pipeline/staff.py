@@ -183,7 +183,7 @@ class StaffActions(ServiceActions, StaffReads):
         """
         return self._run(review.requeue(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    def takeover(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Make the pipeline the owner of a booking that legacy owns. Activating the pipeline again does not do this.
 
@@ -191,9 +191,10 @@ class StaffActions(ServiceActions, StaffReads):
 
         Raises:
             BookingNotFoundError: It has no record.
+            OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             TableConflictError: Legacy has seated it where somebody else sits, too.
         """
-        return self._run(taking_over.takeover(booking_id, self.settings, actor=actor))
+        return self._run(taking_over.takeover(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     def reject(self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
@@ -391,13 +392,15 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         """
         return await self._run(review.requeue(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
-    async def takeover(self, booking_id: str, *, actor: str) -> AssignmentResult:
+    async def takeover(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
         Make the pipeline the owner of a booking that legacy owns. Activating the pipeline again does not do this.
 
         See `StaffActions.takeover`.
         """
-        return await self._run(taking_over.takeover(booking_id, self.settings, actor=actor))
+        return await self._run(
+            taking_over.takeover(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id)
+        )
 
     async def reject(
         self, booking_id: str, *, actor: str, reason: str, restaurant_id: str | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import inspect
 
 import attrs
 import pytest
 
 from assignment_pipeline import (
     AssignmentState,
+    Coordinator,
     FixedFlags,
     LegacyResult,
     Mode,
@@ -17,11 +20,12 @@ from assignment_pipeline import (
     Settings,
     StoreUnavailableError,
 )
-from assignment_pipeline.errors import OtherRestaurantError
+from assignment_pipeline.errors import IllegalTransitionError, NoTablesError, NotBegunError, OtherRestaurantError
 from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.testing.contracts.harness import make_change
 
 MODES = list(Mode)
+DAY = dt.timedelta(days=1)
 
 
 class ByRestaurant:
@@ -160,3 +164,71 @@ def test_a_claim_of_what_has_tables_elsewhere_ends(house, coordinator, booking):
     house.host.put_booking(attrs.evolve(booking, restaurant_id="R2"))
     coordinator.sweep()
     assert (house.record("B1").next_attempt_at, house.record("B1").deliveries) == (None, 0)
+
+
+CALLS = {
+    "cancel": lambda one, **of: one.cancel("B1", **of),
+    "confirm": lambda one, **of: one.confirm("B1", **of),
+    "extend": lambda one, **of: one.extend("B1", one.record("B1").allocation.turn.end + DAY / 24, actor="ann", **of),
+    "extend_hold": lambda one, **of: one.extend_hold("B1", **of),
+    "history": lambda one, **of: one.history("B1", **of),
+    "left": lambda one, **of: one.left("B1", actor="ann", **of),
+    "no_show": lambda one, **of: one.no_show("B1", actor="ann", **of),
+    "party_changed": lambda one, **of: one.party_changed("B1", 1, actor="ann", **of),
+    "pin": lambda one, **of: one.pin("B1", actor="ann", **of),
+    "record": lambda one, **of: one.record("B1", **of),
+    "reinstate": lambda one, **of: one.reinstate("B1", "ann", **of),
+    "reject": lambda one, **of: one.reject("B1", actor="ann", reason="no_table", **of),
+    "requeue": lambda one, **of: one.requeue("B1", actor="ann", **of),
+    "seated": lambda one, **of: one.seated("B1", actor="ann", **of),
+    "show": lambda one, **of: one.show("B1", **of),
+    "takeover": lambda one, **of: one.takeover("B1", actor="ann", **of),
+    "unpin": lambda one, **of: one.unpin("B1", actor="ann", **of),
+}
+
+
+def methods_by_id():
+    """The coordinator's methods that take a booking's id."""
+    for name in dir(Coordinator):
+        if not name.startswith("_") and callable(getattr(Coordinator, name)):
+            first = list(inspect.signature(getattr(Coordinator, name)).parameters)[1:2]
+            if first == ["booking_id"]:
+                yield name
+
+
+def test_every_call_by_id_is_tried_here():
+    """`assign_id` has the restaurant beside the booking: the host's decides there."""
+    assert set(methods_by_id()) - {"assign_id"} == set(CALLS)
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_a_call_by_id_refuses_a_booking_of_another_restaurant(house, coordinator, name):
+    """Where one is named; nothing is written. Without one, or with the booking's own, it is done."""
+    coordinator.assign(house.booking())
+    before = house.record()
+    with pytest.raises(OtherRestaurantError) as caught:
+        CALLS[name](coordinator, restaurant_id="R2")
+    assert (caught.value.booking_id, len(str(caught.value).splitlines())) == ("B1", 1)
+    assert house.record() == before
+    for named in ({"restaurant_id": "R1"}, {}):
+        with contextlib.suppress(IllegalTransitionError, NotBegunError, NoTablesError):
+            CALLS[name](coordinator, **named)
+
+
+def test_a_booking_that_has_moved_is_cancelled_by_its_new_restaurant(house, coordinator):
+    """The host's restaurant counts, too: nobody else's."""
+    coordinator.assign(house.booking())
+    house.host.put_booking(attrs.evolve(house.host.booking(None, "B1"), restaurant_id="R2"))
+    with pytest.raises(OtherRestaurantError):
+        coordinator.cancel("B1", "R3")
+    assert coordinator.cancel("B1", "R2").outcome is Outcome.CANCELLED
+
+
+def test_a_booking_without_a_record_is_cancelled_by_its_own_restaurant(house, coordinator):
+    """By the host; one that nobody knows, by any."""
+    house.booking()
+    with pytest.raises(OtherRestaurantError):
+        coordinator.cancel("B1", "R2")
+    assert house.record() is None
+    assert coordinator.cancel("B1", "R1").record.restaurant_id == "R1"
+    assert coordinator.cancel("X1", "R2").record.restaurant_id == "R2"

@@ -6,18 +6,19 @@ from collections.abc import Callable
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
-from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import Decision, Mode, Outcome, Reason
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     BookingUnreadableError,
+    OtherRestaurantError,
     SchemaMismatchError,
     StaleRecordError,
 )
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target, require_restaurant
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadHistory, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing import change, known, land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import Trigger
@@ -123,7 +124,27 @@ def preview(booking: Booking, settings: Settings) -> Flow[Decision]:
     return decision
 
 
-def look_up(booking_id: str) -> Flow[AssignmentRecord | None]:
-    """Where a booking's assignment stands, or None if it has no record."""
+def look_up(booking_id: str, restaurant_id: str | None = None) -> Flow[AssignmentRecord | None]:
+    """
+    Where a booking's assignment stands, or None if it has no record.
+
+    Raises:
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+    """
     page = yield from ReadRecords(RecordQuery(booking_ids=(booking_id,)))
-    return page.records[0] if page.records else None
+    record = page.records[0] if page.records else None
+    if record is not None and restaurant_id not in {None, record.restaurant_id}:
+        raise OtherRestaurantError(booking_id, restaurant_id or "", record.restaurant_id)
+    return record
+
+
+def read_history(booking_id: str, restaurant_id: str | None = None) -> Flow[tuple[StateChange, ...]]:
+    """
+    A booking's transitions, oldest first.
+
+    Raises:
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
+    """
+    if restaurant_id is not None:
+        yield from look_up(booking_id, restaurant_id)
+    return (yield from ReadHistory(booking_id))

@@ -33,7 +33,9 @@ _TO_WAIT: dict[AssignmentState, tuple[Trigger, ...]] = {
 }
 
 
-def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[AssignmentResult]:
+def takeover(
+    booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
+) -> Flow[AssignmentResult]:
     """
     Have the pipeline answer for a booking that legacy answers for.
 
@@ -43,12 +45,13 @@ def takeover(booking_id: str, settings: Settings, *, actor: str) -> Flow[Assignm
 
     Raises:
         BookingNotFoundError: It has no record.
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         TableConflictError: Legacy has seated it where somebody else sits, too.
     """
-    call = yield from Call.by_person((booking_id, ""), MANUAL, actor=actor)
+    call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        known = yield from known_record(record, booking_id)
+        known = yield from known_record(record, booking_id, restaurant_id or "")
         if known.owner is Owner.PIPELINE or known.state in FINAL:
             return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=known))
         facts: dict[str, Any] = {"owner": Owner.PIPELINE, "retries": 0, "reason": None}

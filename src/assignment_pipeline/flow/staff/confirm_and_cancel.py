@@ -151,27 +151,45 @@ def cancel(
     A party that sits keeps its tables: the answer is ``kept``.
 
     Raises:
+        OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*, by its record and by the host.
         StoreUnavailableError, CommitUnknownError: Only when it is *joined* to a transaction of the host's.
     """
     call = yield from Call.begin((booking_id, restaurant_id or ""), "cancel", actor=actor)
 
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
-        if record is None and not call.restaurant_id:
-            try:
-                booking = yield from FindBooking(booking_id)
-            except BookingUnreadableError:
-                booking = None
-            call.restaurant_id = booking.restaurant_id if booking else ""
-        elif record is not None and record.allocation is not None and record.allocation.sits:
-            return (yield from call.answer(Outcome.KEPT, Reason.SITS, record=record))
-        elif record is not None and record.state is AssignmentState.CANCELLED:
-            return (yield from call.answer(Outcome.CANCELLED, record=record))
-        elif record is not None and record.state is AssignmentState.FAILED:
-            return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
+        call.restaurant_id = yield from _restaurant(booking_id, restaurant_id or "", record)
+        if record is not None:
+            if record.allocation is not None and record.allocation.sits:
+                return (yield from call.answer(Outcome.KEPT, Reason.SITS, record=record))
+            if record.state is AssignmentState.CANCELLED:
+                return (yield from call.answer(Outcome.CANCELLED, record=record))
+            if record.state is AssignmentState.FAILED:
+                return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         facts = {"allocation": None, "next_attempt_at": None}
         return (yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
 
     return (yield from amend(call, settings, decide, joined=joined))
+
+
+def _restaurant(booking_id: str, named: str, record: AssignmentRecord | None) -> Flow[str]:
+    """
+    The restaurant of a booking: by its record, else as it was named, else by the host.
+
+    Raises:
+        OtherRestaurantError: Another one was named, which is not the host's either: a booking that has moved is its new
+            restaurant's, too.
+    """
+    of = record.restaurant_id if record is not None else ""
+    if of and named in {"", of}:
+        return of
+    try:
+        booking = yield from FindBooking(booking_id)
+    except BookingUnreadableError:
+        booking = None
+    at_host = booking.restaurant_id if booking is not None else ""
+    if named and (of or at_host) and named != at_host:
+        raise OtherRestaurantError(booking_id, named, of or at_host)
+    return of or named or at_host
 
 
 def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[ToCommit]:

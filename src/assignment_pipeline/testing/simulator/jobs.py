@@ -300,8 +300,8 @@ JOBS: tuple[Job, ...] = (
         _HELD,
     ),
     Job("reassign", 4, _reassign, (LegacyDownError, HostContradictionError), WITH_TABLES | _REVIEW),
-    Job("cancel", 3, _cancel, (), WITH_TABLES),
-    Job("cancel an unknown booking", 1, _cancel_unknown),
+    Job("cancel", 3, _cancel, (OtherRestaurantError,), WITH_TABLES),
+    Job("cancel an unknown booking", 1, _cancel_unknown, (OtherRestaurantError,)),
     Job(
         "requeue",
         3,
