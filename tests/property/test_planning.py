@@ -544,7 +544,7 @@ def test_evaluation_names_every_rule_that_is_broken():
     request = SeatingRequest.at(venue, booking, EVENING + dt.timedelta(minutes=1))
     evaluation = TableEngine().evaluate(request, ["T1", "T2"], snapshot)
     elsewhere = {Rule.UNKNOWN_TABLE, Rule.FORBIDDEN, Rule.PARTNER_TAKEN, Rule.NOT_AN_ARRIVAL, Rule.OFFER, Rule.PACING}
-    of_audits = {Rule.TIMEZONE}
+    of_audits = {Rule.TIMEZONE, Rule.LAYING_TIME}  # And of the turn between two parties.
     assert set(evaluation.broken) == set(Rule) - elsewhere - of_audits
     assert TableEngine().evaluate(request, ["T9"], snapshot).broken == (Rule.UNKNOWN_TABLE,)
 

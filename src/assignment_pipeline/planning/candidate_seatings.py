@@ -64,7 +64,7 @@ class Candidate(Option):
             cost=sum(parts.values()),
             bound=sum(parts.values()) + least_gap(venue, seating),
             mask=seating.mask,
-            tables=seating.table_ids,
+            tables=tuple(sorted(seating.table_ids)),
             priority=seating.priority,
             parts=parts,
             places=places(venue, seating),
