@@ -8,13 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from assignment_pipeline.cli import review, words
-from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.review import ReviewCase
 from assignment_pipeline.domain.room import WayOut
-from assignment_pipeline.errors import InvalidValueError
 
 app = review.app
 """This command is one of ``review``."""
@@ -29,10 +27,8 @@ def cases(
     as_json: JsonOption = False,
 ) -> None:
     """Show the bookings in manual review, the soonest arrival first, with what was tried and the best ways out."""
-    try:
-        page = coordinator.review_cases(restaurant, after=after, limit=limit)
-    except InvalidValueError as error:
-        refuse("--after", error.expected, error.got)
+    review.require_place_in_queue(after)
+    page = coordinator.review_cases(restaurant, after=after, limit=limit)
     if as_json:
         conflicts = [_document(case) for case in page.conflicts]
         print_json({"cases": [_document(case) for case in page.cases], "conflicts": conflicts, "next": page.next})

@@ -18,10 +18,10 @@ import attrs
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.adapters.sqlite.naming import is_file_name
 from assignment_pipeline.cli.absent_host import AbsentHost
-from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.failures import BadInputError, raised, refuse
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
+from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, SchemaMismatchError
 from assignment_pipeline.ports import AssignmentStore, RolloutStore
 
 READING_PATIENCE_MS = 10_000
@@ -164,6 +164,30 @@ def _refused(name: object, error: SchemaMismatchError) -> NoReturn:
     refuse(str(name), error.expected, f"{error.found}: {error.remedy}" if error.remedy else error.found)
 
 
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_DRIVERS = frozenset({"sqlite3", "psycopg"})
+"""What reading raises where somebody else has written: text in place of a number, a view in place of a table."""
+
+
+@contextlib.contextmanager
+def _readable(db: object) -> Iterator[None]:
+    """
+    For the length of the block, what a database holds is bad input where it is not what this version writes.
+
+    Raises:
+        BadInputError: It is not.
+    """
+    try:
+        yield
+    except AssignmentPipelineError:
+        raise
+    except Exception as error:
+        if not isinstance(error, _UNREADABLE) and type(error).__module__.partition(".")[0] not in _DRIVERS:
+            raise
+        got = f"something else: it cannot be read ({raised(error)}; --traceback shows where)"
+        raise BadInputError(str(db), "data as this version writes it", got) from error
+
+
 # -- SQLite -------------------------------------------------------------------------------------------------------
 
 
@@ -194,7 +218,8 @@ class SQLiteFile:
 
     def check(self, *, standalone: bool) -> None:
         require_sqlite(self.path)
-        sqlite.check(self.path, standalone=standalone)
+        with _readable(self):
+            sqlite.check(self.path, standalone=standalone)
 
     def openings(self) -> tuple[tuple[str, str, str], ...]:
         """See `Database.openings`: a file of bookings is its owner's alone."""
@@ -219,12 +244,17 @@ class SQLiteFile:
     def host(self) -> OwnHost:
         return sqlite.StandaloneHost()
 
-    def open(self, *, synchronous: str = "FULL") -> AbstractContextManager[OwnStore]:
-        return sqlite.SQLiteStore(self.path, host=sqlite.StandaloneHost(), synchronous=synchronous)
+    @contextlib.contextmanager
+    def open(self, *, synchronous: str = "FULL") -> Iterator[OwnStore]:
+        host = sqlite.StandaloneHost()
+        with _readable(self), sqlite.SQLiteStore(self.path, host=host, synchronous=synchronous) as store:
+            yield store
 
-    def steer(self) -> AbstractContextManager[SteeredStore]:
+    @contextlib.contextmanager
+    def steer(self) -> Iterator[SteeredStore]:
         host: Any = sqlite.StandaloneHost() if keeps_bookings(self) else AbsentHost()
-        return sqlite.SQLiteStore(self.path, host=host)
+        with _readable(self), sqlite.SQLiteStore(self.path, host=host) as store:
+            yield store
 
 
 def require_sqlite(db: Path, *, may_be_missing: bool = False) -> frozenset[str]:
@@ -410,7 +440,7 @@ class PostgresDatabase:
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         host = postgres.StandaloneHost(schema=self.schema)
-        with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema) as store:
+        with _readable(self), postgres.PostgresStore(self.conninfo, host=host, schema=self.schema) as store:
             yield store
 
     @contextlib.contextmanager
@@ -418,7 +448,8 @@ class PostgresDatabase:
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
         host: Any = postgres.StandaloneHost(schema=self.schema) if keeps_bookings(self) else AbsentHost()
-        with postgres.PostgresStore(self.conninfo, host=host, schema=self.schema, pool_size=2) as store:
+        store = postgres.PostgresStore(self.conninfo, host=host, schema=self.schema, pool_size=2)
+        with _readable(self), store:
             yield store
 
 

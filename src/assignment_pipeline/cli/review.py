@@ -21,7 +21,7 @@ from assignment_pipeline.errors import BookingNotFoundError, InvalidValueError
 from assignment_pipeline.flow.staff.rearrange import NEVER_ALLOWED
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.sentences import explain
-from assignment_pipeline.ports import RecordPage, RecordQuery
+from assignment_pipeline.ports import RecordPage, RecordQuery, read_place
 
 app = typer.Typer(help="Decide bookings in manual review, and place bookings by hand.", no_args_is_help=True)
 
@@ -59,15 +59,26 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """List the bookings in manual review, the soonest arrival first, with the reason and the waiting time."""
-    try:
-        page = coordinator.review_queue(restaurant, after=after, limit=limit)
-    except InvalidValueError as error:
-        refuse("--after", error.expected, error.got)
+    require_place_in_queue(after)
+    page = coordinator.review_queue(restaurant, after=after, limit=limit)
     if as_json:
         entries = [_entry(record, _since(coordinator, record)) for record in page.records]
         print_json({"reviews": entries, "next": page.next})
     else:
         _print_page(coordinator, page)
+
+
+def require_place_in_queue(after: str | None) -> None:
+    """
+    Make sure that ``--after`` is where a page ended.
+
+    Raises:
+        BadInputError: It is not.
+    """
+    try:
+        read_place(after)
+    except InvalidValueError as error:
+        refuse("--after", error.expected, error.got)
 
 
 def _since(coordinator: Coordinator, record: AssignmentRecord) -> dt.datetime | None:
