@@ -13,7 +13,8 @@ import typer
 
 from assignment_pipeline import lifecycle
 from assignment_pipeline.adapters.sqlite.schema import STANDALONE_VERSION
-from assignment_pipeline.cli.app import app
+from assignment_pipeline.cli.app import _ANSWERS, app
+from assignment_pipeline.errors import AssignmentPipelineError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
@@ -187,3 +188,34 @@ def test_nothing_else_is_documented():
     assert {tuple(name.split()) for name in sections()} == {
         way for way, command in COMMANDS.items() if way and not hasattr(command, "commands")
     }
+
+
+FAULTS = {
+    "BadInputError",
+    "BlockNotFoundError",
+    "BookingNotFoundError",
+    "BookingUnreadableError",
+    "CommitUnknownError",
+    "FlagError",
+    "HostError",
+    "LockManagerUnavailableError",
+    "MissingExtraError",
+    "OtherRestaurantError",
+    "SchemaMismatchError",
+    "StoreUnavailableError",
+    "TableNotFoundError",
+    "UnexpectedError",
+    "VenueNotFoundError",
+    "ZoneNotFoundError",
+}
+"""What ends a command with 2: input that names nothing or makes no sense, and what does not work."""
+
+
+def test_each_error_is_an_answer_or_a_fault():
+    """A new one has to say which: the answer is no, exit 1; or wrong input or a fault, exit 2."""
+    ours = AssignmentPipelineError.__subclasses__()
+    kinds = [kind for kind in ours if kind.__module__.startswith("assignment_pipeline")]
+    answers = {kind.__name__ for kind in _ANSWERS}
+    unsaid = {kind.__name__ for kind in kinds if not kind.__name__.startswith("_")} - answers - FAULTS
+    assert unsaid == set()
+    assert answers & FAULTS == set()

@@ -29,10 +29,12 @@ from assignment_pipeline.cli.failures import (
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
+    BookingOverError,
     HostContradictionError,
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
+    PartySitsError,
     PlacementRefusedError,
     RolloutRefusedError,
     StaleRecordError,
@@ -58,7 +60,10 @@ _ANSWERS = (
     IllegalTransitionError,
     NoTablesError,
     NotBegunError,
+    BookingOverError,
+    PartySitsError,
 )
+"""What makes the answer no: the command makes sense, and things are not so. All else is bad input, or a fault."""
 
 COMMANDS = {
     "demo": "demo:demo",
