@@ -44,6 +44,27 @@ def test_a_program_gets_all_of_it(cli, db):
     assert {event["type"] for event in shown["events"]} >= {"coordinator.manual_review"}
 
 
+KEYS = {
+    "booking": "party_size start_at end_at status seating zone accessible",
+    "record": "state version owner strategy reason pinned attempts next_attempt_at allocation",
+    "allocation": "tables turn_start_at turn_end_at blocked_start_at blocked_end_at seated_at left_at",
+    "history": "version at from to trigger reason actor tables turn_start_at turn_end_at seated_at left_at",
+    "attempts": "number at result strategy reason metadata",
+    "events": "id at type severity context",
+}
+"""What programs may count on, by the part of the object."""
+
+
+def test_no_key_is_lost(cli, db):
+    """A new column adds one; none that was there goes."""
+    shown = cli("show", "ada", "--db", db, "--json").json
+    parts = {**shown, "allocation": shown["record"]["allocation"]}
+    for name, keys in KEYS.items():
+        part = parts[name][0] if isinstance(parts[name], list) else parts[name]
+        assert set(keys.split()) <= set(part), name
+        assert not {"booking_id", "restaurant_id", "attributes", "created_at", "from_state"} & set(part), name
+
+
 def test_what_is_unknown_or_elsewhere_is_refused(cli, db):
     """In one line, and with the exit code of bad input."""
     unknown = cli("show", "zoe", "--db", db)

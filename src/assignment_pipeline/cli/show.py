@@ -13,9 +13,9 @@ from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.review import BookingArgument
+from assignment_pipeline.cli.trail_json import trail_document
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, read_only
 from assignment_pipeline.domain.allocation import Allocation
-from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, Source
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
 from assignment_pipeline.domain.trail import BookingTrail
@@ -37,112 +37,9 @@ def show(
         trail = coordinator.show(booking, restaurant_id=restaurant)
         zone, labels = zone_of(coordinator, trail.restaurant_id), labels_of(coordinator, trail.restaurant_id)
     if as_json:
-        print_json(document(booking, trail))
+        print_json(trail_document(booking, trail))
     else:
         say("\n".join(_lines(booking, trail, zone, labels)))
-
-
-# -- For programs -------------------------------------------------------------------------------------------------
-
-
-def document(booking_id: str, trail: BookingTrail) -> dict[str, Any]:
-    """What ``show --json`` prints. Times are in UTC."""
-    record = trail.record
-    booking = trail.booking or (record.booking if record else None)
-    return {
-        "booking_id": booking_id,
-        "restaurant_id": trail.restaurant_id,
-        "now": _text(trail.now),
-        "booking": _booking(booking),
-        "record": _record(record),
-        "tables": list(record.tables) if record else [],
-        "history": [_step(step) for step in trail.history],
-        "attempts": [_attempt(attempt) for attempt in trail.attempts],
-        "events": [_event(event) for event in trail.events],
-    }
-
-
-def _text(moment: dt.datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
-
-
-def _booking(booking: Booking | None) -> dict[str, Any] | None:
-    if booking is None:
-        return None
-    return {
-        "party_size": booking.party_size,
-        "start_at": _text(booking.start_at),
-        "end_at": _text(booking.end_at),
-        "status": booking.status,
-        "seating": booking.seating.value,
-        "zone": booking.zone,
-        "accessible": booking.accessible,
-    }
-
-
-def _record(record: AssignmentRecord | None) -> dict[str, Any] | None:
-    if record is None:
-        return None
-    held = record.allocation
-    return {
-        "state": record.state.value,
-        "version": record.version,
-        "owner": record.owner.value,
-        "strategy": record.strategy,
-        "reason": record.reason,
-        "pinned": record.pinned,
-        "attempts": record.attempts,
-        "next_attempt_at": _text(record.next_attempt_at),
-        "allocation": None
-        if held is None
-        else {
-            "tables": list(held.tables),
-            "turn_start_at": _text(held.turn.start),
-            "turn_end_at": _text(held.turn.end),
-            "blocked_start_at": _text(held.blocked.start),
-            "blocked_end_at": _text(held.blocked.end),
-            "seated_at": _text(held.seated_at),
-            "left_at": _text(held.left_at),
-        },
-    }
-
-
-def _step(step: StateChange) -> dict[str, Any]:
-    return {
-        "version": step.version,
-        "at": _text(step.created_at),
-        "from": step.from_state.value,
-        "to": step.to_state.value,
-        "trigger": step.trigger.value,
-        "reason": step.reason,
-        "actor": step.actor,
-        "tables": list(step.tables),
-        "turn_start_at": _text(step.turn_start_at),
-        "turn_end_at": _text(step.turn_end_at),
-        "seated_at": _text(step.seated_at),
-        "left_at": _text(step.left_at),
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "at": _text(attempt.created_at),
-        "result": attempt.result.value,
-        "strategy": attempt.strategy,
-        "reason": attempt.reason,
-        "metadata": dict(attempt.metadata),
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "at": _text(event.created_at),
-        "type": event.type.value,
-        "severity": event.severity.value,
-        "context": dict(event.context),
-    }
 
 
 # -- For people ---------------------------------------------------------------------------------------------------
