@@ -9,7 +9,18 @@ import sqlite3
 import pytest
 
 from assignment_pipeline.adapters import sqlite
-from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind
+from assignment_pipeline.adapters.columns import (
+    ATTEMPT,
+    BLOCK,
+    BOOKING,
+    BUNDLE,
+    CASE,
+    EVENT,
+    HISTORY,
+    RECORD,
+    SEAT,
+    Kind,
+)
 
 TABLES = {
     "assignment_records": RECORD,
@@ -18,6 +29,8 @@ TABLES = {
     "booking_assignment_attempts": ATTEMPT,
     "table_blocks": BLOCK,
     "observability_events": EVENT,
+    "assignment_shadow_bundles": BUNDLE,
+    "assignment_shadow_cases": CASE,
     "bookings": BOOKING,
 }
 BESIDES = {
@@ -27,13 +40,16 @@ BESIDES = {
     "booking_assignment_attempts": {"booking_id", "restaurant_id"},
     "table_blocks": {"created_at"},
     "observability_events": {"position"},
+    "assignment_shadow_bundles": set(),
+    "assignment_shadow_cases": {"claimed_until"},
     "bookings": {"assignment_state", "assignment_state_version", "assignment_strategy", "created_at"},
 }
 """Columns that are no fields of the value."""
 
-SQLITE = dict.fromkeys(Kind, "TEXT") | {Kind.NUMBER: "INTEGER", Kind.FLAG: "INTEGER"}
+SQLITE = dict.fromkeys(Kind, "TEXT") | {Kind.NUMBER: "INTEGER", Kind.FLAG: "INTEGER", Kind.MEASURE: "REAL"}
 POSTGRES = dict.fromkeys(Kind, "text") | {
     Kind.NUMBER: "bigint",
+    Kind.MEASURE: "double precision",
     Kind.FLAG: "boolean",
     Kind.MOMENT: "timestamp with time zone",
     Kind.BOOKING: "jsonb",
@@ -43,7 +59,7 @@ POSTGRES = dict.fromkeys(Kind, "text") | {
 
 
 def declared(table, types):
-    if table == "bookings":
+    if table in {"bookings", "assignment_shadow_cases"}:
         types = types | {Kind.NUMBER: types[Kind.NUMBER].replace("bigint", "integer")}
     return {(column.stored, types[column.kind], column.optional) for column in TABLES[table]}
 

@@ -2,7 +2,8 @@
 The columns that the stores keep values in: one for each field, named as the field is and written as its type says.
 
 A field of `AssignmentRecord` is a column wherever SQL has ``{RECORD}``; so it is for ``{SEAT}``, ``{HISTORY}``,
-``{ATTEMPT}``, ``{BLOCK}``, ``{EVENT}`` and ``{BOOKING}``. A field that is a window is two columns.
+``{ATTEMPT}``, ``{BLOCK}``, ``{EVENT}``, ``{BUNDLE}``, ``{CASE}`` and ``{BOOKING}``. A field that is a window is two
+columns.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
+from assignment_pipeline.domain.shadow import ShadowBundle, StoredCase
 from assignment_pipeline.domain.windows import TimeWindow
 
 T = TypeVar("T")
@@ -35,6 +37,7 @@ class Kind(enum.Enum):
     TEXT = enum.auto()
     WORD = enum.auto()  # of an enumeration
     NUMBER = enum.auto()
+    MEASURE = enum.auto()  # with a fraction
     FLAG = enum.auto()
     MOMENT = enum.auto()
     BOOKING = enum.auto()  # one document
@@ -45,6 +48,7 @@ class Kind(enum.Enum):
 _KINDS = {
     str: Kind.TEXT,
     int: Kind.NUMBER,
+    float: Kind.MEASURE,
     bool: Kind.FLAG,
     dt.datetime: Kind.MOMENT,
     Booking: Kind.BOOKING,
@@ -137,6 +141,18 @@ BLOCK = columns_of(TableBlock)
 EVENT = columns_of(Event, called={"type": "event_type"})
 """The columns of an event."""
 
+BUNDLE = columns_of(ShadowBundle)
+"""The columns of what the shadow keeps of a case."""
+
+BUNDLE_HEAD = columns_of(ShadowBundle, besides=["document"])
+"""The same, for a list."""
+
+CASE = columns_of(StoredCase)
+"""The columns of a case that waits for a worker."""
+
+NEW_CASE = columns_of(StoredCase, besides=["deliveries"])
+"""Those of one that nobody has taken."""
+
 BOOKING = columns_of(Booking, besides=["attributes"])
 """The columns of a booking, in the tables of a standalone host and in documents."""
 
@@ -152,6 +168,10 @@ _LISTS = {
     "ATTEMPT": ATTEMPT,
     "BLOCK": BLOCK,
     "EVENT": EVENT,
+    "BUNDLE": BUNDLE,
+    "BUNDLE_HEAD": BUNDLE_HEAD,
+    "CASE": CASE,
+    "NEW_CASE": NEW_CASE,
     "BOOKING": BOOKING,
 }
 _LIST = re.compile(rf"\{{(\w+\.|[:?])?({'|'.join(_LISTS)})\}}")
@@ -173,10 +193,11 @@ def with_columns(text: str) -> str:
     *text* with the names of columns in the place of ``{RECORD}``, ``{RECORD_BESIDES_KEY}``, ``{SEAT}`` and the like.
 
     ``{r.RECORD}`` puts the name of a table ahead of each. ``{:RECORD}`` and ``{?RECORD}`` make placeholders.
-    ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON. `BOOKING_IN_SQL` has more.
+    ``{NEW_RECORD}`` is what is not null in a record that nothing has happened to, as JSON.
+    `BOOKING_IN_SQL` and `SHADOW_IN_SQL` have more.
     """
     text = _LIST.sub(lambda found: listed(_LISTS[found[2]], found[1] or ""), text)
-    for name, written in BOOKING_IN_SQL.items():
+    for name, written in (BOOKING_IN_SQL | SHADOW_IN_SQL).items():
         text = text.replace(f"{{{name}}}", written)
     return text.replace("{NEW_RECORD}", json.dumps(_NEW_RECORD))
 
@@ -186,7 +207,9 @@ POSTGRES_TYPES = {
     Kind.WORD: "text",
     Kind.NUMBER: "integer",
     Kind.FLAG: "boolean",
+    Kind.MEASURE: "double precision",
     Kind.MOMENT: "timestamptz",
+    Kind.DOCUMENT: "jsonb",
 }
 
 BOOKING_IN_SQL = {
@@ -205,6 +228,22 @@ BOOKING_IN_SQL = {
 The columns of a booking: as the table ``bookings`` has them, the same under the fields' names, with their types, as
 arguments of ``jsonb_build_object``, and as an upsert sets them; the status has a rule of its own there.
 """
+
+
+def _read_in_postgres(columns: Sequence[Column]) -> str:
+    """Times as JSON has them."""
+    return ", ".join(f"pg_catalog.to_json({one.name})" if one.kind is Kind.MOMENT else one.name for one in columns)
+
+
+SHADOW_IN_SQL = {
+    "READ_BUNDLE": _read_in_postgres(BUNDLE),
+    "READ_BUNDLE_HEAD": _read_in_postgres(BUNDLE_HEAD),
+    "READ_CASE": _read_in_postgres(CASE),
+    "TYPED_NEW_CASE": ", ".join(f"{one.name} {POSTGRES_TYPES[one.kind]}" for one in NEW_CASE),
+    "GIVEN_BUNDLE": ", ".join(f"%s::{POSTGRES_TYPES[one.kind]}" for one in BUNDLE),
+    "EXCLUDED_BUNDLE": ", ".join(f"{one.name} = excluded.{one.name}" for one in BUNDLE if one.name not in _KEYS),
+}
+"""The columns of bundles and cases as PostgreSQL reads them, with their types, as placeholders, and as an upsert."""
 
 
 _NEW_RECORD = {

@@ -9,14 +9,22 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from assignment_pipeline.adapters.sqlite.codec import moment_of, text_of
+from assignment_pipeline.adapters.columns import BUNDLE, BUNDLE_HEAD, CASE, NEW_CASE, Kind, Rows, with_columns
+from assignment_pipeline.adapters.sqlite.codec import READ, WRITTEN, text_of
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
 from assignment_pipeline.adapters.sqlite.reads import Reads
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 
 T = TypeVar("T")
 
-KEEP = "INSERT OR REPLACE INTO assignment_shadow_bundles VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITTEN = {**WRITTEN, Kind.DOCUMENT: json.dumps}
+_READ = {**READ, Kind.DOCUMENT: json.loads}  # Lists stay lists.
+BUNDLES = Rows(ShadowBundle, BUNDLE, _WRITTEN, _READ)
+BUNDLE_HEADS = Rows(ShadowBundle, BUNDLE_HEAD, _WRITTEN, _READ)
+CASES = Rows(StoredCase, CASE, _WRITTEN, _READ)
+NEW_CASES = Rows(StoredCase, NEW_CASE, _WRITTEN, _READ)
+
+KEEP = with_columns("INSERT OR REPLACE INTO assignment_shadow_bundles ({BUNDLE}) VALUES ({?BUNDLE})")
 
 FORGET_OLD = "DELETE FROM assignment_shadow_bundles WHERE captured_at < ?"
 
@@ -26,31 +34,28 @@ DELETE FROM assignment_shadow_bundles
 WHERE id IN (SELECT id FROM assignment_shadow_bundles ORDER BY captured_at DESC, id LIMIT -1 OFFSET ?)
 """
 
-LATEST = """
-SELECT id, captured_at, restaurant_id, booking_id, verdict, kind, cost_difference, '{}'
-FROM assignment_shadow_bundles
+LATEST = with_columns("""
+SELECT {BUNDLE_HEAD} FROM assignment_shadow_bundles
 WHERE (:restaurant IS NULL OR restaurant_id = :restaurant) AND (:verdict IS NULL OR verdict = :verdict)
 ORDER BY captured_at DESC, id LIMIT :limit
-"""
+""")
 
-FIND = "SELECT * FROM assignment_shadow_bundles WHERE id = ?"
+FIND = with_columns("SELECT {BUNDLE} FROM assignment_shadow_bundles WHERE id = ?")
 
 WAITING = "SELECT count(*) FROM assignment_shadow_cases"
 
 KNOWN = "SELECT id FROM assignment_shadow_cases WHERE id IN (SELECT value FROM json_each(?))"
 
-PUT = """
-INSERT INTO assignment_shadow_cases (id, captured_at, restaurant_id, booking_id, document) VALUES (?, ?, ?, ?, ?)
-"""
+PUT = with_columns("INSERT INTO assignment_shadow_cases ({NEW_CASE}) VALUES ({?NEW_CASE})")
 
-CLAIM = """
+CLAIM = with_columns("""
 UPDATE assignment_shadow_cases SET deliveries = deliveries + 1, claimed_until = :until
 WHERE id IN (
     SELECT id FROM assignment_shadow_cases WHERE claimed_until IS NULL OR claimed_until <= :now
     ORDER BY captured_at, id LIMIT :limit
 )
-RETURNING id, captured_at, restaurant_id, booking_id, document, deliveries
-"""
+RETURNING {CASE}
+""")
 
 DROP = "DELETE FROM assignment_shadow_cases WHERE id IN (SELECT value FROM json_each(?))"
 
@@ -73,8 +78,7 @@ class Shadows:
     def _ask(self, work: Callable[[sqlite3.Connection], T]) -> T: ...
 
     def keep_bundle(self, bundle: ShadowBundle, *, most: int, since: dt.datetime) -> None:
-        facts = (bundle.id, text_of(bundle.captured_at), bundle.restaurant_id, bundle.booking_id, bundle.verdict.value)
-        row = (*facts, bundle.kind, bundle.cost_difference, json.dumps(bundle.document))
+        row = BUNDLES.row(bundle)
 
         def keep(connection: sqlite3.Connection) -> None:
             connection.execute(KEEP, row)
@@ -92,11 +96,11 @@ class Shadows:
             "limit": max(limit, 0),
         }
         rows = self._read(lambda connection: cursor_of(connection).execute(LATEST, wanted).fetchall())
-        return tuple(map(_bundle, rows))
+        return tuple(BUNDLE_HEADS.value(row, document={}) for row in rows)
 
     def bundle(self, bundle_id: str) -> ShadowBundle | None:
         row = self._read(lambda connection: cursor_of(connection).execute(FIND, (bundle_id,)).fetchone())
-        return _bundle(row) if row else None
+        return BUNDLES.value(row) if row else None
 
     def put_cases(self, cases: Sequence[StoredCase], *, most: int) -> int:
         given = {case.id: case for case in cases}
@@ -106,7 +110,7 @@ class Shadows:
             known = {row[0] for row in rows.execute(KNOWN, (json.dumps([*given]),))}
             new = [case for key, case in given.items() if key not in known]
             room = max(most - int(rows.execute(WAITING).fetchone()[0]), 0)
-            rows.executemany(PUT, map(_case_row, new[:room]))
+            rows.executemany(PUT, map(NEW_CASES.row, new[:room]))
             return len(new[room:])
 
         return self._ask(put)
@@ -119,7 +123,7 @@ class Shadows:
             wanted = {"now": text_of(now), "until": text_of(now + for_), "limit": max(limit, 0)}
             return cursor_of(connection).execute(CLAIM, wanted).fetchall()
 
-        return tuple(sorted(map(_case, self._ask(claim)), key=lambda case: (case.captured_at, case.id)))
+        return tuple(sorted(map(CASES.value, self._ask(claim)), key=lambda case: (case.captured_at, case.id)))
 
     def drop_cases(self, case_ids: Sequence[str]) -> None:
         if case_ids:
@@ -129,31 +133,3 @@ class Shadows:
         wanted = (text_of(since), restaurant_id)
         rows = self._read(lambda connection: cursor_of(connection).execute(ANSWERED, wanted).fetchall())
         return frozenset(row[0] for row in rows)
-
-
-def _bundle(row: Sequence[Any]) -> ShadowBundle:
-    return ShadowBundle(
-        id=row[0],
-        captured_at=moment_of(row[1]),
-        restaurant_id=row[2],
-        booking_id=row[3],
-        verdict=row[4],
-        kind=row[5],
-        cost_difference=row[6],
-        document=json.loads(row[7]),
-    )
-
-
-def _case_row(case: StoredCase) -> tuple[Any, ...]:
-    return (case.id, text_of(case.captured_at), case.restaurant_id, case.booking_id, json.dumps(case.document))
-
-
-def _case(row: Sequence[Any]) -> StoredCase:
-    return StoredCase(
-        id=row[0],
-        captured_at=moment_of(row[1]),
-        restaurant_id=row[2],
-        booking_id=row[3],
-        document=json.loads(row[4]),
-        deliveries=row[5],
-    )
