@@ -10,6 +10,7 @@ from assignment_pipeline.base_coordinator import AnyLegacy, AnyLocks, AnyStore, 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, LegacyResult
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
@@ -276,6 +277,20 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
             VenueNotFoundError: The host has no such restaurant.
         """
         return self._run(venue_audit.audit(restaurant_id, since=since))
+
+    def put_venue(self, venue: Venue) -> VenueAudit:
+        """
+        Have a standalone host, or the one in memory, keep a restaurant or change it, and `audit` the bookings ahead.
+
+        Returns:
+            The bookings that break a rule of the restaurant as it is from now on. They stay seated until somebody acts.
+
+        Raises:
+            CommitUnknownError: The store does not say whether it has done it.
+            StoreUnavailableError: The store could not be reached; nothing was written.
+            ValueError: The store has a host of your own, which keeps its restaurants itself.
+        """
+        return self._run(venue_audit.put_venue(venue))
 
     def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """
@@ -571,6 +586,10 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
     async def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
         """Hold every booking with tables that is ahead against its restaurant. See `Coordinator.audit`."""
         return await self._run(venue_audit.audit(restaurant_id, since=since))
+
+    async def put_venue(self, venue: Venue) -> VenueAudit:
+        """Have a standalone host keep a restaurant or change it, and audit it. See `Coordinator.put_venue`."""
+        return await self._run(venue_audit.put_venue(venue))
 
     async def enqueue(self, booking: Booking) -> AssignmentRecord | None:
         """Record that *booking* waits for tables. See `Coordinator.enqueue`."""

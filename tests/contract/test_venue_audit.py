@@ -74,7 +74,7 @@ EVENING = SpecialDay(date=DATE, service_periods=[ServicePeriod("short", dt.time(
         (house((Table("T1", 4, active=False), *TABLES[1:])), {"one": ["inactive"]}),
         (house((Table("T1", 1), *TABLES[1:])), {"one": ["size"]}),
         (house((TABLES[0], Table("T2", 4, zone="patio"), TABLES[2])), {"two": ["zone"]}),
-        (house(pacing=[PacingRule(minutes=15, parties=1)]), {"one": ["pacing"], "two": ["pacing"]}),
+        (house(pacing=[PacingRule(minutes=15, parties=1)]), {"two": ["pacing"]}),
     ],
     ids=["hours", "timezone", "closed", "special hours", "gone", "out of use", "smaller", "zone", "pacing"],
 )
@@ -109,3 +109,31 @@ def test_what_cannot_be_asked_is_refused(coordinator):
         coordinator.audit("r-1", since=dt.datetime(2031, 5, 1))  # noqa: DTZ001
     with pytest.raises(VenueNotFoundError):
         coordinator.audit("nowhere")
+
+
+def test_of_too_many_the_last_are_named(store, harness, clock):
+    """Who booked last goes beyond the cap; who came before, and other slots, are as they should be."""
+    harness.put_venue(house((*TABLES, Table("T4", 4), Table("T5", 4))))
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
+        for number, (name, table) in enumerate((("c", "T1"), ("a", "T2"), ("d", "T4"), ("b", "T5"))):
+            clock.advance(dt.timedelta(seconds=1))
+            booking = Booking(name, "r-1", 4 if number < 3 else 1, AT, AT + HOUR)
+            harness.put_booking(booking)
+            coordinator.place(booking, [table], actor="anna", pin=False)
+        harness.put_venue(house((*TABLES, Table("T4", 4), Table("T5", 4)), pacing=[PacingRule(minutes=15, covers=9)]))
+        assert rules(coordinator) == {"d": ["pacing"]}  # One more guest fits beside eight.
+        harness.put_venue(house((*TABLES, Table("T4", 4), Table("T5", 4)), pacing=[PacingRule(minutes=15, parties=1)]))
+        assert rules(coordinator) == dict.fromkeys(("a", "b", "d"), ["pacing"])
+
+
+def test_a_changed_restaurant_is_answered_with_whom_it_concerns(coordinator, store):
+    """Where the host is ours, it is kept and audited at once; where it is not, one sentence says whose it is."""
+    shorter = house(periods=[ServicePeriod("dinner", dt.time(17), dt.time(20))])
+    if hasattr(store.checked_host.host, "put_venue"):
+        found = coordinator.put_venue(shorter)
+        assert {one.booking_id for one in found.findings} == {"one", "two", "late"}
+        assert coordinator.audit("r-1").findings == found.findings
+        assert coordinator.put_venue(house()).findings == ()
+    else:
+        with pytest.raises(ValueError, match=r"host: expected one of ours, to put a restaurant into, got .*its own"):
+            coordinator.put_venue(shorter)

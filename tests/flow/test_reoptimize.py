@@ -125,6 +125,45 @@ def test_who_stood_on_a_table_out_of_use_is_seated_elsewhere(house, coordinator,
     assert coordinator.reoptimize("R1", day).stranded == ("B2",)
 
 
+@pytest.mark.parametrize(
+    ("change", "helps"),
+    [
+        ({"capacity": 1, "max_party_size": 1}, True),
+        ({"zone": "patio"}, True),
+        ({"seating": "outdoor"}, True),
+        ({"accessible": False}, False),  # Nobody asked for it.
+    ],
+)
+def test_who_no_longer_suits_its_table_is_seated_elsewhere(house, coordinator, day, change, helps):
+    """Be the table too small by now, or in another zone than was asked for. Who suits it stays."""
+    tables = [attrs.evolve(table, zone="hall", accessible=True) for table in house.venue.floor.tables]
+    put_tables(house, tables)
+    coordinator.assign(house.booking("B1", 2, zone="hall", seating="indoor", accessible=False))
+    (had,) = house.record("B1").tables
+    put_tables(house, [attrs.evolve(table, **change) if table.id == had else table for table in tables])
+    assert bool(coordinator.audit("R1").findings) == helps
+    found = coordinator.reoptimize("R1", day, apply=True, actor="ann")
+    assert [move.booking_id for move in found.diff.moves] == (["B1"] if helps else [])
+    assert found.stranded == ()
+    assert coordinator.audit("R1").findings == ()
+
+
+def test_whose_hour_is_gone_stays_and_is_named(house, coordinator, day):
+    """No other table gives it another time: it is not moved in vain."""
+    coordinator.assign(house.booking("B1", 2))
+    closed = attrs.evolve(house.venue.policy, special_days=[SpecialDay(date=day, closed=True)])
+    house.host.put_venue(attrs.evolve(house.venue, policy=closed, version="closed"))
+    found = coordinator.reoptimize("R1", day, apply=True, actor="ann")
+    assert (found.diff.moves, found.stranded, found.applied) == ((), ("B1",), False)
+
+
+def put_tables(house, tables):
+    """The same restaurant, with these tables."""
+    floor = attrs.evolve(house.venue.floor, tables=tables)
+    house.venue = attrs.evolve(house.venue, floor=floor, version=f"{house.venue.version}+")
+    house.host.put_venue(house.venue)
+
+
 def test_who_may_not_be_moved_stays_and_is_named(house, coordinator, day):
     """Pinned, although the table is gone."""
     coordinator.assign(house.booking("B1", 2))

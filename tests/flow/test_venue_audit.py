@@ -60,3 +60,19 @@ def test_asyncio_answers_the_same():
 
     found = asyncio.run(ask())
     assert (found.checked, found.findings) == (1, ())
+
+
+def test_a_changed_restaurant_is_answered_with_whom_it_concerns():
+    """Kept and audited in one call, with asyncio as without."""
+    smaller = Venue("r-1", "Europe/London", FloorPlan([Table("T1", 1), Table("T2", 1)]))
+
+    async def ask():
+        coordinator = AsyncCoordinator.in_memory(house(), clock=FakeClock(), sinks=())
+        await coordinator.assign(Booking("b-1", "r-1", 2, NINE))
+        return await coordinator.put_venue(smaller)
+
+    coordinator = Coordinator.in_memory(house(), clock=FakeClock(), sinks=())
+    coordinator.assign(Booking("b-1", "r-1", 2, NINE))
+    (found,) = coordinator.put_venue(smaller).findings
+    assert (found.booking_id, found.rules) == ("b-1", ("size",))
+    assert asyncio.run(ask()).findings == (found,)

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.on_use import module_on_use
@@ -217,6 +218,17 @@ class UnblockTables(Effect[bool]):
 
     def ask(self, port: Any) -> Any:
         return port.unblock(self.blocks, self.events)
+
+
+@attrs.frozen(eq=False, repr=False)
+class PutVenue(Effect[None]):
+    """Have the host of ours keep a restaurant, or change it."""
+
+    port = Port.STORE
+    venue: Venue
+
+    def ask(self, port: Any) -> Any:
+        return port.put_venue(self.venue)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -203,10 +203,13 @@ class Sitting:
         request: What it asked for, at the time at which it sits.
 
         tables: The ids of its tables.
+
+        misplaced: Whether these break a rule of the restaurant as it is now, so that others would be better.
     """
 
     request: SeatingRequest
     tables: tuple[str, ...]
+    misplaced: bool = False
 
 
 @attrs.frozen(eq=False)

@@ -107,8 +107,8 @@ def rearrange(
     """
     The best plan for all parties of a day.
 
-    Every party that has tables keeps some. First come parties whose tables are out of use, or taken by a party that
-    cannot be moved; then as many *waiting* guests as possible; then the least waste and moves.
+    Every party that has tables keeps some. First come parties whose tables are out of use, taken by a party that
+    cannot be moved, or no longer for them; then as many *waiting* guests as possible; then the least waste and moves.
 
     Args:
         floor: Who sits where.
@@ -175,7 +175,7 @@ class _Day:
         known = Places(floor, options)
         for party in known.sitting:
             present = known.present(party)
-            stranded = _is_stranded(party, present, floor)
+            stranded = party.misplaced or _is_stranded(party, present, floor)
             capacity = sum(table.capacity for table in floor.venue.floor.tables if table.id in party.tables)
             empty = max(capacity - party.request.booking.party_size, 0)
             _, others = known.others(party)

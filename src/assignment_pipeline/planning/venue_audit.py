@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
@@ -12,7 +12,7 @@ from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.floor import Occupied
-from assignment_pipeline.domain.pacing import ArrivingParty
+from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.venue import Venue
@@ -22,6 +22,7 @@ from assignment_pipeline.planning.engine import MANUAL, TableEngine
 
 _TIMES = {Reason.OUTSIDE_SERVICE: Rule.OUTSIDE_SERVICE, Reason.NOT_AN_ARRIVAL: Rule.NOT_AN_ARRIVAL}
 _DAY = dt.timedelta(days=1)
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,9 +87,13 @@ def audited(
     taken: Iterable[Occupied],
     arrivals: Iterable[ArrivingParty],
     since: dt.datetime,
+    *,
+    made: Mapping[str, dt.datetime] | None = None,
 ) -> VenueAudit:
     """
     Hold bookings against their restaurant as it is now.
+
+    Where more arrive in a slot than a cap allows, those are named that were made last and go beyond it.
 
     Args:
         venue: The restaurant.
@@ -100,8 +105,10 @@ def audited(
         arrivals: Who arrives in that time, where the policy has pacing.
 
         since: The first arrival to look at.
+
+        made: When bookings were made, by their ids. Others count as made before them, by their ids.
     """
-    rows, parties, engine = _by_day(taken), tuple(arrivals), TableEngine()
+    rows, slots, engine = _by_day(taken), _Slots(arrivals, made or {}), TableEngine()
     checked, findings = 0, []
     for record in records:
         held, booking = record.allocation, record.booking
@@ -112,7 +119,8 @@ def audited(
         near = dict.fromkeys(row for date in _dates(held.blocked) for row in rows.get(date, ()))
         floor = FloorSnapshot.of(venue, near, without={record.booking_id})
         broken = [*engine.evaluate(request, held.tables, floor).broken, *_times(venue, record, held)]
-        if not all(cap.holds(parties) for cap in venue.calendar.caps(booking.start_at, booking.channel)):
+        caps = venue.calendar.caps(booking.start_at, booking.channel)
+        if any(booking.id in slots.beyond(cap) for cap in caps):
             broken.append(Rule.PACING)
         if held.utc_offset_minutes not in (None, venue.utc_offset_minutes(held.turn.start)):
             broken.append(Rule.TIMEZONE)
@@ -120,6 +128,49 @@ def audited(
             findings.append(_finding(booking, record, held, tuple(dict.fromkeys(broken))))
     findings.sort(key=lambda finding: (finding.start_at, finding.booking_id))
     return VenueAudit(restaurant_id=venue.id, timezone=venue.timezone, since=since, checked=checked, findings=findings)
+
+
+def in_full_slots(venue: Venue, arrivals: Iterable[ArrivingParty]) -> tuple[str, ...]:
+    """The bookings in slots in which more arrive than a cap allows, sorted: of these it matters when they were made."""
+    parties = tuple(arrivals)
+    slots = _Slots(parties, {})
+    found: set[str] = set()
+    for party in parties:
+        for cap in venue.calendar.caps(party.start_at, party.channel):
+            if slots.beyond(cap):
+                found.update(other.booking_id for other in slots.of(cap))
+    return tuple(sorted(found))
+
+
+class _Slots:
+    """Who arrives in which slot, in the order in which they booked."""
+
+    def __init__(self, arrivals: Iterable[ArrivingParty], made: Mapping[str, dt.datetime]) -> None:
+        self._made = made
+        self._days: defaultdict[dt.date, list[ArrivingParty]] = defaultdict(list)
+        for party in arrivals:
+            self._days[party.start_at.date()].append(party)
+        self._known: dict[PacingCap, frozenset[str]] = {}
+
+    def of(self, cap: PacingCap) -> list[ArrivingParty]:
+        """The parties that count towards the cap, those that were made first in front."""
+        dates = dict.fromkeys(date for span in cap.spans for date in _dates(span))
+        found = [party for date in dates for party in self._days.get(date, ()) if cap.counts(party)]
+        return sorted(found, key=lambda party: (self._made.get(party.booking_id, _EVER), party.booking_id))
+
+    def beyond(self, cap: PacingCap) -> frozenset[str]:
+        """The bookings that go beyond the cap."""
+        known = self._known.get(cap)
+        if known is None:
+            within: list[ArrivingParty] = []
+            over = []
+            for party in self.of(cap):
+                if cap.holds([*within, party]):
+                    within.append(party)
+                else:
+                    over.append(party.booking_id)
+            known = self._known[cap] = frozenset(over)
+        return known
 
 
 def _times(venue: Venue, record: AssignmentRecord, held: Allocation) -> Iterator[Rule]:

@@ -18,7 +18,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import BookingUnreadableError, HostContradictionError, HostError
+from assignment_pipeline.errors import BookingUnreadableError, HostContradictionError, HostError, InvalidValueError
 from assignment_pipeline.ports.fitting import is_coroutine_function, refuse_awaitable, require
 from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking
 from assignment_pipeline.redaction import database_code, redacted
@@ -55,6 +55,19 @@ class CheckedHost:
     Raises:
         TypeError: It is no host, or its methods are coroutines that nobody would await.
     """
+
+    @property
+    def keeps_venues(self) -> Any:
+        """
+        The host, if it is one of ours, which has restaurants put into it.
+
+        Raises:
+            InvalidValueError: It keeps its restaurants itself.
+        """
+        if not callable(getattr(self.host, "put_venue", None)):
+            expected = "one of ours, to put a restaurant into"
+            raise InvalidValueError("host", expected, f"{named(type(self.host))}, which keeps its own")
+        return self.host
 
     def __init__(self, host: Any, on_commit: Any = None, *, waits: bool = False) -> None:
         require("host", host, METHODS, _EXPECTED, sync=None if waits else _SYNC)

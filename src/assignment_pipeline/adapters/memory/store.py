@@ -125,6 +125,15 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def on_commit(self, hook: OnCommit | None) -> None:
         self._asked = CheckedHost(self.host, hook)
 
+    def put_venue(self, venue: Venue) -> None:
+        """
+        Have the host in memory keep a restaurant, or change it.
+
+        Raises:
+            InvalidValueError: The host is none of ours.
+        """
+        self._asked.keeps_venues.put_venue(venue)
+
     @property
     def checked_host(self) -> CheckedHost:
         """The host's side, each answer looked at."""

@@ -25,6 +25,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -154,6 +155,11 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
         """See `PostgresStore.write`; *work* is a coroutine function."""
         answer: T = await self._pool.run(lambda: in_transaction(calling(work)))
         return answer
+
+    async def put_venue(self, venue: Venue) -> None:
+        """See `PostgresStore.put_venue`."""
+        host = self.checked_host.keeps_venues
+        await self.write(lambda connection: host.put_venue(connection, venue))
 
     @property
     def checked_host(self) -> CheckedHost:

@@ -25,6 +25,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange, StateChange
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.ports import (
     AssignmentContext,
@@ -178,6 +179,16 @@ class PostgresStore(Revisions, Shadows, Measures):
         """
         answer: T = self._pool.run(lambda: in_transaction(calling(work)))
         return answer
+
+    def put_venue(self, venue: Venue) -> None:
+        """
+        Have the standalone host keep a restaurant, or change it.
+
+        Raises:
+            InvalidValueError: The host is none of ours.
+        """
+        host = self.checked_host.keeps_venues
+        self.write(lambda connection: host.put_venue(connection, venue))
 
     @property
     def checked_host(self) -> CheckedHost:

@@ -29,6 +29,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 from assignment_pipeline.domain.record import AssignmentChange
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import CommitUnknownError, InvalidValueError, StoreUnavailableError
 from assignment_pipeline.ports import (
@@ -184,6 +185,16 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
             CommitUnknownError: The answer was lost.
         """
         return self._writer.run(work)
+
+    def put_venue(self, venue: Venue) -> None:
+        """
+        Have the standalone host keep a restaurant, or change it.
+
+        Raises:
+            InvalidValueError: The host is none of ours.
+        """
+        host = self.checked_host.keeps_venues
+        self.write(lambda connection: host.put_venue(connection, venue))
 
     @property
     def checked_host(self) -> CheckedHost:

@@ -14,16 +14,31 @@ from assignment_pipeline.errors import BookingNotFoundError, StaleRolloutError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.reseating import moves, snapshot
 from assignment_pipeline.flow.assigning.seating import seat
+from assignment_pipeline.flow.assigning.venue_audit import audit_of
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Flow, LoadContext, Rearrange, ResolveFlags
 from assignment_pipeline.flow.landing import land, until_landed
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.base import Rule, SeatingRequest
 from assignment_pipeline.planning.rearrange import Rearrangement
-from assignment_pipeline.planning.venue_audit import audited
+from assignment_pipeline.planning.venue_audit import AuditFinding
 from assignment_pipeline.ports import LoadQuery, waits
 
 EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+_OF_TABLES = frozenset(
+    {
+        Rule.UNKNOWN_TABLE,
+        Rule.INACTIVE,
+        Rule.TAKEN,
+        Rule.SIZE,
+        Rule.SEATING,
+        Rule.ZONE,
+        Rule.ACCESSIBLE,
+        Rule.NOT_JOINABLE,
+    }
+)
+"""What other tables may put right. Another time, no plan gives a guest."""
 
 REOPTIMIZE = "reoptimize"
 """The trigger of the call, and why somebody was moved by it."""
@@ -79,13 +94,21 @@ def reoptimize(
         flags = yield from ResolveFlags(restaurant_id)
         call.mode = flags.mode
         context = yield from _look(call, restaurant_id, service_date, settings)
-        diff = yield from Rearrange(snapshot(context), tuple(_waiting(context)), settings.repack_budget)
+        stranded = yield from _stranded(context)
+        at_wrong_tables = {one.booking_id for one in stranded if _OF_TABLES.intersection(one.rules)}
+        floor = snapshot(context)
+        sitting = [
+            attrs.evolve(party, misplaced=True) if party.request.booking.id in at_wrong_tables else party
+            for party in floor.sitting
+        ]
+        floor = attrs.evolve(floor, sitting=tuple(sitting))
+        diff = yield from Rearrange(floor, tuple(_waiting(context)), settings.repack_budget)
         gone = {move.booking_id for move in diff.moves}
         found = Reoptimization(
             restaurant_id=restaurant_id,
             service_date=service_date,
             diff=diff,
-            stranded=tuple(name for name in _stranded(context) if name not in gone),
+            stranded=tuple(one.booking_id for one in stranded if one.booking_id not in gone),
         )
         if not apply or diff.is_empty:
             return found
@@ -140,12 +163,13 @@ def _waiting(context: DecisionContext) -> Iterator[SeatingRequest]:
         yield request
 
 
-def _stranded(context: DecisionContext) -> Iterator[str]:
+def _stranded(context: DecisionContext) -> Flow[tuple[AuditFinding, ...]]:
     """Those who break a rule of the restaurant as it is, by their tables or their time, and no person meant it."""
     loaded = context.loaded
-    found = audited(loaded.venue, loaded.records.values(), loaded.taken, loaded.arrivals, EVER)
+    found = yield from audit_of(loaded, EVER)
     ours = {name for name, record in loaded.records.items() if record.owner is Owner.PIPELINE}
-    yield from sorted(one.booking_id for one in found.findings if one.booking_id in ours and not one.is_by_hand)
+    findings = (one for one in found.findings if one.booking_id in ours and not one.is_by_hand)
+    return tuple(sorted(findings, key=lambda one: one.booking_id))
 
 
 def _changes(context: DecisionContext, diff: Rearrangement) -> Flow[tuple[AssignmentChange, ...]]:

@@ -7,11 +7,12 @@ import datetime as dt
 import attrs
 
 from assignment_pipeline.domain.checks import LAST_YEAR, aware, to_utc
+from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import BookingNotFoundError
-from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.planning.venue_audit import VenueAudit, audited
-from assignment_pipeline.ports import LoadQuery
+from assignment_pipeline.flow.effects import Flow, LoadContext, PutVenue, ReadHistory
+from assignment_pipeline.planning.venue_audit import VenueAudit, audited, in_full_slots
+from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 LAST = dt.datetime(LAST_YEAR, 12, 1, tzinfo=dt.UTC)
 """Behind every booking."""
@@ -46,4 +47,25 @@ def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[Venue
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
     if loaded is None:
         raise BookingNotFoundError(restaurant_id)
-    return audited(loaded.venue, loaded.records.values(), loaded.taken, loaded.arrivals, first)
+    return (yield from audit_of(loaded, first))
+
+
+def put_venue(venue: Venue) -> Flow[VenueAudit]:
+    """
+    Have the host of ours keep a restaurant, or change it, and hold the bookings ahead against it.
+
+    Raises:
+        InvalidValueError: The store has a host of its own, which keeps its restaurants itself.
+        StoreUnavailableError, CommitUnknownError: The store could not do it, or does not say.
+    """
+    yield from PutVenue(venue)
+    return (yield from audit(venue.id))
+
+
+def audit_of(loaded: AssignmentContext, since: dt.datetime) -> Flow[VenueAudit]:
+    """The same, of what was loaded."""
+    made: dict[str, dt.datetime] = {}
+    for booking_id in in_full_slots(loaded.venue, loaded.arrivals):
+        history = yield from ReadHistory(booking_id)
+        made |= {booking_id: history[0].created_at} if history else {}
+    return audited(loaded.venue, loaded.records.values(), loaded.taken, loaded.arrivals, since, made=made)
