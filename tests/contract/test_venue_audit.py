@@ -123,11 +123,13 @@ def test_of_too_many_the_last_are_named(store, harness, clock):
         harness.put_venue(house((*TABLES, Table("T4", 4), Table("T5", 4)), pacing=[PacingRule(minutes=15, covers=9)]))
         assert rules(coordinator) == {"d": ["pacing"]}  # One more guest fits beside eight.
         harness.put_venue(house((*TABLES, Table("T4", 4), Table("T5", 4)), pacing=[PacingRule(minutes=15, parties=1)]))
-        assert rules(coordinator) == dict.fromkeys(("a", "b", "d"), ["pacing"])
+        assert rules(coordinator) == {name: ["pacing"] for name in ("a", "b", "d")}
 
 
 def test_a_changed_restaurant_is_answered_with_whom_it_concerns(coordinator, store):
     """Where the host is ours, it is kept and audited at once; where it is not, one sentence says whose it is."""
+    if not hasattr(store, "put_venue"):
+        pytest.skip("what makes an async store block for these tests has only the methods of the port")
     shorter = house(periods=[ServicePeriod("dinner", dt.time(17), dt.time(20))])
     if hasattr(store.checked_host.host, "put_venue"):
         found = coordinator.put_venue(shorter)

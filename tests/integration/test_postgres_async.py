@@ -208,7 +208,7 @@ def test_every_question_can_be_asked_inside(database):
             AsyncPostgresStore(database, host=host, schema=SCHEMA) as store,
             await psycopg.AsyncConnection.connect(database) as connection,
         ):
-            await store.write(lambda connection: host.put_venue(connection, make_venue()))
+            await store.put_venue(make_venue())
             await store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))])
             joined = store.joined(connection)
             await joined.check_schema()
