@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-import functools
 import itertools
+import math
+import operator
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -45,6 +46,8 @@ class Question:
         strategies: The host's, as far as they have not raised.
 
         reach: Minutes from which on no gap is too short.
+
+        busy: The tables that are taken at that time, as a mask.
     """
 
     request: SeatingRequest
@@ -52,6 +55,11 @@ class Question:
     choice: Choice
     strategies: tuple[Strategy, ...]
     reach: int
+    busy: int = attrs.field(init=False)
+
+    @busy.default
+    def _taken(self) -> int:
+        return self.floor.occupancy.busy(self.request.blocked)
 
     def shifted(self, request: SeatingRequest, seatings: CandidateSeatings) -> Question:
         """The same question for another time, at which more or fewer tables may be held back."""
@@ -73,9 +81,10 @@ class Question:
         near, free = gaps.near, gaps.cost(())
         seed = digest(self.request.booking.id)
         best: list[_Scored] = []
+        worst = math.inf  # The highest cost among them, once there are as many as wanted.
         for place, candidate in self._free(busy, gaps):
             # Without strategies nothing makes a seating cheaper than its bound, and candidates come by their bounds.
-            if place >= 0 and not strategies and len(best) == most and candidate.bound > best[-1][0]:
+            if candidate.bound > worst and place >= 0 and not strategies:
                 break
             gap = gaps.cost(candidate.places) if candidate.mask & near else free
             weighed = self._weighed(candidate) if strategies else _NOTHING
@@ -83,11 +92,14 @@ class Question:
                 continue
             if candidate.seating.row is not None:
                 weighed = {"orphan": orphans(candidate.seating.row, candidate.mask, busy), **weighed}
-            cost = candidate.cost + sum(weighed.values(), gap)
-            if len(best) < most or cost < best[-1][0] + ROUNDED:
-                scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, gap, weighed)
+            cost = candidate.cost + (sum(weighed.values(), gap) if weighed else gap)
+            if cost >= worst + ROUNDED:
+                continue
+            scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, gap, weighed)
+            if len(best) < most or scored < best[-1]:
                 bisect.insort(best, scored)
                 del best[most:]
+                worst = best[-1][0] if len(best) == most else math.inf
         return [
             _plan(
                 tables=candidate.tables,
@@ -98,11 +110,6 @@ class Question:
             )
             for cost, _, _, _, candidate, gap, weighed in best
         ]
-
-    @functools.cached_property
-    def busy(self) -> int:
-        """The tables that are taken at that time, as a mask."""
-        return self.floor.occupancy.busy(self.request.blocked)
 
     def _weighed(self, candidate: Candidate) -> dict[str, float] | None:
         """What each strategy adds to its cost; None if one forbids it."""
@@ -116,8 +123,8 @@ class Question:
 
     def _free(self, busy: int, gaps: Gaps) -> Iterable[tuple[int, Candidate]]:
         """The candidates that nobody has, each with its place: by their bounds, behind scattered seats (below 0)."""
-        candidates = self.choice.candidates
-        free = ((place, candidates[place]) for place, mask in enumerate(self.choice.masks) if not mask & busy)
+        taken = map(busy.__and__, self.choice.masks)
+        free = itertools.compress(enumerate(self.choice.candidates), map(operator.not_, taken))
         return itertools.chain(self._scattered(busy, gaps), free) if self.choice.shared else free
 
     def _scattered(self, busy: int, gaps: Gaps) -> Iterator[tuple[int, Candidate]]:
