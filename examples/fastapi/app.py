@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 import bookings
 import pages
 import review
+import times
 from assignment_pipeline import (
     AssignmentPipelineError,
     BookingNotFoundError,
@@ -57,6 +58,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 app = FastAPI(title="Bookings", lifespan=lifespan)
 app.include_router(bookings.router)
 app.include_router(review.router)
+app.include_router(times.router)
 app.include_router(pages.router)
 
 

@@ -354,6 +354,34 @@ async def test_the_shadow_runs_beside_the_old_planner(guest):
     assert guest.rows("SELECT 1 FROM assignment_pipeline.assignment_records") == []
 
 
+async def test_a_form_learns_which_times_are_left(guest):
+    """What is said to be free is confirmed; feeds get the same in their form, and a calendar the days."""
+    asked = {"restaurant_id": guest.restaurant_id, "date": AT_EIGHT.date().isoformat(), "party_size": [2, 6]}
+
+    async def at_eight(size):
+        slots = (await guest.client.get("/availability", params=asked)).json()["slots"]
+        return next(one for one in slots if (one["start_at"], one["party_size"]) == (AT_EIGHT.isoformat(), size))
+
+    for _ in range(9):
+        slot = await at_eight(2)
+        booking = await guest.book(2)
+        assert (booking["status"] == "confirmed") == (slot["status"] in ("available", "with_moves"))
+    assert (await at_eight(2))["status"] == "unavailable"
+    google = (await guest.client.get("/availability", params=asked | {"form": "google"})).json()["slot_time"]
+    (full,) = [
+        one for one in google if one["start_sec"] == AT_EIGHT.timestamp() and one["resources"] == {"party_size": 2}
+    ]
+    assert (full["spots_open"], full["duration_sec"]) == (0, 90 * 60)
+    assert any(one["spots_open"] for one in google)
+    wix = (await guest.client.get("/availability", params=asked | {"form": "wix"})).json()["timeSlots"]
+    assert {"UNAVAILABLE", "AVAILABLE"} == {one["status"] for one in wix}
+    month = await guest.client.get("/availability/month", params=asked | {"party_size": 2})
+    assert month.json()[AT_EIGHT.date().isoformat()] == "available"
+    assert (await guest.client.get("/availability", params=asked | {"party_size": 0})).status_code == 422
+    unknown = await guest.client.get("/availability", params=asked | {"restaurant_id": str(uuid.uuid4())})
+    assert unknown.json()["code"] == "venue_not_found"
+
+
 async def test_health(guest):
     """It looks at the database."""
     answer = await guest.client.get("/health")

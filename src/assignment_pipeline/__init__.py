@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.coordinator import AsyncCoordinator, Coordinator
     from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
     from assignment_pipeline.domain.allocation import Allocation
-    from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
+    from assignment_pipeline.domain.availability import Availability, DayAvailability, Slot, SlotStatus
     from assignment_pipeline.domain.blocks import BlockResult
     from assignment_pipeline.domain.booking import Booking, SeatingPreference
     from assignment_pipeline.domain.calendar import Calendar, Opening
@@ -92,7 +92,7 @@ else:
             "coordinator": "AsyncCoordinator Coordinator",
             "domain.adoption": "AdoptReport LegacySeat",
             "domain.allocation": "Allocation",
-            "domain.availability": "Availability Slot SlotStatus",
+            "domain.availability": "Availability DayAvailability Slot SlotStatus",
             "domain.blocks": "BlockResult",
             "domain.booking": "Booking SeatingPreference",
             "domain.calendar": "Calendar Opening",
@@ -168,6 +168,7 @@ __all__ = [
     "Confirmation",
     "Coordinator",
     "Counter",
+    "DayAvailability",
     "Decision",
     "DueParty",
     "EndRule",

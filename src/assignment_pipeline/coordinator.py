@@ -259,6 +259,43 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
         return self._run(surveying.availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until))
 
+    def availability_month(
+        self,
+        restaurant_id: str,
+        month: dt.date,
+        party_sizes: Iterable[int],
+        *,
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        channel: str | None = None,
+    ) -> Availability:
+        """
+        Which days of a month have anything for a party: `Availability.days`. See `availability`.
+
+        Args:
+            restaurant_id: The restaurant.
+
+            month: Any date of the month.
+
+            party_sizes: The sizes to look for.
+
+            seating: Where the party wants to sit.
+
+            zone: The zone it wants, or None.
+
+            accessible: Whether one of its tables must be accessible.
+
+            channel: How the booking would be taken, for caps that hold for a channel.
+
+        Raises:
+            InvalidValueError: A size, a date or a wish is none; a `ValueError`.
+            StoreUnavailableError: The store could not be asked.
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
+        return self._run(surveying.month(restaurant_id, month, party_sizes, self.settings, **wishes))
+
     def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
         """
         Hold every booking with tables that is ahead against its restaurant as it is now. Nothing is written.
@@ -582,6 +619,21 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         return await self._run(
             surveying.availability(restaurant_id, date, party_sizes, self.settings, **wishes, until=until)
         )
+
+    async def availability_month(
+        self,
+        restaurant_id: str,
+        month: dt.date,
+        party_sizes: Iterable[int],
+        *,
+        seating: SeatingPreference | str = SeatingPreference.ANY,
+        zone: str | None = None,
+        accessible: bool = False,
+        channel: str | None = None,
+    ) -> Availability:
+        """Which days of a month have anything for a party. See `Coordinator.availability_month`."""
+        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
+        return await self._run(surveying.month(restaurant_id, month, party_sizes, self.settings, **wishes))
 
     async def audit(self, restaurant_id: str, *, since: dt.datetime | None = None) -> VenueAudit:
         """Hold every booking with tables that is ahead against its restaurant. See `Coordinator.audit`."""

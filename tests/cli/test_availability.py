@@ -75,9 +75,30 @@ def test_people_get_a_grid(cli, day_file):
     assert (closed.code, closed.out.strip()) == (0, "Closed on Sunday, 18 May 2031: nobody arrives.")
 
 
+def test_several_days_at_a_glance(cli, day_file):
+    """Dates down, sizes across: how many times each has; a program gets the same with the slots."""
+    asked = ("--date", "2031-05-17", "--until", "2031-05-18", "--party", "2", "--party", "9")
+    ended = cli("availability", day_file(SITTINGS), *asked)
+    lines = [line.split() for line in ended.out.splitlines()]
+    assert lines[0] == ["Date", "2", "9"]
+    assert lines[1:3] == [["Sat", "17", "May", "2031", "2", "ask"], ["Sun", "18", "May", "2031", "-", "-"]]
+    found = cli("availability", day_file(SITTINGS), *asked, "--json").json
+    assert found["until"] == "2031-05-18"
+    assert found["days"][0] == {
+        "date": "2031-05-17",
+        "party_size": 2,
+        "status": "available",
+        "reason": None,
+        "times": 2,
+    }
+    assert len(found["slots"]) == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("--date", "2031-05-17", "--until", "2031-05-16"), "--until: expected a date from 2031-05-17 on, fewer than"),
+        (("--date", "2031-05-17", "--until", "soon"), "--until: expected a date such as 2031-05-17, got 'soon'"),
         (("--date", "tomorrow"), "--date: expected a date such as 2031-05-17, got 'tomorrow'"),
         (("--date", "2031-05-17", "--party", "0"), "--party: expected a size from 1 to 500, or several such as 1-8"),
         (("--date", "2031-05-17", "--party", "8-2"), "--party: expected a size from 1 to 500, or several such as 1-8"),

@@ -9,7 +9,17 @@ import zoneinfo
 
 import pytest
 
-from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FloorPlan, Table, Venue
+from assignment_pipeline import (
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    FixedFlags,
+    FloorPlan,
+    Mode,
+    Table,
+    Venue,
+)
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.testing import FakeClock
 
 NINE = dt.datetime(2031, 5, 17, 21, tzinfo=zoneinfo.ZoneInfo("Europe/London")).astimezone(dt.UTC)
@@ -76,3 +86,20 @@ def test_a_changed_restaurant_is_answered_with_whom_it_concerns():
     (found,) = coordinator.put_venue(smaller).findings
     assert (found.booking_id, found.rules) == ("b-1", ("size",))
     assert asyncio.run(ask()).findings == (found,)
+
+
+class OwnHost:
+    """A host that keeps its restaurants itself."""
+
+    def __init__(self):
+        kept = MemoryHost(house())
+        self.booking, self.venue, self.occupied = kept.booking, kept.venue, kept.occupied
+        self.unassigned, self.on_commit = kept.unassigned, kept.on_commit
+
+
+def test_a_host_of_its_own_keeps_its_restaurants_itself():
+    """One sentence says so, and nothing changes."""
+    store = MemoryStore(OwnHost(), clock=FakeClock())
+    coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=FakeClock(), sinks=())
+    with pytest.raises(ValueError, match=r"host: expected one of ours, .* got .*OwnHost.* its own"):
+        coordinator.put_venue(house())

@@ -228,3 +228,34 @@ def test_what_has_passed_is_not_to_be_had():
     this_minute = clock.now().replace(second=0, microsecond=0)
     assert {slot.reason for slot in slots if slot.start_at < this_minute} <= {"in_past"}
     assert {slot.reason for slot in slots if slot.start_at >= this_minute} == {None}
+
+
+def test_a_month_at_a_glance():
+    """For each date and size the best of its slots, and how many arrivals have it; closed days are closed."""
+    dinner = ServicePeriod("dinner", dt.time(18), dt.time(23), ["fri", "sat"], arrivals=[dt.time(18), dt.time(20)])
+    policy = VenuePolicy(service_periods=[dinner], review_from_party=9, reseat="off")
+    house = Venue("r-1", "UTC", FloorPlan([Table("T1", 4)]), policy)
+    coordinator = Coordinator.in_memory(house, clock=FakeClock(), sinks=())
+    friday = dt.date(2031, 6, 6)
+    for number, hour in enumerate((18, 20)):
+        coordinator.assign(Booking(f"b-{number}", "r-1", 4, dt.datetime(2031, 6, 6, hour, tzinfo=dt.UTC)))
+    coordinator.assign(Booking("b-2", "r-1", 4, dt.datetime(2031, 6, 7, 18, tzinfo=dt.UTC)))
+    found = coordinator.availability_month("r-1", dt.date(2031, 6, 17), [2, 5, 9])
+    assert (found.date, found.until) == (dt.date(2031, 6, 1), dt.date(2031, 6, 30))
+    days = {(day.date, day.party_size): (day.status.value, day.reason, day.times) for day in found.days}
+    assert len(days) == 30 * 3
+    assert days[friday, 2] == ("unavailable", "taken", 2)
+    assert days[friday + dt.timedelta(days=1), 2] == ("available", None, 1)
+    assert days[friday + dt.timedelta(days=2), 2] == ("unavailable", "closed", 0)
+    assert days[friday + dt.timedelta(days=7), 2] == ("available", None, 2)
+    assert days[friday, 5] == ("unavailable", "party_too_large", 2)
+    assert days[friday, 9] == ("review", "large_party", 2)
+    assert found == coordinator.availability("r-1", found.date, [2, 5, 9], until=found.until)
+
+    async def ask():
+        async with AsyncCoordinator.in_memory(house, clock=FakeClock(), sinks=()) as made:
+            return await made.availability_month("r-1", friday, [2])
+
+    assert len(asyncio.run(ask()).days) == 30
+    with pytest.raises(ValueError, match="month: expected a date"):
+        coordinator.availability_month("r-1", "2031-06", [2])

@@ -24,6 +24,8 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
 from assignment_pipeline.domain.booking import MAX_PARTY, SeatingPreference
 
+MOST_DAYS, DAY = 400, dt.timedelta(days=1)
+
 COLUMN = 6
 """What a time takes of a line of the grid."""
 
@@ -34,6 +36,10 @@ _MARKS = {SlotStatus.WITH_MOVES: "moves", SlotStatus.REVIEW: "ask", SlotStatus.U
 
 def availability(
     date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DATE", help="A later day: show which days have anything for each size."),
+    ] = None,
     restaurant: Annotated[
         str | None, typer.Option("--restaurant", metavar="ID", help="The restaurant; by default, that of the file.")
     ] = None,
@@ -62,14 +68,19 @@ def availability(
 
     A number says how many parties of that size fit at once. With a file, the clock is ignored and nothing is stored.
     """
-    day, sizes = _date(date), _sizes(party or ["1-8"])
+    day, sizes = _date("--date", date), _sizes(party or ["1-8"])
+    last = day if until is None else _date("--until", until)
+    if not day <= last < day + MOST_DAYS * DAY:
+        refuse("--until", f"a date from {day} on, fewer than {MOST_DAYS} days later", repr(until))
     with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
         wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
-        found = coordinator.availability(restaurant_id, day, sizes, **wishes)
+        found = coordinator.availability(restaurant_id, day, sizes, **wishes, until=last)
     if as_json:
         print_json(document(found))
-    else:
+    elif until is None:
         _show(found, sizes)
+    else:
+        _show_days(found, sizes)
 
 
 @contextlib.contextmanager
@@ -93,11 +104,11 @@ def _workplace(
         yield coordinator, service.venue.id
 
 
-def _date(text: str) -> dt.date:
+def _date(option: str, text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        return refuse("--date", "a date such as 2031-05-17", repr(text))
+        return refuse(option, "a date such as 2031-05-17", repr(text))
 
 
 def _sizes(texts: Sequence[str]) -> list[int]:
@@ -114,10 +125,12 @@ def _sizes(texts: Sequence[str]) -> list[int]:
 def document(found: Availability) -> dict[str, Any]:
     """What ``availability --json`` prints."""
     zone = ZoneInfo(found.timezone)
+    several = {} if found.until == found.date else {"until": found.until.isoformat(), "days": _days(found)}
     return {
         "restaurant": found.restaurant_id,
         "timezone": found.timezone,
         "date": found.date.isoformat(),
+        **several,
         "slots": [
             {
                 "start_at": slot.start_at.astimezone(zone).isoformat(timespec="minutes"),
@@ -130,6 +143,34 @@ def document(found: Availability) -> dict[str, Any]:
             for slot in found.slots
         ],
     }
+
+
+def _days(found: Availability) -> list[dict[str, Any]]:
+    return [
+        {
+            "date": day.date.isoformat(),
+            "party_size": day.party_size,
+            "status": day.status.value,
+            "reason": day.reason,
+            "times": day.times,
+        }
+        for day in found.days
+    ]
+
+
+def _show_days(found: Availability, sizes: Sequence[int]) -> None:
+    days = {(day.date, day.party_size): day for day in found.days}
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("Date", no_wrap=True)
+    for size in sizes:
+        table.add_column(str(size), justify="right", no_wrap=True, min_width=COLUMN - 1)
+    for date in dict.fromkeys(day.date for day in found.days):
+        shown = (days[date, size] for size in sizes)
+        marks = (str(day.times) if day.status is SlotStatus.AVAILABLE else _MARKS[day.status] for day in shown)
+        table.add_row(f"{date:%a %-d %b %Y}", *marks)
+    console = stdout()
+    console.print(table)
+    console.print("How many times each size can have: by moving others (moves), if a person agrees (ask), or none (-).")
 
 
 def _show(found: Availability, sizes: Sequence[int]) -> None:

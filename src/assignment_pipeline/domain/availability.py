@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from collections.abc import Iterable
 
 import attrs
 
@@ -70,6 +71,41 @@ class Slot:
 
 
 @attrs.frozen
+class DayAvailability:
+    """
+    What a date has for parties of one size.
+
+    Attributes:
+        date: The local date on which the service periods start.
+
+        party_size: Its guests.
+
+        status: The best of all its slots.
+
+        reason: Why there is nothing, or a person decides; else None. A date on which nobody arrives is ``closed``.
+
+        times: How many arrivals have that status.
+    """
+
+    date: dt.date
+    party_size: int
+    status: SlotStatus
+    reason: str | None
+    times: int
+
+    @classmethod
+    def of(cls, date: dt.date, party_size: int, slots: Iterable[Slot]) -> DayAvailability:
+        """The best of that date's slots."""
+        mine = [slot for slot in slots if slot.party_size == party_size]
+        if not mine:
+            return cls(date, party_size, SlotStatus.UNAVAILABLE, CLOSED, 0)
+        best = next(status for status in SlotStatus if any(slot.status is status for slot in mine))
+        having = [slot for slot in mine if slot.status is best]
+        reasons = [slot.reason for slot in having if slot.reason != CLOSED] or [CLOSED]
+        return cls(date, party_size, best, reasons[0], len(having))
+
+
+@attrs.frozen
 class Availability:
     """
     The times of a restaurant that can be had, at the moment of asking.
@@ -84,6 +120,8 @@ class Availability:
         until: The last date.
 
         slots: One for each arrival and size of party, by time, then in the order of the sizes that were asked for.
+
+        days: What each date has for each size of party: a month at a glance.
     """
 
     restaurant_id: str
@@ -91,3 +129,4 @@ class Availability:
     date: dt.date
     until: dt.date
     slots: tuple[Slot, ...]
+    days: tuple[DayAvailability, ...] = ()

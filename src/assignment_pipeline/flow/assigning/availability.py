@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from assignment_pipeline.domain.availability import Availability, Slot
+from assignment_pipeline.domain.availability import Availability, DayAvailability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.checks import word_of
 from assignment_pipeline.domain.periods import DAY
@@ -61,9 +62,30 @@ def availability(
     if loaded is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     slots: list[Slot] = []
-    for days in range((last - date).days + 1):
-        slots += yield from _on(call, loaded.venue, date + days * DAY, parties, settings)
-    return Availability(restaurant_id, loaded.venue.timezone, date, last, tuple(slots))
+    days: list[DayAvailability] = []
+    for number in range((last - date).days + 1):
+        day = date + number * DAY
+        found = yield from _on(call, loaded.venue, day, parties, settings)
+        slots += found
+        days += [DayAvailability.of(day, size, found) for size in sizes]
+    return Availability(restaurant_id, loaded.venue.timezone, date, last, tuple(slots), tuple(days))
+
+
+def month(
+    restaurant_id: str, month: dt.date, party_sizes: Iterable[int], settings: Settings, **wishes: Any
+) -> Flow[Availability]:
+    """
+    The same for all days of the month that *month* is in.
+
+    Raises:
+        InvalidValueError: A size, a date or a wish is none.
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    if type(month) is not dt.date:
+        raise InvalidValueError("month", "a date", repr(month))
+    days = calendar.monthrange(month.year, month.month)[1]
+    first, last = month.replace(day=1), month.replace(day=days)
+    return availability(restaurant_id, first, party_sizes, settings, **wishes, until=last)
 
 
 def _on(
