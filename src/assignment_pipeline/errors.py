@@ -63,6 +63,11 @@ LONGEST_GOT = 500
 """Of what somebody passed, a sentence repeats so many characters at most."""
 
 
+def shown(got: str) -> str:
+    """What was got, as a sentence quotes it: its beginning, where it is long."""
+    return got if len(got) <= LONGEST_GOT else f"{got[:LONGEST_GOT]}... ({len(got):,} characters)"
+
+
 class InvalidValueError(ValueError):
     """
     A value that is not as it has to be, with what is wrong as data: nobody has to read the sentence for it.
@@ -82,10 +87,7 @@ class InvalidValueError(ValueError):
         self.got = got
 
     def __str__(self) -> str:
-        got = (
-            self.got if len(self.got) <= LONGEST_GOT else f"{self.got[:LONGEST_GOT]}... ({len(self.got):,} characters)"
-        )
-        said = f"expected {self.expected}, got {got}"
+        said = f"expected {self.expected}, got {shown(self.got)}"
         return f"{self.field}: {said}" if self.field else said
 
 
@@ -103,7 +105,7 @@ class BookingNotFoundError(AssignmentPipelineError):
     booking_id: str
 
     def __str__(self) -> str:
-        return f"Booking {self.booking_id!r} is known neither to the host nor to the pipeline."
+        return f"Booking {shown(repr(self.booking_id))} is known neither to the host nor to the pipeline."
 
 
 @attrs.define(repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 
@@ -16,6 +17,7 @@ from assignment_pipeline import (
     Coordinator,
     FloorPlan,
     Mode,
+    Move,
     Outcome,
     Table,
     TurnFrom,
@@ -29,9 +31,15 @@ from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
+with contextlib.suppress(ImportError):
+    import highspy  # noqa: F401 - a thread would load it meanwhile, and Hypothesis trips over half a numpy
+
 MINUTE = dt.timedelta(minutes=1)
 FLOOR = FloorPlan([Table("T1", 2), Table("T2", 4), Table("T3", 6)], [("T1", "T2")])
-STAFF = {"seated", "left", "no_show", "reinstate", "extend", "party_changed"}
+STAFF = {
+    "seated", "left", "no_show", "extended", "party_changed", "reinstated", "rearranged", "laying_shortened"
+}  # fmt: skip
+"""The reasons of what only people do."""
 
 
 class Evening(RuleBasedStateMachine):
@@ -56,7 +64,7 @@ class Evening(RuleBasedStateMachine):
         super().__init__()
         self.clock = FakeClock()
         self.harness = type(self).make(self.clock)
-        policy = VenuePolicy(post_buffer_minutes=5, turn_from=self.turn_from)
+        policy = VenuePolicy(post_buffer_minutes=5, turn_from=self.turn_from, shortest_stay_minutes=20)
         self.harness.put_venue(Venue("r-1", "Europe/London", FLOOR, policy))
         self.coordinator = Coordinator(
             self.harness.store, flags=FixedFlags(Mode.ACTIVE), clock=self.clock, sinks=(), shadow=None
@@ -102,12 +110,53 @@ class Evening(RuleBasedStateMachine):
         self.clock.advance(minutes * MINUTE + dt.timedelta(seconds=seconds))
         assert self.coordinator.sweep().errors == ()
 
+    @rule(party=st.integers(1, 6), table=st.sampled_from([None, None, "T1", "T2", "T3"]), waives=st.booleans())
+    def walk_in(self, party, table, waives):
+        """A party at the door: at the best tables, or at one that a person chose; twice is once."""
+        row = Booking(f"w-{len(self.bookings)}", "r-1", party, self.now())
+        self.bookings[row.id] = row
+        self.harness.put_booking(row)
+        options = {"booking_id": row.id, "allow": ["laying_time"] if waives else []}
+        if table is not None:
+            options["tables"] = [table]
+        offer = self.act("walk_in", "r-1", party, actor="ann", offer=True, **options)
+        result = self.act("walk_in", "r-1", party, actor="ann", **options)
+        assert (offer is None) == (result is None)
+        if result is None or not result.tables:
+            return
+        assert (offer.tables, offer.until) == (result.tables, result.until)
+        assert result.until >= self.now() + 20 * MINUTE
+        again = self.act("walk_in", "r-1", party, actor="ann", **options)
+        assert (again.outcome, again.tables, again.until) == (Outcome.NOOP, result.tables, result.until)
+        self.sat += [[one, row.id, self.clock.now(), None] for one in result.tables]
+
+    @precondition(lambda self: len(self.bookings) > 1)
+    @rule(data=st.data(), waives=st.booleans())
+    def change_tables(self, data, waives):
+        """Two parties swap, those that sit among them: in one step, or not at all."""
+        held = [record for record in self.records() if record.allocation is not None]
+        if len(held) < 2:
+            return
+        one, other = data.draw(st.permutations(held).map(lambda found: found[:2]))
+        moves = [Move(one.booking_id, one.tables, other.tables), Move(other.booking_id, other.tables, one.tables)]
+        allow = ["size", *(["laying_time"] if waives else [])]
+        results = self.act("rearrange", moves, actor="ann", allow=allow)
+        if results is None or one.tables == other.tables:
+            return
+        for record, result in zip((one, other), results, strict=True):
+            assert result.record.allocation.turn == record.allocation.turn
+            if record.allocation.sits:
+                for row in self.sat:
+                    if row[1] == record.booking_id and row[3] is None:
+                        row[3] = self.clock.now()
+                self.sat += [[table, record.booking_id, self.clock.now(), None] for table in result.tables]
+
     @precondition(lambda self: self.bookings)
-    @rule(data=st.data())
-    def seat(self, data):
+    @rule(data=st.data(), waives=st.booleans())
+    def seat(self, data, waives):
         """A party sits down: early, in time or late."""
         name = data.draw(st.sampled_from(sorted(self.bookings)))
-        result = self.act("seated", name, actor="ann")
+        result = self.act("seated", name, actor="ann", allow=["laying_time"] if waives else [])
         if result is None or result.outcome is not Outcome.CONFIRMED:
             return
         self.sat += [[table, name, self.clock.now(), None] for table in result.tables]
@@ -156,7 +205,7 @@ class Evening(RuleBasedStateMachine):
         record = self.coordinator.record(name)
         if record is None or record.booking is None or record.allocation is None:
             return
-        allow = ["in_past", "size", "outside_service"]
+        allow = ["in_past", "size", "outside_service", "laying_time"]
         result = self.act("place", record.booking, [table], actor="ann", allow=allow)
         if result is None or not record.allocation.sits:
             return
@@ -216,7 +265,7 @@ class Evening(RuleBasedStateMachine):
             steps = self.coordinator.history(record.booking_id)
             assert [step.version for step in steps] == list(range(1, record.version + 1))
             for step in steps:
-                if step.reason in {"seated", "left", "no_show", "extended", "party_changed", "reinstated"}:
+                if step.reason in STAFF:
                     assert step.actor == "ann"
             assert (record.allocation is not None) == (record.state in WITH_TABLES)
 

@@ -41,6 +41,7 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
     TableConflictError,
 )
+from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
@@ -219,7 +220,12 @@ def _failed(error: Any, *, show: bool) -> int:
         complain(f"{NAME}: {error}")  # A full disk, say.
     else:
         complain(f"{NAME}: {raised(error)} ({NAME} --traceback ... shows what it says)")
-    return NO if isinstance(error, _ANSWERS) else BAD_INPUT
+    return NO if isinstance(error, _ANSWERS) and not _names_nothing(error) else BAD_INPUT
+
+
+def _names_nothing(error: Exception) -> bool:
+    """Whether it is about a table that is not there."""
+    return isinstance(error, PlacementRefusedError) and Rule.UNKNOWN_TABLE in error.rules
 
 
 def _nobody_listens() -> int:

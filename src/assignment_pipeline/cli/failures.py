@@ -9,7 +9,7 @@ from typing import ClassVar, NoReturn
 
 import attrs
 
-from assignment_pipeline.errors import AssignmentPipelineError
+from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, shown
 from assignment_pipeline.redaction import redacted
 
 GOOD = 0
@@ -39,7 +39,7 @@ class BadInputError(AssignmentPipelineError):
     got: str
 
     def __str__(self) -> str:
-        return f"{self.where}: expected {self.expected}, got {self.got}"
+        return f"{self.where}: expected {self.expected}, got {shown(self.got)}"
 
 
 def refuse(where: str, expected: str, got: str) -> NoReturn:
@@ -50,6 +50,21 @@ def refuse(where: str, expected: str, got: str) -> NoReturn:
         BadInputError: Always.
     """
     raise BadInputError(where, expected, got)
+
+
+def refuse_value(error: InvalidValueError, **names: str) -> NoReturn:
+    """
+    Turn an input down that the library has refused.
+
+    Args:
+        error: What it said.
+
+        names: What the command calls a value, by what the library calls it: an argument or an option.
+
+    Raises:
+        BadInputError: Always.
+    """
+    refuse({"booking_id": "BOOKING", **names}.get(error.field, error.field), error.expected, error.got)
 
 
 @attrs.define

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from assignment_pipeline.cli.failures import NO, RefusedError, refuse
+from assignment_pipeline.cli.failures import NO, RefusedError, refuse_value
 from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, result_document
@@ -34,7 +34,7 @@ def seated(
     try:
         result = coordinator.seated(booking, actor=actor, allow=allow or ())
     except InvalidValueError as error:
-        refuse("--allow", error.expected, error.got)
+        refuse_value(error, allow="--allow")
     if result.outcome is Outcome.NOOP and result.reason is None:
         raise RefusedError(f"The party of booking {booking!r} sits already.")
     if result.outcome is Outcome.KEPT:
@@ -87,7 +87,7 @@ def extend(
     try:
         result = coordinator.extend(booking, end, actor=actor)
     except InvalidValueError as error:
-        refuse("UNTIL", error.expected, until)
+        refuse_value(error, until="UNTIL")
     if result.outcome is not Outcome.KEPT:
         sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
         print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
@@ -116,7 +116,7 @@ def party_changed(
     try:
         result = coordinator.party_changed(booking, party_size, actor=actor)
     except InvalidValueError as error:
-        refuse("GUESTS", error.expected, str(party_size))
+        refuse_value(error, party_size="GUESTS")
     where = tables_of(coordinator, result)
     if result.outcome is Outcome.KEPT:
         if as_json:
@@ -167,7 +167,7 @@ def extend_hold(
     try:
         result = coordinator.extend_hold(booking, end, actor=actor)
     except InvalidValueError as error:
-        refuse("--until", error.expected, until or "")
+        refuse_value(error, until="--until")
     if result.outcome is not Outcome.ASSIGNED or result.record is None or result.record.next_attempt_at is None:
         raise RefusedError(f"Booking {booking!r} holds no tables that wait to be confirmed.")
     zone = zone_of(coordinator, result.record.restaurant_id)

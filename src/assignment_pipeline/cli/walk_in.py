@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from assignment_pipeline.cli import room, words
-from assignment_pipeline.cli.failures import NO, RefusedError, refuse
+from assignment_pipeline.cli.failures import NO, RefusedError, refuse_value
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, result_document
@@ -64,7 +64,7 @@ def walk_in(
         )
     except InvalidValueError as error:
         names = {"party_size": "GUESTS", "until": "--until", "tables": "--table", "id": "--booking"}
-        refuse(names.get(error.field, error.field), error.expected, error.got)
+        refuse_value(error, **names, booking_id="--booking", restaurant_id="RESTAURANT")
     if result.outcome is Outcome.KEPT:
         if as_json:
             print_json(result_document(result))

@@ -34,6 +34,18 @@ def optional_identifier(instance: object, attribute: Any, value: Any) -> None:
         identifier(instance, attribute, value)
 
 
+def require_short(name: str, value: Any) -> None:
+    """
+    Make sure that what is looked up could be an id: a text that is not longer than any.
+
+    Raises:
+        InvalidValueError: It is something else.
+    """
+    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH:
+        got = f"{named(type(value))}, {value!r}" if not isinstance(value, str) else repr(value)
+        raise InvalidValueError(name, f"the id as text, of at most {MAX_ID_LENGTH} characters", got)
+
+
 def require_actor(actor: Any) -> None:
     """
     Make sure that it is known who does something: it is written into the history, and shown wherever that is read.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from assignment_pipeline.domain.checks import named, require_actor, to_utc
+from assignment_pipeline.domain.checks import require_actor, require_short, to_utc
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
-from assignment_pipeline.errors import InvalidValueError, LockManagerUnavailableError
+from assignment_pipeline.errors import LockManagerUnavailableError
 from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold, Monotonic
 from assignment_pipeline.ports import Refused
 from assignment_pipeline.redaction import redacted
@@ -77,8 +77,7 @@ class Call:
         """A call about a booking of a restaurant, by their ids."""
         given: tuple[Any, ...] = ids
         for name, value in zip(("booking_id", "restaurant_id"), given, strict=True):
-            if not isinstance(value, str):
-                raise InvalidValueError(name, "the id as text", f"{named(type(value))}, {value!r}")
+            require_short(name, value)
         if actor is not None:
             require_actor(actor)
         call = cls(*ids, trigger, actor)

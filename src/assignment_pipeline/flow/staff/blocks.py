@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TypeVar
 
+import attrs
+
 from assignment_pipeline.domain.blocks import BlockResult, TableBlock, block_id
+from assignment_pipeline.domain.checks import code, named, require_short
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -49,18 +52,21 @@ def block(
     A block that is there already stays as it is.
 
     Raises:
-        InvalidValueError: Not just one of a table and a zone was named, or no time.
+        InvalidValueError: Not just one of a table and a zone was named, no reason, or no time that is not over.
         TableNotFoundError: The restaurant has no such table.
         ZoneNotFoundError: No table of it stands in that zone.
         VenueNotFoundError: The host has no such restaurant.
         StoreUnavailableError, CommitUnknownError: The store could not do it, or does not say.
     """
     _require_one("table_id", "zone", table_id, zone)
-    if window is None:
-        raise InvalidValueError("window", "a TimeWindow", repr(window))
+    if not isinstance(window, TimeWindow):
+        raise InvalidValueError("window", "a TimeWindow", named(type(window)))
+    _Reason(reason)
     call = yield from Call.by_person(("", restaurant_id), MANUAL, actor=actor)
     context = yield from _look(restaurant_id)
     call.now = context.now
+    if window.end <= context.now:
+        raise InvalidValueError("window", f"one that ends after {context.now}", f"{window}")
     wanted = [
         TableBlock(
             id=block_id(restaurant_id, name, window),
@@ -129,7 +135,17 @@ def _tables(venue: Venue, table_id: str | None, zone: str | None) -> list[str]:
     return [table_id]
 
 
+@attrs.frozen
+class _Reason:
+    """Why tables are out of service."""
+
+    reason: str = attrs.field(validator=code)
+
+
 def _require_one(first: str, second: str, one: str | None, other: str | None) -> None:
+    for name, value in ((first, one), (second, other)):
+        if value is not None:
+            require_short(name, value)
     if (one is None) == (other is None):
         raise InvalidValueError(first, f"a text, or else a {second}", "neither" if one is None else "both")
 
