@@ -41,7 +41,6 @@ from assignment_pipeline.errors import (
     StaleRolloutError,
     TableConflictError,
 )
-from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
@@ -225,7 +224,7 @@ def _failed(error: Any, *, show: bool) -> int:
 
 def _names_nothing(error: Exception) -> bool:
     """Whether it is about a table that is not there."""
-    return isinstance(error, PlacementRefusedError) and Rule.UNKNOWN_TABLE in error.rules
+    return isinstance(error, PlacementRefusedError) and "unknown_table" in error.rules
 
 
 def _nobody_listens() -> int:
