@@ -21,7 +21,7 @@ COLUMNS: Mapping[str, str] = {
     "calls": ", ".join(("bucket", "owner", "mode", *CALL_KINDS)),
     "strategies": "strategy, bookings",
     "reasons": "reason, bookings",
-    "review": "waiting",
+    "review": "waiting, late",
     "overdue": "stuck, since",
 }
 """The definitions that panels may be made of, with names for their columns."""
@@ -39,6 +39,7 @@ _PLACEHOLDERS = {
     "%(settling_until)s": "($__timeTo()::timestamptz - interval '5 minutes')",
     "%(late_since)s": "($__timeFrom()::timestamptz - interval '15 minutes')",
     "%(late_until)s": "($__timeTo()::timestamptz - interval '15 minutes')",
+    "%(review_overdue)s": "(now() - interval '30 minutes')",
     "%(overdue)s": "(now() - interval '5 minutes')",
     "%(each)s": "false",
     "%(start)s": _START,

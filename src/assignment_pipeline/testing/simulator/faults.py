@@ -251,7 +251,7 @@ ALL: tuple[Fault, ...] = (
     Fault("look-up-fails", 0.2, (LookUpChange,), _raise(_unavailable)),
     Fault("read-fails", 0.01, READS, _raise(_unavailable)),
     Fault("read-slow", 0.01, READS, _slow),
-    Fault("claim-answer-lost", 0.03, (ClaimDue,), _then_raise(_unavailable)),
+    Fault("claim-answer-lost", 0.1, (ClaimDue,), _then_raise(_unavailable)),
     Fault("put-back-fails", 0.3, (PutBack,), _raise(_unavailable)),
     Fault("lock-granted-twice", 0.2, _LOCKS, _grant_anyway, lambda world, effect: world.locks.would_refuse(effect)),
     Fault("lease-lost", 0.03, _LOCKS, _lose_lease),
