@@ -7,7 +7,8 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import AssignmentState, BookingNotFoundError, Mode, Outcome, Reason, Settings
+from assignment_pipeline import AssignmentState, BookingNotFoundError, Mode, Outcome, Reason, Settings, VenuePolicy
+from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import BookingOverError, OtherRestaurantError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.rollout.flags import FixedFlags
@@ -75,6 +76,19 @@ def test_where_its_tables_are_gone_others_do(house, coordinator):
     waits = coordinator.reinstate("B1", actor="ben")
     assert (waits.outcome, waits.tables) in {(Outcome.MANUAL_REVIEW, ()), (Outcome.RETRY, ())}
     assert house.host.booking(None, "B1").status == "pending"
+
+
+def test_a_rollout_that_moves_on_meanwhile_is_looked_at_again(house, coordinator):
+    """Also between the two looks that moving others takes."""
+    house.host.put_venue(attrs.evolve(house.venue, policy=VenuePolicy(reseat="auto"), version="moving"))
+    booking = house.booking()
+    coordinator.assign(booking)
+    coordinator.cancel("B1")
+    for number, (table, pin) in enumerate((("T1", True), ("T2", True), ("T3", False))):
+        other = house.booking(f"C{number}", start_at=booking.start_at)
+        coordinator.place(other, [table], actor="ann", pin=pin)
+    house.store.before["load"] = [lambda: None, lambda: house.store.revise(RolloutRevision(generation=1))]
+    assert coordinator.reinstate("B1", actor="ben").outcome in {Outcome.MANUAL_REVIEW, Outcome.RETRY}
 
 
 def test_where_the_pipeline_is_off_it_chooses_no_tables(house, coordinator):

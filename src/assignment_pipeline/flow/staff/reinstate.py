@@ -9,7 +9,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, PENDING
 from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Outcome, Reason
-from assignment_pipeline.errors import BookingNotFoundError, BookingOverError, StaleRolloutError
+from assignment_pipeline.errors import BookingNotFoundError, BookingOverError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, find_tables, record_attempt, seat
@@ -58,7 +58,7 @@ def reinstate(
     """
     call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
-    def attempt() -> Flow[ToCommit | AssignmentResult]:
+    def attempt() -> Flow[ToCommit | AssignmentResult | None]:
         record = yield from _record(call)
         if record.owner is Owner.LEGACY:
             return (yield from call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))
@@ -71,7 +71,10 @@ def reinstate(
         back = yield from at_its_tables(context, request)
         if back is not None:
             return back
-        return (yield from _planned_anew(context, request))
+        try:
+            return (yield from _planned_anew(context, request))
+        except StaleRecordError:  # Where somebody has to make room, the context is loaded twice.
+            return None
 
     steps = until_answered(call, settings, attempt, lambda _: None)
     try:
