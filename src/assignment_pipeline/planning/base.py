@@ -6,6 +6,7 @@ import bisect
 import datetime as dt
 import enum
 import functools
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -89,31 +90,28 @@ class Occupancy:
         Returns:
             Minutes, ascending, each with a mask of the tables that it holds for.
         """
-        found: dict[int, int] = {}
+        found: defaultdict[int, int] = defaultdict(int)
         for (came, left), tables in self._spans.items():
             if came < start and start - left < reach:
-                minutes = start - left if left < start else 0
-                found[minutes] = found.get(minutes, 0) | tables
+                found[start - left if left < start else 0] |= tables
         return _each_once(found)
 
     def after(self, end: int, reach: int) -> list[tuple[int, int]]:
         """The same for how long tables stay free from the minute *end*."""
-        found: dict[int, int] = {}
+        found: defaultdict[int, int] = defaultdict(int)
         for (comes, leaves), tables in self._spans.items():
             if leaves > end and comes - end < reach:
-                minutes = comes - end if comes > end else 0
-                found[minutes] = found.get(minutes, 0) | tables
+                found[comes - end if comes > end else 0] |= tables
         return _each_once(found)
 
 
 def _spans(positions: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:
     """The tables that are taken for each span: parties arrive on the quarter of an hour, so few spans, many rows."""
-    spans: dict[tuple[int, int], int] = {}
+    spans: defaultdict[tuple[int, int], int] = defaultdict(int)
     for row in rows:
         position = positions.get(row.table_id)
         if position is not None:
-            span = row.window.minutes
-            spans[span] = spans.get(span, 0) | 1 << position
+            spans[row.window.minutes] |= 1 << position
     return spans
 
 

@@ -73,7 +73,13 @@ def require_booking(booking: Any) -> None:
 
 def is_awaitable(answer: Any) -> bool:
     """Whether somebody would have to await an answer, or go through it with ``async for``."""
-    return hasattr(type(answer), "__await__") or hasattr(type(answer), "__aiter__")
+    kind: Any = type(answer)
+    return _is_awaited(kind)
+
+
+@functools.lru_cache(maxsize=1_000)
+def _is_awaited(kind: Any) -> bool:
+    return hasattr(kind, "__await__") or hasattr(kind, "__aiter__")
 
 
 def refuse_awaitable(answer: Any, who: str, instead: str) -> None:
