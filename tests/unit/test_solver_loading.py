@@ -25,7 +25,8 @@ floor = FloorPlan([Table("T1", 2), Table("T2", 4)])
 coordinator = Coordinator.in_memory(Venue("r", "UTC", floor), sinks=())
 start = dt.datetime(2031, 5, 2, 19, tzinfo=dt.UTC)
 assert coordinator.place(Booking("b-0", "r", 2, start), ["T2"], actor="ann", pin=False).tables == ("T2",)
-assert coordinator.assign(Booking("b-1", "r", 4, start)).moved == ("b-0",)
+in_time = dt.timedelta(seconds=30)
+assert coordinator.assign(Booking("b-1", "r", 4, start), deadline=in_time).moved == ("b-0",)
 assert "highspy" not in sys.modules
 """
 
