@@ -19,6 +19,8 @@ from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags
+from assignment_pipeline.rollout.flags.document import read_settings
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 from assignment_pipeline.testing import FakeClock
 
 EVENING = dt.datetime(2031, 5, 17, 17, 30, tzinfo=dt.UTC)
@@ -162,20 +164,25 @@ def rolled(hours=48, restaurants=16):
     clock = FakeClock(EVENING - dt.timedelta(hours=hours))
     host = MemoryHost()
     store = MemoryStore(host, clock=clock)
-    for number in range(restaurants):
-        host.put_venue(venue(f"r-{number}"))
     Rollout.of(store, StoreFlags(store)).enter("production-10", actor="anna", reason="a test", force=True)
+    settings = read_settings(store.rollout().settings)
+    covered = {Mode.ACTIVE: [], Mode.OFF: []}
+    for number in range(100 * restaurants):
+        covered[settings.explain(f"r-{number}", source="store", salt=DEFAULT_SALT).mode].append(f"r-{number}")
+    each = [name for pair in zip(covered[Mode.OFF], covered[Mode.ACTIVE], strict=False) for name in pair][:restaurants]
+    for name in each:
+        host.put_venue(venue(name))
     ours = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), clock=clock)
     theirs = Coordinator(
         store, flags=FixedFlags(Mode.OFF), sinks=(), legacy=lambda _: LegacyResult(("T4",)), clock=clock
     )
     for hour in range(hours):
         clock.advance(dt.timedelta(hours=1))
-        for number in range(restaurants):
+        for number, name in enumerate(each):
             count = hour * restaurants + number
             start = EVENING.replace(hour=15 + 2 * (hour % 2), minute=0) + dt.timedelta(days=1 + hour // 2)
             party = 30 if count % 53 == 7 else 2 + count % 2
-            made = Booking(f"g-{count}", f"r-{number}", party, start)
+            made = Booking(f"g-{count}", name, party, start)
             host.put_booking(made)
             (ours if number % 2 else theirs).assign(made)
     clock.advance(dt.timedelta(hours=1))

@@ -26,13 +26,13 @@ PLACE = Path(__file__).parents[2] / "docs" / "_static"
 PICTURES = {
     "console-floor": ("floor?restaurant=demo&party=4", 1120, 620, "light"),
     "console-service": ("service?restaurant=demo", 390, 620, "dark"),
-    "console-queue": ("queue?restaurant=demo", 1120, 540, "light"),
+    "console-queue": ("queue?restaurant=demo", 1120, 640, "light"),
 }
 OF_THE_ROLLOUT = {"console-rollout": ("rollout", 1120, 920, "light")}
 
 
 def house() -> Coordinator:
-    """The demo's evening at half past seven, with some parties at their tables."""
+    """The demo's evening at half past seven: parties sit, some have left, and a few should have."""
     clock = FakeClock(dt.datetime(2031, 5, 17, 9, tzinfo=dt.UTC))
     service = evening(dt.date(2031, 5, 17), seed=1)
     host = MemoryHost()
@@ -46,11 +46,14 @@ def house() -> Coordinator:
         (record for record in day.records if record.allocation), key=lambda record: record.allocation.turn.start
     )
     now = dt.datetime.combine(day.date, dt.time(19, 30), service.venue.zone)
-    for at, record in enumerate(parties):
-        start = record.allocation.turn.start
-        if start < now and at % 5:
-            clock.advance(max(start - clock.now(), dt.timedelta()))
-            coordinator.seated(record.booking_id, actor="anna")
+    comings = [(record.allocation.turn.start, "seated", record) for at, record in enumerate(parties) if at % 12]
+    goings = [(record.allocation.turn.end, "left", record) for at, (*_, record) in enumerate(comings) if at % 15]
+    for moment, act, record in sorted((*comings, *goings), key=lambda each: each[0]):
+        if moment < now:
+            clock.advance(max(moment - clock.now(), dt.timedelta()))
+            held = coordinator.record(record.booking_id).allocation
+            if act == "seated" or (held is not None and held.sits):
+                getattr(coordinator, act)(record.booking_id, actor="anna")
     clock.advance(now - clock.now())
     return coordinator
 

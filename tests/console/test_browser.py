@@ -19,10 +19,10 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.console import EVERYWHERE, Staff, console
 from assignment_pipeline.console.file import floor_file
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.result import LegacyResult, Mode
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing import FakeClock
-from tests.console.house import ANNA, EVENING, full_house
+from tests.console.house import ANNA, EVENING, booking, full_house, rolled
 
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.common.by import By  # noqa: E402 - behind the check that it is there
@@ -300,6 +300,43 @@ def axe(tmp_path_factory):
         return packed.extractfile("package/axe.min.js").read().decode()
 
 
+def test_a_rollout_with_its_gates_and_a_mismatch(chromium, axe):
+    """They fit a phone, and axe finds nothing serious, in light and in dark."""
+    store, coordinator = rolled(hours=6)
+    with Coordinator(store, flags=FixedFlags(Mode.SHADOW), sinks=(), shadow="thread") as shadowing:
+        made = booking("b-1", 2, 19, restaurant_id=store.restaurants()[0])
+        store.host.put_booking(made)
+        assert shadowing.observe(made, LegacyResult(("T4",)))
+        assert shadowing.shadow.flush(20)
+    (bundle,) = store.bundles(limit=5)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    with served(console(coordinator, staff=lambda _: Staff("anna", restaurants=EVERYWHERE))) as base:
+        window = Window(chromium, base)
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        for theme in ("light", "dark"):
+            feature = {"name": "prefers-color-scheme", "value": theme}
+            chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+            for path, picture in (("rollout", "svg.sequence"), (f"mismatch?id={bundle.id}", ".board")):
+                window.go(path)
+                assert len(chromium.find_elements(By.CSS_SELECTOR, picture)) >= 2
+                assert chromium.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+                assert serious(chromium, axe) == []
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        chromium.get("about:blank")
+
+
+def serious(driver, axe):
+    """What axe-core finds on a page that is serious."""
+    driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+    answer = driver.execute_async_script("axe.run(document).then(arguments[0])")
+    assert len(answer["passes"]) > 10
+    return [
+        (each["id"], [node["html"][:120] for node in each["nodes"][:3]])
+        for each in answer["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]
+
+
 def test_axe_finds_nothing_serious(window, coordinator, put, who, axe):
     """On each page, in light and in dark."""
     put("b-1", 2, 17, 30)
@@ -314,13 +351,6 @@ def test_axe_finds_nothing_serious(window, coordinator, put, who, axe):
         for path in PAGES:
             mark = "&" if "?" in path else "?"
             window.go(path if path in {"./", "rollout"} or "id=" in path else f"{path}{mark}restaurant=corner")
-            window.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
-            answer = window.driver.execute_async_script("axe.run(document).then(arguments[0])")
-            assert len(answer["passes"]) > 10
-            found += [
-                (theme, path, each["id"], [node["html"][:120] for node in each["nodes"][:3]])
-                for each in answer["violations"]
-                if each["impact"] in {"serious", "critical"}
-            ]
+            found += [(theme, path, *each) for each in serious(window.driver, axe)]
     window.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert found == []
