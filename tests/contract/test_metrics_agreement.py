@@ -83,7 +83,7 @@ changes = st.tuples(
     st.sampled_from(WAYS),
     st.fixed_dictionaries(
         {
-            "reason": st.sampled_from([None, "infeasible", "no_fit", "hold_expired"]),
+            "reason": st.sampled_from([None, "infeasible", "pacing", "no_fit", "hold_expired"]),
             "actor": st.sampled_from([None, None, None, "anna"]),
             "owner": st.sampled_from([Owner.PIPELINE] * 3 + [Owner.LEGACY]),
             "next_attempt_at": st.sampled_from([None, START, START + 10 * MINUTE]),

@@ -26,7 +26,8 @@ class Outcomes:
 
         failed: Ended without tables; for legacy, by an error.
 
-        infeasible: Left to a person because no plan exists. Legacy proves nothing: none of its own are.
+        infeasible: Left to a person because no plan exists: all is taken, or the house takes no more arrivals then.
+            Legacy proves nothing: none of its own are.
 
         withdrawn: Cancelled by the guest, not paid in time, or gone: these count for nothing.
 

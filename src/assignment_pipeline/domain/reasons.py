@@ -57,6 +57,9 @@ class Role(enum.Enum):
     NOT_ITS_FAULT = enum.auto()
     """The booking ended, and no assignment is to blame: metrics leave it out."""
 
+    PROVED = enum.auto()
+    """No plan exists: metrics count it apart, for that is no fault of the planner's."""
+
     NOTHING_DECIDED = enum.auto()
     """The call ended before it had decided anything."""
 
@@ -312,7 +315,7 @@ class Reason(enum.StrEnum):
             "too many arrive at that time",
             "the policy's `pacing` allows no more arrivals in that slot; `nearest` has the times that fit",
             (_O.MANUAL_REVIEW, _O.KEPT),
-            counts_as=(Role.WAITS_FOR_TABLES,),
+            counts_as=(Role.WAITS_FOR_TABLES, Role.PROVED),
             advice="larger caps in `pacing`; or offering the times that `availability` has",
         ),
     )
@@ -342,7 +345,7 @@ class Reason(enum.StrEnum):
             "every table that would do is taken",
             "all that would do is taken, by what cannot be moved",
             (_O.MANUAL_REVIEW, _O.KEPT),
-            counts_as=(Role.WAITS_FOR_TABLES,),
+            counts_as=(Role.WAITS_FOR_TABLES, Role.PROVED),
             advice=_FULL_HOUSE,
         ),
     )
@@ -536,6 +539,9 @@ IMPOSSIBLE = reasons_for(Role.IMPOSSIBLE)
 
 WAITS_FOR_TABLES = reasons_for(Role.WAITS_FOR_TABLES)
 """The reasons that freed tables may do away with."""
+
+PROVED = reasons_for(Role.PROVED)
+"""The reasons for which no plan exists: every table is taken, or the house takes no more arrivals then."""
 
 NOT_ITS_FAULT = reasons_for(Role.NOT_ITS_FAULT)
 """The reasons for which a booking ends through no fault of an assignment."""

@@ -31,7 +31,7 @@ from assignment_pipeline.domain.metrics import (
     Seen,
     Series,
 )
-from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED
+from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED, PROVED
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.domain.review import REVIEW_OVERDUE
@@ -367,7 +367,7 @@ def _outcome(step: StateChange) -> str:
         return "confirmed"
     if step.to_state is AssignmentState.FAILED:
         return "failed"
-    return "infeasible" if step.reason == Reason.INFEASIBLE else "review"
+    return "infeasible" if step.reason in PROVED else "review"
 
 
 def _caller(event: Event) -> str | None:

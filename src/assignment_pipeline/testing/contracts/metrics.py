@@ -82,7 +82,7 @@ class MetricsStoreContract(StoreSuite):
         assert (found.attempts, found.backlog.review, found.backlog.overdue, found.lost) == (0, 0, 0, 0)
 
     def test_outcomes_are_told_apart(self, store: Any, clock: FakeClock) -> None:
-        """Seated, left to a person, failed, proved infeasible, withdrawn: each booking once."""
+        """Seated, left to a person, failed, proved (the house's cap is a proof too), withdrawn: each booking once."""
         self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
         self.commit(store, make_booking("b-2"), *HOLD, tables=("T2",))
         self.commit(store, make_booking("b-3"), *REVIEW, reason="no_fit")
@@ -91,10 +91,11 @@ class MetricsStoreContract(StoreSuite):
         self.commit(store, make_booking("b-6"), Trigger.CANCEL)
         self.commit(store, make_booking("b-7"), Trigger.FAIL, reason="hold_expired")
         self.commit(store, make_booking("b-8"), *QUEUE)
+        self.commit(store, make_booking("b-9"), *REVIEW, reason="pacing")
         clock.advance(SETTLED)
-        expected = Outcomes(confirmed=2, review=1, failed=1, infeasible=1, withdrawn=2)
+        expected = Outcomes(confirmed=2, review=1, failed=1, infeasible=2, withdrawn=2)
         assert self.outcomes(store) == {PIPELINE: expected}
-        assert (expected.sample, expected.confirmation_rate, expected.asked) == (4, 0.5, 5)
+        assert (expected.sample, expected.confirmation_rate, expected.asked) == (4, 0.5, 6)
 
     def test_an_outcome_counts_once_it_has_stood_for_five_minutes(self, store: Any, clock: FakeClock) -> None:
         """Not a moment before; and in the window that it does so in."""

@@ -69,7 +69,7 @@ found AS (
             WHEN last.to_state = 'cancelled' OR last.reason IN ({NOT_ITS_FAULT}) THEN 'withdrawn'
             WHEN last.to_state = 'assigned' THEN 'confirmed'
             WHEN last.to_state = 'failed' THEN 'failed'
-            WHEN last.reason = 'infeasible' THEN 'infeasible'
+            WHEN last.reason IN ({PROVED}) THEN 'infeasible'
             ELSE 'review'
         END AS outcome
     FROM firsts AS f

@@ -19,5 +19,5 @@ FROM (
                 AND h.to_state IN ({OUTCOMES}) AND h.actor IS NULL
         )
 ) AS outcomes
-WHERE state <> 'cancelled' AND coalesce(reason, '') NOT IN ('infeasible', {NOT_ITS_FAULT})
+WHERE state <> 'cancelled' AND coalesce(reason, '') NOT IN ({PROVED}, {NOT_ITS_FAULT})
 HAVING count(*) >= 10
