@@ -183,6 +183,7 @@ def first_alarm(
     # The rule has no alarm where this test has none, which remembers more and has the lowest limit: no need to look.
     test = RING.cusum(0.01)
     least, most = min(test.limit, -math.log(RING.at_start)), 0.0
+    worse, better = test.evidence(1, 1), test.evidence(0, 1)
     for slot in range(round(hours * SLOTS)):
         count = _arrivals(an_hour / SLOTS, chance)
         bad = count - _successes(count, rate_at(slot / SLOTS), chance)
@@ -194,7 +195,7 @@ def first_alarm(
         if count:
             so_far = by_hour[-1].outcomes.get(PIPELINE, Outcomes())
             by_hour[-1] = attrs.evolve(by_hour[-1], outcomes={PIPELINE: so_far + outcomes[PIPELINE]})
-        most = max(0.0, most + bad * test.bad + (count - bad) * test.good)
+        most = max(0.0, most + bad * worse + (count - bad) * better)
         if most < least and an_hour / SLOTS < RING.enough / 2:
             continue
         at, is_new = BEGIN + (slot + 1) * STEP, len(buckets) <= LOOK_BACK

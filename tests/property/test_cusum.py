@@ -21,7 +21,7 @@ def bookings_until(test, share, chance, most=10**9):
     total = 0.0
     for number in range(1, most):
         bad = chance.random() < share
-        total = max(0.0, test.after(total, int(bad), int(not bad), test.limit))
+        total = max(0.0, test.after(total, int(bad), 1, test.limit))
         if total >= test.limit:
             return number
     return most
@@ -44,7 +44,7 @@ def test_it_finds_a_true_80_percent_within_40_bookings():
 def test_some_good_ones_end_an_alarm():
     """However much was bad before."""
     test = Cusum.of(0.05, 0.2, every=10_000)
-    alarm = test.after(0.0, 1000, 0, test.limit)
+    alarm = test.after(0.0, 1000, 1000, test.limit)
     assert alarm >= test.limit
     assert test.after(alarm, 0, 23, test.limit) >= test.limit > test.after(alarm, 0, 25, test.limit)
 
@@ -52,7 +52,7 @@ def test_some_good_ones_end_an_alarm():
 def test_one_bad_booking_is_no_alarm():
     """However often a false one is allowed."""
     test = Cusum.of(0.05, 0.2, every=1)
-    assert test.limit >= test.bad
+    assert test.limit >= test.evidence(1, 1)
 
 
 # -- Full evenings ------------------------------------------------------------------------------------------------
@@ -95,3 +95,26 @@ def test_one_hour_alone_is_no_alarm_unless_it_fails_whole():
     quiet = [0, 1] * 84
     assert state(quiet, [0] * 23 + [6]) is AlertState.INACTIVE
     assert state(quiet, [0] * 23 + [12]) is AlertState.FIRING
+
+
+@pytest.mark.parametrize("an_hour", [4, 12])
+@pytest.mark.parametrize("alike", [0.02, 0.05])
+def test_it_is_as_rarely_wrong_where_hours_resemble_themselves(an_hour, alike):
+    """Whole evenings are full, and the test knows: hours of a rate of their own give no more alarms than it says."""
+    test, chance = Cusum.of(0.05, 0.2, every=200 * an_hour, an_hour=an_hour, alike=alike), random.Random(3)
+    weight, found = 1 / alike - 1, []
+    for _ in range(200):
+        total, hours = 0.0, 0
+        while total < test.limit:
+            share = chance.betavariate(0.05 * weight, 0.95 * weight)
+            bad = sum(chance.random() < share for _ in range(an_hour))
+            total, hours = max(0.0, test.after(total, bad, an_hour, test.limit)), hours + 1
+        found.append(hours)
+    assert statistics.fmean(found) >= 160
+
+
+def test_what_a_full_hour_adds_is_little_where_hours_resemble_themselves():
+    """Ten of ten that were turned away may be one full house."""
+    lone, alike = (Cusum.of(0.05, 0.2, every=10_000, an_hour=10, alike=each) for each in (0.0, 0.05))
+    assert alike.evidence(10, 10) < lone.evidence(10, 10) / 2
+    assert alike.evidence(1, 1) == pytest.approx(lone.evidence(1, 1))

@@ -19,7 +19,7 @@ import attrs
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import SETTLING, Bucket, MetricsQuery, Series
 from assignment_pipeline.ports import MetricsStore
-from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.clusters import correlation
 from assignment_pipeline.rollout.control.metrics import Count, metric_named
 from assignment_pipeline.rollout.watching.cusum import Cusum
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, STEP, AlertRule
@@ -28,14 +28,11 @@ HOUR = dt.timedelta(hours=1)
 WEEK = dt.timedelta(days=7)
 """For how long it is looked back at how alike the bookings of one hour are."""
 
-USUALLY_ALIKE = 0.02
-"""How much bookings of one hour resemble each other where nothing is known."""
+USUALLY_ALIKE = 0.05
+"""How much bookings of one hour resemble each other where nothing is known: evenings fill up."""
 
-USUAL_HOURS = 24
-"""As many hours of a past without an answer weigh as much as that."""
-
-SO_MUCH = 1.5
-"""So many times the limit, and one bad hour is enough."""
+ALIKE_GIVE_OR_TAKE = 0.02
+"""How exactly that is known: a standard deviation."""
 
 _LEAST_DAYS = 1 / 24  # The traffic is not judged by less than an hour,
 _LEAST_A_DAY = 96.0  # and with fewer than four bookings an hour, alerts are as sensitive as with four.
@@ -153,8 +150,7 @@ def evaluate(
     looks = _bad_looks(rule, counts)
     bad_since = at - (looks - 1) * STEP if looks else None
     begin = at - len(counts) * STEP
-    evenings = _Evenings(rule, past, begin)
-    change = None if rule.is_of_difference else _change(rule, counts, evenings, from_start=from_start)
+    change = None if rule.is_of_difference else _change(rule, counts, begin, past, from_start=from_start)
     if change is not None:
         found = sum(counts[change:], Count())
         changed = at - (len(counts) - change) * STEP
@@ -186,76 +182,66 @@ def _bad_looks(rule: AlertRule, counts: Sequence[Count]) -> int:
     return looks
 
 
-class _Evenings:
-    """How far bookings of one hour resemble each other: full evenings turn many away at once."""
-
-    def __init__(self, rule: AlertRule, past: Callable[[], Sequence[Bucket]], begin: dt.datetime) -> None:
-        self._rule = rule
-        self._past = past
-        self._begin = begin
-
-    def limit(self, counts: Sequence[Count], change: int, found: float, limit: float, test: Cusum) -> float:
-        """
-        What the sum *found* of *counts* since the stretch *change* has to reach: infinity where it shows nothing.
-
-        The limit rises by as many bookings as are worth one that is independent of the others. And half of it has to
-        be there without the worst hour, unless the sum is so large that one hour is enough.
-        """
-        past = self._past() if found >= limit else ()
-        if not past:
-            return limit
-        hours: dict[dt.datetime, Count] = {}
-        for place, count in enumerate(counts[change:], change):
-            hour = floor(self._begin + place * STEP, HOUR)
-            hours[hour] = hours.get(hour, Count()) + count
-        alike = self._alike(past, self._begin + change * STEP)
-        limit *= design_effect([(0, count.whole) for count in hours.values()], alike)
-        bad = [(self._rule.badly(count), count.whole) for count in hours.values()]
-        worst = max(part * test.bad + (whole - part) * test.good for part, whole in bad)
-        return limit if found - worst >= limit / 2 or found >= SO_MUCH * limit else math.inf
-
-    def _alike(self, past: Sequence[Bucket], until: dt.datetime) -> float:
-        """The correlation within the hours that ended by then; legacy's tell of it, too."""
-        own, legacy = [], []
-        for hour in past:
-            if hour.start + HOUR <= until:
-                count = self._rule.count(hour)
-                own.append((count.part, count.whole))
-                if metric_named(self._rule.metric).settles:
-                    legacy.append((hour.legacy.confirmed, hour.legacy.asked))
-        known = sum(whole > 0 for _, whole in (*own, *legacy))
-        return (USUAL_HOURS * USUALLY_ALIKE + known * correlation(own, legacy)) / (USUAL_HOURS + known)
-
-
-def _change(rule: AlertRule, counts: Sequence[Count], evenings: _Evenings, *, from_start: bool) -> int | None:
+def _change(
+    rule: AlertRule,
+    counts: Sequence[Count],
+    begin: dt.datetime,
+    past: Callable[[], Sequence[Bucket]],
+    *,
+    from_start: bool,
+) -> int | None:
     """The stretch with which the likeliest change for the worse began, if a test shows one now; else None."""
     whole = sum(count.whole for count in counts)
     if whole < FEW:
         return None
     days = max(len(counts) * STEP / dt.timedelta(days=1), _LEAST_DAYS)
-    test = rule.cusum(max(whole / days, _LEAST_A_DAY))
-    marks = [(bad, count.whole - bad) for count in counts for bad in (rule.badly(count),)]
-    change, since_change, since_start = _sums(test, marks, math.inf)
-    limit = evenings.limit(counts, change, since_change, test.limit, test)
-    shown = since_change >= limit and _sums(test, marks, limit)[1] >= limit
-    if not shown and from_start:
-        limit = evenings.limit(counts, 0, since_start, -math.log(rule.at_start), test)
-        shown = since_start >= limit and _sums(test, marks, max(limit, test.limit))[2] >= limit
-    if not shown:
+    a_day = max(whole / days, _LEAST_A_DAY)
+    hours: dict[dt.datetime, list[tuple[int, int]]] = {}
+    for place, count in enumerate(counts):
+        hours.setdefault(floor(begin + place * STEP, HOUR), []).append((rule.badly(count), count.whole))
+    marks = tuple(hours.values())
+    tests = [rule.cusum(a_day), *([rule.cusum(a_day, USUALLY_ALIKE)] if rule.is_of_outcomes else ())]
+    shown = [_shown(rule, test, marks, from_start=from_start) for test in tests]
+    change = shown[0]
+    found = next((each for each in shown if each is not None), None)
+    before = past() if found is not None and rule.is_of_outcomes else ()
+    if found is not None and before:
+        alike = _alike(rule, before, begin + found * STEP)
+        change = _shown(rule, rule.cusum(a_day, alike), marks, from_start=from_start)
+    if change is None:
         return None
     value = sum(counts[change:], Count()).value
     return change if value is not None and rule.is_beyond(value) else None
 
 
-def _sums(test: Cusum, marks: Sequence[tuple[int, int]], limit: float) -> tuple[int, float, float]:
-    """The stretch of the likeliest change, the sum since then, and that since the first; none far above *limit*."""
-    change, since_change, since_start = 0, 0.0, 0.0
-    for place, (bad, good) in enumerate(marks, 1):
-        since_start = test.after(since_start, bad, good, limit)
-        since_change = test.after(since_change, bad, good, limit)
-        if since_change <= 0:
-            since_change, change = 0.0, place
-    return change, since_change, since_start
+def _shown(rule: AlertRule, test: Cusum, marks: Sequence[Sequence[tuple[int, int]]], *, from_start: bool) -> int | None:
+    """The stretch of the change that *test* shows; None if it shows none."""
+    change, since_change, _ = test.sums(marks, test.limit)
+    if since_change >= test.limit:
+        return change
+    limit = -math.log(rule.at_start)
+    if from_start and test.sums(marks, max(limit, test.limit))[2] >= limit:
+        return change
+    return None
+
+
+def _alike(rule: AlertRule, past: Sequence[Bucket], until: dt.datetime) -> float:
+    """
+    How far bookings of one hour resemble each other, by the hours that ended by then; legacy's tell of it, too.
+
+    What is found counts by how exactly it is known, beside what is usual: few bookings an hour say little.
+    """
+    own, legacy = [], []
+    for hour in past:
+        if hour.start + HOUR <= until:
+            count = rule.count(hour)
+            own.append((count.part, count.whole))
+            legacy.append((hour.legacy.confirmed, hour.legacy.asked))
+    known = [whole for _, whole in (*own, *legacy) if whole]
+    size = sum(known) / len(known) - 1 if known else 0.0
+    usual, found = 1 / ALIKE_GIVE_OR_TAKE**2, len(known) * size * size / 2  # The variance of the estimate, inverted.
+    alike = (usual * USUALLY_ALIKE + found * correlation(own, legacy)) / (usual + found)
+    return round(alike, 3)
 
 
 def _look_back(rule: AlertRule, counts: Sequence[Count]) -> Count:

@@ -149,11 +149,16 @@ class AlertRule:
         one, other = (count.part, count.whole), (count.other_part, count.other_whole)
         return log_evidence_of_difference(one, other, 0.0, ANY) >= math.log(self.false_alarm / STEP)
 
-    def cusum(self, bookings_a_day: float) -> Cusum:
-        """The test for a change, at that traffic."""
-        day = dt.timedelta(days=1)
+    @property
+    def is_of_outcomes(self) -> bool:
+        """Whether it looks at how assignments came out: a full evening turns many away at once."""
+        return metric_named(self.metric).settles and not self.is_of_difference
+
+    def cusum(self, bookings_a_day: float, alike: float = 0.0) -> Cusum:
+        """The test for a change, at that traffic, where bookings of one hour resemble each other so much."""
+        every = bookings_a_day * (self.false_alarm / dt.timedelta(days=1))
         return Cusum.of(
-            self._bad(self.healthy), self._bad(self.caught), every=bookings_a_day * (self.false_alarm / day)
+            self._bad(self.healthy), self._bad(self.caught), every=every, an_hour=bookings_a_day / 24, alike=alike
         )
 
     def badly(self, count: Count) -> int:
