@@ -1,8 +1,15 @@
 """``rollout plan``: what a rollout takes at a traffic."""
 
+import datetime as dt
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
+
+from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.rollout.control import PHASES
+from assignment_pipeline.testing import FakeClock
 
 PLAN = ("rollout", "plan", "--restaurants", "30", "--bookings-per-day")
 
@@ -40,3 +47,51 @@ def test_a_number_that_is_none_is_refused(cli, wrong):
     given = {"--restaurants": "30", "--bookings-per-day": "40"} | dict([wrong])
     done = cli("rollout", "plan", *(part for pair in given.items() for part in pair))
     assert done.code == 2
+
+
+def test_the_traffic_is_counted_in_the_database(cli, tmp_path):
+    """Of the last days that have any, by either planner; what is given instead counts."""
+    path, clock = tmp_path / "town.db", FakeClock(dt.datetime.now(dt.UTC) - dt.timedelta(days=3))
+    init(path, standalone=True)
+    with SQLiteStore(path, host=StandaloneHost(), clock=clock) as store:
+        for day in range(3):
+            for number in range(12):
+                name = f"b-{day}-{number}"
+                answer = Event(
+                    name, clock.now(), Source.LEGACY, EventType.LEGACY_SUMMARY, restaurant_id=f"r-{number % 3}",
+                    booking_id=name, context={"result": "succeeded", "mode": "off"},
+                )  # fmt: skip
+                store.emit([answer])
+            clock.advance(dt.timedelta(hours=23))
+    done = cli("rollout", "plan", "--db", str(path))
+    assert done.code == 0
+    assert "Counted over 3 days: 12 bookings a day at 3 restaurants." in done.out
+    found = json.loads(cli("rollout", "plan", "--db", str(path), "--restaurants", "30", "--json").out)
+    assert (found["restaurants"], found["bookings_a_day"]) == (30, 12.0)
+
+
+def test_an_empty_database_has_no_traffic(cli, tmp_path):
+    """In one line, with what to give instead."""
+    path = tmp_path / "empty.db"
+    init(path, standalone=True)
+    done = cli("rollout", "plan", "--db", str(path))
+    assert done.code == 2
+    assert "--restaurants and --bookings-per-day" in done.err
+
+
+def test_it_is_drawn(cli, tmp_path):
+    """A bar for each phase, longer where it takes longer; what never passes says so."""
+    path = tmp_path / "plan.svg"
+    assert cli(*PLAN, "400", "--svg", str(path)).code == 0
+    root = ET.parse(path).getroot()  # noqa: S314 - our own
+    bars = [float(each.get("width")) for each in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert bars[texts_of_phases(texts).index("production-10")] == max(bars)
+    assert cli(*PLAN, "400", "--confirmed", "0.94", "--svg", str(path)).code == 0
+    assert "never passes" in path.read_text()
+    refused = cli(*PLAN, "400", "--svg", str(tmp_path / "none" / "x.svg"))
+    assert (refused.code, "a file that can be written to" in refused.err) == (2, True)
+
+
+def texts_of_phases(texts):
+    return [text for text in texts if text in PHASES]

@@ -76,6 +76,13 @@ class Loud(MemoryStore):
         return found
 
 
+class Greedy(MemoryStore):
+    """Takes what legacy has seated for its own."""
+
+    def book(self, query, restaurants):
+        return {day: (whole, whole) for day, (_, whole) in super().book(query, restaurants).items()}
+
+
 class Forgetful(MemoryStore):
     """Finds no alarms."""
 
@@ -99,6 +106,7 @@ class Backwards(MemoryStore):
         (Mean, "percentiles_are_durations_of_calls"),
         (Alike, "outcomes_are_told_apart_by_restaurant"),
         (Loud, "what_ran_is_told_apart_by_restaurant_and_flags"),
+        (Greedy, "who_seated_a_service_day"),
         (Gappy, "a_series_is_the_window_in_stretches"),
         (Backwards, "what_was_told_is_found_oldest_first"),
         (Forgetful, "alarms_are_found_newest_first"),

@@ -236,6 +236,10 @@ def test_the_numbers_are_the_same(subject: Callable[[FakeClock], Any], acts: lis
     assert expected_places == actual_places
     expected_ran, actual_ran = (store.ran(query) for store in stores)
     assert expected_ran == actual_ran
+    expected_book, actual_book = (
+        store.book(attrs.evolve(query, until=START + dt.timedelta(days=30)), ("r-1", "r-2")) for store in stores
+    )
+    assert expected_book == actual_book
     expected_series, actual_series = (store.series(whole, width) for store in stores)
     assert [(b.start, b.outcomes, b.calls) for b in expected_series] == [
         (b.start, b.outcomes, b.calls) for b in actual_series

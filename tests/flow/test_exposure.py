@@ -5,13 +5,14 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Settings, Table, Venue
+from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, LegacySeat, Settings, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import RolloutRefusedError
 from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates, Verdict
 from assignment_pipeline.rollout.control.exposure import EXPOSURE
 from assignment_pipeline.rollout.control.gates import recompute
+from assignment_pipeline.rollout.control.phases import OWN_DAYS
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
@@ -21,6 +22,7 @@ from assignment_pipeline.testing import FakeClock
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 RESTAURANTS = [f"r-{number}" for number in range(20)]
 SETTLED = dt.timedelta(minutes=7)
+DAY_IS_OVER = dt.timedelta(hours=29)
 
 
 @attrs.frozen
@@ -73,6 +75,10 @@ class Town:
 
     def verdicts(self):
         return {verdict.metric: verdict for verdict in self.rollout.status().verdicts}
+
+    @staticmethod
+    def mode_in(phase, restaurant_id):
+        return PHASES[phase].settings.explain(restaurant_id, source="", salt=DEFAULT_SALT).mode
 
     def mode(self, restaurant_id):
         return Followed(self.store).resolve(restaurant_id).mode
@@ -192,3 +198,37 @@ def test_phases_without_criteria_have_no_such_verdict():
     town.enter("local")
     town.a_round()
     assert EXPOSURE not in town.verdicts()
+
+
+def test_a_service_day_has_to_be_the_pipelines_before_legacy_may_go():
+    """A day of which less than four fifths are the pipeline's does not count: it plans around what legacy seated."""
+    town = Town()
+    name = next(name for name in RESTAURANTS if town.mode_in("production-10", name) is Mode.ACTIVE)
+    noon = town.clock.now().replace(hour=12, minute=0)
+    town.clock.advance(noon - town.clock.now() if noon > town.clock.now() else dt.timedelta())
+
+    def evening(days, number):
+        return [
+            Booking(f"d{days}-{each}", name, 2, noon + dt.timedelta(days=days, hours=each % 5))
+            for each in range(number)
+        ]
+
+    tomorrow = evening(1, 10)
+    for number, booking in enumerate(tomorrow[:3]):
+        town.host.put_booking(booking)
+        town.coordinator.adopt([LegacySeat(booking, (f"T{number}",))])
+    town.enter("production-10")
+    for booking in (*tomorrow[3:], *evening(2, 5)):
+        town.host.put_booking(booking)
+        town.coordinator.assign(booking)
+    town.clock.advance(dt.timedelta(days=1))
+    town.clock.advance(DAY_IS_OVER)
+    found = town.verdicts()[OWN_DAYS]
+    assert (found.answer, found.value) == (Answer.HOLD, 0.0)
+    day = tomorrow[0].start_at.date()
+    assert found.missing == f"1 more of 1 service days: 7 of 10 bookings of {day} are the pipeline's"
+    town.clock.advance(dt.timedelta(days=1))
+    found = town.verdicts()[OWN_DAYS]
+    assert (found.answer, found.value) == (Answer.PASS, 1.0)
+    for verdict in (found, Verdict.read(found.document())):
+        assert recompute(verdict, 0) is Answer.PASS

@@ -12,6 +12,7 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRefusedError, StaleRolloutError
 from assignment_pipeline.rollout.control import LADDER, PHASES, Answer, Criterion, Rollout, Verdict
+from assignment_pipeline.rollout.control.phases import OWN_DAYS
 from assignment_pipeline.rollout.control.standing import judge_phase
 from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
 from assignment_pipeline.rollout.flags.document import read_settings
@@ -34,7 +35,8 @@ class Measured:
         self.answers = {}
 
     def __call__(self, phase, since, now):
-        return [
+        days = Verdict(metric=OWN_DAYS, answer=self.answers.get(OWN_DAYS, Answer.PASS), value=3.0)
+        return [days] + [
             Verdict.of(
                 criterion,
                 self.answers.get(criterion.metric, Answer.PASS),

@@ -181,6 +181,11 @@ def by_restaurant_of(rows: Iterable[Row]) -> dict[str, dict[Group, Outcomes]]:
     return dict(found)
 
 
+def book_of(rows: Iterable[Row]) -> dict[dt.date, tuple[int, int]]:
+    """What the rows of ``book`` come to, the earliest day first."""
+    return {dt.date.fromisoformat(day): (own, whole) for day, own, whole in sorted(map(tuple, rows))}
+
+
 def ran_of(rows: Iterable[Row]) -> dict[str, dict[Group, int]]:
     """What the rows of ``ran`` come to."""
     found: defaultdict[str, dict[Group, int]] = defaultdict(dict)

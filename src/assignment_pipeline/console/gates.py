@@ -10,7 +10,7 @@ from assignment_pipeline.console.rendering import words
 from assignment_pipeline.rollout.control import Criterion, Phase, Verdict
 from assignment_pipeline.rollout.control.course import Look
 from assignment_pipeline.rollout.control.metrics import METRICS, OF_DAYS
-from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
 
 WIDTH, HEIGHT = 640, 160
 """Of a picture, in its own units."""
@@ -86,7 +86,7 @@ def gates_of(phase: Phase, verdicts: Iterable[Verdict], courses: dict[str, tuple
 
 
 def _gate(verdict: Verdict, criterion: Criterion | None, looks: Sequence[Look]) -> Gate:
-    shown = _hours if verdict.metric == TIME_IN_PHASE else _percent
+    shown = {TIME_IN_PHASE: _hours, OWN_DAYS: _days}.get(verdict.metric, _percent)
     low, high = verdict.low, verdict.high
     of_days = verdict.metric in OF_DAYS
     asked = "" if verdict.threshold is None else f"{words(verdict.direction)} {shown(verdict.threshold)}"
@@ -99,13 +99,17 @@ def _gate(verdict: Verdict, criterion: Criterion | None, looks: Sequence[Look]) 
         value="" if verdict.value is None else shown(verdict.value),
         asked=asked,
         between="" if low is None or high is None else f"{_percent(low)} to {_percent(high)}",
-        what="" if verdict.metric == TIME_IN_PHASE or role else "service days" if of_days else "bookings",
+        what="" if verdict.metric in (TIME_IN_PHASE, OWN_DAYS) or role else "service days" if of_days else "bookings",
         picture=_picture(criterion, looks) if criterion is not None and looks else None,
     )
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.2f}".rstrip("0").rstrip(".") + " %"
+
+
+def _days(value: float) -> str:
+    return f"{value:g} days"
 
 
 def _hours(value: float) -> str:

@@ -50,6 +50,15 @@ class MetricsStore(Protocol):
         """
         ...
 
+    def book(self, query: MetricsQuery, restaurants: Sequence[str]) -> Mapping[dt.date, tuple[int, int]]:
+        """
+        Who seated those that arrive in a window at these restaurants, by service day, the earliest first.
+
+        The service day is the local date five hours before a party's turn begins. Of each day: how many bookings have
+        tables that the pipeline, or a person beside it, gave them, and how many have tables.
+        """
+        ...
+
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         """The events in a window, counted by source, type and mode."""
         ...

@@ -10,6 +10,7 @@ from typing import Any
 
 from assignment_pipeline.adapters.metrics import (
     ALARMS,
+    book_of,
     by_restaurant_of,
     metrics_of,
     ran_of,
@@ -81,6 +82,10 @@ class Measures:
     def ran(self, query: MetricsQuery) -> dict[str, dict[Group, int]]:
         with self._lock:
             return ran_of(_Window(self, query, self.clock.now(), None).ran())
+
+    def book(self, query: MetricsQuery, restaurants: Sequence[str]) -> dict[dt.date, tuple[int, int]]:
+        with self._lock:
+            return book_of(_Window(self, query, self.clock.now(), None).book(frozenset(restaurants)))
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         with self._lock:
@@ -347,6 +352,20 @@ class _Window:
             owner = Owner.LEGACY if is_legacy else Owner.PIPELINE
             found[event.restaurant_id, owner.value, str(mode)].add(event.booking_id)
         return [(*key, len(bookings)) for key, bookings in found.items()]
+
+    def book(self, restaurants: frozenset[str]) -> Rows:
+        """See the query of that name."""
+        found: collections.Counter[tuple[str, bool]] = collections.Counter()
+        for record in self._store._records.values():  # noqa: SLF001 - a part of it
+            seats = record.allocation
+            if seats is None or record.restaurant_id not in restaurants:
+                continue
+            if self._since <= seats.turn.start < self._until:
+                local = seats.turn.start + dt.timedelta(minutes=seats.utc_offset_minutes or 0)
+                is_own = record.owner is Owner.PIPELINE and record.strategy != Owner.LEGACY.value
+                found[(local - dt.timedelta(hours=5)).date().isoformat(), is_own] += 1
+        days = {day for day, _ in found}
+        return [(day, found[day, True], found[day, True] + found[day, False]) for day in days]
 
     def seen(self) -> Rows:
         """See the query of that name."""

@@ -11,6 +11,7 @@ from assignment_pipeline.adapters.metrics import (
     MEASURES,
     SERIES,
     Row,
+    book_of,
     by_restaurant_of,
     metrics_of,
     queries,
@@ -74,6 +75,10 @@ class Measures:
         _, rows = self._find(("ran",), query)
         return ran_of(rows["ran"])
 
+    def book(self, query: MetricsQuery, restaurants: Sequence[str]) -> dict[dt.date, tuple[int, int]]:
+        _, rows = self._find(("book",), query, restaurants=restaurants)
+        return book_of(rows["book"])
+
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         _, rows = self._find(("seen",), query)
         return tuple(seen_of(rows["seen"], optional_moment_of))
@@ -106,9 +111,11 @@ class Measures:
         *,
         each: bool = False,
         types: Sequence[EventType] = (),
+        restaurants: Sequence[str] = (),
     ) -> tuple[dt.datetime, dict[str, list[Row]]]:
         reads = self._work.reads
-        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width, each=each, types=types)))
+        lists = {"types": [kind.value for kind in types], "restaurants": list(restaurants)}
+        return self._do(lambda: in_snapshot(_found(reads, tuple(names), query, width, each=each, lists=lists)))
 
 
 def _found(
@@ -118,7 +125,7 @@ def _found(
     width: dt.timedelta | None,
     *,
     each: bool,
-    types: Sequence[EventType],
+    lists: Mapping[str, list[str]],
 ) -> Work[tuple[dt.datetime, dict[str, list[Row]]]]:
     texts = queries(__package__ or "")
     yield HostCall(take_time)
@@ -126,8 +133,7 @@ def _found(
     now = moment_of(moment)
     yield Statement(SETTINGS)
     given = {} if query is None else values(query, now, text_of, width, each=each)
-    if types:
-        given["types"] = [kind.value for kind in types]
+    given |= {name: listed for name, listed in lists.items() if listed or name == "restaurants"}
     rows: dict[str, list[Row]] = {}
     for name in names:
         rows[name] = yield Statement(named(texts[name], reads.schema), given)

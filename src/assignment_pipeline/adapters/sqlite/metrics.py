@@ -12,6 +12,7 @@ from assignment_pipeline.adapters.metrics import (
     MEASURES,
     SERIES,
     Row,
+    book_of,
     by_restaurant_of,
     metrics_of,
     queries,
@@ -55,6 +56,10 @@ class Measures:
 
     def ran(self, query: MetricsQuery) -> dict[str, dict[Group, int]]:
         return ran_of(self._find(("ran",), values(query, self._reads.clock.now(), text_of))["ran"])
+
+    def book(self, query: MetricsQuery, restaurants: Sequence[str]) -> dict[dt.date, tuple[int, int]]:
+        given = values(query, self._reads.clock.now(), text_of)
+        return book_of(self._find(("book",), {**given, "restaurants": json.dumps(list(restaurants))})["book"])
 
     def seen(self, query: MetricsQuery) -> tuple[Seen, ...]:
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import bare_table, print_json, stdout
-from assignment_pipeline.cli.wiring import JsonOption
+from assignment_pipeline.cli.rollout.numbers import counted
+from assignment_pipeline.cli.rollout.plan_picture import picture, write
+from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
 from assignment_pipeline.rollout.control.forecast import (
     PhaseForecast,
     bookings_for_one_look,
     bookings_to_compare,
     forecast,
 )
+from assignment_pipeline.rollout.control.traffic import traffic_of
 
 MARGINS = (0.01, 0.02, 0.03, 0.05, 0.10)
 
@@ -25,22 +30,51 @@ _BAR = 12
 
 
 def plan(
-    restaurants: Annotated[int, typer.Option("--restaurants", metavar="N", min=1, help="The number of restaurants.")],
+    restaurants: Annotated[
+        int | None, typer.Option("--restaurants", metavar="N", min=1, help="The number of restaurants.")
+    ] = None,
     bookings_per_day: Annotated[
-        float, typer.Option("--bookings-per-day", metavar="N", min=1, help="The bookings per day, of all restaurants.")
-    ],
+        float | None,
+        typer.Option("--bookings-per-day", metavar="N", min=1, help="The bookings per day, of all restaurants."),
+    ] = None,
     confirmed: Annotated[
         float, typer.Option("--confirmed", min=0.5, max=1, help="The expected share of confirmed bookings.")
     ] = 0.98,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Also draw the days of each phase, as SVG.")
+    ] = None,
+    app: AppOption = None,
+    db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how long each phase takes until its gates can pass, and which margin the traffic allows."""
+    """
+    Show how long each phase takes until its gates can pass, and which margin the traffic allows.
+
+    Without `--restaurants` or `--bookings-per-day`, it counts the last four weeks in the database.
+    """
+    counted_over = None
+    if restaurants is None or bookings_per_day is None:
+        with counted(app, db) as store:
+            found = traffic_of(store)
+        if found is None or not found.bookings_a_day:
+            refuse("the database", "bookings of the last four weeks, or --restaurants and --bookings-per-day", "none")
+        counted_over = found.days
+        restaurants, bookings_per_day = restaurants or found.restaurants, bookings_per_day or found.bookings_a_day
     phases = forecast(restaurants, bookings_per_day, confirmed=confirmed)
     margins = [_margin(margin, bookings_per_day) for margin in MARGINS]
+    if svg is not None:
+        write(svg, picture(phases))
     if as_json:
-        print_json({"phases": [_document(each) for each in phases], "margins": margins})
+        traffic = {"restaurants": restaurants, "bookings_a_day": bookings_per_day}
+        print_json({**traffic, "phases": [_document(each) for each in phases], "margins": margins})
         return
     console = stdout()
+    if counted_over is not None:
+        console.print(
+            f"Counted over {_days(counted_over)}: {bookings_per_day:g} bookings a day at {restaurants:,} restaurants.",
+            end="\n\n",
+            highlight=False,
+        )
     console.print(_phases(phases))
     console.print("At: restaurants. A day, Takes: bookings.", style="dim", highlight=False)
     known = [each.days for each in phases if each.phase.name.startswith("production") and each.days is not None]

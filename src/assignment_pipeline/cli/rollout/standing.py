@@ -19,7 +19,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.rollout.control import LADDER, Answer, Phase, Standing, Verdict
 from assignment_pipeline.rollout.control.exposure import Part
-from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE
+from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
 from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.rollout.report import Item
 
@@ -269,6 +269,8 @@ def _value(verdict: Verdict, value: float | None) -> str:
         return ""
     if verdict.metric == TIME_IN_PHASE:
         return f"{value:.1f} h"
+    if verdict.metric == OWN_DAYS:
+        return f"{value:g} days"
     return f"{100 * value:.1f} %"
 
 

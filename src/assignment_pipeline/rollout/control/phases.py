@@ -26,11 +26,22 @@ from assignment_pipeline.rollout.flags.environment import variables_of
 TIME_IN_PHASE = "time_in_phase"
 """How long the rollout has been in its phase: hours."""
 
+OWN_DAYS = "own_days"
+"""How many service days of the phase were the pipeline's."""
+
+OWN_SHARE = 0.8
+"""Of a service day's bookings, as many have to be the pipeline's before the day is."""
+
 SAMPLE = 200
 """How many have to be measured before a criterion passes, unless it says otherwise."""
 
 ERROR = 0.05
 """How often a criterion may say something wrong, over all looks of a phase, unless it says otherwise."""
+
+
+def is_own_day(own: int, bookings: int) -> bool:
+    """Whether a service day is the pipeline's, with so many of its bookings."""
+    return own >= OWN_SHARE * bookings > 0
 
 
 @attrs.frozen(kw_only=True)
@@ -128,6 +139,9 @@ class Phase:
 
         min_time: How long it takes at least.
 
+        own_days: How many service days have to be there of which four of five bookings are the pipeline's: before that
+            it plans around what legacy has seated.
+
         criteria: What has to hold before the next.
 
         sign_offs: What people have to state before the next.
@@ -137,6 +151,7 @@ class Phase:
     title: str
     settings: FlagSettings
     min_time: dt.timedelta = dt.timedelta()
+    own_days: int = attrs.field(default=0, validator=whole(0, 10_000))
     criteria: tuple[Criterion, ...] = ()
     sign_offs: tuple[SignOff, ...] = ()
 
@@ -207,6 +222,7 @@ PHASES: Mapping[str, Phase] = {
             title="Production, in charge of 10 % of the restaurants",
             settings=FlagSettings(enabled=True, percent=basis_points("10")),
             min_time=dt.timedelta(hours=24),
+            own_days=1,
             criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
             sign_offs=(_SUPPORT,),
         ),
@@ -215,6 +231,7 @@ PHASES: Mapping[str, Phase] = {
             title="Production, in charge of 50 % of the restaurants",
             settings=FlagSettings(enabled=True, percent=basis_points("50")),
             min_time=dt.timedelta(hours=24),
+            own_days=1,
             criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
             sign_offs=(_SUPPORT,),
         ),
@@ -223,6 +240,7 @@ PHASES: Mapping[str, Phase] = {
             title="Production, in charge everywhere",
             settings=FlagSettings(enabled=True),
             min_time=dt.timedelta(days=7),
+            own_days=3,
             criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS),
             sign_offs=(_ON_CALL,),
         ),

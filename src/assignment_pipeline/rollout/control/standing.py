@@ -10,7 +10,7 @@ import attrs
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, Part
-from assignment_pipeline.rollout.control.phases import TIME_IN_PHASE, Criterion, Phase, SignOff
+from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE, Criterion, Phase, SignOff, is_own_day
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 SIGN_OFF = "sign_off"
@@ -36,7 +36,7 @@ class Standing:
 
         below: Where one step back leads; None where nothing is on.
 
-        verdicts: What its criteria say, the time in the phase and the sign-offs included.
+        verdicts: What its criteria say, the time in the phase, the service days and the sign-offs included.
 
         overridden: Whether the environment rolls back whatever the database says.
 
@@ -92,7 +92,7 @@ def judge_phase(
     signed_off: Mapping[str, str],
 ) -> tuple[Verdict, ...]:
     """
-    What all that a phase asks for says: its time, its criteria as they were measured, and its sign-offs.
+    What all that a phase asks for says: its time, its service days, its criteria as measured, and its sign-offs.
 
     Raises:
         ValueError: It asks for no sign-off of such a role.
@@ -106,6 +106,7 @@ def judge_phase(
     return (
         *(verdict for verdict in measured if verdict.metric == EXPOSURE),
         *([time_verdict(phase, since, now)] if phase.min_time else []),
+        *([by_metric.get(OWN_DAYS) or own_days_verdict(phase, None)] if phase.own_days else []),
         *(believed(criterion, by_metric.get(criterion.metric)) for criterion in phase.criteria),
         *(sign_off_verdict(sign_off, signed_off.get(sign_off.role)) for sign_off in phase.sign_offs),
     )
@@ -123,6 +124,34 @@ def time_verdict(phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict:
         missing=None if done else f"{(asked - spent) / _HOUR:.1f} h more",
         passes_at=since + phase.min_time,
         numbers={"seconds": spent},
+    )
+
+
+def own_days_verdict(phase: Phase, book: Mapping[dt.date, tuple[int, int]] | None) -> Verdict:
+    """
+    Whether enough service days were the pipeline's.
+
+    Args:
+        phase: The phase.
+
+        book: Of each service day that is over, how many bookings the pipeline seated, of how many; None if nobody
+            looked.
+    """
+    own = sum(is_own_day(*found) for found in (book or {}).values())
+    done = own >= phase.own_days
+    missing = None if done else f"{phase.own_days - own} more of {phase.own_days} service days"
+    if book is None:
+        missing = "nothing measures it here"
+    elif book and not done:
+        last = max(book)
+        missing = f"{missing}: {book[last][0]:,} of {book[last][1]:,} bookings of {last} are the pipeline's"
+    return Verdict(
+        metric=OWN_DAYS,
+        answer=Answer.PASS if done else Answer.HOLD,
+        value=None if book is None else float(own),
+        threshold=float(phase.own_days),
+        missing=missing,
+        numbers={"days": {day.isoformat(): list(found) for day, found in (book or {}).items()}},
     )
 
 

@@ -27,11 +27,15 @@ from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure
 from assignment_pipeline.rollout.control.gates import decide, evidence
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, RELATIVE_CONFIRMATION, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.standing import own_days_verdict
 from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
 _MANY = 10_000
+
+LONGEST_EVENING = dt.timedelta(hours=17)
+"""So long after midnight by UTC a service day has ended everywhere: five hours of the night, twelve to the west."""
 
 STRETCH = dt.timedelta(minutes=15)
 """How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
@@ -66,8 +70,20 @@ class StoreGates:
         compared = self._compared(phase, since, now)
         metrics = attrs.evolve(metrics, days=self.days(phase, since, now))
         verdicts = judge_criteria(phase, metrics, since, now, course=course, compared=compared)
-        ran = self._exposure(phase, since, now)
-        return verdicts if ran is None else (ran, *verdicts)
+        others = (self._exposure(phase, since, now), self._own_days(phase, since, now))
+        return (*(each for each in others if each is not None), *verdicts)
+
+    def _own_days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
+        """Whether enough service days were the pipeline's, at the restaurants that it is in charge of."""
+        cohorts = self.cohorts(since, now)
+        if not phase.own_days or not cohorts:
+            return None
+        query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
+        ran = self._store.by_restaurant(query)
+        active = [name for name in sorted(ran) if cohorts[-1].mode(name, self._salt) is Mode.ACTIVE]
+        book = self._store.book(query, active) if active else {}
+        today = (now - LONGEST_EVENING).date()
+        return own_days_verdict(phase, {day: found for day, found in book.items() if day < today})
 
     def _exposure(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         if not phase.criteria:

@@ -17,7 +17,7 @@ from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
 from assignment_pipeline.rollout.control.exposure import EXPOSURE
 from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS
-from assignment_pipeline.rollout.control.phases import ERROR, TIME_IN_PHASE
+from assignment_pipeline.rollout.control.phases import ERROR, OWN_DAYS, TIME_IN_PHASE
 from assignment_pipeline.rollout.control.sequential import rate_sequence
 from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
@@ -124,10 +124,13 @@ def _ladder(findings: Findings) -> list[dict[str, str]]:
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
     hours = verdict.metric == TIME_IN_PHASE
+    unit = {TIME_IN_PHASE: "h", OWN_DAYS: "days"}.get(verdict.metric)
     known = METRICS.get(verdict.metric)
     sentence = known.good if known else verdict.metric.replace("_", " ")
     if hours:
         sentence = "The phase has lasted long enough"
+    if verdict.metric == OWN_DAYS:
+        sentence = "Service days were the pipeline's"
     if verdict.metric == EXPOSURE:
         sentence = "What ran is what the flags said, elsewhere"
     role = verdict.metric.partition(f"{SIGN_OFF}:")[2]
@@ -135,12 +138,12 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         sentence = f"Signed off by {role.replace('-', ' ')}"
     if verdict.threshold is not None:
         sign = "at least" if verdict.direction == "at_least" else "at most"
-        sentence += f": {sign} {_number(verdict.threshold, hours=hours)}"
+        sentence += f": {sign} {_number(verdict.threshold, unit)}"
     bounded = verdict.low is not None and verdict.high is not None
     return {
         "sentence": sentence,
         "verdict": verdict.answer.value,
-        "measured": "" if verdict.value is None else _number(verdict.value, hours=hours),
+        "measured": "" if verdict.value is None else _number(verdict.value, unit),
         "bounds": f"{_number(verdict.low or 0.0)} to {_number(verdict.high or 0.0)}" if bounded else "",
         "scale": _scale(verdict) if bounded else None,
         "sample": "" if verdict.sample is None else f"{verdict.sample:,}",
@@ -222,8 +225,8 @@ def _line(name: str, colour: str, series: Sequence[Bucket], rate: Any) -> Line:
     return Line(name=name, colour=colour, points=points)
 
 
-def _number(value: float, *, hours: bool = False) -> str:
-    return f"{value:,.1f} h" if hours else f"{100 * value:.1f} %"
+def _number(value: float, unit: str | None = None) -> str:
+    return f"{100 * value:.1f} %" if unit is None else f"{value:,.1f} h" if unit == "h" else f"{value:,g} {unit}"
 
 
 def _moment(moment: dt.datetime | None) -> str:

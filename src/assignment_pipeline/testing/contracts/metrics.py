@@ -19,6 +19,7 @@ from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.testing.clock import START, FakeClock
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
+    DINNER,
     HOLD,
     MINUTE,
     QUEUE,
@@ -404,6 +405,21 @@ class MetricsStoreContract(StoreSuite):
         }
         assert store.ran(MetricsQuery(since=START, restaurant_id="r-2")).keys() == {"r-2"}
         assert store.ran(MetricsQuery(since=clock.now())) == {}
+
+    def test_who_seated_a_service_day(self, store: Any) -> None:
+        """By the day on which its service began, at the restaurants that are named; legacy's are not our own."""
+        late = DINNER.replace(hour=1) + dt.timedelta(days=1)  # Past midnight, and still that evening.
+        legacy = {"owner": Owner.LEGACY, "strategy": Owner.LEGACY.value}
+        self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("b-2", at=late), *CONFIRM, tables=("T1",), **legacy)
+        self.commit(store, make_booking("b-3", at=DINNER + dt.timedelta(days=1)), *CONFIRM, tables=("T1",))
+        self.commit(store, make_booking("b-4"), *REVIEW, reason="no_fit")
+        days = MetricsQuery(since=DINNER, until=DINNER + dt.timedelta(days=3))
+        one, other = DINNER.date(), DINNER.date() + dt.timedelta(days=1)
+        assert store.book(days, ("r-1",)) == {one: (1, 2), other: (1, 1)}
+        assert store.book(days, ("r-2",)) == {}
+        assert store.book(days, ()) == {}
+        assert store.book(MetricsQuery(since=late, until=late + MINUTE), ("r-2", "r-1")) == {one: (0, 1)}
 
     def test_a_series_is_the_window_in_stretches(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """All of them, also where nothing was; together they are the whole."""

@@ -279,6 +279,22 @@ SELECT
             AND created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
     );
 
+-- name: book
+-- Who seated those that arrive in a window, by service day: the local date five hours ago, for an evening ends late.
+SELECT
+    (
+        (t.turn_start_at AT TIME ZONE 'UTC'::text)
+        + make_interval(mins => (coalesce(t.utc_offset_minutes, 0) - 300)::integer)
+    )::date::text AS service_day,
+    count(DISTINCT t.booking_id) FILTER (WHERE r.owner = 'pipeline' AND r.strategy IS DISTINCT FROM 'legacy'),
+    count(DISTINCT t.booking_id)
+FROM assignment_pipeline.booking_table_assignments AS t
+JOIN assignment_pipeline.assignment_records AS r ON r.booking_id = t.booking_id
+WHERE t.restaurant_id = ANY (%(restaurants)s::text[])
+    AND t.start_at >= %(since)s::timestamptz - interval '36 hours' AND t.start_at < %(until)s::timestamptz
+    AND t.turn_start_at >= %(since)s::timestamptz AND t.turn_start_at < %(until)s::timestamptz
+GROUP BY service_day;
+
 -- name: ran
 -- What ran at each restaurant, by what the flags said to it: the pipeline's own transitions, and legacy's answers.
 SELECT restaurant_id, CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,

@@ -278,6 +278,22 @@ SELECT
             AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     );
 
+-- name: book
+-- Who seated those that arrive in a window, by service day: the local date five hours ago, for an evening ends late.
+SELECT
+    date(
+        datetime(substr(t.turn_start_at, 1, 19), (coalesce(t.utc_offset_minutes, 0) - 300) || ' minutes')
+    ) AS service_day,
+    count(DISTINCT CASE WHEN r.owner = 'pipeline' AND r.strategy IS NOT 'legacy' THEN t.booking_id END),
+    count(DISTINCT t.booking_id)
+FROM json_each(:restaurants) AS asked
+JOIN booking_table_assignments AS t INDEXED BY booking_table_assignments_span
+    ON t.restaurant_id = asked.value
+    AND t.start_at >= datetime(substr(:since, 1, 19), '-36 hours') AND t.start_at < :until
+JOIN assignment_records AS r ON r.booking_id = t.booking_id
+WHERE t.turn_start_at >= :since AND t.turn_start_at < :until
+GROUP BY service_day;
+
 -- name: ran
 -- What ran at each restaurant, by what the flags said to it: the pipeline's own transitions, and legacy's answers.
 SELECT restaurant_id, CASE source WHEN 'auto_assign' THEN 'legacy' ELSE 'pipeline' END AS owner,
