@@ -13,6 +13,7 @@ from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGa
 from assignment_pipeline.rollout.control.exposure import EXPOSURE
 from assignment_pipeline.rollout.control.gates import recompute
 from assignment_pipeline.rollout.control.phases import OWN_DAYS
+from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
@@ -232,3 +233,23 @@ def test_a_service_day_has_to_be_the_pipelines_before_legacy_may_go():
     assert (found.answer, found.value) == (Answer.PASS, 1.0)
     for verdict in (found, Verdict.read(found.document())):
         assert recompute(verdict, 0) is Answer.PASS
+
+
+def test_a_side_that_is_not_reported_any_more_is_found():
+    """Most of legacy's restaurants fall silent when the phase begins: the cohort's share of the bookings says so."""
+    town = Town()
+    town.enter("production-shadow")
+    for _ in range(12):
+        town.a_round()
+    town.clock.advance(SETTLED)
+    town.enter("production-50")
+    told = [name for name in RESTAURANTS if town.mode(name) is Mode.ACTIVE]
+    told += [name for name in RESTAURANTS if name not in told][:1]
+    for day in range(20):
+        for name in told:
+            town.book(name, days=2 + day)
+    town.clock.advance(SETTLED)
+    found = town.verdicts()[SAMPLE_RATIO]
+    assert found.answer is Answer.UNHEALTHY
+    assert found.missing.startswith(f"{found.value:.1%} of {20 * len(told)} bookings are the cohort's")
+    assert town.verdicts()[EXPOSURE].answer is Answer.PASS

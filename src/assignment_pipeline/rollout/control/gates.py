@@ -9,6 +9,7 @@ from typing import Any
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, answer_of
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, Count
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, Criterion, is_own_day
+from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO, sample_ratio
 from assignment_pipeline.rollout.control.sequential import (
     MOSTLY_GOOD,
     MOSTLY_NOT,
@@ -102,6 +103,9 @@ def recompute(verdict: Verdict, min_sample: int) -> Answer:
     if verdict.metric == OWN_DAYS:
         own = sum(is_own_day(*found) for found in verdict.numbers["days"].values())
         return Answer.PASS if own >= (verdict.threshold or 0) else Answer.HOLD
+    if verdict.metric == SAMPLE_RATIO:
+        again = sample_ratio(**verdict.numbers)
+        return Answer.HOLD if again is None else again.answer
     if verdict.metric == EXPOSURE:
         return answer_of(verdict.numbers["elsewhere"])
     bound: Any = {verdict.direction: verdict.threshold}

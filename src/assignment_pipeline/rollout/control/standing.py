@@ -11,6 +11,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, Part
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE, Criterion, Phase, SignOff, is_own_day
+from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 
 SIGN_OFF = "sign_off"
@@ -104,7 +105,7 @@ def judge_phase(
         raise InvalidValueError("signed_off", f"{asked} in phase {phase.name}", f"{', '.join(strangers)}")
     by_metric = {verdict.metric: verdict for verdict in measured}
     return (
-        *(verdict for verdict in measured if verdict.metric == EXPOSURE),
+        *(verdict for verdict in measured if verdict.metric in (EXPOSURE, SAMPLE_RATIO)),
         *([time_verdict(phase, since, now)] if phase.min_time else []),
         *([by_metric.get(OWN_DAYS) or own_days_verdict(phase, None)] if phase.own_days else []),
         *(believed(criterion, by_metric.get(criterion.metric)) for criterion in phase.criteria),

@@ -27,12 +27,16 @@ from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure
 from assignment_pipeline.rollout.control.gates import decide, evidence
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, RELATIVE_CONFIRMATION, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.sample_ratio import asked_of, sample_ratio
 from assignment_pipeline.rollout.control.standing import own_days_verdict
 from assignment_pipeline.rollout.control.verdicts import Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
 _MANY = 10_000
+
+WEEKS_BEFORE = dt.timedelta(days=28)
+"""What came in them says which share of the bookings a cohort has."""
 
 LONGEST_EVENING = dt.timedelta(hours=17)
 """So long after midnight by UTC a service day has ended everywhere: five hours of the night, twelve to the west."""
@@ -70,8 +74,30 @@ class StoreGates:
         compared = self._compared(phase, since, now)
         metrics = attrs.evolve(metrics, days=self.days(phase, since, now))
         verdicts = judge_criteria(phase, metrics, since, now, course=course, compared=compared)
-        others = (self._exposure(phase, since, now), self._own_days(phase, since, now))
+        others = (
+            self._exposure(phase, since, now),
+            self._sample_ratio(phase, since, now),
+            self._own_days(phase, since, now),
+        )
         return (*(each for each in others if each is not None), *verdicts)
+
+    def _sample_ratio(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
+        """Whether the cohort has the share of the bookings that its restaurants had in the weeks before."""
+        cohorts = self.cohorts(since, now)
+        if len(cohorts) != 1 or not any(compares(criterion) for criterion in phase.criteria):
+            return None
+        began = since + SETTLING
+        if began >= now:
+            return None
+        query = MetricsQuery(since=began, until=now, restaurant_id=self._restaurant_id)
+        found = self._store.by_restaurant(query)
+        before = self._store.by_restaurant(attrs.evolve(query, since=since - WEEKS_BEFORE, until=since))
+        # Who was there before: a restaurant that has joined, or has left, is in no ratio.
+        known = [name for name, groups in before.items() if any(came.asked for came in groups.values())]
+        own = [name for name in known if cohorts[0].mode(name, self._salt) is Mode.ACTIVE]
+        return sample_ratio(
+            asked_of(found, own), asked_of(found, known), asked_of(before, own), asked_of(before, known)
+        )
 
     def _own_days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         """Whether enough service days were the pipeline's, at the restaurants that it is in charge of."""

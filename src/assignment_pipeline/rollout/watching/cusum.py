@@ -11,7 +11,6 @@ import attrs
 _ENDLESS = 60
 _AGAIN = 24  # So many good bookings, one after the other, end any alarm.
 _LARGEST = 500  # Bookings of one hour, for the limit: more of them tell little more of that hour.
-_PEEKS = 1.5  # The sum passes the limit by more than the formula says where it is looked at within an hour.
 
 
 @attrs.frozen(kw_only=True)
@@ -129,7 +128,7 @@ def _test(healthy: float, caught: float, every: float, an_hour: int, alike: floa
             low = middle
         else:
             high = middle
-    past = _overshoot(healthy) * (bad - good) * (_PEEKS if alike else 1.0)
+    past = _overshoot(healthy) * (bad - good)
     return Cusum(healthy=healthy, caught=caught, alike=alike, limit=max(low - past, bad))
 
 
