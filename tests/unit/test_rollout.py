@@ -146,6 +146,7 @@ class TestAdvance:
         told = {event.context["metric"]: event.context["answer"] for event in store.events if "metric" in event.context}
         assert told == {
             "time_in_phase": "pass",
+            "own_days": "pass",
             "confirmation_rate": "pass",
             "review_rate": answer.value,
             "error_rate": "pass",
