@@ -104,6 +104,9 @@ class Metrics:
 
         days: Service days that were compared in the window, in the order in which they were. Only what judges a phase
             reads them; a store leaves them out.
+
+        rises: By how many percent more bookings were proved impossible than in the same restaurant's past, for each
+            stretch of whole days in which it had enough of them; likewise.
     """
 
     since: dt.datetime
@@ -121,6 +124,7 @@ class Metrics:
     backlog: Backlog = attrs.field(factory=Backlog)
     lost: int = 0
     days: tuple[ComparedDay, ...] = ()
+    rises: tuple[int, ...] = ()
 
     @property
     def pipeline(self) -> Outcomes:

@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.rollout.control.metrics import (
     ERROR_RATE,
     EVENT_VOLUME,
+    INFEASIBLE_RISE,
     OF_DAYS,
     RELATIVE_CONFIRMATION,
     REVIEW_RATE,
@@ -24,6 +25,7 @@ from assignment_pipeline.rollout.control.sequential import (
     log_evidence_of_difference,
     log_evidence_of_mean,
 )
+from assignment_pipeline.rollout.control.store_gates import ENOUGH_ASKED
 
 POWER = 0.8
 """How often what is good enough is to pass with so many bookings."""
@@ -245,6 +247,9 @@ def _needed(criterion: Criterion, share: float, confirmed: float, a_day: float) 
     if criterion.metric in OF_DAYS:
         days = days_to_compare(-criterion.limit)
         return None if days is None else math.ceil(max(days, criterion.min_sample) * a_day)
+    if criterion.metric == INFEASIBLE_RISE.name:
+        days = days_to_compare(criterion.limit)
+        return None if days is None else math.ceil(max(days, criterion.min_sample) * max(a_day, ENOUGH_ASKED))
     if criterion.metric == RELATIVE_CONFIRMATION.name:
         needed = bookings_to_compare(-criterion.limit, confirmed, others=(1 - share) / share) if share < 1 else None
     else:

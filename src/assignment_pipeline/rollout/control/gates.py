@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from assignment_pipeline.rollout.control.exposure import EXPOSURE, answer_of
-from assignment_pipeline.rollout.control.metrics import OF_DAYS, Count
+from assignment_pipeline.rollout.control.metrics import INFEASIBLE_RISE, OF_DAYS, Count
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, Criterion, is_own_day
 from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO, sample_ratio
 from assignment_pipeline.rollout.control.sequential import (
@@ -265,6 +265,8 @@ def _restaurants_wanted(criterion: Criterion, counted: Count) -> list[str]:
 def _nothing(criterion: Criterion, counted: Count) -> str:
     if criterion.metric in OF_DAYS:
         return f"no service day was compared yet: {HOW}"
+    if criterion.metric == INFEASIBLE_RISE.name:
+        return "no restaurant has twenty bookings yet, or none has a past with as many"
     if counted.whole and counted.other_whole == 0:
         return "legacy reported no outcome to compare with"
     return "nothing was counted yet"

@@ -379,6 +379,18 @@ CLOSED_LOOP_PARTIES = Metric(
 )
 """By which share it would have seated more parties: from -0.25 to 0.25."""
 
+INFEASIBLE_RISE = Metric(
+    name="infeasible_rise",
+    summary="Proved impossible, less the same restaurant's past.",
+    of="whole days of a restaurant in a row, with 20 bookings or more",
+    share="the mean of (proved / asked, less what was refused in the 28 days before the pipeline was in charge)",
+    good="No more is impossible than was before",
+    counts=lambda found: {None: Count(days=collections.Counter(found.rises))} if getattr(found, "rises", ()) else {},
+    key=lambda _: None,
+    lowest=-1.0,
+)
+"""By which share more bookings are proved impossible than were refused in the same restaurant's past: -0.25 to 0.25."""
+
 OF_DAYS = frozenset({CLOSED_LOOP_COVERS.name, CLOSED_LOOP_PARTIES.name})
 """The metrics of service days; all others are of bookings."""
 
@@ -393,6 +405,7 @@ METRICS: Mapping[str, Metric] = {
         RELATIVE_CONFIRMATION,
         CLOSED_LOOP_COVERS,
         CLOSED_LOOP_PARTIES,
+        INFEASIBLE_RISE,
     )
 }
 """Every metric, by its name."""

@@ -16,6 +16,7 @@ from assignment_pipeline.rollout.control.metrics import (
     CONFIRMATION_RATE,
     ERROR_RATE,
     EVENT_VOLUME,
+    INFEASIBLE_RISE,
     RELATIVE_CONFIRMATION,
     REVIEW_RATE,
 )
@@ -183,6 +184,9 @@ _ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
 _SEATS_AS_MANY_GUESTS = Criterion(metric=CLOSED_LOOP_COVERS.name, at_least=-0.01, margin=0.04, min_sample=20)
 _SEATS_AS_MANY_PARTIES = Criterion(metric=CLOSED_LOOP_PARTIES.name, at_least=-0.01, margin=0.04, min_sample=20)
 
+# A planner that fills the room badly proves the rest impossible. It has the restaurant's own past to be held against.
+_NO_MORE_IMPOSSIBLE = Criterion(metric=INFEASIBLE_RISE.name, at_most=0.01, margin=0.04, min_sample=20)
+
 _QA = SignOff("qa", "no bug of priority 0 or 1 is open")
 _LEAD = SignOff("engineering-lead", "the next phase may begin")
 _SUPPORT = SignOff("support", "no customer has complained")
@@ -241,7 +245,7 @@ PHASES: Mapping[str, Phase] = {
             settings=FlagSettings(enabled=True),
             min_time=dt.timedelta(days=7),
             own_days=3,
-            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_MORE_IMPOSSIBLE),
             sign_offs=(_ON_CALL,),
         ),
         ROLLBACK,

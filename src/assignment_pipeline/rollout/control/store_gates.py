@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
 from assignment_pipeline.domain.counts import Outcomes
-from assignment_pipeline.domain.days import ComparedDay
+from assignment_pipeline.domain.days import MOST, ComparedDay
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import (
     SETTLING,
@@ -25,7 +25,13 @@ from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
 from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure, moved, split, stretches_of
 from assignment_pipeline.rollout.control.gates import decide, evidence
-from assignment_pipeline.rollout.control.metrics import OF_DAYS, RELATIVE_CONFIRMATION, Count, metric_named
+from assignment_pipeline.rollout.control.metrics import (
+    INFEASIBLE_RISE,
+    OF_DAYS,
+    RELATIVE_CONFIRMATION,
+    Count,
+    metric_named,
+)
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
 from assignment_pipeline.rollout.control.sample_ratio import asked_of, sample_ratio
 from assignment_pipeline.rollout.control.standing import own_days_verdict
@@ -34,6 +40,13 @@ from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
 _MANY = 10_000
+
+ENOUGH_ASKED = 20
+"""Of so many bookings of a restaurant a share is made."""
+
+DAY = dt.timedelta(days=1)
+
+_BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 WEEKS_BEFORE = dt.timedelta(days=28)
 """What came in them says which share of the bookings a cohort has."""
@@ -72,7 +85,7 @@ class StoreGates:
             return judge_criteria(phase, None, since, now)
         metrics, course = self.measure(since, now), self.stretches(phase, since, now)
         compared = self._compared(phase, since, now)
-        metrics = attrs.evolve(metrics, days=self.days(phase, since, now))
+        metrics = attrs.evolve(metrics, days=self.days(phase, since, now), rises=self.rises(phase, since, now))
         verdicts = judge_criteria(phase, metrics, since, now, course=course, compared=compared)
         others = (
             self._exposure(phase, since, now),
@@ -149,6 +162,28 @@ class StoreGates:
             found.setdefault((day.restaurant_id, day.date), day)
         return tuple(found.values())
 
+    def rises(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[int, ...]:
+        """How many more bookings were proved impossible since the phase began than in each restaurant's own past."""
+        charge = self._in_charge_since()
+        if charge is None or not any(criterion.metric == INFEASIBLE_RISE.name for criterion in phase.criteria):
+            return ()
+        query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
+        past = self._store.by_restaurant(attrs.evolve(query, since=charge - WEEKS_BEFORE, until=charge))
+        begins = [query.since + day * DAY for day in range(max(-((query.since - now) // DAY), 0))]
+        days = (
+            self._store.by_restaurant(attrs.evolve(query, since=begin, until=min(begin + DAY, now))) for begin in begins
+        )
+        return tuple(rises_of(past, days))
+
+    def _in_charge_since(self) -> dt.datetime | None:
+        """Since when the pipeline has been in charge of some restaurants, without a break."""
+        found = None
+        for stretch in reversed(self.cohorts(_BEGINNING, self._store.now())):
+            if not (stretch.settings.enabled and (stretch.settings.percent or stretch.settings.restaurants)):
+                break
+            found = stretch.since
+        return found
+
     def picked(self) -> frozenset[str]:
         """The restaurants that somebody has chosen, and no bucket: they are like themselves only."""
         rollout = getattr(self._store, "rollout", None)  # Not every store that counts keeps the rollout, too.
@@ -163,6 +198,33 @@ class StoreGates:
         if begin >= now or not any(has_stretches(criterion) for criterion in phase.criteria):
             return ()
         return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
+
+
+def rises_of(
+    past: Mapping[str, Mapping[Group, Outcomes]], days: Iterable[Mapping[str, Mapping[Group, Outcomes]]]
+) -> Iterator[int]:
+    """
+    By how many percent more was proved impossible than was refused in the past, as `ComparedDay` counts: see `MOST`.
+
+    Args:
+        past: How assignments came out at each restaurant before the pipeline was in charge.
+
+        days: The same for each day since, in order.
+    """
+    before = {}
+    for name, groups in past.items():
+        own, legacy = own_outcomes(groups), legacy_outcomes(groups)
+        asked = own.asked + legacy.asked
+        if asked >= ENOUGH_ASKED:
+            before[name] = (own.infeasible + legacy.review) / asked
+    so_far: dict[str, Outcomes] = {}
+    for day in days:
+        for name in sorted(day.keys() & before.keys()):
+            came = so_far.pop(name, Outcomes()) + own_outcomes(day[name])
+            if came.asked < ENOUGH_ASKED:
+                so_far[name] = came
+            else:
+                yield min(max(round(100 * (came.infeasible / came.asked - before[name])), -MOST), MOST)
 
 
 def compares(criterion: Criterion) -> bool:
@@ -249,6 +311,8 @@ def judge_criteria(
         worst = _worst(criterion, counted, course, mode) if is_whole and has_stretches(criterion) else None
         if criterion.metric in OF_DAYS and metrics is not None:
             worst = _worst(criterion, counted, [attrs.evolve(metrics, days=(day,)) for day in metrics.days], mode)
+        if criterion.metric == INFEASIBLE_RISE.name and metrics is not None:
+            worst = _worst(criterion, counted, [attrs.evolve(metrics, rises=(rise,)) for rise in metrics.rises], mode)
         if worst is not None:
             counted = counted.with_worst(worst)
         timed = attrs.evolve(counted, hours=max(hours, 0.0), min_hours=min_hours)
