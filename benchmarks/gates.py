@@ -45,6 +45,9 @@ WEEK = 7 * 24.0
 BEGIN = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 SLOTS = round(dt.timedelta(hours=1) / STEP)
 LOOK_BACK = round((RING.within + RING.hold + STEP) / STEP)
+LOWEST = 4.0
+"""No limit of the rule is lower, whatever the traffic."""
+
 EMPTY: dict[Any, Outcomes] = {}
 
 
@@ -180,9 +183,9 @@ def first_alarm(
     buckets: list[Bucket] = []
     by_hour: list[Bucket] = []
     total = 0
-    # The rule has no alarm where this test has none, which remembers more and has the lowest limit: no need to look.
+    # The sum for bookings that are independent, which remembers more: below the lowest limit there is no need to look.
     test = RING.cusum(0.01)
-    least, most = min(test.limit, -math.log(RING.at_start)), 0.0
+    least, most = LOWEST, 0.0
     worse, better = test.evidence(1, 1), test.evidence(0, 1)
     for slot in range(round(hours * SLOTS)):
         count = _arrivals(an_hour / SLOTS, chance)

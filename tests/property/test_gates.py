@@ -356,6 +356,7 @@ def well(**fields):
             ComparedDay(restaurant_id=f"r{number}", date=SINCE.date(), bookings=40, legacy=EVENING, pipeline=EVENING)
             for number in range(60)
         ),
+        "rises": (0,) * 60,
     }
     return Metrics(**{**base, **fields})
 

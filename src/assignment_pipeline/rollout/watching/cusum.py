@@ -105,6 +105,9 @@ class Cusum:
             seen = of_all = (0, 0)
             for bad, whole in hour:
                 place += 1
+                if not whole:
+                    change = place if since_change <= 0 else change
+                    continue
                 since_start = self.after(since_start, bad, whole, limit, seen=of_all)
                 since_change = self.after(since_change, bad, whole, limit, seen=seen)
                 seen, of_all = (seen[0] + bad, seen[1] + whole), (of_all[0] + bad, of_all[1] + whole)
