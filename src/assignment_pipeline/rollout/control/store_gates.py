@@ -54,6 +54,9 @@ WEEKS_BEFORE = dt.timedelta(days=28)
 LONGEST_EVENING = dt.timedelta(hours=17)
 """So long after midnight by UTC a service day has ended everywhere: five hours of the night, twelve to the west."""
 
+ByRestaurant = Mapping[str, Mapping[Group, Outcomes]]
+"""How assignments came out at each restaurant."""
+
 STRETCH = dt.timedelta(minutes=15)
 """How far apart the moments are at which a phase is searched for the one that speaks most clearly against it."""
 
@@ -84,27 +87,28 @@ class StoreGates:
         if since >= now:
             return judge_criteria(phase, None, since, now)
         metrics, course = self.measure(since, now), self.stretches(phase, since, now)
-        compared = self._compared(phase, since, now)
+        asks = phase.own_days or any(compares(criterion) for criterion in phase.criteria)
+        found = self._by_restaurant(since + SETTLING, now) if asks else {}
+        compared = self._compared(phase, found, since, now)
         metrics = attrs.evolve(metrics, days=self.days(phase, since, now), rises=self.rises(phase, since, now))
         verdicts = judge_criteria(phase, metrics, since, now, course=course, compared=compared)
         others = (
             self._exposure(phase, since, now),
-            self._sample_ratio(phase, since, now),
-            self._own_days(phase, since, now),
+            self._sample_ratio(phase, found, since, now),
+            self._own_days(phase, found, since, now),
         )
         return (*(each for each in others if each is not None), *verdicts)
 
-    def _sample_ratio(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
+    def _by_restaurant(self, since: dt.datetime, until: dt.datetime) -> ByRestaurant:
+        query = MetricsQuery(since=since, until=until, restaurant_id=self._restaurant_id)
+        return self._store.by_restaurant(query) if since < until else {}
+
+    def _sample_ratio(self, phase: Phase, found: ByRestaurant, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         """Whether the cohort has the share of the bookings that its restaurants had in the weeks before."""
         cohorts = self.cohorts(since, now)
         if len(cohorts) != 1 or not any(compares(criterion) for criterion in phase.criteria):
             return None
-        began = since + SETTLING
-        if began >= now:
-            return None
-        query = MetricsQuery(since=began, until=now, restaurant_id=self._restaurant_id)
-        found = self._store.by_restaurant(query)
-        before = self._store.by_restaurant(attrs.evolve(query, since=since - WEEKS_BEFORE, until=since))
+        before = self._by_restaurant(since - WEEKS_BEFORE, since)
         # Who was there before: a restaurant that has joined, or has left, is in no ratio.
         known = [name for name, groups in before.items() if any(came.asked for came in groups.values())]
         own = [name for name in known if cohorts[0].mode(name, self._salt) is Mode.ACTIVE]
@@ -112,17 +116,16 @@ class StoreGates:
             asked_of(found, own), asked_of(found, known), asked_of(before, own), asked_of(before, known)
         )
 
-    def _own_days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
+    def _own_days(self, phase: Phase, found: ByRestaurant, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         """Whether enough service days were the pipeline's, at the restaurants that it is in charge of."""
         cohorts = self.cohorts(since, now)
         if not phase.own_days or not cohorts:
             return None
         query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
-        ran = self._store.by_restaurant(query)
-        active = [name for name in sorted(ran) if cohorts[-1].mode(name, self._salt) is Mode.ACTIVE]
+        active = [name for name in sorted(found) if cohorts[-1].mode(name, self._salt) is Mode.ACTIVE]
         book = self._store.book(query, active) if active else {}
         today = (now - LONGEST_EVENING).date()
-        return own_days_verdict(phase, {day: found for day, found in book.items() if day < today})
+        return own_days_verdict(phase, {day: seated for day, seated in book.items() if day < today})
 
     def _exposure(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         if not phase.criteria:
@@ -144,12 +147,10 @@ class StoreGates:
         settled = self._store.measure(attrs.evolve(query, since=since + SETTLING))
         return attrs.evolve(self._store.measure(query), outcomes=settled.outcomes, volume=settled.volume)
 
-    def _compared(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Count | None:
+    def _compared(self, phase: Phase, found: ByRestaurant, since: dt.datetime, now: dt.datetime) -> Count | None:
         """Both planners, at the restaurants that the flags have drawn; None where they are not compared."""
         if since + SETTLING >= now or not any(compares(criterion) for criterion in phase.criteria):
             return None
-        query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
-        found = self._store.by_restaurant(query)
         return compare(found, self.picked() | moved(self.cohorts(since, now), found, self._salt))
 
     def days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
@@ -167,12 +168,9 @@ class StoreGates:
         charge = self._in_charge_since()
         if charge is None or not any(criterion.metric == INFEASIBLE_RISE.name for criterion in phase.criteria):
             return ()
-        query = MetricsQuery(since=since + SETTLING, until=now, restaurant_id=self._restaurant_id)
-        past = self._store.by_restaurant(attrs.evolve(query, since=charge - WEEKS_BEFORE, until=charge))
-        begins = [query.since + day * DAY for day in range(max(-((query.since - now) // DAY), 0))]
-        days = (
-            self._store.by_restaurant(attrs.evolve(query, since=begin, until=min(begin + DAY, now))) for begin in begins
-        )
+        past, begin = self._by_restaurant(charge - WEEKS_BEFORE, charge), since + SETTLING
+        begins = [begin + day * DAY for day in range(max(-((begin - now) // DAY), 0))]
+        days = (self._by_restaurant(each, min(each + DAY, now)) for each in begins)
         return tuple(rises_of(past, days))
 
     def _in_charge_since(self) -> dt.datetime | None:
@@ -200,9 +198,7 @@ class StoreGates:
         return self._store.series(MetricsQuery(since=begin, until=now, restaurant_id=self._restaurant_id), STRETCH)
 
 
-def rises_of(
-    past: Mapping[str, Mapping[Group, Outcomes]], days: Iterable[Mapping[str, Mapping[Group, Outcomes]]]
-) -> Iterator[int]:
+def rises_of(past: ByRestaurant, days: Iterable[ByRestaurant]) -> Iterator[int]:
     """
     By how many percent more was proved impossible than was refused in the past, as `ComparedDay` counts: see `MOST`.
 
@@ -232,7 +228,7 @@ def compares(criterion: Criterion) -> bool:
     return criterion.metric == RELATIVE_CONFIRMATION.name
 
 
-def compare(found: Mapping[str, Mapping[Group, Outcomes]], picked: frozenset[str] = frozenset()) -> Count:
+def compare(found: ByRestaurant, picked: frozenset[str] = frozenset()) -> Count:
     """
     What the pipeline seated of all who asked, beside what legacy did, as restaurants tell of it.
 
