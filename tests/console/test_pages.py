@@ -282,11 +282,11 @@ def test_the_queue_goes_on_where_it_ended(put, anna):
     for number in range(23):
         put(f"r-{90 - number}", 30, 17 + number // 12, 5 * (number % 12))
     first = anna.get("/queue")
-    names = re.findall(r'<h2><a href="booking\?id=([^"]+)"', first.html)
+    names = re.findall(r'<h3><a href="booking\?id=([^"]+)"', first.html)
     assert names == [f"r-{90 - number}" for number in range(20)]
     following = unescape(re.search(r'href="(queue\?[^"]+)">The next ones', first.html)[1])
     rest = anna.get(f"/{following}")
-    assert re.findall(r'<h2><a href="booking\?id=([^"]+)"', rest.html) == ["r-70", "r-69", "r-68"]
+    assert re.findall(r'<h3><a href="booking\?id=([^"]+)"', rest.html) == ["r-70", "r-69", "r-68"]
     assert anna.get("/queue?after=x").status == 400
 
 
