@@ -7,7 +7,17 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import AssignmentState, BookingNotFoundError, Mode, Outcome, Reason, Settings, VenuePolicy
+from assignment_pipeline import (
+    AssignmentState,
+    BookingNotFoundError,
+    FloorPlan,
+    Mode,
+    Outcome,
+    Reason,
+    Settings,
+    Table,
+    VenuePolicy,
+)
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import BookingOverError, OtherRestaurantError
 from assignment_pipeline.lifecycle import Trigger
@@ -303,3 +313,23 @@ def test_a_party_that_has_grown_meanwhile_gets_no_table_that_is_too_small(house)
     assert tables in (("T1",), ("T2",))
     house.host.put_booking(attrs.evolve(house.host.booking(None, "B1"), party_size=4))
     assert coordinator.confirm("B1").outcome is Outcome.HOLD_LOST
+
+
+def test_tables_that_another_wish_had_are_no_longer_its_own(house, coordinator):
+    """Who gave them up as another party, and then ended, is planned anew: the table may be kept for more guests."""
+    house.venue = attrs.evolve(
+        house.venue,
+        floor=FloorPlan([Table("T1", 2), Table("T3", 4, min_party_size=3)]),
+        version="kept for more",
+    )
+    house.host.put_venue(house.venue)
+    four = house.booking("B1", 4)
+    assert coordinator.assign(four).tables == ("T3",)
+    coordinator.assign(house.booking("B2", 2))
+    two = attrs.evolve(four, party_size=2)
+    house.host.put_booking(two)
+    assert coordinator.reassign(two, keep=False).outcome in {Outcome.RETRY, Outcome.MANUAL_REVIEW}
+    coordinator.cancel("B1")
+    result = coordinator.reinstate("B1", "ann")
+    assert result.tables == ()
+    assert house.record("B1").booking.party_size == 2

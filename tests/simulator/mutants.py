@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline import ports
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
 from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
@@ -93,6 +94,25 @@ def _everywhere(name: str, broken: object) -> Patches:
         for module in (landing, outcome, confirm_and_cancel, assign_many, enqueue, review)
         if hasattr(module, name)
     ]
+
+
+# -- Who is in the room -------------------------------------------------------------------------------------------
+
+
+@mutant(first=70)
+def who_sits_is_nowhere() -> Patches:
+    """A sitting party's table is given away: plans and commits go by what is written of its time alone."""
+    return [
+        (Allocation, "occupied", lambda self, _: self.blocked),
+        (Allocation, "sits_at", lambda *_: False),
+        (memory_store, "sat_at_twice", lambda *_: set()),
+    ]
+
+
+@mutant(first=100)
+def who_stays_on_is_gone() -> Patches:
+    """A party that stays past its turn is not shown to planning."""
+    return [(Allocation, "occupied", lambda self, _: self.blocked)]
 
 
 # -- What the commit compares -------------------------------------------------------------------------------------

@@ -40,6 +40,9 @@ from assignment_pipeline.ports import LoadQuery, RecordQuery
 IN_THE_WAY = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE, Rule.INACTIVE, Rule.PACING})
 """What keeps a booking from the tables that it had, caps on arrivals among it. It had them in spite of other rules."""
 
+_PLANNED_SINCE = frozenset({Trigger.BEGIN, Trigger.ESCALATE, Trigger.REQUEUE})
+"""What shows that a booking was looked at anew since it had its tables: it may ask for something else since."""
+
 
 def reinstate(
     booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
@@ -138,6 +141,7 @@ def at_its_tables(
         return None
     found = yield from Evaluate(request, last.tables, context.floor(request))
     asks_the_same = record.booking is not None and request.booking.same_request(record.booking)
+    asks_the_same &= not any(step.trigger in _PLANNED_SINCE for step in history if step.version > last.version)
     if found.plan is None or (IN_THE_WAY.intersection(found.broken) if asks_the_same else found.broken):
         return None
     confirmed = is_paid or last.to_state is AssignmentState.CONFIRMED
