@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
-from assignment_pipeline.domain.blocks import BlockResult, TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.result import AssignmentResult, Move
 from assignment_pipeline.domain.windows import TimeWindow
@@ -18,6 +17,7 @@ from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
 from assignment_pipeline.staff_service import AsyncServiceActions, ServiceActions
 
 if TYPE_CHECKING:
+    from assignment_pipeline.domain.blocks import BlockResult, TableBlock
     from assignment_pipeline.flow.assigning import reoptimize as reoptimizing
     from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
     from assignment_pipeline.flow.legacy import takeover as taking_over

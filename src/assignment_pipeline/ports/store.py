@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import to_utc
 from assignment_pipeline.domain.events import Event
@@ -23,6 +22,9 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain.blocks import TableBlock
 
 CLAIM = dt.timedelta(minutes=1)
 """How long a claim on a booking lasts: see `AssignmentStore.due`."""

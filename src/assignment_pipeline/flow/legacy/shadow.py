@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
-from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, Flow, HasShadow, Monotonic, OfferCase, ResolveFlags
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.ports.fitting import require_booking
+
+if TYPE_CHECKING:
+    from assignment_pipeline.domain import shadow
+else:
+    shadow = module_on_use("domain.shadow")
 
 OBSERVED = "observed"
 """The trigger of what legacy did elsewhere."""
@@ -53,7 +58,7 @@ def offer_case(call: Call, booking: Booking, reason: Reason, answer: object, sta
     if reason is not Reason.SHADOW:
         return
     took = None if started is None else round(((yield from Monotonic()) - started) * 1000, 3)
-    case = ShadowCase(
+    case = shadow.ShadowCase(
         id=call.id,
         captured_at=call.now,
         booking=booking,
