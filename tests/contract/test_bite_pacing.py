@@ -14,6 +14,8 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import ArrivingParty, AssignmentContext, LoadQuery, PacingCap
 from assignment_pipeline.testing.contracts.pacing import Pacing
 
+HOUR = dt.timedelta(hours=1)
+
 
 def counting(which: Callable[[ArrivingParty, AssignmentRecord], ArrivingParty | None]) -> type[MemoryStore]:
     """A store that counts what *which* makes of a party."""
@@ -138,6 +140,26 @@ class WakesOnlyByTables(MemoryStore):
         return super()._woken(after) if gives else {}
 
 
+class WakesNearby(MemoryStore):
+    """Wakes those only that start within a day of what came free."""
+
+    def _is_helped(self, record: AssignmentRecord, freed: Sequence[TimeWindow]) -> bool:
+        assert record.booking is not None
+        start = record.booking.start_at
+        near = [one for one in freed if one.start - 30 * HOUR < start < one.end + 6 * HOUR]
+        return bool(near) and super()._is_helped(record, near)
+
+
+class CountsNearby(MemoryStore):
+    """Counts those only whose tables are taken within a few hours of the slot."""
+
+    def _arrivals(self, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
+        for party in super()._arrivals(restaurant_id, window):
+            held = self._records[party.booking_id].allocation
+            if held is not None and window.start - 6 * HOUR < held.blocked.start < window.end + 6 * HOUR:
+                yield party
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("counts who waits", CountsWhoWaits, "who_has_tables_arrives"),
     ("always loads", AlwaysLoads, "without_rules_nobody_is_counted"),
@@ -154,6 +176,8 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("one by one", OneByOne, "changes_of_a_commit_count_together"),
     ("everywhere", CountsEverywhere, "restaurants_count_apart"),
     ("wakes by tables", WakesByTables, "room_under_a_cap_wakes"),
+    ("wakes nearby", WakesNearby, "room_wakes_at_the_far_ends_of_slots"),
+    ("counts nearby", CountsNearby, "who_sits_long_before_or_after_its_time_counts"),
     ("wakes only by tables", WakesOnlyByTables, "fewer_guests_wake"),
 ]
 

@@ -9,7 +9,8 @@ import random
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.combination import Combination
 from assignment_pipeline.domain.floor import FloorPlan, Table
-from assignment_pipeline.domain.policy import VenuePolicy
+from assignment_pipeline.domain.pacing import PacingRule
+from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
 
 CAPACITIES = (2, 2, 2, 2, 4, 4, 4, 4, 4, 6, 6, 8)
@@ -23,7 +24,9 @@ def venues(count: int) -> tuple[Venue, ...]:
     tables = [Table(f"T{number}", seats) for number, seats in enumerate(CAPACITIES, start=1)]
     pairs = itertools.pairwise(table.id for table in tables)
     floor = FloorPlan(tables, pairs, (Combination("the long table", ("T10", "T11", "T12"), 18),))
-    policy = VenuePolicy(post_buffer_minutes=15)
+    rules = (PacingRule(minutes=15, covers=14), PacingRule(minutes=60, parties=9, periods=["dinner"]))
+    periods = (ServicePeriod("dinner", dt.time(17), dt.time(23), end_rule="arrive_by"),)
+    policy = VenuePolicy(post_buffer_minutes=15, service_periods=periods, pacing=rules)
     return tuple(Venue(f"r-{number}", "Europe/London", floor, policy) for number in range(1, count + 1))
 
 

@@ -25,6 +25,7 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     StoreHarness,
     StoreSuite,
+    make_block,
     make_booking,
     make_change,
     make_venue,
@@ -188,6 +189,42 @@ class Pacing(StoreSuite):
         assert store.due(10) == ()
         self.commit(store, sits, Trigger.CANCEL)
         assert [due.booking_id for due in store.due(10)] == ["waits"]
+
+    def test_room_wakes_at_the_far_ends_of_slots(
+        self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """A day's slot around a stay of a day with long buffers: who waits two days before is due, and a day behind."""
+        longest = {"pre_buffer_minutes": 360, "post_buffer_minutes": 360}
+        harness.put_venue(capped(minutes=24 * 60, **longest))
+        freed = TimeWindow(DINNER, DINNER + HOUR)
+        minute = dt.timedelta(minutes=1)
+        before, behind = freed.start - 54 * HOUR + minute, freed.end + 30 * HOUR - minute
+        waiting = {
+            "before": make_booking("before", at=before, end_at=before + 24 * HOUR),
+            "too early": make_booking("too early", at=before - minute, end_at=before - minute + 24 * HOUR),
+            "behind": make_booking("behind", at=behind),
+            "too late": make_booking("too late", at=behind + minute),
+        }
+        for booking in waiting.values():
+            self.commit(store, booking, *QUEUE, next_attempt_at=DINNER + 90 * HOUR)
+        store.block([make_block(window=freed)], ())
+        clock.advance(QUARTER)
+        store.unblock([make_block(window=freed)], ())
+        assert {due.booking_id for due in store.due(10)} == {"before", "behind"}
+
+    def test_who_sits_long_before_or_after_its_time_counts(self, store: AssignmentStore) -> None:
+        """A party counts in the slot that it booked, also where its tables are kept for it half a day apart."""
+        for name, table, apart in (("early", "T1", -11), ("late", "T2", 11)):
+            booking, at = make_booking(name), DINNER + apart * HOUR
+            self.commit(store, booking, *CONFIRM, tables=(table,))
+            record = self.record(store, name)
+            assert record is not None
+            assert record.allocation is not None
+            span = TimeWindow(at, at + HOUR)
+            moved = attrs.evolve(record.allocation, turn=span, blocked=span)
+            self.commit(store, booking, Trigger.MOVE, allocation=moved)
+        self.refused(store, make_booking("b-3"), "T3", cap(parties=2))
+        self.arrive(store, make_booking("b-3"), "T3", cap(parties=3))
 
     def test_fewer_guests_wake(self, store: AssignmentStore, harness: StoreHarness, clock: FakeClock) -> None:
         """So is it when a party stays at its table with fewer guests; a move of as many wakes nobody."""
