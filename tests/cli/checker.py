@@ -24,12 +24,20 @@ def instant(text):
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
+def seats(entry):
+    """The tables that an entry of the file stands for: a counter is its seats."""
+    if "id" in entry:
+        return [entry]
+    name = entry["counter"]
+    return [{**entry, "id": f"{name}-{number}", "capacity": 1} for number in range(1, entry["seats"] + 1)]
+
+
 class Day:
     """The rules of a day, read from its file."""
 
     def __init__(self, service):
         self.policy = service.get("policy") or {}
-        self.tables = {table["id"]: table for table in service["tables"]}
+        self.tables = {table["id"]: table for entry in service["tables"] for table in seats(entry)}
         self.bookings = {booking["id"]: booking for booking in service["bookings"]}
         self.pairs = {frozenset(pair) for pair in service.get("adjacent") or ()}
         self.zone = zoneinfo.ZoneInfo(service["restaurant"]["timezone"])
@@ -54,6 +62,11 @@ class Day:
 
         def beside(one, other):
             return frozenset((one, other)) in self.pairs
+
+        if any("counter" in self.tables[one] for one in ids):
+            names, numbers = zip(*(one.rsplit("-", 1) for one in ids), strict=True)
+            places = sorted(map(int, numbers))
+            return len(set(names)) == 1 and places == [*range(places[0], places[0] + len(ids))]
 
         mode = self.policy.get("adjacency") or "connected"
         if mode == "pairwise":
@@ -103,7 +116,7 @@ class Day:
         alone = tables[0] if len(tables) == 1 else None
         overage = self.policy.get("max_overage")
         checks = {
-            "too many tables": len(ids) > (self.policy.get("max_tables") or 3),
+            "too many tables": len(ids) > (self.policy.get("max_tables") or 3) and "counter" not in tables[0],
             "a table twice": len(set(ids)) != len(ids),
             "a table out of use": any(table.get("active") is False for table in tables),
             "not enough seats": not self.holds(ids, party),

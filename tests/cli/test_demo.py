@@ -29,9 +29,9 @@ def test_the_same_seed_makes_the_same_evening():
 
 
 def test_an_evening_is_one():
-    """40 tables in four zones, a rush from seven to eight, and nobody's name."""
+    """36 tables and a counter in four zones, a rush from seven to eight, and nobody's name."""
     service = evening(SATURDAY)
-    assert len(service.venue.floor.tables) == 40
+    assert len(service.venue.floor.tables) == 36 + 8  # The seats of the counter.
     assert len({table.zone for table in service.venue.floor.tables}) == 4
     hours = Counter(booking.start_at.astimezone(service.venue.zone).hour for booking in service.bookings)
     assert hours.most_common(1)[0][0] == 19

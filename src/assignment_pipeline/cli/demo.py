@@ -35,7 +35,7 @@ def demo(
     """
     Seat an invented evening and show the seating plan.
 
-    A restaurant with 40 tables on a busy Saturday, with some bookings that cannot be
+    A restaurant with 36 tables and a counter on a busy Saturday, with some bookings that cannot be
     seated. The same seed makes the same evening.
     """
     if date is not None and not FIRST_YEAR <= date.year <= LAST_YEAR:

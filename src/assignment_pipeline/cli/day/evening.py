@@ -12,16 +12,19 @@ import attrs
 
 from assignment_pipeline.cli.day.service_file import Service
 from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
-from assignment_pipeline.domain.floor import FloorPlan, Table
-from assignment_pipeline.domain.policy import ServicePeriod, TurnBand, VenuePolicy
+from assignment_pipeline.domain.floor import Counter, FloorPlan, Table
+from assignment_pipeline.domain.pacing import PacingRule
+from assignment_pipeline.domain.policy import Arrivals, ServicePeriod, TurnBand, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.zones import TableOffer, Zone
 
 SATURDAY = 5
 QUARTER = dt.timedelta(minutes=15)
 OPENS, CLOSES = dt.time(17), dt.time(0)
 
 POLICY = VenuePolicy(
-    service_periods=(ServicePeriod("dinner", OPENS, CLOSES),),
+    service_periods=(ServicePeriod("dinner", OPENS, CLOSES, arrivals=Arrivals(every=15)),),
+    pacing=(PacingRule(minutes=15, covers=32),),
     turn_bands=(TurnBand(2, 75), TurnBand(4, 90), TurnBand(6, 105), TurnBand(MAX_PARTY, 120)),
     post_buffer_minutes=15,
     max_overage=3,
@@ -58,8 +61,10 @@ ROWS = (
     _Row("Terrace", "T", (2, 2, 2, 4, 4, 4), SeatingPreference.OUTDOOR),
     _Row("Terrace", "T", (4, 4, 6, 6), SeatingPreference.OUTDOOR, accessible=True),
     _Row("Bar", "B", (2, 2, 2, 2), SeatingPreference.BAR),
-    _Row("Bar", "B", (2, 2, 2, 2), SeatingPreference.BAR),
 )
+
+COUNTER = Counter("C", 8, zone="Bar", seating=SeatingPreference.BAR)
+ZONES = (Zone("Bar", offer=TableOffer.LAST),)
 
 
 def upcoming_saturday(today: dt.date) -> dt.date:
@@ -100,7 +105,7 @@ def _floor() -> FloorPlan:
             )
         placed = [table.id for table in tables[first:]]
         adjacent += [frozenset(pair) for pair in itertools.pairwise(placed)]
-    return FloorPlan(tuple(tables), frozenset(adjacent))
+    return FloorPlan((*tables, COUNTER), frozenset(adjacent), zones=ZONES)
 
 
 def _bookings(venue: Venue, date: dt.date, chance: random.Random, count: int) -> Iterator[Booking]:
