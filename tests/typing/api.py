@@ -133,6 +133,7 @@ def calls(coordinator: Coordinator, booking: Booking) -> None:
 async def acalls(coordinator: AsyncCoordinator, booking: Booking) -> None:
     assert_type(await coordinator.assign(booking, legacy=legacy), AssignmentResult)
     assert_type(await coordinator.place(booking, ["T1"], actor="anna"), AssignmentResult)
+    assert_type((await coordinator.walk_in("corner", 2, actor="anna")).until, dt.datetime | None)
     assert_type(await coordinator.sweep(limit=5), SweepReport)
     assert_type(await coordinator.left("b-1", actor="anna"), AssignmentResult)
 
