@@ -477,7 +477,7 @@ def test_an_id_that_is_no_text_is_refused(name):
     """A UUID is named as such, not taken for an unknown booking."""
     with (
         Coordinator.in_memory(VENUE) as coordinator,
-        pytest.raises(ValueError, match=r"booking_id: expected the id as text, got an? UUID"),
+        pytest.raises(ValueError, match=r"booking_id: expected the id as text, .* characters, got an? UUID"),
     ):
         getattr(coordinator, name)(uuid.UUID(int=1), *(["v"] if name == "assign_id" else []))
 

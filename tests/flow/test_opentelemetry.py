@@ -266,6 +266,7 @@ def test_every_call_that_writes_is_watched():
     reads = {
         "audit",
         "availability",
+        "availability_month",
         "blocks",
         "close",
         "conflicts",

@@ -44,6 +44,7 @@ CALLS = frozenset(
         "party_changed",
         "pin",
         "place",
+        "put_venue",
         "preview",
         "rearrange",
         "reassign",
