@@ -95,14 +95,17 @@ class DayAvailability:
 
     @classmethod
     def of(cls, date: dt.date, party_size: int, slots: Iterable[Slot]) -> DayAvailability:
-        """The best of that date's slots."""
-        mine = [slot for slot in slots if slot.party_size == party_size]
-        if not mine:
+        """The best of its slots on that date."""
+        having: dict[SlotStatus, list[Slot]] = {}
+        for slot in slots:
+            having.setdefault(slot.status, []).append(slot)
+        if not having:
             return cls(date, party_size, SlotStatus.UNAVAILABLE, CLOSED, 0)
-        best = next(status for status in SlotStatus if any(slot.status is status for slot in mine))
-        having = [slot for slot in mine if slot.status is best]
-        reasons = [slot.reason for slot in having if slot.reason != CLOSED] or [CLOSED]
-        return cls(date, party_size, best, reasons[0], len(having))
+        best = next(status for status in SlotStatus if status in having)
+        if best is SlotStatus.AVAILABLE:
+            return cls(date, party_size, best, None, len(having[best]))
+        reasons = [slot.reason for slot in having[best] if slot.reason != CLOSED] or [CLOSED]
+        return cls(date, party_size, best, reasons[0], len(having[best]))
 
 
 @attrs.frozen

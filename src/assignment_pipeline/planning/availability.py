@@ -15,7 +15,7 @@ from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE, minute
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.question import why_never
@@ -80,10 +80,10 @@ def survey(
     looking = _Survey(asked, floor, plan, monotonic)
     if seatings is None:
         return tuple(looking.planned(start, booking) for start in asked.starts for booking in asked.bookings)
-    if not floor.venue.floor.holds:
-        rooms = [
-            (booking, rooms_of(seatings, looking.request(booking.start_at, booking))) for booking in asked.bookings
-        ]
+    if not floor.venue.floor.holds and asked.starts:
+        anywhen = TimeWindow(asked.starts[0], asked.starts[0] + MINUTE)
+        requests = (SeatingRequest(booking=booking, turn=anywhen, blocked=anywhen) for booking in asked.bookings)
+        rooms = [(request.booking, rooms_of(seatings, request)) for request in requests]
         return tuple(looking.found(start, booking, known) for start in asked.starts for booking, known in rooms)
     return tuple(
         looking.found(start, booking, rooms_of(seatings, looking.request(start, booking)))

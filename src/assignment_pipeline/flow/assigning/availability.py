@@ -7,10 +7,11 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from assignment_pipeline.domain.availability import Availability, DayAvailability, Slot
+from assignment_pipeline.domain.availability import TAKEN, Availability, DayAvailability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.checks import word_of
 from assignment_pipeline.domain.periods import DAY
+from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import BookingNotFoundError, InvalidValueError
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
@@ -67,7 +68,8 @@ def availability(
         day = date + number * DAY
         found = yield from _on(call, loaded.venue, day, parties, settings)
         slots += found
-        days += [DayAvailability.of(day, size, found) for size in sizes]
+        # By arrival, and then in the order of the sizes.
+        days += [DayAvailability.of(day, size, found[place :: len(sizes)]) for place, size in enumerate(sizes)]
     return Availability(restaurant_id, loaded.venue.timezone, date, last, tuple(slots), tuple(days))
 
 
@@ -94,11 +96,22 @@ def _on(
     starts = venue.arrivals(date)
     if not starts:
         return ()
-    day = venue.service_day(date)
-    around = tuple(Booking(parties[0].id, venue.id, 1, start) for start in (starts[0], starts[-1]))
-    loaded = yield from LoadContext(LoadQuery(restaurant_id=venue.id, bookings=around, day=day))
+    ends = enumerate((starts[0], starts[-1]))  # All times between these are loaded.
+    around = tuple(Booking(f"{parties[0].id}-{number}", venue.id, 1, start) for number, start in ends)
+    slots = yield from _seen(call, LoadQuery(restaurant_id=venue.id, bookings=around), date, parties, settings)
+    if venue.policy.reseat is Reseat.OFF or not any(slot.reason == TAKEN for slot in slots):
+        return slots
+    # Only where something is taken does it matter who sits there, and could be moved.
+    wider = LoadQuery(restaurant_id=venue.id, bookings=around, day=venue.service_day(date))
+    return (yield from _seen(call, wider, date, parties, settings))
+
+
+def _seen(
+    call: Call, query: LoadQuery, date: dt.date, parties: tuple[Booking, ...], settings: Settings
+) -> Flow[tuple[Slot, ...]]:
+    loaded = yield from LoadContext(query)
     if loaded is None:
-        raise BookingNotFoundError(venue.id)
+        raise BookingNotFoundError(query.restaurant_id)
     call.now = loaded.now
     context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
     asked = TimesAsked(
@@ -108,4 +121,4 @@ def _on(
         budget=settings.budget(),
         total=settings.availability_budget,
     )
-    return (yield from SurveyTimes(asked, snapshot(context)))
+    return (yield from SurveyTimes(asked, context.floor(None) if query.day is None else snapshot(context)))
