@@ -118,6 +118,24 @@ def test_a_look_at_what_is_well_changes_nothing(well, said):
         assert store.rollout().phase == "production-10"
 
 
+def test_bookings_that_went_another_way_are_told(well, said):
+    """By a look, which exits with 1 and leads nowhere, and to Prometheus, whose rule is on that number."""
+    with SQLiteStore(well, host=StandaloneHost(), clock=Earlier(40)) as store:
+        Rollout(store, clock=Earlier(40)).list_restaurants(actor="anna", reason="a test", always=[])
+    code, out = said("rollout", "watch", "--once", "--db", well)
+    assert (code, "Rolled back" in out) == (1, False)
+    assert "UNHEALTHY: r-1 is off, and pipeline saw to 30 bookings as if it were active" in out
+    assert json.loads(said("rollout", "watch", "--once", "--db", well, "--json")[1])["unhealthy"].startswith(
+        "r-1 is off"
+    )
+    assert "assignment_pipeline_exposure_elsewhere 30\n" in said("metrics", "--db", well, "--prometheus")[1]
+    assert "assignment_pipeline_exposure_elsewhere > 0" in said("alerts", "prometheus")[1]
+    status = json.loads(said("rollout", "status", "--db", well, "--json")[1])
+    assert status["unhealthy"][0].startswith("exposure: r-1 is off")
+    assert len(status["cohorts"]) == 2
+    assert "UNHEALTHY" in said("rollout", "status", "--db", well)[1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_watcher_ends_when_it_is_told_to(ill, number):
     """At once, without a trace; what it has led back stays so."""
@@ -143,6 +161,7 @@ def test_metrics(well, said):
     text = said("metrics", "--db", well, "--prometheus")[1]
     assert 'assignment_pipeline_confirmation_rate{owner="pipeline",mode="active"} 1\n' in text
     assert "error_rate" in text
+    assert "assignment_pipeline_exposure_elsewhere 0\n" in text
     for line in text.splitlines():
         assert line.startswith(("# HELP ", "# TYPE ", "assignment_pipeline_"))
     assert run(["metrics", "--db", well, "--over", "soon"]) == 2

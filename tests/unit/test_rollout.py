@@ -14,7 +14,7 @@ from assignment_pipeline.errors import CommitUnknownError, FlagError, RolloutRef
 from assignment_pipeline.rollout.control import LADDER, PHASES, Answer, Criterion, Rollout, Verdict
 from assignment_pipeline.rollout.control.phases import OWN_DAYS
 from assignment_pipeline.rollout.control.standing import judge_phase
-from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
+from assignment_pipeline.rollout.flags import DEFAULT_SALT, EnvFlags, LayeredFlags, StoreFlags
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.testing import FakeClock
 
@@ -462,3 +462,11 @@ class TestLists:
         assert (settings.restaurants, settings.exclude) == ({"r-1"}, {"r-2"})
         with pytest.raises(FlagError, match="exclude"):
             rollout.list_restaurants(actor="dana", reason="typo", never=[" r-2"])
+
+
+@pytest.mark.parametrize("salt", [DEFAULT_SALT, "another"])
+def test_a_rollout_draws_as_the_flags_do(store, salt):
+    """What ran is held against the flags that the application has, however they are layered."""
+    for flags in (StoreFlags(store, salt=salt), LayeredFlags(EnvFlags({}), StoreFlags(store, salt=salt))):
+        assert Rollout.of(store, flags).salt == salt
+    assert Rollout.of(store, EnvFlags({}, salt=salt)).salt == salt

@@ -13,11 +13,12 @@ import typer
 
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, stdout
-from assignment_pipeline.cli.rollout.numbers import counted, span_of
+from assignment_pipeline.cli.rollout.numbers import counted, counted_beside, span_of
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, command
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.rollout.control.exposure import exposure_lately
 from assignment_pipeline.rollout.exports import exposition
+from assignment_pipeline.rollout.flags.layered import salt_of
 from assignment_pipeline.rollout.queries import SCHEMA
 from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
 
@@ -72,7 +73,7 @@ def metrics(
     """Print the metrics that gates, alerts and the doctor use."""
     if out is not None and not prometheus:
         refuse("--out", "--prometheus beside it", "none")
-    with counted(app, db) as store:
+    with counted_beside(app, db) as (store, flags):
         now = store.now()
 
         def measured(window: dt.timedelta) -> Metrics:
@@ -82,7 +83,7 @@ def metrics(
         found = measured(over)
         windows = {window: measured(window) for window in exposition.windows()} if prometheus else {}
         states = _alerts(store, restaurant) if prometheus else ()
-        ran = exposure_lately(store, restaurant_id=restaurant) if prometheus else None
+        ran = exposure_lately(store, salt=salt_of(flags), restaurant_id=restaurant) if prometheus else None
     if prometheus:
         text = exposition.prometheus_text(found, windows, states, ran=ran)
         print(text, end="") if out is None else _replace(out, text)

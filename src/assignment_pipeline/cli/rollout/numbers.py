@@ -16,7 +16,7 @@ from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.domain.counts import Agreement
 from assignment_pipeline.domain.metrics import MetricsQuery
-from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.ports import FlagResolver, MetricsStore
 from assignment_pipeline.rollout.report import headlines
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
@@ -51,12 +51,24 @@ def counted(app: str | None, db: Database | None) -> Iterator[Any]:
     Raises:
         BadInputError: They name none, or one that does not count.
     """
+    with counted_beside(app, db) as (store, _):
+        yield store
+
+
+@contextlib.contextmanager
+def counted_beside(app: str | None, db: Database | None) -> Iterator[tuple[Any, FlagResolver | None]]:
+    """
+    The same, with the flags of the application; None for a database.
+
+    Raises:
+        BadInputError: They name none, or one that does not count.
+    """
     if db is not None:
         with db.steer() as store:
-            yield store
+            yield store, None
     elif app is not None:
         with from_app(app) as coordinator:
-            yield counting(app, coordinator.store)
+            yield counting(app, coordinator.store), coordinator.flags
     else:
         refuse("--db or --app", "one of them", "none")
 

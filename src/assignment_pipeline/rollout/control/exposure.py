@@ -88,7 +88,10 @@ class Elsewhere:
 
 def stretches_of(revisions: Sequence[RolloutRevision], since: dt.datetime, now: dt.datetime) -> tuple[Stretch, ...]:
     """
-    The stretches of a phase, oldest first. Those of which the settings cannot be read are left out.
+    The stretches of a phase, oldest first.
+
+    Those of which the settings cannot be read are left out. So are those that were over before every worker had read
+    them: a phase is entered, and then its lists are made.
 
     Args:
         revisions: The changes of the rollout, newest first.
@@ -109,7 +112,7 @@ def stretches_of(revisions: Sequence[RolloutRevision], since: dt.datetime, now: 
             settings = None
         if settings is not None and found and found[-1].settings == settings:
             found[-1] = attrs.evolve(found[-1], since=begin, revision=revision)
-        elif settings is not None and begin < end:
+        elif settings is not None and begin < end and (not found or end - begin > GRACE):
             found.append(Stretch(since=begin, until=end, settings=settings, revision=revision))
         end = min(begin, end)
     return tuple(reversed(found))

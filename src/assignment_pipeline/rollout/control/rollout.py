@@ -30,7 +30,7 @@ from assignment_pipeline.rollout.control.verdicts import Gates, Verdict, unmeasu
 from assignment_pipeline.rollout.flags import EnvFlags, LayeredFlags
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.flags.environment import VARIABLES
-from assignment_pipeline.rollout.flags.layered import followed
+from assignment_pipeline.rollout.flags.layered import followed, salt_of
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
 TRIES = 10
@@ -108,7 +108,7 @@ class Rollout:
         environment = flags.environment if isinstance(flags, LayeredFlags) else None
         if not hasattr(store, "measure"):
             return cls(kept, environment=environment)
-        salt: str = getattr(stored or flags, "salt", DEFAULT_SALT)
+        salt = salt_of(flags)
         return cls(kept, gates=StoreGates(store, salt=salt), environment=environment, salt=salt, clock=store)
 
     # -- Looking ------------------------------------------------------------------------------------------------------

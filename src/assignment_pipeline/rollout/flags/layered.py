@@ -7,7 +7,7 @@ import attrs
 from assignment_pipeline.ports import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
 from assignment_pipeline.ports.fitting import require, require_kind
 from assignment_pipeline.rollout.flags.environment import EnvFlags
-from assignment_pipeline.rollout.flags.settings import ExplainedFlags, Explanation
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, ExplainedFlags, Explanation
 from assignment_pipeline.rollout.flags.stored import StoreFlags
 
 
@@ -62,3 +62,10 @@ def followed(flags: FlagResolver) -> StoreFlags | None:
     """The flags from a database that *flags* are, or have in them; None if there are none."""
     layer = flags.store if isinstance(flags, LayeredFlags) else flags
     return layer if isinstance(layer, StoreFlags) else None
+
+
+def salt_of(flags: FlagResolver | None) -> str:
+    """What *flags* draw restaurants with."""
+    layer = flags.store if isinstance(flags, LayeredFlags) else flags
+    salt: str = getattr(layer, "salt", DEFAULT_SALT)
+    return salt
