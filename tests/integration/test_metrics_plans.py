@@ -63,7 +63,7 @@ def connection(request, filled):
     return filled
 
 
-@pytest.mark.parametrize("name", [*MEASURES, "seen", "alarms"])
+@pytest.mark.parametrize("name", [*MEASURES, "ran", "seen", "alarms"])
 @pytest.mark.parametrize("restaurant", [None, "r-7"])
 def test_a_window_is_read_by_its_index(connection, name, restaurant):
     """Of 160,000 events and 80,000 transitions, an hour's 15 bookings are read, and no more than a few rows of each."""
