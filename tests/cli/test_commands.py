@@ -194,21 +194,27 @@ FAULTS = {
     "BadInputError",
     "BlockNotFoundError",
     "BookingNotFoundError",
+    "BookingOverError",
     "BookingUnreadableError",
     "CommitUnknownError",
     "FlagError",
     "HostError",
+    "IllegalTransitionError",
     "LockManagerUnavailableError",
     "MissingExtraError",
+    "NoTablesError",
+    "NotBegunError",
     "OtherRestaurantError",
+    "PartySitsError",
     "SchemaMismatchError",
+    "StaleRecordError",
     "StoreUnavailableError",
     "TableNotFoundError",
     "UnexpectedError",
     "VenueNotFoundError",
     "ZoneNotFoundError",
 }
-"""What ends a command with 2: input that names nothing or makes no sense, and what does not work."""
+"""What ends a command with 2: wrong input, a booking that is not as the command takes it, and what does not work."""
 
 
 def test_each_error_is_an_answer_or_a_fault():

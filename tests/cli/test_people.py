@@ -98,10 +98,10 @@ def test_a_person_places_a_booking(cli, db):
         (("place", "fay", "X9"), 2, "Booking 'fay' cannot be placed so: it breaks unknown_table."),
         (("place", "nobody", "W1"), 2, "Booking 'nobody' is known neither to the host nor to the pipeline."),
         (("place", "fay", "W1", "--allow", "taken"), 2, "--allow: expected one of accessible, forbidden,"),
-        (("place", "fay", "G1", "--expect-version", "99"), 1, "The version of booking 'fay' has changed"),
+        (("place", "fay", "G1", "--expect-version", "99"), 2, "The version of booking 'fay' has changed"),
         (("requeue", "nobody"), 2, "Booking 'nobody' is known"),
         (("requeue", "eve"), 2, "Booking 'eve' is cancelled at the host and has no record here: it needs"),
-        (("reject", "ada", "--reason", "no_show"), 1, "An assignment that is confirmed cannot fail."),
+        (("reject", "ada", "--reason", "no_show"), 2, "An assignment that is confirmed cannot fail."),
         (("reject", "fay", "--reason", "Was rude"), 2, "--reason: expected a short code such as guest_withdrew, got"),
     ],
 )
@@ -129,7 +129,7 @@ def test_rejecting_is_final(cli, db):
     """A booking that was turned down waits for nobody, and the day's report says so."""
     rejected = cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db, "--json")
     assert rejected.json["outcome"] == "failed"
-    assert cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db).code == 1
+    assert cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db).code == 2
     waiting = cli("review", "list", "--db", db, "--json").json["reviews"]
     assert [entry["booking_id"] for entry in waiting] == ["fay"]
 

@@ -62,7 +62,7 @@ def test_bookings_are_pinned_and_unpinned(cli, db):
     unpinned = cli("review", "unpin", "bob", *ANN, "--db", db, "--json")
     assert (unpinned.json["outcome"], unpinned.json["reason"], unpinned.json["version"]) == ("confirmed", "unpinned", 7)
     refused = cli("review", "unpin", "cat", *ANN, "--db", db)
-    assert (refused.code, refused.complaint) == (1, "Booking 'cat' has no tables: its assignment is manual_review.")
+    assert (refused.code, refused.complaint) == (2, "Booking 'cat' has no tables: its assignment is manual_review.")
     placed = cli("review", "place", "bob", "W1", "W2", *ANN, "--no-pin", "--db", db)
     assert placed.out == "Booking 'bob' has W1 + W2 now.\n"
     assert cli("review", "unpin", "bob", *ANN, "--db", db, "--json").json["outcome"] == "noop"
@@ -98,10 +98,10 @@ def test_a_wrong_time_is_one_line(cli, db, until, expected):
 
 
 def test_nobody_has_left_before_they_came(cli, db):
-    """The answer is no, in one sentence."""
+    """In one sentence."""
     for command in ("left", "no-show"):
         ended = cli("service", command, "ada", *ANN, "--db", db)
-        assert ended.code == 1
+        assert ended.code == 2
         assert ended.complaint == "The turn of booking 'ada' begins only at 2031-05-17T17:00:00+00:00."
 
 
@@ -314,7 +314,7 @@ def test_a_mistake_is_undone(at):
     over = at(20, 30, "service", "no-show", "ada", *ANN)
     assert over.code == 0
     late = at(20, 31, "service", "reinstate", "ada", *ANN)
-    assert (late.code, late.out) == (1, "")
+    assert (late.code, late.out) == (2, "")
     assert late.complaint.endswith(": make a new booking.")
 
 

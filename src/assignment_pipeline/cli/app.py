@@ -29,15 +29,9 @@ from assignment_pipeline.cli.failures import (
 from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
-    BookingOverError,
     HostContradictionError,
-    IllegalTransitionError,
-    NoTablesError,
-    NotBegunError,
-    PartySitsError,
     PlacementRefusedError,
     RolloutRefusedError,
-    StaleRecordError,
     StaleRolloutError,
     TableConflictError,
 )
@@ -56,14 +50,8 @@ _ANSWERS = (
     StaleRolloutError,
     TableConflictError,
     HostContradictionError,
-    StaleRecordError,
-    IllegalTransitionError,
-    NoTablesError,
-    NotBegunError,
-    BookingOverError,
-    PartySitsError,
 )
-"""What makes the answer no: the command makes sense, and things are not so. All else is bad input, or a fault."""
+"""What makes the answer no: others have the tables, or a rule forbids it. All else is bad input, or a fault."""
 
 COMMANDS = {
     "demo": "demo:demo",
