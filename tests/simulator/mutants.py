@@ -703,7 +703,7 @@ def a_touch_takes_over_anywhere() -> Patches:
     return [(takeover_on_touch, "ResolveFlags", charge)]
 
 
-@mutant(first=1273)
+@mutant(first=20197)
 def what_the_host_shows_is_free_for_all() -> Patches:
     """Others are moved to a table that the host shows for the booking that is planned for."""
     return [(decision_context.DecisionContext, "shown_by_host", lambda *_: ())]
