@@ -151,14 +151,25 @@ def _unknown(_: Blow) -> BaseException:
     return CommitUnknownError("simulated")
 
 
+def _die_after(blow: Blow) -> Any:
+    blow.ask()
+    _lose_what_it_claims(blow)
+    raise DiedError
+
+
+def _lose_what_it_claims(blow: Blow) -> None:
+    """Note that what a claim handed out is put back by nobody: its worker never got to know of it."""
+    if isinstance(blow.effect, ClaimDue):
+        blow.worker.lose_claims(due.booking_id for due in blow.world.store.handed_out)
+
+
 def _pause(blow: Blow) -> Any:
     try:
         return blow.ask()
     finally:
         nap = blow.world.choices.of((1, 2, 14))
         blow.worker.lose_claims()
-        if isinstance(blow.effect, ClaimDue):
-            blow.worker.lose_claims(due.booking_id for due in blow.world.store.handed_out)
+        _lose_what_it_claims(blow)
         blow.worker.wakes_at = blow.world.clock.now() + blow.world.settings.lock_ttl + nap * NAP
 
 
@@ -237,7 +248,7 @@ _COMMIT, _LOCKS = (Commit,), (Hold, TakeSlot)
 
 ALL: tuple[Fault, ...] = (
     Fault("dies-before", 0.012, SHARED, _raise(_died)),
-    Fault("dies-after", 0.012, SHARED, _then_raise(_died)),
+    Fault("dies-after", 0.012, SHARED, _die_after),
     Fault("pauses", 0.03, SHARED, _pause),
     Fault("commit-answer-lost", 0.06, _COMMIT, _then_raise(_unknown)),
     Fault("commit-lands-late", 0.06, _COMMIT, _late),
