@@ -25,7 +25,8 @@ from assignment_pipeline.testing import FakeClock
 from tests.console.house import ANNA, EVENING, booking, full_house, rolled
 
 webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.common.by import By  # noqa: E402 - behind the check that it is there
+from selenium.common.exceptions import WebDriverException  # noqa: E402 - behind the check that it is there
+from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
@@ -77,7 +78,8 @@ class Window:
         assert found, f"{words!r} is not among what can be clicked on: {self.text}"
         left = self.driver.find_element(By.TAG_NAME, "html")
         found[0].click()
-        WebDriverWait(self.driver, 10).until(staleness_of(left))  # Each click leads to another page.
+        # Each click leads to another page. While one page gives way to the next, the driver may have another error.
+        WebDriverWait(self.driver, 10, ignored_exceptions=[WebDriverException]).until(staleness_of(left))
 
     def fill(self, name, value):
         """A field of a form. Times are typed as people in the United States do: the browser speaks English."""

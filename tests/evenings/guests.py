@@ -108,33 +108,33 @@ class Script:
     rounds: tuple[dt.datetime, ...]
 
 
-def draw(seed: int, opens: dt.datetime) -> Script:
-    """The evening of that seed, from *opens* on: five hours of arrivals."""
+def draw(seed: int, opens: dt.datetime, part: int = 1) -> Script:
+    """The evening of that seed, from *opens* on: five hours of arrivals; one guest in *part* of a whole evening's."""
     chance = random.Random(seed)
-    guests = [_booked(chance, number, opens) for number in range(BOOKINGS)]
+    guests = [_booked(chance, number, opens) for number in range(BOOKINGS // part)]
     chance.shuffle(guests)
     left = iter(guests)
-    missing = [next(left) for _ in range(NO_SHOWS)]
+    missing = [next(left) for _ in range(NO_SHOWS // part)]
     for place, guest in enumerate(missing):
         guest.is_missed = True
         late = guest.booking.start_at + chance.randrange(30, 50) * MINUTE
-        guest.comes = late if place < LATE_AFTER_ALL else None
-    for _ in range(OVERSTAYS):
+        guest.comes = late if place < LATE_AFTER_ALL // part else None
+    for _ in range(OVERSTAYS // part):
         next(left).stays = chance.randrange(10, 55) * MINUTE
-    for _ in range(EARLY_LEAVERS):
+    for _ in range(EARLY_LEAVERS // part):
         next(left).stays = -chance.randrange(15, 45) * MINUTE
-    for _ in range(EARLY_ARRIVALS):
+    for _ in range(EARLY_ARRIVALS // part):
         guest = next(left)
         guest.comes = guest.booking.start_at - chance.randrange(5, 30) * MINUTE
-    for guest in chance.sample([one for one in guests if not one.is_missed], WRONG_CANCELLATIONS):
+    for guest in chance.sample([one for one in guests if not one.is_missed], WRONG_CANCELLATIONS // part):
         before = min(guest.comes or guest.booking.start_at, guest.booking.start_at)
         guest.is_put_back = before - chance.randrange(10, 30) * MINUTE
         guest.is_cancelled = guest.is_put_back - chance.randrange(2, 25) * MINUTE
-    for guest in chance.sample([one for one in guests if not one.is_missed], RECOUNTS):
+    for guest in chance.sample([one for one in guests if not one.is_missed], RECOUNTS // part):
         guest.becomes = max(1, guest.booking.party_size + chance.choice((-1, 1)))
-    walk_ins = [_walk_in(chance, number, opens) for number in range(WALK_INS)]
-    swaps = [opens + chance.randrange(300) * MINUTE for _ in range(SWAPS)]
-    rounds = [opens + chance.randrange(300) * MINUTE for _ in range(ROUNDS)]
+    walk_ins = [_walk_in(chance, number, opens) for number in range(WALK_INS // part)]
+    swaps = [opens + chance.randrange(300) * MINUTE for _ in range(SWAPS // part)]
+    rounds = [opens + chance.randrange(300) * MINUTE for _ in range(ROUNDS // part)]
     guests.sort(key=lambda guest: guest.booking.id)
     return Script(opens, tuple(guests), tuple(walk_ins), tuple(swaps), tuple(rounds))
 

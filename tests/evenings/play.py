@@ -39,13 +39,13 @@ class Evening:
         unnamed: Bookings that found a party at their table which `conflicts` had not named.
     """
 
-    def __init__(self, harness: Any, clock: FakeClock, seed: int) -> None:
+    def __init__(self, harness: Any, clock: FakeClock, seed: int, part: int) -> None:
         self.harness, self.clock = harness, clock
         self.chance = random.Random(f"staff {seed}")
         harness.put_venue(house())
         self.coordinator = Coordinator(harness.store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=(), shadow=None)
         begins = clock.now().replace(second=0, microsecond=0)
-        self.script: Script = draw(seed, begins + 60 * MINUTE)
+        self.script: Script = draw(seed, begins + 60 * MINUTE, part)
         self.counts: collections.Counter[str] = collections.Counter()
         self.unnamed: list[str] = []
         self._agenda: list[tuple[dt.datetime, int, Callable[[], None]]] = []
@@ -306,9 +306,9 @@ class Evening:
         self.unnamed += [f"the sweep: {error}" for error in report.errors]
 
 
-def play(harness: Any, clock: FakeClock, seed: int) -> tuple[dict[str, int], list[str]]:
-    """What happened on the evening of that seed, and what must not have."""
-    evening = Evening(harness, clock, seed)
+def play(harness: Any, clock: FakeClock, seed: int, part: int = 1) -> tuple[dict[str, int], list[str]]:
+    """What happened on the evening of that seed, with one guest in *part*, and what must not have."""
+    evening = Evening(harness, clock, seed, part)
     evening.play()
     found = evening.found()
     return dict(sorted(evening.counts.items())), found

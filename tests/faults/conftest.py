@@ -34,6 +34,7 @@ def an_evening(at):
     host = at.host()
     with at.open_store("evening") as store, Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
         [venue] = town.venues(1)
+        venue = attrs.evolve(venue, policy=attrs.evolve(venue.policy, pacing=()))  # All come at once.
         store.write(lambda connection: host.put_venue(connection, venue))
         parties = enumerate((2, 13, 3, 30, 4, 6), start=1)
         bookings = [Booking(f"b-{n}", "r-1", party, TOMORROW, seating="indoor") for n, party in parties]

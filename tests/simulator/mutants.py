@@ -171,7 +171,7 @@ def the_passed_restaurant_decides() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant(first=226)
+@mutant(first=262)
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
@@ -195,19 +195,19 @@ def no_schedule_check() -> Patches:
     )
 
 
-@mutant(first=138)
+@mutant(first=167)
 def nothing_is_assumed() -> Patches:
     """The flows do not say what their plans took for granted."""
     return [(module, "preconditions", lambda *_: None) for module in (seating, sweep)]
 
 
-@mutant()
+@mutant(first=38)
 def no_overlap_check() -> Patches:
     """A commit does not look whether somebody has the tables."""
     return [(MemoryStore, "_contested", lambda *_: set())]
 
 
-@mutant(first=84)
+@mutant(first=115)
 def no_look_at_the_hosts_rows() -> Patches:
     """A commit does not look at who sits where by the host."""
     sound = MemoryStore._contested
@@ -219,7 +219,7 @@ def no_look_at_the_hosts_rows() -> Patches:
     return [(MemoryStore, "_contested", contested)]
 
 
-@mutant(first=750)
+@mutant(first=930)
 def a_change_lands_twice() -> Patches:
     """A commit does not look whether it has landed before."""
     sound = MemoryStore._check
@@ -297,7 +297,7 @@ def _landing(found: Callable[[Any, Any], Any]) -> Patches:
     return _everywhere("land", land)
 
 
-@mutant(first=504)
+@mutant(first=562)
 def a_lost_answer_by_version() -> Patches:
     """A commit whose answer was lost counts as landed once the version is there, whoever wrote it."""
 
@@ -309,7 +309,7 @@ def a_lost_answer_by_version() -> Patches:
     return _landing(found)
 
 
-@mutant(first=40)
+@mutant(first=144)
 def a_lost_answer_is_a_no() -> Patches:
     """A commit whose answer was lost counts as not landed, and the call plans once more."""
 
@@ -401,7 +401,7 @@ def legacy_at_the_same_time() -> Patches:
 # -- Handovers ----------------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(first=52)
 def legacy_before_it_is_written() -> Patches:
     """A booking in flight is handed over after the call."""
     sound = handover.plan_until_landed
@@ -414,7 +414,7 @@ def legacy_before_it_is_written() -> Patches:
     return [(handover, "plan_until_landed", plan_until_landed)]
 
 
-@mutant(first=203)
+@mutant(first=263)
 def legacy_once_more() -> Patches:
     """Where legacy has not answered in time, it is called again."""
     sound = sweep.unanswered
@@ -433,7 +433,7 @@ def handed_over_for_good() -> Patches:
     return [(memory_store, "may_be_due", lambda record: record.owner is Owner.PIPELINE)]
 
 
-@mutant("flags-flip", first=725)
+@mutant("flags-flip", first=844)
 def the_handed_over_keep_their_hold() -> Patches:
     """Held tables stay taken when the booking is handed over."""
     sound = handover.handed_over
@@ -537,7 +537,7 @@ def not_read_is_off() -> Patches:
 # -- The sweep ----------------------------------------------------------------------------------------------------
 
 
-@mutant("pauses", first=881)
+@mutant("pauses", first=1629)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
     sound = sweep._decide
@@ -585,7 +585,7 @@ def orphans_are_left_alone() -> Patches:
 # -- The host's staff ---------------------------------------------------------------------------------------------
 
 
-@mutant(first=1530)
+@mutant(first=2008)
 def the_guard_guards_nothing() -> Patches:
     """The staff look in the transaction in which they write, and commits of the pipeline land in between."""
     return [(Staff, "keep_out", lambda *_: False), (Staff, "keep_out_changes", lambda *_: False)]
@@ -594,7 +594,7 @@ def the_guard_guards_nothing() -> Patches:
 # -- The shadow ---------------------------------------------------------------------------------------------------
 
 
-@mutant()
+@mutant(first=15)
 def the_shadow_commits() -> Patches:
     """What the candidate would commit is passed on to the store."""
     return [(candidate, "LoadContext", (effects.LoadContext, effects.Commit))]
@@ -623,7 +623,7 @@ def a_floor_that_allows_more_is_no_news() -> Patches:
     return [(floor_watch.Floor, "allows_more_than", lambda *_: False)]
 
 
-@mutant(first=216)
+@mutant(first=453)
 def what_is_allowed_now_is_no_news() -> Patches:
     """A review for what the restaurant did not allow stays, whatever it allows later."""
     return [(floor_watch, "NOT_ALLOWED", frozenset())]
@@ -659,7 +659,7 @@ def pending_again_is_no_news() -> Patches:
     return [(unfinished, "_wake", wake)]
 
 
-@mutant(first=5258)
+@mutant(first=5595)
 def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
     """Only what the pipeline has is looked at again, not what legacy was handed."""
 
@@ -692,7 +692,7 @@ def a_bad_row_is_nobodys_case() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant("flags-flip", first=478)
+@mutant("flags-flip", first=509)
 def a_touch_takes_over_anywhere() -> Patches:
     """A booking of legacy's is taken over where somebody asks for something, whoever is in charge."""
 
