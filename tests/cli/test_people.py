@@ -129,7 +129,11 @@ def test_rejecting_is_final(cli, db):
     """A booking that was turned down waits for nobody, and the day's report says so."""
     rejected = cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db, "--json")
     assert rejected.json["outcome"] == "failed"
-    assert cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db).code == 2
+    again = cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db)
+    assert (again.code, again.complaint) == (
+        2,
+        "An assignment that is failed cannot fail. `assignment-pipeline service reinstate` undoes that.",
+    )
     waiting = cli("review", "list", "--db", db, "--json").json["reviews"]
     assert [entry["booking_id"] for entry in waiting] == ["fay"]
 
