@@ -21,7 +21,7 @@ def module_on_use(name: str) -> Any:
     """
     What stands for a module that many processes never use: its first use imports it.
 
-    Type checkers are told of the module itself, under ``if TYPE_CHECKING``.
+    For type checkers, import the module itself under ``if TYPE_CHECKING``.
 
     Args:
         name: Its name below `assignment_pipeline`.

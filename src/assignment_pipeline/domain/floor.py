@@ -343,7 +343,7 @@ class FloorPlan:
         groups: Tables that can be joined, each with each other, beside those that are adjacent; each name once, and no
             table's id.
 
-        never_joined: Pairs of which no two tables are joined, whatever else is said: names of groups, or ids of tables.
+        never_joined: Pairs that are never joined, not even side by side: names of groups, or ids of tables.
     """
 
     tables: tuple[Table, ...] = attrs.field(converter=_seat_by_seat, validator=each(kind(Table)))
@@ -484,7 +484,7 @@ class FloorPlan:
 
     @cached_property
     def _apart(self) -> tuple[tuple[int, int], ...]:
-        """The tables of which no two are joined, as pairs of masks."""
+        """The pairs that are never joined, as masks."""
         members = self._members
         pairs = (tuple(self._mask(members[name]) for name in pair) for pair in map(sorted, self.never_joined))
         return tuple((one, other) for one, other in pairs)
@@ -656,7 +656,7 @@ class FloorPlan:
         )
 
     def at(self, mask: int) -> Seating:
-        """Those tables as one place, whoever it is for."""
+        """These tables as one seating, for any party."""
         return self._joined(mask, 1)
 
     def seating(self, table_ids: tuple[str, ...]) -> Seating | None:

@@ -62,7 +62,7 @@ def is_at_hand(seconds: float) -> bool:
 
 
 def load() -> None:
-    """Load it, where it is installed and that works: whoever asks it something is told what does not."""
+    """Load it, if it is installed. If that fails, the first call that needs the solver raises the error."""
     with contextlib.suppress(Exception):
         _highspy()
 

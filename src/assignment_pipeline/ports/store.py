@@ -132,8 +132,8 @@ def woken_at(deliveries: int, next_attempt_at: dt.datetime | None, now: dt.datet
     """
     When a booking that waits is due after tables have come free: now.
 
-    One that is claimed stays claimed, and only its schedule moves: whoever has claimed it may have planned without
-    these tables, is refused by the commit, and plans anew.
+    A claimed booking stays claimed, and only its schedule moves. Its sweep may have planned without these tables: the
+    commit refuses that plan, and the sweep plans anew.
     """
     if deliveries > 0 and next_attempt_at is not None and next_attempt_at > now:
         return next_attempt_at + _MOMENT

@@ -222,7 +222,7 @@ def with_neighbours(
     context: DecisionContext, query: LoadQuery, moves: Sequence[Move], request: SeatingRequest | None = None
 ) -> Flow[DecisionContext]:
     """
-    The same context, with the records of whoever has tables near what is wanted, if any of it is taken.
+    The same context, with the records of the bookings nearby, if somebody has any of the time that is wanted.
 
     Raises:
         BookingNotFoundError, NoTablesError, OtherTablesError: One has no tables, or others than it is to leave.

@@ -46,7 +46,7 @@ def courses(
     gates: StoreGates, phase: Phase, since: dt.datetime, now: dt.datetime, verdicts: Iterable[Verdict]
 ) -> Mapping[str, tuple[Look, ...]]:
     """
-    The course of each criterion of a phase, by its metric; none for one of which nothing was counted.
+    The course of each criterion of a phase, by its metric. A criterion that nothing was counted for has none.
 
     What is counted in stretches takes one query, service days another; the rest is measured `LOOKS` times.
 
