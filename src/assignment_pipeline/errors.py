@@ -41,6 +41,15 @@ __all__ = [
 ]
 
 
+ENDED = frozenset({"failed", "cancelled"})
+"""The states in which an assignment has ended, as text: `lifecycle.FINAL` is made of them."""
+
+
+def _way_back(state: str) -> str:
+    """What undoes the end of an assignment, as another sentence; nothing of one that has not ended."""
+    return " `reinstate` puts it back (`assignment-pipeline service reinstate`)." if state in ENDED else ""
+
+
 class AssignmentPipelineError(Exception):
     """
     The root of every error of this library.
@@ -224,7 +233,7 @@ class NoTablesError(AssignmentPipelineError):
     state: str
 
     def __str__(self) -> str:
-        return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}."
+        return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}.{_way_back(self.state)}"
 
 
 @attrs.define(repr=False)
@@ -305,7 +314,7 @@ class IllegalTransitionError(AssignmentPipelineError):
     trigger: str
 
     def __str__(self) -> str:
-        return f"An assignment that is {self.state} cannot {self.trigger}."
+        return f"An assignment that is {self.state} cannot {self.trigger}.{_way_back(self.state)}"
 
 
 @attrs.define(repr=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from assignment_pipeline.errors import IllegalTransitionError
+from assignment_pipeline.errors import ENDED, IllegalTransitionError
 
 if TYPE_CHECKING:
     from transitions import Machine
@@ -89,7 +89,7 @@ TO_PENDING = (Trigger.VERIFY, Trigger.ENQUEUE)
 WITH_TABLES = frozenset({AssignmentState.ASSIGNED, AssignmentState.CONFIRMED})
 """The states in which an assignment has tables; in no other has it any."""
 
-FINAL = frozenset({AssignmentState.FAILED, AssignmentState.CANCELLED})
+FINAL = frozenset(map(AssignmentState, ENDED))
 """The states that only `Trigger.REINSTATE` leaves: a person, or a late payment. No automatic call does."""
 
 SETTLED = FINAL | {AssignmentState.CONFIRMED, AssignmentState.MANUAL_REVIEW}

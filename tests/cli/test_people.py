@@ -132,7 +132,7 @@ def test_rejecting_is_final(cli, db):
     again = cli("review", "reject", "cat", "--actor", "ann", "--reason", "too_many", "--db", db)
     assert (again.code, again.complaint) == (
         2,
-        "An assignment that is failed cannot fail. `assignment-pipeline service reinstate` undoes that.",
+        "An assignment that is failed cannot fail. `reinstate` puts it back (`assignment-pipeline service reinstate`).",
     )
     waiting = cli("review", "list", "--db", db, "--json").json["reviews"]
     assert [entry["booking_id"] for entry in waiting] == ["fay"]

@@ -118,7 +118,9 @@ def test_a_missing_extra_is_an_import_error():
 
 def test_the_sentence_of_an_illegal_transition():
     """It is told in the words of the lifecycle."""
-    assert str(IllegalTransitionError("failed", "confirm")) == "An assignment that is failed cannot confirm."
+    assert str(IllegalTransitionError("confirmed", "confirm")) == "An assignment that is confirmed cannot confirm."
+    ended = "An assignment that is failed cannot confirm. `reinstate` puts it back ("
+    assert str(IllegalTransitionError("failed", "confirm")).startswith(ended)
 
 
 def test_an_invalid_value_says_what_is_wrong_as_data():

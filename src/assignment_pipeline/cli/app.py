@@ -30,13 +30,11 @@ from assignment_pipeline.cli.output import complain
 from assignment_pipeline.errors import (
     AssignmentPipelineError,
     HostContradictionError,
-    IllegalTransitionError,
     PlacementRefusedError,
     RolloutRefusedError,
     StaleRolloutError,
     TableConflictError,
 )
-from assignment_pipeline.lifecycle import FINAL
 from assignment_pipeline.version import installed_version
 
 NAME = "assignment-pipeline"
@@ -204,18 +202,12 @@ def _failed(error: Any, *, show: bool) -> int:
     if show and (error.__cause__ is not None or not isinstance(error, AssignmentPipelineError)):
         traceback.print_exception(error)
     if isinstance(error, AssignmentPipelineError):
-        complain(_said(error))
+        complain(error)
     elif isinstance(error, OSError) and not application_frames(error):
         complain(f"{NAME}: {error}")  # A full disk, say.
     else:
         complain(f"{NAME}: {raised(error)} ({NAME} --traceback ... shows what it says)")
     return NO if isinstance(error, _ANSWERS) and not _names_nothing(error) else BAD_INPUT
-
-
-def _said(error: AssignmentPipelineError) -> AssignmentPipelineError | str:
-    """What an error says; of a booking that has ended, also how that is undone."""
-    ended = isinstance(error, IllegalTransitionError) and error.state in FINAL
-    return f"{error} `{NAME} service reinstate` undoes that." if ended else error
 
 
 def _names_nothing(error: Exception) -> bool:
