@@ -48,7 +48,8 @@ KEYS = {
     "booking": "party_size start_at end_at status seating zone accessible",
     "record": "state version owner strategy reason pinned attempts next_attempt_at allocation",
     "allocation": "tables turn_start_at turn_end_at blocked_start_at blocked_end_at seated_at left_at",
-    "history": "version at from to trigger reason actor tables turn_start_at turn_end_at seated_at left_at",
+    "history": "version at from to trigger reason actor tables turn_start_at turn_end_at "
+    "blocked_start_at blocked_end_at seated_at left_at",
     "attempts": "number at result strategy reason metadata",
     "events": "id at type severity context",
 }

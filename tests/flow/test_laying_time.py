@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -15,6 +16,7 @@ from assignment_pipeline import (
     Occupied,
     Outcome,
     PlacementRefusedError,
+    Settings,
     Table,
     TableConflictError,
     TimeWindow,
@@ -34,12 +36,13 @@ LAYING = ["laying_time"]
 class Bistro:
     """Three tables, a quarter of an hour to lay each behind a party and ten minutes ahead of one, on a store."""
 
-    def __init__(self, harness, clock):
+    def __init__(self, harness, clock, **settings):
         self.harness, self.clock = harness, clock
         floor = FloorPlan([Table(f"T{number}", 4) for number in (1, 2, 3)])
         policy = VenuePolicy(pre_buffer_minutes=10, post_buffer_minutes=15, reseat="off")
         harness.put_venue(Venue("bistro", "Europe/London", floor, policy))
-        self.coordinator = Coordinator(harness.store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=(), shadow=None)
+        wiring = {"flags": FixedFlags(Mode.ACTIVE), "clock": clock, "sinks": (), "shadow": None}
+        self.coordinator = Coordinator(harness.store, **wiring, settings=Settings(**settings))
         self.start = clock.now().replace(second=0, microsecond=0) + dt.timedelta(hours=2)
         self.bookings = {}
 
@@ -200,3 +203,57 @@ def test_a_walk_in_may_shorten_it(bistro):
     result = bistro.coordinator.walk_in("bistro", 2, actor="ann", **wanted)
     assert result.until == until > now
     assert bistro.kept("early") == (0, 75)
+
+
+def test_who_is_put_back_has_no_more_of_it_than_before(bistro):
+    """A person has shortened it once: neither a cancellation nor its undoing asks for the rest again."""
+    bistro.placed("late", "T1", 65, allow=LAYING)
+    for key, kept in (("early", (-10, 65)), ("late", (65, 140))):
+        bistro.coordinator.cancel(key, actor="ann")
+        back = bistro.coordinator.reinstate(key, actor="ben")
+        assert (back.outcome, back.tables, bistro.kept(key)) == (Outcome.CONFIRMED, ("T1",), kept)
+        step = bistro.coordinator.history(key)[-1]
+        assert (step.blocked, step.actor) == (bistro.coordinator.record(key).allocation.blocked, "ben")
+
+
+def test_who_is_put_back_has_all_of_it_where_nobody_needs_it(bistro):
+    """The party for which it was shortened has gone meanwhile."""
+    bistro.placed("late", "T1", 65, allow=LAYING)
+    bistro.coordinator.cancel("early", actor="ann")
+    bistro.coordinator.cancel("late", actor="ann")
+    assert bistro.coordinator.reinstate("early", actor="ben").tables == ("T1",)
+    assert bistro.kept("early") == (-10, 75)
+
+
+def test_another_turn_asks_for_all_of_it(bistro):
+    """Who was put off by five minutes while it had ended has shortened nothing."""
+    bistro.placed("late", "T1", 65, allow=LAYING)
+    bistro.coordinator.cancel("early", actor="ann")
+    bistro.harness.put_booking(attrs.evolve(bistro.bookings["early"], start_at=bistro.at(5), end_at=bistro.at(65)))
+    back = bistro.coordinator.reinstate("early", actor="ben")
+    assert back.outcome is Outcome.CONFIRMED
+    assert back.tables in {("T2",), ("T3",)}
+    assert bistro.kept("early") == (-5, 80)
+
+
+def test_a_late_payment_gets_a_table_that_is_laid_in_less_time(harness, clock):
+    """Its hold has expired; nobody else has the table."""
+    bistro = Bistro(harness, clock, confirmation="external")
+    held = bistro.coordinator.assign(bistro.booking("held", 0))
+    assert held.outcome is Outcome.ASSIGNED
+    bistro.placed("late", held.tables[0], 65, allow=LAYING)
+    clock.advance(4 * MINUTE)
+    bistro.coordinator.sweep()
+    assert bistro.coordinator.confirm("held").tables == held.tables
+    assert bistro.kept("held") == (-10, 65)
+
+
+def test_who_changes_stays_at_a_table_that_is_laid_in_less_time(bistro):
+    """Three instead of two, at the same time; by the guest or by a person."""
+    bistro.placed("late", "T1", 65, allow=LAYING)
+    three = attrs.evolve(bistro.bookings["early"], party_size=3)
+    bistro.harness.put_booking(three)
+    result = bistro.coordinator.reassign(three)
+    assert (result.outcome, result.tables, bistro.kept("early")) == (Outcome.CONFIRMED, ("T1",), (-10, 65))
+    assert bistro.coordinator.place(three, ["T1"], actor="ann").outcome is Outcome.CONFIRMED
+    assert (bistro.kept("early"), bistro.coordinator.record("early").pinned) == ((-10, 65), True)

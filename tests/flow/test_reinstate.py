@@ -19,7 +19,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.errors import BookingOverError, OtherRestaurantError
+from assignment_pipeline.errors import BookingOverError, IllegalTransitionError, NoTablesError, OtherRestaurantError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -333,3 +333,22 @@ def test_tables_that_another_wish_had_are_no_longer_its_own(house, coordinator):
     result = coordinator.reinstate("B1", "ann")
     assert result.tables == ()
     assert house.record("B1").booking.party_size == 2
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda coordinator, booking: coordinator.seated("B1", actor="ann"),
+        lambda coordinator, booking: coordinator.extend("B1", booking.start_at + 3 * HOUR, actor="ann"),
+        lambda coordinator, booking: coordinator.place(booking, ["T1"], actor="ann"),
+        lambda coordinator, booking: coordinator.requeue("B1", actor="ann"),
+        lambda coordinator, booking: coordinator.reject("B1", actor="ann", reason="guest_withdrew"),
+    ],
+)
+def test_what_needs_a_booking_that_has_not_ended_names_the_way_back(house, coordinator, call):
+    """In Python as on the command line."""
+    booking = house.booking()
+    coordinator.assign(booking)
+    coordinator.cancel("B1", actor="ann")
+    with pytest.raises((IllegalTransitionError, NoTablesError), match=r"`reinstate` puts it back"):
+        call(coordinator, booking)

@@ -30,6 +30,7 @@ from assignment_pipeline.flow.staff import confirm_and_cancel, review
 from assignment_pipeline.flow.sweeping import floor_watch, sweep, unassigned, unfinished
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
+from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import Due, FlagDecision, Lease, Leases, RecordQuery
 from assignment_pipeline.rollout.shadow import candidate
 from assignment_pipeline.testing.simulator.staff import Staff
@@ -113,6 +114,16 @@ def who_sits_is_nowhere() -> Patches:
 def who_stays_on_is_gone() -> Patches:
     """A party that stays past its turn is not shown to planning."""
     return [(Allocation, "occupied", lambda self, _: self.blocked)]
+
+
+@mutant(first=241)
+def who_is_put_back_needs_no_laying_time() -> Patches:
+    """A booking that is put back takes its table as if it were laid in no time, whether or not a person had said so."""
+
+    def with_none(self: Any, turn: Any, _: Any) -> Any:
+        return attrs.evolve(self, blocked=self.turn) if turn == self.turn else None
+
+    return [(SeatingRequest, "with_laying_of", with_none)]
 
 
 # -- What the commit compares -------------------------------------------------------------------------------------

@@ -231,6 +231,10 @@ class StateChange:
 
         turn_end_at: When it ends, or None.
 
+        blocked_start_at: From when these tables are kept from others, or None without tables.
+
+        blocked_end_at: Until when, or None.
+
         created_at: When, by the store's clock.
     """
 
@@ -245,6 +249,8 @@ class StateChange:
     left_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     turn_start_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     turn_end_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    blocked_start_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
+    blocked_end_at: dt.datetime | None = attrs.field(default=None, converter=to_utc)
     created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
     @property
@@ -253,6 +259,26 @@ class StateChange:
         if self.turn_start_at is None or self.turn_end_at is None:
             return None
         return TimeWindow(self.turn_start_at, self.turn_end_at)
+
+    @property
+    def blocked(self) -> TimeWindow | None:
+        """For how long these tables were kept from others: the turn with the laying time left to it; None without."""
+        if self.blocked_start_at is None or self.blocked_end_at is None:
+            return None
+        return TimeWindow(self.blocked_start_at, self.blocked_end_at)
+
+
+def facts_of_tables(held: Allocation | None) -> dict[str, Any]:
+    """What a `StateChange` says of the tables that a booking has after it."""
+    return {
+        "tables": held.tables if held else (),
+        "seated_at": held.seated_at if held else None,
+        "left_at": held.left_at if held else None,
+        "turn_start_at": held.turn.start if held else None,
+        "turn_end_at": held.turn.end if held else None,
+        "blocked_start_at": held.blocked.start if held else None,
+        "blocked_end_at": held.blocked.end if held else None,
+    }
 
 
 class AttemptResult(enum.StrEnum):

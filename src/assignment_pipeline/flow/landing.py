@@ -21,6 +21,7 @@ from assignment_pipeline.domain.record import (
     AttemptResult,
     CommitPreconditions,
     StateChange,
+    facts_of_tables,
 )
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
@@ -164,12 +165,8 @@ def change(
                 trigger=trigger,
                 reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
                 actor=call.actor,
-                tables=held.tables if held else (),
-                seated_at=held.seated_at if held else None,
-                left_at=held.left_at if held else None,
-                turn_start_at=held.turn.start if held else None,
-                turn_end_at=held.turn.end if held else None,
                 created_at=call.now,
+                **facts_of_tables(held),
             )
         )
     events = [*map(call.transition, steps), *told]

@@ -191,6 +191,23 @@ class SeatingRequest:
         turn = venue.turn(booking)
         return cls(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
 
+    def with_laying_of(self, turn: TimeWindow | None, blocked: TimeWindow | None) -> SeatingRequest | None:
+        """
+        The same with no more laying time than a person had left to it at its tables.
+
+        Args:
+            turn: The turn that it had there. If it asks for another one, all of its laying time is asked for.
+
+            blocked: For how long the tables were kept from others.
+
+        Returns:
+            None if that is no less than it asks for anyway.
+        """
+        if blocked is None or turn != self.turn:
+            return None
+        kept = TimeWindow(max(self.blocked.start, blocked.start), min(self.blocked.end, blocked.end))
+        return None if kept == self.blocked else attrs.evolve(self, blocked=kept)
+
 
 @attrs.frozen
 class Sitting:

@@ -23,7 +23,7 @@ from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.legacy.takeover_on_touch import take_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
-from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.base import Rule, SeatingRequest
 
 
 def reassign(
@@ -77,15 +77,20 @@ def _reseat(
     context: DecisionContext, record: AssignmentRecord, booking: Booking, *, keep: bool
 ) -> Flow[ToCommit | AssignmentResult]:
     """What becomes of a booking with tables: it stays, it moves, it is kept, or it gives them up."""
-    if record.allocation is not None and record.allocation.sits:
-        return (yield from keep_tables(context, record, record.allocation, booking))
+    held = record.allocation
+    if held is not None and held.sits:
+        return (yield from keep_tables(context, record, held, booking))
     request = context.request(booking)
     here = yield from Evaluate(request, record.tables, context.floor(request))
+    closer = request.with_laying_of(held.turn, held.blocked) if held is not None else None
+    asked = request
+    if Rule.TAKEN in here.broken and closer is not None:  # A person has shortened its laying time.
+        asked, here = closer, (yield from Evaluate(closer, record.tables, context.floor(closer)))
     if here.plan is not None and not here.broken:
         if record.booking is not None and booking.same_request(record.booking):
             return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
-        return (yield from _move(context, record, request, Decision(plan=stays)))
+        return (yield from _move(context, record, asked, Decision(plan=stays)))
     context, decision = yield from find_tables(context, request)
     if decision.plan is not None:
         return (yield from _move(context, record, request, decision))

@@ -142,6 +142,9 @@ def at_its_tables(
     found = yield from Evaluate(request, last.tables, context.floor(request))
     asks_the_same = record.booking is not None and request.booking.same_request(record.booking)
     asks_the_same &= not any(step.trigger in _PLANNED_SINCE for step in history if step.version > last.version)
+    closer = request.with_laying_of(last.turn, last.blocked)
+    if asks_the_same and Rule.TAKEN in found.broken and closer is not None:
+        request, found = closer, (yield from Evaluate(closer, last.tables, context.floor(closer)))
     if found.plan is None or (IN_THE_WAY.intersection(found.broken) if asks_the_same else found.broken):
         return None
     confirmed = is_paid or last.to_state is AssignmentState.CONFIRMED

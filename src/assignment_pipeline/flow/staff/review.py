@@ -233,9 +233,11 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
         context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=booking)
         _check(context, booking, wanted)
         try:
-            context = yield from with_neighbours(context, query, wanted.moves, _request(context, booking))
+            context = yield from with_neighbours(
+                context, query, wanted.moves, _request(context, booking, wanted.table_ids)
+            )
             _check(context, booking, wanted)
-            request = _request(context, booking)
+            request = _request(context, booking, wanted.table_ids)
             room = yield from with_room(context, wanted.moves, wanted.allowed, besides={booking.id})
         except NoTablesError as error:  # What was suggested is not so any more.
             raise StaleRecordError(error.booking_id, "tables") from error
@@ -262,15 +264,17 @@ def _check(context: DecisionContext, booking: Booking, wanted: Placement) -> Non
         raise IllegalTransitionError(context.state, Trigger.SEAT)
 
 
-def _request(context: DecisionContext, booking: Booking) -> SeatingRequest:
+def _request(context: DecisionContext, booking: Booking, table_ids: tuple[str, ...]) -> SeatingRequest:
     """What the booking asks for; who only changes tables stays as long as before, also where the stay was extended."""
     record, request = context.record, context.request(booking)
     if record is None or record.allocation is None or record.booking is None:
         return request
     if record.restaurant_id != booking.restaurant_id or not booking.same_request(record.booking):
         return request
-    turn = record.allocation.turn
-    return attrs.evolve(request, turn=turn, blocked=context.venue.blocked(turn))
+    held = record.allocation
+    # At tables that it has already, nobody has to shorten its laying time once more.
+    stays = set(table_ids) == set(held.tables)
+    return attrs.evolve(request, turn=held.turn, blocked=held.blocked if stays else context.venue.blocked(held.turn))
 
 
 def _placed(

@@ -25,6 +25,7 @@ from assignment_pipeline.domain.record import (
     CommitPreconditions,
     Owner,
     StateChange,
+    facts_of_tables,
 )
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
@@ -194,12 +195,8 @@ def make_change(
             trigger=trigger,
             reason=after.reason,
             actor=actor,
-            tables=after.tables if states[number] in WITH_TABLES else (),
-            seated_at=after.allocation.seated_at if after.allocation and states[number] in WITH_TABLES else None,
-            left_at=after.allocation.left_at if after.allocation and states[number] in WITH_TABLES else None,
-            turn_start_at=after.allocation.turn.start if after.allocation and states[number] in WITH_TABLES else None,
-            turn_end_at=after.allocation.turn.end if after.allocation and states[number] in WITH_TABLES else None,
             created_at=now,
+            **facts_of_tables(after.allocation if states[number] in WITH_TABLES else None),
         )
         for number, trigger in enumerate(triggers, 1)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 
+from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
@@ -249,8 +250,20 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
         if seats.sits and (before is None or before.allocation is None):
             # At the door, nothing is laid first, and a person says whether the kitchen is open.
             blocked, serves = TimeWindow(turn.start, blocked.end), True
-        if seats.turn != turn or seats.blocked != blocked or not serves:
+        windows = {blocked, _as_it_was(ledger, before, seats, blocked)}
+        if seats.turn != turn or seats.blocked not in windows or not serves:
             yield f"{who}: from {seats.turn.start} to {seats.turn.end}"
+
+
+def _as_it_was(ledger: Ledger, before: AssignmentRecord | None, seats: Allocation, blocked: TimeWindow) -> TimeWindow:
+    """For how long who is put back keeps the tables that it had, where a person had shortened their laying time."""
+    if before is None or before.state not in FINAL:
+        return blocked
+    history = ledger.histories[before.booking_id][: before.version]
+    last = next((step for step in reversed(history) if step.tables), None)
+    if last is None or last.blocked is None or (last.tables, last.turn) != (seats.tables, seats.turn):
+        return blocked
+    return TimeWindow(max(blocked.start, last.blocked.start), min(blocked.end, last.blocked.end))
 
 
 def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:

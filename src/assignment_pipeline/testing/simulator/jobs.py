@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from typing import Any
@@ -146,8 +147,33 @@ def _place(world: World, booking: Booking) -> Flow[Any]:
     tables = tuple(dict.fromkeys(world.choices.of(floor.tables).id for _ in range(1 + world.choices.of((0, 0, 1)))))
     allow = tuple(rule.value for rule in Rule if rule not in rearrange.NEVER_ALLOWED) if world.choices.pick(2) else ()
     pin = not world.choices.pick(2)
+    before = _who_leaves_first(world, booking) if allow else None
+    if before is not None:
+        return _undone(world, booking, before, allow)
     wanted = review.Placement.of(tables, expect_version=None, allow=allow, moves=(), pin=pin)
     return review.place(booking, wanted, world.settings, actor=STAFF)
+
+
+def _who_leaves_first(world: World, booking: Booking) -> AssignmentRecord | None:
+    """Another party whose tables are laid behind it, if *booking* may as well come when that one leaves."""
+    if booking.is_pending and booking.id not in world.walk_ins and booking.id not in world.aside:
+        for record in map(world.store.record, world.bookings):
+            held = record.allocation if record is not None and record.restaurant_id == booking.restaurant_id else None
+            if record is not None and record.booking_id != booking.id and held and held.blocked.end > held.turn.end:
+                return record
+    return None
+
+
+def _undone(world: World, booking: Booking, before: AssignmentRecord, allow: tuple[str, ...]) -> Flow[Any]:
+    """A person seats a party right behind another one, cancels the wrong one of the two, and puts it back."""
+    assert before.allocation is not None
+    booking = attrs.evolve(booking, start_at=before.allocation.turn.end, end_at=None)
+    world.put_booking(booking)
+    wanted = review.Placement.of(before.tables, expect_version=None, allow=allow, moves=(), pin=False)
+    yield from review.place(booking, wanted, world.settings, actor=STAFF)
+    with contextlib.suppress(*_UNKNOWN, BookingOverError):
+        yield from confirm_and_cancel.cancel(before.booking_id, None, world.settings, actor=STAFF)
+        yield from reinstate.reinstate(before.booking_id, world.settings, actor=STAFF)
 
 
 def _rearrange(world: World, booking: Booking) -> Flow[Any]:

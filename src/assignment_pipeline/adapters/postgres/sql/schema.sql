@@ -105,6 +105,8 @@ CREATE TABLE assignment_pipeline.booking_assignment_state_history (
     left_at timestamptz,  -- when it left them
     turn_start_at timestamptz,  -- its turn at them
     turn_end_at timestamptz,
+    blocked_start_at timestamptz,  -- for how long they are kept from others
+    blocked_end_at timestamptz,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (booking_id, version)
 );

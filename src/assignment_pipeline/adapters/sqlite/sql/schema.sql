@@ -100,6 +100,8 @@ CREATE TABLE booking_assignment_state_history (
     left_at TEXT,  -- when it left them
     turn_start_at TEXT,  -- its turn at them
     turn_end_at TEXT,
+    blocked_start_at TEXT,  -- for how long they are kept from others
+    blocked_end_at TEXT,
     created_at TEXT NOT NULL,
     PRIMARY KEY (booking_id, version)
 ) WITHOUT ROWID;
