@@ -13,9 +13,14 @@ from pathlib import Path
 import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Table, Venue
+from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.domain.counts import Outcomes
+from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.rollout.control import Rollout
 from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.rollout.report import find
 from assignment_pipeline.testing import FakeClock
 
 NASTY = "<script>alert('late')</script>"
@@ -81,7 +86,27 @@ def test_the_report_is_one_page_that_needs_nothing_else(cli, path, tmp_path):
         "PASS",
     ):
         assert expected in said, expected
-    assert len(re.findall("<svg", text)) == 2
+    charts, courses = re.findall("<svg(?! class)", text), re.findall('<svg class="sequence"', text)
+    assert (len(charts), len(courses)) == (2, 3)  # The other criteria have nothing to tell of.
+
+
+def test_the_report_counts_what_the_metrics_count():
+    """At one moment, tables and charts alike: an outcome that settles in a minute is in none of them."""
+    clock = FakeClock(dt.datetime(2031, 5, 1, 12, 7, 0, 5, tzinfo=dt.UTC))
+    evening, host = dt.datetime(2031, 5, 2, 19, tzinfo=dt.UTC), MemoryHost()
+    host.put_venue(Venue("r-1", "UTC", FloorPlan([Table("T1", 4)])))
+    store = MemoryStore(host, clock=clock)
+    rollout = Rollout.of(store, FixedFlags(Mode.ACTIVE))
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), clock=clock) as coordinator:
+        for number in range(3):
+            coordinator.assign(Booking(f"b-{number}", "r-1", 2, evening + dt.timedelta(days=number)))
+            clock.advance(dt.timedelta(minutes=3))
+    window = dt.timedelta(minutes=7)
+    found = find(rollout, store, window)
+    counted = store.measure(MetricsQuery(since=store.now() - window))
+    assert counted.pipeline.confirmed == 2
+    assert found.metrics == counted
+    assert sum((bucket.outcomes.get(PIPELINE, Outcomes()) for bucket in found.series), Outcomes()) == counted.pipeline
 
 
 def test_a_report_on_nothing_says_so(cli, tmp_path):

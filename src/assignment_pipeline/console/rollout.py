@@ -15,9 +15,10 @@ from assignment_pipeline.console.gates import gates_of
 from assignment_pipeline.console.view import AbsentError, View
 from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.domain.shadow import ShadowBundle
-from assignment_pipeline.rollout.control import LADDER, Rollout, Standing, StoreGates
-from assignment_pipeline.rollout.control.course import Look, courses
+from assignment_pipeline.rollout.control import LADDER, Rollout, Standing
+from assignment_pipeline.rollout.control.course import Look, courses_of
 from assignment_pipeline.rollout.report.headlines import headlines
+from assignment_pipeline.rollout.report.sequences import LEGEND
 from assignment_pipeline.rollout.watching import Alert, Alerts, AlertState
 
 WINDOW = dt.timedelta(days=7)
@@ -62,7 +63,8 @@ class RolloutPage:
                 (phase, "here" if at == here else "done" if at < here else "ahead")
                 for at, phase in enumerate(LADDER.phases)
             ],
-            gates=gates_of(standing.phase, standing.verdicts, dict(found.courses)) if standing.phase else [],
+            gates=gates_of(standing.phase, standing.verdicts, found.courses) if standing.phase else [],
+            legend=LEGEND,
             headlines=found.headlines,
             alerts=found.alerts,
             bundles=found.bundles,
@@ -89,10 +91,7 @@ class RolloutPage:
         )
 
     def _courses(self, store: Any, standing: Standing) -> Mapping[str, tuple[Look, ...]]:
-        if standing.phase is None or standing.since is None or standing.since >= standing.now:
-            return {}
         now = time.monotonic()
         if self._known is None or self._known[0] != standing.revision or now - self._known[1] > KEPT:
-            drawn = courses(StoreGates(store), standing.phase, standing.since, standing.now, standing.verdicts)
-            self._known = standing.revision, now, drawn
+            self._known = standing.revision, now, courses_of(store, standing)
         return self._known[2]

@@ -1,6 +1,7 @@
 """The phases of a rollout, the gates between them, and who moves it."""
 
 from assignment_pipeline.rollout.control.bounds import Bound
+from assignment_pipeline.rollout.control.course import Look
 from assignment_pipeline.rollout.control.exposure import Part, Stretch
 from assignment_pipeline.rollout.control.ladder import LADDER, Ladder
 from assignment_pipeline.rollout.control.metrics import Count
@@ -20,6 +21,7 @@ __all__ = [
     "Criterion",
     "Gates",
     "Ladder",
+    "Look",
     "Part",
     "Phase",
     "Rollout",

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.domain.metrics import Metrics
+from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.gates import counted_of, sequence
 from assignment_pipeline.rollout.control.metrics import OF_DAYS, Count, metric_named
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.standing import Standing
 from assignment_pipeline.rollout.control.store_gates import STRETCH, StoreGates, compares, has_stretches
 from assignment_pipeline.rollout.control.verdicts import Verdict
 
@@ -40,6 +42,13 @@ class Look:
     value: float
     low: float
     high: float
+
+
+def courses_of(store: MetricsStore, standing: Standing) -> Mapping[str, tuple[Look, ...]]:
+    """The courses of the phase that a rollout is in; empty where it is in none: see `courses`."""
+    if standing.phase is None or standing.since is None or standing.since >= standing.now:
+        return {}
+    return courses(StoreGates(store), standing.phase, standing.since, standing.now, standing.verdicts)
 
 
 def courses(

@@ -46,14 +46,11 @@ class Line:
         points: Times, each with a percentage, or None where nothing was measured: the line has a gap there.
 
         colour: Its colour, as CSS has it.
-
-        band: Times, each with the bounds of what is known of the true percentage then; empty for a line without.
     """
 
     name: str
     points: Sequence[tuple[dt.datetime, float | None]]
     colour: str
-    band: Sequence[tuple[dt.datetime, float, float]] = ()
 
     @property
     def last(self) -> tuple[dt.datetime, float] | None:
@@ -99,9 +96,6 @@ def draw(
             times: Any = [time for time, _ in line.points]
             shares = [float("nan") if value is None else value for _, value in line.points]
             axes.plot(times, shares, color=line.colour, linewidth=1.8, marker="o", markersize=2.2)
-            if line.band:
-                bounds: Any = list(zip(*line.band, strict=True))
-                axes.fill_between(*bounds, color=line.colour, alpha=0.12, linewidth=0)
         for line, height in _apart(lines, (100 - low) / 12):
             name = f"{line.name} {line.last[1]:.4g} %" if line.last else line.name
             axes.annotate(

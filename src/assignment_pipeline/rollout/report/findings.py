@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -11,14 +12,15 @@ from assignment_pipeline.domain.metrics import Metrics, MetricsQuery, Series
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control import Rollout, Standing
+from assignment_pipeline.rollout.control.course import Look, courses_of
 from assignment_pipeline.rollout.report.cleanup import Item, left_to_do
 from assignment_pipeline.rollout.report.headlines import headlines
 from assignment_pipeline.rollout.watching import Alert, Alerts
-from assignment_pipeline.rollout.watching.alerts import floor
 
 _MANY = 10_000
 _STEPS = tuple(dt.timedelta(minutes=minutes) for minutes in (5, 15, 60, 180, 360, 1440))
 _MOST_POINTS = 170
+_A_SECOND = dt.timedelta(seconds=1)
 
 
 @attrs.frozen(kw_only=True)
@@ -31,11 +33,13 @@ class Findings:
 
         history: Its changes, newest first.
 
-        metrics: What was counted over the window.
+        metrics: What was counted over the window: what `metrics` counts at that moment.
 
-        series: Outcomes and calls over the window, in stretches of `step`.
+        series: The same outcomes and calls, in stretches of `step` from the window's first full second on.
 
         step: How long a stretch is.
+
+        courses: How each criterion of the phase came to where it is, by its metric.
 
         alerts: How the alerts stand.
 
@@ -47,6 +51,7 @@ class Findings:
     metrics: Metrics
     series: Series
     step: dt.timedelta
+    courses: Mapping[str, tuple[Look, ...]]
     alerts: tuple[Alert, ...]
     cleanup: tuple[Item, ...]
 
@@ -67,16 +72,17 @@ def find(rollout: Rollout, store: MetricsStore, window: dt.timedelta) -> Finding
     """
     now = store.now()
     step = next((step for step in _STEPS if window / step <= _MOST_POINTS), _STEPS[-1])
-    since = floor(now - window, step)
-    until = floor(now, step) + step
+    since = now - window
+    begin = (since + _A_SECOND - dt.timedelta(microseconds=1)).replace(microsecond=0)
     standing, history = rollout.status(), rollout.history(_MANY)
     alerts = Alerts(store).check(now, history[0].created_at if history else None)
     return Findings(
         standing=standing,
         history=history,
         metrics=store.measure(MetricsQuery(since=since, until=now)),
-        series=store.series(MetricsQuery(since=since, until=until), step),
+        series=store.series(MetricsQuery(since=begin, until=now), step),
         step=step,
+        courses=courses_of(store, standing),
         alerts=alerts,
         cleanup=left_to_do(standing, history, store, alerts),
     )

@@ -16,13 +16,13 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingExtraError
 from assignment_pipeline.rollout.control import LADDER, Answer, Verdict
 from assignment_pipeline.rollout.control.exposure import EXPOSURE
-from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS
-from assignment_pipeline.rollout.control.phases import ERROR, OWN_DAYS, TIME_IN_PHASE
-from assignment_pipeline.rollout.control.sequential import rate_sequence
+from assignment_pipeline.rollout.control.metrics import CONFIRMATION_RATE, METRICS, OF_DAYS
+from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
 from assignment_pipeline.rollout.control.standing import SIGN_OFF
 from assignment_pipeline.rollout.report.charts import Line, draw
 from assignment_pipeline.rollout.report.findings import Findings
 from assignment_pipeline.rollout.report.headlines import headlines
+from assignment_pipeline.rollout.report.sequences import LEGEND, picture_of
 from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.version import installed_version
 
@@ -77,6 +77,8 @@ def _facts(findings: Findings) -> dict[str, Any]:
         "standing": _in_a_sentence(findings),
         "ladder": _ladder(findings),
         "gates": [_gate(verdict) for verdict in standing.verdicts],
+        "courses": _courses(findings),
+        "legend": LEGEND,
         "shadow": _shadow(attrs.asdict(metrics.agreement)),
         "headlines": headlines(metrics.agreement),
         "reviews": [
@@ -151,6 +153,22 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _courses(findings: Findings) -> list[dict[str, Any]]:
+    """Each criterion of the phase over time, with what is at both ends of its axis."""
+    standing = findings.standing
+    samples = {verdict.metric: verdict.sample for verdict in standing.verdicts}
+    found = []
+    for criterion in standing.phase.criteria if standing.phase else ():
+        picture = picture_of(criterion, findings.courses.get(criterion.metric, ()))
+        if picture is not None:
+            of_days = criterion.metric in OF_DAYS
+            ends = (
+                ("the first day", f"day {samples[criterion.metric]}") if of_days else (_moment(standing.since), "now")
+            )
+            found.append({"title": METRICS[criterion.metric].good, "picture": picture, "ends": ends})
+    return found
+
+
 def _scale(verdict: Verdict) -> dict[str, float]:
     """Places on a line, in percent: from 0 to 100 %, or around nothing where two shares are compared."""
     known = METRICS.get(verdict.metric)
@@ -187,10 +205,9 @@ def _change(revision: RolloutRevision) -> dict[str, Any]:
 
 def _pictures(findings: Findings) -> dict[str, str | None]:
     series = findings.series
-    span = findings.metrics.since, max(findings.metrics.until, findings.metrics.since + findings.step)
-    pipeline = _line("pipeline", OURS, series, lambda bucket: _own(bucket).confirmation_rate)
+    span = findings.metrics.since, findings.metrics.until
     confirmed = [
-        attrs.evolve(pipeline, band=_known(series, findings.step)),
+        _line("pipeline", OURS, series, lambda bucket: _own(bucket).confirmation_rate),
         _line("legacy", LEGACY, series, lambda bucket: bucket.legacy.confirmation_rate),
     ]
     trouble = [
@@ -203,17 +220,6 @@ def _pictures(findings: Findings) -> dict[str, str | None]:
         "confirmed": draw([line for line in confirmed if line.last], span, 100 * asked[0] if asked else None),
         "trouble": draw([line for line in trouble if line.last], span, floor=0.0),
     }
-
-
-def _known(series: Sequence[Bucket], step: dt.timedelta) -> list[tuple[dt.datetime, float, float]]:
-    """The confidence sequence of the pipeline's confirmation rate: what was known of it at the end of each stretch."""
-    so_far, known = Outcomes(), []
-    for bucket in series:
-        so_far += _own(bucket)
-        if so_far.sample:
-            low, high = rate_sequence(so_far.confirmed, so_far.sample, ERROR)
-            known.append((bucket.start + step, 100 * low, 100 * high))
-    return known
 
 
 def _own(bucket: Bucket) -> Outcomes:
