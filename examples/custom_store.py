@@ -283,10 +283,7 @@ class PlainStore:
                 record = self.state.records[key]
                 claimed[key] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
             self.state = attrs.evolve(self.state, records={**self.state.records, **claimed})
-            return tuple(
-                Due(booking_id=key, restaurant_id=record.restaurant_id, deliveries=record.deliveries)
-                for key, record in claimed.items()
-            )
+            return tuple(map(Due.of, claimed.values()))
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         """See `AssignmentStore.put_back`: as if they had not been handed out."""
@@ -295,9 +292,8 @@ class PlainStore:
             back = {}
             for due in claims:
                 record = self.state.records.get(due.booking_id)
-                if record is not None and record.deliveries >= due.deliveries:
-                    at = due_at if record.deliveries == due.deliveries else record.next_attempt_at
-                    back[due.booking_id] = attrs.evolve(record, deliveries=record.deliveries - 1, next_attempt_at=at)
+                if record is not None:
+                    back[due.booking_id] = due.given_back(record, due_at)
             self.state = attrs.evolve(self.state, records={**self.state.records, **back})
 
     def waiting(self) -> Waiting:

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
-from assignment_pipeline.ports import Due, RecordPage, RecordQuery, is_ahead
+from assignment_pipeline.ports import CLAIM, Due, RecordPage, RecordQuery, is_ahead
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.sweep import Sweep
@@ -217,6 +217,28 @@ class CountsWhatIsPutBack(MemoryStore):
             self._records[key] = attrs.evolve(self._records[key], deliveries=deliveries)
 
 
+class KnowsClaimsByTheirCount(MemoryStore):
+    """Takes for the present claim whichever was as many."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        for due in claims:
+            record = self._records.get(due.booking_id)
+            if record is not None and record.deliveries >= due.deliveries:
+                is_same = record.deliveries == due.deliveries
+                at = self.clock.now() + min(after, CLAIM) if is_same else record.next_attempt_at
+                self._records[due.booking_id] = attrs.evolve(
+                    record, deliveries=record.deliveries - 1, next_attempt_at=at
+                )
+
+
+class KnowsClaimsByTheirEnd(MemoryStore):
+    """Takes a claim for another one whose end has been moved."""
+
+    def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
+        there = {key: record.next_attempt_at for key, record in self._records.items()}
+        super().put_back([due for due in claims if there.get(due.booking_id) == due.until], after)
+
+
 class PutsBackForAsLongAsAsked(MemoryStore):
     """Lets a sweeper keep others away for an hour."""
 
@@ -234,7 +256,7 @@ class PutsBackOthers(MemoryStore):
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         for due in claims:
             record = self._records.get(due.booking_id)
-            newer = due if record is None else attrs.evolve(due, deliveries=max(due.deliveries, record.deliveries))
+            newer = due if record is None or not record.deliveries else Due.of(record)
             super().put_back((newer,), after)
 
 
@@ -300,6 +322,13 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("forgets deliveries", ForgetsDeliveries, "what_is_due_is_claimed"),
     ("lists what is due", ListsWhatIsDue, "what_no_schedule_brings_back_is_listed"),
     ("counts what is put back", CountsWhatIsPutBack, "a_claim_that_is_put_back_does_not_count"),
+    ("knows claims by their count", KnowsClaimsByTheirCount, "two_claims_that_are_put_back_do_not_count"),
+    (
+        "knows claims by their count, after a commit",
+        KnowsClaimsByTheirCount,
+        "putting_back_leaves_a_claim_that_was_made_after_a_commit",
+    ),
+    ("knows claims by their end", KnowsClaimsByTheirEnd, "a_claim_is_put_back_that_freed_tables_have_moved"),
     ("puts back for long", PutsBackForAsLongAsAsked, "a_claim_is_put_back_for_no_longer_than_a_claim"),
     ("puts back others", PutsBackOthers, "putting_back_late_leaves_the_next_claim_alone"),
     ("puts back what is settled", PutsBackWhatIsSettled, "putting_back_leaves_alone_what_was_committed"),

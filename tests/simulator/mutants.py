@@ -551,13 +551,7 @@ def not_read_is_off() -> Patches:
 @mutant("pauses", first=1629)
 def the_claim_is_ignored() -> Patches:
     """The sweep goes on with what it was handed, whatever has come of it since."""
-    sound = sweep._decide
-
-    def decided(context: Any, *, due: Any) -> Any:
-        deliveries = context.record.deliveries if context.record else 0
-        return (yield from sound(context, due=attrs.evolve(due, deliveries=deliveries)))
-
-    return [(sweep, "_decide", decided)]
+    return [(Due, "holds", lambda _, record: record is not None)]
 
 
 @mutant()
@@ -565,8 +559,7 @@ def claims_are_not_claimed() -> Patches:
     """What is due is handed to whoever asks."""
 
     def claim(self: MemoryStore, booking_id: str, _: Any) -> Due:
-        record = self._records[booking_id]
-        return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=record.deliveries)
+        return Due.of(self._records[booking_id])
 
     return [(MemoryStore, "_claim", claim)]
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assignment_pipeline.ports.audit import MOST_EVENTS, NEAR, AsyncAuditStore, AuditStore
     from assignment_pipeline.ports.caps import check_caps
     from assignment_pipeline.ports.checked_host import CheckedHost, read_bookings, unknown_tables
+    from assignment_pipeline.ports.claims import CLAIM, WOKEN_WITHIN, Due, alone, is_ahead, woken_at
     from assignment_pipeline.ports.clock import Clock
     from assignment_pipeline.ports.events import EventSink
     from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
@@ -29,25 +30,20 @@ if TYPE_CHECKING:
     from assignment_pipeline.ports.rollout import RolloutStore
     from assignment_pipeline.ports.shadow import ShadowStore
     from assignment_pipeline.ports.store import (
-        CLAIM,
         MOST_DUE,
         AssignmentContext,
         AssignmentStore,
         AsyncAssignmentStore,
-        Due,
         LoadQuery,
         RecordPage,
         RecordQuery,
-        alone,
         in_page,
-        is_ahead,
         is_unfinished,
         may_be_due,
         place_in_queue,
         read_place,
         urgency,
         waits,
-        woken_at,
     )
     from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
 else:
@@ -66,6 +62,7 @@ else:
             "domain.shadow": "ShadowBundle ShadowCase ShadowVerdict StoredCase",
             "ports.caps": "check_caps",
             "ports.checked_host": "CheckedHost read_bookings unknown_tables",
+            "ports.claims": "CLAIM WOKEN_WITHIN Due alone is_ahead woken_at",
             "ports.clock": "Clock",
             "ports.events": "EventSink",
             "ports.flags": "FlagDecision FlagResolver StaleFlags UnreadFlags",
@@ -76,9 +73,9 @@ else:
             "ports.rollout": "RolloutStore",
             "ports.shadow": "ShadowStore",
             "ports.store": (
-                "CLAIM MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore Due "
-                "LoadQuery RecordPage RecordQuery alone in_page is_ahead is_unfinished may_be_due "
-                "place_in_queue read_place urgency waits woken_at"
+                "MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore "
+                "LoadQuery RecordPage RecordQuery in_page is_unfinished may_be_due "
+                "place_in_queue read_place urgency waits"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
             "domain.trail": "BookingTrail Whereabouts",
@@ -93,6 +90,7 @@ __all__ = [
     "MOST_EVENTS",
     "NEAR",
     "UNREADABLE",
+    "WOKEN_WITHIN",
     "Agreement",
     "ArrivingParty",
     "AssignmentChange",

@@ -21,15 +21,11 @@ from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
+from assignment_pipeline.ports.claims import Due
 from assignment_pipeline.ports.waiting import UnreadableBooking, Waiting
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.blocks import TableBlock
-
-CLAIM = dt.timedelta(minutes=1)
-"""How long a claim on a booking lasts: see `AssignmentStore.due`."""
-
-_MOMENT = dt.timedelta(microseconds=1)
 
 MOST_DUE = 10_000
 """So many bookings that are due are put in order: see `AssignmentStore.due`."""
@@ -123,38 +119,6 @@ def may_be_due(record: AssignmentRecord) -> bool:
     return record.owner is Owner.PIPELINE or record.state is AssignmentState.ASSIGNMENT_IN_PROGRESS
 
 
-def is_ahead(record: AssignmentRecord, now: dt.datetime) -> bool:
-    """Whether its claim ends later than any claim can: the clock that made it was ahead, and the booking is due."""
-    return record.deliveries > 0 and record.next_attempt_at is not None and record.next_attempt_at > now + 2 * CLAIM
-
-
-def woken_at(deliveries: int, next_attempt_at: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-    """
-    When a booking that waits is due after tables have come free: now.
-
-    A claimed booking stays claimed, and only its schedule moves. Its sweep may have planned without these tables: the
-    commit refuses that plan, and the sweep plans anew.
-    """
-    if deliveries > 0 and next_attempt_at is not None and next_attempt_at > now:
-        return next_attempt_at + _MOMENT
-    return now
-
-
-def alone(ready: Sequence[tuple[str, int]]) -> list[str]:
-    """
-    Which of the bookings that are due are claimed together.
-
-    One that was handed out before and never came back is claimed alone: it may end the worker, and its neighbours are
-    not to pay for that.
-
-    Args:
-        ready: The bookings' ids with their deliveries, the longest due first.
-    """
-    if ready and ready[0][1] > 0:
-        return [ready[0][0]]
-    return [booking_id for booking_id, deliveries in ready if deliveries == 0]
-
-
 @attrs.frozen(kw_only=True)
 class AssignmentContext:
     """
@@ -192,24 +156,6 @@ class AssignmentContext:
     follows: bool = False
     unknown_tables: tuple[str, ...] = ()
     arrivals: tuple[ArrivingParty, ...] = ()
-
-
-@attrs.frozen(kw_only=True)
-class Due:
-    """
-    A booking that the sweep is to take up.
-
-    Attributes:
-        booking_id: The booking.
-
-        restaurant_id: Its restaurant.
-
-        deliveries: How often it was handed out, this time included, since something last came of it.
-    """
-
-    booking_id: str
-    restaurant_id: str
-    deliveries: int
 
 
 @attrs.frozen(kw_only=True)
@@ -410,8 +356,9 @@ class AssignmentStore(Protocol):
         """
         Give up claims that led to nothing, for no fault of their bookings: those deliveries do not count.
 
-        Each booking is due again when *after* has passed, a claim's time at most, unless somebody else has claimed it
-        since. A booking that was committed since is left as it is. It waits for no commit of the same restaurant.
+        Each booking is due again when *after* has passed, a claim's time at most. A claim that somebody else has made
+        since stays, and only the count goes back; a booking that was committed since is left as it is: see
+        `Due.given_back`. It waits for no commit of the same restaurant.
         """
         ...
 

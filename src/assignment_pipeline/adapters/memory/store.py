@@ -317,19 +317,17 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _claim(self, booking_id: str, now: dt.datetime) -> Due:
         record = self._records[booking_id]
-        deliveries = record.deliveries + 1
-        self._records[booking_id] = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=deliveries)
-        return Due(booking_id=booking_id, restaurant_id=record.restaurant_id, deliveries=deliveries)
+        claimed = attrs.evolve(record, next_attempt_at=now + CLAIM, deliveries=record.deliveries + 1)
+        self._records[booking_id] = claimed
+        return Due.of(claimed)
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> None:
         with self._lock:
             due_at = self.clock.now() + min(after, CLAIM)
             for due in claims:
                 record = self._records.get(due.booking_id)
-                if record is not None and record.deliveries >= due.deliveries:
-                    at = due_at if record.deliveries == due.deliveries else record.next_attempt_at
-                    back = attrs.evolve(record, deliveries=record.deliveries - 1, next_attempt_at=at)
-                    self._records[due.booking_id] = back
+                if record is not None:
+                    self._records[due.booking_id] = due.given_back(record, due_at)
 
     # -- Tables out of service ------------------------------------------------------------------------------------
 

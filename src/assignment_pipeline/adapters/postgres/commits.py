@@ -11,7 +11,15 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.adapters.as_json import policy_text
-from assignment_pipeline.adapters.postgres.codec import block_facts, commit_facts, document, event_facts, rival_facts
+from assignment_pipeline.adapters.postgres.codec import (
+    block_facts,
+    commit_facts,
+    document,
+    event_facts,
+    moment_of,
+    rival_facts,
+    text_of,
+)
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.work import HostCall, Work
 from assignment_pipeline.domain.blocks import TableBlock
@@ -26,7 +34,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
     VenueNotFoundError,
 )
-from assignment_pipeline.ports import CLAIM, MOST_DUE, Due
+from assignment_pipeline.ports import CLAIM, MOST_DUE, WOKEN_WITHIN, Due
 
 COMMIT = "SELECT assignment_pipeline.commit(%s)"
 
@@ -34,7 +42,7 @@ BEGIN_COMMIT = "SELECT assignment_pipeline.begin_commit(%s, %s)"
 
 DUE = "SELECT assignment_pipeline.due(%s, %s, %s, %s, %s)"
 
-PUT_BACK = "SELECT assignment_pipeline.put_back(%s, %s, %s)"
+PUT_BACK = "SELECT assignment_pipeline.put_back(%s, %s, %s, %s)"
 
 TELL = "SELECT assignment_pipeline.tell(%s)"
 
@@ -190,13 +198,28 @@ class Commits:
         claim: dt.timedelta = CLAIM
         [(answer,)] = yield self.reads.ask(DUE, self.reads.now(), claim, max(limit, 0), order.value, MOST_DUE)
         return tuple(
-            Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
-            for booking_id, restaurant_id, deliveries in json.loads(answer or "[]")
+            Due(
+                booking_id=booking_id,
+                restaurant_id=restaurant_id,
+                deliveries=deliveries,
+                version=version,
+                until=moment_of(until),
+            )
+            for booking_id, restaurant_id, deliveries, version, until in json.loads(answer or "[]")
         )
 
     def put_back(self, claims: Sequence[Due], after: dt.timedelta) -> Work[None]:
-        given = [{"booking_id": one.booking_id, "deliveries": one.deliveries} for one in claims]
-        yield self.reads.ask(PUT_BACK, self.reads.now(), document(given), min(after, CLAIM))
+        given = [
+            {
+                "booking_id": one.booking_id,
+                "deliveries": one.deliveries,
+                "version": one.version,
+                "until": text_of(one.until),
+            }
+            for one in claims
+        ]
+        woken: dt.timedelta = WOKEN_WITHIN
+        yield self.reads.ask(PUT_BACK, self.reads.now(), document(given), min(after, CLAIM), woken)
 
 
 def _refusal(found: dict[str, Any]) -> Exception:

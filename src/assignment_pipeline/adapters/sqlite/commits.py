@@ -41,7 +41,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, MOST_DUE, Due, alone, check_caps, read_bookings, woken_at
+from assignment_pipeline.ports import CLAIM, MOST_DUE, WOKEN_WITHIN, Due, alone, check_caps, read_bookings, woken_at
 
 LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
 LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
@@ -134,15 +134,19 @@ WHERE deliveries > 0 AND next_attempt_at > ? AND (owner = 'pipeline' OR state = 
 CLAIM_READY = """
 UPDATE assignment_records SET next_attempt_at = ?, deliveries = deliveries + 1
 WHERE booking_id IN (SELECT value FROM json_each(?))
-RETURNING booking_id, restaurant_id, deliveries
+RETURNING booking_id, restaurant_id, deliveries, version
 """
 
 
+# What `ports.Due.given_back` says.
 PUT_BACK = """
 UPDATE assignment_records SET
-    next_attempt_at = CASE WHEN deliveries = :deliveries THEN :due ELSE next_attempt_at END,
+    next_attempt_at =
+        CASE WHEN next_attempt_at >= :until AND next_attempt_at < :woken THEN :due ELSE next_attempt_at END,
     deliveries = deliveries - 1
-WHERE booking_id = :booking_id AND deliveries >= :deliveries
+WHERE booking_id = :booking_id AND version = :version AND (
+    deliveries > :deliveries OR (deliveries > 0 AND next_attempt_at >= :until AND next_attempt_at < :woken)
+)
 """
 
 
@@ -323,17 +327,30 @@ class Commits:
         rows.executemany(WAKE, [(text_of(now), booking_id) for (booking_id,) in ahead])
         asked = {"now": text_of(now), "order": order.value, "most": MOST_DUE, "limit": max(limit, 0)}
         ready = alone(rows.execute(READY, asked).fetchall())
+        until = now + CLAIM
         claimed = {
-            booking_id: Due(booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries)
-            for booking_id, restaurant_id, deliveries in rows.execute(
-                CLAIM_READY, (text_of(now + CLAIM), json.dumps(ready))
+            booking_id: Due(
+                booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries, version=version, until=until
+            )
+            for booking_id, restaurant_id, deliveries, version in rows.execute(
+                CLAIM_READY, (text_of(until), json.dumps(ready))
             )
         }
         return tuple(claimed[booking_id] for booking_id in ready)
 
     def put_back(self, connection: sqlite3.Connection, claims: Sequence[Due], after: dt.timedelta) -> None:
         due = text_of(self.reads.clock.now() + min(after, CLAIM))
-        values = [{"booking_id": one.booking_id, "deliveries": one.deliveries, "due": due} for one in claims]
+        values = [
+            {
+                "booking_id": one.booking_id,
+                "deliveries": one.deliveries,
+                "version": one.version,
+                "until": text_of(one.until),
+                "woken": text_of(one.until + WOKEN_WITHIN),
+                "due": due,
+            }
+            for one in claims
+        ]
         cursor_of(connection).executemany(PUT_BACK, values)
 
 

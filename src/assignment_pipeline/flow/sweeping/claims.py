@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from assignment_pipeline.domain.reasons import CLAIM_COMES_BACK
-from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.flow.effects import Apart, ClaimDue, Flow, Monotonic, PutBack
@@ -108,12 +107,3 @@ class Work:
                 self._kept += claims
             return False
         return True
-
-
-def holds(due: Due, record: AssignmentRecord | None) -> bool:
-    """
-    Whether nothing has come of a booking since it was claimed, so that the claim is still there.
-
-    Its deliveries may be fewer than when it was claimed: a sweep that held an earlier claim has put that one back.
-    """
-    return record is not None and 0 < record.deliveries <= due.deliveries

@@ -27,7 +27,7 @@ from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, record_transition
-from assignment_pipeline.flow.sweeping.claims import Work, holds
+from assignment_pipeline.flow.sweeping.claims import Work
 from assignment_pipeline.flow.sweeping.floor_watch import look_at_floors
 from assignment_pipeline.flow.sweeping.overstays import name_overstays
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory, UnassignedSearch
@@ -108,7 +108,7 @@ def _see_to(call: Call, due: Due, settings: Settings, *, legacy: bool) -> Flow[A
         call.mode = flags.mode
         if flags.mode is Mode.ACTIVE:
             result = yield from assign.run_planning_call(call, target, settings, partial(_decide, due=due))
-            if call.mode is Mode.ACTIVE or result.outcome is not Outcome.NOOP or not holds(due, result.record):
+            if call.mode is Mode.ACTIVE or result.outcome is not Outcome.NOOP or not due.holds(result.record):
                 return result
             continue  # The rollout has moved on, and nothing is written yet: decide as where the pipeline is off.
         decide = partial(_decide_aside, due=due, legacy=legacy)
@@ -124,7 +124,7 @@ def _give_up(
     call: Call, settings: Settings, due: Due, record: AssignmentRecord | None, now: dt.datetime
 ) -> Flow[ToCommit | AssignmentResult]:
     """What happens to a booking that was handed out too often without a result."""
-    if record is None or not holds(due, record):
+    if record is None or not due.holds(record):
         return (yield from _somebody_elses(call, record))
     if record.state is AssignmentState.ASSIGNED:
         return (yield from expire(call, settings, record, now))
@@ -150,7 +150,7 @@ def _waits_for_tables(record: AssignmentRecord) -> bool:
 def _claimed(context: DecisionContext, due: Due) -> Flow[ToCommit | AssignmentResult] | AssignmentRecord:
     """The record, if the claim still holds and it is the pipeline's; else what is to be done."""
     record = context.record
-    if record is None or not holds(due, record):
+    if record is None or not due.holds(record):
         return _somebody_elses(context.call, record)
     return unanswered(context, record) if is_handed_over(record) else record
 

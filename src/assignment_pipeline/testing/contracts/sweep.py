@@ -42,8 +42,8 @@ class Sweep(StoreSuite):
     def test_what_is_due_is_claimed(self, store: AssignmentStore, clock: FakeClock) -> None:
         """A claim names the booking, and pushes its next attempt a minute ahead."""
         record = self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
-        assert store.due(10) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
         claimed = attrs.evolve(record, next_attempt_at=clock.now() + CLAIM, deliveries=1)
+        assert store.due(10) == (Due.of(claimed),)
         assert self.record(store) == claimed
 
     def test_a_claim_is_exclusive(self, store: AssignmentStore, clock: FakeClock) -> None:
@@ -54,7 +54,7 @@ class Sweep(StoreSuite):
         clock.advance(CLAIM - SECOND)
         assert store.due(10) == ()
         clock.advance(SECOND)
-        assert store.due(10) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=2),)
+        assert [(due.booking_id, due.deliveries) for due in store.due(10)] == [("b-1", 2)]
 
     def test_what_is_not_due_is_left_alone(self, store: AssignmentStore, clock: FakeClock) -> None:
         """A booking is claimed from the moment on at which it is due, and never without one."""
@@ -161,7 +161,7 @@ class Sweep(StoreSuite):
         store.due(1)
         self.commit(store, booking, Trigger.BEGIN, Trigger.RETRY, next_attempt_at=clock.now() + SECOND, deliveries=0)
         clock.advance(SECOND)
-        assert store.due(1) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
+        assert [(due.booking_id, due.deliveries) for due in store.due(1)] == [("b-1", 1)]
         self.commit(store, booking, Trigger.CANCEL, next_attempt_at=None)
         clock.advance(HOUR)
         assert store.due(1) == ()
@@ -173,7 +173,7 @@ class Sweep(StoreSuite):
         assert self.record(store) == attrs.evolve(record, next_attempt_at=clock.now() + 2 * SECOND)
         assert store.due(1) == ()
         clock.advance(2 * SECOND)
-        assert store.due(1) == (Due(booking_id="b-1", restaurant_id="r-1", deliveries=1),)
+        assert [(due.booking_id, due.deliveries) for due in store.due(1)] == [("b-1", 1)]
 
     def test_a_claim_is_put_back_for_no_longer_than_a_claim(self, store: AssignmentStore, clock: FakeClock) -> None:
         """However long its sweeper wants to wait, the booking is due again when the claim would have ended."""
@@ -193,13 +193,46 @@ class Sweep(StoreSuite):
         assert found is not None
         assert (found.deliveries, found.next_attempt_at) == (other.deliveries - 1, clock.now() + CLAIM)
 
+    def test_two_claims_that_are_put_back_do_not_count(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """The earlier one comes back late, and the present one after it: each gives up its own."""
+        record = self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        late = store.due(1)
+        clock.advance(CLAIM)
+        present = store.due(1)
+        store.put_back(late, SECOND)
+        store.put_back(present, 2 * SECOND)
+        assert self.record(store) == attrs.evolve(record, next_attempt_at=clock.now() + 2 * SECOND)
+
+    def test_putting_back_leaves_a_claim_that_was_made_after_a_commit(
+        self, store: AssignmentStore, clock: FakeClock
+    ) -> None:
+        """It is the first again, as the one was that comes back late."""
+        booking = make_booking()
+        self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
+        late = store.due(1)
+        times = {"next_attempt_at": clock.now(), "deliveries": 0}
+        self.commit(store, booking, Trigger.BEGIN, Trigger.RETRY, **times)
+        assert len(store.due(1)) == 1
+        claimed = self.record(store)
+        store.put_back(late, SECOND)
+        assert self.record(store) == claimed
+
+    def test_a_claim_is_put_back_that_freed_tables_have_moved(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """It is the same claim, whenever it would have ended."""
+        record = self.commit(store, make_booking(), *QUEUE, next_attempt_at=clock.now())
+        self.commit(store, make_booking("b-2"), *CONFIRM, tables=("T1",))
+        claims = store.due(1)
+        self.commit(store, make_booking("b-2"), Trigger.CANCEL)
+        store.put_back(claims, SECOND)
+        assert self.record(store) == attrs.evolve(record, next_attempt_at=clock.now() + SECOND)
+
     def test_putting_back_leaves_alone_what_was_committed(self, store: AssignmentStore, clock: FakeClock) -> None:
         """A booking that has changed since its claim stays as that commit left it, when the claim is given up."""
         booking = make_booking()
         self.commit(store, booking, *QUEUE, next_attempt_at=clock.now())
         claims = store.due(1)
         settled = self.commit(store, booking, Trigger.CANCEL, next_attempt_at=None, deliveries=0)
-        store.put_back((*claims, Due(booking_id="nobody", restaurant_id="r-1", deliveries=1)), SECOND)
+        store.put_back((*claims, attrs.evolve(claims[0], booking_id="nobody")), SECOND)
         assert self.record(store) == settled
 
     def test_what_never_came_back_is_claimed_alone(self, store: AssignmentStore, clock: FakeClock) -> None:

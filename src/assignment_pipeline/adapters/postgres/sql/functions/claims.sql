@@ -52,33 +52,41 @@ BEGIN
         UPDATE assignment_pipeline.assignment_records r
         SET next_attempt_at = moment + claim, deliveries = r.deliveries + 1
         FROM chosen WHERE r.booking_id = chosen.booking_id
-        RETURNING r.booking_id, r.restaurant_id, r.deliveries, chosen.next_attempt_at AS was_due, chosen.turn
+        RETURNING r.booking_id, r.restaurant_id, r.deliveries, r.version, r.next_attempt_at AS until,
+            chosen.next_attempt_at AS was_due, chosen.turn
     )
-    SELECT json_agg(json_build_array(booking_id, restaurant_id, deliveries) ORDER BY turn, was_due, booking_id) INTO answer
+    SELECT json_agg(
+        json_build_array(booking_id, restaurant_id, deliveries, version, until) ORDER BY turn, was_due, booking_id
+    ) INTO answer
     FROM claimed;
     RETURN answer;
 END
 $$;
 
--- Return claims. A claim is a booking and its number of deliveries at that time; these deliveries no longer count. A booking
--- that has no newer claim is due again *after* that span. This takes no lock of a restaurant: a busy lock is often the reason
--- for returning the claim.
-CREATE FUNCTION assignment_pipeline.put_back(told timestamptz, claims jsonb, after interval) RETURNS void
+-- Return claims. A claim is a booking with its deliveries, its record's version and when the claim ends: while that is still
+-- so, or was moved by less than *woken* by tables that came free, the booking is due again *after* that span. A newer claim
+-- stays, and only the delivery does not count; what was committed since is left as it is. See ports.Due.given_back. This takes
+-- no lock of a restaurant: a busy lock is often the reason for returning the claim.
+CREATE FUNCTION assignment_pipeline.put_back(told timestamptz, claims jsonb, after interval, woken interval) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
     moment timestamptz := coalesce(told, now());
 BEGIN
     WITH given AS (
-        SELECT booking_id, deliveries FROM jsonb_to_recordset(claims) AS c(booking_id text, deliveries integer)
+        SELECT booking_id, deliveries, version, until
+        FROM jsonb_to_recordset(claims) AS c(booking_id text, deliveries integer, version bigint, until timestamptz)
     ), held AS (
-        SELECT r.booking_id, given.deliveries
+        SELECT
+            r.booking_id,
+            r.deliveries > 0 AND r.next_attempt_at >= given.until AND r.next_attempt_at < given.until + woken AS is_there,
+            r.deliveries > given.deliveries AS is_over
         FROM given JOIN assignment_pipeline.assignment_records r ON r.booking_id = given.booking_id
-        WHERE r.deliveries >= given.deliveries
+        WHERE r.version = given.version
         ORDER BY r.booking_id FOR NO KEY UPDATE OF r SKIP LOCKED
     )
     UPDATE assignment_pipeline.assignment_records r SET
         deliveries = r.deliveries - 1,
-        next_attempt_at = CASE WHEN r.deliveries = held.deliveries THEN moment + after ELSE r.next_attempt_at END
-    FROM held WHERE r.booking_id = held.booking_id;
+        next_attempt_at = CASE WHEN held.is_there THEN moment + after ELSE r.next_attempt_at END
+    FROM held WHERE r.booking_id = held.booking_id AND (held.is_there OR held.is_over);
 END
 $$;

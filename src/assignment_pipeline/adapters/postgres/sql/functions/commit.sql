@@ -56,7 +56,7 @@ $$;
 
 -- Make waiting bookings due at once, for *freed* tables: restaurant, start, end. Bookings in *besides* are left out. Waiting
 -- bookings are found by their start, within the longest slot, turn and buffers around the freed time. One that is claimed
--- stays claimed, and only its schedule moves: the same as `ports.store.woken_at`.
+-- stays claimed, and only its schedule moves: the same as `ports.woken_at`.
 CREATE FUNCTION assignment_pipeline.wake(freed jsonb, besides text[], policies jsonb, moment timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
