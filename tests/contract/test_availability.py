@@ -23,6 +23,7 @@ from assignment_pipeline import (
     Venue,
     VenuePolicy,
 )
+from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.testing.contracts.harness import DINNER
 
 ZONE = ZoneInfo("Europe/London")
@@ -48,7 +49,8 @@ def at(hour: int) -> dt.datetime:
 @pytest.fixture
 def coordinator(store, harness, clock):
     harness.put_venue(Venue("r-1", "Europe/London", FLOOR, VenuePolicy(service_periods=[EVENING], review_from_party=7)))
-    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), clock=clock, sinks=()) as coordinator:
+    engine = TableEngine(monotonic=lambda: 0.0)  # A search ends with its steps: a slow machine finds as much.
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), engine=engine, clock=clock, sinks=()) as coordinator:
         couple = Booking("couple", "r-1", 2, at(18))
         four = Booking("four", "r-1", 4, at(19))
         for booking in (couple, four):

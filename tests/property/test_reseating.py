@@ -20,6 +20,7 @@ EVENING = dt.datetime(2031, 5, 2, 17, tzinfo=dt.UTC)
 QUARTER = dt.timedelta(minutes=15)
 ZONES = st.sampled_from([None, None, None, "hall"])
 PLENTY = Budget(dt.timedelta(minutes=1), dt.timedelta(minutes=2))
+HURRY = Budget(dt.timedelta(seconds=1), dt.timedelta(seconds=1))
 
 
 def engine(*strategies: Any) -> TableEngine:
@@ -240,6 +241,14 @@ def swap(**policy: Any) -> Evening:
     return Evening(venue, four, {two: ("T1",)}, [])
 
 
+def chain() -> Evening:
+    """As in `swap`; but they have to stay in the hall, where who has the table for two has to leave for the garden."""
+    tables = [Table("T1", 4, zone="hall"), Table("T2", 2, zone="hall"), Table("T3", 2, zone="garden")]
+    two, others = Booking("B1", "R1", 2, EVENING, zone="hall"), Booking("B3", "R1", 2, EVENING)
+    four = Booking("B2", "R1", 4, EVENING)
+    return Evening(Venue("R1", "UTC", FloorPlan(tables)), four, {two: ("T1",), others: ("T2",)}, [])
+
+
 def test_two_guests_make_room_for_four():
     """The cost says what of it the moves are: ten for each, and what the new tables cost more than the old."""
     evening = swap()
@@ -291,11 +300,17 @@ def test_nothing_is_looked_for_when_time_is_up():
 
 def test_a_search_that_takes_too_long_is_given_up():
     """By the clock that the engine was given, which here strikes at every look."""
+    evening, seconds = chain(), itertools.count()
+    hurried = TableEngine(monotonic=lambda: next(seconds))
+    assert hurried.plan(evening.request, evening.floor, HURRY).refusal is Reason.NO_FIT
+    assert hurried.plan(evening.request, evening.floor, PLENTY).plan is not None
+
+
+def test_what_takes_no_search_is_found_when_time_is_up():
+    """All who are in the way can go to tables that are free."""
     evening, seconds = swap(), itertools.count()
     hurried = TableEngine(monotonic=lambda: next(seconds))
-    second = dt.timedelta(seconds=1)
-    assert hurried.plan(evening.request, evening.floor, Budget(second, second)).refusal is Reason.NO_FIT
-    assert hurried.plan(evening.request, evening.floor, PLENTY).plan is not None
+    assert [move.tables for move in hurried.plan(evening.request, evening.floor, HURRY).plan.moves] == [("T2",)]
 
 
 def test_a_strategy_that_raises_for_whoever_moves_is_skipped():

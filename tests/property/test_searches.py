@@ -10,10 +10,11 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from assignment_pipeline import Booking, FloorPlan, Occupied, Plan, Table, Venue
+from assignment_pipeline import Booking, FloorPlan, Occupied, Table, Venue
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.planning.options import Arrangement, Option
 from assignment_pipeline.planning.searches import LONG
 
 EVENING = dt.datetime(2031, 5, 2, 17, tzinfo=dt.UTC)
@@ -175,6 +176,7 @@ def test_room_that_is_found_ends_what_was_remembered_against_it():
     short, long = (searches.of(SeatingRequest.at(venue, guest(1, size)), floor, PLENTY.total) for size in (1, 2))
     searches.remember(short, tiers.Room(), PLENTY, 0.0)
     assert searches.answer(long, floor) == tiers.Room()
-    searches.remember(long, tiers.Room(plan=Plan(("T1",), 0.0, {}, "repack")), PLENTY, 0.0)
+    seating = venue.floor.seating(["T1"])
+    searches.remember(long, tiers.Room(Arrangement(Option(seating, 0.0), ()), "repack"), PLENTY, 0.0)
     assert searches.answer(long, floor) is None
     assert searches.answer(short, floor) is None

@@ -96,16 +96,14 @@ class DayAvailability:
     @classmethod
     def of(cls, date: dt.date, party_size: int, slots: Iterable[Slot]) -> DayAvailability:
         """The best of its slots on that date."""
-        having: dict[SlotStatus, list[Slot]] = {}
-        for slot in slots:
-            having.setdefault(slot.status, []).append(slot)
-        if not having:
-            return cls(date, party_size, SlotStatus.UNAVAILABLE, CLOSED, 0)
-        best = next(status for status in SlotStatus if status in having)
+        found = list(slots)
+        statuses = [slot.status for slot in found]
+        best = next((status for status in SlotStatus if status in statuses), SlotStatus.UNAVAILABLE)
+        times = statuses.count(best)
         if best is SlotStatus.AVAILABLE:
-            return cls(date, party_size, best, None, len(having[best]))
-        reasons = [slot.reason for slot in having[best] if slot.reason != CLOSED] or [CLOSED]
-        return cls(date, party_size, best, reasons[0], len(having[best]))
+            return cls(date, party_size, best, None, times)
+        reasons = (slot.reason for slot in found if slot.status is best and slot.reason != CLOSED)
+        return cls(date, party_size, best, next(reasons, CLOSED), times)
 
 
 @attrs.frozen

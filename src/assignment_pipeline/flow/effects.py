@@ -408,7 +408,7 @@ class SurveyTimes(Effect["tuple[Slot, ...]"]):
         at_once = getattr(port, "survey", None)  # A host's engine need not have it.
         if at_once is not None:
             return at_once(self.asked, self.floor)
-        return availability.survey(self.asked, self.floor, port.plan, None, time.monotonic)
+        return availability.survey(self.asked, self.floor, port.plan, monotonic=time.monotonic)
 
 
 @attrs.frozen(eq=False, repr=False)

@@ -63,6 +63,18 @@ class Occupancy:
             mask |= tables
         return mask
 
+    def taken_up_to(self, start: int, ends: Sequence[int]) -> tuple[int, ...]:
+        """`taken`, from the minute *start* up to each of *ends*, which ascend: in one pass."""
+        edges, timeline = self._timeline
+        place = max(bisect.bisect_right(edges, start) - 1, 0)
+        found, mask = [], 0
+        for end in ends:
+            while place < len(edges) and edges[place] < end:
+                mask |= timeline[place]
+                place += 1
+            found.append(mask)
+        return tuple(found)
+
     @functools.cached_property
     def _fixed(self) -> dict[tuple[int, int], int]:
         return _spans(self._positions, [row for row in self.rows if not row.movable])
@@ -288,6 +300,14 @@ class FloorSnapshot:
         others = [row for row in self.shown if row.booking_id != request.booking.id]
         theirs = Occupancy(self.venue.floor.positions, others).busy(request.blocked) if others else 0
         return self.held.busy(request.blocked) | theirs
+
+    def home(self, party: Sitting) -> int:
+        """The tables that a party has, as a mask; those that the floor has no more are left out."""
+        positions, mask = self.venue.floor.positions, 0
+        for table_id in party.tables:
+            if table_id in positions:
+                mask |= 1 << positions[table_id]
+        return mask
 
     def seating(self, *table_ids: str) -> Seating | None:
         """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""

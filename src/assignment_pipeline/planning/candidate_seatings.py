@@ -151,10 +151,18 @@ class Choice:
 
 
 class CandidateSeatings:
-    """What is known of a venue."""
+    """
+    What is known of a venue.
+
+    Attributes:
+        venue: The restaurant.
+
+        times: What `survey` has learned of its arrivals, by the parties that were asked for.
+    """
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
+        self.times: dict[object, object] = {}
         self._choices: dict[tuple[object, ...], Choice] = {}
         self._wishes: dict[tuple[object, ...], tuple[tuple[Rule, int], ...]] = {}
 

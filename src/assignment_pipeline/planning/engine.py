@@ -24,11 +24,12 @@ from assignment_pipeline.planning.question import Question, impossible, is_past,
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.availability import Slot
-    from assignment_pipeline.planning import availability, searches, tiers
+    from assignment_pipeline.planning import availability, moving, searches, tiers
     from assignment_pipeline.planning import rearrange as rearranging
     from assignment_pipeline.planning.rearrange import Rearrangement
 else:
     availability = module_on_use("planning.availability")
+    moving = module_on_use("planning.moving")
     rearranging = module_on_use("planning.rearrange")
     searches = module_on_use("planning.searches")
     tiers = module_on_use("planning.tiers")
@@ -81,7 +82,10 @@ class TableEngine:
     def survey(self, asked: availability.TimesAsked, floor: FloorSnapshot) -> tuple[Slot, ...]:
         """What can be had of the times asked for."""
         seatings = None if self._strategies else self._remembered.of(floor.venue)
-        return availability.survey(asked, floor, self.plan, seatings, self._monotonic)
+        known = None if seatings is None else self._searches_of(floor.venue)
+        return availability.survey(
+            asked, floor, self.plan, seatings=seatings, searches=known, monotonic=self._monotonic
+        )
 
     def evaluate(self, request: SeatingRequest, table_ids: Iterable[str], floor: FloorSnapshot) -> Evaluation:
         """What *table_ids* would cost, and which rules they would break. Strategies that raise are passed over."""
@@ -161,12 +165,13 @@ class TableEngine:
         if plans:
             return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
         room = self._make_room(question, seatings, budget, began)
-        if room.plan is not None and floor.venue.policy.reseat is Reseat.AUTO:
-            return Decision(plan=room.plan, turned_away=turned_away(question, seatings))
+        plan = None if room.arrangement is None else moving.plan_of(question, room.arrangement, room.strategy)
+        if plan is not None and floor.venue.policy.reseat is Reseat.AUTO:
+            return Decision(plan=plan, turned_away=turned_away(question, seatings))
         proved = room.proved or not question.choice.fits(floor.occupancy.immovable(request.blocked))
         return Decision(
             refusal=Reason.INFEASIBLE if proved else Reason.NO_FIT,
-            suggestion=room.plan,
+            suggestion=plan,
             turned_away=turned_away(question, seatings, Rule.FORBIDDEN),
             nearest=nearest(question, seatings),
         )
@@ -177,16 +182,16 @@ class TableEngine:
 
     def _make_room(self, question: Question, seatings: CandidateSeatings, budget: Budget, began: float) -> tiers.Room:
         """Room by moving others. A search that found none is not made again, and nor is one that asks for more."""
-        floor, strategies = question.floor, question.strategies
+        request, floor, strategies = question.request, question.floor, question.strategies
         offers = Offers(seatings, floor, strategies)
         if strategies or floor.shown or not floor.sitting:  # What strategies say may be another thing each time.
-            return tiers.make_room(question, offers, budget, began, self._monotonic)
+            return tiers.make_room(request, floor, offers, budget, began=began, monotonic=self._monotonic)
         known = self._searches_of(floor.venue)
-        search = known.of(question.request, floor, budget.total)
+        search = known.of(request, floor, budget.total)
         room = known.answer(search, floor)
         if room is None:
             budget = known.share(budget)
-            room = tiers.make_room(question, offers, budget, began, self._monotonic)
+            room = tiers.make_room(request, floor, offers, budget, began=began, monotonic=self._monotonic)
             known.remember(search, room, budget, began)
         return room
 

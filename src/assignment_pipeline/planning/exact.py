@@ -11,6 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import enum
+import functools
 import importlib.util
 import math
 import os
@@ -34,6 +35,7 @@ _WHOLE = 0.999
 """The objectives are whole numbers: a bound that is nearer than this to what was found proves it."""
 
 
+@functools.cache
 def available() -> bool:
     """Whether the solver is installed."""
     return importlib.util.find_spec(PACKAGE) is not None

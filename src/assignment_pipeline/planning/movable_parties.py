@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
-from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.options import Option, Options
 
@@ -21,25 +21,38 @@ class Kind:
 
         masks: The tables of each.
 
-        owners: The parties that have some of them at any time, as bits.
+        of: The place of given tables.
 
-        at: For each table, the places that it is part of.
+        single: The tables that are places by themselves, as a mask.
 
-        prices: What each place costs, by its tables.
+        joined: The others, as masks.
     """
 
-    __slots__ = ("at", "masks", "options", "owners", "prices")
-
-    def __init__(self, options: Sequence[Option], owners: Sequence[int]) -> None:
+    def __init__(self, options: Sequence[Option], at_table: Sequence[int]) -> None:
         self.options = options
         self.masks = [option.seating.mask for option in options]
-        self.owners = [0] * len(options)
-        self.at: dict[int, list[int]] = {}
+        self._at_table = at_table
+        self.of = {option.seating.mask: option for option in options}
+        self.joined = [mask for mask in self.masks if mask & (mask - 1)]
+        self.single = sum(mask for mask in self.masks if not mask & (mask - 1))
+
+    @functools.cached_property
+    def owners(self) -> list[int]:
+        """For each place, the parties that have some of its tables at any time, as bits."""
+        owners = [0] * len(self.masks)
         for place, mask in enumerate(self.masks):
             for table in bits(mask):
-                self.owners[place] |= owners[table]
-                self.at.setdefault(table, []).append(place)
-        self.prices = {option.seating.mask: option.cost for option in options}
+                owners[place] |= self._at_table[table]
+        return owners
+
+    @functools.cached_property
+    def at(self) -> dict[int, list[int]]:
+        """For each table, the places that it is part of."""
+        at: dict[int, list[int]] = {}
+        for place, mask in enumerate(self.masks):
+            for table in bits(mask):
+                at.setdefault(table, []).append(place)
+        return at
 
 
 class PartyPlaces:
@@ -86,14 +99,11 @@ class MovableParties:
     """
 
     def __init__(self, floor: FloorSnapshot, options: Options) -> None:
-        positions = floor.venue.floor.positions
         self.parties = sorted(floor.sitting, key=lambda party: party.request.booking.id)
-        self.homes = [
-            sum(1 << positions[table] for table in party.tables if table in positions) for party in self.parties
-        ]
+        self.homes = [floor.home(party) for party in self.parties]
         self.spans = [span_of(party.request) for party in self.parties]
         self._options = options
-        self._at = [0] * len(positions)
+        self._at = [0] * len(floor.venue.floor.tables)
         self._together: dict[Span, int] = {}
         for party, (home, span) in enumerate(zip(self.homes, self.spans, strict=True)):
             self._together[span] = self._together.get(span, 0) | 1 << party
@@ -113,15 +123,27 @@ class MovableParties:
 
     def places_for(self, request: SeatingRequest) -> PartyPlaces:
         """Where any party could sit."""
-        options, span = self._options(request), span_of(request)
-        # Parties of one kind share their options: `Options` hands out the same sequence, and it is kept alive here.
-        known = self._known.get((id(options), span))
+        kind, span = self.kind_for(request), span_of(request)
+        known = self._known.get((id(kind), span))
         if known is None:
-            kind = self._kinds.get(id(options))
-            if kind is None:
-                kind = self._kinds[id(options)] = Kind(options, self._at)
-            known = self._known[id(options), span] = PartyPlaces(kind, self.meeting(span))
+            known = self._known[id(kind), span] = PartyPlaces(kind, self.meeting(span))
         return known
+
+    def kind_for(self, request: SeatingRequest) -> Kind:
+        """What kind of party it is."""
+        options = self._options(request)
+        # Parties of one kind share their options: `Options` hands out the same sequence, and it is kept alive here.
+        kind = self._kinds.get(id(options))
+        if kind is None:
+            kind = self._kinds[id(options)] = Kind(options, self._at)
+        return kind
+
+    def owners(self, mask: int) -> int:
+        """Those who have some of these tables at any time."""
+        found = 0
+        for table in bits(mask):
+            found |= self._at[table]
+        return found
 
     def meeting(self, span: Span) -> int:
         """Those who sit at some minute of it."""
@@ -138,7 +160,7 @@ class MovableParties:
 
 def span_of(request: SeatingRequest) -> Span:
     """For when a party blocks its tables."""
-    return minute(request.blocked.start), minute(request.blocked.end)
+    return request.blocked.minutes
 
 
 def bits(mask: int) -> Iterator[int]:

@@ -45,10 +45,15 @@ class Pace:
         others = (one for one in self._arrivals if one.booking_id != arrival.booking_id)
         return Pace(self._calendar, (*others, arrival))
 
-    def spots(self, start: dt.datetime, party_size: int, channel: str | None) -> int | None:
-        """How many more parties of a size may arrive at *start*; None where no cap holds."""
-        found = [self._left(cap, party_size, self._sum(cap)) for cap in self._calendar.caps(start, channel)]
-        return min(found) if found else None
+    def left(self, start: dt.datetime, channel: str | None) -> tuple[int | None, int | None] | None:
+        """How many more guests, and parties, may arrive at *start*: each None without a cap, as is all of it."""
+        caps = self._calendar.caps(start, channel)
+        if not caps:
+            return None
+        sums = [(cap, *self._sum(cap)) for cap in caps]
+        covers = [max(cap.covers - there, 0) for cap, there, _ in sums if cap.covers is not None]
+        parties = [max(cap.parties - there, 0) for cap, _, there in sums if cap.parties is not None]
+        return min(covers, default=None), min(parties, default=None)
 
     def _spots(self, cap: PacingCap, booking: Booking) -> int:
         covers, parties = self._sum(cap)

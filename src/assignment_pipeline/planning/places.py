@@ -30,8 +30,7 @@ class Places:
 
     def present(self, party: Sitting) -> int:
         """The tables that a party has, as a mask; those that the floor has no more are left out."""
-        positions = self._floor.venue.floor.positions
-        return sum(1 << positions[table_id] for table_id in party.tables if table_id in positions)
+        return self._floor.home(party)
 
     def others(self, party: Sitting) -> tuple[float, list[Option]]:
         """

@@ -9,12 +9,12 @@ import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.movable_parties import MovableParties, PartyPlaces, bits, span_of
-from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
+from assignment_pipeline.planning.options import Arrangement, NotPossible
+from assignment_pipeline.planning.vacating import MOST_MOVES
 
 # How many have to leave for it, what it costs, which place it is, and who leaves.
 _Way = tuple[int, float, int, int]
 
-MOST_MOVES = 5
 MOST_STEPS = 20_000
 MORE_STEPS = 300
 """For how long a cheaper arrangement is looked for once there is one."""
@@ -23,7 +23,7 @@ MORE_STEPS = 300
 def make_room(
     request: SeatingRequest,
     floor: FloorSnapshot,
-    options: Options,
+    movable: MovableParties,
     deadline: float = float("inf"),
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Arrangement | NotPossible | None:
@@ -38,7 +38,7 @@ def make_room(
 
         floor: Who sits where, and who of them may be moved.
 
-        options: Where they may sit.
+        movable: The same parties, and where they may sit.
 
         deadline: When to give up, by the clock.
 
@@ -48,7 +48,6 @@ def make_room(
         The arrangement; `NotPossible` where everything was tried, however many were to move, and the floor names all
         that may; None where nothing was found.
     """
-    movable = MovableParties(floor, options)
     search = _Search(movable, deadline, monotonic)
     places = movable.places_for(request)
     try:
@@ -146,7 +145,7 @@ class _Search:
                 mover, ways = party, its
         kind = self.movable.places(mover).kind
         meeting = self.movable.meeting(self.movable.spans[mover])
-        home = kind.prices.get(self.movable.homes[mover], kind.options[0].cost)
+        home = kind.of.get(self.movable.homes[mover], kind.options[0]).cost
         for count, price, place, who in sorted(ways):
             self._settle(
                 _State(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.movable_parties import Span
 from assignment_pipeline.planning.tiers import Room
 
-MOST = 128
+MOST = 1_024
 """How many searches are remembered for a venue: the last."""
+
+MOST_FLOORS = 64
+"""Of how many floors it is remembered that they are the same."""
 
 LONG = 30.0
 """
@@ -27,6 +32,31 @@ looked at for as long as a call looks.
 A_MINUTE = 60.0
 
 
+@attrs.frozen(eq=False, weakref_slot=True)
+class Parties:
+    """
+    Who is on a floor.
+
+    Attributes:
+        movable: Those that could move: who, what each asked for and when.
+
+        fixed: The rows of the others.
+    """
+
+    movable: frozenset[object]
+    fixed: frozenset[object]
+    _others: weakref.WeakKeyDictionary[Parties, bool] = attrs.field(factory=weakref.WeakKeyDictionary, init=False)
+
+    def are_among(self, others: Parties) -> bool:
+        """Whether all of them are on the floor of *others*, too."""
+        if self is others:
+            return True
+        known = self._others.get(others)
+        if known is None:
+            known = self._others[others] = self.movable <= others.movable and self.fixed <= others.fixed
+        return known
+
+
 @attrs.frozen(eq=False)
 class Search:
     """
@@ -37,9 +67,7 @@ class Search:
 
         span: For when it blocks its tables, in minutes since 1970.
 
-        parties: Those that could move: who, what each asked for and when.
-
-        fixed: The rows of the others.
+        parties: Who is on the floor.
 
         budget: For how long it looks in all.
 
@@ -47,19 +75,18 @@ class Search:
     """
 
     choice: Choice
-    span: tuple[int, int]
-    parties: frozenset[object]
-    fixed: frozenset[object]
+    span: Span
+    parties: Parties
     budget: dt.timedelta
     proved: bool = False
 
     def is_within(self, other: Search) -> bool:
         """Whether *other* wants tables for the same time or longer, on the same floor or a fuller one."""
-        return other.span[0] <= self.span[0] and self.span[1] <= other.span[1] and self.is_on(other)
+        return _covers(other.span, self.span) and self.parties.are_among(other.parties)
 
-    def is_on(self, other: Search) -> bool:
-        """Whether *other* is on the same floor or a fuller one."""
-        return self.parties <= other.parties and self.fixed <= other.fixed
+
+def _covers(span: Span, other: Span) -> bool:
+    return span[0] <= other[0] and other[1] <= span[1]
 
 
 class Searches:
@@ -81,17 +108,22 @@ class Searches:
         self._long: collections.deque[tuple[float, float]] = collections.deque(
             maxlen=MOST
         )  # When they ended, and took.
-        self._known: collections.deque[Search] = collections.deque(maxlen=MOST)
+        self._known: dict[Span, dict[Choice, Search]] = {}
+        self._floors: collections.OrderedDict[object, Parties] = collections.OrderedDict()
         self._needs: dict[tuple[Choice, Choice], bool] = {}
 
     def of(self, request: SeatingRequest, floor: FloorSnapshot, budget: dt.timedelta) -> Search:
         """The search for that party, to be begun or spared."""
-        seatings, positions = self._seatings, floor.venue.floor.positions
+        span = (minute(request.blocked.start), minute(request.blocked.end))
+        return Search(self._seatings.choice(request), span, self._who_is_on(floor), budget)
+
+    def _who_is_on(self, floor: FloorSnapshot) -> Parties:
+        seatings = self._seatings
         moving = {party.request.booking.id for party in floor.sitting}
         parties = []
         for party in floor.sitting:
             wish, blocked = party.request.booking, party.request.blocked
-            home = sum(1 << positions[table] for table in party.tables if table in positions)
+            home = floor.home(party)
             # Who has tables that the engine would not give keeps them, or moves to others: so they count.
             own = home if home not in seatings.choice(party.request).places else 0
             key = (wish.id, wish.party_size, wish.seating, wish.zone, wish.accessible, blocked.start, blocked.end, own)
@@ -101,19 +133,19 @@ class Searches:
             for row in floor.occupancy.rows
             if not (row.movable and row.booking_id in moving)
         )
-        blocked = request.blocked
-        span = (minute(blocked.start), minute(blocked.end))
-        return Search(seatings.choice(request), span, frozenset(parties), frozenset(fixed), budget)
+        found = Parties(frozenset(parties), frozenset(fixed))
+        while len(self._floors) >= MOST_FLOORS:
+            self._floors.popitem(last=False)
+        return self._floors.setdefault((found.movable, found.fixed), found)
 
     def answer(self, search: Search, floor: FloorSnapshot) -> Room | None:
         """What an earlier search says of *search*; None if it has to be made."""
         found = None
-        for known in reversed(list(self._known)):  # Another thread may add one meanwhile.
-            if self._tells_of(known, search):
-                if known.proved and floor.complete:
-                    return Room(proved=True)
-                if search.budget <= known.budget:
-                    found = Room()
+        for known in self._telling_of(search):
+            if known.proved and floor.complete:
+                return Room(proved=True)
+            if search.budget <= known.budget:
+                found = Room()
         return found
 
     def share(self, budget: Budget) -> Budget:
@@ -128,14 +160,25 @@ class Searches:
         now = self._monotonic()
         if budget.total > budget.reseating:
             self._long.append((now, now - began))
-        if room.plan is None:
-            self._known.append(attrs.evolve(search, budget=budget.total, proved=room.proved))
+        if room.arrangement is None:
+            while sum(map(len, self._known.values())) >= MOST:
+                del self._known[next(iter(self._known))]
+            kept = attrs.evolve(search, budget=budget.total, proved=room.proved)
+            self._known.setdefault(search.span, {})[search.choice] = kept
         else:  # Those that ran out of their time would have found room, too.
-            kept = (known for known in list(self._known) if known.proved or not self._tells_of(known, search))
-            self._known = collections.deque(kept, maxlen=MOST)
+            for known in [known for known in self._telling_of(search) if not known.proved]:
+                self._known.get(known.span, {}).pop(known.choice, None)
 
-    def _tells_of(self, known: Search, search: Search) -> bool:
-        return known.is_within(search) and self._needs_as_much(known.choice, search.choice)
+    def _telling_of(self, search: Search) -> Iterator[Search]:
+        """The searches in which no room could have been found if there is none for *search*; the likeliest first."""
+        same = self._known.get(search.span, {}).get(search.choice)
+        if same is not None and same.is_within(search):
+            yield same
+        for span, known in list(self._known.items()):  # Another thread may add one meanwhile.
+            if _covers(search.span, span):
+                for other in list(known.values()):
+                    if self._needs_as_much(other.choice, search.choice) and other.is_within(search):
+                        yield other
 
     def _needs_as_much(self, one: Choice, other: Choice) -> bool:
         """Whether each place for the *other* kind of party has the tables of a place for the *one*."""

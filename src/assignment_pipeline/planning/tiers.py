@@ -7,12 +7,11 @@ from collections.abc import Callable
 import attrs
 
 from assignment_pipeline.domain.policy import Reseat
-from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.planning import exact, repack, reseating
-from assignment_pipeline.planning.base import Budget
-from assignment_pipeline.planning.moving import plan_of
+from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.movable_parties import MovableParties
 from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
-from assignment_pipeline.planning.question import Question
+from assignment_pipeline.planning.vacating import Vacating
 
 RESEATING = "reseating"
 
@@ -26,25 +25,49 @@ class Room:
     What came of the attempt to make room.
 
     Attributes:
-        plan: The plan, with its moves, or None.
+        arrangement: Who would sit where, or None.
+
+        strategy: What a plan of it is called.
 
         proved: Whether it is certain that there is none.
     """
 
-    plan: Plan | None = None
+    arrangement: Arrangement | None = None
+    strategy: str = RESEATING
     proved: bool = False
 
 
 def make_room(
-    question: Question, options: Options, budget: Budget, began: float, monotonic: Callable[[], float]
+    request: SeatingRequest,
+    floor: FloorSnapshot,
+    options: Options,
+    budget: Budget,
+    *,
+    began: float,
+    monotonic: Callable[[], float],
+    movable: MovableParties | None = None,
 ) -> Room:
     """
     Look for tables that others would have to leave, as far as the policy and the floor let them.
 
+    Args:
+        request: The party.
+
+        floor: Who sits where, and who of them may be moved.
+
+        options: Where they may sit.
+
+        budget: For how long to look.
+
+        began: Since when, by the clock.
+
+        monotonic: The clock, in seconds.
+
+        movable: Who may be moved, for who asks about one floor and its options again.
+
     Raises:
         StrategyFaultError: A strategy raised, or answered what is no cost.
     """
-    request, floor = question.request, question.floor
     # At a communal table any seats do, and not all sets of them are looked at.
     proves = not floor.venue.floor.has_any_seats
     if floor.venue.policy.reseat is Reseat.OFF or not floor.sitting:
@@ -52,13 +75,16 @@ def make_room(
     exactly = budget.total > budget.reseating and exact.available()
     total = budget.total.total_seconds()
     seconds = SHARE * min(budget.reseating.total_seconds(), total / 2 if exactly else total)
-    few = reseating.make_room(request, floor, options, began + seconds, monotonic)
+    movable = movable or MovableParties(floor, options)
+    few = reseating.make_room(request, floor, movable, began + seconds, monotonic)
+    if few is None and budget.total:  # It gave up. What takes no search is found all the same.
+        few = Vacating(floor, movable).arrangement(request)
     if isinstance(few, Arrangement):
-        return Room(plan_of(question, few, RESEATING))
+        return Room(few)
     left = began + total - monotonic()
     if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left or not exact.is_at_hand(left):
         return Room(proved=proves and few is NotPossible.PROVED)
     many = repack.make_room(request, floor, options, left)
     if many.arrangement is None:
         return Room(proved=proves and many.proved)
-    return Room(plan_of(question, many.arrangement, repack.REPACK))
+    return Room(many.arrangement, repack.REPACK)

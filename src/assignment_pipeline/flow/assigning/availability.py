@@ -98,16 +98,20 @@ def _on(
         return ()
     ends = enumerate((starts[0], starts[-1]))  # All times between these are loaded.
     around = tuple(Booking(f"{parties[0].id}-{number}", venue.id, 1, start) for number, start in ends)
-    slots = yield from _seen(call, LoadQuery(restaurant_id=venue.id, bookings=around), date, parties, settings)
-    if venue.policy.reseat is Reseat.OFF or not any(slot.reason == TAKEN for slot in slots):
+    query = LoadQuery(restaurant_id=venue.id, bookings=around)
+    slots = yield from _seen(call, query, starts, parties, settings)
+    taken = {slot.start_at for slot in slots if slot.reason == TAKEN}
+    if venue.policy.reseat is Reseat.OFF or not taken:
         return slots
     # Only where something is taken does it matter who sits there, and could be moved.
     wider = LoadQuery(restaurant_id=venue.id, bookings=around, day=venue.service_day(date))
-    return (yield from _seen(call, wider, date, parties, settings))
+    again = tuple(start for start in starts if start in taken)
+    seen = iter((yield from _seen(call, wider, again, parties, settings)))
+    return tuple(next(seen) if slot.start_at in taken else slot for slot in slots)
 
 
 def _seen(
-    call: Call, query: LoadQuery, date: dt.date, parties: tuple[Booking, ...], settings: Settings
+    call: Call, query: LoadQuery, starts: tuple[dt.datetime, ...], parties: tuple[Booking, ...], settings: Settings
 ) -> Flow[tuple[Slot, ...]]:
     loaded = yield from LoadContext(query)
     if loaded is None:
@@ -115,7 +119,7 @@ def _seen(
     call.now = loaded.now
     context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
     asked = TimesAsked(
-        starts=loaded.venue.arrivals(date),
+        starts=starts,
         bookings=parties,
         not_before=context.not_before,
         budget=settings.budget(),

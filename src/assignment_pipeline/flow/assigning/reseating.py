@@ -57,29 +57,35 @@ def widen(context: DecisionContext, request: SeatingRequest) -> Flow[DecisionCon
 def snapshot(context: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
     """The floor with the parties on it that may be moved, for *request* if there is one."""
     records = sorted(context.loaded.records.values(), key=lambda record: record.booking_id)
-    parties = [party for record in records if (party := sitting(context, record)) is not None]
     seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
-    frozen = {booking_id for booking_id, arrival in seated if _is_frozen(context, arrival)}
+    until = _frozen_until(context)
+    frozen = set() if until is None else {booking_id for booking_id, arrival in seated if arrival <= until}
+    found = (_sitting(context, record) for record in records if record.booking_id not in frozen)
+    parties = [party for party in found if party is not None]
     return context.floor(request, sitting=parties, frozen=frozen)
 
 
-def sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | None:
-    """The party of a record in the context, if it may be moved."""
+def _sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | None:
+    """The party of a record in the context, if it may be moved however soon it arrives."""
     tables, booking = record.allocation, record.booking
     if tables is None or booking is None or not record.movable:
         return None
     at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    if _is_frozen(context, tables.turn.start):
-        return None
     request = SeatingRequest(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
     return Sitting(request, tables.tables)
 
 
 def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
     """Whether who arrives then is here, or as good as."""
-    return not context.settings.replay and arrival - context.now <= context.venue.policy.freeze
+    until = _frozen_until(context)
+    return until is not None and arrival <= until
+
+
+def _frozen_until(context: DecisionContext) -> dt.datetime | None:
+    """Who arrives by then stays; None where the clock does not count."""
+    return None if context.settings.replay else context.now + context.venue.policy.freeze
 
 
 def moves(

@@ -1,0 +1,153 @@
+"""What is known for good of each arrival, for all the parties that somebody asks about at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus
+from assignment_pipeline.domain.reasons import Reason
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import minute
+from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.rooms import Rooms, rooms_of
+
+MOST_ROWS = 4_000
+"""How many rows of slots are kept for the same parties."""
+
+MOST_KINDS = 32
+"""For how many sets of parties a venue keeps them."""
+
+Left = tuple[int | None, int | None]
+"""How many more guests and parties the caps let arrive, each None where there is no cap."""
+
+Row = tuple[tuple[Slot, ...], tuple[int, ...]]
+"""The slots of an arrival, one for each party; and which of them are taken."""
+
+
+class KnownTimes:
+    """
+    The arrivals at a venue that somebody has asked about, for the same parties.
+
+    Args:
+        venue: The restaurant.
+
+        rooms: Where each of the parties could sit.
+    """
+
+    def __init__(self, venue: Venue, rooms: Sequence[Rooms]) -> None:
+        self.rooms = tuple(rooms)
+        self._venue = venue
+        self._known: dict[dt.datetime, Arrival] = {}
+        self._rows = 0
+
+    def at(self, start: dt.datetime) -> Arrival:
+        """The arrival."""
+        known = self._known.get(start)
+        if known is None:
+            known = self._known[start] = Arrival(start, self._venue, self.rooms)
+        return known
+
+    def row(self, arrival: Arrival, busy: tuple[int, ...], left: Left | None) -> Row:
+        """
+        What the arrival has where nobody moves.
+
+        Args:
+            arrival: The arrival.
+
+            busy: For each span of the arrival, the tables that are taken then, as a mask.
+
+            left: What the caps leave, or None where there are none.
+        """
+        row = arrival.rows.get((busy, left))
+        if row is None:
+            self._rows += 1
+            if self._rows > MOST_ROWS:
+                self._rows = 1
+                for known in self._known.values():
+                    known.rows.clear()
+            row = arrival.rows[busy, left] = arrival.row(busy, left)
+        return row
+
+
+class Arrival:
+    """
+    One arrival, for several parties.
+
+    Attributes:
+        start: When it is.
+
+        first: The minute from which tables are blocked, counted from 1970.
+
+        ends: The minutes up to which they are, ascending; with `first`, these are its spans.
+
+        span_of: For each party, which of the spans it has.
+
+        minutes: For each party, how long it sits, in minutes.
+
+        rows: The rows that are known, by what they depend on.
+    """
+
+    __slots__ = ("_never", "_rooms", "ends", "first", "minutes", "rows", "span_of", "start")
+
+    def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
+        self.start, self._rooms = start, rooms
+        found = [each.never(start) for each in rooms]
+        self._never = [never for never, _ in found]
+        self.minutes = [minutes for _, minutes in found]
+        policy, from_ = venue.policy, minute(start)
+        self.first = from_ - policy.pre_buffer_minutes
+        ends = [from_ + minutes + policy.post_buffer_minutes for minutes in self.minutes]
+        self.ends = sorted({end for end, never in zip(ends, self._never, strict=True) if never is None})
+        self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
+        self.rows: dict[tuple[tuple[int, ...], Left | None], Row] = {}
+
+    def past(self) -> tuple[Slot, ...]:
+        """The slots once it is too late for them."""
+        reason = Reason.IN_PAST.value
+        return tuple(
+            Slot(self.start, rooms.party_size, SlotStatus.UNAVAILABLE, reason, 0, minutes)
+            for rooms, minutes in zip(self._rooms, self.minutes, strict=True)
+        )
+
+    def row(self, busy: tuple[int, ...], left: Left | None) -> Row:
+        """What `KnownTimes.row` keeps."""
+        slots = []
+        for place, rooms in enumerate(self._rooms):
+            slot = self._never[place]
+            if slot is None:
+                most = None if left is None else _at_most(left, rooms.party_size)
+                if most == 0:
+                    minutes = self.minutes[place]
+                    reason = Reason.PACING.value
+                    slot = Slot(self.start, rooms.party_size, SlotStatus.UNAVAILABLE, reason, 0, minutes)
+                else:
+                    slot = rooms.slot(self.start, self.minutes[place], busy[self.span_of[place]])
+                    if most is not None and slot.spots > most:
+                        slot = attrs.evolve(slot, spots=most)
+            slots.append(slot)
+        taken = (place for place, slot in enumerate(slots) if slot.reason == TAKEN)
+        return tuple(slots), tuple(taken)
+
+
+def _at_most(left: Left, party_size: int) -> int | None:
+    """How many parties of a size the caps let arrive."""
+    covers, parties = left
+    if covers is None:
+        return parties
+    fit = covers // party_size
+    return fit if parties is None else min(fit, parties)
+
+
+def known_times(seatings: CandidateSeatings, requests: Iterable[SeatingRequest]) -> KnownTimes:
+    """What is known for parties like those."""
+    rooms = tuple(rooms_of(seatings, request) for request in requests)
+    known = seatings.times.get(rooms)
+    if not isinstance(known, KnownTimes):
+        if len(seatings.times) >= MOST_KINDS:
+            seatings.times.clear()
+        known = seatings.times[rooms] = KnownTimes(seatings.venue, rooms)
+    return known
