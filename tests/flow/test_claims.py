@@ -114,7 +114,7 @@ def test_a_commit_whose_answer_is_lost_counts_against_nobody(house, coordinator)
 def test_where_claims_cannot_be_put_back_the_batch_ends(house, coordinator):
     """A store that takes nothing is not asked once a booking, and the claims are put back when it takes them again."""
     names = enqueue(house, coordinator, 9)
-    house.store.before["commit"] = [StoreUnavailableError("gone")]
+    house.store.before["commit"] = [StoreUnavailableError("gone")] * 2  # Of all together, and of the first alone.
     house.store.before["put_back"] = [StoreUnavailableError("gone")]
     (result,) = coordinator.sweep().results
     assert result.reason is Reason.STORE_UNAVAILABLE

@@ -183,22 +183,26 @@ def test_the_legacy_planner_is_a_step(call, sdk):
     assert named(sdk.spans()) == ["flags", "legacy", "assign"]
 
 
-def test_each_booking_of_a_sweep_is_a_call_within_it(call, sdk):
-    """With its own steps and its own outcome."""
+def test_each_part_of_a_sweep_is_a_call_within_it(call, sdk):
+    """With its own steps: of those that free tables are enough for, and of each other booking."""
     store = MemoryStore(MemoryHost(make_venue(tables=2)), clock=SystemClock())
     settings = Settings(orphan_after=dt.timedelta(microseconds=1))
-    for name in ("b-1", "b-2"):
+    for name in ("b-1", "b-2", "b-3"):
         booking = make_booking(name, at=TOMORROW)
         store.host.put_booking(booking)
         call("enqueue", booking, kind=lambda *_, **__: store, settings=settings)
     call("sweep", kind=lambda *_, **__: store)
     *_, sweep = sdk.spans()
     assert sweep.name == "assignment_pipeline.sweep"
-    inner = [span for span in sdk.spans() if span.name == "assignment_pipeline.take_up"]
-    assert [span.attributes["assignment.booking_id"] for span in inner] == ["b-1", "b-2"]
+    inner = [span for span in sdk.spans() if span.name.startswith("assignment_pipeline.take_up")]
+    assert [span.name for span in inner] == ["assignment_pipeline.take_up_together", "assignment_pipeline.take_up"]
+    assert inner[1].attributes["assignment.booking_id"] == "b-3"
     assert {span.parent.span_id for span in inner} == {sweep.context.span_id}
-    [(point, _)] = sdk.points("assignment_pipeline.outcomes")
-    assert (point.value, point.attributes["assignment.call"]) == (2, "take_up")
+    points = [point for point, _ in sdk.points("assignment_pipeline.outcomes")]
+    counted = {
+        (point.attributes["assignment.call"], point.attributes["assignment.outcome"]): point.value for point in points
+    }
+    assert counted == {("take_up_together", "confirmed"): 2, ("take_up", "manual_review"): 1}
 
 
 def test_each_booking_of_a_day_is_counted(call, sdk):
@@ -288,7 +292,7 @@ def test_every_call_that_writes_is_watched():
         "suggest",
         "watch_rollout",
     }
-    inner = {"assign_day", "hand_over", "take_up"}
+    inner = {"assign_day", "hand_over", "take_up", "take_up_together"}
     for kinds in ((Coordinator, StaffActions), (AsyncCoordinator, AsyncStaffActions)):
         methods = {name for kind in kinds for name, _ in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"}
         assert methods - reads - {"assign_id"} == tracing.CALLS - inner

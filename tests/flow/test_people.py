@@ -263,7 +263,7 @@ def test_one_bad_booking_does_not_stop_the_sweep(house, coordinator):
     for name in ("B1", "B2"):
         coordinator.enqueue(house.booking(name))
     house.clock.advance(60 * SECOND)
-    house.store.before["load"] = [RuntimeError("a bug of the host's")]
+    house.store.before["load"] = [RuntimeError("a bug of the host's")] * 2  # Together with the other, and alone.
     report = coordinator.sweep()
     assert report.errors == (("B1", "RuntimeError"),)
     assert [result.booking_id for result in report.results] == ["B2"]

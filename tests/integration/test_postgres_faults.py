@@ -33,6 +33,7 @@ from assignment_pipeline.errors import (  # noqa: E402
     StoreUnavailableError,
     TableConflictError,
 )
+from assignment_pipeline.flow.settings import Settings  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
@@ -484,6 +485,22 @@ def test_an_assignment_is_two_round_trips_and_one_commit(database, opened, proxy
             assert [result.outcome for result in results] == ["confirmed"] * 3
             assert proxy.trips - trips == 2 * 3
             assert len(_transactions(connection) - before) == 3
+
+
+def test_a_sweep_seats_many_with_one_commit(database, opened, proxy):
+    """Nine bookings of three evenings: a look at each evening, and one transaction for all rows."""
+    store = opened(proxy.conninfo, pool_size=1)
+    settings = Settings(orphan_after=dt.timedelta(microseconds=1))
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), settings=settings) as coordinator:
+        coordinator.sweep()  # What is done once is not counted.
+        for number in range(9):
+            coordinator.enqueue(make_booking(f"b-{number}", at=make_booking().start_at + number * 24 * HOUR / 3))
+        with psycopg.connect(database, autocommit=True) as connection:
+            trips, before = proxy.trips, _transactions(connection)
+            results = coordinator.sweep().results
+            assert [result.outcome for result in results] == ["confirmed"] * 9
+            assert proxy.trips - trips <= 12
+            assert len(_transactions(connection) - before) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such package")

@@ -55,6 +55,7 @@ CALLS = frozenset(
         "seated",
         "sweep",
         "take_up",
+        "take_up_together",
         "takeover",
         "unblock",
         "unpin",

@@ -38,5 +38,9 @@ class Observer(Protocol):
     """
 
     def call(self, name: str) -> AbstractContextManager[Watch]:
-        """Around a call: the name is that of the coordinator's method; ``take_up`` is a booking's part of a sweep."""
+        """
+        Around a call: the name is that of the coordinator's method.
+
+        ``take_up`` is a booking's part of a sweep, ``take_up_together`` that of several.
+        """
         ...

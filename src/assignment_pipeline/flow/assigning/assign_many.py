@@ -7,10 +7,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-import attrs
-
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import (
@@ -20,9 +17,10 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Passed, Target
+from assignment_pipeline.flow.assigning.together import Together
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, Flow, Hold, LoadContext, ResolveFlags, TakeSlot
-from assignment_pipeline.flow.landing import ToCommit, land, landed, until_landed
+from assignment_pipeline.flow.landing import land, landed, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, Refused
 from assignment_pipeline.ports.fitting import require_booking
@@ -138,14 +136,14 @@ def _try(
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
     if loaded is None or flags.generation not in (None, loaded.generation):
         return True
-    writes: dict[str, tuple[Call, ToCommit]] = {}
+    together = Together(loaded)
     for booking, truth in _truths(open_ones, loaded, passed):
         call = yield from Call.begin((booking.id, booking.restaurant_id), assign.CREATION)
         call.mode, call.now = flags.mode, loaded.now
         context = DecisionContext(
             call=call,
             settings=settings,
-            loaded=loaded,
+            loaded=together.loaded,
             booking=truth,
             generation=loaded.generation,
             provisional=True,
@@ -156,17 +154,8 @@ def _try(
             continue
         if decided.reason is Reason.NO_FIT and loaded.venue.policy.reseat is not Reseat.OFF:
             continue  # By itself, others may be moved for it.
-        writes[booking.id] = call, decided
-        seated = decided.change.record.allocation
-        if seated is not None:
-            taken = [
-                Occupied(table_id=name, window=seated.blocked, booking_id=booking.id, movable=True)
-                for name in seated.tables
-            ]
-            loaded = attrs.evolve(loaded, taken=(*loaded.taken, *taken))
-            arrival = decided.change.record.arrival
-            if arrival is not None and loaded.venue.policy.pacing:
-                loaded = attrs.evolve(loaded, arrivals=(*loaded.arrivals, arrival))
+        together.add(call, decided)
+    writes = together.writes
     if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -29,6 +29,10 @@ class Work:
     Attributes:
         take_up: The flow for one claim.
 
+        together: The flow for several: what it does not answer is taken up alone.
+
+        most: How many it takes at most.
+
         settings: How the flows behave.
 
         results: What became of each booking.
@@ -37,6 +41,8 @@ class Work:
     """
 
     take_up: Callable[[Due], Flow[AssignmentResult]]
+    together: Callable[[Sequence[Due]], Flow[dict[str, AssignmentResult]]]
+    most: int
     settings: Settings
     results: list[AssignmentResult] = attrs.field(factory=list)
     errors: list[tuple[str, str]] = attrs.field(factory=list)
@@ -72,14 +78,30 @@ class Work:
     def _in_turn(self, claims: Sequence[Due]) -> Flow[int]:
         """Take up *claims*, as far as they are fresh; how many were. Those left are put back."""
         begun = yield from Monotonic()
-        for place, due in enumerate(claims):
-            late = place > 0 and (yield from Monotonic()) - begun > FRESH.total_seconds()
+        seated = yield from self._together([due for due in claims if due.booking_id not in self._seen])
+        left = [due for due in claims if due.booking_id not in seated]
+        for place, due in enumerate(left):
+            late = (place > 0 or bool(seated)) and (yield from Monotonic()) - begun > FRESH.total_seconds()
             if due.booking_id in self._seen or late:
-                return place if (yield from self._put_back(claims[place:], _AT_ONCE)) else 0
+                done = len(claims) - len(left) + place
+                return done if (yield from self._put_back(left[place:], _AT_ONCE)) else 0
             if not (yield from self._one(due)):
-                self._kept += claims[place + 1 :]
+                self._kept += left[place + 1 :]
                 return 0
         return len(claims)
+
+    def _together(self, claims: Sequence[Due]) -> Flow[set[str]]:
+        """Take up what can be taken up together of *claims*, restaurant by restaurant; whom."""
+        begun = yield from Monotonic()
+        seated: set[str] = set()
+        for part in _parts(claims, self.most):
+            if (yield from Monotonic()) - begun > FRESH.total_seconds() / 2:
+                break
+            results = yield from Apart(self.together(part))
+            self._seen.update(results)
+            self.results += results.values()
+            seated |= results.keys()
+        return seated
 
     def _one(self, due: Due) -> Flow[bool]:
         """Take up one claim; whether there is any use in going on with others."""
@@ -107,3 +129,16 @@ class Work:
                 self._kept += claims
             return False
         return True
+
+
+def _parts(claims: Sequence[Due], most: int) -> Iterator[list[Due]]:
+    """
+    Parts of *claims* with *most* at most, those of a restaurant behind each other and in their order.
+
+    Nobody is taken up alone here: who would be, is left out.
+    """
+    by_restaurant = sorted(claims, key=lambda due: due.restaurant_id)
+    for start in range(0, len(by_restaurant), most):
+        part = by_restaurant[start : start + most]
+        if len(part) > 1:
+            yield part

@@ -30,6 +30,7 @@ from assignment_pipeline.flow.staff.confirm_and_cancel import amend, expire, rec
 from assignment_pipeline.flow.sweeping.claims import Work
 from assignment_pipeline.flow.sweeping.floor_watch import look_at_floors
 from assignment_pipeline.flow.sweeping.overstays import name_overstays
+from assignment_pipeline.flow.sweeping.together import MOST, take_up_together
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory, UnassignedSearch
 from assignment_pipeline.flow.sweeping.unfinished import look_at_unfinished
 from assignment_pipeline.flow.sweeping.unreported_cancellations import end_unreported_cancellations
@@ -64,9 +65,10 @@ def sweep(
     settings: Settings, limit: int, *, legacy: bool = False, memory: SweepMemory | None = None
 ) -> Flow[SweepReport]:
     """
-    Take up at most *limit* bookings that are due, each in a flow of its own.
+    Take up at most *limit* bookings that are due.
 
-    While the circuit breaker leaves the store alone, nothing is.
+    Those that need no more than free tables are seated together, the others each in a flow of its own. While the
+    circuit breaker leaves the store alone, nothing is.
 
     Args:
         legacy: Whether there is a legacy planner to hand bookings over to.
@@ -78,7 +80,8 @@ def sweep(
     page = yield from look_at_unfinished(settings, max(limit, MOST_LOOKS), memory, looks)
     yield from look_at_floors(page, settings, memory.floors, looks)
     yield from name_overstays(memory.in_use, settings, looks)
-    work = Work(partial(take_up, settings=settings, legacy=legacy), settings)
+    alone = partial(take_up, settings=settings, legacy=legacy)
+    work = Work(alone, partial(take_up_together, settings=settings), MOST, settings)
     yield from work.off(limit)
     results, errors = work.results, [*looks, *work.errors]
     try:
