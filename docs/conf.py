@@ -131,6 +131,8 @@ def show_defaults(
     _app: Sphinx, what: str, _name: str, obj: Any, _options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
     """Of a class made by attrs, show the fields' defaults and types: its source has ``attr_dict[...].default``."""
+    if what == "exception" and getattr(obj, "fields", ()):
+        return stringify_signature(typed(obj), unqualified_typehints=True), returns
     if (
         what not in {"class", "exception"}
         or not attrs.has(obj)
@@ -153,6 +155,16 @@ def show_defaults(
     return stringify_signature(
         inspect.Signature(parameters), unqualified_typehints=True
     ), returns
+
+
+def typed(error: Any) -> inspect.Signature:
+    """What an error is made of, with its types: its constructor is that of all errors."""
+    hints = typing.get_type_hints(error)
+    signature = error.signature()
+    parameters = signature.parameters.values()
+    return signature.replace(
+        parameters=[each.replace(annotation=hints[each.name]) for each in parameters]
+    )
 
 
 def default_of(declared: Any) -> Any:

@@ -15,7 +15,7 @@ ROOT = Path(assignment_pipeline.__file__).parent
 TESTS = Path(__file__).parent
 BENCHMARKS = TESTS.parent / "benchmarks"
 
-VALUES = {"domain", "driving", "errors", "lifecycle", "on_use", "redaction"}
+VALUES = {"domain", "driving", "errors", "lifecycle", "on_use", "plain", "redaction"}
 HEART = VALUES | {"flow", "planning", "ports"}
 WIRING = HEART | {
     "adapters",
@@ -33,11 +33,12 @@ WIRING = HEART | {
 LIBRARY = WIRING | {"__init__", "coordinator", "host_check", "joined", "base_coordinator"}
 MAY_IMPORT = {
     "driving": set(),
-    "errors": set(),
+    "errors": {"plain"},
     "on_use": set(),
+    "plain": set(),
     "redaction": {"errors"},
-    "lifecycle": {"errors"},
-    "domain": {"errors", "lifecycle"},
+    "lifecycle": {"errors", "plain"},
+    "domain": {"errors", "lifecycle", "plain"},
     "clock": set(),
     "version": set(),
     "planning": VALUES,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from assignment_pipeline.adapters.logging import LoggingSink
 from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.result import Mode
@@ -32,15 +30,19 @@ from assignment_pipeline.ports import (
     Observer,
 )
 from assignment_pipeline.ports.fitting import require, require_kind
-from assignment_pipeline.rollout.flags.environment import VARIABLES, EnvFlags
-from assignment_pipeline.rollout.flags.settings import FixedFlags
 from assignment_pipeline.rollout.shadow.settings import Shadow
 
 if TYPE_CHECKING:
+    from assignment_pipeline.adapters import logging
     from assignment_pipeline.flow.sweeping import unassigned
+    from assignment_pipeline.rollout import flags as flagging
+    from assignment_pipeline.rollout.flags import environment
     from assignment_pipeline.rollout.shadow import runner as shadows
 else:
+    logging = module_on_use("adapters.logging")
     unassigned = module_on_use("flow.sweeping.unassigned")
+    flagging = module_on_use("rollout.flags")
+    environment = module_on_use("rollout.flags.environment")
     shadows = module_on_use("rollout.shadow.runner")
 
 Store = TypeVar("Store", bound="AnyStore")
@@ -91,8 +93,8 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         observer: Observer | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        is_off = flags is None and legacy is None and not any(v.name in os.environ for v in VARIABLES.values())
-        flags = EnvFlags() if flags is None else flags
+        is_off = flags is None and legacy is None and environment.is_unset()
+        flags = environment.EnvFlags() if flags is None else flags
         given = {"locks": locks, "limiter": limiter}
         self._require(store, flags, {name: one for name, one in given.items() if one is not None}, legacy)
         require("clock", clock, ("now", "monotonic"), "a Clock, such as SystemClock()", sync=_AT_ONCE)
@@ -109,7 +111,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         self.engine: Engine = TableEngine(strategies) if engine is None else engine
         self._process = Process(
             clock,
-            (LoggingSink(),) if sinks is None else sinks,
+            (logging.LoggingSink(),) if sinks is None else sinks,
             store,
             observer=observer,
             show_errors=self.settings.show_errors,
@@ -123,7 +125,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
             Port.FLAGS: flags,
         }
         self._wiring = Wiring(self._process, ports)
-        self.shadow = self._cast(Shadow.of(shadow))
+        self.shadow = self._cast(shadow)
         self._process.shadow = self.shadow
 
     def _require(self, store: Any, flags: Any, locks: Mapping[str, Any], legacy: Any) -> None:
@@ -136,7 +138,8 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         if legacy is not None:
             require("legacy", legacy, ("__call__",), "a function of a Booking that answers a LegacyResult", sync=sync)
 
-    def _cast(self, shadow: Shadow | None) -> shadows.ShadowRunner | None:
+    def _cast(self, wanted: Shadow | str | None) -> shadows.ShadowRunner | None:
+        shadow = Shadow.of(wanted)
         if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
             return None  # A loop's connections are of no use to a thread.
         return shadows.ShadowRunner(
@@ -154,7 +157,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         """A coordinator over the reference adapters, for a first try and for tests; in charge everywhere."""
         from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore  # noqa: PLC0415 - few processes use it
 
-        options.setdefault("flags", FixedFlags(Mode.ACTIVE))
+        options.setdefault("flags", flagging.FixedFlags(Mode.ACTIVE))
         clock = options.get("clock") or SystemClock()
         store: Any = MemoryStore(MemoryHost(*venues), clock=clock)
         return cls(store, **options)

@@ -15,10 +15,8 @@ from assignment_pipeline.driving import arun, run
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.effects import Flow, Port
-from assignment_pipeline.flow.legacy.shadow import observe
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.handlers import AsyncHandler, SyncHandler, is_async
-from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import Engine, Strategy
 from assignment_pipeline.ports import (
@@ -37,24 +35,29 @@ from assignment_pipeline.rollout.shadow.settings import Shadow
 from assignment_pipeline.staff import AsyncStaffActions, StaffActions
 
 if TYPE_CHECKING:
+    from assignment_pipeline import joined as joining
     from assignment_pipeline.domain.adoption import AdoptReport, LegacySeat
     from assignment_pipeline.domain.availability import Availability
     from assignment_pipeline.flow.assigning import assign_many, enqueue, venue_audit
     from assignment_pipeline.flow.assigning import availability as surveying
     from assignment_pipeline.flow.assigning import reassign as reassigning
     from assignment_pipeline.flow.legacy import adopt as adopting
+    from assignment_pipeline.flow.legacy import shadow as shadowing
     from assignment_pipeline.flow.staff import confirm_and_cancel, holds
     from assignment_pipeline.flow.sweeping import sweep as sweeping
     from assignment_pipeline.flow.sweeping.sweep import SweepReport
+    from assignment_pipeline.joined import AsyncJoined, Joined
     from assignment_pipeline.planning.venue_audit import VenueAudit
     from assignment_pipeline.rollout.watching import Demote, WatchReport
 else:
+    joining = module_on_use("joined")
     assign_many = module_on_use("flow.assigning.assign_many")
     enqueue = module_on_use("flow.assigning.enqueue")
     venue_audit = module_on_use("flow.assigning.venue_audit")
     surveying = module_on_use("flow.assigning.availability")
     reassigning = module_on_use("flow.assigning.reassign")
     adopting = module_on_use("flow.legacy.adopt")
+    shadowing = module_on_use("flow.legacy.shadow")
     confirm_and_cancel = module_on_use("flow.staff.confirm_and_cancel")
     holds = module_on_use("flow.staff.holds")
     sweeping = module_on_use("flow.sweeping.sweep")
@@ -368,7 +371,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Returns:
             Whether the shadow was told: the restaurant is in shadow mode, and there is a shadow.
         """
-        return self._run(observe(booking, legacy))
+        return self._run(shadowing.observe(booking, legacy))
 
     def confirm(
         self, booking_id: str, *, actor: str | None = None, restaurant_id: str | None = None
@@ -488,7 +491,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         Raises:
             TypeError: The store has no connections.
         """
-        return Joined(self._joined(connection), self.settings)
+        return joining.Joined(self._joined(connection), self.settings)
 
 
 class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaffActions):
@@ -661,7 +664,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
 
         See `Coordinator.observe`.
         """
-        return await self._run(observe(booking, legacy))
+        return await self._run(shadowing.observe(booking, legacy))
 
     async def confirm(
         self, booking_id: str, *, actor: str | None = None, restaurant_id: str | None = None
@@ -710,4 +713,4 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         if not is_async(wiring.ports[Port.STORE]):
             msg = f"joined: expected a store for asyncio, such as AsyncPostgresStore, got {type(self.store).__name__}"
             raise TypeError(msg)
-        return AsyncJoined(wiring, self.settings)
+        return joining.AsyncJoined(wiring, self.settings)

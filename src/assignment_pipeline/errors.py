@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import attrs
+from assignment_pipeline.plain import Plain
 
 __all__ = [
     "AssignmentPipelineError",
@@ -50,11 +50,11 @@ def _way_back(state: str) -> str:
     return " `reinstate` puts it back (`assignment-pipeline service reinstate`)." if state in ENDED else ""
 
 
-class AssignmentPipelineError(Exception):
+class AssignmentPipelineError(Plain, Exception):
     """
     The root of every error of this library.
 
-    Subclasses carry their facts as positional attrs fields, which keeps them
+    Subclasses carry their facts as positional fields, which keeps them
     picklable, and put them into one sentence with ``str()``.
 
     Attributes:
@@ -63,9 +63,10 @@ class AssignmentPipelineError(Exception):
 
     code: ClassVar[str] = "assignment_pipeline_error"
 
-    def __repr__(self) -> str:  # One for all: attrs would compile each its own, in half of the time of an import.
-        fields: tuple[attrs.Attribute[Any], ...] = getattr(type(self), "__attrs_attrs__", ())
-        return f"{type(self).__name__}({', '.join(f'{one.name}={getattr(self, one.name)!r}' for one in fields)})"
+    def __init__(self, *given: Any, **named: Any) -> None:
+        if self.fields or named:
+            super().__init__(*given, **named)
+            self.args = tuple(getattr(self, name) for name in self.fields)
 
 
 LONGEST_GOT = 500
@@ -100,7 +101,6 @@ class InvalidValueError(ValueError):
         return f"{self.field}: {said}" if self.field else said
 
 
-@attrs.define(repr=False)
 class BookingNotFoundError(AssignmentPipelineError):
     """
     Neither the host nor the pipeline knows a booking.
@@ -117,7 +117,6 @@ class BookingNotFoundError(AssignmentPipelineError):
         return f"Booking {shown(repr(self.booking_id))} is known neither to the host nor to the pipeline."
 
 
-@attrs.define(repr=False)
 class NoRecordError(BookingNotFoundError):
     """
     The host knows a booking, and the pipeline has no record of it.
@@ -139,7 +138,6 @@ class NoRecordError(BookingNotFoundError):
         return f"Booking {self.booking_id!r} is {self.status} at the host and has no record here: {self.todo}."
 
 
-@attrs.define(repr=False)
 class VenueNotFoundError(AssignmentPipelineError):
     """
     The host has no venue for a restaurant.
@@ -156,7 +154,6 @@ class VenueNotFoundError(AssignmentPipelineError):
         return f"The host has no venue for restaurant {self.restaurant_id!r}."
 
 
-@attrs.define(repr=False)
 class TableNotFoundError(AssignmentPipelineError):
     """
     A restaurant has no such table.
@@ -176,7 +173,6 @@ class TableNotFoundError(AssignmentPipelineError):
         return f"Restaurant {self.restaurant_id!r} has no table {self.table_id!r}."
 
 
-@attrs.define(repr=False)
 class ZoneNotFoundError(AssignmentPipelineError):
     """
     No table of a restaurant stands in such a zone.
@@ -196,7 +192,6 @@ class ZoneNotFoundError(AssignmentPipelineError):
         return f"Restaurant {self.restaurant_id!r} has no table in a zone {self.zone!r}."
 
 
-@attrs.define(repr=False)
 class BlockNotFoundError(AssignmentPipelineError):
     """
     A restaurant has no such block on one of its tables.
@@ -216,7 +211,6 @@ class BlockNotFoundError(AssignmentPipelineError):
         return f"Restaurant {self.restaurant_id!r} has no block {self.block_id!r}."
 
 
-@attrs.define(repr=False)
 class NoTablesError(AssignmentPipelineError):
     """
     What is asked for makes sense only of a booking with tables.
@@ -236,7 +230,6 @@ class NoTablesError(AssignmentPipelineError):
         return f"Booking {self.booking_id!r} has no tables: its assignment is {self.state}.{_way_back(self.state)}"
 
 
-@attrs.define(repr=False)
 class BookingOverError(AssignmentPipelineError):
     """
     What is asked for makes no sense once the time of the booking is over.
@@ -256,7 +249,6 @@ class BookingOverError(AssignmentPipelineError):
         return f"The time of booking {self.booking_id!r} ended at {self.end_at}: make a new booking."
 
 
-@attrs.define(repr=False)
 class PartySitsError(AssignmentPipelineError):
     """
     What is asked for would take the tables of a party that sits there.
@@ -277,7 +269,6 @@ class PartySitsError(AssignmentPipelineError):
         return f"The party of booking {self.booking_id!r} sits at {where}: call left first, or place to move it."
 
 
-@attrs.define(repr=False)
 class NotBegunError(AssignmentPipelineError):
     """
     What is asked for makes sense only once the party's turn has begun.
@@ -297,7 +288,6 @@ class NotBegunError(AssignmentPipelineError):
         return f"The turn of booking {self.booking_id!r} begins only at {self.start_at}."
 
 
-@attrs.define(repr=False)
 class IllegalTransitionError(AssignmentPipelineError):
     """
     A trigger was fired in a state that it does not leave.
@@ -317,7 +307,6 @@ class IllegalTransitionError(AssignmentPipelineError):
         return f"An assignment that is {self.state} cannot {self.trigger}.{_way_back(self.state)}"
 
 
-@attrs.define(repr=False)
 class PlacementRefusedError(AssignmentPipelineError):
     """
     A person's placement breaks rules that were not allowed away.
@@ -337,7 +326,6 @@ class PlacementRefusedError(AssignmentPipelineError):
         return f"Booking {self.booking_id!r} cannot be placed so: it breaks {', '.join(self.rules)}."
 
 
-@attrs.define(repr=False)
 class TableConflictError(AssignmentPipelineError):
     """
     A table in the change is already taken for part of its window.
@@ -354,7 +342,6 @@ class TableConflictError(AssignmentPipelineError):
         return f"Already taken for part of the window: {', '.join(self.table_ids)}."
 
 
-@attrs.define(repr=False)
 class StaleRecordError(AssignmentPipelineError):
     """
     Something that the change takes for granted has moved since it was read.
@@ -374,7 +361,6 @@ class StaleRecordError(AssignmentPipelineError):
         return f"The {self.what} of booking {self.booking_id!r} has changed since it was read."
 
 
-@attrs.define(repr=False)
 class OtherTablesError(StaleRecordError):
     """
     A booking that a person moves is not at the tables that the person took it to be at.
@@ -394,7 +380,6 @@ class OtherTablesError(StaleRecordError):
         return f"Booking {self.booking_id!r} is at {', '.join(self.found)}, not at {', '.join(self.expected)}."
 
 
-@attrs.define(repr=False)
 class OtherRestaurantError(AssignmentPipelineError):
     """
     A call named another restaurant than the host's booking has: the host's decides.
@@ -417,7 +402,6 @@ class OtherRestaurantError(AssignmentPipelineError):
         return f"The host has booking {self.booking_id!r} at restaurant {self.found!r}; the call named {self.given!r}."
 
 
-@attrs.define(repr=False)
 class StaleRolloutError(AssignmentPipelineError):
     """
     The rollout has moved on since the flags were resolved.
@@ -437,7 +421,6 @@ class StaleRolloutError(AssignmentPipelineError):
         return f"The rollout is at generation {self.found}; this change was made under {self.expected}."
 
 
-@attrs.define(repr=False)
 class CommitUnknownError(AssignmentPipelineError):
     """
     The store did not answer a commit: it may have landed or not.
@@ -454,7 +437,6 @@ class CommitUnknownError(AssignmentPipelineError):
         return f"It is unknown whether the commit has landed: {self.detail}."
 
 
-@attrs.define(repr=False)
 class StoreUnavailableError(AssignmentPipelineError):
     """
     The store cannot be reached or cannot work; nothing was written.
@@ -471,7 +453,6 @@ class StoreUnavailableError(AssignmentPipelineError):
         return f"The assignment store is unavailable: {self.detail}."
 
 
-@attrs.define(repr=False)
 class FlagsUnreadError(StoreUnavailableError):
     """
     The flags were not read yet: nobody knows which planner is in charge. Nothing was written, and no planner was run.
@@ -486,7 +467,6 @@ class FlagsUnreadError(StoreUnavailableError):
         return f"The feature flags were not read yet: {self.detail}. Try again."
 
 
-@attrs.define(repr=False)
 class MissingRightsError(StoreUnavailableError):
     """
     The database is there, and does not let this role do what was asked. Nothing was written.
@@ -505,7 +485,6 @@ class MissingRightsError(StoreUnavailableError):
         return f"The database role lacks a right: {self.detail}: {self.remedy}."
 
 
-@attrs.define(repr=False)
 class SchemaMismatchError(AssignmentPipelineError):
     """
     The database does not hold the schema that this version works with.
@@ -549,7 +528,6 @@ class SchemaMismatchError(AssignmentPipelineError):
         return f"{self.where}: expected {self.expected}, found {self.found}{f': {self.remedy}' if self.remedy else ''}."
 
 
-@attrs.define(repr=False)
 class LockManagerUnavailableError(AssignmentPipelineError):
     """
     The lock server cannot be reached.
@@ -566,7 +544,6 @@ class LockManagerUnavailableError(AssignmentPipelineError):
         return f"The lock manager is unavailable: {self.detail}."
 
 
-@attrs.define(repr=False)
 class BookingUnreadableError(AssignmentPipelineError):
     """
     The host's row of a booking makes no sense, such as a party of 0.
@@ -586,7 +563,6 @@ class BookingUnreadableError(AssignmentPipelineError):
         return f"Booking {self.booking_id!r}: the host's row cannot be read ({self.problem}). Mend the row."
 
 
-@attrs.define(repr=False)
 class HostError(AssignmentPipelineError):
     """
     A method of the host answered something else than its protocol says, or the database did not take its query.
@@ -609,7 +585,6 @@ class HostError(AssignmentPipelineError):
         return f"{self.method}: expected {self.expected}, got {self.got}."
 
 
-@attrs.define(repr=False)
 class HostContradictionError(AssignmentPipelineError):
     """
     A booking was to give its tables back and wait, while the host's row would not say that it waits.
@@ -642,7 +617,6 @@ class HostContradictionError(AssignmentPipelineError):
         )
 
 
-@attrs.define(repr=False)
 class FlagError(AssignmentPipelineError):
     """
     A feature flag holds a value that cannot be read.
@@ -665,7 +639,6 @@ class FlagError(AssignmentPipelineError):
         return f"{self.variable}: expected {self.expected}, got {self.got!r}."
 
 
-@attrs.define(repr=False)
 class RolloutRefusedError(AssignmentPipelineError):
     """
     The rollout stays where it is.
@@ -686,7 +659,6 @@ class RolloutRefusedError(AssignmentPipelineError):
         return f"{stays}: {'; '.join(self.because)}."
 
 
-@attrs.define(repr=False)
 class MissingExtraError(AssignmentPipelineError, ImportError):
     """
     An optional part was used without the packages that it needs.
@@ -706,7 +678,6 @@ class MissingExtraError(AssignmentPipelineError, ImportError):
         return f"{self.package} is not installed: pip install 'assignment-pipeline[{self.extra}]'."
 
 
-@attrs.define(repr=False)
 class UnexpectedError(AssignmentPipelineError):
     """
     Code that is not this library's raised. This stands in its place where the text of that error would be logged.

@@ -12,6 +12,7 @@ import attrs
 
 from assignment_pipeline import processes
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.ports import EventSink
 from assignment_pipeline.redaction import redacted
 
@@ -22,8 +23,8 @@ PATIENCE = 10.0
 """Seconds for which `EventDispatcher.flush` and `EventDispatcher.close` wait for sinks, unless told otherwise."""
 
 
-@attrs.define(eq=False)
-class _Mark:
+@attrs.define(eq=False, repr=False)
+class _Mark(Printed):
     """A place in the queue: its caller learns when the thread has come to it."""
 
     ends: bool  # Whether the thread ends there.

@@ -18,6 +18,7 @@ from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.event_dispatcher import EventDispatcher
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.tracing import observed
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
 from assignment_pipeline.ports.fitting import is_awaitable, is_coroutine_function, refuse_awaitable
 
@@ -132,8 +133,8 @@ class Process:
         self.dispatcher.close()
 
 
-@attrs.frozen(eq=False)
-class Wiring:
+@attrs.frozen(eq=False, repr=False)
+class Wiring(Printed):
     """
     Who answers what.
 

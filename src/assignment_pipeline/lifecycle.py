@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from assignment_pipeline.errors import ENDED, IllegalTransitionError
+from assignment_pipeline.plain import Printed
 
 if TYPE_CHECKING:
     from transitions import Machine
@@ -46,8 +47,8 @@ class Trigger(enum.StrEnum):
     REINSTATE = "reinstate"
 
 
-@attrs.frozen
-class Transition:
+@attrs.frozen(repr=False)
+class Transition(Printed):
     """
     A row of the transition table.
 

@@ -12,7 +12,6 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.effects import Flow, ReadRecords
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.on_use import module_on_use
-from assignment_pipeline.ports import RecordPage, RecordQuery, read_place
 from assignment_pipeline.staff_reads import AsyncStaffReads, StaffReads
 from assignment_pipeline.staff_service import AsyncServiceActions, ServiceActions
 
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
     from assignment_pipeline.flow.legacy import takeover as taking_over
     from assignment_pipeline.flow.staff import blocks, review
     from assignment_pipeline.flow.staff import rearrange as rearranging
+    from assignment_pipeline.ports import RecordPage, records
 else:
     reoptimizing = module_on_use("flow.assigning.reoptimize")
     taking_over = module_on_use("flow.legacy.takeover")
     blocks = module_on_use("flow.staff.blocks")
     review = module_on_use("flow.staff.review")
+    records = module_on_use("ports.records")
     rearranging = module_on_use("flow.staff.rearrange")
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class StaffActions(ServiceActions, StaffReads):
             InvalidValueError: *after* is no ``next`` of a page.
             StoreUnavailableError: The store could not be asked.
         """
-        return self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+        return self._run(iter(ReadRecords(records.RecordQuery.in_review(restaurant_id, after, limit))))
 
     def place(
         self,
@@ -337,7 +338,7 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 100
     ) -> RecordPage:
         """The bookings in manual review: the soonest arrival first. See `Coordinator.review_queue`."""
-        return await self._run(iter(ReadRecords(_in_review(restaurant_id, after, limit))))
+        return await self._run(iter(ReadRecords(records.RecordQuery.in_review(restaurant_id, after, limit))))
 
     async def place(
         self,
@@ -456,8 +457,3 @@ class AsyncStaffActions(AsyncServiceActions, AsyncStaffReads):
     async def blocks(self, restaurant_id: str) -> tuple[TableBlock, ...]:
         """The tables that are or will be out of service, by start. See `Coordinator.blocks`."""
         return await self._run(blocks.blocks(restaurant_id))
-
-
-def _in_review(restaurant_id: str | None, after: str | None, limit: int) -> RecordQuery:
-    read_place(after)
-    return RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)

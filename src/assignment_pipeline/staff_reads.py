@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeVar
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.on_use import module_on_use
-from assignment_pipeline.ports import RecordQuery, read_place
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.day import ServiceDay
@@ -16,10 +15,12 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.trail import BookingTrail, FloorView
     from assignment_pipeline.flow.staff import audit, cases
     from assignment_pipeline.flow.staff import day as days
+    from assignment_pipeline.ports import records
 else:
     audit = module_on_use("flow.staff.audit")
     cases = module_on_use("flow.staff.cases")
     days = module_on_use("flow.staff.day")
+    records = module_on_use("ports.records")
 
 T = TypeVar("T")
 
@@ -103,8 +104,7 @@ class StaffReads:
             StoreUnavailableError: The store could not be asked.
             TypeError: The store is no `AuditStore`.
         """
-        read_place(after)
-        query = RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)
+        query = records.RecordQuery.in_review(restaurant_id, after, limit)
         return self._run(cases.review_cases(query, self.settings))
 
 
@@ -132,6 +132,5 @@ class AsyncStaffReads:
         self, restaurant_id: str | None = None, *, after: str | None = None, limit: int = 20
     ) -> ReviewCases:
         """A page of the review queue with what can be done. See `Coordinator.review_cases`."""
-        read_place(after)
-        query = RecordQuery(restaurant_id=restaurant_id, reviews=True, after=after, limit=limit)
+        query = records.RecordQuery.in_review(restaurant_id, after, limit)
         return await self._run(cases.review_cases(query, self.settings))

@@ -349,7 +349,6 @@ def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-@attrs.define
 class _FactoryError(AssignmentPipelineError, TypeError):
     """The factory makes something else than a Coordinator: *got*."""
 

@@ -19,7 +19,7 @@ from assignment_pipeline.domain.counts import (
     Outcomes,
     Volume,
 )
-from assignment_pipeline.domain.events import EventType
+from assignment_pipeline.domain.events import REVIEW_OVERDUE, EventType
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.metrics import (
     LATE,
@@ -34,7 +34,6 @@ from assignment_pipeline.domain.metrics import (
 )
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.errors import InvalidValueError
 
 Row = Sequence[Any]

@@ -7,8 +7,6 @@ import traceback
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-import attrs
-
 from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, shown
 from assignment_pipeline.redaction import redacted
 
@@ -19,7 +17,6 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 
-@attrs.define
 class BadInputError(AssignmentPipelineError):
     """
     Something that was handed in is not what it should be.
@@ -67,7 +64,6 @@ def refuse_value(error: InvalidValueError, **names: str) -> NoReturn:
     refuse({"booking_id": "BOOKING", **names}.get(error.field, error.field), error.expected, error.got)
 
 
-@attrs.define
 class RefusedError(AssignmentPipelineError):
     """
     The answer to a command is no.

@@ -13,6 +13,7 @@ from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc, w
 from assignment_pipeline.domain.periods import DAY_MINUTES
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 OVERSTAY = dt.timedelta(minutes=15)
 """For how much longer a party is expected to sit whose turn is over: each time that one looks."""
@@ -21,8 +22,8 @@ LONGEST_STAY = MAX_TURN
 """A party that sat down that long ago counts as gone, whether or not somebody has said so."""
 
 
-@attrs.frozen(kw_only=True)
-class Allocation:
+@attrs.frozen(kw_only=True, repr=False)
+class Allocation(Printed):
     """
     Tables that a booking has, confirmed or not.
 

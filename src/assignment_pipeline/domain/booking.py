@@ -20,6 +20,7 @@ from assignment_pipeline.domain.checks import (
     whole,
 )
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 MAX_PARTY = 500
 MAX_TURN = dt.timedelta(hours=24)
@@ -51,8 +52,8 @@ def _mapping(_: object, attribute: Any, value: Any) -> None:
         raise InvalidValueError(attribute.name, "a mapping", repr(value))
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class Booking:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class Booking(Printed):
     """
     A booking as the host knows it.
 

@@ -15,6 +15,7 @@ from assignment_pipeline.domain.periods import DAY, EndRule, PeriodTurn, Service
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.plain import Printed
 
 MAX_KNOWN_DAYS = 1_000
 STEP = dt.timedelta(minutes=15)
@@ -23,8 +24,8 @@ STEP = dt.timedelta(minutes=15)
 _ALL_DAY = ServicePeriod("all day", dt.time(), dt.time())
 
 
-@attrs.frozen(eq=False)
-class Opening:
+@attrs.frozen(eq=False, repr=False)
+class Opening(Printed):
     """
     A service period on a date.
 
@@ -42,8 +43,8 @@ class Opening:
     span: TimeWindow
 
 
-@attrs.frozen(eq=False)
-class Calendar:
+@attrs.frozen(eq=False, repr=False)
+class Calendar(Printed):
     """
     The openings of a restaurant.
 

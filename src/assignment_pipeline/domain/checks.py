@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -137,13 +138,16 @@ def enum_fields(_: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
 
     What is no word of the enum is then refused with the field's name and the words that it takes.
     """
-    return [field.evolve(converter=_to_word(field.converter)) for field in fields]
+    return [_by_word(field) for field in fields]
 
 
-def _to_word(kind: Any) -> Any:
-    if not (isinstance(kind, type) and issubclass(kind, enum.Enum)):
-        return kind
+def _by_word(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
+    kind: Any = field.converter
+    return field.evolve(converter=_to_word(kind)) if isinstance(kind, enum.EnumType) else field
 
+
+@functools.cache
+def _to_word(kind: type[enum.Enum]) -> attrs.Converter[Any, Any]:
     def convert(value: Any, field: attrs.Attribute[Any]) -> Any:
         if type(value) is kind:
             return value  # Nearly all are, and `kind(value)` is two calls.

@@ -9,13 +9,14 @@ import attrs
 from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.checks import identifier, sorted_ids, whole
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 PRIORITY = whole(-1_000_000, 1_000_000)
 """What an operator's priority may be."""
 
 
-@attrs.frozen
-class Combination:
+@attrs.frozen(repr=False)
+class Combination(Printed):
     """
     Tables that a restaurant joins as it knows best: "four twos make a ten".
 
@@ -62,8 +63,8 @@ class Combination:
         whole(self.min_party_size or 1, self.capacity)(self, attribute, value)
 
 
-@attrs.frozen
-class Group:
+@attrs.frozen(repr=False)
+class Group(Printed):
     """
     Tables that may be joined, each with each other.
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import attrs
 
 from assignment_pipeline.domain.checks import as_dict, aware, enum_fields, identifier, to_utc
+from assignment_pipeline.plain import Printed
 
 Scalar = str | int | float | bool | None
 """What a context holds: no guest's name, address, notes or attributes."""
@@ -90,8 +91,8 @@ class Severity(enum.StrEnum):
     ERROR = "error"
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class Event:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class Event(Printed):
     """
     One thing that happened.
 
@@ -123,3 +124,7 @@ class Event:
     context: Mapping[str, Scalar | tuple[str, ...]] = attrs.field(
         factory=dict, converter=as_dict, kw_only=True, hash=False
     )
+
+
+REVIEW_OVERDUE = dt.timedelta(minutes=30)
+"""How long a booking may wait for a person before its review counts as overdue, and an event says so."""

@@ -29,6 +29,7 @@ from assignment_pipeline.domain.rows import MOST_SEATS, RowOfSeats
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.domain.zones import HOLD, TableOffer, Terms, Zone
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 MAX_COMBINATIONS = 100_000
 MAX_NAMED = 1_000
@@ -39,8 +40,8 @@ def _offer(value: Any) -> TableOffer | None:
     return None if value is None else word_of("offer", TableOffer, value)
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class Table:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class Table(Printed):
     """
     A table on the floor.
 
@@ -140,8 +141,8 @@ def _row_id(instance: object, attribute: Any, value: Any) -> None:
         raise InvalidValueError(attribute.name, f"at most {_LONGEST_ROW} characters", f"{len(value)}")
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class _Row:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class _Row(Printed):
     """Seats that parties share: what `Table` says, for all of them."""
 
     zone: str | None = None
@@ -162,7 +163,7 @@ class _Row:
         return tuple(Table(f"{name}-{number}", 1, **facts, **{kind_of: name}) for number in range(1, seats + 1))
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Counter(_Row):
     """
     A counter: a row of seats at which parties sit side by side, each of any size.
@@ -181,7 +182,7 @@ class Counter(_Row):
     seats: int = attrs.field(validator=whole(1, MOST_SEATS))
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class CommunalTable(_Row):
     """
     A communal table: several parties sit at it at once, on any of its seats. See `Counter`.
@@ -196,8 +197,8 @@ class CommunalTable(_Row):
     seats: int = attrs.field(validator=whole(1, MOST_SEATS))
 
 
-@attrs.frozen(eq=False)
-class Seating:
+@attrs.frozen(eq=False, repr=False)
+class Seating(Printed):
     """
     One table, or some joined ones, as a place for a party. Made by a `FloorPlan`, and compared by identity.
 
@@ -277,8 +278,8 @@ def is_offered(terms: Terms, booking: Booking, ahead: int | None = None) -> bool
     return offer is not TableOffer.STAFF
 
 
-@attrs.frozen(kw_only=True)
-class Occupied:
+@attrs.frozen(kw_only=True, repr=False)
+class Occupied(Printed):
     """
     A table that is taken for a while.
 
@@ -326,8 +327,8 @@ def _seat_by_seat(tables: Any) -> tuple[Any, ...]:
     return tuple(one for table in as_tuple(tables) for one in (table.stools if isinstance(table, _Row) else (table,)))
 
 
-@attrs.frozen
-class FloorPlan:
+@attrs.frozen(repr=False)
+class FloorPlan(Printed):
     """
     The tables of a restaurant and which of them stand side by side.
 

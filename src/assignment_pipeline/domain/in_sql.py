@@ -21,7 +21,7 @@ def _listed(kind: type[StrEnum], members: Collection[StrEnum]) -> str:
     return ", ".join(f"'{member.value}'" for member in kind if member in members)
 
 
-# What `ports.store.is_unfinished` says. An index has it, and is only used by a query that has its very text.
+# What `ports.records.is_unfinished` says. An index has it, and is only used by a query that has its very text.
 _UNFINISHED = (
     f"((owner = 'pipeline' AND state = '{AssignmentState.MANUAL_REVIEW.value}')"
     f" OR (next_attempt_at IS NULL AND state IN ({_listed(AssignmentState, UNSETTLED)})"

@@ -13,12 +13,13 @@ from assignment_pipeline.domain.checks import as_tuple, each, identifier, option
 from assignment_pipeline.domain.periods import DAY_MINUTES
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 MOST_COVERS = 1_000_000
 
 
-@attrs.frozen(kw_only=True)
-class PacingRule:
+@attrs.frozen(kw_only=True, repr=False)
+class PacingRule(Printed):
     """
     How many guests or parties may arrive in one slot of time.
 
@@ -46,8 +47,8 @@ class PacingRule:
             raise InvalidValueError(attribute.name, "a cap on covers or on parties", "neither")
 
 
-@attrs.frozen
-class ArrivingParty:
+@attrs.frozen(repr=False)
+class ArrivingParty(Printed):
     """
     A party that has tables, as pacing counts it.
 
@@ -72,8 +73,8 @@ class ArrivingParty:
         return cls(booking.id, booking.start_at, booking.party_size, booking.channel)
 
 
-@attrs.frozen(kw_only=True)
-class PacingCap:
+@attrs.frozen(kw_only=True, repr=False)
+class PacingCap(Printed):
     """
     What a rule allows in the slot of one arrival.
 

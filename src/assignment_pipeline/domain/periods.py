@@ -24,6 +24,7 @@ from assignment_pipeline.domain.checks import (
     word_of,
 )
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -73,8 +74,8 @@ def _weekdays(_: object, attribute: Any, value: tuple[str, ...]) -> None:
         raise InvalidValueError(attribute.name, f"days among {', '.join(WEEKDAYS)}, each once", f"{list(value)!r}")
 
 
-@attrs.frozen
-class TurnBand:
+@attrs.frozen(repr=False)
+class TurnBand(Printed):
     """
     How long parties up to a size sit.
 
@@ -104,8 +105,8 @@ def minutes_of(bands: tuple[TurnBand, ...], party_size: int) -> int:
     return bands[-1].minutes
 
 
-@attrs.frozen(kw_only=True)
-class Arrivals:
+@attrs.frozen(kw_only=True, repr=False)
+class Arrivals(Printed):
     """
     Arrivals at regular times of the clock.
 
@@ -134,8 +135,8 @@ def _turn(value: Any) -> PeriodTurn | None:
     return None if value is None else word_of("turn", PeriodTurn, value)
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class ServicePeriod:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class ServicePeriod(Printed):
     """
     When a restaurant serves, and by which rules.
 
@@ -305,8 +306,8 @@ def _span(period: ServicePeriod) -> str:
     return f"{period.start:%H:%M}-{period.end:%H:%M}"
 
 
-@attrs.frozen(kw_only=True)
-class SpecialDay:
+@attrs.frozen(kw_only=True, repr=False)
+class SpecialDay(Printed):
     """
     A date, or several in a row, on which other hours hold than in the week. They replace the week's periods.
 

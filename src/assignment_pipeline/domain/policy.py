@@ -27,6 +27,7 @@ from assignment_pipeline.domain.periods import (
     minutes_of,
 )
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 __all__ = [
     "DEFAULT_TURNS",
@@ -84,8 +85,8 @@ class TurnFrom(enum.StrEnum):
 DEFAULT_TURNS = (TurnBand(2, 90), TurnBand(4, 105), TurnBand(6, 120), TurnBand(MAX_PARTY, 150))
 
 
-@attrs.frozen(kw_only=True)
-class Weights:
+@attrs.frozen(kw_only=True, repr=False)
+class Weights(Printed):
     """
     What the engine's cost is made of, each in wasted seats.
 
@@ -105,8 +106,8 @@ class Weights:
     gap: float = attrs.field(default=0.1, validator=number(0, 1000))
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class VenuePolicy:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class VenuePolicy(Printed):
     """
     What a restaurant allows and prefers. The default allows all that the tables do, with three tables a combination.
 

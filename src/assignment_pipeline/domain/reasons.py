@@ -14,6 +14,7 @@ from typing import Self
 import attrs
 
 from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.plain import Printed
 
 
 class Outcome(enum.StrEnum):
@@ -67,8 +68,8 @@ class Role(enum.Enum):
     """Nothing came of a claim, through no fault of the booking's: the sweep puts it back, and it does not count."""
 
 
-@attrs.frozen
-class ReasonFacts:
+@attrs.frozen(repr=False)
+class ReasonFacts(Printed):
     """
     What follows from a reason.
 

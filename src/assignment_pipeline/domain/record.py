@@ -28,6 +28,7 @@ from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import InvalidValueError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
+from assignment_pipeline.plain import Printed
 
 _COUNT = whole(0, 2**31)
 _GIVING = frozenset({Trigger.SEAT, Trigger.MOVE})
@@ -51,8 +52,8 @@ class Owner(enum.StrEnum):
     LEGACY = "legacy"
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class AssignmentRecord:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class AssignmentRecord(Printed):
     """
     Where the assignment of one booking stands.
 
@@ -203,8 +204,8 @@ def _beyond(
     )
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class StateChange:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class StateChange(Printed):
     """
     One transition, as the history keeps it.
 
@@ -288,8 +289,8 @@ class AttemptResult(enum.StrEnum):
     FAILURE = "failure"
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class Attempt:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class Attempt(Printed):
     """
     One planning that was recorded.
 
@@ -316,8 +317,8 @@ class Attempt:
     created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
 
-@attrs.frozen(kw_only=True)
-class CommitPreconditions:
+@attrs.frozen(kw_only=True, repr=False)
+class CommitPreconditions(Printed):
     """
     What a change took for granted beside its record's version; the commit refuses it where that has moved.
 
@@ -343,8 +344,8 @@ class CommitPreconditions:
     caps: tuple[PacingCap, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
-class AssignmentChange:
+@attrs.frozen(kw_only=True, repr=False)
+class AssignmentChange(Printed):
     """
     All that one assignment writes: a commit applies the whole of it, or nothing.
 

@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.domain.checks import as_dict, as_tuple, each, enum_fields, identifier, sorted_ids
 from assignment_pipeline.domain.reasons import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.plain import Printed
 
 __all__ = [
     "IMPOSSIBLE",
@@ -35,8 +36,8 @@ class Mode(enum.StrEnum):
     ACTIVE = "active"
 
 
-@attrs.frozen
-class Move:
+@attrs.frozen(repr=False)
+class Move(Printed):
     """
     Other tables for a booking that has some already, at the same time.
 
@@ -53,8 +54,8 @@ class Move:
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids, validator=each(identifier))
 
 
-@attrs.frozen
-class Plan:
+@attrs.frozen(repr=False)
+class Plan(Printed):
     """
     Tables for a booking, and what they cost.
 
@@ -78,8 +79,8 @@ class Plan:
     moves: tuple[Move, ...] = attrs.field(default=(), converter=as_tuple)
 
 
-@attrs.frozen(kw_only=True)
-class Decision:
+@attrs.frozen(kw_only=True, repr=False)
+class Decision(Printed):
     """
     What the engine thought.
 
@@ -115,8 +116,8 @@ class LegacyOutcome(enum.StrEnum):
     EXHAUSTED = "exhausted"
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class LegacyResult:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class LegacyResult(Printed):
     """
     What the legacy planner answered.
 
@@ -134,8 +135,8 @@ class LegacyResult:
         return LegacyOutcome.SUCCEEDED if self.tables else LegacyOutcome.EXHAUSTED
 
 
-@attrs.frozen(kw_only=True)
-class AssignmentResult:
+@attrs.frozen(kw_only=True, repr=False)
+class AssignmentResult(Printed):
     """
     What came of a call.
 

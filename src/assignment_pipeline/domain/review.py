@@ -10,9 +10,6 @@ from assignment_pipeline.domain.checks import as_tuple
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt
 from assignment_pipeline.domain.room import WayOut
 
-REVIEW_OVERDUE = dt.timedelta(minutes=30)
-"""How long a booking may wait for a person before its review counts as overdue."""
-
 
 @attrs.frozen(kw_only=True)
 class ReviewCase:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
+from assignment_pipeline.plain import Printed
+
 __all__ = ["MOST_SEATS", "RowOfSeats"]
 
 MOST_SEATS = 60
 """Seats of a counter or a communal table at most."""
 
 
-@attrs.frozen(eq=False)
-class RowOfSeats:
+@attrs.frozen(eq=False, repr=False)
+class RowOfSeats(Printed):
     """
     The seats of one counter or communal table.
 

@@ -19,6 +19,7 @@ from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 
 def _timezone(_: object, attribute: Any, value: str) -> None:
@@ -28,8 +29,8 @@ def _timezone(_: object, attribute: Any, value: str) -> None:
         raise InvalidValueError(attribute.name, "an IANA name such as Europe/London", repr(value)) from None
 
 
-@attrs.frozen
-class Venue:
+@attrs.frozen(repr=False)
+class Venue(Printed):
     """
     A restaurant's floor, policy and timezone.
 

@@ -11,13 +11,14 @@ import attrs
 
 from assignment_pipeline.domain.checks import FIRST_YEAR, LAST_YEAR, aware_minute, to_utc
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 MINUTE = dt.timedelta(minutes=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-@attrs.frozen(init=False)
-class TimeWindow:
+@attrs.frozen(init=False, repr=False)
+class TimeWindow(Printed):
     """
     A half-open span of time, ``[start, end)``, kept in UTC.
 

@@ -7,6 +7,7 @@ import enum
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, identifier, whole
+from assignment_pipeline.plain import Printed
 
 __all__ = ["HOLD", "TableOffer", "Terms", "Zone"]
 
@@ -30,8 +31,8 @@ class TableOffer(enum.StrEnum):
     """To nobody: people place parties there."""
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class Zone:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class Zone(Printed):
     """
     A part of the restaurant, and what holds for all tables that stand in it and do not say otherwise.
 
@@ -49,8 +50,8 @@ class Zone:
     held_until_minutes: int | None = attrs.field(default=None, validator=HOLD, kw_only=True)
 
 
-@attrs.frozen
-class Terms:
+@attrs.frozen(repr=False)
+class Terms(Printed):
     """
     To whom one table is given without a person, by what it and its zone say.
 

@@ -8,39 +8,39 @@ import time
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-import attrs
-
-from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import Event
-from assignment_pipeline.domain.record import AssignmentChange, StateChange
-from assignment_pipeline.domain.result import Decision, LegacyResult, Mode
-from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.on_use import module_on_use
-from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, SeatingRequest
-from assignment_pipeline.ports import (
-    AssignmentContext,
-    Due,
-    FlagDecision,
-    Leases,
-    LoadQuery,
-    RecordPage,
-    RecordQuery,
-    Refused,
-    StaleFlags,
-    UnreadableBooking,
-    Waiting,
-    Wanted,
-)
+from assignment_pipeline.plain import Plain
+from assignment_pipeline.planning.base import BUDGET, Budget
+from assignment_pipeline.ports import StaleFlags, Wanted
 
-if TYPE_CHECKING:
-    from assignment_pipeline.domain.availability import Slot  # noqa: F401 - what effects promise is written as text
+if TYPE_CHECKING:  # What effects promise is written as text: few processes use all of it.
+    from assignment_pipeline.domain.availability import Slot  # noqa: F401 - promised
     from assignment_pipeline.domain.blocks import TableBlock
+    from assignment_pipeline.domain.booking import Booking
+    from assignment_pipeline.domain.events import Event
+    from assignment_pipeline.domain.record import AssignmentChange, StateChange  # noqa: F401 - promised
+    from assignment_pipeline.domain.result import Decision, LegacyResult  # noqa: F401 - promised
     from assignment_pipeline.domain.shadow import ShadowCase
-    from assignment_pipeline.domain.trail import BookingTrail, Whereabouts  # noqa: F401 - as above
+    from assignment_pipeline.domain.trail import BookingTrail, Whereabouts  # noqa: F401 - promised
+    from assignment_pipeline.domain.venue import Venue
     from assignment_pipeline.planning import availability
-    from assignment_pipeline.planning.rearrange import Rearrangement  # noqa: F401 - as above
+    from assignment_pipeline.planning.base import Evaluation, FloorSnapshot, SeatingRequest  # noqa: F401 - promised
+    from assignment_pipeline.planning.rearrange import Rearrangement  # noqa: F401 - promised
+    from assignment_pipeline.ports import (  # noqa: F401 - promised
+        AssignmentContext,
+        Due,
+        FlagDecision,
+        Leases,
+        LoadQuery,
+        RecordPage,
+        RecordQuery,
+        Refused,
+        UnreadableBooking,
+        Waiting,
+    )
 else:
     availability = module_on_use("planning.availability")
 
@@ -64,7 +64,7 @@ class Port(enum.Enum):
     __hash__ = object.__hash__  # An enum's own is no faster for being in Python.
 
 
-class Effect(Generic[T]):
+class Effect(Plain, Generic[T]):
     """
     Something the outside world is asked for; `T` is what it hands back.
 
@@ -72,17 +72,11 @@ class Effect(Generic[T]):
     the answer is awaited: an effect has no twin.
     """
 
-    __slots__ = ()
-
     port: ClassVar[Port]
 
     def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - most ports answer as fast, whatever their state
         """Whether the answer of *port*, which is not asked over a network, takes its time all the same."""
         return False
-
-    def __repr__(self) -> str:  # One for all: attrs would compile each its own, in half of the time of an import.
-        fields: tuple[attrs.Attribute[Any], ...] = getattr(type(self), "__attrs_attrs__", ())
-        return f"{type(self).__name__}({', '.join(f'{one.name}={getattr(self, one.name)!r}' for one in fields)})"
 
     def __iter__(self) -> Generator[Effect[Any], Any, T]:
         answer: T = yield self
@@ -93,8 +87,7 @@ class Effect(Generic[T]):
         raise NotImplementedError
 
 
-@attrs.frozen(eq=False, repr=False)
-class ResolveFlags(Effect[FlagDecision]):
+class ResolveFlags(Effect["FlagDecision"]):
     """What the flags say about a restaurant. `FlagsUnreadError` is raised inside the flow."""
 
     port = Port.FLAGS
@@ -108,7 +101,6 @@ class ResolveFlags(Effect[FlagDecision]):
         return port.resolve(self.restaurant_id)
 
 
-@attrs.frozen(eq=False, repr=False)
 class DoubtFlags(Effect[None]):
     """The store refused the flags of that generation. A resolver that caches them may read them again."""
 
@@ -122,15 +114,13 @@ class DoubtFlags(Effect[None]):
 class CheckCircuit(Effect[dt.timedelta]):
     """For how long the circuit breaker still keeps the store from being asked: zero if it does not."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.circuit_cooldown()
 
 
-@attrs.frozen(eq=False, repr=False)
-class Hold(Effect[Leases | Refused]):
+class Hold(Effect["Leases | Refused"]):
     """
     Locks for as long as the flow runs: the driver lets go of them, however the flow ends.
 
@@ -150,7 +140,6 @@ class Hold(Effect[Leases | Refused]):
         return port.acquire(self.wanted, ttl=self.ttl)
 
 
-@attrs.frozen(eq=False, repr=False)
 class TakeSlot(Hold):
     """The same, of the manager that bounds how much is done at a time: by default, one for the process."""
 
@@ -162,8 +151,7 @@ class TakeSlot(Hold):
         return cls((Wanted(f"restaurant:{restaurant_id}", slots),), ttl)
 
 
-@attrs.frozen(eq=False, repr=False)
-class LoadContext(Effect[AssignmentContext | None]):
+class LoadContext(Effect["AssignmentContext | None"]):
     """All that planning for some bookings looks at."""
 
     port = Port.STORE
@@ -173,7 +161,6 @@ class LoadContext(Effect[AssignmentContext | None]):
         return port.load(self.query)
 
 
-@attrs.frozen(eq=False, repr=False)
 class Commit(Effect[None]):
     """Apply all of the changes, or none."""
 
@@ -184,7 +171,6 @@ class Commit(Effect[None]):
         return port.commit(self.changes)
 
 
-@attrs.frozen(eq=False, repr=False)
 class LookUpChange(Effect[bool]):
     """Whether a change has landed whose commit was not answered."""
 
@@ -196,7 +182,6 @@ class LookUpChange(Effect[bool]):
         return port.knows(self.restaurant_id, self.change_id)
 
 
-@attrs.frozen(eq=False, repr=False)
 class BlockTables(Effect[tuple[str, ...]]):
     """Keep everybody off tables for a while; the bookings that have them then."""
 
@@ -208,7 +193,6 @@ class BlockTables(Effect[tuple[str, ...]]):
         return port.block(self.blocks, self.events)
 
 
-@attrs.frozen(eq=False, repr=False)
 class UnblockTables(Effect[bool]):
     """End blocks; whether there were any."""
 
@@ -220,7 +204,6 @@ class UnblockTables(Effect[bool]):
         return port.unblock(self.blocks, self.events)
 
 
-@attrs.frozen(eq=False, repr=False)
 class PutVenue(Effect[None]):
     """Have the host of ours keep a restaurant, or change it."""
 
@@ -231,7 +214,6 @@ class PutVenue(Effect[None]):
         return port.put_venue(self.venue)
 
 
-@attrs.frozen(eq=False, repr=False)
 class ReadBlocks(Effect["tuple[TableBlock, ...]"]):
     """A restaurant's blocks that end after a time."""
 
@@ -243,8 +225,7 @@ class ReadBlocks(Effect["tuple[TableBlock, ...]"]):
         return port.blocked(self.restaurant_id, self.since)
 
 
-@attrs.frozen(eq=False, repr=False)
-class ClaimDue(Effect[tuple[Due, ...]]):
+class ClaimDue(Effect["tuple[Due, ...]"]):
     """What the sweep is to take up."""
 
     port = Port.STORE
@@ -255,7 +236,6 @@ class ClaimDue(Effect[tuple[Due, ...]]):
         return port.due(self.limit, self.order)
 
 
-@attrs.frozen(eq=False, repr=False)
 class PutBack(Effect[None]):
     """Give up claims: those deliveries do not count."""
 
@@ -267,8 +247,7 @@ class PutBack(Effect[None]):
         return port.put_back(self.claims, self.after)
 
 
-@attrs.frozen(eq=False, repr=False)
-class ReadRecords(Effect[RecordPage]):
+class ReadRecords(Effect["RecordPage"]):
     """A page of records."""
 
     port = Port.STORE
@@ -278,7 +257,6 @@ class ReadRecords(Effect[RecordPage]):
         return port.records(self.query)
 
 
-@attrs.frozen(eq=False, repr=False)
 class ReadTrail(Effect["BookingTrail"]):
     """All that is kept of a booking."""
 
@@ -289,7 +267,6 @@ class ReadTrail(Effect["BookingTrail"]):
         return _audits(port).trail(self.booking_id)
 
 
-@attrs.frozen(eq=False, repr=False)
 class ReadWhereabouts(Effect["tuple[Whereabouts, ...]"]):
     """Where the parties of a restaurant stood at a time."""
 
@@ -308,8 +285,7 @@ def _audits(port: Any) -> Any:
     return port
 
 
-@attrs.frozen(eq=False, repr=False)
-class ReadHistory(Effect[tuple[StateChange, ...]]):
+class ReadHistory(Effect["tuple[StateChange, ...]"]):
     """A booking's transitions."""
 
     port = Port.STORE
@@ -319,8 +295,7 @@ class ReadHistory(Effect[tuple[StateChange, ...]]):
         return port.history(self.booking_id)
 
 
-@attrs.frozen(eq=False, repr=False)
-class FindBooking(Effect[Booking | None]):
+class FindBooking(Effect["Booking | None"]):
     """A booking, as the host has it."""
 
     port = Port.STORE
@@ -330,8 +305,7 @@ class FindBooking(Effect[Booking | None]):
         return port.booking(self.booking_id)
 
 
-@attrs.frozen(eq=False, repr=False)
-class FindUnassigned(Effect[tuple[Booking | UnreadableBooking, ...]]):
+class FindUnassigned(Effect["tuple[Booking | UnreadableBooking, ...]"]):
     """The host's pending bookings that nobody enqueued."""
 
     port = Port.STORE
@@ -345,17 +319,15 @@ class FindUnassigned(Effect[tuple[Booking | UnreadableBooking, ...]]):
         return port.unassigned(self.since, self.limit, self.restaurants)
 
 
-class FindWaiting(Effect[Waiting]):
+class FindWaiting(Effect["Waiting"]):
     """Where bookings wait that nobody enqueued, and the store's time."""
 
-    __slots__ = ()
     port = Port.STORE
 
     def ask(self, port: Any) -> Any:
         return port.waiting()
 
 
-@attrs.frozen(eq=False, repr=False)
 class InCharge(Effect[tuple[str, ...]]):
     """Of some restaurants, those that the pipeline is known to be in charge of: not those whose flags are unread."""
 
@@ -375,8 +347,7 @@ class InCharge(Effect[tuple[str, ...]]):
             return False  # One that is not known yet keeps nobody from the others.
 
 
-@attrs.frozen(eq=False, repr=False)
-class MakePlan(Effect[Decision]):
+class MakePlan(Effect["Decision"]):
     """The best tables for a request."""
 
     port = Port.ENGINE
@@ -392,7 +363,6 @@ class MakePlan(Effect[Decision]):
         return port.plan(self.request, self.floor, self.budget)
 
 
-@attrs.frozen(eq=False, repr=False)
 class SurveyTimes(Effect["tuple[Slot, ...]"]):
     """Which of many times can be had."""
 
@@ -411,7 +381,6 @@ class SurveyTimes(Effect["tuple[Slot, ...]"]):
         return availability.survey(self.asked, self.floor, port.plan, monotonic=time.monotonic)
 
 
-@attrs.frozen(eq=False, repr=False)
 class Rearrange(Effect["Rearrangement"]):
     """A better day for everybody on the floor, and for those who wait."""
 
@@ -428,8 +397,7 @@ class Rearrange(Effect["Rearrangement"]):
         return port.rearrange(self.floor, self.waiting, self.budget)
 
 
-@attrs.frozen(eq=False, repr=False)
-class Evaluate(Effect[Evaluation]):
+class Evaluate(Effect["Evaluation"]):
     """What given tables are worth to a request."""
 
     port = Port.ENGINE
@@ -441,8 +409,7 @@ class Evaluate(Effect[Evaluation]):
         return port.evaluate(self.request, self.table_ids, self.floor)
 
 
-@attrs.frozen(eq=False, repr=False)
-class RunLegacy(Effect[LegacyResult]):
+class RunLegacy(Effect["LegacyResult"]):
     """Runs the legacy planner on a booking. Its errors go through."""
 
     port = Port.LEGACY
@@ -455,14 +422,12 @@ class RunLegacy(Effect[LegacyResult]):
 class HasShadow(Effect[bool]):
     """Whether there is a shadow to hand cases to."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
         return port.has_shadow()
 
 
-@attrs.frozen(eq=False, repr=False)
 class OfferCase(Effect[None]):
     """Hand a case to the shadow. Never raises, never waits."""
 
@@ -473,7 +438,6 @@ class OfferCase(Effect[None]):
         return port.offer_case(self.case)
 
 
-@attrs.frozen(eq=False, repr=False)
 class Emit(Effect[None]):
     """Tell of what no commit carries."""
 
@@ -484,7 +448,6 @@ class Emit(Effect[None]):
         return port.emit(self.events)
 
 
-@attrs.frozen(eq=False, repr=False)
 class Publish(Effect[None]):
     """Send the sinks events that are in the store, and whose commit was confirmed late."""
 
@@ -495,7 +458,6 @@ class Publish(Effect[None]):
         return port.dispatcher.publish(self.events)
 
 
-@attrs.frozen(eq=False, repr=False)
 class Apart(Effect[T]):
     """Another flow. The handler itself drives it to its end, and lets go of its locks then."""
 
@@ -506,7 +468,6 @@ class Apart(Effect[T]):
 class Begin(Effect[tuple[str, dt.datetime, float]]):
     """What every call begins with: `NewId`, `Now` and `Monotonic`."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
@@ -516,7 +477,6 @@ class Begin(Effect[tuple[str, dt.datetime, float]]):
 class Now(Effect[dt.datetime]):
     """This machine's time of day, for what does not decide anything."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
@@ -526,7 +486,6 @@ class Now(Effect[dt.datetime]):
 class Monotonic(Effect[float]):
     """Seconds since some fixed moment."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
@@ -536,7 +495,6 @@ class Monotonic(Effect[float]):
 class Draw(Effect[float]):
     """A random number, from 0 up to 1."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
@@ -546,7 +504,6 @@ class Draw(Effect[float]):
 class NewId(Effect[str]):
     """An id that nobody else has."""
 
-    __slots__ = ()
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:

@@ -36,6 +36,7 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Commit, Flow, LookUpChange, Publish
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger, walk
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
@@ -210,8 +211,8 @@ def rest(
     return change(call, record, preconditions=preconditions, told=told, next_attempt_at=None, deliveries=0)
 
 
-@attrs.frozen(kw_only=True)
-class ToCommit:
+@attrs.frozen(kw_only=True, repr=False)
+class ToCommit(Printed):
     """
     A decision that is to be committed.
 

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
+from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.wake_order import WakeOrder
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import Budget
 
 
@@ -55,8 +56,8 @@ def _seconds(seconds: float) -> Any:
     return attrs.field(default=dt.timedelta(seconds=seconds), validator=positive_span)
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class Settings:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class Settings(Printed):
     """
     How the flows behave.
 

@@ -17,6 +17,7 @@ from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.result import Decision, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.pace import Pace
 
 __all__ = [
@@ -169,8 +170,8 @@ class Rule(enum.StrEnum):
     TIMEZONE = "timezone"
 
 
-@attrs.frozen(kw_only=True)
-class SeatingRequest:
+@attrs.frozen(kw_only=True, repr=False)
+class SeatingRequest(Printed):
     """
     A booking, as a restaurant would seat it.
 
@@ -221,8 +222,8 @@ class SeatingRequest:
         return None if kept == self.blocked else attrs.evolve(self, blocked=kept)
 
 
-@attrs.frozen
-class Sitting:
+@attrs.frozen(repr=False)
+class Sitting(Printed):
     """
     A party that has tables, and may be given others.
 
@@ -239,8 +240,8 @@ class Sitting:
     misplaced: bool = False
 
 
-@attrs.frozen(eq=False)
-class FloorSnapshot:
+@attrs.frozen(eq=False, repr=False)
+class FloorSnapshot(Printed):
     """
     A floor and who sits where on it.
 
@@ -354,8 +355,8 @@ class Strategy(Protocol):
         ...
 
 
-@attrs.frozen
-class Evaluation:
+@attrs.frozen(repr=False)
+class Evaluation(Printed):
     """
     What given tables are worth to a request.
 
@@ -369,8 +370,8 @@ class Evaluation:
     broken: tuple[Rule, ...]
 
 
-@attrs.frozen
-class Budget:
+@attrs.frozen(repr=False)
+class Budget(Printed):
     """
     For how long moves may be looked for, where no table is free.
 

@@ -23,7 +23,7 @@ ADJACENCY = "adjacency"
 _KNOWN_VENUES = 1_024
 
 
-@attrs.frozen(eq=False, kw_only=True)
+@attrs.frozen(eq=False, kw_only=True, repr=False)
 class Candidate(Option):
     """
     A seating with the part of its cost that does not depend on the time.

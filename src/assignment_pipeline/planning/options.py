@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import SeatingRequest, Sitting
 
 
-@attrs.frozen(eq=False)
-class Option:
+@attrs.frozen(eq=False, repr=False)
+class Option(Printed):
     """
     A place that a party may get if movable parties that sit there now give way.
 
@@ -35,8 +36,8 @@ Parties of one kind may be handed the same sequence; it stays as it is.
 """
 
 
-@attrs.frozen(eq=False)
-class Arrangement:
+@attrs.frozen(eq=False, repr=False)
+class Arrangement(Printed):
     """
     A place for one more party, and how room is made for it.
 

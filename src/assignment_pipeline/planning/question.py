@@ -15,6 +15,7 @@ from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Plan, Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
 from assignment_pipeline.planning.costs import Gaps, orphans, places, weigh
@@ -31,8 +32,8 @@ _NOTHING: dict[str, float] = {}
 _plan = maker(Plan)
 
 
-@attrs.frozen(eq=False)
-class Question:
+@attrs.frozen(eq=False, repr=False)
+class Question(Printed):
     """
     Where one party could sit.
 

@@ -24,17 +24,12 @@ if TYPE_CHECKING:
     from assignment_pipeline.ports.events import EventSink
     from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
     from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit, RestaurantsHost
+    from assignment_pipeline.ports.loading import AssignmentContext, LoadQuery, waits
     from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
     from assignment_pipeline.ports.metrics import MetricsStore
     from assignment_pipeline.ports.observer import Observer, Watch
-    from assignment_pipeline.ports.rollout import RolloutStore
-    from assignment_pipeline.ports.shadow import ShadowStore
-    from assignment_pipeline.ports.store import (
+    from assignment_pipeline.ports.records import (
         MOST_DUE,
-        AssignmentContext,
-        AssignmentStore,
-        AsyncAssignmentStore,
-        LoadQuery,
         RecordPage,
         RecordQuery,
         in_page,
@@ -43,8 +38,10 @@ if TYPE_CHECKING:
         place_in_queue,
         read_place,
         urgency,
-        waits,
     )
+    from assignment_pipeline.ports.rollout import RolloutStore
+    from assignment_pipeline.ports.shadow import ShadowStore
+    from assignment_pipeline.ports.store import AssignmentStore, AsyncAssignmentStore
     from assignment_pipeline.ports.waiting import UNREADABLE, UnreadableBooking, Waiting
 else:
     # An application makes only the classes that it uses.
@@ -72,10 +69,10 @@ else:
             "ports.observer": "Observer Watch",
             "ports.rollout": "RolloutStore",
             "ports.shadow": "ShadowStore",
-            "ports.store": (
-                "MOST_DUE AssignmentContext AssignmentStore AsyncAssignmentStore "
-                "LoadQuery RecordPage RecordQuery in_page is_unfinished may_be_due "
-                "place_in_queue read_place urgency waits"
+            "ports.store": "AssignmentStore AsyncAssignmentStore",
+            "ports.loading": "AssignmentContext LoadQuery waits",
+            "ports.records": (
+                "MOST_DUE RecordPage RecordQuery in_page is_unfinished may_be_due place_in_queue read_place urgency"
             ),
             "ports.waiting": "UNREADABLE UnreadableBooking Waiting",
             "domain.trail": "BookingTrail Whereabouts",

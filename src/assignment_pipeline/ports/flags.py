@@ -7,10 +7,11 @@ from typing import Protocol, runtime_checkable
 import attrs
 
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.plain import Printed
 
 
-@attrs.frozen(kw_only=True)
-class FlagDecision:
+@attrs.frozen(kw_only=True, repr=False)
+class FlagDecision(Printed):
     """
     What the flags say about a restaurant.
 

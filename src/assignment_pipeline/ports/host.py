@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
@@ -12,7 +12,9 @@ from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.result import LegacyResult
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.ports.waiting import UnreadableBooking
+
+if TYPE_CHECKING:
+    from assignment_pipeline.ports.waiting import UnreadableBooking
 
 
 class Host(Protocol):

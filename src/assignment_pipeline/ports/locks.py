@@ -8,9 +8,11 @@ from typing import Protocol
 
 import attrs
 
+from assignment_pipeline.plain import Printed
 
-@attrs.frozen
-class Wanted:
+
+@attrs.frozen(repr=False)
+class Wanted(Printed):
     """
     A key to be locked.
 
@@ -24,8 +26,8 @@ class Wanted:
     slots: int = attrs.field(default=1, validator=attrs.validators.ge(1))
 
 
-@attrs.frozen
-class Lease:
+@attrs.frozen(repr=False)
+class Lease(Printed):
     """
     A lock held until a time.
 
@@ -45,8 +47,8 @@ class Lease:
     expires_at: dt.datetime = attrs.field(eq=False)
 
 
-@attrs.frozen
-class Leases:
+@attrs.frozen(repr=False)
+class Leases(Printed):
     """
     All the keys that were wanted.
 
@@ -57,8 +59,8 @@ class Leases:
     leases: tuple[Lease, ...]
 
 
-@attrs.frozen
-class Refused:
+@attrs.frozen(repr=False)
+class Refused(Printed):
     """
     None of the keys that were wanted.
 

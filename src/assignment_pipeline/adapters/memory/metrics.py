@@ -19,7 +19,7 @@ from assignment_pipeline.adapters.metrics import (
     values,
 )
 from assignment_pipeline.domain.counts import OUTCOME_KINDS, Outcomes
-from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.events import REVIEW_OVERDUE, Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
     LATE,
     OUTCOMES,
@@ -35,7 +35,6 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.reasons import NOT_ITS_FAULT, PLANNED, PROVED
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, AttemptResult, Owner, StateChange
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.domain.shadow import UNREADABLE, Incomparable
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import Clock, may_be_due

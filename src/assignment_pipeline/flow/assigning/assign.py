@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.record import Owner
@@ -19,12 +20,18 @@ from assignment_pipeline.flow.assigning.seating import find_tables, pass_over, s
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import CheckCircuit, DoubtFlags, Flow, Hold, ResolveFlags, TakeSlot
 from assignment_pipeline.flow.landing import ToCommit, guarded, later
-from assignment_pipeline.flow.legacy.handover import drain, stand_aside
-from assignment_pipeline.flow.legacy.run import leave_to_legacy
-from assignment_pipeline.flow.legacy.shadow import shadowed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
+from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.ports import FlagDecision
+
+if TYPE_CHECKING:
+    from assignment_pipeline.flow.legacy import handover, run
+    from assignment_pipeline.flow.legacy import shadow as shadowing
+else:  # Where the pipeline is in charge, nobody asks for these.
+    handover = module_on_use("flow.legacy.handover")
+    run = module_on_use("flow.legacy.run")
+    shadowing = module_on_use("flow.legacy.shadow")
 
 CREATION = "creation"
 MANUAL = "manual"
@@ -85,13 +92,13 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
         try:
             # Who is in charge: legacy runs, the booking is handed over to it, or the pipeline finishes what it began.
             if flags.mode is not Mode.ACTIVE:
-                aside = yield from stand_aside(call, target, settings, flags, legacy=legacy)
+                aside = yield from handover.stand_aside(call, target, settings, flags, legacy=legacy)
                 if isinstance(aside, AssignmentResult):
                     return aside
                 if aside is Owner.LEGACY:
-                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
-                    return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy))
-                planned = partial(drain, decide)
+                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowing.shadowed())
+                    return (yield from run.leave_to_legacy(call, target.booking, reason, legacy=legacy))
+                planned = partial(handover.drain, decide)
             # Whether now is a good moment. The locks are kept if the rollout moves on and the flags are asked again.
             if not admitted:
                 refusal = yield from admit(call, target, settings, flags)
@@ -108,7 +115,7 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
         except SchemaMismatchError as error:
             call.let_through(error)
             reason = Reason.RUNTIME_DISABLED
-            return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy, error=error))
+            return (yield from run.leave_to_legacy(call, target.booking, reason, legacy=legacy, error=error))
     return (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 

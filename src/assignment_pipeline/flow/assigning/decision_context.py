@@ -27,14 +27,15 @@ from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.flow.landing import ToCommit, change, known, rest, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.planning.pace import Pace
 from assignment_pipeline.ports import AssignmentContext, FlagDecision, LoadQuery, waits
 from assignment_pipeline.ports.fitting import require_booking
 
 
-@attrs.frozen
-class Target:
+@attrs.frozen(repr=False)
+class Target(Printed):
     """
     Which booking a call is about.
 
@@ -94,8 +95,8 @@ class Passed:
         return booking_id in self._changed
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class DecisionContext:
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class DecisionContext(Printed):
     """
     What a decision is made on.
 

@@ -10,9 +10,9 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.counts import OUTCOME_KINDS
+from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Key, metric_named
 from assignment_pipeline.rollout.control.verdicts import Verdict

@@ -112,6 +112,11 @@ VARIABLES: Mapping[str, Variable] = {
 """The environment variable behind each field of `FlagSettings`."""
 
 
+def is_unset() -> bool:
+    """Whether the environment of this process says nothing about the flags."""
+    return not any(variable.name in os.environ for variable in VARIABLES.values())
+
+
 _SWITCHES = ("enabled", "shadow")
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, whole
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.plain import Printed
 from assignment_pipeline.ports import FlagDecision, FlagResolver
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS, bucket, percentage
 
@@ -31,8 +32,8 @@ class FlagRule(enum.StrEnum):
     FIXED = "fixed"
 
 
-@attrs.frozen(kw_only=True)
-class Explanation:
+@attrs.frozen(kw_only=True, repr=False)
+class Explanation(Printed):
     """
     What the flags say about a restaurant, and how they come to it.
 
@@ -82,8 +83,8 @@ class Explanation:
         return f"its bucket, {self.bucket}, is {compares} {self.threshold} ({percentage(self.threshold)} %)"
 
 
-@attrs.frozen(kw_only=True)
-class FlagSettings:
+@attrs.frozen(kw_only=True, repr=False)
+class FlagSettings(Printed):
     """
     The flags as they stand, wherever they came from.
 
@@ -169,8 +170,8 @@ class FlagSettings:
         return kept
 
 
-@attrs.frozen(eq=False)
-class Deciding:
+@attrs.frozen(eq=False, repr=False)
+class Deciding(Printed):
     """
     Settings, and what they decide. Replaced as a whole, so that threads never see half of it.
 
@@ -224,8 +225,8 @@ class ExplainedFlags(FlagResolver, Protocol):
         ...
 
 
-@attrs.frozen(field_transformer=enum_fields)
-class FixedFlags:
+@attrs.frozen(field_transformer=enum_fields, repr=False)
+class FixedFlags(Printed):
     """
     The same for every restaurant, for ever.
 

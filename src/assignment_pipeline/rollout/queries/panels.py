@@ -13,8 +13,8 @@ import re
 from collections.abc import Mapping
 
 from assignment_pipeline.domain.counts import CALL_KINDS, OUTCOME_KINDS
+from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.in_sql import in_sql
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 

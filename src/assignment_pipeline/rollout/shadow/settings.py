@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, number, positive_span, whole
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.plain import Printed
 
 Document = Mapping[str, Any]
 """A bundle, as JSON: see the concepts."""
@@ -31,8 +32,8 @@ def _hook(_: object, attribute: Any, value: object) -> None:
         raise InvalidValueError(attribute.name, "a function, or None", repr(value))
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields)
-class Shadow:
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+class Shadow(Printed):
     """
     How the shadow behaves.
 

@@ -10,11 +10,10 @@ import attrs
 import pytest
 
 from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
-from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.events import REVIEW_OVERDUE, Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
 from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.domain.review import REVIEW_OVERDUE
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.testing.clock import START, FakeClock
 from assignment_pipeline.testing.contracts.harness import (
