@@ -233,7 +233,7 @@ tests:
         exp_alerts:
           - exp_labels: {severity: warning}
             exp_annotations:
-              summary: Bookings have waited for a person for more than 30 minutes.
+              summary: Bookings have waited for a person for too long.
               value: "3"
       - eval_time: 11m
         alertname: ConfirmationRateLow
@@ -361,5 +361,5 @@ def test_rules_for_others(said):
         assert rule["condition"] == condition["refId"]
         assert rule["for"].endswith("m")
     reviews = document["groups"][0]["rules"][-1]
-    assert "waiting_since < now() - interval '30 minutes'" in reviews["data"][0]["model"]["rawSql"]
+    assert "event_type = 'coordinator.review_overdue'" in reviews["data"][0]["model"]["rawSql"]
     assert reviews["data"][1]["model"]["conditions"] == [{"evaluator": {"type": "gt", "params": [0]}}]

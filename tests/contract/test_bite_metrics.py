@@ -90,6 +90,14 @@ class Forgetful(MemoryStore):
         return ()
 
 
+class ByTheClock(MemoryStore):
+    """Takes every review that was there a moment ago for one that is overdue."""
+
+    def measure(self, query):
+        found = super().measure(query)
+        return attrs.evolve(found, backlog=attrs.evolve(found.backlog, review_overdue=found.backlog.review))
+
+
 class Backwards(MemoryStore):
     """Finds what was told newest first."""
 
@@ -108,6 +116,7 @@ class Backwards(MemoryStore):
         (Loud, "what_ran_is_told_apart_by_restaurant_and_flags"),
         (Greedy, "who_seated_a_service_day"),
         (Gappy, "a_series_is_the_window_in_stretches"),
+        (ByTheClock, "reviews_that_are_overdue"),
         (Backwards, "what_was_told_is_found_oldest_first"),
         (Forgetful, "alarms_are_found_newest_first"),
     ],

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from assignment_pipeline import AsyncCoordinator, Outcome, Settings
+from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.domain.result import Move
 
 HOUR = dt.timedelta(hours=1)
@@ -81,7 +82,7 @@ def test_cases_come_in_pages_by_arrival(house, coordinator):
 
 
 def test_a_review_that_nobody_looks_at_escalates_once(house):
-    """When it has waited for as long as the settings say; also in another process, with the same id."""
+    """When it has waited for as long as the settings say; also in another process, with the same id. It counts then."""
     coordinator = house.coordinator(settings=Settings(review_within=HOUR))
     coordinator.assign(house.booking("B1", 9))
     coordinator.assign(house.booking("B2", 9))
@@ -89,16 +90,20 @@ def test_a_review_that_nobody_looks_at_escalates_once(house):
     def overdue():
         return [event for event in house.sink.events if event.type == "coordinator.review_overdue"]
 
+    def counted():
+        return house.store.measure(MetricsQuery(since=house.clock.now() - HOUR)).backlog.review_overdue
+
     house.clock.advance(HOUR - dt.timedelta(seconds=1))
     coordinator.sweep()
     coordinator.reject("B2", actor="ann", reason="gone")
     coordinator.flush()
-    assert overdue() == []
+    assert (overdue(), counted()) == ([], 0)
     house.clock.advance(dt.timedelta(seconds=1))
     for _ in range(3):
         coordinator.sweep()
     coordinator.flush()
     (told,) = overdue()
+    assert counted() == 1
     assert (told.booking_id, told.severity, told.context["reason"]) == ("B1", "warning", "party_too_large")
     assert told.context["since"] == (house.clock.now() - HOUR).isoformat()
     other = house.coordinator(settings=Settings(review_within=HOUR))
@@ -106,6 +111,8 @@ def test_a_review_that_nobody_looks_at_escalates_once(house):
     other.flush()
     assert {event.id for event in overdue()} == {told.id}
     assert [event.id for event in house.store.events if event.type == "coordinator.review_overdue"] == [told.id]
+    coordinator.reject("B1", actor="ann", reason="gone")
+    assert counted() == 0
 
 
 def test_who_finds_a_party_at_its_table_is_in_the_queue(house, coordinator):

@@ -161,7 +161,7 @@ def test_a_sweep_that_stands_still():
 
 
 def test_reviews_that_nobody_looks_at():
-    """For more than half an hour."""
+    """For longer than the host's setting."""
     found = check("queue", day={"backlog": Backlog(review=5, review_overdue=2)})
     assert (found.health, "2 of 5" in found.evidence) == (Health.WRONG, True)
     assert check("queue").health is Health.GOOD

@@ -19,7 +19,7 @@ from assignment_pipeline.domain.counts import (
     Outcomes,
     Volume,
 )
-from assignment_pipeline.domain.events import REVIEW_OVERDUE, EventType
+from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.metrics import (
     LATE,
@@ -107,7 +107,6 @@ def values(
         "late_since": text_of(query.since - LATE),
         "late_until": text_of(until - LATE),
         "overdue": text_of(now - OVERDUE),
-        "review_overdue": text_of(now - REVIEW_OVERDUE),
         "restaurant": query.restaurant_id,
         "each": each,
         "start": int(query.since.replace(microsecond=0).timestamp()),

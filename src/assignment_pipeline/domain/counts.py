@@ -230,7 +230,7 @@ class Backlog:
     Attributes:
         review: Bookings that wait for a person.
 
-        review_overdue: Those of them that have waited for more than half an hour.
+        review_overdue: Those of them of which ``coordinator.review_overdue`` was told: see `Settings.review_within`.
 
         overdue: Bookings that the sweep should have taken up five minutes ago.
 

@@ -124,7 +124,3 @@ class Event(Printed):
     context: Mapping[str, Scalar | tuple[str, ...]] = attrs.field(
         factory=dict, converter=as_dict, kw_only=True, hash=False
     )
-
-
-REVIEW_OVERDUE = dt.timedelta(minutes=30)
-"""How long a booking may wait for a person before its review counts as overdue, and an event says so."""

@@ -9,7 +9,6 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import enum_fields, flag, positive_span, whole
-from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import Budget
@@ -98,7 +97,7 @@ class Settings(Printed):
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 
         review_within: After how long in wait for a person a review is overdue: ``coordinator.review_overdue`` tells of
-            it, once.
+            it, once. Metrics, alerts and the doctor count what that has told of.
 
         wake_order: Who gets tables first that come free at a restaurant. The sweep takes turns between restaurants.
 
@@ -137,7 +136,7 @@ class Settings(Printed):
     hold_ttl: dt.timedelta = _seconds(180)
     max_holds: int = attrs.field(default=1, validator=whole(1, 100))
     orphan_after: dt.timedelta = _seconds(60)
-    review_within: dt.timedelta = _seconds(REVIEW_OVERDUE // dt.timedelta(seconds=1))
+    review_within: dt.timedelta = _seconds(1800)
     wake_order: WakeOrder = attrs.field(default=WakeOrder.LONGEST_WAIT, converter=WakeOrder)
     max_deliveries: int = attrs.field(default=5, validator=whole(1, 100))
     in_flight: InFlight = attrs.field(default=InFlight.HANDOVER, converter=InFlight)

@@ -19,7 +19,7 @@ from assignment_pipeline.adapters.metrics import (
     values,
 )
 from assignment_pipeline.domain.counts import OUTCOME_KINDS, Outcomes
-from assignment_pipeline.domain.events import REVIEW_OVERDUE, Event, EventType, Source
+from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.metrics import (
     LATE,
     OUTCOMES,
@@ -138,7 +138,7 @@ class _Window:
             for record in waiting
             if may_be_due(record) and record.next_attempt_at is not None
         ]
-        reviews = [record.waiting_since for record in waiting if record.state is AssignmentState.MANUAL_REVIEW]
+        reviews = [record for record in waiting if record.state is AssignmentState.MANUAL_REVIEW]
         overdue = [due for due, _ in unsettled if due < self._now - OVERDUE]
         stuck = sum(deliveries >= STUCK for _, deliveries in unsettled)
         return {
@@ -150,12 +150,22 @@ class _Window:
             "attempts": [(len(attempts), len({booking_id for booking_id, _ in attempts}))],
             "strategies": list(collections.Counter(row.strategy for row in successes).items()),
             "reasons": self._reasons(),
-            "review": [
-                (len(reviews), sum(since < self._now - REVIEW_OVERDUE for since in reviews if since is not None))
-            ],
+            "review": [(len(reviews), self._told_overdue(reviews))],
             "overdue": [(len(overdue), min(overdue, default=None), stuck)],
             "lost": [self._lost()],
         }
+
+    def _told_overdue(self, reviews: Sequence[AssignmentRecord]) -> int:
+        """How many of these it was told of that they wait for too long."""
+        since = {record.booking_id: record.waiting_since for record in reviews if record.waiting_since is not None}
+        told = {
+            event.booking_id
+            for event in self._store._events.values()  # noqa: SLF001 - a part of it
+            if event.type is EventType.REVIEW_OVERDUE
+            and event.booking_id in since
+            and event.created_at >= since[event.booking_id]
+        }
+        return len(told)
 
     def _is_asked(self, restaurant_id: str | None) -> bool:
         return self._restaurant is None or restaurant_id == self._restaurant

@@ -164,6 +164,6 @@ def sentences(metrics: Metrics) -> list[str]:
     if agreement.rate is not None:
         lines.append(f"shadow: {agreement.rate:.1%} of {agreement.comparable:,} as good as legacy")
     backlog = metrics.backlog
-    waiting = f"{backlog.review:,} in review, {backlog.review_overdue:,} of them for more than 30 minutes"
+    waiting = f"{backlog.review:,} in review, {backlog.review_overdue:,} of them overdue"
     lines.append(f"now: {waiting}; {backlog.overdue:,} overdue; {metrics.lost:,} events lost")
     return lines

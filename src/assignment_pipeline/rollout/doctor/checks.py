@@ -368,10 +368,10 @@ def _sweep(facts: Facts) -> Finding:
 def _waiting(day: Metrics) -> Finding:
     late = day.backlog.review_overdue
     if not late:
-        return _good("queue", "nobody has waited for a person for more than 30 minutes")
+        return _good("queue", "nobody has waited for a person for longer than Settings.review_within")
     return _wrong(
         "queue",
-        f"{late} of {day.backlog.review} bookings in review have waited for a person for more than 30 minutes",
+        f"{late} of {day.backlog.review} bookings in review have waited for longer than Settings.review_within",
         "nobody looks at the queue",
         "`assignment-pipeline review cases` has what can be done about each; a sink on `coordinator.review_overdue`",
     )

@@ -10,7 +10,6 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.counts import OUTCOME_KINDS
-from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.metrics import Metrics
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
@@ -53,7 +52,7 @@ _REVIEWS: dict[str, Any] = {
     "expr": f"{PREFIX}_{REVIEWS} > 0",
     "for": "0m",
     "labels": {"severity": "warning"},
-    "annotations": {"summary": "Bookings have waited for a person for more than 30 minutes.", "value": "{{ $value }}"},
+    "annotations": {"summary": "Bookings have waited for a person for too long.", "value": "{{ $value }}"},
 }
 # A command that fails leaves the last numbers where they are, and no other alert would fire then.
 _MISSING = {
@@ -260,7 +259,7 @@ def _reviews(schema: str, datasource: str) -> dict[str, Any]:
         "uid": f"{PREFIX}_{REVIEWS}",
         "title": _REVIEWS["alert"],
         "condition": "B",
-        "data": _asks(REVIEWS, REVIEW_OVERDUE, (False, 0), schema, datasource),
+        "data": _asks(REVIEWS, dt.timedelta(minutes=1), (False, 0), schema, datasource),
         "for": "0m",
         "noDataState": "OK",
         "execErrState": "Error",

@@ -13,9 +13,7 @@ import re
 from collections.abc import Mapping
 
 from assignment_pipeline.domain.counts import CALL_KINDS, OUTCOME_KINDS
-from assignment_pipeline.domain.events import REVIEW_OVERDUE
 from assignment_pipeline.domain.in_sql import in_sql
-from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.rollout.queries import SCHEMA, postgres
 
 COLUMNS: Mapping[str, str] = {
@@ -41,7 +39,6 @@ _PLACEHOLDERS = {
     "%(settling_until)s": "($__timeTo()::timestamptz - interval '5 minutes')",
     "%(late_since)s": "($__timeFrom()::timestamptz - interval '15 minutes')",
     "%(late_until)s": "($__timeTo()::timestamptz - interval '15 minutes')",
-    "%(review_overdue)s": f"(now() - interval '{REVIEW_OVERDUE // MINUTE} minutes')",
     "%(overdue)s": "(now() - interval '5 minutes')",
     "%(each)s": "false",
     "%(start)s": _START,

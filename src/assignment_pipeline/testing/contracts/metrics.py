@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
-from assignment_pipeline.domain.events import REVIEW_OVERDUE, Event, EventType, Severity, Source
+from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
 from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
@@ -345,16 +345,20 @@ class MetricsStoreContract(StoreSuite):
         assert found.backlog.review == 1
         assert found.lost == 2  # Of two outcomes the history knows, and nobody has told.
 
-    def test_reviews_that_are_overdue(self, store: Any, clock: FakeClock) -> None:
-        """Those that have waited for more than half an hour, and are still open."""
+    def test_reviews_that_are_overdue(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
+        """Those of which the sweep has told since they began to wait, and that are still open."""
         escalate = (*QUEUE, Trigger.BEGIN, Trigger.ESCALATE)
-        self.commit(store, make_booking("b-1"), *escalate, reason="no_fit", waiting_since=START)
-        late = START + MINUTE
-        self.commit(store, make_booking("b-2"), *escalate, reason="no_fit", waiting_since=late)
-        self.commit(store, make_booking("b-3"), *QUEUE, next_attempt_at=START, waiting_since=START)
-        clock.advance(START + REVIEW_OVERDUE + MINUTE / 2 - clock.now())
+        for number, late in ((1, 0), (2, 2), (3, 0)):
+            since = START + late * MINUTE
+            self.commit(store, make_booking(f"b-{number}"), *escalate, reason="no_fit", waiting_since=since)
+        self.commit(store, make_booking("b-4"), *QUEUE, next_attempt_at=START, waiting_since=START)
+        overdue, at = EventType.REVIEW_OVERDUE, START + MINUTE
+        names = {"e-1": "b-1", "e-2": "b-1", "e-3": "b-2", "e-4": "b-4"}
+        events = [told(event_id, overdue, at=at, booking=booking_id) for event_id, booking_id in names.items()]
+        self.told(harness, store, *events, told("e-5", EventType.NOOP, at=at, booking="b-3"))
+        clock.advance(3 * MINUTE)
         backlog = store.measure(MetricsQuery(since=START)).backlog
-        assert (backlog.review, backlog.review_overdue) == (2, 1)
+        assert (backlog.review, backlog.review_overdue) == (3, 1)
 
     def test_what_is_overdue(self, store: Any, clock: FakeClock) -> None:
         """For more than five minutes, and pipeline's."""

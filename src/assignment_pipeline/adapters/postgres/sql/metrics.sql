@@ -248,10 +248,14 @@ WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
 GROUP BY reason;
 
 -- name: review
--- Who waits for a person, now, and who has for too long.
-SELECT count(*), count(*) FILTER (WHERE waiting_since < %(review_overdue)s::timestamptz)
-FROM assignment_pipeline.assignment_records
-WHERE state = 'manual_review' AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text);
+-- Who waits for a person, now, and of whom the sweep has told that it is for too long.
+SELECT count(*), count(*) FILTER (WHERE EXISTS (
+    SELECT FROM assignment_pipeline.observability_events told
+    WHERE told.booking_id = r.booking_id AND told.event_type = 'coordinator.review_overdue'
+        AND told.created_at >= r.waiting_since
+))
+FROM assignment_pipeline.assignment_records r
+WHERE r.state = 'manual_review' AND (%(restaurant)s::text IS NULL OR r.restaurant_id = %(restaurant)s::text);
 
 -- name: overdue
 -- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.

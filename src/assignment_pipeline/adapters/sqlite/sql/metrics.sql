@@ -248,10 +248,14 @@ WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
 GROUP BY reason;
 
 -- name: review
--- Who waits for a person, now, and who has for too long.
-SELECT count(*), count(*) FILTER (WHERE waiting_since < :review_overdue)
-FROM assignment_records INDEXED BY assignment_records_reviews
-WHERE state = 'manual_review' AND (:restaurant IS NULL OR restaurant_id = :restaurant);
+-- Who waits for a person, now, and of whom the sweep has told that it is for too long.
+SELECT count(*), count(*) FILTER (WHERE EXISTS (
+    SELECT 1 FROM observability_events told INDEXED BY observability_events_booking
+    WHERE told.booking_id = r.booking_id AND told.event_type = 'coordinator.review_overdue'
+        AND told.created_at >= r.waiting_since
+))
+FROM assignment_records r INDEXED BY assignment_records_reviews
+WHERE r.state = 'manual_review' AND (:restaurant IS NULL OR r.restaurant_id = :restaurant);
 
 -- name: overdue
 -- What the sweep should have taken up, and what it has taken up in vain: among the few that are not settled.
