@@ -69,12 +69,12 @@ class PostgresRig(SQLiteRig):
     def __init__(self, conninfo):
         import psycopg  # noqa: PLC0415
 
-        from assignment_pipeline.adapters.postgres import init as init_postgres  # noqa: PLC0415
+        from tests.servers.postgres_harness import fresh  # noqa: PLC0415
 
-        self.conninfo, self.schema = conninfo, f"pipeline_{uuid.uuid4().hex[:8]}"
+        self.conninfo, self.schema = conninfo, "a_hosts"
         self.prefix = f"theirs_{uuid.uuid4().hex[:8]}"
-        init_postgres(conninfo, schema=self.schema)
         self.connection = psycopg.connect(conninfo, autocommit=True)
+        fresh(conninfo, self.schema)
         self.connection.execute(f"CREATE SCHEMA {self.prefix}; SET search_path = {self.prefix}")
         self.connection.execute(TABLES)
         self.connection.execute(ROWS)
@@ -98,7 +98,7 @@ class PostgresRig(SQLiteRig):
         super_close = self.open
         for one in super_close:
             one.close()
-        self.connection.execute(f"DROP SCHEMA {self.schema} CASCADE; DROP SCHEMA {self.prefix} CASCADE")
+        self.connection.execute(f"DROP SCHEMA {self.prefix} CASCADE")
         self.connection.close()
 
 

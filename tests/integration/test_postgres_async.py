@@ -19,7 +19,6 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     AsyncStandaloneHost,
     PostgresStore,
     StandaloneHost,
-    init,
 )
 from assignment_pipeline.coordinator import AsyncCoordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
@@ -37,6 +36,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_venue,
 )
 from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
+from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "in_a_loop"
 DAY = dt.timedelta(days=1)
@@ -45,9 +45,7 @@ DAY = dt.timedelta(days=1)
 @pytest.fixture
 def database(postgres_database):
     """The database, with an empty schema."""
-    with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-    init(postgres_database, standalone=True, schema=SCHEMA)
+    fresh(postgres_database, SCHEMA, standalone=True)
     return postgres_database
 
 

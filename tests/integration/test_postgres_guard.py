@@ -13,10 +13,11 @@ import pytest
 psycopg = pytest.importorskip("psycopg")
 
 from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFlags, Mode, Occupied, TimeWindow  # noqa: E402
-from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore  # noqa: E402
 from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.errors import StoreUnavailableError  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "guarded"
 START = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
@@ -65,8 +66,8 @@ class Host:
 @pytest.fixture
 def database(postgres_database):
     with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-        init(postgres_database, schema=SCHEMA)
+        fresh(postgres_database, SCHEMA)
+        connection.execute(f"DROP TABLE IF EXISTS {SCHEMA}.staff")
         connection.execute(f"CREATE TABLE {SCHEMA}.staff (table_id text, start_at timestamptz, end_at timestamptz)")
     return postgres_database
 

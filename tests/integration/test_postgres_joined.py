@@ -11,7 +11,7 @@ psycopg = pytest.importorskip("psycopg")
 from psycopg.conninfo import conninfo_to_dict  # noqa: E402
 from psycopg.rows import dict_row  # noqa: E402
 
-from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost  # noqa: E402
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
 from assignment_pipeline.domain.adoption import LegacySeat  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
@@ -28,6 +28,7 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_venue,
 )
 from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
+from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "joined"
 
@@ -35,9 +36,7 @@ SCHEMA = "joined"
 @pytest.fixture
 def store(postgres_database):
     """A store in a schema of its own."""
-    with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-    init(postgres_database, standalone=True, schema=SCHEMA)
+    fresh(postgres_database, SCHEMA, standalone=True)
     host = StandaloneHost(schema=SCHEMA)
     with PostgresStore(postgres_database, host=host, schema=SCHEMA) as store:
         store.write(lambda connection: host.put_venue(connection, make_venue()))

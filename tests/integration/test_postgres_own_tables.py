@@ -21,6 +21,7 @@ from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.rollout.queries import operator  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import DINNER, HOUR  # noqa: E402
+from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA, THEIRS = "embedded", "restaurant"
 KINDS = {
@@ -87,10 +88,8 @@ class ReservationHost:
 def host(postgres_database):
     """The application's schema beside the pipeline's, and a connection to it."""
     with psycopg.connect(postgres_database, autocommit=True) as connection:
-        for schema in (SCHEMA, THEIRS):
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-        connection.execute(f"CREATE SCHEMA {THEIRS}")
-        init(postgres_database, schema=SCHEMA)
+        connection.execute(f"DROP SCHEMA IF EXISTS {THEIRS} CASCADE; CREATE SCHEMA {THEIRS}")
+        fresh(postgres_database, SCHEMA)
         yield connection
 
 

@@ -33,7 +33,7 @@ from assignment_pipeline.testing.blocking import blocking
 from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
 from tests.servers.postgres import database, server
 
-_TABLES = (
+_PIPELINE = (
     "assignment_records",
     "booking_table_assignments",
     "booking_assignment_state_history",
@@ -45,6 +45,8 @@ _TABLES = (
     "assignment_rollout_history",
     "assignment_shadow_bundles",
     "assignment_shadow_cases",
+)
+_STANDALONE = (
     "restaurants",
     "table_inventory",
     "table_adjacencies",
@@ -53,6 +55,30 @@ _TABLES = (
 )
 
 _NO_ROLLOUT = "UPDATE {}.assignment_rollout SET generation = 0, phase = NULL, settings = '{{}}', updated_at = NULL"
+
+
+def empty(connection: psycopg.Connection[Any], schema: str, *, standalone: bool) -> None:
+    """Delete all there is in a schema, which takes a tenth of the time that a new one takes."""
+    tables = (*_PIPELINE, *(_STANDALONE if standalone else ()))
+    name = sql.Identifier(schema)
+    statements = [sql.SQL("DELETE FROM {}.{}").format(name, sql.Identifier(table)) for table in tables]
+    statements.append(sql.SQL(_NO_ROLLOUT).format(name))
+    connection.execute(sql.SQL("; ").join(statements))
+
+
+def fresh(conninfo: str, schema: str, *, standalone: bool = False) -> None:
+    """A schema with nothing in our tables: made anew only where it is not as `init` leaves it."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        find = "SELECT to_regclass(format('%%I.assignment_schema', %s::text))"
+        if connection.execute(find, [schema]).fetchone() != (None,):
+            parts = connection.execute(
+                sql.SQL("SELECT count(*) FROM {}.assignment_schema").format(sql.Identifier(schema))
+            )
+            if parts.fetchone() == (1 + standalone,):
+                empty(connection, schema, standalone=standalone)
+                return
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    init(conninfo, standalone=standalone, schema=schema)
 
 
 # -- Hosts --------------------------------------------------------------------------------------------------------
@@ -148,10 +174,7 @@ class PostgresHarness(StoreHarness):
         self._clock.now, self._clock.monotonic = clock.now, clock.monotonic  # type: ignore[method-assign]
         self.seats.clear()
         self.on_commit = None
-        schema = sql.Identifier(self.schema)
-        statements = [sql.SQL("DELETE FROM {}.{}").format(schema, sql.Identifier(table)) for table in _TABLES]
-        statements.append(sql.SQL(_NO_ROLLOUT).format(schema))
-        self.connection.execute(sql.SQL("; ").join(statements))
+        empty(self.connection, self.schema, standalone=True)
 
     def _call_hook(self, connection: Any, changes: Sequence[AssignmentChange]) -> None:
         if self.on_commit is not None:

@@ -104,9 +104,9 @@ def test_the_plainest_run_does_nothing():
 
 @pytest.fixture(scope="module")
 def many():
-    """What the first 300 seeds come to, in which nothing breaks."""
+    """What the first 200 seeds come to, in which nothing breaks."""
     faults, jobs = {}, {}
-    for seed in range(300):
+    for seed in range(200):
         report = passes(simulate(seed))
         for counts, counter in ((faults, report.faults), (jobs, report.jobs)):
             for name, count in counter.items():
@@ -117,13 +117,13 @@ def many():
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_fault_strikes(many, name):
     """None is there for show."""
-    assert many[0].get(name, 0) >= 5
+    assert many[0].get(name, 0) >= 3
 
 
 @pytest.mark.parametrize("kind", [*JOBS, *HAPPENINGS], ids=lambda kind: kind.name)
 def test_everything_comes_about(many, kind):
     """Every job is begun, and the host does all that it may."""
-    assert many[1].get(kind.name, 0) >= 5
+    assert many[1].get(kind.name, 0) >= 3
 
 
 @pytest.mark.parametrize("name", BY_NAME)
