@@ -1,9 +1,11 @@
 """Makes a test of every Python block in the README and the documentation, and says at the end what was skipped."""
 
+import gc
 import os
 import sys
 from collections import Counter
 
+from hypothesis import settings  # Before `gc.freeze`, after which it finds nothing that refers to its random numbers.
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
@@ -15,6 +17,10 @@ pytest_collect_file = Sybil(
 # The tests start some hundred processes, and each would compile the library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+gc.disable()  # Until all is imported and collected, of which nothing is garbage: see `pytest_collection_finish`.
+
+settings.register_profile("default", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=2_000, deadline=None)
 
 LONG = ("tests/examples/", "tests/faults/", "tests/benchmarks/", "tests/integration/", "tests/cli/", "tests/simulator/")
 """Where the files are that take longest: they come first, so that no process waits at the end for another's last."""
@@ -23,6 +29,12 @@ LONG = ("tests/examples/", "tests/faults/", "tests/benchmarks/", "tests/integrat
 def pytest_collection_modifyitems(items):
     """Sort the files that take longest to the front. The tests of a file stay together, in their order."""
     items.sort(key=lambda item: next((place for place, folder in enumerate(LONG) if item.nodeid.startswith(folder)), 9))
+
+
+def pytest_collection_finish():
+    """Garbage is collected from now on, and what is there by now is not looked at for it again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import attrs
 import pytest
-from hypothesis import settings
 
 from assignment_pipeline.domain import made as making
 
@@ -32,9 +31,6 @@ def checked_maker(kind):
 
 
 making.maker = checked_maker  # Before any module has imported it: every test of the suite holds it to that.
-
-settings.register_profile("default", max_examples=40, deadline=None)
-settings.register_profile("thorough", max_examples=2_000, deadline=None)
 
 
 @pytest.fixture
