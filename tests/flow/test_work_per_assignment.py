@@ -118,23 +118,47 @@ def test_effects_of_one_assign(monkeypatch):
     assert asked.total() <= 10
 
 
-@pytest.mark.parametrize("parties", [2, 8])
-def test_statements_of_one_assign_on_sqlite(tmp_path, monkeypatch, parties):
-    """As many at a restaurant with eight parties as with two."""
-    statements = []
+@pytest.fixture
+def statements(monkeypatch):
+    """What SQLite is asked, as it happens: a row that is written with others counts by itself."""
+    asked = []
     connect = sqlite3.connect
 
     def traced(*given, **options):
         connection = connect(*given, **options)
-        connection.set_trace_callback(statements.append)
+        connection.set_trace_callback(asked.append)
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", traced)
+    return asked
+
+
+@pytest.fixture
+def on_sqlite(tmp_path):
+    """A coordinator over a file, of a restaurant with twenty tables."""
     host = StandaloneHost()
     init(tmp_path / "one.sqlite3", standalone=True)
     with SQLiteStore(tmp_path / "one.sqlite3", host=host) as store:
         store.write(lambda connection: host.put_venue(connection, restaurant(20)))
-        coordinator = half_full(Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()), parties)
+        yield Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
+
+
+@pytest.mark.parametrize("parties", [2, 8])
+def test_statements_of_one_assign_on_sqlite(statements, on_sqlite, parties):
+    """As many at a restaurant with eight parties as with two."""
+    half_full(on_sqlite, parties)
+    statements.clear()
+    assert on_sqlite.assign(guest(parties)).outcome == "confirmed"
+    assert len(statements) <= 38, statements
+
+
+def test_statements_of_a_day_on_sqlite(statements, on_sqlite):
+    """A day is looked at once and begun once: each further booking costs its sixteen rows, and two questions."""
+    on_sqlite.assign(guest(0))
+    counts = []
+    for numbers in (range(1, 3), range(3, 11)):
         statements.clear()
-        assert coordinator.assign(guest(parties)).outcome == "confirmed"
-    assert len(statements) <= 39, statements
+        results = on_sqlite.assign_many([guest(number) for number in numbers])
+        assert {result.outcome for result in results} == {"confirmed"}
+        counts.append(len(statements))
+    assert (counts[1] - counts[0]) / 6 <= 18, counts

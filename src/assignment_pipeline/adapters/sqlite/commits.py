@@ -183,8 +183,7 @@ class Commits:
         contested = self._contested_by_others(connection, rows, taken)
         if before:
             rows.execute(GIVE_UP, (json.dumps([*before]),))
-        for record in after.values():
-            rows.executemany(TAKE, map(SEATS.row, seats_of(record)))
+        rows.executemany(TAKE, [SEATS.row(seat) for record in after.values() for seat in seats_of(record)])
         contested |= _contested_by_us(rows, taken) | _contested_by_sitting(rows, taken, after, now)
         if contested:
             raise TableConflictError(tuple(sorted(contested)))
@@ -196,28 +195,33 @@ class Commits:
         self,
         connection: sqlite3.Connection,
         rows: sqlite3.Cursor,
-        changes: Iterable[AssignmentChange],
+        changes: Sequence[AssignmentChange],
         before: Mapping[str, AssignmentRecord],
     ) -> dict[str, AssignmentRecord]:
         """Refuse what was decided on something older than what is there; else the records as they will be."""
         after: dict[str, AssignmentRecord] = {}
+        venues: dict[str, Venue] = {}
+        seating = {change.record.restaurant_id for change in changes if change.seats}
+        in_force = generation(rows)
         for change in changes:
-            booking_id = change.record.booking_id
+            booking_id, restaurant_id = change.record.booking_id, change.record.restaurant_id
             current = before.get(booking_id)
             change.check_version(current)
             if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
                 raise StaleRecordError(booking_id, "version")
             if change.preconditions is not None:
                 found, _ = read_bookings(partial(self.reads.host.booking, connection), [booking_id])
-                venue = self._venue(connection, change)
-                change.check_preconditions(current, found.get(booking_id), venue.version, generation(rows))
+                if restaurant_id not in venues:
+                    venues[restaurant_id] = self._venue(connection, change, seats=restaurant_id in seating)
+                venue = venues[restaurant_id]
+                change.check_preconditions(current, found.get(booking_id), venue.version, in_force)
                 change.check_floor(venue.floor.positions)
             after[booking_id] = change.record
         return after
 
-    def _venue(self, connection: sqlite3.Connection, change: AssignmentChange) -> Venue:
+    def _venue(self, connection: sqlite3.Connection, change: AssignmentChange, *, seats: bool) -> Venue:
         try:
-            return self.reads.venue(connection, change.record.restaurant_id, seats=change.seats)
+            return self.reads.venue(connection, change.record.restaurant_id, seats=seats)
         except VenueNotFoundError as error:
             raise StaleRecordError(change.record.booking_id, "venue") from error
 
@@ -226,14 +230,19 @@ class Commits:
     ) -> set[str]:
         """The tables among *taken* that the staff has blocked or the host has given away."""
         contested: set[str] = set()
+        by_restaurant: defaultdict[str, list[_Taken]] = defaultdict(list)
         for new in taken:
+            by_restaurant[new.restaurant_id].append(new)
+        for restaurant_id, wanted in by_restaurant.items():
+            around = TimeWindow.around([new.window for new in wanted])
             others = (
-                *blocks(rows, new.restaurant_id, new.window),
-                *self.reads.host.occupied(connection, new.restaurant_id, new.window),
+                *blocks(rows, restaurant_id, around),
+                *self.reads.host.occupied(connection, restaurant_id, around),
             )
             contested.update(
                 other.table_id
                 for other in others
+                for new in wanted
                 if other.table_id in new.tables
                 and other.booking_id != new.booking_id
                 and other.window.overlaps(new.window)
@@ -243,22 +252,17 @@ class Commits:
     def _write(
         self,
         rows: sqlite3.Cursor,
-        changes: Iterable[AssignmentChange],
+        changes: Sequence[AssignmentChange],
         after: Mapping[str, AssignmentRecord],
         now: dt.datetime,
     ) -> None:
         written_at = text_of(now)
-        for record in after.values():
-            rows.execute(WRITE_RECORD, {**record_row(record), "now": written_at})
-        for change in changes:
-            if change.steps:
-                rows.executemany(WRITE_STEP, _step_rows(change))
-            else:
-                rows.execute(WRITE_STEPLESS, (change.id, change.record.booking_id, written_at))
-            if change.attempt is not None:
-                key = (change.record.booking_id, change.record.restaurant_id)
-                rows.execute(WRITE_ATTEMPT, (*key, *ATTEMPTS.row(change.attempt)))
-            rows.executemany(WRITE_EVENT, map(event_row, change.events))
+        rows.executemany(WRITE_RECORD, [{**record_row(record), "now": written_at} for record in after.values()])
+        rows.executemany(WRITE_STEP, [row for change in changes for row in _step_rows(change)])
+        stepless = [(change.id, change.record.booking_id, written_at) for change in changes if not change.steps]
+        rows.executemany(WRITE_STEPLESS, stepless)
+        rows.executemany(WRITE_ATTEMPT, [row for change in changes for row in _attempt_rows(change)])
+        rows.executemany(WRITE_EVENT, [event_row(event) for change in changes for event in change.events])
 
     def wake(
         self,
@@ -404,3 +408,8 @@ def _contested_by_sitting(
 def _step_rows(change: AssignmentChange) -> list[Row]:
     record = change.record
     return [(record.booking_id, record.restaurant_id, change.id, *STEPS.row(step)) for step in change.steps]
+
+
+def _attempt_rows(change: AssignmentChange) -> list[Row]:
+    key = (change.record.booking_id, change.record.restaurant_id)
+    return [] if change.attempt is None else [(*key, *ATTEMPTS.row(change.attempt))]

@@ -72,6 +72,15 @@ UPDATE bookings SET assignment_state = ?, assignment_state_version = ?, assignme
 WHERE id = ?
 """
 
+KNOWN_BOOKINGS = "SELECT id FROM bookings WHERE id IN (SELECT value FROM json_each(?))"
+
+# One that was only passed in, with where its assignment stands.
+NEW_BOOKING = with_columns("""
+INSERT INTO bookings (
+    {STORED_BOOKING}, assignment_state, assignment_state_version, assignment_strategy, created_at
+) VALUES ({:BOOKING}, :state, :version, :strategy, :created_at)
+""")
+
 FIND_VERSION = "SELECT version FROM restaurants WHERE id = ?"
 
 FIND_VENUE = "SELECT timezone, policy, floor, version FROM restaurants WHERE id = ?"
@@ -191,12 +200,19 @@ class StandaloneHost:
     def on_commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """Have bookings that were passed in, and reflect how all of them stand."""
         rows = cursor_of(connection)
+        ids = json.dumps([change.record.booking_id for change in changes])
+        known = {row[0] for row in rows.execute(KNOWN_BOOKINGS, (ids,))}
+        told, new = [], []
         for change in changes:
-            record = change.record
-            facts = (record.state.value, record.version, record.strategy, change.guest_status, record.booking_id)
-            if rows.execute(TELL_BOOKING, facts).rowcount == 0 and record.booking is not None:
-                rows.execute(PUT_BOOKING, self._row(record.booking))
-                rows.execute(TELL_BOOKING, facts)
+            record, status = change.record, change.guest_status
+            if record.booking_id in known:
+                told.append((record.state.value, record.version, record.strategy, status, record.booking_id))
+            elif record.booking is not None:
+                facts = self._row(record.booking)
+                stands = {"state": record.state.value, "version": record.version, "strategy": record.strategy}
+                new.append({**facts, **stands, "status": status or facts["status"]})
+        rows.executemany(TELL_BOOKING, told)
+        rows.executemany(NEW_BOOKING, new)
 
     # -- Keeping it -----------------------------------------------------------------------------------------------
 
