@@ -90,9 +90,11 @@ def test_supabases_defaults(shared):
     assert examined(shared, SCHEMA) == ()
     found = examined(shared, "public")
     assert {opening.check for opening in found} == {"default-grants", "grants", "public-execute", "exposed-schema"}
-    seen = [one.evidence for one in found if one.check == "grants" and one.evidence.startswith("anon has SELECT on ")]
-    assert "booking_assignment_state_history" in seen[0]
-    assert any(one.evidence.startswith("anon may execute") and "enqueue(" in one.evidence for one in found)
+    (held,) = (one for one in found if one.check == "grants" and one.evidence.startswith("anon has "))
+    assert "DELETE, INSERT, REFERENCES, SELECT, TRIGGER, TRUNCATE, UPDATE on assignment_leases, " in held.evidence
+    assert held.evidence.endswith(" more")
+    assert '"public".booking_assignment_state_history' in held.fix
+    assert any(one.evidence.startswith("anon may execute") and "enqueue(" in one.fix for one in found)
     close(shared, [opening for opening in found if opening.check != "exposed-schema"])
     assert [opening.check for opening in examined(shared, "public")] == ["exposed-schema"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -70,11 +70,20 @@ _GIVEN = {
     "pinned": PINNED,
 }
 
+_NAMED = 3
+
 Rows = list[tuple[Any, ...]]
 
 
 def _quoted(name: str) -> str:
     return sql.Identifier(name).as_string(None)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few, for a line that a person reads; what to do names all of them."""
+    if len(names) <= _NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
 
 
 # -- What comes to everything that is made ----------------------------------------------------------------------------
@@ -122,13 +131,16 @@ def _held(rows: Rows, schema: str) -> Iterator[Opening]:
     beyond: dict[tuple[str, str], list[str]] = {}
     for table, grantee, right in rows:
         if grantee in {"PUBLIC", *API_ROLES} or right not in rights_of(table):
-            beyond.setdefault((grantee, right), []).append(table)
-    for (grantee, right), tables in beyond.items():
+            beyond.setdefault((grantee, table), []).append(right)
+    alike: dict[tuple[str, str], list[str]] = {}
+    for (grantee, table), rights in beyond.items():
+        alike.setdefault((grantee, ", ".join(sorted(rights))), []).append(table)
+    for (grantee, some), tables in alike.items():
         names = ", ".join(f"{schema}.{table}" for table in tables)
         yield Opening(
             check="grants",
-            evidence=f"{grantee} has {right} on {', '.join(tables)}",
-            fix=f"REVOKE {right} ON {names} FROM {grantee if grantee == 'PUBLIC' else _quoted(grantee)}",
+            evidence=f"{grantee} has {some} on {_some(tables)}",
+            fix=f"REVOKE {some} ON {names} FROM {grantee if grantee == 'PUBLIC' else _quoted(grantee)}",
         )
 
 
@@ -193,7 +205,7 @@ def _served(rows: Rows, schema: str) -> Iterator[Opening]:
 # -- Functions --------------------------------------------------------------------------------------------------------
 
 EXECUTED = """
-SELECT g.name, string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname)
+SELECT g.name, array_agg(p.oid::regprocedure::text ORDER BY p.proname)
 FROM pg_proc p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f'::"char", p.proowner))) a
 CROSS JOIN LATERAL (SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END) AS g(name)
 WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = %(schema)s::text)
@@ -202,12 +214,14 @@ GROUP BY 1 ORDER BY 1
 """
 
 
-def _executed(rows: Rows, schema: str) -> Iterator[Opening]:
-    for grantee, names in rows:
+def _executed(rows: Rows, schema: str) -> Iterator[Opening]:  # noqa: ARG001 - each judge is given both
+    for grantee, functions in rows:
+        called = [name.partition("(")[0].rpartition(".")[2] for name in functions]
+        who = grantee if grantee == "PUBLIC" else _quoted(grantee)
         yield Opening(
             check="public-execute",
-            evidence=f"{grantee} may execute {names.replace(f'{schema}.', '')}",
-            fix=f"REVOKE EXECUTE ON FUNCTION {names} FROM {grantee if grantee == 'PUBLIC' else _quoted(grantee)}",
+            evidence=f"{grantee} may execute {_some(called)}",
+            fix=f"REVOKE EXECUTE ON FUNCTION {', '.join(functions)} FROM {who}",
         )
 
 
