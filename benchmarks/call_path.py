@@ -31,8 +31,9 @@ def main() -> None:
         if event == "call" and path.is_relative_to(LIBRARY):
             found[str(path.relative_to(LIBRARY))].add(frame.f_code.co_qualname)
 
+    booking = Booking("B1", "R1", 2, TOMORROW)
     sys.setprofile(profile)
-    result = coordinator.assign(Booking("B1", "R1", 2, TOMORROW))
+    result = coordinator.assign(booking)
     sys.setprofile(None)
     coordinator.close()
     for path, functions in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):

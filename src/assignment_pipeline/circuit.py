@@ -36,6 +36,9 @@ class CircuitBreaker(processes.Watched):
             a cooldown is no burden to one that is not.
 
         successes: Commits in a row that close it again.
+
+    Attributes:
+        is_troubled: Whether it is not closed, or has counted a failure: else nothing that succeeds is news to it.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class CircuitBreaker(processes.Watched):
         See `Watched.reset_in_child`.
         """
         self._lock = threading.RLock()  # So that a thread that is interrupted inside can go on.
+        self.is_troubled = False
         self._state = CircuitState.CLOSED
         self._count = 0
         self._waits_until = 0.0
@@ -73,8 +77,6 @@ class CircuitBreaker(processes.Watched):
 
     def remaining(self) -> dt.timedelta:
         """For how long this caller has to leave the store alone: zero if it may ask."""
-        if self._state is CircuitState.CLOSED:
-            return dt.timedelta()
         with self._lock:
             now = self._clock.monotonic()
             if self._answers or self._is_closed():
@@ -94,11 +96,9 @@ class CircuitBreaker(processes.Watched):
 
     def succeeded(self) -> None:
         """The store has committed."""
-        if self._state is CircuitState.CLOSED and not self._count:
-            return
         with self._lock:
             if self._state is CircuitState.CLOSED:
-                self._count = 0
+                self._enter(CircuitState.CLOSED)
             elif self._state is CircuitState.HALF_OPEN:
                 self._count += 1
                 if self._count >= self._successes:
@@ -110,6 +110,7 @@ class CircuitBreaker(processes.Watched):
             if self._state is CircuitState.OPEN:
                 return  # Of a call that began before.
             self._count += 1
+            self.is_troubled = True
             if self._state is CircuitState.HALF_OPEN or self._count >= self._failures:
                 self._enter(CircuitState.OPEN)
                 self._waits_until = self._clock.monotonic() + self._cooldown
@@ -119,5 +120,6 @@ class CircuitBreaker(processes.Watched):
 
     def _enter(self, state: CircuitState) -> None:
         self._state = state
+        self.is_troubled = state is not CircuitState.CLOSED
         self._count = 0
         self._answers = False

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
+from collections.abc import Callable
 
 
 class SystemClock:
-    """The machine's clock."""
+    """
+    The machine's clock.
 
-    def now(self) -> dt.datetime:
-        """The time of day, in UTC."""
-        return dt.datetime.now(dt.UTC)
+    Attributes:
+        now: The time of day, in UTC.
 
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
-        return time.monotonic()
+        monotonic: Seconds since some fixed moment; never goes back.
+    """
+
+    now: Callable[[], dt.datetime] = staticmethod(functools.partial(dt.datetime.now, dt.UTC))
+    monotonic: Callable[[], float] = staticmethod(time.monotonic)

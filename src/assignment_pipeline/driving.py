@@ -1,28 +1,34 @@
 """
 Driving generators: each question that one yields is answered, and what the answering raises is raised inside it.
 
-These functions drive every generator in this package: flows, the work on a connection, checks of a host. `run`
-and `arun` drive flows: they release what the handler still holds.
+`relay` drives every generator in this package: flows, the work on a connection, checks of a host. `drive` and `adrive`
+are `relay` for threads and for asyncio. `run` and `arun` drive flows: they release what the handler still holds.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
 Question = TypeVar("Question")
-Passed = TypeVar("Passed")
 Caught = type[BaseException] | tuple[type[BaseException], ...]
 
 
-def drive(steps: Generator[Question, Any, T], answer: Callable[[Question], Any], *, caught: Caught = Exception) -> T:
+@types.coroutine
+def relay(
+    steps: Generator[Question, Any, T],
+    answer: Callable[[Question], Any],
+    *,
+    caught: Caught = Exception,
+    through: Any = types.GeneratorType,
+) -> Generator[Any, Any, T]:
     """
-    Drive *steps* to their end.
+    Drive *steps* to their end, from within another generator: this is the loop that all drivers are made of.
 
     Args:
         steps: What asks.
@@ -30,78 +36,49 @@ def drive(steps: Generator[Question, Any, T], answer: Callable[[Question], Any],
         answer: The answer to a question.
 
         caught: What is raised inside *steps* when *answer* raises it. Anything else ends them.
+
+        through: An answer of that type is a generator, or a coroutine, whose result is the answer. What it yields is
+            passed on to the driver of this one. Any other answer goes back at once.
     """
-    thrown: BaseException | None = None
     try:
         question = next(steps)
         while True:
             try:
-                given = answer(question)
+                given: Any = answer(question)
+                if isinstance(given, through):
+                    given = yield from given
             except caught as error:
-                thrown = error
                 question = steps.throw(error)
             else:
                 question = steps.send(given)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        steps.close()
+
+
+def drive(steps: Generator[Question, Any, T], answer: Callable[[Question], Any], *, caught: Caught = Exception) -> T:
+    """`relay` where every answer is at hand, whatever it is."""
+    try:
+        relay(steps, answer, caught=caught, through=()).send(None)
     except StopIteration as stop:
         result: T = stop.value
         return result
     except RuntimeError as error:
         # A host's `next()` that found nothing: no generator can let that one through as it is.
-        if isinstance(thrown, StopIteration) and error.__cause__ is thrown:
-            raise thrown from None
+        if isinstance(error.__cause__, StopIteration):
+            raise error.__cause__ from None
         raise
-    finally:
-        thrown = None  # Its traceback holds this frame: the two would keep each other alive.
-        steps.close()
+    raise AssertionError  # With nothing to go through, it never yields.
 
 
-def relay(
-    steps: Generator[Question, Any, T],
-    answering: Callable[[Question], Generator[Passed, Any, Any]],
-    *,
-    caught: Caught = Exception,
-) -> Generator[Passed, Any, T]:
-    """`drive`, where the answer to a question is a generator itself: what it yields is passed on to who drives this."""
-    try:
-        question = next(steps)
-        while True:
-            try:
-                given = yield from answering(question)
-            except caught as error:
-                question = steps.throw(error)
-            else:
-                question = steps.send(given)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
-
-
-@types.coroutine
 def adrive(
-    steps: Generator[Question, Any, T],
-    answer: Callable[[Question], Any],
-    *,
-    caught: Caught = Exception,
-) -> Generator[Any, Any, T]:
-    """`drive`, where an answer that is a coroutine is awaited. What is at hand goes back at once."""
-    try:
-        question = next(steps)
-        while True:
-            try:
-                given = answer(question)
-                if isinstance(given, types.CoroutineType):
-                    given = yield from given.__await__()
-            except caught as error:
-                question = steps.throw(error)
-            else:
-                question = steps.send(given)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
+    steps: Generator[Question, Any, T], answer: Callable[[Question], Any], *, caught: Caught = Exception
+) -> Awaitable[T]:
+    """`relay` where an answer that is a coroutine is awaited."""
+    awaited: Any = relay(steps, answer, caught=caught, through=types.CoroutineType)
+    return cast("Awaitable[T]", awaited)
 
 
 def resume(steps: Generator[Question, Any, Any], answer: Any, error: BaseException | None = None) -> Question:

@@ -47,6 +47,8 @@ class EventDispatcher(processes.Watched):
     Its thread starts with the first event that needs it, once a process.
 
     Attributes:
+        sinks: What it hands events to.
+
         dropped: Events that a sink was not given, because the queue was full, or because the sinks had not taken them
             when the dispatcher was closed.
 
@@ -57,6 +59,7 @@ class EventDispatcher(processes.Watched):
         self._show_errors = show_errors
         self.dropped = 0
         self.failed = 0
+        self.sinks = tuple(sinks)
         self._inline = tuple(sink for sink in sinks if getattr(sink, "inline", False))
         self._queued = tuple(sink for sink in sinks if not getattr(sink, "inline", False))
         self._capacity = capacity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 import operator
 import os
@@ -19,12 +20,10 @@ from assignment_pipeline.event_dispatcher import EventDispatcher
 from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
 from assignment_pipeline.flow.tracing import observed
 from assignment_pipeline.plain import Printed
-from assignment_pipeline.ports import Clock, EventSink, Leases, Observer
+from assignment_pipeline.ports import AssignmentContext, Clock, EventSink, Leases, Observer, Refused
 from assignment_pipeline.ports.fitting import is_awaitable, is_coroutine_function, refuse_awaitable
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     from assignment_pipeline.domain.shadow import ShadowCase
 
 T = TypeVar("T")
@@ -38,6 +37,9 @@ class TakesCases(Protocol):
         ...
 
 
+_AT_HAND = frozenset({type(None), bool, AssignmentContext, Leases, Refused})
+"""What most answers are. Nobody needs to look whether they have to be awaited."""
+_NOT_AT_ALL = dt.timedelta()
 _MOST_KNOWN = 10_000
 _MOST_NAMED = 10
 USE_ASYNC = "Use AsyncCoordinator, or what answers at once."
@@ -85,7 +87,7 @@ class Process:
 
     def circuit_cooldown(self) -> dt.timedelta:
         """For how long the store is still left alone."""
-        return self.circuit.remaining()
+        return self.circuit.remaining() if self.circuit.is_troubled else _NOT_AT_ALL
 
     def new_id(self) -> str:
         """An id that nobody else has."""
@@ -176,8 +178,9 @@ class Wiring(Printed):
 
     def answered(self, effect: Effect[Any], answer: Any) -> None:
         """Take note of an answer."""
-        if effect.port is Port.STORE:
-            self.process.circuit.reached()
+        circuit = self.process.circuit
+        if circuit.is_troubled and effect.port is Port.STORE:
+            circuit.reached()
         if isinstance(effect, LoadContext):
             if answer is not None and answer.unknown_tables:
                 self.process.unknown_tables(answer.venue.id, answer.unknown_tables)
@@ -185,8 +188,9 @@ class Wiring(Printed):
         if not isinstance(effect, Commit):
             return
         # Only a commit proves that the store works: one that can be read, and not written, has to open the circuit.
-        self.process.circuit.succeeded()
-        if self.publishes:
+        if circuit.is_troubled:
+            circuit.succeeded()
+        if self.publishes and self.process.dispatcher.sinks:
             self.process.dispatcher.publish([event for change in effect.changes for event in change.events])
 
 
@@ -209,7 +213,7 @@ class SyncHandler:
         except Exception as error:
             self._wiring.failed(effect, error)
             raise
-        if is_awaitable(answer):
+        if type(answer) not in _AT_HAND and is_awaitable(answer):
             refuse_awaitable(answer, f"{effect.port.name.lower()} ({type(effect).__name__})", USE_ASYNC)
         if isinstance(answer, Leases):
             self._held.append((port, answer))

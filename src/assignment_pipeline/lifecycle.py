@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +168,8 @@ def step(state: AssignmentState, trigger: Trigger) -> AssignmentState:
         raise IllegalTransitionError(state.value, trigger.value) from None
 
 
-def walk(state: AssignmentState, triggers: Iterable[Trigger]) -> tuple[AssignmentState, ...]:
+@cache  # Flows fire a few dozen rows of triggers, over and over.
+def walk(state: AssignmentState, triggers: tuple[Trigger, ...]) -> tuple[AssignmentState, ...]:
     """
     The states that *triggers* lead through from *state*, one a trigger.
 

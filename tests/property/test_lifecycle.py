@@ -76,10 +76,10 @@ def test_a_walk_is_its_steps(start, triggers):
             break
         states.append(state)
     else:
-        assert walk(start, triggers) == tuple(states)
+        assert walk(start, tuple(triggers)) == tuple(states)
         return
     with pytest.raises(IllegalTransitionError) as raised:
-        walk(start, triggers)
+        walk(start, tuple(triggers))
     assert raised.value.args == refused
 
 

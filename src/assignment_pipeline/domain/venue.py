@@ -128,7 +128,16 @@ class Venue(Printed):
         """When the party sits: as it said, or else as long as its period or the policy has parties of its size sit."""
         if booking.end_at is not None:
             return TimeWindow(booking.start_at, booking.end_at)
-        return TimeWindow(booking.start_at, booking.start_at + self.calendar.stay(booking.party_size, booking.start_at))
+        stay = self._stays.get(booking.party_size)
+        if stay is None:
+            stay = self.calendar.stay(booking.party_size, booking.start_at)
+            if not self.policy.turns_vary:
+                self._stays[booking.party_size] = stay
+        return TimeWindow(booking.start_at, booking.start_at + stay)
+
+    @cached_property
+    def _stays(self) -> dict[int, dt.timedelta]:
+        return {}
 
     def blocked(self, turn: TimeWindow) -> TimeWindow:
         """For how long that turn keeps its tables from others: the turn with its buffers."""
@@ -173,7 +182,7 @@ class Venue(Printed):
 
     def refusal(self, turn: TimeWindow) -> Reason | None:
         """Why no party is given that time, by the calendar alone; None where one is."""
-        return self.calendar.refusal(turn)
+        return self.calendar.refusal(turn) if self.policy.has_hours else None
 
     def arrivals(self, date: dt.date) -> tuple[dt.datetime, ...]:
         """

@@ -87,11 +87,21 @@ class Effect(Plain, Generic[T]):
         raise NotImplementedError
 
 
+class Bare(Effect[T]):
+    """An effect without fields."""
+
+    def __init__(self) -> None:
+        """Do less than `Plain` would: each assignment asks for some of these."""
+
+
 class ResolveFlags(Effect["FlagDecision"]):
     """What the flags say about a restaurant. `FlagsUnreadError` is raised inside the flow."""
 
     port = Port.FLAGS
     restaurant_id: str
+
+    def __init__(self, restaurant_id: str) -> None:  # Of those that each assignment asks for, `Plain` makes no values.
+        self.restaurant_id = restaurant_id
 
     def takes_long(self, port: Any) -> bool:
         """Whether the first answer is still waited for."""
@@ -111,7 +121,7 @@ class DoubtFlags(Effect[None]):
         return port.stale(self.generation) if isinstance(port, StaleFlags) else None
 
 
-class CheckCircuit(Effect[dt.timedelta]):
+class CheckCircuit(Bare[dt.timedelta]):
     """For how long the circuit breaker still keeps the store from being asked: zero if it does not."""
 
     port = Port.PROCESS
@@ -130,6 +140,10 @@ class Hold(Effect["Leases | Refused"]):
     port = Port.LOCKS
     wanted: tuple[Wanted, ...]
     ttl: dt.timedelta
+
+    def __init__(self, wanted: tuple[Wanted, ...], ttl: dt.timedelta) -> None:
+        self.wanted = wanted
+        self.ttl = ttl
 
     @classmethod
     def of(cls, booking_ids: Iterable[str], ttl: dt.timedelta) -> Self:
@@ -157,6 +171,9 @@ class LoadContext(Effect["AssignmentContext | None"]):
     port = Port.STORE
     query: LoadQuery
 
+    def __init__(self, query: LoadQuery) -> None:
+        self.query = query
+
     def ask(self, port: Any) -> Any:
         return port.load(self.query)
 
@@ -166,6 +183,9 @@ class Commit(Effect[None]):
 
     port = Port.STORE
     changes: tuple[AssignmentChange, ...]
+
+    def __init__(self, changes: tuple[AssignmentChange, ...]) -> None:
+        self.changes = changes
 
     def ask(self, port: Any) -> Any:
         return port.commit(self.changes)
@@ -319,7 +339,7 @@ class FindUnassigned(Effect["tuple[Booking | UnreadableBooking, ...]"]):
         return port.unassigned(self.since, self.limit, self.restaurants)
 
 
-class FindWaiting(Effect["Waiting"]):
+class FindWaiting(Bare["Waiting"]):
     """Where bookings wait that nobody enqueued, and the store's time."""
 
     port = Port.STORE
@@ -354,6 +374,11 @@ class MakePlan(Effect["Decision"]):
     request: SeatingRequest
     floor: FloorSnapshot
     budget: Budget = BUDGET
+
+    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> None:
+        self.request = request
+        self.floor = floor
+        self.budget = budget
 
     def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - it depends on the floor
         """Whether moves may be looked for, which takes milliseconds to seconds."""
@@ -419,7 +444,7 @@ class RunLegacy(Effect["LegacyResult"]):
         return port(self.booking)
 
 
-class HasShadow(Effect[bool]):
+class HasShadow(Bare[bool]):
     """Whether there is a shadow to hand cases to."""
 
     port = Port.PROCESS
@@ -465,7 +490,7 @@ class Apart(Effect[T]):
     flow: Flow[T]
 
 
-class Begin(Effect[tuple[str, dt.datetime, float]]):
+class Begin(Bare[tuple[str, dt.datetime, float]]):
     """What every call begins with: `NewId`, `Now` and `Monotonic`."""
 
     port = Port.PROCESS
@@ -474,7 +499,7 @@ class Begin(Effect[tuple[str, dt.datetime, float]]):
         return port.new_id(), port.now(), port.monotonic()
 
 
-class Now(Effect[dt.datetime]):
+class Now(Bare[dt.datetime]):
     """This machine's time of day, for what does not decide anything."""
 
     port = Port.PROCESS
@@ -483,7 +508,7 @@ class Now(Effect[dt.datetime]):
         return port.now()
 
 
-class Monotonic(Effect[float]):
+class Monotonic(Bare[float]):
     """Seconds since some fixed moment."""
 
     port = Port.PROCESS
@@ -492,7 +517,7 @@ class Monotonic(Effect[float]):
         return port.monotonic()
 
 
-class Draw(Effect[float]):
+class Draw(Bare[float]):
     """A random number, from 0 up to 1."""
 
     port = Port.PROCESS
@@ -501,7 +526,7 @@ class Draw(Effect[float]):
         return port.draw()
 
 
-class NewId(Effect[str]):
+class NewId(Bare[str]):
     """An id that nobody else has."""
 
     port = Port.PROCESS

@@ -141,7 +141,7 @@ def change(
     # One transition for each trigger: between two neighbours of *states*.
     state = current.state if current else AssignmentState.CREATED
     version = current.version if current else 0
-    states = (state, *walk(state, triggers))
+    states = (state, *walk(state, tuple(triggers)))
     if triggers:
         facts.setdefault("deliveries", 0)  # Something came of it.
     facts |= {"state": states[-1], "version": version + len(triggers)}

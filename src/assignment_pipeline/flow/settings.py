@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -145,19 +146,16 @@ class Settings(Printed):
     replay: bool = attrs.field(default=False, validator=flag)
     show_errors: bool = attrs.field(default=False, validator=flag)
 
-    def budget(self, deadline: dt.timedelta | None = None, *, waits: bool = True) -> Budget:
-        """
-        For how long moves are looked for.
+    @cached_property
+    def budget_in_call(self) -> Budget:
+        """For how long moves are looked for while somebody waits for the answer."""
+        longest = self.repack_budget if self.replay else min(self.call_budget, self.repack_budget)
+        return Budget(self.reseat_budget, longest)
 
-        Args:
-            deadline: In all, in place of what the settings say; half of it is for a few moves.
-
-            waits: Whether somebody waits for the answer: nobody does for the sweep's.
-        """
-        if deadline is not None:
-            return Budget(deadline / 2, deadline)
-        in_call = waits and not self.replay
-        return Budget(self.reseat_budget, min(self.call_budget, self.repack_budget) if in_call else self.repack_budget)
+    @cached_property
+    def budget_of_sweep(self) -> Budget:
+        """For how long they are looked for where nobody waits."""
+        return Budget(self.reseat_budget, self.repack_budget)
 
     def retry_delay(self, retry: int, draw: float) -> dt.timedelta:
         """

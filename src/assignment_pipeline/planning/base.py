@@ -384,6 +384,11 @@ class Budget(Printed):
     reseating: dt.timedelta = dt.timedelta(milliseconds=25)
     total: dt.timedelta = dt.timedelta(seconds=5)
 
+    @classmethod
+    def within(cls, deadline: dt.timedelta) -> Budget:
+        """So much in all, half of it for a few moves."""
+        return cls(deadline / 2, deadline)
+
 
 BUDGET = Budget()
 """The usual budget."""

@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating, is_offered
+from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
@@ -96,15 +97,34 @@ class Choice:
 
         grows: Whether there are none for now, and some once tables that are held back are released.
 
+        nowhere: Why nobody could sit at them, or None if there are any.
+
+        never: Why such a party is seated at no time without a person, or None if it may be.
+
         rooms: What `survey` has learned of it, or None.
     """
 
-    __slots__ = ("candidates", "grows", "masks", "options", "places", "rooms", "shared", "single", "size", "wanted")
+    __slots__ = (
+        "candidates",
+        "grows",
+        "masks",
+        "never",
+        "nowhere",
+        "options",
+        "places",
+        "rooms",
+        "shared",
+        "single",
+        "size",
+        "wanted",
+    )
 
-    def __init__(self, candidates: Sequence[Candidate], size: int, *, grows: bool = False) -> None:
+    def __init__(self, venue: Venue, candidates: Sequence[Candidate], size: int, *, grows: bool = False) -> None:
         self.candidates = tuple(candidates)
         self.size = size
         self.grows = grows
+        self.nowhere = None if candidates or grows else _why_nowhere(venue, size)
+        self.never = Reason.LARGE_PARTY if venue.policy.needs_review(size) else self.nowhere
         shared: dict[RowOfSeats, int] = {}
         for candidate in candidates:
             row = candidate.seating.row
@@ -169,7 +189,8 @@ class CandidateSeatings:
     def wishes(self, request: SeatingRequest) -> tuple[tuple[Rule, int], ...]:
         """The tables that each wish of the guest's leaves, as masks; those in use first."""
         booking, ahead = request.booking, request.ahead
-        key = (booking.zone, booking.seating, self.venue.floor.releases(ahead))
+        floor = self.venue.floor
+        key = (booking.zone, booking.seating, floor.holds and floor.releases(ahead))
         known = self._wishes.get(key)
         if known is None:
             tables = self.venue.floor.tables
@@ -199,14 +220,17 @@ class CandidateSeatings:
     def choice(self, request: SeatingRequest) -> Choice:
         """Where a party like that could sit, for all that the floor and its policy say."""
         booking, ahead = request.booking, request.ahead
-        key = (booking.party_size, booking.zone, booking.seating, booking.accessible, self.venue.floor.releases(ahead))
+        floor = self.venue.floor
+        released = floor.holds and floor.releases(ahead)
+        key = (booking.party_size, booking.zone, booking.seating, booking.accessible, released)
         known = self._choices.get(key)
         if known is None:
             granted = [seating for seating in self.venue.candidates(booking.party_size) if seating.grants(booking)]
             fitting = [seating for seating in granted if seating.offered_to(booking, ahead)]
             grows = any(seating.offered_to(booking, 0) for seating in granted) and not fitting
             found = (Candidate.of(request, self.venue, seating) for seating in fitting)
-            known = Choice(sorted(found, key=lambda candidate: candidate.bound), booking.party_size, grows=grows)
+            by_bound = sorted(found, key=lambda candidate: candidate.bound)
+            known = Choice(self.venue, by_bound, booking.party_size, grows=grows)
             self._choices[key] = known
         return known
 
@@ -235,7 +259,9 @@ class CandidateSeatings:
             if usable:
                 known.add(seating.mask)
                 proposed.append(Candidate.of(request, self.venue, seating, strategy.name))
-        return Choice((*choice.candidates, *proposed), choice.size, grows=choice.grows) if proposed else choice
+        if not proposed:
+            return choice
+        return Choice(self.venue, (*choice.candidates, *proposed), choice.size, grows=choice.grows)
 
 
 class RememberedVenues:
@@ -267,6 +293,14 @@ def joinable(venue: Venue, seating: Seating) -> bool:
     if seating.row is not None:
         return seating.row.holds(seating.mask)
     return len(seating.tables) <= venue.policy.max_tables and venue.floor.joinable(seating.mask, venue.policy.adjacency)
+
+
+def _why_nowhere(venue: Venue, party_size: int) -> Reason:
+    """Why no table would do for a party of that size, where none does."""
+    if venue.candidates(party_size):
+        return Reason.NO_SUCH_SEATING
+    largest = max((seating.max_party for seating in venue.seatings), default=0)
+    return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
 
 
 def _mask(flags: Iterable[bool]) -> int:

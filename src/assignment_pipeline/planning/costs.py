@@ -1,4 +1,4 @@
-"""What a seating costs: what is known of it for good, the gaps that it leaves, and what the host's strategies add."""
+"""What a seating costs: what is known of it for good, and what the host's strategies add. `question` adds the gaps."""
 
 from __future__ import annotations
 
@@ -54,58 +54,6 @@ def lasting_parts(venue: Venue, seating: Seating, party_size: int, ahead: int | 
         "join": 0.0 if row else weights.join * (len(seating.tables) - 1),
         "scarcity": weights.scarcity * demand,
     }
-
-
-class Gaps:
-    """
-    What the time costs that is left beside a party, before and after it.
-
-    At each of its tables, and on both sides, the slots of five minutes until the neighbour in time are lost if they
-    are too few to seat a party that fills the table. Four are no loss: as many are lost where the next party is far
-    or not there yet. So they are deducted, and a party that follows on the heels of another costs less than nothing.
-    Each slot counts for the seats of the table, times the weight.
-
-    Args:
-        request: The party.
-
-        floor: Who sits beside it.
-
-        reach: Minutes from which on no gap is too short, for any table.
-
-    Attributes:
-        near: The tables that have a neighbour as near as that, as a mask: the others cost nothing.
-    """
-
-    __slots__ = ("_after", "_before", "_weight", "near")
-
-    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
-        blocked = request.blocked
-        self._weight = floor.venue.policy.weights.gap
-        start, end = blocked.minutes
-        self._before = floor.occupancy.before(start, reach)
-        self._after = floor.occupancy.after(end, reach)
-        self.near = 0
-        for _, tables in (*self._before, *self._after):
-            self.near |= tables
-
-    def cost(self, places: Iterable[tuple[int, int, int]]) -> float:
-        """
-        What it costs.
-
-        Args:
-            places: For each table its bit, its seats, and the minutes for which it can be sold to as many guests.
-        """
-        lost = 0
-        for bit, seats, shortest in places:
-            slots = 0
-            for side in (self._before, self._after):
-                for minutes, tables in side:
-                    if tables & bit:
-                        if minutes < shortest:
-                            slots += minutes // SLOT_MINUTES - FAIR_SLOTS
-                        break
-            lost += seats * slots
-        return self._weight * lost
 
 
 def orphans(row: RowOfSeats, mask: int, busy: int) -> float:

@@ -18,9 +18,9 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.on_use import module_on_use
 from assignment_pipeline.planning.base import BUDGET, Budget, Evaluation, FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, RememberedVenues, joinable
-from assignment_pipeline.planning.costs import Gaps, StrategyFaultError, orphans, weigh
+from assignment_pipeline.planning.costs import StrategyFaultError, orphans, weigh
 from assignment_pipeline.planning.offers import Offers
-from assignment_pipeline.planning.question import Question, impossible, is_past, nearest, turned_away
+from assignment_pipeline.planning.question import Gaps, Question, impossible, is_past, nearest, turned_away
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.availability import Slot

@@ -6,9 +6,9 @@ from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.result import Move, Plan
 from assignment_pipeline.planning.base import FloorSnapshot, Occupancy, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import Candidate
-from assignment_pipeline.planning.costs import Gaps, weigh
+from assignment_pipeline.planning.costs import weigh
 from assignment_pipeline.planning.options import Arrangement
-from assignment_pipeline.planning.question import Question
+from assignment_pipeline.planning.question import Gaps, Question
 
 MOVE_COST = 10.0
 """What it costs to move a party, in wasted seats."""

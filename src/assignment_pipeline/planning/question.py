@@ -18,7 +18,7 @@ from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest, Strategy
 from assignment_pipeline.planning.candidate_seatings import Candidate, CandidateSeatings, Choice, digest
-from assignment_pipeline.planning.costs import Gaps, orphans, places, weigh
+from assignment_pipeline.planning.costs import FAIR_SLOTS, SLOT_MINUTES, orphans, places, weigh
 from assignment_pipeline.planning.movable_parties import bits
 
 ROUNDED = 1e-8
@@ -30,6 +30,58 @@ _Scored = tuple[float, int, int, int, Candidate, float, dict[str, float]]
 _NOTHING: dict[str, float] = {}
 
 _plan = maker(Plan)
+
+
+class Gaps:
+    """
+    What the time costs that is left beside a party, before and after it.
+
+    At each of its tables, and on both sides, the slots of five minutes until the neighbour in time are lost if they
+    are too few to seat a party that fills the table. Four are no loss: as many are lost where the next party is far
+    or not there yet. So they are deducted, and a party that follows on the heels of another costs less than nothing.
+    Each slot counts for the seats of the table, times the weight.
+
+    Args:
+        request: The party.
+
+        floor: Who sits beside it.
+
+        reach: Minutes from which on no gap is too short, for any table.
+
+    Attributes:
+        near: The tables that have a neighbour as near as that, as a mask: the others cost nothing.
+    """
+
+    __slots__ = ("_after", "_before", "_weight", "near")
+
+    def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
+        blocked = request.blocked
+        self._weight = floor.venue.policy.weights.gap
+        start, end = blocked.minutes
+        self._before = floor.occupancy.before(start, reach)
+        self._after = floor.occupancy.after(end, reach)
+        self.near = 0
+        for _, tables in (*self._before, *self._after):
+            self.near |= tables
+
+    def cost(self, places: Iterable[tuple[int, int, int]]) -> float:
+        """
+        What it costs.
+
+        Args:
+            places: For each table its bit, its seats, and the minutes for which it can be sold to as many guests.
+        """
+        lost = 0
+        for bit, seats, shortest in places:
+            slots = 0
+            for side in (self._before, self._after):
+                for minutes, tables in side:
+                    if tables & bit:
+                        if minutes < shortest:
+                            slots += minutes // SLOT_MINUTES - FAIR_SLOTS
+                        break
+            lost += seats * slots
+        return self._weight * lost
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -153,27 +205,8 @@ def impossible(request: SeatingRequest, venue: Venue, choice: Choice) -> Reason 
     if is_past(request):
         return Reason.IN_PAST
     if request.at_door:
-        return _why_nowhere(venue, request.booking.party_size, choice)
-    refused = venue.refusal(request.turn)
-    if refused is not None:
-        return refused
-    return why_never(venue, request.booking.party_size, choice)
-
-
-def why_never(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
-    """Why a party of that size could be seated at no time without a person, or None if it could."""
-    if venue.policy.needs_review(party_size):
-        return Reason.LARGE_PARTY
-    return _why_nowhere(venue, party_size, choice)
-
-
-def _why_nowhere(venue: Venue, party_size: int, choice: Choice) -> Reason | None:
-    if choice or choice.grows:
-        return None
-    if venue.candidates(party_size):
-        return Reason.NO_SUCH_SEATING
-    largest = max((seating.max_party for seating in venue.seatings), default=0)
-    return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
+        return choice.nowhere
+    return venue.refusal(request.turn) or choice.never
 
 
 def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | None = None) -> dict[str, int]:

@@ -13,7 +13,6 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
-from assignment_pipeline.planning.question import why_never
 
 MOST_STEPS = 2_000
 """Steps for which the most parties that fit at once are searched; then what was found counts."""
@@ -66,7 +65,7 @@ class Rooms:
         reason = until if isinstance(until, Reason) else None
         if isinstance(until, dt.datetime) and start + stay > until:
             reason = Reason.OUTSIDE_SERVICE
-        reason = reason or why_never(self._venue, size, self.choice)
+        reason = reason or self.choice.never
         minutes = stay // MINUTE
         if reason is None:
             return None, minutes

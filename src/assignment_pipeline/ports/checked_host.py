@@ -35,6 +35,9 @@ _SYNTAX_OR_ACCESS, _NO_SCHEMA = "42", "3F000"
 
 _QUERY = "a query for tables and columns that are there, and that it may use"
 _EXPECTED = "a Host, which has the methods booking, venue, occupied and unassigned"
+_AT_HAND = frozenset({type(None), Booking, Venue, list, tuple})
+"""What most answers are: none of these has to be awaited."""
+
 _SYNC = "Write it with def; or use AsyncPostgresStore and AsyncCoordinator."
 
 
@@ -237,7 +240,7 @@ class CheckedHost:
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
         who = f"{self._name}.{method}"
         if not self.waits:
-            if answer is not None:
+            if type(answer) not in _AT_HAND:
                 refuse_awaitable(answer, who, _SYNC)
             return check(answer, who, asked)
         if hasattr(type(answer), "__aiter__"):

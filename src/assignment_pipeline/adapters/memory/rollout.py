@@ -13,20 +13,20 @@ from assignment_pipeline.ports import Clock
 
 
 class Revisions:
-    """The part of the store that is a `RolloutStore`."""
+    """
+    The part of the store that is a `RolloutStore`.
+
+    Attributes:
+        generation: The rollout's generation, which commits compare.
+    """
 
     clock: Clock
+    generation: int = 0
     _lock: threading.RLock
     _revisions: list[RolloutRevision]
 
     def emit(self, events: Sequence[Event]) -> None:
         raise NotImplementedError
-
-    @property
-    def generation(self) -> int:
-        """The rollout's generation, which commits compare."""
-        with self._lock:
-            return self._revisions[-1].generation if self._revisions else 0
 
     def rollout(self) -> RolloutRevision:
         with self._lock:
@@ -40,6 +40,7 @@ class Revisions:
             revision.check_follows(current)
             written = attrs.evolve(revision, created_at=self.clock.now())
             self._revisions.append(written)
+            self.generation = written.generation
             self.emit(events)
             return written
 

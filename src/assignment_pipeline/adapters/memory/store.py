@@ -380,7 +380,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for change in changes:
                 self._check(change)
                 after[change.record.booking_id] = change.record
-            check_caps(changes, self._arrivals)
+            if any(change.preconditions and change.preconditions.caps for change in changes):
+                check_caps(changes, self._arrivals)
             contested = self._contested(after) | self._sat_at_twice(after)
             if contested:
                 raise TableConflictError(tuple(sorted(contested)))

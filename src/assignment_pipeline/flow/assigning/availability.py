@@ -122,7 +122,7 @@ def _seen(
         starts=starts,
         bookings=parties,
         not_before=context.not_before,
-        budget=settings.budget(),
+        budget=settings.budget_in_call,
         total=settings.availability_budget,
     )
     return (yield from SurveyTimes(asked, context.floor(None) if query.day is None else snapshot(context)))

@@ -57,7 +57,8 @@ class Target(Printed):
     @classmethod
     def of(cls, booking: Booking, deadline: dt.timedelta | None = None) -> Target:
         """The booking at hand."""
-        require_booking(booking)
+        if type(booking) is not Booking:
+            require_booking(booking)
         return cls(booking.id, booking.restaurant_id, booking, deadline)
 
     @property

@@ -20,7 +20,7 @@ from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
 from assignment_pipeline.flow.landing import ToCommit, allocation, attempt, change, known, preconditions, rest
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
-from assignment_pipeline.planning.base import FloorSnapshot, Rule, SeatingRequest
+from assignment_pipeline.planning.base import Budget, FloorSnapshot, Rule, SeatingRequest
 from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
@@ -94,7 +94,9 @@ def make_plan(
         look: What is planned on, of a context: by default, its floor.
     """
     look = look or (lambda context: context.floor(request))
-    budget = context.settings.budget(context.deadline, waits=not context.call.is_sweep)
+    budget = context.settings.budget_of_sweep if context.call.is_sweep else context.settings.budget_in_call
+    if context.deadline is not None:
+        budget = Budget.within(context.deadline)
     decision = yield from MakePlan(request, look(context), budget)
     if decision.plan is None and context.contested:
         # What others took may be free again, and whom that woke is us: only the floor as read turns anyone away.
