@@ -173,24 +173,36 @@ class ServiceActions:
         return self._run(service.no_show(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     def extend(
-        self, booking_id: str, until: dt.datetime, *, actor: str, restaurant_id: str | None = None
+        self,
+        booking_id: str,
+        until: dt.datetime,
+        *,
+        actor: str,
+        restaurant_id: str | None = None,
+        allow: Collection[str] = (),
     ) -> AssignmentResult:
         """
         Record that the party stays longer.
 
         Where its tables are somebody else's then, nothing is written: the outcome is `kept`, and ``displaced`` names
-        the bookings that are in the way.
+        the bookings that are in the way. The reason is ``laying_time`` if no turn is, and only the time to lay the
+        table.
 
         Args:
             until: When its turn is to end. Timezone-aware, whole minutes, at most 24 hours after its start.
+
+            allow: ``laying_time``, to keep the tables up to the turn of the next booking: the time to lay them in
+                between is shortened, and the history of both says so.
 
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
             OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
-            ValueError: *until* is no such time, or not after the end that the turn has.
+            ValueError: *until* is no such time, or not after the end that the turn has; or *allow* names another rule.
         """
-        return self._run(service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id))
+        return self._run(
+            service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id, allow=allow)
+        )
 
     def party_changed(
         self, booking_id: str, party_size: int, *, actor: str, restaurant_id: str | None = None
@@ -372,11 +384,17 @@ class AsyncServiceActions:
         return await self._run(service.no_show(booking_id, self.settings, actor=actor, restaurant_id=restaurant_id))
 
     async def extend(
-        self, booking_id: str, until: dt.datetime, *, actor: str, restaurant_id: str | None = None
+        self,
+        booking_id: str,
+        until: dt.datetime,
+        *,
+        actor: str,
+        restaurant_id: str | None = None,
+        allow: Collection[str] = (),
     ) -> AssignmentResult:
         """Record that the party stays longer. See `Coordinator.extend`."""
         return await self._run(
-            service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id)
+            service.extend(booking_id, until, self.settings, actor=actor, restaurant_id=restaurant_id, allow=allow)
         )
 
     async def party_changed(

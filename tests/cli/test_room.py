@@ -79,6 +79,12 @@ def test_a_party_sits_down_and_stays_on(cli, db, at_table):
     assert refused.complaint == f"{at_table} is taken until then by bob: nothing was changed."
     told = cli(*too_long, "--json")
     assert (told.code, told.json["outcome"], told.json["displaced"]) == (1, "kept", ["bob"])
+    closer = ("service", "extend", "ada", "2031-05-17T20:55+02:00", *ANN, "--db", db)
+    refused = cli(*closer)
+    laid = f"{at_table} is to be laid for bob by then: nothing was changed."
+    assert (refused.code, refused.complaint) == (1, f"{laid} --allow laying_time does it all the same.")
+    assert cli(*closer, "--allow", "laying_time").out == f"Booking 'ada' has {at_table} until 2031-05-17T20:55+02:00.\n"
+    assert cli(*closer, "--allow", "size").code == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from assignment_pipeline import (
     Occupied,
     Outcome,
     PlacementRefusedError,
+    Reason,
     Settings,
     Table,
     TableConflictError,
@@ -257,3 +258,54 @@ def test_who_changes_stays_at_a_table_that_is_laid_in_less_time(bistro):
     assert (result.outcome, result.tables, bistro.kept("early")) == (Outcome.CONFIRMED, ("T1",), (-10, 65))
     assert bistro.coordinator.place(three, ["T1"], actor="ann").outcome is Outcome.CONFIRMED
     assert (bistro.kept("early"), bistro.coordinator.record("early").pinned) == ((-10, 65), True)
+
+
+def test_who_stays_longer_is_told_that_only_laying_time_is_in_the_way(bistro):
+    """And who is next; nothing is written. A turn in the way is no laying time."""
+    bistro.placed("late", "T1", 100)
+    bistro.go_to(0)
+    bistro.coordinator.seated("early", actor="ann")
+    before = bistro.records()
+    kept = bistro.coordinator.extend("early", bistro.at(80), actor="ann")
+    assert (kept.outcome, kept.reason, kept.displaced) == (Outcome.KEPT, Reason.LAYING_TIME, ("late",))
+    turn = bistro.coordinator.extend("early", bistro.at(101), actor="ann", allow=LAYING)
+    assert (turn.outcome, turn.reason, turn.displaced) == (Outcome.KEPT, Reason.NO_FIT, ("late",))
+    with pytest.raises(InvalidValueError, match="laying_time"):
+        bistro.coordinator.extend("early", bistro.at(80), actor="ann", allow=["size"])
+    assert bistro.records() == before
+
+
+@pytest.mark.parametrize(("until", "early", "late"), [(80, (-10, 90), (90, 175)), (95, (-10, 95), (95, 175))])
+def test_who_stays_longer_may_shorten_it(bistro, until, early, late):
+    """Its own first, and then that of the party that is next; the history of each says who."""
+    bistro.placed("late", "T1", 100)
+    result = bistro.coordinator.extend("early", bistro.at(until), actor="ann", allow=LAYING)
+    assert (result.outcome, result.reason) == (Outcome.CONFIRMED, Reason.EXTENDED)
+    assert (bistro.kept("early"), bistro.kept("late")) == (early, late)
+    told = [step.reason for step in bistro.coordinator.history("late") if step.actor == "ann"]
+    assert ("laying_shortened" in told) is (late != (90, 175))
+
+
+PLACES = {
+    "place": lambda bistro: bistro.coordinator.place(bistro.bookings["late"], ["T2"], **BY),
+    "rearrange": lambda bistro: bistro.coordinator.rearrange([Move("mover", ["T3"], ["T2"])], actor="ann"),
+}
+
+
+@pytest.mark.parametrize("act", sorted(PLACES))
+def test_a_refused_commit_names_the_rule_as_well(bistro, act):
+    """Somebody was faster with the table between the decision and its commit: it is still laying time."""
+    bistro.booking("late", 70)
+    bistro.placed("mover", "T3", 70)
+    store = bistro.coordinator.store
+    sound = store.commit
+
+    def faster(changes):
+        store.commit = sound
+        bistro.placed("first", "T2", 0)
+        return sound(changes)
+
+    store.commit = faster
+    with pytest.raises(PlacementRefusedError) as caught:
+        PLACES[act](bistro)
+    assert caught.value.rules == ("laying_time",)

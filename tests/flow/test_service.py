@@ -176,7 +176,7 @@ def test_whoever_is_in_the_way_is_named(house, coordinator, party):
     following = house.booking("B2", start_at=party.blocked.end)
     coordinator.place(following, ["T1"], actor="anna")
     result = coordinator.extend("B1", party.turn.end + MINUTE, actor="ben")
-    assert (result.outcome, result.reason, result.displaced) == (Outcome.KEPT, Reason.NO_FIT, ("B2",))
+    assert (result.outcome, result.reason, result.displaced) == (Outcome.KEPT, Reason.LAYING_TIME, ("B2",))
     assert (result.tables, house.record().allocation) == (("T1",), party)
     far = coordinator.extend("B1", party.turn.start + DAY, actor="ben")
     assert far.displaced == ("B2",)

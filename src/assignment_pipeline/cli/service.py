@@ -16,6 +16,11 @@ from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError
 
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option("--allow", metavar="RULE", help="laying_time: keep the tables up to the next party's turn."),
+]
+
 app = typer.Typer(help="Report what happens in the room.", no_args_is_help=True)
 
 
@@ -24,10 +29,7 @@ def seated(
     coordinator: Coordinator,
     booking: BookingArgument,
     actor: ActorOption,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option("--allow", metavar="RULE", help="laying_time: keep the tables up to the next party's turn."),
-    ] = None,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A party has sat down. No plan moves it."""
@@ -76,6 +78,7 @@ def extend(
     booking: BookingArgument,
     until: Annotated[str, typer.Argument(metavar="UNTIL", help="A time such as 2031-05-17T22:30+02:00.")],
     actor: ActorOption,
+    allow: AllowOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -85,9 +88,9 @@ def extend(
     """
     end = read_time("UNTIL", until)
     try:
-        result = coordinator.extend(booking, end, actor=actor)
+        result = coordinator.extend(booking, end, actor=actor, allow=allow or ())
     except InvalidValueError as error:
-        refuse_value(error, until="UNTIL")
+        refuse_value(error, until="UNTIL", allow="--allow")
     if result.outcome is not Outcome.KEPT:
         sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
         print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
@@ -95,8 +98,12 @@ def extend(
     if as_json:
         print_json(result_document(result))
         raise typer.Exit(NO)
-    whose = f" by {', '.join(result.displaced)}" if result.displaced else ""
-    raise RefusedError(f"{tables_of(coordinator, result)} is taken until then{whose}: nothing was changed.")
+    tables, others = tables_of(coordinator, result), ", ".join(result.displaced)
+    if result.reason is Reason.LAYING_TIME:
+        why = f"{tables} is to be laid for {others} by then"
+        raise RefusedError(f"{why}: nothing was changed. --allow laying_time does it all the same.")
+    whose = f" by {others}" if others else ""
+    raise RefusedError(f"{tables} is taken until then{whose}: nothing was changed.")
 
 
 @command(app, "party-changed")

@@ -434,6 +434,14 @@ class Reason(enum.StrEnum):
             event=EventType.REARRANGED,
         ),
     )
+    LAYING_TIME = (
+        "laying_time",
+        ReasonFacts(
+            "its table is to be laid then",
+            'nothing but laying time is in the way: a person may shorten it with ``allow=["laying_time"]``',
+            (_O.KEPT,),
+        ),
+    )
     LAYING_SHORTENED = (
         "laying_shortened",
         ReasonFacts(

@@ -42,6 +42,8 @@ from assignment_pipeline.ports import AssignmentContext
 
 _step = maker(StateChange)
 
+_NO_TABLES = facts_of_tables(None)
+
 _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 """The reasons whose events say when the party sat down and left."""
 
@@ -155,8 +157,8 @@ def change(
     else:
         record = attrs.evolve(current, **facts)
     steps: list[StateChange] = []
+    held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
-        held = record.allocation if states[place + 1] in WITH_TABLES else None
         last = place + 1 == len(triggers)
         steps.append(
             _step(
@@ -167,7 +169,7 @@ def change(
                 reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
                 actor=call.actor,
                 created_at=call.now,
-                **facts_of_tables(held),
+                **(held if states[place + 1] in WITH_TABLES else _NO_TABLES),
             )
         )
     events = [*map(call.transition, steps), *told]
@@ -349,6 +351,24 @@ def until_landed(
             if answer is not None:
                 return answer
     return None
+
+
+def once_more(settings: Settings) -> Callable[[TableConflictError], None] | None:
+    """
+    For an act of a person, who is to hear what stands against it: look once more where others were faster.
+
+    Then the act is refused by what is so by now, such as a rule that the person may overrule. A second conflict is
+    raised.
+    """
+    met = False
+
+    def conflicted(error: TableConflictError) -> None:
+        nonlocal met
+        if met:
+            raise error
+        met = True
+
+    return conflicted if settings.tries > 1 else None
 
 
 def until_answered(

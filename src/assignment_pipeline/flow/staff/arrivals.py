@@ -17,14 +17,13 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
-from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
 from assignment_pipeline.flow.landing import ToCommit
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition
-from assignment_pipeline.flow.staff.laying import shorten, shortened, without_laying
+from assignment_pipeline.flow.staff.laying import may_shorten_laying, shorten, shortened, without_laying
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
@@ -58,7 +57,7 @@ def seated(
         ValueError: *allow* names another rule.
         VenueNotFoundError: The host has no such restaurant.
     """
-    may_shorten = _may_shorten(allow)
+    may_shorten = may_shorten_laying(allow)
     call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
@@ -88,19 +87,6 @@ def seated(
         return attrs.evolve(made, displaced=displaced, nearby=nearby)
 
     return (yield from amend_seated(call, settings, decide, again=True))
-
-
-def _may_shorten(allow: Collection[str]) -> bool:
-    """
-    Whether laying time may be shortened.
-
-    Raises:
-        ValueError: Another rule is named.
-    """
-    other = [name for name in allow if name != Rule.LAYING_TIME]
-    if other:
-        raise InvalidValueError("allow", f"nothing but {Rule.LAYING_TIME}", f"{other[0]!r}")
-    return bool(allow)
 
 
 def came(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 
@@ -11,6 +11,7 @@ from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.landing import change
 from assignment_pipeline.lifecycle import Trigger
@@ -92,6 +93,19 @@ def without_laying(row: Occupied, records: Mapping[str, AssignmentRecord], now: 
     """What is taken, as long as the party itself is there; the same where its laying time is not ours to shorten."""
     held = _of(row, records, now)
     return row if held is None else attrs.evolve(row, window=held[0])
+
+
+def may_shorten_laying(allow: Collection[str]) -> bool:
+    """
+    Whether laying time may be shortened.
+
+    Raises:
+        ValueError: Another rule is named.
+    """
+    other = [name for name in allow if name != Rule.LAYING_TIME]
+    if other:
+        raise InvalidValueError("allow", f"nothing but {Rule.LAYING_TIME}", f"{other[0]!r}")
+    return bool(allow)
 
 
 def named(broken: Iterable[Rule], found: Shortened | None) -> tuple[Rule, ...]:

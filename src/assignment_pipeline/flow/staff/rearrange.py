@@ -27,7 +27,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext,
 from assignment_pipeline.flow.assigning.reseating import reseated
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext, ReadRecords
-from assignment_pipeline.flow.landing import change, guarded, land, later, preconditions, until_landed
+from assignment_pipeline.flow.landing import change, guarded, land, later, once_more, preconditions, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import seated_as
 from assignment_pipeline.flow.staff.laying import Shortened, named, shorten, shortened
@@ -151,7 +151,7 @@ def _rearranged(
             for one, made in zip(calls, changes, strict=True)
         )
 
-    answer = yield from until_landed(settings.tries, attempt)
+    answer = yield from until_landed(settings.tries, attempt, once_more(settings))
     return answer if answer is not None else (yield from later(call, Reason.CONFLICT, settings.rate_retry))
 
 

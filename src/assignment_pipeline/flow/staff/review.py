@@ -25,7 +25,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext,
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, record_attempt
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Evaluate, Flow, LoadContext
-from assignment_pipeline.flow.landing import ToCommit, allocation, guarded, until_answered
+from assignment_pipeline.flow.landing import ToCommit, allocation, guarded, once_more, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import (
     amend,
@@ -251,7 +251,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
             request = attrs.evolve(request, blocked=closer.blocked)
         return (yield from _placed(context, request, found, wanted, room))
 
-    return (yield from until_answered(call, settings, attempt))
+    return (yield from until_answered(call, settings, attempt, once_more(settings)))
 
 
 def _check(context: DecisionContext, booking: Booking, wanted: Placement) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 import attrs
 
 from assignment_pipeline.domain.allocation import Allocation, next_minute
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.checks import aware_minute, to_utc
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.errors import (
@@ -25,9 +27,11 @@ from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
 from assignment_pipeline.flow.landing import ToCommit, guarded
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.arrivals import came
-from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, record_transition, seated_as
+from assignment_pipeline.flow.staff.confirm_and_cancel import amend_seated, known_record, record_transition, seated_as
+from assignment_pipeline.flow.staff.laying import may_shorten_laying, shorten, shortened
 from assignment_pipeline.lifecycle import Trigger
-from assignment_pipeline.ports import LoadQuery, RecordQuery
+from assignment_pipeline.planning.base import Rule
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, RecordQuery
 
 
 def left(
@@ -85,33 +89,56 @@ def no_show(
 
 
 def extend(
-    booking_id: str, until: dt.datetime, settings: Settings, *, actor: str, restaurant_id: str | None = None
+    booking_id: str,
+    until: dt.datetime,
+    settings: Settings,
+    *,
+    actor: str,
+    restaurant_id: str | None = None,
+    allow: Collection[str] = (),
 ) -> Flow[AssignmentResult]:
     """
     The party stays on, and its tables are kept for as much longer; where others have them then, nothing is written.
 
     It has not left, whatever was said before.
 
+    Args:
+        allow: ``laying_time``, to keep them up to the next turn: the laying time in between is shortened.
+
     Returns:
-        With the outcome ``kept``, who is in the way, in `AssignmentResult.displaced`.
+        With the outcome ``kept``, who is in the way, in `AssignmentResult.displaced`. The reason is ``laying_time`` if
+        it is in the way of nothing but laying time.
 
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         ValueError: *until* is no whole minute with an offset, not after the turn's end, or more than 24 hours after
-            its start.
+            its start; or *allow* names another rule.
     """
-    end = _Until(until).until
+    end, may_shorten = _Until(until).until, may_shorten_laying(allow)
     call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
 
-    def decide(record: AssignmentRecord, held: Allocation, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
+    def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         longer = _longer(held, end)
-        return (
-            yield from record_transition(
-                call, record, (Trigger.MOVE,), seated_as(record), Reason.EXTENDED, allocation=longer
-            )
+        nearby: tuple[AssignmentChange, ...] = ()
+        overruled: tuple[str, ...] = ()
+        if may_shorten:
+            context, rows = yield from _next_to(record, longer)
+            closer = shortened(longer.needed(now), longer.blocked, rows, context.records, now)
+            if closer is not None and (closer.others or closer.blocked != longer.blocked):
+                longer, overruled = attrs.evolve(longer, blocked=closer.blocked), (Rule.LAYING_TIME.value,)
+                nearby = shorten(call, closer.others, context.records)
+        made = yield from record_transition(
+            call,
+            record,
+            (Trigger.MOVE,),
+            seated_as(record),
+            Reason.EXTENDED,
+            allocation=longer,
+            overruled=overruled,
         )
+        return attrs.evolve(made, nearby=nearby)
 
     try:
         return (yield from amend_seated(call, settings, decide))
@@ -143,20 +170,23 @@ def _longer(held: Allocation, end: dt.datetime) -> Allocation:
     return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by), left_at=None)
 
 
+def _next_to(record: AssignmentRecord, longer: Allocation) -> Flow[tuple[AssignmentContext, list[Occupied]]]:
+    """What is taken by others at the tables of *record* while it would have them, with their records."""
+    context = yield from LoadContext(LoadQuery(restaurant_id=record.restaurant_id, day=longer.blocked))
+    assert context is not None  # noqa: S101 - only of bookings is it not known whether they are there
+    at_tables = (row for row in context.taken if row.table_id in longer.tables and row.booking_id != record.booking_id)
+    return context, [row for row in at_tables if row.window.overlaps(longer.blocked)]
+
+
 def _in_the_way(call: Call, end: dt.datetime) -> Flow[AssignmentResult]:
-    """The answer that names who has the tables that the call's booking would have until *end*."""
+    """The answer that names who has the tables that the call's booking would have until *end*, and what for."""
     page = yield from ReadRecords(RecordQuery(booking_ids=(call.booking_id,)))
-    displaced: set[str] = set()
-    for record in page.records:
-        if record.allocation is None:  # Somebody has ended it meanwhile.
-            raise NoTablesError(record.booking_id, record.state.value)
-        if record.booking is None:
-            continue
-        around = attrs.evolve(record.booking, end_at=end)
-        context = yield from LoadContext(LoadQuery(restaurant_id=record.restaurant_id, bookings=(around,)))
-        window = _longer(record.allocation, end).blocked
-        for taken in context.taken if context else ():
-            if taken.table_id in record.tables and taken.window.overlaps(window) and taken.booking_id:
-                displaced.add(taken.booking_id)
-    found = tuple(sorted(displaced - {call.booking_id}))
-    return (yield from call.answer(Outcome.KEPT, Reason.NO_FIT, record=next(iter(page.records), None), displaced=found))
+    record = yield from known_record(next(iter(page.records), None), call.booking_id)
+    if record.allocation is None:  # Somebody has ended it meanwhile.
+        raise NoTablesError(call.booking_id, record.state.value)
+    longer = _longer(record.allocation, end)
+    context, rows = yield from _next_to(record, longer)
+    closer = shortened(longer.needed(context.now), longer.blocked, rows, context.records, context.now)
+    why = Reason.NO_FIT if closer is None else Reason.LAYING_TIME
+    displaced = tuple(sorted({row.booking_id for row in rows if row.booking_id}))
+    return (yield from call.answer(Outcome.KEPT, why, record=record, displaced=displaced))

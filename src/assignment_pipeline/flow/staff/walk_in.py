@@ -26,7 +26,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext,
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, find_tables, make_plan, record_attempt
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, Evaluate, Flow, LoadContext, ResolveFlags
-from assignment_pipeline.flow.landing import ToCommit, allocation, guarded, later, until_answered
+from assignment_pipeline.flow.landing import ToCommit, allocation, guarded, later, once_more, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.laying import named, shorten
 from assignment_pipeline.flow.staff.rearrange import (
@@ -196,7 +196,7 @@ def walk_in(party: AtDoor, settings: Settings, *, actor: str) -> Flow[Assignment
                 raise
             return None  # Somebody was faster.
 
-    again = None if party.tables else lambda _: None
+    again = once_more(settings) if party.tables else lambda _: None
     try:
         return (yield from guarded(call, settings, until_answered(call, settings, attempt, again)))
     except StaleRolloutError as error:
