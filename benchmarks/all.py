@@ -31,12 +31,26 @@ ROWS = {
     "median_200": ("330 bookings at 200 tables, median", "ms"),
     "p99_200": ("... the 99th percentile", "ms"),
     "max_200": ("... the slowest", "ms"),
+    **{
+        f"{name}_{tables}{key}": (said.format(tables=tables, moves=moves), unit)
+        for tables in (20, 60, 200)
+        for name, moves in (("times", "no moves"), ("moves", "moves looked for"))
+        for key, said, unit in (
+            ("", "480 times, {tables} tables, {moves}", "ms"),
+            ("_assign", "... in assigns at a free table", ""),
+            ("_preview", "... in previews at a free table", ""),
+            ("_all", "... the 480 previews, in availabilities", ""),
+        )
+    },
     "bare": ("a bare transaction on SQLite, one insert", "ms"),
     "sqlite": ("assign on SQLite, synchronous=FULL", "ms"),
     "one_by_one": ("a day of 200 on SQLite, one by one", "s"),
     "assign_many": ("... with assign_many", "s"),
 }
 """For each number of the probes, what it is and its unit."""
+
+
+PROBED = ("imports", "memory", "asyncio", "large", "availability", "sqlite")
 
 
 def probed(source: Path, probe: str) -> dict[str, float]:
@@ -60,7 +74,7 @@ def main() -> None:
     rounds: list[list[dict[str, float]]] = []
     for _ in range(3 if arguments.quick else 9):
         rounds.append([{} for _ in builds])
-        for probe in ("imports", "memory", "asyncio", "large", "sqlite"):
+        for probe in PROBED:
             for build, source in enumerate(builds):
                 rounds[-1][build] |= probed(source, probe)
     names = ["this build", *(path.parent.name for path in builds[1:])]

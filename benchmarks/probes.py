@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import itertools
 import json
+import math
 import random
 import sqlite3
 import statistics
@@ -164,7 +165,74 @@ def sqlite() -> dict[str, float]:
     return found
 
 
-PROBES = {"imports": imports, "memory": memory, "asyncio": for_asyncio, "large": large, "sqlite": sqlite}
+def availability() -> dict[str, float]:
+    """An evening's times on a half-full floor, in turns with the decisions that it answers; at three sizes."""
+    from assignment_pipeline import Coordinator  # noqa: PLC0415
+
+    found = {}
+    for tables in (20, 60, 200):
+        for name, reseat in ((f"times_{tables}", "off"), (f"moves_{tables}", "auto")):
+            numbers = times(tables, reseat) if hasattr(Coordinator, "availability") else [math.nan] * 4
+            found |= dict(zip((name, f"{name}_assign", f"{name}_preview", f"{name}_all"), numbers, strict=True))
+    return found
+
+
+def times(tables: int, reseat: str) -> list[float]:
+    """
+    What one availability of 40 arrivals and 12 sizes takes on a half-full floor, which gets fuller by one party a turn.
+
+    Returns:
+        Milliseconds; how many times one `assign`, and one `preview`, at a free table that is; and how many times
+        one availability the 480 previews are that it answers.
+    """
+    from assignment_pipeline import Booking, Coordinator, ServicePeriod, Venue, VenuePolicy  # noqa: PLC0415
+
+    arrivals = [EVENING + dt.timedelta(minutes=10 * number) for number in range(40)]
+    local = [(start + dt.timedelta(hours=2)).time() for start in arrivals]
+    dinner = ServicePeriod("dinner", dt.time(19), dt.time(1, 40), arrivals=local, end_rule="arrive_by")
+    policy = VenuePolicy(service_periods=[dinner], reseat=reseat)
+    coordinator = Coordinator.in_memory(Venue("r-1", "Europe/Paris", restaurant(tables).floor, policy), sinks=())
+    draw, clock = random.Random("half full"), time.thread_time  # noqa: S311 - parties, not secrets
+    sizes, seated, number = (2, 2, 2, 3, 4, 4, 5, 6), dt.timedelta(), 0
+    while seated < tables * (arrivals[-1] - arrivals[0]) / 2:
+        record = coordinator.assign(Booking(f"b-{number}", "r-1", draw.choice(sizes), draw.choice(arrivals))).record
+        if record is not None and record.allocation is not None:
+            seated += record.allocation.turn.duration * len(record.allocation.tables)
+        number += 1
+    asked, assigned, previewed, all_previewed = [], [], [], 0.0
+    for turn in range(7):
+        began = clock()
+        slots = coordinator.availability("r-1", EVENING.date(), range(1, 13)).slots
+        asked.append(clock() - began)
+        took = []
+        for place, slot in enumerate(slots):
+            if turn and slot.status != "available":
+                continue  # All of them once: where others would have to move, one may take as long as all the rest.
+            booking = Booking(f"new-{turn}-{place}", "r-1", slot.party_size, slot.start_at)
+            began = clock()
+            coordinator.preview(booking)
+            took.append(clock() - began)
+            if slot.status == "available":
+                previewed.append(took[-1])
+        if not turn:
+            all_previewed = sum(took)
+        free = draw.choice([slot for slot in slots if slot.status == "available" and slot.party_size < 7])
+        began = clock()
+        coordinator.assign(Booking(f"more-{turn}", "r-1", free.party_size, free.start_at))
+        assigned.append(clock() - began)
+    one = statistics.median(asked)
+    decisions = (statistics.median(assigned), statistics.median(previewed))
+    return [one * 1e3, *(one / each for each in decisions), all_previewed / one]
+
+
+PROBES = {
+    "imports": imports,
+    "memory": memory,
+    "asyncio": for_asyncio,
+    "large": large,
+    "availability": availability,
+    "sqlite": sqlite,
+}
 
 if __name__ == "__main__":
     print(json.dumps(PROBES[sys.argv[1]]()))

@@ -27,6 +27,8 @@ class SlotStatus(enum.StrEnum):
     """It cannot be had."""
 
 
+_BEST_FIRST = tuple(SlotStatus)
+
 TAKEN, CLOSED = "taken", "closed"
 
 _CODES = {Reason.NO_FIT: TAKEN, Reason.INFEASIBLE: TAKEN, Reason.OUTSIDE_SERVICE: CLOSED}
@@ -98,7 +100,7 @@ class DayAvailability:
         """The best of its slots on that date."""
         found = list(slots)
         statuses = [slot.status for slot in found]
-        best = next((status for status in SlotStatus if status in statuses), SlotStatus.UNAVAILABLE)
+        best = next((status for status in _BEST_FIRST if status in statuses), SlotStatus.UNAVAILABLE)
         times = statuses.count(best)
         if best is SlotStatus.AVAILABLE:
             return cls(date, party_size, best, None, times)

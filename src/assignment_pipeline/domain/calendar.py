@@ -172,7 +172,8 @@ class Calendar(Printed):
         if not self.policy.has_hours:
             opens, closes = (self.instants(day, dt.time())[0] for day in (date, date + DAY))
             return self.arrivals(Opening(date, _ALL_DAY, TimeWindow(opens, closes)))
-        return tuple(sorted({start for opening in self.openings_on(date) for start in self.arrivals(opening)}))
+        found = [self.arrivals(opening) for opening in self.openings_on(date)]
+        return found[0] if len(found) == 1 else tuple(sorted({start for starts in found for start in starts}))
 
     def caps(self, start: dt.datetime, channel: str | None) -> tuple[PacingCap, ...]:
         """What the policy's pacing allows in the slots of who arrives at *start*, having booked by *channel*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
@@ -87,7 +88,7 @@ def survey(
     if floor.venue.policy.reseat is not Reseat.OFF and floor.sitting:
         moves = Moves(floor, seatings, searches, asked.budget, ends=ends, monotonic=monotonic)
     looking = _Looking(asked, floor, seatings, moves)
-    return tuple(slot for start in asked.starts for slot in looking.at(start))
+    return tuple(itertools.chain.from_iterable(map(looking.at, asked.starts)))
 
 
 class _Looking:

@@ -115,22 +115,25 @@ class Arrival:
 
     def row(self, busy: tuple[int, ...], left: Left | None) -> Row:
         """What `KnownTimes.row` keeps."""
-        slots = []
-        for place, rooms in enumerate(self._rooms):
-            slot = self._never[place]
-            if slot is None:
-                most = None if left is None else _at_most(left, rooms.party_size)
-                if most == 0:
-                    minutes = self.minutes[place]
-                    reason = Reason.PACING.value
-                    slot = Slot(self.start, rooms.party_size, SlotStatus.UNAVAILABLE, reason, 0, minutes)
-                else:
-                    slot = rooms.slot(self.start, self.minutes[place], busy[self.span_of[place]])
-                    if most is not None and slot.spots > most:
-                        slot = attrs.evolve(slot, spots=most)
-            slots.append(slot)
+        slots = [
+            never or rooms.slot(self.start, minutes, busy[span])
+            for never, rooms, minutes, span in zip(self._never, self._rooms, self.minutes, self.span_of, strict=True)
+        ]
+        if left is not None:
+            slots = [_within(slot, _at_most(left, slot.party_size)) for slot in slots]
         taken = (place for place, slot in enumerate(slots) if slot.reason == TAKEN)
         return tuple(slots), tuple(taken)
+
+
+def _within(slot: Slot, most: int | None) -> Slot:
+    """The slot where at most so many parties of its size may arrive."""
+    if most is None or slot.reason not in (None, TAKEN):
+        return slot
+    if most == 0:
+        return attrs.evolve(
+            slot, status=SlotStatus.UNAVAILABLE, reason=Reason.PACING.value, spots=0, zones=(), seatings=()
+        )
+    return attrs.evolve(slot, spots=most) if slot.spots > most else slot
 
 
 def _at_most(left: Left, party_size: int) -> int | None:

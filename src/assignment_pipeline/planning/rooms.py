@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import operator
 from collections.abc import Iterable, Sequence
 
 from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
 from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Reason
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.movable_parties import bits
 
 MOST_STEPS = 2_000
 """Steps for which the most parties that fit at once are searched; then what was found counts."""
 
 MOST_KNOWN = 5_000
 """Answers that are kept for one kind of party."""
+
+Where = tuple[tuple[str, ...], tuple[str, ...]]
+"""Zones, and where these places are: ``indoor``, ``outdoor``, ``bar``; both sorted."""
+
+_slot = maker(Slot)
 
 
 class Rooms:
@@ -33,30 +42,35 @@ class Rooms:
         joined: The places of several tables among these, as masks.
     """
 
-    __slots__ = ("_found", "_parts", "_places", "_rows", "_venue", "_zones", "choice", "joined", "party_size")
+    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_venue", "choice", "joined", "party_size")
 
     def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
         self.party_size, self.choice, self._venue = party_size, choice, venue
-        self._found: dict[tuple[dt.datetime, int], Slot] = {}
+        self.joined = dict.fromkeys(mask for mask in choice.masks if mask & (mask - 1))
+        self._found: dict[int, tuple[int, Where]] = {}
+        # Each zone, and each of indoor, outdoor and bar, is a bit.
+        places = {where([candidate.seating]) for candidate in choice.candidates}
+        self._names = sorted({(kind, name) for place in places for kind in (0, 1) for name in place[kind]})
+        self._named: dict[int, Where] = {}
+        single: dict[int, int] = {}
+        for candidate in choice.candidates:
+            if not candidate.mask & (candidate.mask - 1):
+                for bit in bits(self._bits([candidate.seating])):
+                    single[1 << bit] = single.get(1 << bit, 0) | candidate.mask
+        self._single = tuple(single.items())
         # A table that does alone never seats fewer than a combination with it would.
         joined = [
             candidate.seating
             for candidate in choice.candidates
             if not candidate.mask & choice.single and candidate.seating.row is None
         ]
-        self._rows = _rows_of(choice) if party_size > 1 else ()
-        self._parts = tuple(_Part(part) for part in _in_parts(joined))
-        self.joined = dict.fromkeys(mask for mask in choice.masks if mask & (mask - 1))
-        zones: dict[str, int] = {}
-        places: dict[str, int] = {}
-        for candidate in choice.candidates:
-            seating = candidate.seating
-            if len(seating.tables) == 1:
-                if seating.zone is not None:
-                    zones[seating.zone] = zones.get(seating.zone, 0) | seating.mask
-                if seating.seating is not None:
-                    places[seating.seating.value] = places.get(seating.seating.value, 0) | seating.mask
-        self._zones, self._places = tuple(zones.items()), tuple(places.items())
+        self._parts = tuple(_Part([(each.mask, self._bits([each])) for each in part]) for part in _in_parts(joined))
+        rows = _rows_of(choice) if party_size > 1 else ()
+        self._rows = tuple((row, self._bits([seating]), outside) for row, seating, outside in rows)
+
+    def _bits(self, seatings: Sequence[Seating]) -> int:
+        found = where(seatings)
+        return sum(1 << bit for bit, (kind, name) in enumerate(self._names) if name in found[kind])
 
     def never(self, start: dt.datetime) -> tuple[Slot | None, int]:
         """Whether an arrival is never to be had, and how long the party sits then, in minutes."""
@@ -74,43 +88,46 @@ class Rooms:
 
     def slot(self, start: dt.datetime, minutes: int, busy: int) -> Slot:
         """What the arrival has where those tables are taken, and nobody moves."""
-        key = (start, busy & self.choice.wanted)
+        key = busy & self.choice.wanted
         found = self._found.get(key)
         if found is None:
             if len(self._found) > MOST_KNOWN:
                 self._found.clear()
-            found = self._found[key] = self._slot(start, minutes, busy)
-        return found
+            found = self._found[key] = self._free(busy)
+        spots, (zones, places) = found
+        return _slot(
+            start_at=start,
+            party_size=self.party_size,
+            status=SlotStatus.AVAILABLE if spots else SlotStatus.UNAVAILABLE,
+            reason=None if spots else TAKEN,
+            spots=spots,
+            turn_minutes=minutes,
+            zones=zones,
+            seatings=places,
+        )
 
-    def _slot(self, start: dt.datetime, minutes: int, busy: int) -> Slot:
+    def _free(self, busy: int) -> tuple[int, Where]:
+        """How many parties fit at once, and where."""
         free = self.choice.single & ~busy
-        spots = free.bit_count()
-        zones = {zone for zone, mask in self._zones if mask & free}
-        places = {place for place, mask in self._places if mask & free}
+        spots, there = free.bit_count(), 0
+        for bit, mask in self._single:
+            if mask & free:
+                there |= bit
         for part in self._parts:
-            most, in_zones, at_places = part.at(busy)
+            most, in_part = part.found.get(busy & part.mask) or part.at(busy)
             spots += most
-            zones.update(in_zones)
-            places.update(at_places)
-        for row, seating, outside in self._rows:
+            there |= in_part
+        for row, in_row, outside in self._rows:
             fit = row.parties(busy | outside, self.party_size)
             if fit:
                 spots += fit
-                in_zones, at_places = where([seating])
-                zones.update(in_zones)
-                places.update(at_places)
-        if not spots:
-            return Slot(start, self.party_size, SlotStatus.UNAVAILABLE, TAKEN, 0, minutes)
-        return Slot(
-            start,
-            self.party_size,
-            SlotStatus.AVAILABLE,
-            None,
-            spots,
-            minutes,
-            tuple(sorted(zones)),
-            tuple(sorted(places)),
-        )
+                there |= in_row
+        named = self._named.get(there)
+        if named is None:
+            names = [self._names[bit] for bit in bits(there)]
+            zones, places = (tuple(name for kind, name in names if kind == wanted) for wanted in (0, 1))
+            named = self._named[there] = (zones, places)
+        return spots, named
 
 
 def _rows_of(choice: Choice) -> tuple[tuple[RowOfSeats, Seating, int], ...]:
@@ -125,26 +142,31 @@ def _rows_of(choice: Choice) -> tuple[tuple[RowOfSeats, Seating, int], ...]:
 
 
 class _Part:
-    """Combinations that share tables with each other, and with no others."""
+    """
+    Combinations that share tables with each other, and with no others.
 
-    __slots__ = ("_found", "_mask", "_seatings")
+    Attributes:
+        mask: All their tables.
 
-    def __init__(self, seatings: Sequence[Seating]) -> None:
-        self._seatings = seatings
-        self._mask = 0
-        for seating in seatings:
-            self._mask |= seating.mask
-        self._found: dict[int, tuple[int, tuple[str, ...], tuple[str, ...]]] = {}
+        found: By which of these are taken, how many combinations can be had at once, and the bits of where.
+    """
 
-    def at(self, busy: int) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
-        """How many can be had at once, in which zones, and where."""
-        key = busy & self._mask
-        found = self._found.get(key)
-        if found is None:
-            if len(self._found) > MOST_KNOWN:
-                self._found.clear()
-            free = [seating for seating in self._seatings if not seating.mask & busy]
-            found = self._found[key] = (_most_apart([seating.mask for seating in free]), *where(free))
+    __slots__ = ("_places", "found", "mask")
+
+    def __init__(self, places: Sequence[tuple[int, int]]) -> None:
+        self._places = places
+        self.mask = 0
+        for mask, _ in places:
+            self.mask |= mask
+        self.found: dict[int, tuple[int, int]] = {}
+
+    def at(self, busy: int) -> tuple[int, int]:
+        """Add what is found where those tables are taken."""
+        if len(self.found) > MOST_KNOWN:
+            self.found.clear()
+        free = [(mask, there) for mask, there in self._places if not mask & busy]
+        there = functools.reduce(operator.or_, (each for _, each in free), 0)
+        found = self.found[busy & self.mask] = (_most_apart([mask for mask, _ in free]), there)
         return found
 
 
@@ -171,8 +193,8 @@ def rooms_of(seatings: CandidateSeatings, request: SeatingRequest) -> Rooms:
     return rooms
 
 
-def where(seatings: Sequence[Seating]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The zones of those places, and where they are; both sorted."""
+def where(seatings: Sequence[Seating]) -> Where:
+    """The zones of those places, and where they are."""
     zones = {seating.zone for seating in seatings}
     places = {seating.seating.value for seating in seatings if seating.seating is not None}
     return tuple(sorted(zone for zone in zones if zone is not None)), tuple(sorted(places))

@@ -100,8 +100,9 @@ def _on(
     around = tuple(Booking(f"{parties[0].id}-{number}", venue.id, 1, start) for number, start in ends)
     query = LoadQuery(restaurant_id=venue.id, bookings=around)
     slots = yield from _seen(call, query, starts, parties, settings)
-    taken = {slot.start_at for slot in slots if slot.reason == TAKEN}
-    if venue.policy.reseat is Reseat.OFF or not taken:
+    moves = venue.policy.reseat is not Reseat.OFF
+    taken = {slot.start_at for slot in slots if slot.reason == TAKEN} if moves else set()
+    if not taken:
         return slots
     # Only where something is taken does it matter who sits there, and could be moved.
     wider = LoadQuery(restaurant_id=venue.id, bookings=around, day=venue.service_day(date))

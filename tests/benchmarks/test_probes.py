@@ -1,0 +1,28 @@
+"""What `benchmarks.all` measures: each row of its table is a number that a probe takes."""
+
+from __future__ import annotations
+
+import itertools
+
+from benchmarks import all as table
+from benchmarks import probes
+
+
+def test_availability_is_measured_beside_the_decisions_that_it_answers():
+    """A time and three ratios, at a small floor."""
+    one, *ratios = probes.times(5, "off")
+    assert one > 0
+    assert len(ratios) == 3
+    assert min(ratios) > 0
+
+
+def test_every_probe_is_run_and_availability_has_its_rows():
+    """At three sizes, with and without moves."""
+    assert set(table.PROBED) == set(probes.PROBES)
+    rows = {
+        f"{name}_{tables}{key}"
+        for name, tables, key in itertools.product(
+            ("times", "moves"), (20, 60, 200), ("", "_assign", "_preview", "_all")
+        )
+    }
+    assert rows <= set(table.ROWS)
