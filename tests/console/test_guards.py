@@ -34,9 +34,17 @@ def test_whoever_is_no_staff_is_refused(coordinator, put, answer):
         page = browser.get(path)
         assert page.status == 403, path
         assert "corner" not in page.html
+        assert 'href="./"' not in page.html
         assert "set-cookie" not in page.headers
     assert browser.post({"do": "seated", "id": "b-1"}).status == 403
     assert coordinator.record("b-1").allocation.seated_at is None
+
+
+def test_staff_finds_the_way_back(coordinator):
+    """From a page that only says what is not there."""
+    page = Browser(console(coordinator, staff=lambda _: Staff("anna", restaurants=["corner"]))).get("/booking?id=nope")
+    assert page.status == 404
+    assert 'href="./"' in page.html
 
 
 def test_what_staff_raises_lets_nobody_in(coordinator):

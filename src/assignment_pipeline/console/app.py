@@ -132,7 +132,7 @@ class _Console:
     async def _answer(self, request: Request, handler: Handler, *, is_form: bool) -> Response:
         found = await admit(self.staff, request)
         if found is None:
-            response = _said(403, "Not for you", "You are not staff here, or not logged in.")
+            response = _said(403, "Not for you", "You are not staff here, or not logged in.", inside=False)
         elif isinstance(found, Response):
             response = found
         else:
@@ -169,11 +169,12 @@ def _failed(error: Exception) -> Response:
 
 
 async def _absent(_request: Request, _error: Exception) -> Response:
-    response = _said(404, "Not found", "There is no such page.")
+    response = _said(404, "Not found", "There is no such page.", inside=False)
     protect(response)
     return response
 
 
-def _said(status: int, title: str, why: str) -> Response:
-    text = render("message.html", title=title, why=why, styles=version_of("console.css"))
+def _said(status: int, title: str, why: str, *, inside: bool = True) -> Response:
+    """A page with one sentence; for whoever was let *inside*, with the way to the others."""
+    text = render("message.html", title=title, why=why, inside=inside, styles=version_of("console.css"))
     return HTMLResponse(text, status)
