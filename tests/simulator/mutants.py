@@ -13,8 +13,12 @@ from assignment_pipeline import ports
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
 from assignment_pipeline.domain.allocation import Allocation
+from assignment_pipeline.domain.floor import FloorPlan
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.domain.result import Mode, Outcome, Reason
+from assignment_pipeline.domain.rows import RowOfSeats
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.zones import TableOffer, Terms
 from assignment_pipeline.errors import CommitUnknownError, FlagsUnreadError, StaleRecordError, StoreUnavailableError
 from assignment_pipeline.flow import effects, landing
 from assignment_pipeline.flow.assigning import (
@@ -30,7 +34,7 @@ from assignment_pipeline.flow.staff import confirm_and_cancel, review
 from assignment_pipeline.flow.sweeping import floor_watch, sweep, unassigned, unfinished
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
-from assignment_pipeline.planning.base import SeatingRequest
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import Due, FlagDecision, Lease, Leases, RecordQuery
 from assignment_pipeline.rollout.shadow import candidate
 from assignment_pipeline.testing.simulator.staff import Staff
@@ -182,7 +186,7 @@ def the_passed_restaurant_decides() -> Patches:
     return [(decision_context, "_decided", decided)]
 
 
-@mutant(first=262)
+@mutant(first=384)
 def no_booking_check() -> Patches:
     """A commit does not compare the host's booking with the one that was planned for."""
     return _assumed_but(booking=lambda meant, now, _, rest: (now, meant.booking, *rest))
@@ -240,6 +244,92 @@ def a_change_lands_twice() -> Patches:
         sound(self, change)
 
     return [(MemoryStore, "_check", check)]
+
+
+# -- What tables are for ------------------------------------------------------------------------------------------
+
+
+@mutant(first=7)
+def a_counters_seats_are_apart() -> Patches:
+    """Two guests at a counter have a seat between them."""
+
+    def runs(self: RowOfSeats) -> Iterator[int]:
+        return (one | other for one, other in zip(self.bits, self.bits[2:], strict=False))
+
+    return [(RowOfSeats, "runs", runs)]
+
+
+@mutant(first=7)
+def a_seat_is_for_two() -> Patches:
+    """A party at a counter or a communal table has a seat less than it has guests."""
+    sound = Venue.candidates
+
+    def candidates(self: Venue, party_size: int) -> Any:
+        fewer = sound(self, party_size - 1) if party_size > 2 else ()
+        return (*sound(self, party_size), *(place for place in fewer if place.row is not None))
+
+    return [(Venue, "candidates", candidates)]
+
+
+@mutant(first=32)
+def a_shared_table_is_never_full() -> Patches:
+    """A commit does not look who has the seats of a counter or a communal table."""
+    sound = MemoryStore._contested
+
+    def contested(self: MemoryStore, after: Any) -> Any:
+        return {name for name in sound(self, after) if "-S-" not in str(name)}
+
+    return [
+        (MemoryStore, "_contested", contested),
+        (FloorSnapshot, "of", classmethod(_without_seats(FloorSnapshot.of.__func__))),
+    ]
+
+
+def _without_seats(sound: Callable[..., Any]) -> Callable[..., Any]:
+    def of(cls: type, venue: Any, taken: Any, *args: Any, **options: Any) -> Any:
+        return sound(cls, venue, [row for row in taken if "-S-" not in row.table_id], *args, **options)
+
+    return of
+
+
+@mutant(first=186)
+def all_may_be_joined() -> Patches:
+    """What a floor says of tables that are never joined is not read."""
+    return [(FloorPlan, "_apart", ())]
+
+
+@mutant(first=36)
+def staff_have_no_tables() -> Patches:
+    """Tables that are kept for staff are given to everybody."""
+    sound = Terms.at
+
+    def at(self: Terms, ahead: int | None) -> TableOffer:
+        found = sound(self, ahead)
+        return TableOffer.ALWAYS if found is TableOffer.STAFF else found
+
+    return [(Terms, "at", at)]
+
+
+@mutant(first=32)
+def nobody_has_to_ask() -> Patches:
+    """Tables that are given on request are given to everybody."""
+    sound = Terms.at
+
+    def at(self: Terms, ahead: int | None) -> TableOffer:
+        found = sound(self, ahead)
+        return TableOffer.ALWAYS if found is TableOffer.ON_REQUEST else found
+
+    return [(Terms, "at", at)]
+
+
+@mutant(first=32)
+def holds_end_at_once() -> Patches:
+    """What is held back until an hour before is given to everybody, however long before."""
+
+    def at(self: Terms, _: int | None) -> TableOffer:
+        return self.offer if self.held_until_minutes is None else TableOffer.ALWAYS
+
+    return [(Terms, "at", at)]
 
 
 # -- What a commit does -------------------------------------------------------------------------------------------
@@ -663,7 +753,7 @@ def pending_again_is_no_news() -> Patches:
     return [(unfinished, "_wake", wake)]
 
 
-@mutant(first=5595)
+@mutant(first=5769)
 def an_unanswered_handover_that_is_pending_again_is_no_news() -> Patches:
     """Only what the pipeline has is looked at again, not what legacy was handed."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import CANCELLED
-from assignment_pipeline.domain.record import AssignmentRecord, Owner
+from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import AssignmentPipelineError
@@ -15,6 +15,11 @@ from assignment_pipeline.flow.legacy.outcome import LEGACY, is_handed_over
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger, step
 from assignment_pipeline.planning.engine import MANUAL
 from assignment_pipeline.ports import Occupied, waits
+from assignment_pipeline.testing.simulator.furniture import (
+    a_party_has_the_seats_of_one_row,
+    held_tables_are_given_by_people,
+    never_joined_is_never_joined,
+)
 from assignment_pipeline.testing.simulator.landings import (
     a_call_plans_once,
     a_claim_is_used_by_who_has_it,
@@ -119,6 +124,8 @@ def no_cap_is_passed(ledger: Ledger) -> Iterator[str]:
         )
         if party is None or venue is None or record.owner is not Owner.PIPELINE or _is_overruled(ledger, record):
             continue
+        if any(row.version > (before.version if before else 0) for row in _legacys(ledger, record)):
+            continue  # It has just been taken over, with the tables that legacy gave it.
         had = before.arrival if before is not None and before.restaurant_id == venue.id else None
         there = [one for one in ledger.records.values() if one.restaurant_id == venue.id]
         parties = [one.arrival for one in there if one.arrival is not None]
@@ -126,6 +133,12 @@ def no_cap_is_passed(ledger: Ledger) -> Iterator[str]:
             is_new = had is None or not cap.counts(had) or had.party_size < party.party_size
             if is_new and not cap.holds(parties):
                 yield f"{record.booking_id}, {party.party_size} at {party.start_at:%H:%M}, beyond {cap}"
+
+
+def _legacys(ledger: Ledger, record: AssignmentRecord) -> Iterator[StateChange]:
+    """The transitions by which legacy gave it something."""
+    rows = ledger.histories[record.booking_id]
+    return (row for row in rows if (record.booking_id, row.version) in ledger.legacys_rows)
 
 
 def _is_overruled(ledger: Ledger, record: AssignmentRecord) -> bool:
@@ -241,7 +254,9 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
             yield f"{who}: not all in use"
         elif not seating.grants(booking):
             yield f"{who}: not where it wants to sit"
-        elif venue.seatings_by_mask.get(seating.mask) not in venue.candidates(booking.party_size):
+        elif seating.row is None and venue.seatings_by_mask.get(seating.mask) not in venue.candidates(
+            booking.party_size
+        ):
             yield f"{who}: not for such a party"
         if before and before.allocation and before.allocation.turn == seats.turn:
             continue  # Who is given other tables keeps the time, whoever agreed to it.
@@ -391,6 +406,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     plannings_are_made_under_a_lock,
     a_claim_is_used_by_who_has_it,
     holds_last_as_promised,
+    a_party_has_the_seats_of_one_row,
+    never_joined_is_never_joined,
+    held_tables_are_given_by_people,
     answers_are_true,
     planning_sees_who_sits_where,
     the_simulator_saw_nothing_wrong,

@@ -8,10 +8,12 @@ import itertools
 import attrs
 
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.floor import FloorPlan, Table
+from assignment_pipeline.domain.combination import Group
+from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
 from assignment_pipeline.domain.policy import ServicePeriod, VenuePolicy
 from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.zones import TableOffer, Zone
 from assignment_pipeline.flow.settings import Confirmation, Impossible, InFlight, Settings, Takeover
 from assignment_pipeline.testing.clock import START
 from assignment_pipeline.testing.simulator.choices import Choices
@@ -39,6 +41,9 @@ ELSEWHERE = "E1"
 ALL_AT_ONCE = 100
 PACED = 5
 """One scenario in so many has caps on arrivals."""
+
+FURNISHED, FURNITURE = 7, 2
+"""One scenario in so many has a counter or a communal table, tables for staff, and some that are never joined."""
 
 OPEN = "payment_open"
 """What the host calls a booking that does not wait for tables now, and may again."""
@@ -112,8 +117,11 @@ def draw_scenario(choices: Choices) -> Scenario:
     backlog = _backlog(choices) if choices.chance(0.06) else ()
     page = choices.of((3, 1)) if backlog else ALL_AT_ONCE
     lists = not choices.chance(0.5 if backlog else 0.1)
-    if length % PACED == PACED - 1:  # No draw decides on it, so that the other seeds stay as they were.
+    # No draw decides on these, so that the other seeds stay as they were.
+    if length % PACED == PACED - 1:
         venues = tuple(_paced(choices, venue) for venue in venues)
+    if length % FURNISHED == FURNITURE:
+        venues = tuple(_furnished(choices, venue) for venue in venues)
     return Scenario(
         venues=venues,
         bookings=bookings,
@@ -166,6 +174,24 @@ def _venue(choices: Choices, restaurant_id: str) -> Venue:
 def _paced(choices: Choices, venue: Venue) -> Venue:
     rule = PacingRule(minutes=choices.of((15, 60, 240)), parties=choices.of((1, 2, 3)), covers=choices.of((None, 4)))
     return Venue(venue.id, venue.timezone, venue.floor, attrs.evolve(venue.policy, pacing=(rule,)))
+
+
+def _furnished(choices: Choices, venue: Venue) -> Venue:
+    """The venue with a row of seats, its last table for staff, what its zone says, and two tables that stay apart."""
+    row = choices.of((Counter, CommunalTable))(f"{venue.id}-S", choices.of((4, 3, 5)))
+    *tables, last = venue.floor.tables
+    held = choices.of((None, None, 60, 24 * 60))
+    kept = attrs.evolve(last, offer=choices.of((TableOffer.STAFF, TableOffer.ON_REQUEST)), held_until_minutes=held)
+    window = Zone("window", offer=choices.of((TableOffer.LAST, TableOffer.ON_REQUEST)), held_until_minutes=held)
+    names = [table.id for table in venue.floor.tables]
+    floor = FloorPlan(
+        [*tables, kept, row],
+        venue.floor.adjacent,
+        zones=[window] if any(table.zone == window.name for table in venue.floor.tables) else [],
+        groups=[Group("all", names)],
+        never_joined=[names[:2]],
+    )
+    return Venue(venue.id, venue.timezone, floor, venue.policy)
 
 
 def _table(choices: Choices, table_id: str) -> Table:

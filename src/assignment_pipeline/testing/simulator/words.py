@@ -51,7 +51,9 @@ def scenario(drawn: Scenario) -> list[str]:
     lines = []
     for venue in drawn.venues:
         tables = ", ".join(
-            f"{table.id} ({table.capacity}{'' if table.active else ', out of use'})" for table in venue.floor.tables
+            f"{table.id} ({table.capacity}{f', {table.offer}' if table.offer else ''}"
+            f"{'' if table.active else ', out of use'})"
+            for table in venue.floor.tables
         )
         pairs = ", ".join("+".join(sorted(pair)) for pair in sorted(venue.floor.adjacent, key=sorted))
         lines.append(f"{venue.id}: {tables}{f'; joinable {pairs}' if pairs else ''}")
