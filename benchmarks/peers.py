@@ -109,19 +109,29 @@ def ours(conninfo: str) -> Iterator[Callable[[], object]]:
 
 
 def threads(workers: int, rounds: int, seconds: float) -> None:
+    """Print assignments next to workflows."""
+    report(f"{workers} at a time", thread_rates(workers, rounds, seconds))
+
+
+def thread_rates(workers: int, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Assignments next to workflows."""
     with somewhere(None) as conninfo, ours(conninfo) as assignment, dbos(conninfo) as workflow:
         both = {"assignments": assignment, "DBOS workflows of three steps": workflow}
         for do in both.values():
             rate(do, workers, 0.5)
         sides = {name: (lambda do=do: rate(do, workers, seconds)) for name, do in both.items()}
-        report(f"{workers} at a time", interleaved(sides, rounds))
+        return interleaved(sides, rounds)
 
 
 # -- Celery -------------------------------------------------------------------------------------------------------
 
 
 def celery(redis: str, rounds: int) -> None:
+    """Print tasks that assign next to tasks that do nothing."""
+    report("Celery, 4 processes", celery_rates(redis, rounds))
+
+
+def celery_rates(redis: str, rounds: int) -> dict[str, list[float]]:
     """Tasks that assign next to tasks that do nothing, with a worker that is there already."""
     with somewhere(None) as conninfo:
         with open_store(conninfo) as store:
@@ -152,7 +162,7 @@ def celery(redis: str, rounds: int) -> None:
                 "assign_booking": lambda: slice_of(send),
                 "a task that does nothing": lambda: slice_of(noop.apply_async),
             }
-            report("Celery, 4 processes", interleaved(sides, rounds))
+            return interleaved(sides, rounds)
         finally:
             worker.terminate()
             worker.wait()

@@ -24,9 +24,10 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import attrs
 import psycopg
 
 from assignment_pipeline import Coordinator, Mode, Outcome
@@ -142,8 +143,50 @@ def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: An
     results.put((None, None, 0.0, [dict(counted)]))
 
 
-def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> None:
-    """Run that many workers, and print a line of the table."""
+@attrs.frozen
+class Measured:
+    """
+    What some workers came to.
+
+    Attributes:
+        rates: Commits of the floor and assignments of the pipeline a second, by slice.
+
+        times: The seconds of each.
+
+        seated: The share of the bookings that got tables.
+    """
+
+    rates: Mapping[str, Sequence[float]]
+    times: Mapping[str, Sequence[float]]
+    seated: float
+
+    @property
+    def shares(self) -> list[float]:
+        """What the pipeline came to, of the floor, slice by slice."""
+        return [ours / floor for ours, floor in zip(self.rates[PIPELINE], self.rates[FLOOR], strict=True)]
+
+    def rate(self, kind: str) -> float:
+        """The median of a side, a second."""
+        return statistics.median(self.rates[kind])
+
+    def p99(self, kind: str) -> float:
+        """The 99th percentile of a side, in milliseconds."""
+        return sorted(self.times[kind])[int(len(self.times[kind]) * 0.99)] * 1e3
+
+
+def show(workers: int, found: Measured) -> None:
+    """Print a line of the table."""
+    shares = found.shares
+    print(
+        f"{workers:7d} {found.rate(FLOOR):9.0f} /s {found.rate(PIPELINE):9.0f} /s {statistics.median(shares):7.0%}"
+        f"  {min(shares):.0%}..{max(shares):.0%} {found.p99(FLOOR):8.1f} ms {found.p99(PIPELINE):8.1f} ms"
+        f" {found.seated:8.1%}",
+        flush=True,
+    )
+
+
+def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> Measured:
+    """Run that many workers."""
     init(conninfo, standalone=True)
     host = StandaloneHost()
     with PostgresStore(conninfo, host=host) as store:
@@ -171,15 +214,8 @@ def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> None:
     for process in started:
         process.join()
         assert process.exitcode == 0
-    ratios = [rates[turn, PIPELINE] / rates[turn, FLOOR] for turn in range(rounds)]
-    medians = {kind: statistics.median(rates[turn, kind] for turn in range(rounds)) for kind in (FLOOR, PIPELINE)}
-    p99 = {kind: sorted(spent)[int(len(spent) * 0.99)] * 1e3 for kind, spent in times.items()}
-    seated = outcomes[Outcome.CONFIRMED] / outcomes.total()
-    print(
-        f"{workers:7d} {medians[FLOOR]:9.0f} /s {medians[PIPELINE]:9.0f} /s {statistics.median(ratios):7.0%}"
-        f"  {min(ratios):.0%}..{max(ratios):.0%} {p99[FLOOR]:8.1f} ms {p99[PIPELINE]:8.1f} ms {seated:8.1%}",
-        flush=True,
-    )
+    sides = {kind: [rates[turn, kind] for turn in range(rounds)] for kind in (FLOOR, PIPELINE)}
+    return Measured(sides, times, outcomes[Outcome.CONFIRMED] / outcomes.total())
 
 
 def fight(conninfo: str, fighters: int, slots: int) -> None:
@@ -265,7 +301,7 @@ def main() -> None:
     print("workers       floor     pipeline   ratio   worst..best  p99 floor p99 pipeline  seated")
     for workers in arguments.workers:
         with somewhere(arguments.db, arguments.flush) as conninfo:
-            measure(conninfo, workers, arguments.rounds, arguments.seconds)
+            show(workers, measure(conninfo, workers, arguments.rounds, arguments.seconds))
 
 
 if __name__ == "__main__":

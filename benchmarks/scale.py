@@ -85,9 +85,13 @@ INSERT INTO booking_table_assignments
 SELECT id, table_id, restaurant_id, start_at, start_at + interval '105 minutes', start_at,
     start_at + interval '90 minutes', true
 FROM made;
-INSERT INTO booking_assignment_state_history
-SELECT id, step, restaurant_id, 'c' || md5(id), from_state, to_state, fired, NULL, NULL, '[]', NULL, NULL,
-    CASE WHEN step > 3 THEN start_at END, CASE WHEN step > 3 THEN start_at + interval '90 minutes' END, told
+INSERT INTO booking_assignment_state_history (
+    booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", tables, turn_start_at, turn_end_at,
+    blocked_start_at, blocked_end_at, created_at
+)
+SELECT id, step, restaurant_id, 'c' || md5(id), from_state, to_state, fired, '[]',
+    CASE WHEN step > 3 THEN start_at END, CASE WHEN step > 3 THEN start_at + interval '90 minutes' END,
+    CASE WHEN step > 3 THEN start_at END, CASE WHEN step > 3 THEN start_at + interval '105 minutes' END, told
 FROM made, (VALUES
     (1, 'created', 'capacity_verified', 'verify'), (2, 'capacity_verified', 'assignment_pending', 'enqueue'),
     (3, 'assignment_pending', 'assignment_in_progress', 'begin'), (4, 'assignment_in_progress', 'assigned', 'seat'),
