@@ -364,11 +364,9 @@ def test_a_gap_is_measured_to_whoever_comes_next():
     occupancy = Occupancy({"T1": 0}, [Occupied(table_id="T1", window=window)])
     evening = minute(EVENING)
     for minutes in (30, 90, 179, 180):
-        assert occupancy.before(evening, 500) == []
-        assert occupancy.after(evening + minutes, 500) == [(180 - minutes, 1)]
-        assert occupancy.after(evening + minutes, 180 - minutes) == []
-    assert occupancy.before(evening + 340, 500) == [(40, 1)]
-    assert occupancy.after(evening + 340, 500) == []
+        assert occupancy.beside(evening, evening + minutes, 500) == ([], [(180 - minutes, 1)])
+        assert occupancy.beside(evening, evening + minutes, 180 - minutes) == ([], [])
+    assert occupancy.beside(evening + 340, evening + 400, 500) == ([(40, 1)], [])
 
 
 @given(evenings(), MINUTES, st.integers(1, 240))
@@ -392,8 +390,7 @@ def test_the_timeline_says_what_the_rows_do(evening, late, stay):
         for table_id in positions
         if table_id not in {row.table_id for row in over}
     }
-    before = occupancy.before(minute(window.start), 10_000)
-    after = occupancy.after(minute(window.end), 10_000)
+    before, after = occupancy.beside(minute(window.start), minute(window.end), 10_000)
     for table_id, spans in free.items():
         for side, span in zip((before, after), spans, strict=True):
             found = [minutes for minutes, tables in side if tables >> positions[table_id] & 1]

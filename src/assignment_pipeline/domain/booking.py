@@ -44,11 +44,11 @@ class SeatingPreference(enum.StrEnum):
 
 
 def _copied(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+    return dict(value) if type(value) is dict or isinstance(value, Mapping) else value
 
 
 def _mapping(_: object, attribute: Any, value: Any) -> None:
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise InvalidValueError(attribute.name, "a mapping", repr(value))
 
 

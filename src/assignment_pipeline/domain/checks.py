@@ -181,6 +181,8 @@ def to_utc(value: Any) -> Any:
 
 
 def _several(items: Any) -> Iterable[Any]:
+    if type(items) is tuple or type(items) is list:
+        return items  # Nearly all are, and asking whether something is iterable takes a microsecond.
     if not isinstance(items, Iterable):
         raise InvalidValueError("", "several, such as a list of them", f"{named(type(items))}")
     if isinstance(items, str):

@@ -43,6 +43,7 @@ from assignment_pipeline.ports import AssignmentContext
 _step = maker(StateChange)
 
 _NO_TABLES = facts_of_tables(None)
+_NOT_WAITING = WITH_TABLES | FINAL
 
 _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 """The reasons whose events say when the party sat down and left."""
@@ -200,9 +201,9 @@ def _as_present(had: Allocation | None, has: Allocation | None) -> Allocation | 
 
 def _waiting_since(before: AssignmentRecord | None, state: AssignmentState, now: dt.datetime) -> dt.datetime | None:
     """Since when a record waits that a change brings to *state*: one that waited before has gone on waiting."""
-    if state in WITH_TABLES | FINAL:
+    if state in _NOT_WAITING:
         return None
-    waited = before is not None and before.state not in WITH_TABLES | FINAL
+    waited = before is not None and before.state not in _NOT_WAITING
     return (before.waiting_since if waited and before is not None else None) or now
 
 

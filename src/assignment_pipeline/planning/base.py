@@ -91,31 +91,31 @@ class Occupancy:
                 timeline[place] |= tables
         return edges, timeline
 
-    def before(self, start: int, reach: int) -> list[tuple[int, int]]:
+    def beside(self, start: int, end: int, reach: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """
-        For how long tables that are free at *start* have been so.
+        For how long tables have been free at *start*, and for how long they stay free from *end*.
 
         Args:
             start: A minute, counted from 1970.
 
-            reach: Minutes; who has been free for as long is left out.
+            end: A later one.
+
+            reach: Minutes; tables that are free for as long are left out.
 
         Returns:
-            Minutes, ascending, each with a mask of the tables that it holds for.
+            For each of the two, minutes, ascending, each with a mask of the tables that it holds for.
         """
-        found: defaultdict[int, int] = defaultdict(int)
+        before: dict[int, int] = {}
+        after: dict[int, int] = {}
+        earliest, latest = start - reach, end + reach
         for (came, left), tables in self._spans.items():
-            if came < start and start - left < reach:
-                found[start - left if left < start else 0] |= tables
-        return _each_once(found)
-
-    def after(self, end: int, reach: int) -> list[tuple[int, int]]:
-        """The same for how long tables stay free from the minute *end*."""
-        found: defaultdict[int, int] = defaultdict(int)
-        for (comes, leaves), tables in self._spans.items():
-            if leaves > end and comes - end < reach:
-                found[comes - end if comes > end else 0] |= tables
-        return _each_once(found)
+            if earliest < left and came < start:
+                minutes = start - left if left < start else 0
+                before[minutes] = before.get(minutes, 0) | tables
+            if came < latest and left > end:
+                minutes = came - end if came > end else 0
+                after[minutes] = after.get(minutes, 0) | tables
+        return _each_once(before), _each_once(after)
 
 
 def _spans(positions: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:

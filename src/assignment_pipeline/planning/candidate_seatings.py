@@ -184,10 +184,10 @@ class CandidateSeatings:
         self.venue = venue
         self.times: dict[object, object] = {}
         self._choices: dict[tuple[object, ...], Choice] = {}
-        self._wishes: dict[tuple[object, ...], tuple[tuple[Rule, int], ...]] = {}
+        self._wishes: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}
 
-    def wishes(self, request: SeatingRequest) -> tuple[tuple[Rule, int], ...]:
-        """The tables that each wish of the guest's leaves, as masks; those in use first."""
+    def wishes(self, request: SeatingRequest) -> tuple[tuple[str, int], ...]:
+        """The tables that each wish of the guest's leaves, as masks, by the name of the rule; those in use first."""
         booking, ahead = request.booking, request.ahead
         floor = self.venue.floor
         key = (booking.zone, booking.seating, floor.holds and floor.releases(ahead))
@@ -195,10 +195,13 @@ class CandidateSeatings:
         if known is None:
             tables = self.venue.floor.tables
             known = self._wishes[key] = (
-                (Rule.INACTIVE, _mask(table.active for table in tables)),
-                (Rule.SEATING, _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables)),
-                (Rule.ZONE, _mask(booking.zone in (None, table.zone) for table in tables)),
-                (Rule.OFFER, _mask(is_offered(terms, booking, ahead) for terms in self.venue.floor.terms)),
+                (Rule.INACTIVE.value, _mask(table.active for table in tables)),
+                (
+                    Rule.SEATING.value,
+                    _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables),
+                ),
+                (Rule.ZONE.value, _mask(booking.zone in (None, table.zone) for table in tables)),
+                (Rule.OFFER.value, _mask(is_offered(terms, booking, ahead) for terms in self.venue.floor.terms)),
             )
         return known
 

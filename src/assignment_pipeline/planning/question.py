@@ -29,6 +29,9 @@ _Scored = tuple[float, int, int, int, Candidate, float, dict[str, float]]
 
 _NOTHING: dict[str, float] = {}
 
+_ACCESSIBLE, _SIZE = Rule.ACCESSIBLE.value, Rule.SIZE.value
+_TAKEN, _PARTNER_TAKEN = Rule.TAKEN.value, Rule.PARTNER_TAKEN.value
+
 _plan = maker(Plan)
 
 
@@ -57,9 +60,7 @@ class Gaps:
     def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
         blocked = request.blocked
         self._weight = floor.venue.policy.weights.gap
-        start, end = blocked.minutes
-        self._before = floor.occupancy.before(start, reach)
-        self._after = floor.occupancy.after(end, reach)
+        self._before, self._after = floor.occupancy.beside(*blocked.minutes, reach)
         self.near = 0
         for _, tables in (*self._before, *self._after):
             self.near |= tables
@@ -215,19 +216,20 @@ def turned_away(question: Question, seatings: CandidateSeatings, last: Rule | No
     free = ~question.busy
     rules = [
         *seatings.wishes(question.request),
-        (Rule.ACCESSIBLE, choice.wanted | seatings.accessible if booking.accessible else -1),
-        (Rule.SIZE, choice.wanted),
-        (Rule.TAKEN, free),
-        (Rule.PARTNER_TAKEN, choice.reachable(~free, choice.wanted & free)),
+        (_ACCESSIBLE, choice.wanted | seatings.accessible if booking.accessible else -1),
+        (_SIZE, choice.wanted),
+        (_TAKEN, free),
+        (_PARTNER_TAKEN, choice.reachable(~free, choice.wanted & free)),
     ]
     if last is not None:
-        rules.append((last, 0))
+        rules.append((last.value, 0))
     left = seatings.everything
     counts = {}
     for rule, allowed in rules:
-        if left & ~allowed:
-            counts[rule.value] = (left & ~allowed).bit_count()
-        left &= allowed
+        away = left & ~allowed
+        if away:
+            counts[rule] = away.bit_count()
+            left ^= away
     return counts
 
 

@@ -65,6 +65,8 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
+_DAY = 24 * 60
+
 
 class _UndoneError(Exception):
     """Ends a transaction of the host's bookings that is to leave nothing."""
@@ -101,9 +103,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
         self._revisions: list[RolloutRevision] = []
-        # By restaurant, table and booking: planning asks for a restaurant, a commit for single tables.
+        # A commit asks for single tables: by restaurant, table and booking. Planning asks for all of an evening: by
+        # restaurant and the day on which the seat begins, with its minutes.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
-        self._sitting: set[str] = set()  # The bookings whose parties sit.
+        self._days: defaultdict[str, dict[int, dict[tuple[str, str], tuple[int, int, Occupied]]]] = defaultdict(dict)
+        self._longest = 0  # So many midnights lie within a seat at most.
+        self._sitting: defaultdict[str, set[str]] = defaultdict(set)  # By restaurant, the bookings whose parties sit.
 
     @property
     def host(self) -> Host:
@@ -203,14 +208,16 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if window is None:
             return []
         start, end = window.minutes
-        sitting, found = self._sitting, []
-        for tables in self._taken[venue.id].values():
-            for key, seat in tables.items():
-                began, ended = seat.window.minutes
-                if sitting and key in sitting:
-                    found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
-                elif began < end and start < ended:  # Most rows: no calls for these.
-                    found.append(seat)
+        days, sitting = self._days[venue.id], self._sitting[venue.id]
+        found = [
+            seat
+            for day in range(start // _DAY - self._longest, end // _DAY + 1)
+            if day in days
+            for began, ended, seat in days[day].values()
+            if began < end and start < ended and seat.booking_id not in sitting
+        ]
+        for booking_id in sitting:  # Such a party may have its tables for longer than is written.
+            found += [seat for seat in self._records[booking_id].seats(now) if seat.window.overlaps(window)]
         blocks = self.blocks[venue.id]
         return found + [block.occupied for block in blocks if block.window.overlaps(window)] if blocks else found
 
@@ -448,7 +455,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             began, ended = seat.window.minutes
             if key in after:
                 continue
-            if key in self._sitting:  # It may have the table for longer than is written.
+            if key in self._sitting[restaurant_id]:  # It may have the table for longer than is written.
                 found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
             elif began < end and start < ended:
                 found.append(seat)
@@ -513,10 +520,17 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if before is not None:
             for seat in _seats(before):
                 del self._taken[before.restaurant_id][seat.table_id][record.booking_id]
-        sits = record.allocation is not None and record.allocation.sits
-        (self._sitting.add if sits else self._sitting.discard)(record.booking_id)
+                day = seat.window.minutes[0] // _DAY
+                del self._days[before.restaurant_id][day][seat.table_id, record.booking_id]
+            self._sitting[before.restaurant_id].discard(record.booking_id)
+        if record.allocation is not None and record.allocation.sits:
+            self._sitting[record.restaurant_id].add(record.booking_id)
         for seat in _seats(record):
             self._taken[record.restaurant_id][seat.table_id][record.booking_id] = seat
+            began, ended = seat.window.minutes
+            self._longest = max(self._longest, ended // _DAY - began // _DAY)
+            there = self._days[record.restaurant_id].setdefault(began // _DAY, {})
+            there[seat.table_id, record.booking_id] = began, ended, seat
 
 
 def _by_id(record: AssignmentRecord) -> tuple[str]:
