@@ -10,6 +10,8 @@ import pytest
 from assignment_pipeline import AssignmentState, Booking, Coordinator, FloorPlan, Mode, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.memory import MemoryHost, MemorySink
 from assignment_pipeline.errors import CommitUnknownError
+from assignment_pipeline.flow.effects import Port
+from assignment_pipeline.ports import Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 from tests.flow.conftest import LossyStore
 
@@ -140,3 +142,15 @@ def test_only_the_pipelines_restaurants(town):
     Coordinator(town.store, **{**town.options, "flags": Partly()}).sweep()
     states = {name: town.record(name).state for name in names}
     assert {name for name, state in states.items() if state is AssignmentState.CONFIRMED} == {"B0", "B2", "B3", "B5"}
+
+
+def test_a_restaurant_with_enough_to_do_keeps_nobody_else_waiting(town):
+    """Its bookings are put back; those of the others are seated together."""
+    names = enqueue(town)
+    coordinator = town.coordinator(flags=FixedFlags(Mode.ACTIVE, max_parallel=1))
+    slots = coordinator._wiring.ports[Port.LIMITER]
+    slots.acquire([Wanted("restaurant:R2", 1)], ttl=MINUTE)
+    results = coordinator.sweep().results
+    told = {result.booking_id: (result.outcome, result.reason) for result in results}
+    assert told == dict.fromkeys(names, ("confirmed", None)) | dict.fromkeys(("B1", "B4"), ("retry", "rate_limited"))
+    assert town.store.asked.count("commit") == 1

@@ -64,8 +64,8 @@ def _seated(claims: Sequence[Due], settings: Settings) -> Flow[dict[str, Assignm
     records = {record.booking_id: record for record in page.records}
     plain = [due for due in claims if _is_plain(due, records.get(due.booking_id), settings)]
     flags = yield from _flags({due.restaurant_id: None for due in plain})
-    fit = [due for due in plain if due.restaurant_id in flags]
-    if len(fit) < 2 or not (yield from _admitted(fit, settings, flags)):  # noqa: PLR2004 - alone, it is taken up alone
+    fit = yield from _admitted([due for due in plain if due.restaurant_id in flags], settings, flags)
+    if len(fit) < 2:  # noqa: PLR2004 - one alone is taken up alone
         return {}
     until = (yield from Monotonic()) + PATIENCE
     writes: dict[str, tuple[Call, ToCommit]] = {}
@@ -104,17 +104,16 @@ def _flags(restaurants: Iterable[str]) -> Flow[dict[str, FlagDecision]]:
     return flags
 
 
-def _admitted(claims: Sequence[Due], settings: Settings, flags: Mapping[str, FlagDecision]) -> Flow[bool]:
-    """Whether there is a place at each restaurant, and nobody at work on any of the bookings."""
-    places = [TakeSlot.at(name, flags[name].max_parallel, settings.lock_ttl) for name in _restaurants(claims)]
-    for hold in (*places, Hold.of((due.booking_id for due in claims), settings.lock_ttl)):
-        if isinstance((yield from hold), Refused):
-            return False
-    return True
-
-
-def _restaurants(claims: Iterable[Due]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(due.restaurant_id for due in claims))
+def _admitted(claims: Sequence[Due], settings: Settings, flags: Mapping[str, FlagDecision]) -> Flow[list[Due]]:
+    """The claims at restaurants that have a place, where nobody is at work on any of the bookings; else none."""
+    full: set[str] = set()
+    for name in dict.fromkeys(due.restaurant_id for due in claims):
+        if isinstance((yield from TakeSlot.at(name, flags[name].max_parallel, settings.lock_ttl)), Refused):
+            full.add(name)
+    fit = [due for due in claims if due.restaurant_id not in full]
+    if not fit or isinstance((yield from Hold.of((due.booking_id for due in fit), settings.lock_ttl)), Refused):
+        return []
+    return fit
 
 
 def _evenings(claims: Iterable[Due], records: Mapping[str, AssignmentRecord]) -> Iterator[list[Due]]:

@@ -13,7 +13,7 @@ import pytest
 from assignment_pipeline.domain.record import AssignmentChange, Owner
 from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StaleRolloutError, TableConflictError
 from assignment_pipeline.lifecycle import Trigger
-from assignment_pipeline.ports import AssignmentStore, Occupied
+from assignment_pipeline.ports import AssignmentStore, Occupied, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
@@ -182,6 +182,17 @@ class Guards(StoreSuite):
         store.commit([self.seat("b-3", "T2"), self.seat("b-4", "T2", restaurant_id="r-2")])
         store.block([make_block(table_id="T3", restaurant_id="r-2")], ())
         store.commit([self.seat("b-5", "T3")])
+
+    def test_what_is_taken_at_one_restaurant_refuses_all_of_a_commit(
+        self, store: AssignmentStore, harness: StoreHarness
+    ) -> None:
+        """One that seats bookings of several, as a sweep's does, lands whole or not at all."""
+        harness.put_venue(make_venue("r-2"))
+        store.commit([self.seat("b-1", "T1", restaurant_id="r-2")])
+        together = [self.seat("b-2", "T1"), self.seat("b-3", "T2", restaurant_id="r-2")]
+        assert self.refused_tables(store, *together, self.seat("b-4", "T1", restaurant_id="r-2")) == ("T1",)
+        assert [record.booking_id for record in store.records(RecordQuery()).records] == ["b-1"]
+        store.commit(together)
 
     def test_a_table_at_another_restaurant_is_none_that_it_keeps(
         self, store: AssignmentStore, harness: StoreHarness
