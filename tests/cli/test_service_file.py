@@ -372,6 +372,11 @@ WRONG = [
         [{"date": "2031-12-20"}],
         "policy.special_days[0].closed: expected true, or service_periods in its place, got neither",
     ),
+    (
+        ["policy", "special_days"],
+        [{"date": "2031-05-04", "closed": True, "service_periods": [{"name": "x", "start": "12:00", "end": "15:00"}]}],
+        "policy.special_days[0].service_periods: expected none on a day that is closed, got 1",
+    ),
     # Keys and shapes.
     (["bookings", 1, "guest"], "Ada", "bookings[1].guest: expected a key among id, party_size, start_at, end_at"),
     (["bookings", 1, "no such"], 1, 'bookings[1]["no such"]: expected a key among'),

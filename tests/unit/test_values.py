@@ -156,7 +156,7 @@ REFUSED = [
     (lambda: SpecialDay(until=MAY, closed=True), "from_", "a date beside until", "none"),
     (lambda: SpecialDay(from_=MAY, until=MAY - DAY, closed=True), "until", "not before from", "2031-04-30"),
     (lambda: SpecialDay(date=MAY), "closed", "true, or service_periods", "neither"),
-    (lambda: SpecialDay(date=MAY, closed=True, service_periods=[period()]), "closed", "in its place", "both"),
+    (lambda: SpecialDay(date=MAY, closed=True, service_periods=[period()]), "service_periods", "none on a day", "1"),
     (lambda: SpecialDay(date=MAY, service_periods=[period(), LATE]), "service_periods", "not overlap", "late 22:30"),
     (lambda: SpecialDay(date=MAY, service_periods=[period(days=["thu"])]), "service_periods", "without days", "dinner"),
     (lambda: VenuePolicy(special_days=[CLOSED, CLOSED]), "special_days", "each date in one entry", "2031-05-01 in two"),

@@ -352,9 +352,10 @@ class SpecialDay(Printed):
 
     @service_periods.validator
     def _say_when(self, attribute: Any, periods: tuple[ServicePeriod, ...]) -> None:
-        if self.closed == bool(periods):
-            got = "both" if periods else "neither"
-            raise InvalidValueError("closed", "true, or service_periods in its place", got)
+        if self.closed and periods:
+            raise InvalidValueError(attribute.name, "none on a day that is closed", f"{len(periods)}")
+        if not self.closed and not periods:
+            raise InvalidValueError("closed", "true, or service_periods in its place", "neither")
         for period in periods:
             if period.days != WEEKDAYS or period.valid_from is not None or period.valid_until is not None:
                 raise InvalidValueError(attribute.name, "periods without days and validity", f"those of {period.name}")
