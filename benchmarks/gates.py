@@ -34,7 +34,7 @@ from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.rollout.watching.alerts import evaluate
 from assignment_pipeline.rollout.watching.rules import RULES, STEP
 
-CONFIRMED, _, _, NO_WORSE = PHASES["production-10"].criteria
+CONFIRMED, _, _, NO_WORSE, *_ = PHASES["production-10"].criteria
 RING = RULES[0]
 
 TRAFFIC = (4, 12, 60, 240)

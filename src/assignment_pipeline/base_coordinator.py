@@ -127,6 +127,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         self._wiring = Wiring(self._process, ports)
         self.shadow = self._cast(shadow)
         self._process.shadow = self.shadow
+        self._process.reverses = self.shadow is not None and self.shadow.settings.reverse is not None
 
     def _require(self, store: Any, flags: Any, locks: Mapping[str, Any], legacy: Any) -> None:
         """Refuse ports that could not answer, or whose answers nobody would await."""

@@ -59,10 +59,13 @@ class Process:
 
         shadow: What cases for the shadow are handed to, or None.
 
+        reverses: Whether it takes cases of the pipeline's, and asks legacy what it would have done.
+
         observer: Who watches the calls, if anybody does.
     """
 
     shadow: TakesCases | None = None
+    reverses = False
 
     def __init__(
         self,
@@ -119,6 +122,10 @@ class Process:
     def has_shadow(self) -> bool:
         """Whether there is a shadow."""
         return self.shadow is not None
+
+    def has_reverse_shadow(self) -> bool:
+        """Whether there is one whose candidate is legacy, where the pipeline is in charge."""
+        return self.reverses
 
     def offer_case(self, case: ShadowCase) -> None:
         """Hand a case to the shadow."""

@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline import ports
 from assignment_pipeline.adapters.memory import MemoryLockManager, MemoryStore
 from assignment_pipeline.adapters.memory import store as memory_store
+from assignment_pipeline.domain.adoption import LegacySeat
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.floor import FloorPlan
 from assignment_pipeline.domain.record import AssignmentChange, Owner
@@ -29,14 +30,16 @@ from assignment_pipeline.flow.assigning import (
     reassign,
     seating,
 )
-from assignment_pipeline.flow.legacy import handover, outcome, takeover_on_touch
+from assignment_pipeline.flow.legacy import adopt, handover, outcome, takeover_on_touch
+from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff import confirm_and_cancel, review
 from assignment_pipeline.flow.sweeping import floor_watch, sweep, unassigned, unfinished
 from assignment_pipeline.handlers import Wiring
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest
 from assignment_pipeline.ports import Due, FlagDecision, Lease, Leases, RecordQuery
-from assignment_pipeline.rollout.shadow import candidate
+from assignment_pipeline.rollout.shadow import candidate, reverse
+from assignment_pipeline.testing.simulator import jobs
 from assignment_pipeline.testing.simulator.staff import Staff
 from assignment_pipeline.testing.simulator.worker import Worker
 
@@ -692,6 +695,18 @@ def the_guard_guards_nothing() -> Patches:
 def the_shadow_commits() -> Patches:
     """What the candidate would commit is passed on to the store."""
     return [(candidate, "LoadContext", (effects.LoadContext, effects.Commit))]
+
+
+@mutant()
+def the_dry_run_seats() -> Patches:
+    """What legacy answers in reverse shadow is taken over, as if it had seated the party."""
+
+    def seating(case: Any, answer: Any, dry_run: Any) -> Any:
+        asked, trial = yield from reverse.dry_rehearsal(case, answer, dry_run)
+        yield from adopt.adopt((LegacySeat(case.booking, asked.legacy.tables),), Settings())
+        return asked, trial
+
+    return [(jobs, "dry_rehearsal", seating)]
 
 
 @mutant()

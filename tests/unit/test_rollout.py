@@ -151,6 +151,8 @@ class TestAdvance:
             "review_rate": answer.value,
             "error_rate": "pass",
             "relative_confirmation": "pass",
+            "closed_loop_covers": "pass",
+            "closed_loop_parties": "pass",
             "sign_off:support": "pass",
         }
 

@@ -124,8 +124,6 @@ def metrics_of(
     [(review, review_overdue)] = rows["review"]
     [(overdue, overdue_since, stuck)] = rows["overdue"]
     [(known, told)] = rows["lost"]
-    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, *_ in rows["agreement"]}
-    better, unreadable, double_seated = (sum(int(row[place]) for row in rows["agreement"]) for place in (2, 3, 4))
     return Metrics(
         since=query.since,
         until=query.until or now,
@@ -136,7 +134,8 @@ def metrics_of(
             _group(owner, mode): Latency(calls=number, p50=p50, p95=p95, p99=p99)
             for owner, mode, number, p50, p95, p99 in rows["latency"]
         },
-        agreement=Agreement(**verdicts, better=better, unreadable=unreadable, double_seated=double_seated),
+        agreement=_agreement(rows["agreement"], Owner.PIPELINE),
+        reverse=_agreement(rows["agreement"], Owner.LEGACY),
         volume={Mode(mode): Volume(bookings=asked, told=told) for mode, asked, told in rows["volume"]},
         attempts=attempts,
         attempted=attempted,
@@ -151,6 +150,14 @@ def metrics_of(
         ),
         lost=max(0, known - told),
     )
+
+
+def _agreement(rows: Iterable[Row], candidate: Owner) -> Agreement:
+    """The verdicts of one of the two directions."""
+    found = [row for row in rows if row[5] == candidate.value]
+    verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, *_ in found}
+    better, unreadable, double_seated = (sum(int(row[place]) for row in found) for place in (2, 3, 4))
+    return Agreement(**verdicts, better=better, unreadable=unreadable, double_seated=double_seated)
 
 
 def series_of(rows: Rows, query: MetricsQuery, now: dt.datetime, width: dt.timedelta) -> Series:

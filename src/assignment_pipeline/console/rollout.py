@@ -85,7 +85,7 @@ class RolloutPage:
         return _Found(
             standing=standing,
             courses=self._courses(store, standing),
-            headlines=headlines(store.measure(MetricsQuery(since=since, until=standing.now)).agreement),
+            headlines=headlines(store.measure(MetricsQuery(since=since, until=standing.now))),
             alerts=tuple(alert for alert in alerts if alert.state is not AlertState.INACTIVE),
             bundles=tuple(store.bundles(limit=MOST_BUNDLES)) if hasattr(store, "bundles") else (),
         )

@@ -134,7 +134,7 @@ class Latency:
 @attrs.frozen(kw_only=True)
 class Agreement:
     """
-    How the shadow's answers compare with legacy's.
+    How the pipeline's answers compare with legacy's, where one of the two is a candidate in shadow.
 
     Attributes:
         match: The same tables, or neither found any.
@@ -152,7 +152,7 @@ class Agreement:
 
         both_error: Both did.
 
-        timeout: The pipeline did not answer in time.
+        timeout: The candidate did not answer in time.
 
         dropped: Cases that were never looked at: the queue was full.
 

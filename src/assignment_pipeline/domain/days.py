@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.record import Owner
 
 MOST = 25
 """How much a single day counts at most, for or against the pipeline: by a quarter of what was seated, in percent."""
@@ -50,7 +51,9 @@ class ComparedDay:
 
         legacy: What legacy seated of them.
 
-        pipeline: What the pipeline would have seated if it had been in charge from the first of them on.
+        pipeline: What the pipeline seated, or would have seated if it had been in charge from the first of them on.
+
+        candidate: Which of the two was not in charge, and played the day on a floor of its own.
     """
 
     restaurant_id: str
@@ -58,6 +61,7 @@ class ComparedDay:
     bookings: int
     legacy: Side
     pipeline: Side
+    candidate: Owner = Owner.PIPELINE
 
     @property
     def covers(self) -> int | None:
@@ -72,7 +76,9 @@ class ComparedDay:
     @property
     def facts(self) -> dict[str, str | int]:
         """All but the restaurant, as an event carries it."""
+        other = {} if self.candidate is Owner.PIPELINE else {"candidate": self.candidate.value}
         return {
+            **other,
             "date": self.date.isoformat(),
             "bookings": self.bookings,
             "seated": self.pipeline.seated,
@@ -95,6 +101,7 @@ class ComparedDay:
             restaurant_id=event.restaurant_id or "",
             date=dt.date.fromisoformat(facts["date"]),
             bookings=facts["bookings"],
+            candidate=Owner(facts.get("candidate", Owner.PIPELINE)),
             legacy=Side(seated=facts["legacy_seated"], covers=facts["legacy_covers"]),
             pipeline=Side(seated=facts["seated"], covers=facts["covers"], moves=facts["moves"]),
         )

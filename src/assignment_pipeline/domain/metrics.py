@@ -88,6 +88,8 @@ class Metrics:
 
         agreement: The shadow's verdicts.
 
+        reverse: Those where the pipeline was in charge, and legacy the candidate.
+
         volume: Whether every booking had an event, by mode.
 
         attempts: Plannings that were recorded.
@@ -116,6 +118,7 @@ class Metrics:
     calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
     latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=_copied, hash=False)
     agreement: Agreement = attrs.field(factory=Agreement)
+    reverse: Agreement = attrs.field(factory=Agreement)
     volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=_copied, hash=False)
     attempts: int = 0
     attempted: int = 0

@@ -11,11 +11,12 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_dict, aware, enum_fields, identifier, optional_identifier, to_utc
-from assignment_pipeline.domain.result import LegacyResult
+from assignment_pipeline.domain.record import Owner
+from assignment_pipeline.domain.result import LegacyResult, Outcome, Reason
 
 
 class ShadowVerdict(enum.StrEnum):
-    """How the pipeline's answer compares with legacy's."""
+    """How the pipeline's answer compares with legacy's, whichever of the two is the candidate."""
 
     MATCH = "match"
     """The same tables, or none on both sides."""
@@ -35,7 +36,7 @@ class ShadowVerdict(enum.StrEnum):
     BOTH_ERROR = "both_error"
 
     TIMEOUT = "timeout"
-    """The pipeline did not answer within the deadline."""
+    """The candidate did not answer within the deadline."""
 
     DROPPED = "dropped"
     """It was never asked: too many were waiting."""
@@ -80,10 +81,34 @@ KEPT_VERDICTS = frozenset(
 """The verdicts whose bundles are kept; `INCOMPARABLE` only where it is of a kind in `Incomparable`."""
 
 
+@attrs.frozen(kw_only=True, field_transformer=enum_fields)
+class PipelineAnswer:
+    """
+    What the pipeline did with a booking where it is in charge.
+
+    Attributes:
+        outcome: How it came out.
+
+        reason: Why, or None where there is nothing to say.
+
+        tables: The tables that it gave the booking; none if it did not.
+
+        strategy: What found them.
+
+        moved: Other bookings that it gave other tables to make room.
+    """
+
+    outcome: Outcome = attrs.field(converter=Outcome)
+    reason: Reason | None = attrs.field(default=None, converter=attrs.converters.optional(Reason))
+    tables: tuple[str, ...] = ()
+    strategy: str | None = None
+    moved: tuple[str, ...] = ()
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class ShadowCase:
     """
-    One call of the legacy planner, to be held against what the pipeline would have done.
+    A call of the planner that is in charge, to be held against what the other one would have done.
 
     Attributes:
         id: Names the case, its events and its bundle.
@@ -99,6 +124,9 @@ class ShadowCase:
         legacy_ms: How long it took, in milliseconds; None where that was not measured.
 
         trigger: What brought the call about.
+
+        pipeline: What the pipeline did, where it is in charge: then legacy is the candidate, and `legacy` is what it
+            answered in its dry run, once that was called. None where legacy is in charge.
     """
 
     id: str
@@ -108,6 +136,12 @@ class ShadowCase:
     error: str | None = None
     legacy_ms: float | None = None
     trigger: str = "creation"
+    pipeline: PipelineAnswer | None = None
+
+    @property
+    def candidate(self) -> Owner:
+        """Which of the two planners is the candidate, which never writes: the one that is not in charge."""
+        return Owner.PIPELINE if self.pipeline is None else Owner.LEGACY
 
 
 @attrs.frozen(kw_only=True)
@@ -158,6 +192,8 @@ class ShadowBundle:
         cost_difference: The cost of the pipeline's tables less that of legacy's, in wasted seats: below zero, the
             pipeline's are better. None where one of the two has none.
 
+        candidate: Which of the two planners was asked what it would have done: the other one was in charge.
+
         document: The case and the floor: a JSON object. Empty in a listing.
     """
 
@@ -168,6 +204,7 @@ class ShadowBundle:
     verdict: ShadowVerdict = attrs.field(converter=ShadowVerdict)
     kind: str | None = attrs.field(default=None, validator=optional_identifier)
     cost_difference: float | None = None
+    candidate: Owner = attrs.field(default=Owner.PIPELINE, converter=Owner)
     document: Mapping[str, Any] = attrs.field(factory=dict, converter=as_dict, hash=False)
 
     @property

@@ -453,6 +453,15 @@ class HasShadow(Bare[bool]):
         return port.has_shadow()
 
 
+class HasReverseShadow(Bare[bool]):
+    """Whether there is one whose candidate is legacy, where the pipeline is in charge."""
+
+    port = Port.PROCESS
+
+    def ask(self, port: Any) -> Any:
+        return port.has_reverse_shadow()
+
+
 class OfferCase(Effect[None]):
     """Hand a case to the shadow. Never raises, never waits."""
 

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from assignment_pipeline.domain.pacing import ArrivingParty, PacingCap
     from assignment_pipeline.domain.record import AssignmentChange, Attempt, AttemptResult, CommitPreconditions
     from assignment_pipeline.domain.rollout import RolloutRevision
-    from assignment_pipeline.domain.shadow import ShadowBundle, ShadowCase, ShadowVerdict, StoredCase
+    from assignment_pipeline.domain.shadow import (
+        PipelineAnswer,
+        ShadowBundle,
+        ShadowCase,
+        ShadowVerdict,
+        StoredCase,
+    )
     from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
     from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
     from assignment_pipeline.ports.audit import MOST_EVENTS, NEAR, AsyncAuditStore, AuditStore
@@ -23,7 +29,14 @@ if TYPE_CHECKING:
     from assignment_pipeline.ports.clock import Clock
     from assignment_pipeline.ports.events import EventSink
     from assignment_pipeline.ports.flags import FlagDecision, FlagResolver, StaleFlags, UnreadFlags
-    from assignment_pipeline.ports.host import AsyncLegacyPlanner, Host, LegacyPlanner, OnCommit, RestaurantsHost
+    from assignment_pipeline.ports.host import (
+        AsyncLegacyPlanner,
+        Host,
+        LegacyDryRun,
+        LegacyPlanner,
+        OnCommit,
+        RestaurantsHost,
+    )
     from assignment_pipeline.ports.loading import AssignmentContext, LoadQuery, waits
     from assignment_pipeline.ports.locks import AsyncLockManager, Lease, Leases, LockManager, Refused, Wanted
     from assignment_pipeline.ports.metrics import MetricsStore
@@ -56,14 +69,14 @@ else:
             "domain.pacing": "ArrivingParty PacingCap",
             "domain.record": "AssignmentChange Attempt AttemptResult CommitPreconditions",
             "domain.rollout": "RolloutRevision",
-            "domain.shadow": "ShadowBundle ShadowCase ShadowVerdict StoredCase",
+            "domain.shadow": "PipelineAnswer ShadowBundle ShadowCase ShadowVerdict StoredCase",
             "ports.caps": "check_caps",
             "ports.checked_host": "CheckedHost read_bookings unknown_tables",
             "ports.claims": "CLAIM WOKEN_WITHIN Due alone is_ahead woken_at",
             "ports.clock": "Clock",
             "ports.events": "EventSink",
             "ports.flags": "FlagDecision FlagResolver StaleFlags UnreadFlags",
-            "ports.host": "AsyncLegacyPlanner Host LegacyPlanner OnCommit RestaurantsHost",
+            "ports.host": "AsyncLegacyPlanner Host LegacyDryRun LegacyPlanner OnCommit RestaurantsHost",
             "ports.locks": "AsyncLockManager Lease Leases LockManager Refused Wanted",
             "ports.metrics": "MetricsStore",
             "ports.observer": "Observer Watch",
@@ -116,6 +129,7 @@ __all__ = [
     "Latency",
     "Lease",
     "Leases",
+    "LegacyDryRun",
     "LegacyPlanner",
     "LoadQuery",
     "LockManager",
@@ -127,6 +141,7 @@ __all__ = [
     "OnCommit",
     "Outcomes",
     "PacingCap",
+    "PipelineAnswer",
     "RecordPage",
     "RecordQuery",
     "Refused",

@@ -78,6 +78,15 @@ LegacyPlanner = Callable[[Booking], LegacyResult]
 AsyncLegacyPlanner = Callable[[Booking], Awaitable[LegacyResult]]
 """The same, for asyncio."""
 
+LegacyDryRun = Callable[[Booking, Sequence[Occupied]], LegacyResult]
+"""
+The planner being replaced, asked for its tables without effect: what a reverse shadow calls.
+
+It gets a booking, and the tables that are taken for part of the time that planning looks at, the booking's own not
+among them. It answers as if these were its own rows. It must not write: no row, no message, no cache that its own
+decisions read. It is called in a thread of the shadow's, or in a worker process, never on the path of an assignment.
+"""
+
 OnCommit = Callable[[Any, Sequence[AssignmentChange]], None]
 """
 Host code inside the store's transaction: gets its connection and what is being committed.

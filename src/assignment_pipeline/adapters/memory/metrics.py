@@ -282,24 +282,20 @@ class _Window:
         ]
 
     def _agreement(self) -> Rows:
-        counts: collections.Counter[str] = collections.Counter()
-        better: collections.Counter[str] = collections.Counter()
-        unreadable = double_seated = 0
+        counts: collections.Counter[tuple[str, str]] = collections.Counter()
+        better, unreadable, double_seated = counts.copy(), counts.copy(), counts.copy()
         for event in self._told(self._since, self._until):
             if event.source is Source.SHADOW:
                 number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
                 assert isinstance(number, int)  # noqa: S101 - that is how it is reported
-                counts[event.type.value] += number
-                better[event.type.value] += event.type is EventType.SHADOW_MISMATCH and bool(
-                    event.context.get("better")
-                )
+                key = event.type.value, str(event.context.get("candidate", Owner.PIPELINE.value))
+                counts[key] += number
+                better[key] += event.type is EventType.SHADOW_MISMATCH and bool(event.context.get("better"))
                 if event.type is EventType.SHADOW_INCOMPARABLE:
-                    unreadable += event.context.get("kind") in UNREADABLE
-                    double_seated += event.context.get("kind") == Incomparable.LEGACY_TABLES_TAKEN
-        told = EventType.SHADOW_INCOMPARABLE.value
+                    unreadable[key] += event.context.get("kind") in UNREADABLE
+                    double_seated[key] += event.context.get("kind") == Incomparable.LEGACY_TABLES_TAKEN
         return [
-            (kind, number, better[kind], *((unreadable, double_seated) if kind == told else (0, 0)))
-            for kind, number in counts.items()
+            (key[0], number, better[key], unreadable[key], double_seated[key], key[1]) for key, number in counts.items()
         ]
 
     def _volume(self) -> Rows:
@@ -312,7 +308,7 @@ class _Window:
             if event.created_at < self._until - SETTLING and _asks(event):
                 asked[mode].add(event.booking_id)
             if event.source is Source.STATE_MACHINE or (
-                event.source is Source.SHADOW and event.type is not EventType.SHADOW_DROPPED
+                event.source is Source.SHADOW and event.type is not EventType.SHADOW_DROPPED and mode == Mode.SHADOW
             ):
                 told[mode].add(event.booking_id)
         return [(mode, len(bookings), len(bookings & told[mode])) for mode, bookings in asked.items()]

@@ -128,6 +128,7 @@ def document(metrics: Metrics) -> dict[str, Any]:
             for owner, mode in dict.fromkeys((*metrics.outcomes, *metrics.calls))
         ],
         "agreement": _counts(metrics.agreement, "rate", "comparable"),
+        "reverse": _counts(metrics.reverse, "rate", "comparable"),
         "volume": {mode.value: _counts(volume, "rate") for mode, volume in metrics.volume.items()},
         "attempts": metrics.attempts,
         "attempts_per_booking": metrics.attempts_per_booking,
@@ -163,6 +164,9 @@ def sentences(metrics: Metrics) -> list[str]:
     agreement = metrics.agreement
     if agreement.rate is not None:
         lines.append(f"shadow: {agreement.rate:.1%} of {agreement.comparable:,} as good as legacy")
+    if metrics.reverse.rate is not None:
+        reverse = metrics.reverse
+        lines.append(f"reverse shadow: {reverse.rate:.1%} of {reverse.comparable:,} as good as legacy would have been")
     backlog = metrics.backlog
     waiting = f"{backlog.review:,} in review, {backlog.review_overdue:,} of them overdue"
     lines.append(f"now: {waiting}; {backlog.overdue:,} overdue; {metrics.lost:,} events lost")

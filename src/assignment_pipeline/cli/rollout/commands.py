@@ -12,7 +12,7 @@ import typer
 from assignment_pipeline.cli.failures import NO, refuse
 from assignment_pipeline.cli.output import print_json
 from assignment_pipeline.cli.rollout import standing as views
-from assignment_pipeline.cli.rollout.numbers import agreement_in, print_with_headlines
+from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered, without_environment
 from assignment_pipeline.cli.wiring import JsonOption, a_name, command
 from assignment_pipeline.domain.rollout import RolloutRevision
@@ -54,7 +54,7 @@ def status(steering: Steering, as_json: JsonOption = False) -> None:
         views.show(standing, cohort, steering)
         views.show_cleanup(cleanup)
 
-    print_with_headlines(agreement_in(steering.rollout.store), document, show, as_json=as_json)
+    print_with_headlines(compared_in(steering.rollout.store), document, show, as_json=as_json)
 
 
 @command(app, opened=steered)
@@ -62,7 +62,7 @@ def check(steering: Steering, signed_off_by: SignedOption = None, as_json: JsonO
     """Check whether the rollout may advance. Exits with 0 if so, 1 if not."""
     standing = _valid(lambda: steering.rollout.status(_signatures(signed_off_by)))
     print_with_headlines(
-        agreement_in(steering.rollout.store),
+        compared_in(steering.rollout.store),
         lambda: views.document(standing),
         lambda: views.show_check(standing),
         as_json=as_json,

@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import attrs
 import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, stdout
-from assignment_pipeline.domain.counts import Agreement
-from assignment_pipeline.domain.metrics import MetricsQuery
+from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.ports import FlagResolver, MetricsStore
 from assignment_pipeline.rollout.report import headlines
 
@@ -76,23 +76,23 @@ def counted_beside(app: str | None, db: Database | None) -> Iterator[tuple[Any, 
 HEADLINES_OVER = dt.timedelta(days=7)
 
 
-def agreement_in(store: Any, restaurant_id: str | None = None) -> Agreement | None:
-    """How the shadow's answers compare with legacy's in the last week; None for a store that does not count."""
+def compared_in(store: Any, restaurant_id: str | None = None) -> Metrics | None:
+    """How the two planners' answers compare in the last week; None for a store that does not count."""
     if not hasattr(store, "measure"):
         return None
     query = MetricsQuery(since=store.now() - HEADLINES_OVER, restaurant_id=restaurant_id)
-    found: Agreement = store.measure(query).agreement
+    found: Metrics = store.measure(query)
     return found
 
 
 def print_with_headlines(
-    agreement: Agreement | None, document: Callable[[], dict[str, Any]], show: Callable[[], None], *, as_json: bool
+    found: Metrics | None, document: Callable[[], dict[str, Any]], show: Callable[[], None], *, as_json: bool
 ) -> None:
     """
     What a command found, with what is to be known about the old planner.
 
     Args:
-        agreement: How the shadow's answers compare with legacy's.
+        found: How the two planners' answers compare.
 
         document: Makes what a program reads of the rest.
 
@@ -100,13 +100,14 @@ def print_with_headlines(
 
         as_json: Whether a program reads it.
     """
-    lines = headlines(agreement) if agreement is not None else ()
+    lines = headlines(found) if found is not None else ()
     if as_json:
-        found: dict[str, Any] = {"headlines": list(lines)}
-        if agreement is not None:
+        facts: dict[str, Any] = {"headlines": list(lines)}
+        if found is not None:
             counts = ("incomparable", "unreadable", "double_seated")
-            found["shadow"] = {name: getattr(agreement, name) for name in counts}
-        print_json({**document(), **found})
+            facts["shadow"] = {name: getattr(found.agreement, name) for name in counts}
+            facts["reverse"] = attrs.asdict(found.reverse)
+        print_json({**document(), **facts})
         return
     for line in lines:
         stdout().print(line, style="bold", soft_wrap=True)

@@ -101,8 +101,9 @@ def _by_itself(found: PastService, day: PastDay, engine: Engine, advance: Callab
     venue, of_day = found.service.venue, [one.booking for one in found.past if one.date == day.date]
     blocked = [block.occupied for block in found.service.blocks]
     seated, moves = play(venue, of_day, engine, REPLAY, taken=blocked, tell=lambda _: advance())
-    theirs = {"by_legacy": day.by_legacy, "broken": day.broken}
-    return compared_day(venue.id, day.date, of_day, **theirs, seated=seated, moves=moves)
+    return compared_day(
+        venue.id, day.date, of_day, by_legacy=day.by_legacy, broken=day.broken, seated=seated, moves=moves
+    )
 
 
 def _document(day: PastDay, restaurant_id: str | None) -> dict[str, Any]:

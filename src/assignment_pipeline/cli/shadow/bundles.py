@@ -90,9 +90,9 @@ def read_bundle(path: Path) -> dict[str, Any]:
     return dict(node.value)
 
 
-def difference(kind: str | None, cost: float | None) -> str:
-    """What a bundle is about, in a few words."""
-    said = KINDS.get(kind or "", (kind or "").replace("_", " "))
+def difference(kind: str | None, cost: float | None, *, reverse: bool = False) -> str:
+    """What a bundle is about, in a few words; with *reverse*, of a case in which legacy was the candidate."""
+    said = KINDS.get(kind or "", (kind or "").replace("_", " ")) + (" (reverse)" if reverse else "")
     if cost is None:
         return said
     how = "wastes as much" if not cost else f"wastes {abs(cost):.2f} seats {'less' if cost < 0 else 'more'}"

@@ -11,10 +11,11 @@ import typer
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
-from assignment_pipeline.cli.rollout.numbers import agreement_in, print_with_headlines
+from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, readable, tables
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
 
 app = typer.Typer(help="Show where the pipeline and the legacy planner differ.", no_args_is_help=True)
@@ -42,7 +43,7 @@ def show_all(
     wanted = ShadowVerdict(verdict) if verdict is not None else None
     found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
     print_with_headlines(
-        agreement_in(coordinator.store, restaurant),
+        compared_in(coordinator.store, restaurant),
         lambda: {"bundles": [_entry(bundle) for bundle in found]},
         lambda: _print_all(coordinator, found),
         as_json=as_json,
@@ -58,6 +59,7 @@ def _entry(bundle: ShadowBundle) -> dict[str, Any]:
         "verdict": bundle.verdict.value,
         "kind": bundle.kind,
         "cost_difference": bundle.cost_difference,
+        "candidate": bundle.candidate.value,
     }
 
 
@@ -79,7 +81,7 @@ def _print_all(coordinator: Coordinator, found: tuple[ShadowBundle, ...]) -> Non
             local(bundle.captured_at, zones[bundle.restaurant_id]),
             bundle.booking_id,
             bundle.verdict.value,
-            difference(bundle.kind, bundle.cost_difference),
+            difference(bundle.kind, bundle.cost_difference, reverse=bundle.candidate is Owner.LEGACY),
         )
     console.print(table)
 
@@ -107,6 +109,7 @@ def _facts(found: Any, coordinator: Coordinator) -> dict[str, str]:
     plan = candidate["plan"] or {}
     facts = {
         "Verdict": f"{found['verdict']}: {difference(found['kind'], found['cost_difference'])}",
+        "Candidate": "legacy, in reverse shadow" if case.get("pipeline") else "the pipeline",
         "Booking": f"{booking['id']} at {booking['restaurant_id']}, a party of {booking['party_size']}",
         "At": local(dt.datetime.fromisoformat(booking["start_at"]), zone_of(coordinator, booking["restaurant_id"])),
         "Legacy": case["error"] or tables(legacy.get("tables")),
@@ -130,8 +133,8 @@ def days(coordinator: Coordinator, as_json: JsonOption = False) -> None:
     """
     Compare whole service days: what each planner seats when it lives with its own choices.
 
-    Takes the days that are over and that the shadow has seen. Each is compared once and kept
-    for the gates. A worker does the same every ten minutes.
+    Takes the days that are over and that the shadow has seen, in either direction. Each is
+    compared once and kept for the gates. A worker does the same every ten minutes.
     """
     shadow = coordinator.shadow
     if shadow is None:
@@ -148,10 +151,12 @@ def days(coordinator: Coordinator, as_json: JsonOption = False) -> None:
     table.add_column("Day", no_wrap=True)
     for name in ("Bookings", "Seated", "by us", "Covers", "by us", "Moves"):
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for day in found:
         legacy, ours = day.legacy, day.pipeline
         sides = (legacy.seated, ours.seated, legacy.covers, ours.covers, ours.moves)
-        table.add_row(day.restaurant_id, str(day.date), str(day.bookings), *map(str, sides))
+        charge = "" if day.candidate is Owner.PIPELINE else "reverse"
+        table.add_row(day.restaurant_id, str(day.date), str(day.bookings), *map(str, sides), charge)
     stdout().print(table)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
@@ -18,7 +19,15 @@ from assignment_pipeline.flow.assigning.decision_context import (
 )
 from assignment_pipeline.flow.assigning.seating import find_tables, pass_over, seat, settled
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.effects import CheckCircuit, DoubtFlags, Flow, Hold, ResolveFlags, TakeSlot
+from assignment_pipeline.flow.effects import (
+    CheckCircuit,
+    DoubtFlags,
+    Flow,
+    HasReverseShadow,
+    Hold,
+    ResolveFlags,
+    TakeSlot,
+)
 from assignment_pipeline.flow.landing import ToCommit, guarded, later
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import AssignmentState
@@ -32,6 +41,8 @@ else:  # Where the pipeline is in charge, nobody asks for these.
     handover = module_on_use("flow.legacy.handover")
     run = module_on_use("flow.legacy.run")
     shadowing = module_on_use("flow.legacy.shadow")
+
+_SETTLED = frozenset({Outcome.CONFIRMED, Outcome.ASSIGNED, Outcome.MANUAL_REVIEW, Outcome.FAILED})
 
 CREATION = "creation"
 MANUAL = "manual"
@@ -75,10 +86,18 @@ def run_planning_call(
         VenueNotFoundError: The host has no such restaurant.
     """
     try:
-        return (yield from _planned(call, target, settings, decide, legacy=legacy))
+        result = yield from _planned(call, target, settings, decide, legacy=legacy)
     except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
         call.let_through(error)
         return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+    yield from held_against_legacy(call, target.booking, result)
+    return result
+
+
+def held_against_legacy(call: Call, given: Booking | None, result: AssignmentResult) -> Flow[None]:
+    """Hand what has settled to the shadow, where the pipeline is in charge and legacy is the shadow's candidate."""
+    if call.mode is Mode.ACTIVE and result.outcome in _SETTLED and (yield from HasReverseShadow()):
+        yield from shadowing.offer_reverse(call, given, result)
 
 
 def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, legacy: bool) -> Flow[AssignmentResult]:

@@ -132,7 +132,7 @@ def _try(
     open_ones = tuple(booking for booking in bookings if booking.id not in answers)
     if not open_ones:
         return True
-    restaurant_id = open_ones[0].restaurant_id
+    restaurant_id, given = open_ones[0].restaurant_id, {booking.id: booking for booking in open_ones}
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, bookings=open_ones))
     if loaded is None or flags.generation not in (None, loaded.generation):
         return True
@@ -159,5 +159,6 @@ def _try(
     if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():
-        answers[booking_id] = yield from landed(call, decided)
+        answers[booking_id] = answer = yield from landed(call, decided)
+        yield from assign.held_against_legacy(call, given[booking_id], answer)
     return True

@@ -1,4 +1,4 @@
-"""What is handed to the shadow, where legacy is in charge and the pipeline is to be held against it."""
+"""What is handed to the shadow: what the planner in charge has done, for the other one to be held against."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.result import LegacyResult, Mode, Reason
+from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Emit, Flow, HasShadow, Monotonic, OfferCase, ResolveFlags
@@ -67,6 +67,32 @@ def offer_case(call: Call, booking: Booking, reason: Reason, answer: object, sta
         legacy_ms=took,
         trigger=call.trigger,
     )
+    yield from OfferCase(case)
+
+
+def offer_reverse(call: Call, given: Booking | None, result: AssignmentResult) -> Flow[None]:
+    """
+    Hand to the shadow what the pipeline has made of a booking,. The booking has settled.
+
+    Args:
+        call: The call.
+
+        given: The booking as it was given; None where only its id was.
+
+        result: What came of the call.
+    """
+    booking = given or (result.record.booking if result.record is not None else None)
+    if booking is None:
+        return
+    seated = result.outcome in (Outcome.CONFIRMED, Outcome.ASSIGNED)
+    answer = shadow.PipelineAnswer(
+        outcome=result.outcome,
+        reason=result.reason,
+        tables=result.tables if seated else (),
+        strategy=result.record.strategy if result.record is not None and seated else None,
+        moved=result.moved,
+    )
+    case = shadow.ShadowCase(id=call.id, captured_at=call.now, booking=booking, trigger=call.trigger, pipeline=answer)
     yield from OfferCase(case)
 
 

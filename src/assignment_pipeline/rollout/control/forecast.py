@@ -224,7 +224,8 @@ def forecast(restaurants: int, bookings_a_day: float, *, confirmed: float = 0.98
             continue
         share = (phase.settings.percent if phase.settings.enabled else WHOLE) / WHOLE
         a_day = bookings_a_day / restaurants
-        needs = {each.metric: _needed(each, share, confirmed, a_day) for each in phase.criteria}
+        criteria = [each for each in phase.criteria if not each.optional]
+        needs = {each.metric: _needed(each, share, confirmed, a_day) for each in criteria}
         most = max(needs, key=lambda metric: needs[metric] or _MOST)
         bookings, days = needs[most], None
         if bookings is not None:

@@ -68,6 +68,8 @@ class Criterion:
 
         min_restaurants: At how many restaurants they have to be, on each side, where two planners are compared.
 
+        optional: Whether it is asked for only once anything is counted for it.
+
         bound: `at_least` or `at_most`, whichever was given.
 
         acceptable: The bound, less the margin.
@@ -80,6 +82,7 @@ class Criterion:
     margin: float = attrs.field(default=0.0, validator=number(0, 1e9))
     error: float = attrs.field(default=ERROR, validator=number(1e-9, 0.5))
     min_restaurants: int = attrs.field(default=1, validator=whole(1, 10**9))
+    optional: bool = False
     bound: Bound = attrs.field(init=False, repr=False, eq=False)
     acceptable: Bound = attrs.field(init=False, repr=False, eq=False)
 
@@ -184,6 +187,9 @@ _ALL_TOLD = Criterion(metric=EVENT_VOLUME.name, at_least=0.99, margin=0.01)
 _SEATS_AS_MANY_GUESTS = Criterion(metric=CLOSED_LOOP_COVERS.name, at_least=-0.01, margin=0.04, min_sample=20)
 _SEATS_AS_MANY_PARTIES = Criterion(metric=CLOSED_LOOP_PARTIES.name, at_least=-0.01, margin=0.04, min_sample=20)
 
+# In charge, the pipeline has a control where legacy runs in reverse shadow.
+_CONTROLLED = tuple(attrs.evolve(each, optional=True) for each in (_SEATS_AS_MANY_GUESTS, _SEATS_AS_MANY_PARTIES))
+
 # A planner that fills the room badly proves the rest impossible. It has the restaurant's own past to be held against.
 _NO_MORE_IMPOSSIBLE = Criterion(metric=INFEASIBLE_RISE.name, at_most=0.01, margin=0.04, min_sample=20)
 
@@ -227,7 +233,7 @@ PHASES: Mapping[str, Phase] = {
             settings=FlagSettings(enabled=True, percent=basis_points("10")),
             min_time=dt.timedelta(hours=24),
             own_days=1,
-            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE, *_CONTROLLED),
             sign_offs=(_SUPPORT,),
         ),
         Phase(
@@ -236,7 +242,7 @@ PHASES: Mapping[str, Phase] = {
             settings=FlagSettings(enabled=True, percent=basis_points("50")),
             min_time=dt.timedelta(hours=24),
             own_days=1,
-            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_WORSE, *_CONTROLLED),
             sign_offs=(_SUPPORT,),
         ),
         Phase(
@@ -245,7 +251,7 @@ PHASES: Mapping[str, Phase] = {
             settings=FlagSettings(enabled=True),
             min_time=dt.timedelta(days=7),
             own_days=3,
-            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_MORE_IMPOSSIBLE),
+            criteria=(_CONFIRMED, _FEW_REVIEWS, _FEW_ERRORS, _NO_MORE_IMPOSSIBLE, *_CONTROLLED),
             sign_offs=(_ON_CALL,),
         ),
         ROLLBACK,

@@ -108,7 +108,11 @@ def judge_phase(
         *(verdict for verdict in measured if verdict.metric in (EXPOSURE, SAMPLE_RATIO)),
         *([time_verdict(phase, since, now)] if phase.min_time else []),
         *([by_metric.get(OWN_DAYS) or own_days_verdict(phase, None)] if phase.own_days else []),
-        *(believed(criterion, by_metric.get(criterion.metric)) for criterion in phase.criteria),
+        *(
+            believed(criterion, by_metric.get(criterion.metric))
+            for criterion in phase.criteria
+            if criterion.metric in by_metric or not criterion.optional
+        ),
         *(sign_off_verdict(sign_off, signed_off.get(sign_off.role)) for sign_off in phase.sign_offs),
     )
 

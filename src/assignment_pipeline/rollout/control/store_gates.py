@@ -299,6 +299,8 @@ def judge_criteria(
     for criterion in phase.criteria:
         metric = metric_named(criterion.metric)
         counted = Count() if metrics is None else metric.count(metrics, mode)
+        if criterion.optional and counted.value is None:
+            continue
         is_whole = True
         if compared is not None and compares(criterion):
             is_whole = (counted.whole, counted.other_whole) == (compared.whole, compared.other_whole)

@@ -103,10 +103,15 @@ Gates = Callable[[Phase, dt.datetime, dt.datetime], Sequence[Verdict]]
 """
 What measures a phase's criteria: given the phase, since when the rollout has been in it, and the time now.
 
-It answers with one verdict for each of `Phase.criteria`. The time in the phase and the sign-offs are not its business.
+It answers with one verdict for each of `Phase.criteria`: of the optional ones, for those of which anything was counted.
+The time in the phase and the sign-offs are not its business.
 """
 
 
 def unmeasured(phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[Verdict, ...]:  # noqa: ARG001 - nobody looks
     """The gates where nothing measures: no data never promotes."""
-    return tuple(Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here") for criterion in phase.criteria)
+    return tuple(
+        Verdict.of(criterion, Answer.HOLD, missing="nothing measures it here")
+        for criterion in phase.criteria
+        if not criterion.optional
+    )

@@ -405,8 +405,9 @@ def _events(facts: Facts) -> Finding:
     lost = [f"{number} by {whose}" for whose, number in facts.dropped.items() if number]
     if facts.day.lost:
         lost.append(f"{facts.day.lost} outcomes of 24 hours are in the history, and no event tells of them")
-    if facts.day.agreement.dropped:
-        lost.append(f"{facts.day.agreement.dropped} cases that the shadow never looked at")
+    dropped = facts.day.agreement.dropped + facts.day.reverse.dropped
+    if dropped:
+        lost.append(f"{dropped} cases that the shadow never looked at")
     if not lost:
         return _good("events", "none was lost")
     return _wrong(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from assignment_pipeline.domain.counts import Agreement
+from assignment_pipeline.domain.metrics import Metrics
 
 
-def headlines(found: Agreement) -> tuple[str, ...]:
+def headlines(metrics: Metrics) -> tuple[str, ...]:
     """The sentences; none where there is nothing to say."""
-    lines = []
+    found, lines = metrics.agreement, []
     if found.double_seated:
         lines.append(f"Your planner gave tables away twice, {_times(found.double_seated)}.")
     if found.unreadable:
@@ -19,6 +19,18 @@ def headlines(found: Agreement) -> tuple[str, ...]:
     others = found.incomparable - found.unreadable - found.double_seated
     if others:
         lines.append(f"Not compared: {_times(others)}, because the floor or the booking had changed in between.")
+    other = metrics.reverse
+    if other.comparable:
+        better = other.better and f" Of these, the pipeline did better in {other.better:,}."
+        lines.append(
+            f"Legacy in reverse shadow would have done otherwise for {other.mismatch:,} of {other.comparable:,}"
+            f" bookings of the pipeline's.{better or ''}"
+        )
+    if other.unreadable or other.legacy_error or other.timeout:
+        lines.append(
+            f"Legacy's dry run could not be compared {_times(other.unreadable + other.legacy_error + other.timeout)}:"
+            " it raised, was too slow, or answered no LegacyResult with tables of the floor."
+        )
     return tuple(lines)
 
 

@@ -79,8 +79,15 @@ def _facts(findings: Findings) -> dict[str, Any]:
         "gates": [_gate(verdict) for verdict in standing.verdicts],
         "courses": _courses(findings),
         "legend": LEGEND,
-        "shadow": _shadow(attrs.asdict(metrics.agreement)),
-        "headlines": headlines(metrics.agreement),
+        "shadows": [
+            {"title": title, "rows": rows}
+            for title, found in (
+                ("Shadow verdicts", metrics.agreement),
+                ("Legacy in reverse shadow, where the pipeline is in charge", metrics.reverse),
+            )
+            if (rows := _shadow(attrs.asdict(found)))
+        ],
+        "headlines": headlines(metrics),
         "reviews": [
             {"name": sentence_of(code), "count": count}
             for code, count in sorted(metrics.reasons.items(), key=lambda item: (-item[1], item[0]))

@@ -162,6 +162,7 @@ def bundle_of(case: ShadowCase, judgement: Judgement, found: Mapping[str, Any]) 
         verdict=judgement.verdict,
         kind=judgement.kind,
         cost_difference=judgement.cost_difference,
+        candidate=case.candidate,
         document=found,
     )
 

@@ -29,6 +29,7 @@ from assignment_pipeline.flow.effects import (
     Emit,
     Evaluate,
     Flow,
+    HasReverseShadow,
     Hold,
     LoadContext,
     LookUpChange,
@@ -113,6 +114,7 @@ class Stage:
         self._answers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             ResolveFlags: lambda _: _FLAGS,
             CheckCircuit: lambda _: dt.timedelta(),
+            HasReverseShadow: lambda _: False,
             Commit: self._commit,
             LookUpChange: lambda _: False,
             MakePlan: lambda effect: effect.ask(engine),
@@ -198,7 +200,7 @@ def _played(flow: Flow[T], stage: Stage) -> Flow[T]:
     return relay(flow, answering, caught=(Exception, SystemExit))
 
 
-class _Reader:
+class Reader:
     """A driver that can read."""
 
     def __init__(self, load: Load) -> None:
@@ -218,7 +220,7 @@ class _Reader:
 
 def rehearse(case: ShadowCase, load: Load, engine: Engine, settings: Settings, now: dt.datetime) -> Trial:
     """`rehearsal`, driven to its end by *load*, which reads a floor."""
-    return run(rehearsal(case, engine, settings, now), _Reader(load))
+    return run(rehearsal(case, engine, settings, now), Reader(load))
 
 
 def _as_shadow(event: Event) -> Event:

@@ -2,7 +2,8 @@
 The closed loop: what the pipeline would have made of a whole service day, had it been in charge from the first booking.
 
 The shadow compares booking by booking, on the floor that legacy has left: there, a planner that wastes tables looks as
-good as one that keeps them. Here the pipeline lives with its own choices. Legacy has to, too.
+good as one that keeps them. Here the pipeline lives with its own choices. Legacy has to, too: where the pipeline is in
+charge, it is legacy that plays the day, by its dry run.
 """
 
 from __future__ import annotations
@@ -21,23 +22,24 @@ from assignment_pipeline.domain.days import ComparedDay, Side
 from assignment_pipeline.domain.events import Event, EventType
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.metrics import MetricsQuery
-from assignment_pipeline.domain.record import AssignmentRecord
+from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyOutcome
 from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine, FloorSnapshot, Rule, SeatingRequest
-from assignment_pipeline.ports import AssignmentContext, LoadQuery
+from assignment_pipeline.ports import AssignmentContext, LegacyDryRun, LoadQuery
 from assignment_pipeline.rollout.shadow.asked import asked_by
 from assignment_pipeline.rollout.shadow.candidate import rehearse
+from assignment_pipeline.rollout.shadow.reverse import play_legacy
 
 A_DAY = dt.timedelta(days=1)
 
 VERDICTS = tuple(
     kind for kind in EventType if kind.value.startswith("shadow.") and kind is not EventType.SHADOW_DROPPED
 )
-"""The events about a booking that legacy was asked about while the restaurant was in shadow."""
+"""The events about a booking that both planners were asked about."""
 
 
 # -- A day, played ------------------------------------------------------------------------------------------------
@@ -153,6 +155,7 @@ def compared_day(
     broken: frozenset[str],
     seated: frozenset[str],
     moves: int,
+    candidate: Owner = Owner.PIPELINE,
 ) -> ComparedDay:
     """
     The day as both have it.
@@ -172,6 +175,8 @@ def compared_day(
         seated: Those that the pipeline seats.
 
         moves: How many moves that took.
+
+        candidate: Which of the two was not in charge.
     """
     fairly = by_legacy - (broken - seated)
     covers = {each.id: each.party_size for each in bookings}
@@ -181,6 +186,7 @@ def compared_day(
         bookings=len(bookings),
         legacy=Side(seated=len(fairly), covers=sum(covers[name] for name in fairly)),
         pipeline=Side(seated=len(seated), covers=sum(covers[name] for name in seated), moves=moves),
+        candidate=candidate,
     )
 
 
@@ -195,7 +201,7 @@ def keep_days(store: Any, days: Sequence[ComparedDay], generation: int) -> None:
 
         generation: The rollout's generation.
     """
-    names = [f"{generation}:{day.restaurant_id}:{day.date}" for day in days]
+    names = [f"{generation}:{day.restaurant_id}:{day.date}:{day.candidate}" for day in days]
     ids = [f"{EventType.DAY_COMPARED.value}:{uuid.uuid5(uuid.NAMESPACE_OID, name)}" for name in names]
     if days:
         now = store.now()
@@ -207,18 +213,26 @@ def keep_days(store: Any, days: Sequence[ComparedDay], generation: int) -> None:
 
 @attrs.frozen
 class _Answered:
-    """What legacy made of a booking, as the shadow's last verdict on it has it."""
+    """What the planner in charge made of a booking, as the shadow's last verdict on it has it."""
 
     booking: Booking
     date: str
     tables: tuple[str, ...]
     seated: bool
+    candidate: Owner
+    moves: int = 0
 
     @classmethod
     def of(cls, event: Event) -> _Answered:
-        facts = event.context
-        tables: Any = facts.get("legacy_tables", ())
+        facts: Any = event.context
+        candidate = Owner(facts.get("candidate", Owner.PIPELINE))
+        if candidate is Owner.LEGACY:
+            tables = tuple(facts.get("tables", ()))
+            booking, date = asked_by(event), str(facts["date"])
+            return cls(booking, date, tables, bool(tables), candidate, facts.get("moves", 0))
+        tables = facts.get("legacy_tables", ())
         return cls(
+            candidate=candidate,
             booking=asked_by(event),
             date=str(facts["date"]),
             tables=tuple(tables),
@@ -238,15 +252,24 @@ class ShadowDays:
         settings: How the flow behaves.
 
         read: Awaits what an async store answers; by default, the store is sync.
+
+        dry_run: Legacy's; without it, no days are compared on which the pipeline was in charge.
     """
 
     def __init__(
-        self, store: Any, engine: Engine, settings: Settings, *, read: Callable[[Any], Any] = lambda answer: answer
+        self,
+        store: Any,
+        engine: Engine,
+        settings: Settings,
+        *,
+        read: Callable[[Any], Any] = lambda answer: answer,
+        dry_run: LegacyDryRun | None = None,
     ) -> None:
         self._store = store
         self._engine = engine
         self._settings = settings
         self._read = read
+        self._dry_run = dry_run
 
     def compare(self, since: dt.datetime, *, restaurant_id: str | None = None) -> tuple[ComparedDay, ...]:
         """
@@ -262,18 +285,23 @@ class ShadowDays:
         """
         soon = self._store.now() + A_DAY  # What was told in this very moment counts, too.
         query = MetricsQuery(since=since, until=soon, restaurant_id=restaurant_id)
-        done = {(day.restaurant_id, day.date.isoformat()) for day in self.known(query)}
-        answers: defaultdict[tuple[str, str], dict[str, _Answered]] = defaultdict(dict)
+        done = {(day.restaurant_id, day.date.isoformat(), day.candidate) for day in self.known(query)}
+        answers: defaultdict[tuple[str, str, Owner], dict[str, _Answered]] = defaultdict(dict)
         for event in self._store.told(query, VERDICTS):
             if event.restaurant_id is not None and event.booking_id is not None and "date" in event.context:
                 answer = _Answered.of(event)
-                answers[event.restaurant_id, answer.date].setdefault(answer.booking.id, answer)
-                answers[event.restaurant_id, answer.date][answer.booking.id] = answer
-        found, venues = [], {restaurant: self._loaded(restaurant) for restaurant, _ in answers}
-        for (restaurant, name), asked in sorted(answers.items()):
+                if answer.candidate is Owner.LEGACY and self._dry_run is None:
+                    continue
+                asked = answers[event.restaurant_id, answer.date, answer.candidate]
+                before = asked.setdefault(answer.booking.id, answer)
+                asked[answer.booking.id] = attrs.evolve(
+                    answer, moves=answer.moves + before.moves * (before is not answer)
+                )
+        found, venues = [], {restaurant: self._loaded(restaurant) for restaurant, *_ in answers}
+        for (restaurant, name, candidate), asked in sorted(answers.items()):
             date, (venue, now) = dt.date.fromisoformat(name), venues[restaurant]
-            if (restaurant, name) not in done and venue.service_day(date).end <= now:
-                day = self._compared(venue, date, asked)
+            if (restaurant, name, candidate) not in done and venue.service_day(date).end <= now:
+                day = self._compared(venue, date, asked, candidate)
                 found += [] if day is None else [day]
         return tuple(found)
 
@@ -289,7 +317,9 @@ class ShadowDays:
         context: AssignmentContext = self._read(self._store.load(LoadQuery(restaurant_id=restaurant_id)))
         return context.venue, context.now
 
-    def _compared(self, venue: Venue, date: dt.date, asked: Mapping[str, _Answered]) -> ComparedDay | None:
+    def _compared(
+        self, venue: Venue, date: dt.date, asked: Mapping[str, _Answered], candidate: Owner
+    ) -> ComparedDay | None:
         """The day; None if nothing of it can be compared."""
         bookings = [self._at_host(answer.booking) for answer in asked.values()]
         # Who has cancelled, or comes on another day now, was on no floor that evening.
@@ -306,10 +336,29 @@ class ShadowDays:
         seen: AssignmentContext = self._read(self._store.load(LoadQuery(restaurant_id=venue.id, day=window)))
         names = frozenset(each.id for each in bookings)
         others = [attrs.evolve(row, movable=False) for row in seen.taken if row.booking_id not in names]
-        seated, moves = play(venue, bookings, self._engine, self._settings, taken=others)
-        by_legacy = frozenset(each.id for each in bookings if asked[each.id].seated)
-        broken = self._broken(venue, [asked[each.id] for each in bookings], others)
-        return compared_day(venue.id, date, bookings, by_legacy=by_legacy, broken=broken, seated=seated, moves=moves)
+        answered = [asked[each.id] for each in bookings]
+        in_charge = frozenset(each.booking.id for each in answered if each.seated)
+        if candidate is Owner.PIPELINE:
+            by_legacy, (seated, moves) = in_charge, play(venue, bookings, self._engine, self._settings, taken=others)
+        else:
+            assert self._dry_run is not None  # noqa: S101 - `compare` has looked
+            seats = play_legacy(venue, bookings, self._dry_run, others)
+            if seats is None:
+                return None
+            answered = [attrs.evolve(each, tables=seats[each.booking.id]) for each in answered]
+            by_legacy = frozenset(each.booking.id for each in answered if each.tables)
+            seated, moves = in_charge, sum(each.moves for each in answered)
+        broken = self._broken(venue, answered, others)
+        return compared_day(
+            venue.id,
+            date,
+            bookings,
+            by_legacy=by_legacy,
+            broken=broken,
+            seated=seated,
+            moves=moves,
+            candidate=candidate,
+        )
 
     def _broken(self, venue: Venue, asked: Iterable[_Answered], others: Iterable[Occupied]) -> frozenset[str]:
         """The bookings for which legacy broke a rule of the restaurant, on the floor as it had left it."""

@@ -13,6 +13,7 @@ import attrs
 
 from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
+from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.shadow import (
     KEPT_VERDICTS,
@@ -29,6 +30,7 @@ from assignment_pipeline.rollout.shadow.asked import asked_in
 from assignment_pipeline.rollout.shadow.bundles import bundle_document, bundle_of, fitted
 from assignment_pipeline.rollout.shadow.candidate import Trial, rehearse
 from assignment_pipeline.rollout.shadow.judging import Judgement, judge
+from assignment_pipeline.rollout.shadow.reverse import ask_legacy
 from assignment_pipeline.rollout.shadow.settings import Shadow
 
 MOST_TABLES = 20
@@ -42,6 +44,13 @@ _LOOKED_THROUGH = 1_000
 _ERRORS = frozenset({ShadowVerdict.PIPELINE_ERROR, ShadowVerdict.BOTH_ERROR, ShadowVerdict.LEGACY_ERROR})
 
 
+def _of(candidate: Owner) -> dict[str, str]:
+    """What all events of a direction carry: the flags' mode, and who was the candidate where that is legacy."""
+    if candidate is Owner.PIPELINE:
+        return {"mode": Mode.SHADOW.value}
+    return {"mode": Mode.ACTIVE.value, "candidate": candidate.value}
+
+
 def verdict_event(
     case: ShadowCase, verdict: ShadowVerdict, created_at: dt.datetime, *, number: int = 1, **context: Any
 ) -> Event:
@@ -51,7 +60,7 @@ def verdict_event(
     if loud or verdict in (ShadowVerdict.MISMATCH, ShadowVerdict.TIMEOUT, ShadowVerdict.DROPPED):
         severity = Severity.WARNING
     facts = {
-        "mode": Mode.SHADOW.value,
+        **_of(case.candidate),
         "trigger": case.trigger,
         "legacy_outcome": case.legacy.outcome.value if case.legacy else None,
         "legacy_error": case.error,
@@ -183,14 +192,17 @@ class Inspector:
 
     def inspect(self, case: ShadowCase, later: Sequence[str] = ()) -> Inspected:
         """
-        Run the candidate, and hold it against legacy.
+        Run the candidate, and hold it against the planner in charge.
 
         Args:
             case: The case.
 
-            later: Bookings of the restaurant that this process knows legacy to have seen to since.
+            later: Bookings of the restaurant that this process knows that planner to have seen to since.
         """
-        trial = rehearse(case, self._reading, self._engine, self._settings, self._now())
+        if case.pipeline is None:
+            trial = rehearse(case, self._reading, self._engine, self._settings, self._now())
+        else:
+            case, trial = ask_legacy(case, case.pipeline, self._reading, self._shadow.reverse)
         judgement = judge(case, trial, self._engine, self._settings, {*later, *self._since(case)})
         faults = 0
         found: Mapping[str, Any] | None = None
@@ -217,7 +229,9 @@ class Inspector:
 
     def _since(self, case: ShadowCase) -> frozenset[str]:
         keeps = self.keeps
-        return keeps.answered_since(case.booking.restaurant_id, case.captured_at) if keeps is not None else frozenset()
+        if keeps is None or case.candidate is not Owner.PIPELINE:
+            return frozenset()  # What the pipeline has seated since is told by no planner's answer.
+        return keeps.answered_since(case.booking.restaurant_id, case.captured_at)
 
     def _through_hooks(
         self, judgement: Judgement, found: Mapping[str, Any]
@@ -256,7 +270,8 @@ class Inspector:
             outcome=result.outcome.value if result else None,
             reason=result.reason.value if result and result.reason else None,
             tables=tuple(map(str, trial.tables[:MOST_TABLES])) or None,
-            strategy=str(plan.strategy)[:200] if plan else None,
+            strategy=str(plan.strategy)[:200] if plan else case.pipeline.strategy if case.pipeline else None,
+            moves=len(case.pipeline.moved) if case.pipeline else None,
             date=_service_date(case, trial),
             **asked_in(case.booking),
             kept=kept,
@@ -270,7 +285,8 @@ class Inspector:
         if not hasattr(self._store, "told"):
             msg = f"store: expected one that counts (MetricsStore), got a {type(self._store).__name__}"
             raise TypeError(msg)
-        days = ShadowDays(self._store, self._engine, self._settings, read=self._reading.answered)
+        answered, dry_run = self._reading.answered, self._shadow.reverse
+        days = ShadowDays(self._store, self._engine, self._settings, read=answered, dry_run=dry_run)
         found = days.compare(since)
         days.keep(found)
         return found
@@ -292,8 +308,8 @@ def _service_date(case: ShadowCase, trial: Trial) -> str | None:
     return venue.service_date(venue.turn(case.booking).start).isoformat()
 
 
-def per_restaurant(counts: Mapping[str, int], now: dt.datetime, new_id: Callable[[], str]) -> list[Event]:
-    """Events for dropped cases: one for each restaurant, with their number."""
+def per_restaurant(counts: Mapping[tuple[str, Owner], int], now: dt.datetime, new_id: Callable[[], str]) -> list[Event]:
+    """Events for dropped cases: one for each restaurant and candidate, with their number."""
     numbers = itertools.count(1)
     call = new_id()
     return [
@@ -304,7 +320,7 @@ def per_restaurant(counts: Mapping[str, int], now: dt.datetime, new_id: Callable
             type=EventType.SHADOW_DROPPED,
             severity=Severity.WARNING,
             restaurant_id=restaurant_id,
-            context={"mode": Mode.SHADOW.value, "count": count},
+            context={**_of(candidate), "count": count},
         )
-        for restaurant_id, count in counts.items()
+        for (restaurant_id, candidate), count in counts.items()
     ]

@@ -1,4 +1,4 @@
-"""The pipeline's answer against legacy's. Pure: a case and a trial in, a judgement out."""
+"""The pipeline's answer against legacy's, in both directions. Pure: a case and a trial in, a judgement out."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ class Judgement:
 
 def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, later: Collection[str] = ()) -> Judgement:
     """
-    Hold what the candidate did against what legacy did.
+    Hold what the pipeline did against what legacy did.
 
     Args:
         case: What legacy did.
 
-        trial: What the candidate did.
+        trial: What the pipeline did.
 
         engine: What legacy's tables are scored by.
 
         settings: How the flow behaved.
 
-        later: Other bookings of the restaurant that legacy has seen to since.
+        later: Other bookings of the restaurant that the planner in charge has seen to since.
     """
     if trial.error is not None:
         return Judgement(
@@ -121,8 +121,9 @@ def _compared(
     scored = score(case, engine, settings, context, theirs) if theirs else Evaluation(None, ())
     broken = tuple(rule.value for rule in scored.broken)
     plan = trial.result.decision.plan if trial.result is not None and trial.result.decision is not None else None
+    cost = plan.cost if plan is not None else _cost_of(score(case, engine, settings, context, ours)) if ours else None
     facts = {
-        "cost": _finite(plan.cost) if plan is not None and ours else None,
+        "cost": _finite(cost) if ours else None,
         "legacy_cost": _finite(scored.plan.cost) if scored.plan is not None else None,
         "legacy_broken": broken,
     }
@@ -152,6 +153,10 @@ def score(
         return engine.evaluate(request, tables, floor)
     except Exception:  # noqa: BLE001 - a candidate that cannot score is no worse for it
         return Evaluation(None, ())
+
+
+def _cost_of(scored: Evaluation) -> float | None:
+    return scored.plan.cost if scored.plan is not None else None
 
 
 def _finite(cost: object) -> float | None:

@@ -16,6 +16,7 @@ from typing import Any
 from assignment_pipeline import processes
 from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.shadow import ShadowCase, ShadowVerdict
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.base import Engine
@@ -55,7 +56,9 @@ LOOKS = 50
 
 class ShadowRunner(processes.Watched):
     """
-    Holds what the pipeline would have done against what legacy did, beside the callers.
+    Holds what the candidate would have done against what the planner in charge did, beside the callers.
+
+    The candidate is the pipeline where legacy is in charge. Where the pipeline is, it is legacy, by `Shadow.reverse`.
 
     Its threads start with the first case, once a process. A candidate that never comes back keeps its thread, which
     nothing can end; another takes its place, at most `Shadow.spares` times.
@@ -114,7 +117,7 @@ class ShadowRunner(processes.Watched):
         self._lanes: list[Lane] = []
         self._stop: threading.Event | None = None  # Ends the thread that looks after the others.
         self._recent: deque[tuple[int, str, str]] = deque(maxlen=REMEMBERED)
-        self._dropped: Counter[str] = Counter()
+        self._dropped: Counter[tuple[str, Owner]] = Counter()
         self._numbers = itertools.count(1)
         self.counts = ShadowCounts()
 
@@ -145,7 +148,7 @@ class ShadowRunner(processes.Watched):
     def _drop(self, case: ShadowCase) -> None:
         with self._lock:
             self.counts.dropped += 1
-            self._dropped[case.booking.restaurant_id] += 1
+            self._dropped[case.booking.restaurant_id, case.candidate] += 1
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every case has been seen to, at most *timeout* seconds; whether they have."""

@@ -12,6 +12,8 @@ import attrs
 from assignment_pipeline.domain.checks import enum_fields, number, positive_span, whole
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.plain import Printed
+from assignment_pipeline.ports import LegacyDryRun
+from assignment_pipeline.ports.fitting import is_coroutine_function
 
 Document = Mapping[str, Any]
 """A bundle, as JSON: see the concepts."""
@@ -30,6 +32,12 @@ class Runs(enum.StrEnum):
 def _hook(_: object, attribute: Any, value: object) -> None:
     if value is not None and not callable(value):
         raise InvalidValueError(attribute.name, "a function, or None", repr(value))
+
+
+def _dry_run(instance: object, attribute: Any, value: object) -> None:
+    _hook(instance, attribute, value)
+    if is_coroutine_function(value):
+        raise InvalidValueError(attribute.name, "a function that answers at once: a thread calls it", "an async one")
 
 
 @attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
@@ -58,6 +66,9 @@ class Shadow(Printed):
 
         keep_bytes: How large one may be, as JSON. The floor is left out of a larger one, and it cannot be run again.
 
+        reverse: The old planner's dry run, if it has one: where the pipeline is in charge, the shadow asks it what it
+            would have done, and holds that against what the pipeline did. See `LegacyDryRun`.
+
         clean: Called with each bundle before it is kept: returns it, another in its place, or None to keep nothing.
             If it raises, nothing is kept.
 
@@ -75,6 +86,7 @@ class Shadow(Printed):
     keep: int = attrs.field(default=1_000, validator=whole(0, 1_000_000))
     keep_for: dt.timedelta = attrs.field(default=dt.timedelta(days=14), validator=positive_span)
     keep_bytes: int = attrs.field(default=256 * 1024, validator=whole(1_024, 64 * 1024 * 1024))
+    reverse: LegacyDryRun | None = attrs.field(default=None, validator=_dry_run)
     clean: Callable[[Document], Document | None] | None = attrs.field(default=None, validator=_hook)
     ignore: Callable[[Document], bool] | None = attrs.field(default=None, validator=_hook)
 

@@ -11,7 +11,7 @@ import pytest
 
 from assignment_pipeline.domain.counts import Calls, Latency, Outcomes, Volume
 from assignment_pipeline.domain.events import Event, EventType, Severity, Source
-from assignment_pipeline.domain.metrics import PIPELINE, MetricsQuery
+from assignment_pipeline.domain.metrics import PIPELINE, SETTLING, MetricsQuery
 from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import Trigger
@@ -304,6 +304,28 @@ class MetricsStoreContract(StoreSuite):
         assert (agreement.mismatch, agreement.better, agreement.rate) == (3, 1, 7 / 11)
         assert (agreement.incomparable, agreement.unreadable, agreement.double_seated) == (5, 2, 1)
         assert found.calls == {(Owner.PIPELINE, Mode.SHADOW): Calls(bookings=13, failing=3, calls=13, errors=3)}
+
+    def test_where_legacy_was_the_candidate_it_counts_apart(
+        self, store: Any, harness: StoreHarness, clock: FakeClock
+    ) -> None:
+        """A reverse shadow agrees by its own; it is no call, and no event that a booking of the pipeline's needs."""
+        kinds = (EventType.SHADOW_MATCH, EventType.SHADOW_MISMATCH, EventType.SHADOW_TIMEOUT, EventType.SHADOW_DROPPED)
+        answered = told(
+            "e-answer", EventType.CONFIRMED, Source.COORDINATOR, booking="b-0", mode="active", outcome="confirmed"
+        )
+        verdicts = [
+            told(f"e-{kind.value}", kind, Source.SHADOW, booking="b-0", mode="active", candidate="legacy", better=True)
+            for kind in kinds
+        ]
+        other = told("e-match", EventType.SHADOW_MATCH, Source.SHADOW, booking="b-1", mode="shadow")
+        self.told(harness, store, answered, *verdicts, other)
+        clock.advance(2 * SETTLING)
+        found = store.measure(MetricsQuery(since=START))
+        reverse = found.reverse
+        assert (reverse.match, reverse.mismatch, reverse.better, reverse.timeout, reverse.dropped) == (1, 1, 1, 1, 1)
+        assert (found.agreement.match, found.agreement.comparable) == (1, 1)
+        assert found.volume[Mode.ACTIVE] == Volume(bookings=1, told=0)
+        assert found.calls[Owner.PIPELINE, Mode.ACTIVE].bookings == 1
 
     def test_every_booking_is_told_of_or_not(self, store: Any, harness: StoreHarness, clock: FakeClock) -> None:
         """In shadow by a transition or a verdict, within five minutes; what was assigned just now is not asked for."""

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, StoredCase
 from assignment_pipeline.testing.clock import FakeClock
 
@@ -29,6 +30,7 @@ def bundle_at(number: int, **fields: Any) -> ShadowBundle:
         verdict=ShadowVerdict.MISMATCH,
         kind="tables",
         cost_difference=-1.5,
+        candidate=Owner.LEGACY if number % 2 else Owner.PIPELINE,
         document={"format": 1, "contexts": [{"taken": []}], "name": "Zoë's"},
     )
     return attrs.evolve(base, **fields)

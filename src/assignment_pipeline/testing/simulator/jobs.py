@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -53,12 +53,15 @@ from assignment_pipeline.flow.sweeping import sweep
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.planning.exact import available
-from assignment_pipeline.rollout.shadow.candidate import Trial, rehearsal
+from assignment_pipeline.rollout.shadow.candidate import rehearsal
 from assignment_pipeline.rollout.shadow.inspection import verdict_event
 from assignment_pipeline.rollout.shadow.judging import judge
+from assignment_pipeline.rollout.shadow.reverse import dry_rehearsal
 from assignment_pipeline.testing.simulator.faults import LegacyDownError
 from assignment_pipeline.testing.simulator.scenario import DINNER
 from assignment_pipeline.testing.simulator.world import World
+
+T = TypeVar("T")
 
 STAFF = "staff"
 STAYS = (dt.timedelta(minutes=30), dt.timedelta(hours=2), dt.timedelta())
@@ -236,16 +239,29 @@ def _reoptimize(world: World, booking: Booking) -> Flow[Any]:
 
 
 def _shadow(world: World, booking: Booking) -> Flow[Any]:
-    """The candidate beside everybody else: it may read, and what it would have done is told."""
+    """The candidate beside everybody else, legacy where it can be: it may read, and what it would have done is told."""
     now = world.clock.now()
+    if world.offered:
+        return (yield from _reverse(world, world.offered.popleft(), now))
     case = ShadowCase(id=world.new_id(), captured_at=now, booking=booking, legacy=LegacyResult())
     flow = rehearsal(case, world.ports[Port.ENGINE], world.settings, now)
     trial = yield from _reading(world, flow)
     verdict = judge(case, trial, world.ports[Port.ENGINE], world.settings).verdict
     yield from Emit((*trial.transitions, verdict_event(case, verdict, now)))
+    return None
 
 
-def _reading(world: World, flow: Flow[Trial]) -> Flow[Trial]:
+def _reverse(world: World, case: ShadowCase, now: dt.datetime) -> Flow[Any]:
+    """Legacy would have seated every party at the first table: that seats nobody."""
+    assert case.pipeline is not None
+    first = world.venue_of(case.booking).floor.tables[0]
+    flow = dry_rehearsal(case, case.pipeline, lambda *_: LegacyResult((first.id,)))
+    asked, trial = yield from _reading(world, flow)
+    verdict = judge(asked, trial, world.ports[Port.ENGINE], world.settings).verdict
+    yield from Emit((verdict_event(asked, verdict, now),))
+
+
+def _reading(world: World, flow: Flow[T]) -> Flow[T]:
     def answering(effect: Effect[Any]) -> Flow[Any]:
         if not isinstance(effect, LoadContext):
             world.offend("a shadow did more than read", type(effect).__name__)

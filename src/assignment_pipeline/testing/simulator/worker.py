@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.driving import resume
 from assignment_pipeline.errors import FlagsUnreadError, LockManagerUnavailableError
 from assignment_pipeline.flow.effects import (
@@ -44,6 +45,15 @@ class SimulatedProcess(Process):
     def __init__(self, world: World, clock: WorkerClock) -> None:
         super().__init__(clock, (world.sink,), world.store_sink, lambda: world.choices.pick(JITTERS) / JITTERS)
         self.new_id: Callable[[], str] = world.new_id
+        self._world = world
+
+    def has_reverse_shadow(self) -> bool:
+        """There is one: what legacy would have done is asked in a job of its own."""
+        return True
+
+    def offer_case(self, case: ShadowCase) -> None:
+        """Keep the case for that job."""
+        self._world.offered.append(case)
 
 
 @attrs.define(eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.shadow import ShadowCase
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.flow.effects import Effect, Port
 from assignment_pipeline.flow.settings import Settings
@@ -142,6 +143,8 @@ class World(ABC):
 
         lists: Whether the host names the restaurants that wait.
 
+        offered: What was handed to the shadow of the pipeline's answers.
+
         aside: What the rows of bookings said that say something else for a while.
     """
 
@@ -176,6 +179,7 @@ class World(ABC):
         self.walk_ins = scenario.walk_ins
         self.page, self.lists = scenario.page, scenario.lists
         self.aside: dict[str, dict[str, Any]] = {}
+        self.offered: deque[ShadowCase] = deque()
         self.sweeps = SweepMemory()
         self.ledger = Ledger(self.harness, scenario.settings, self.clock)
         self.ledger.blind = scenario.blind

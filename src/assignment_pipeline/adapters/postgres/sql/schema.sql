@@ -246,6 +246,7 @@ CREATE TABLE assignment_pipeline.assignment_shadow_bundles (
     verdict text NOT NULL,
     kind text,
     cost_difference double precision,
+    candidate text NOT NULL,
     document jsonb NOT NULL
 );
 

@@ -185,18 +185,19 @@ FROM ranked GROUP BY owner, mode;
 
 -- name: agreement
 -- The shadow's verdicts, and how many of them the pipeline did better. Dropped cases come as a count.
--- Of what cannot be compared, what legacy has answered that nobody can read, and tables that it gave away twice.
+-- Those of a candidate that is legacy stand apart. Of what cannot be compared, what legacy has answered that nobody can read, and tables that it gave away twice.
 SELECT event_type,
     sum(CASE event_type WHEN 'shadow.dropped' THEN coalesce(json_extract(context, '$.count'), 1) ELSE 1 END),
     count(*) FILTER (WHERE event_type = 'shadow.mismatch' AND json_extract(context, '$.better')),
     count(*) FILTER (
         WHERE event_type = 'shadow.incomparable' AND json_extract(context, '$.kind') IN ('unreadable_answer', 'unknown_tables')
     ),
-    count(*) FILTER (WHERE event_type = 'shadow.incomparable' AND json_extract(context, '$.kind') = 'legacy_tables_taken')
+    count(*) FILTER (WHERE event_type = 'shadow.incomparable' AND json_extract(context, '$.kind') = 'legacy_tables_taken'),
+    coalesce(json_extract(context, '$.candidate'), 'pipeline') AS candidate
 FROM observability_events INDEXED BY observability_events_created
 WHERE source = 'assignment.shadow' AND created_at >= :since AND created_at < :until
     AND (:restaurant IS NULL OR restaurant_id = :restaurant)
-GROUP BY event_type;
+GROUP BY event_type, candidate;
 
 -- name: volume
 -- Bookings that were assigned, by the pipeline or in shadow by legacy, and those of them with an event within the
@@ -214,7 +215,7 @@ WITH bookings AS (
         ) AS is_asked,
         max(
             source = 'assignment.state_machine'
-            OR (source = 'assignment.shadow' AND event_type <> 'shadow.dropped')
+            OR (source = 'assignment.shadow' AND event_type <> 'shadow.dropped' AND json_extract(context, '$.mode') = 'shadow')
         ) AS is_told
     FROM observability_events INDEXED BY observability_events_created
     WHERE created_at >= :settling_since AND created_at < :until AND booking_id IS NOT NULL

@@ -239,6 +239,7 @@ CREATE TABLE assignment_shadow_bundles (
     verdict TEXT NOT NULL,
     kind TEXT,
     cost_difference REAL,
+    candidate TEXT NOT NULL,
     document TEXT NOT NULL  -- JSON
 );
 

@@ -10,6 +10,7 @@ FROM assignment_pipeline.observability_events
 WHERE $__timeFilter(created_at)
     AND restaurant_id IN (${restaurant:sqlstring})
     AND source = 'assignment.shadow'
+    AND context->>'mode' = 'shadow'
     AND event_type IN (
         'shadow.match', 'shadow.equivalent', 'shadow.mismatch', 'shadow.pipeline_error', 'shadow.timeout'
     )
