@@ -31,6 +31,7 @@ class Project:
         self.database = database
         readme = (folder / "README.md").read_text(encoding="utf-8")
         self.commands = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)
+        self.statement = next(iter(re.findall(r"```sql\n(.*?)\n```", readme, re.DOTALL)), None)
 
     def start(self, command, *more, **changes):
         """Start a line of the README."""
@@ -127,10 +128,7 @@ def test_the_sqlalchemy_backend_works(project):
     project.run(install.partition(" && ")[2])
     project.run(enter, ASSIGNMENT_PIPELINE_DB=project.database)
     with psycopg.connect(project.database) as connection:
-        connection.execute(
-            "INSERT INTO reservations (id, house_id, guest, covers, starts_at, status) SELECT gen_random_uuid(), id,"
-            " 'Guest 12', 2, date_trunc('minute', now()) + '1 day', 'open' FROM houses, generate_series(1, 2)"
-        )
+        connection.execute(project.statement)
     for module in ("app", "aio"):
         told, _ = project.run(check.replace("app:", f"{module}:"))
         assert told.startswith("ok      schema")
