@@ -97,6 +97,21 @@ def test_whatever_legacy_answers_the_assignment_is_the_same(dry_run):
     assert rows[0] == rows[1]
 
 
+def test_what_a_sweep_has_seated_together_is_held_against_legacy():
+    """As what came by a call is."""
+    store = house()
+    bookings = [at("b-1", 2), at("b-2", 4), at("b-3", 8)]
+    with in_charge(store, smallest) as coordinator:
+        for booking in bookings:
+            store.host.put_booking(booking)
+            coordinator.enqueue(booking)
+        store.clock.advance(dt.timedelta(minutes=2))
+        assert all(each.tables for each in coordinator.sweep().results)
+        assert coordinator.shadow.flush(20)
+    assert sorted(event.booking_id for event in told(store)) == ["b-1", "b-2", "b-3"]
+    assert {event.context["candidate"] for event in told(store)} == {"legacy"}
+
+
 def test_a_verdict_says_who_was_the_candidate():
     """It is told and kept as the other direction is, and counted apart from it."""
     store = house()

@@ -72,7 +72,7 @@ def offer_case(call: Call, booking: Booking, reason: Reason, answer: object, sta
 
 def offer_reverse(call: Call, given: Booking | None, result: AssignmentResult) -> Flow[None]:
     """
-    Hand to the shadow what the pipeline has made of a booking,. The booking has settled.
+    Hand to the shadow what the pipeline has made of a booking that has settled.
 
     Args:
         call: The call.

@@ -9,6 +9,7 @@ from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.errors import FlagsUnreadError
+from assignment_pipeline.flow.assigning.assign import held_against_legacy
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import find_tables, seat
 from assignment_pipeline.flow.assigning.together import Together
@@ -78,7 +79,8 @@ def _seated(claims: Sequence[Due], settings: Settings) -> Flow[dict[str, Assignm
         return {}
     answers = {}
     for booking_id, (call, decided) in writes.items():
-        answers[booking_id] = yield from landed(call, decided)
+        answers[booking_id] = answer = yield from landed(call, decided)
+        yield from held_against_legacy(call, None, answer)
     return answers
 
 
