@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -21,7 +22,10 @@ from assignment_pipeline.domain.metrics import (
     own_outcomes,
 )
 from assignment_pipeline.domain.result import Mode
-from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow, minute_of
+from assignment_pipeline.ports import LoadQuery, MetricsStore
+from assignment_pipeline.ports.fitting import is_coroutine_function
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
 from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure, moved, split, stretches_of
 from assignment_pipeline.rollout.control.gates import decide, evidence
@@ -33,9 +37,16 @@ from assignment_pipeline.rollout.control.metrics import (
     metric_named,
 )
 from assignment_pipeline.rollout.control.phases import Criterion, Phase
-from assignment_pipeline.rollout.control.sample_ratio import asked_of, sample_ratio
+from assignment_pipeline.rollout.control.sample_ratio import (
+    OpenDay,
+    a_day_of,
+    asked_of,
+    expected_share,
+    sample_ratio,
+    silent_of,
+)
 from assignment_pipeline.rollout.control.standing import own_days_verdict
-from assignment_pipeline.rollout.control.verdicts import Verdict
+from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 
@@ -112,9 +123,42 @@ class StoreGates:
         # Who was there before: a restaurant that has joined, or has left, is in no ratio.
         known = [name for name, groups in before.items() if any(came.asked for came in groups.values())]
         own = [name for name in known if cohorts[0].mode(name, self._salt) is Mode.ACTIVE]
-        return sample_ratio(
+        verdict = sample_ratio(
             asked_of(found, own), asked_of(found, known), asked_of(before, own), asked_of(before, known)
         )
+        if verdict is None or verdict.answer is Answer.PASS:
+            return verdict
+        # Before it is told: a side whose restaurants were closed has fewer, and has lost none.
+        days, past = self._open_days(since + SETTLING, now), self._open_days(since - WEEKS_BEFORE, since)
+        a_day = {name: asked for name, asked in a_day_of(past).items() if name in set(known)}
+        silent = tuple(name for name in silent_of(days, a_day) if self._is_open(name, since, now))
+        return sample_ratio(
+            asked_of(found, own),
+            asked_of(found, known),
+            round(asked_of(before, known) * expected_share(days, a_day, own), 3),
+            asked_of(before, known),
+            silent,
+        )
+
+    def _open_days(self, since: dt.datetime, now: dt.datetime) -> list[OpenDay]:
+        begins = [since + day * DAY for day in range(max(-((since - now) // DAY), 0))]
+        days = []
+        for begin in begins:
+            end = min(begin + DAY, now)
+            found = self._by_restaurant(begin, end)
+            days.append(OpenDay({name: asked_of(found, (name,)) for name in found}, (end - begin) / DAY))
+        return days
+
+    def _is_open(self, restaurant_id: str, since: dt.datetime, now: dt.datetime) -> bool:
+        """Whether its calendar has a service in that time; taken for granted where the store cannot say."""
+        load: Any = getattr(self._store, "load", None)
+        if load is None or is_coroutine_function(load):
+            return True
+        context = load(LoadQuery(restaurant_id=restaurant_id))
+        venue: Venue | None = context.venue if context is not None else None
+        if venue is None or not venue.policy.has_hours:
+            return True
+        return bool(venue.services(TimeWindow(minute_of(since), minute_of(now) + dt.timedelta(minutes=1))))
 
     def _own_days(self, phase: Phase, found: ByRestaurant, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         """Whether enough service days were the pipeline's, at the restaurants that it is in charge of."""
