@@ -16,7 +16,7 @@ from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
 from assignment_pipeline.planning.rooms import Rooms, rooms_of
 
 MOST_ROWS = 4_000
-"""How many rows of slots are kept for the same parties."""
+"""How many rows of slots are kept for the same parties; then all are forgotten."""
 
 MOST_KINDS = 32
 """For how many sets of parties a venue keeps them."""
@@ -66,9 +66,7 @@ class KnownTimes:
         if row is None:
             self._rows += 1
             if self._rows > MOST_ROWS:
-                self._rows = 1
-                for known in self._known.values():
-                    known.rows.clear()
+                self._rows, self._known = 1, {}
             row = arrival.rows[busy, left] = arrival.row(busy, left)
         return row
 

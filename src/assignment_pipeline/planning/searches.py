@@ -105,11 +105,10 @@ class Searches:
     def __init__(self, seatings: CandidateSeatings, monotonic: Callable[[], float]) -> None:
         self._seatings = seatings
         self._monotonic = monotonic
-        self._long: collections.deque[tuple[float, float]] = collections.deque(
-            maxlen=MOST
-        )  # When they ended, and took.
+        # When they ended, and took.
+        self._long: collections.deque[tuple[float, float]] = collections.deque(maxlen=MOST)
         self._known: dict[Span, dict[Choice, Search]] = {}
-        self._floors: collections.OrderedDict[object, Parties] = collections.OrderedDict()
+        self._floors: dict[object, Parties] = {}
         self._needs: dict[tuple[Choice, Choice], bool] = {}
 
     def of(self, request: SeatingRequest, floor: FloorSnapshot, budget: dt.timedelta) -> Search:
@@ -134,8 +133,8 @@ class Searches:
             if not (row.movable and row.booking_id in moving)
         )
         found = Parties(frozenset(parties), frozenset(fixed))
-        while len(self._floors) >= MOST_FLOORS:
-            self._floors.popitem(last=False)
+        for oldest in list(self._floors)[: max(len(self._floors) - MOST_FLOORS, 0)]:
+            self._floors.pop(oldest, None)
         return self._floors.setdefault((found.movable, found.fixed), found)
 
     def answer(self, search: Search, floor: FloorSnapshot) -> Room | None:
@@ -161,8 +160,10 @@ class Searches:
         if budget.total > budget.reseating:
             self._long.append((now, now - began))
         if room.arrangement is None:
-            while sum(map(len, self._known.values())) >= MOST:
-                del self._known[next(iter(self._known))]
+            for span in list(self._known):  # Here as elsewhere, another thread may add one meanwhile, or forget one.
+                if sum(map(len, list(self._known.values()))) < MOST:
+                    break
+                self._known.pop(span, None)
             kept = attrs.evolve(search, budget=budget.total, proved=room.proved)
             self._known.setdefault(search.span, {})[search.choice] = kept
         else:  # Those that ran out of their time would have found room, too.
@@ -174,7 +175,7 @@ class Searches:
         same = self._known.get(search.span, {}).get(search.choice)
         if same is not None and same.is_within(search):
             yield same
-        for span, known in list(self._known.items()):  # Another thread may add one meanwhile.
+        for span, known in list(self._known.items()):
             if _covers(search.span, span):
                 for other in list(known.values()):
                     if self._needs_as_much(other.choice, search.choice) and other.is_within(search):
