@@ -209,6 +209,17 @@ class KeepsByTableNames(MemoryStore):
         return super()._contested(after) - kept
 
 
+class RestaurantByRestaurant(MemoryStore):
+    """Commits what is of each restaurant by itself."""
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        at: defaultdict[str, list[AssignmentChange]] = defaultdict(list)
+        for change in changes:
+            at[change.record.restaurant_id].append(change)
+        for own in at.values():
+            super().commit(own)
+
+
 class SwallowsHooks(MemoryStore):
     """Commits whatever the host's code says."""
 
@@ -262,6 +273,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("rival to its past", RivalToItsPast, "a_booking_may_keep_a_table_as_it_moves"),
     ("each by itself", EachByItself, "changes_conflict_among_themselves"),
     ("one restaurant", OneTableForAllRestaurants, "restaurants_share_no_tables"),
+    ("by restaurant", RestaurantByRestaurant, "what_is_taken_at_one_restaurant_refuses_all_of_a_commit"),
     ("not all or none", OneByOne, "a_stale_change_takes_the_others_with_it"),
     ("half a conflict", OneByOne, "a_conflict_takes_the_others_with_it"),
     ("merges changes", MergesChanges, "a_booking_changes_once_a_commit"),

@@ -266,9 +266,9 @@ class Rows(Generic[T]):
 
         columns: Its columns.
 
-        write: For each kind that is not written as it is, what makes what is written of it.
+        write: For each kind that is not written as it is, what makes what is written of it. None is written as None.
 
-        read: For each kind that is not read as it was written, what makes the field's value of that.
+        read: For each kind that is not read as it was written, what makes the field's value of that. Null is None.
 
         window: What makes a window of what was written of its start and end.
     """
@@ -317,7 +317,8 @@ class Rows(Generic[T]):
         """The columns of *value*, in their order."""
         row = list(self._fields(value))
         for place, write in self._written:
-            row[place] = write(row[place])
+            if row[place] is not None:
+                row[place] = write(row[place])
         return row
 
     def named_row(self, value: T) -> dict[str, Any]:
@@ -331,7 +332,8 @@ class Rows(Generic[T]):
     def named_value(self, row: dict[str, Any], **others: Any) -> T:
         """The same, of a row by name, which is changed."""
         for name, read in self._read:
-            row[name] = read(row[name])
+            if row[name] is not None:
+                row[name] = read(row[name])
         for field, start, end in self._windows:
             row[field] = self.window(row.pop(start), row.pop(end))
         for name, field in self._renamed:

@@ -24,6 +24,8 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import UNREADABLE, Occupied, UnreadableBooking
 
 CACHED = 16_384
+FEW = 4_096
+"""Of what is larger, so many are kept."""
 
 Facts = dict[str, Any]
 
@@ -94,7 +96,7 @@ def _without_zeros(value: Any) -> Any:
 # -- Bookings and venues ------------------------------------------------------------------------------------------
 
 
-_BOOKINGS = Rows(Booking, BOOKING, write={Kind.MOMENT: optional_text_of}, read={Kind.MOMENT: optional_moment_of})
+_BOOKINGS = Rows(Booking, BOOKING, write={Kind.MOMENT: text_of}, read={Kind.MOMENT: moment_of})
 
 booking_facts = _BOOKINGS.named_row
 """A booking without its attributes."""
@@ -106,9 +108,13 @@ def _optional_facts(booking: Booking | None) -> Facts | None:
 
 def booking_of(facts: Mapping[str, Any] | None) -> Booking | None:
     """What `booking_facts` made *facts* of."""
-    if facts is None:
-        return None
-    return _BOOKINGS.named_value(dict(facts))
+    return None if facts is None else _booking_of(orjson.dumps(facts))
+
+
+@lru_cache(CACHED)
+def _booking_of(text: bytes) -> Booking:
+    """Most rows of a day are as they were at the last look."""
+    return _BOOKINGS.named_value(orjson.loads(text))
 
 
 def listed(facts: Mapping[str, Any]) -> Booking | UnreadableBooking:
@@ -155,12 +161,12 @@ def _finite(known: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.MOMENT: optional_text_of,
-    Kind.BOOKING: _optional_facts,
+    Kind.MOMENT: text_of,
+    Kind.BOOKING: booking_facts,
     Kind.DOCUMENT: _finite,
 }
 READ: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.MOMENT: optional_moment_of,
+    Kind.MOMENT: moment_of,
     Kind.BOOKING: booking_of,
     Kind.DOCUMENT: with_tuples,
 }
@@ -184,8 +190,13 @@ def record_facts(record: AssignmentRecord) -> Facts:
 
 
 def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
-    """A record, from the view ``record_documents``."""
-    known = dict(facts)
+    """A record, from the view ``record_documents``. Most of a day's are as they were at the last look."""
+    return _record_of(orjson.dumps(facts))
+
+
+@lru_cache(FEW)
+def _record_of(text: bytes) -> AssignmentRecord:
+    known = orjson.loads(text)
     seats = [SEATS.value(seat) for seat in known.pop("seats") or ()]
     return RECORDS.named_value(known, allocation=allocation_of(seats))
 

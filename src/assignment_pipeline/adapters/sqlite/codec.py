@@ -16,7 +16,7 @@ from typing import Any
 
 from assignment_pipeline.adapters.as_json import dumps, with_tuples
 from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
-from assignment_pipeline.adapters.seats import Seat
+from assignment_pipeline.adapters.seats import Seat, allocation_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
@@ -25,6 +25,8 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
 
 CACHED = 16_384
+FEW = 4_096
+"""Of what is larger, so many are kept."""
 
 Row = tuple[Any, ...]
 
@@ -63,24 +65,24 @@ def window_of(start: str, end: str) -> TimeWindow:
 # -- Bookings and records -----------------------------------------------------------------------------------------
 
 
+_word = attrgetter("_value_")  # As ``value``, which is a property in Python.
+
 _BOOKINGS = Rows(
     Booking,
     BOOKING,
-    write={Kind.WORD: attrgetter("value"), Kind.MOMENT: optional_text_of},
-    read={Kind.FLAG: bool, Kind.MOMENT: optional_moment_of},
+    write={Kind.WORD: _word, Kind.MOMENT: text_of},
+    read={Kind.FLAG: bool, Kind.MOMENT: moment_of},
 )
 
 booking_facts = _BOOKINGS.named_row
 """A booking without its attributes, in words that SQLite and JSON know."""
 
-booking_of_row = _BOOKINGS.value
-"""A booking, of a row of the table ``bookings``."""
+booking_of_row = lru_cache(CACHED)(_BOOKINGS.value)
+"""A booking, of a row of the table ``bookings``. Most rows of a day are as they were at the last look."""
 
 
-def booking_text(booking: Booking | None) -> str | None:
+def booking_text(booking: Booking) -> str:
     """A booking without its attributes, as JSON."""
-    if booking is None:
-        return None
     return dumps(booking_facts(booking))
 
 
@@ -92,15 +94,15 @@ def booking_of(text: str | None) -> Booking | None:
 
 
 WRITTEN: Mapping[Kind, Callable[[Any], Any]] = {
-    Kind.WORD: attrgetter("value"),
-    Kind.MOMENT: optional_text_of,
+    Kind.WORD: _word,
+    Kind.MOMENT: text_of,
     Kind.BOOKING: booking_text,
-    Kind.TEXTS: dumps,
+    Kind.TEXTS: lru_cache(FEW)(dumps),  # The tables of a place, for each of its transitions.
     Kind.DOCUMENT: dumps,
 }
 READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: bool,
-    Kind.MOMENT: optional_moment_of,
+    Kind.MOMENT: moment_of,
     Kind.BOOKING: booking_of,
     Kind.TEXTS: json.loads,
     Kind.DOCUMENT: lambda text: with_tuples(json.loads(text)),
@@ -111,6 +113,13 @@ STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
 ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
 BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
 EVENTS = Rows(Event, EVENT, WRITTEN, READ)
+
+
+@lru_cache(FEW)
+def record_of(row: Row, seats: tuple[Row, ...]) -> AssignmentRecord:
+    """A record, of its row and those of its tables. Most of a day's are as they were at the last look."""
+    return RECORDS.value(row, allocation=allocation_of([SEATS.value(seat) for seat in seats]))
+
 
 event_row = EVENTS.row
 """The columns of an event."""

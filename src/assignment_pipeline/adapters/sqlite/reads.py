@@ -6,22 +6,22 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
 
 from assignment_pipeline.adapters.columns import with_columns
-from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, Seat, allocation_of, sitting_at
+from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, sitting_at
 from assignment_pipeline.adapters.sqlite.codec import (
     BLOCKS,
-    RECORDS,
     SEATS,
     STEPS,
     Row,
     moment_of,
     occupied_of,
+    record_of,
     text_of,
     window_of,
 )
@@ -214,8 +214,7 @@ class Reads:
         statement, values = _page(query, limit + 1)
         found = rows.execute(statement, values).fetchall()
         page = found[:limit]
-        seats = _seats(rows, [row[0] for row in page])
-        records = tuple(_record(row, seats) for row in page)
+        records = tuple(_records(rows, page))
         more = None
         if records and len(found) > limit:
             more = place_in_queue(records[-1]) if query.reviews else records[-1].booking_id
@@ -324,21 +323,16 @@ def generation(rows: sqlite3.Cursor) -> int:
 def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, AssignmentRecord]:
     """The records of those bookings, by id, where there are any."""
     found = rows.execute(FIND_RECORDS, (json.dumps(booking_ids),)).fetchall()
+    return dict(zip([row[0] for row in found], _records(rows, found), strict=True))
+
+
+def _records(rows: sqlite3.Cursor, found: Sequence[Row]) -> list[AssignmentRecord]:
     if not found:
-        return {}
-    seats = _seats(rows, [row[0] for row in found])
-    return {row[0]: _record(row, seats) for row in found}
-
-
-def _seats(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, list[Seat]]:
-    seats: dict[str, list[Seat]] = {}
-    for seat in map(SEATS.value, rows.execute(FIND_SEATS, (json.dumps(booking_ids),))):
-        seats.setdefault(seat.booking_id, []).append(seat)
-    return seats
-
-
-def _record(row: Row, seats: Mapping[str, Sequence[Seat]]) -> AssignmentRecord:
-    return RECORDS.value(row, allocation=allocation_of(seats.get(row[0], ())))
+        return []
+    seats: dict[str, list[Row]] = {}
+    for seat in rows.execute(FIND_SEATS, (json.dumps([row[0] for row in found]),)):
+        seats.setdefault(seat[0], []).append(seat)
+    return [record_of(row, tuple(seats.get(row[0], ()))) for row in found]
 
 
 def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
