@@ -626,16 +626,14 @@ def an_unknown_cancellation_is_forgotten() -> Patches:
 @mutant(first=23)
 def not_read_is_off() -> Patches:
     """Where the flags were not read yet, the booking is left to legacy."""
-    sound = assign._planned
 
-    def planned(call: Any, target: Any, *rest: Any, legacy: bool) -> Any:
+    def resolved(restaurant_id: str) -> Any:
         try:
-            return (yield from sound(call, target, *rest, legacy=legacy))
+            return (yield from effects.ResolveFlags(restaurant_id))
         except FlagsUnreadError:
-            reason = Reason.PIPELINE_DISABLED
-            return (yield from assign.leave_to_legacy(call, target.booking, reason, legacy=legacy))
+            return FlagDecision(mode=Mode.OFF, max_parallel=1, reason="unread", source="mutant", fresh=True)
 
-    return [(assign, "_planned", planned)]
+    return [(assign, "ResolveFlags", resolved)]
 
 
 # -- The sweep ----------------------------------------------------------------------------------------------------

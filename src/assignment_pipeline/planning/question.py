@@ -158,7 +158,7 @@ class Question(Printed):
             _plan(
                 tables=candidate.tables,
                 cost=cost,
-                parts=candidate.parts | {"gap": gap} | weighed,
+                parts={**candidate.parts, "gap": gap, **weighed},
                 strategy=candidate.strategy,
                 moves=(),
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from functools import cached_property
 
 import attrs
 
@@ -35,6 +34,8 @@ class LoadQuery(Printed):
         day: Also every booking with tables, or waiting for some, whose time overlaps this window.
 
         records_only: Whether the host is asked about the bookings that are named only, and not about those of the day.
+
+        ids: The ids of all that are named.
     """
 
     restaurant_id: str
@@ -42,10 +43,10 @@ class LoadQuery(Printed):
     booking_ids: tuple[str, ...] = ()
     day: TimeWindow | None = None
     records_only: bool = False
+    ids: tuple[str, ...] = attrs.field(init=False, eq=False, repr=False)
 
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all that are named."""
+    @ids.default
+    def _named(self) -> tuple[str, ...]:
         return (*[booking.id for booking in self.bookings], *self.booking_ids)
 
     def asked_of_host(self, records: Mapping[str, AssignmentRecord]) -> set[str]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType
-from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import FlagsUnreadError, SchemaMismatchError, StaleRolloutError
 from assignment_pipeline.flow.assigning.decision_context import (
@@ -85,11 +84,7 @@ def run_planning_call(
         BookingNotFoundError: Only the booking's id was given, and nobody knows it.
         VenueNotFoundError: The host has no such restaurant.
     """
-    try:
-        result = yield from _planned(call, target, settings, decide, legacy=legacy)
-    except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
-        call.let_through(error)
-        return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
+    result = yield from _planned(call, target, settings, decide, legacy=legacy)
     yield from held_against_legacy(call, target.booking, result)
     return result
 
@@ -104,29 +99,28 @@ def _planned(call: Call, target: Target, settings: Settings, decide: Decide, *, 
     admitted, passed = False, Passed()
     outdated: int | None = None
     for _ in range(settings.tries):
-        flags = yield from ResolveFlags(target.restaurant_id)
-        if outdated is not None and flags.generation == outdated:
-            break  # They have not been read since: what they say would only be refused again.
-        call.mode, planned = flags.mode, decide
         try:
+            flags = yield from ResolveFlags(target.restaurant_id)
+            if outdated is not None and flags.generation == outdated:
+                break  # They have not been read since: what they say would only be refused again.
+            call.mode, planned = flags.mode, decide
             # Who is in charge: legacy runs, the booking is handed over to it, or the pipeline finishes what it began.
             if flags.mode is not Mode.ACTIVE:
-                aside = yield from handover.stand_aside(call, target, settings, flags, legacy=legacy)
-                if isinstance(aside, AssignmentResult):
-                    return aside
-                if aside is Owner.LEGACY:
-                    reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowing.shadowed())
-                    return (yield from run.leave_to_legacy(call, target.booking, reason, legacy=legacy))
+                answer = yield from handover.stand_aside(call, target, settings, flags, legacy=legacy)
+                if answer is not None:
+                    return answer
                 planned = partial(handover.drain, decide)
             # Whether now is a good moment. The locks are kept if the rollout moves on and the flags are asked again.
-            if not admitted:
-                refusal = yield from admit(call, target, settings, flags)
-                if refusal is not None:
-                    return refusal
-                admitted = True
+            answer = None if admitted else (yield from admit(call, target, settings, flags))
+            if answer is not None:
+                return answer
+            admitted = True
             # From the booking's context to a commit.
             steps = plan_until_landed(call, target, settings, flags, planned, passed=passed)
             return (yield from guarded(call, settings, steps))
+        except FlagsUnreadError as error:  # Nobody knows which planner is in charge, so neither is asked.
+            call.let_through(error)
+            return (yield from later(call, Reason.FLAGS_UNREAD, settings.outage_retry, error))
         except StaleRolloutError as error:
             call.let_through(error)
             outdated = flags.generation

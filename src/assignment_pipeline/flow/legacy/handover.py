@@ -9,7 +9,7 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Outcome, Reason
+from assignment_pipeline.domain.result import AssignmentResult, LegacyResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning.decision_context import (
     Decide,
@@ -24,7 +24,8 @@ from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
 from assignment_pipeline.flow.landing import ToCommit, change, guarded, known, preconditions
 from assignment_pipeline.flow.legacy.outcome import noted
-from assignment_pipeline.flow.legacy.run import run_legacy
+from assignment_pipeline.flow.legacy.run import leave_to_legacy, run_legacy
+from assignment_pipeline.flow.legacy.shadow import shadowed
 from assignment_pipeline.flow.settings import InFlight, Settings
 from assignment_pipeline.lifecycle import FINAL, SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.ports import FlagDecision, RecordQuery
@@ -45,17 +46,25 @@ def is_in_flight(record: AssignmentRecord) -> bool:
 
 def stand_aside(
     call: Call, target: Target, settings: Settings, flags: FlagDecision, *, legacy: bool
-) -> Flow[AssignmentResult | Owner]:
+) -> Flow[AssignmentResult | None]:
     """
-    What becomes of a booking whose restaurant the pipeline is not in charge of.
-
-    Returns:
-        The answer if the pipeline decides; else the planner that handles the booking: legacy, or still the pipeline.
+    The answer about a booking whose restaurant the pipeline is not in charge of; None where it still finishes this one.
 
     Raises:
         StaleRolloutError: The rollout has moved on.
         Exception: Whatever the legacy planner raises.
     """
+    decided = yield from _who_decides(call, target, settings, flags, legacy=legacy)
+    if decided is Owner.LEGACY:
+        reason = Reason.PIPELINE_DISABLED if flags.mode is Mode.OFF else (yield from shadowed())
+        return (yield from leave_to_legacy(call, target.booking, reason, legacy=legacy))
+    return None if decided is Owner.PIPELINE else decided
+
+
+def _who_decides(
+    call: Call, target: Target, settings: Settings, flags: FlagDecision, *, legacy: bool
+) -> Flow[AssignmentResult | Owner]:
+    """The answer if the pipeline decides; else the planner that handles the booking: legacy, or still the pipeline."""
     if flags.fresh:
         return Owner.LEGACY
     record, at_host = yield from _look(call)
