@@ -24,6 +24,9 @@ ACTS = {
     "service extend": (LATER,),
     "service party-changed": ("2",),
     "service reinstate": (),
+    "service cancel": (),
+    "service confirm": (),
+    "review retime": (LATER,),
     "service extend-hold": (),
 }
 """The commands that take a booking and a name, with what else they want."""

@@ -1,21 +1,25 @@
-"""``review cases``: the review queue with what can be done about each booking."""
+"""``review cases`` and ``retime``: the review queue with what can be done about each booking."""
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any
 
+import attrs
 import typer
 
-from assignment_pipeline.cli import review, words
-from assignment_pipeline.cli.output import print_json, say
+from assignment_pipeline.cli import review, ways, words
+from assignment_pipeline.cli.failures import refuse_value
+from assignment_pipeline.cli.labels import tables_of
+from assignment_pipeline.cli.moments import local, read_time, zone_of
+from assignment_pipeline.cli.output import print_json, print_result, say
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.review import ReviewCase
-from assignment_pipeline.domain.room import WayOut
+from assignment_pipeline.errors import InvalidValueError
 
 app = review.app
-"""This command is one of ``review``."""
+"""These commands are some of ``review``."""
 
 
 @command(app, "cases")
@@ -37,15 +41,44 @@ def cases(
         say("Nothing waits for a person.")
     for case in page.conflicts:
         say(f"{case.record.booking_id}: {case.sentence}.")
-        for way in case.ways_out:
-            say(f"  {way.sentence}  {_command(way)}".rstrip())
+        for line in ways.lines(coordinator, case.record.restaurant_id, case.ways_out):
+            say(line)
     for case in page.cases:
         since = f", waits for {words.age(page.now - case.since)}" if case.since else ""
         say(f"{case.record.booking_id}: {case.sentence}{since}, {words.count(len(case.tried), 'attempt')}.")
-        for way in case.ways_out:
-            say(f"  {way.sentence}  {_command(way)}".rstrip())
+        for line in ways.lines(coordinator, case.record.restaurant_id, case.ways_out):
+            say(line)
     if page.next is not None:
         say(f"There are more: --after {page.next!r} shows them.")
+
+
+@command(app, "retime")
+def retime(
+    coordinator: Coordinator,
+    booking: review.BookingArgument,
+    start: Annotated[str, typer.Argument(metavar="TIME", help="A time such as 2031-05-17T20:15+02:00.")],
+    actor: review.ActorOption,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Have a booking come at another time, on which you have agreed with the guest.
+
+    It is assigned anew. If there are no tables at that time, nothing changes. Your application's own row of the booking
+    is yours to correct; a database made by `db init --standalone` or `assign` follows.
+    """
+    wanted = review.booking_of(coordinator, booking)
+    by = read_time("TIME", start) - wanted.start_at
+    try:
+        later = attrs.evolve(wanted, start_at=wanted.start_at + by, end_at=wanted.end_at and wanted.end_at + by)
+    except InvalidValueError as error:
+        refuse_value(error, start_at="TIME", end_at="TIME")
+    result = coordinator.reassign(later, actor=actor)
+    if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
+        raise review.nothing_done(result)
+    review.follow(coordinator, later)
+    when = local(later.start_at, zone_of(coordinator, later.restaurant_id))
+    told = f"Booking {booking!r} comes at {when}, and has {tables_of(coordinator, result)}."
+    print_result(result, told, as_json=as_json)
 
 
 def _document(case: ReviewCase) -> dict[str, Any]:
@@ -60,18 +93,3 @@ def _document(case: ReviewCase) -> dict[str, Any]:
             {"sentence": way.sentence, "method": way.method, "arguments": dict(way.arguments)} for way in case.ways_out
         ],
     }
-
-
-def _command(way: WayOut) -> str:
-    """The command that does it; none where the booking changes at the host first, or others move."""
-    booking_id = shlex.quote(way.arguments["booking_id"])
-    if way.method == "left":
-        return f"service left {booking_id} --actor NAME"
-    if way.method == "reject":
-        return f"review reject {booking_id} --reason {way.arguments['reason']} --actor NAME"
-    if way.method == "place" and "moves" in way.arguments:
-        return f"review suggest {booking_id} --apply --actor NAME"
-    if way.method == "place":
-        allow = "".join(f" --allow {rule}" for rule in way.arguments.get("allow", ()))
-        return f"review place {booking_id} {' '.join(map(shlex.quote, way.arguments['tables']))}{allow} --actor NAME"
-    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from typing import Annotated, Any
 
@@ -151,7 +152,7 @@ def place(
     two parties never share a table.
     """
     result = coordinator.place(
-        _booking(coordinator, booking),
+        booking_of(coordinator, booking),
         tables,
         actor=actor,
         expect_version=expect_version,
@@ -223,7 +224,7 @@ def suggest(
     """
     if apply and actor is None:
         refuse("--actor", "who does it", "nobody")
-    wanted = _booking(coordinator, booking)
+    wanted = booking_of(coordinator, booking)
     decision = coordinator.preview(wanted)
     plan = decision.plan or decision.suggestion
     where = wanted.restaurant_id
@@ -257,7 +258,13 @@ def _suggestion(booking_id: str, decision: Decision, told: str) -> dict[str, Any
     }
 
 
-def _booking(coordinator: Coordinator, booking_id: str) -> Booking:
+def booking_of(coordinator: Coordinator, booking_id: str) -> Booking:
+    """
+    The booking as the host has it, or else as it was last dealt with.
+
+    Raises:
+        BookingNotFoundError: Nobody knows it.
+    """
     booking = coordinator.store.booking(booking_id)
     if booking is None:
         page = coordinator.store.records(RecordQuery(booking_ids=(booking_id,)))
@@ -265,6 +272,16 @@ def _booking(coordinator: Coordinator, booking_id: str) -> Booking:
     if booking is None:
         raise BookingNotFoundError(booking_id)
     return booking
+
+
+def follow(coordinator: Coordinator, booking: Booking) -> None:
+    """Have a host of ours know the booking as it is now; an application's own row is the application's."""
+    store: Any = coordinator.store
+    if not hasattr(store, "write") or not hasattr(store, "checked_host"):
+        return
+    with contextlib.suppress(InvalidValueError):
+        host = store.checked_host.keeps_venues
+        store.write(lambda connection: host.put_booking(connection, booking))
 
 
 @command(app)

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from assignment_pipeline.cli import service, words
+from assignment_pipeline.cli import service, ways, words
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.tables import RestaurantArgument
 from assignment_pipeline.cli.wiring import JsonOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.room import TableInUse, WayOut
+from assignment_pipeline.domain.room import TableInUse
 
 app = service.app
 """These commands are some of ``service``."""
@@ -107,6 +107,8 @@ def conflicts(coordinator: Coordinator, restaurant: RestaurantArgument, as_json:
     zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
     for one in found:
         say(_told(one, zone, labels))
+        for line in ways.lines(coordinator, restaurant, one.ways_out):
+            say(line)
 
 
 @command(app, "turns", opened=read_only)
@@ -143,17 +145,7 @@ def turns(
 def _told(one: TableInUse, zone: dt.tzinfo, labels: Mapping[str, str]) -> str:
     where = joined(one.tables, labels)
     until = f"until {local(one.until, zone)} as far as can be told"
-    line = f"{one.booking_id!r} is next at {where} at {local(one.start_at, zone)}: {one.sitting!r} sits there, {until}."
-    return "\n".join([line, *(f"  {way.sentence}  {command_of(way)}" for way in one.ways_out)])
-
-
-def command_of(way: WayOut) -> str:
-    """The command that does what a way out says."""
-    booking_id = way.arguments["booking_id"]
-    if way.method != "place":
-        return f"service {way.method} {booking_id} --actor NAME"
-    allow = "".join(f" --allow {rule}" for rule in way.arguments.get("allow", ()))
-    return f"review place {booking_id} {' '.join(way.arguments['tables'])}{allow} --actor NAME"
+    return f"{one.booking_id!r} is next at {where} at {local(one.start_at, zone)}: {one.sitting!r} sits there, {until}."
 
 
 def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from assignment_pipeline.cli import room, words
+from assignment_pipeline.cli import endings, words
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse_value
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
@@ -19,7 +19,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.planning.sentences import turned_away
 
-app = room.app
+app = endings.app
 """The command is one of ``service``."""
 
 
