@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from assignment_pipeline import Settings
@@ -235,3 +237,36 @@ def test_a_database_and_an_application_are_not_both_worked_on(cli, tmp_path, mon
 def test_something_to_work_on_must_be_named(cli):
     """A database or an application."""
     assert cli("sweep").complaint == "--db or --app: expected one of them, got none"
+
+
+def test_a_booking_is_cancelled_by_mistake(cli, db):
+    """It is put back; one that nobody knows was mistyped, and is not cancelled for good."""
+    by = ("--actor", "ann", "--db", db)
+    assert cli("service", "cancel", "ada", *by).out == "Booking 'ada' is cancelled.\n"
+    refused = cli("service", "confirm", "ada", *by)
+    assert (refused.code, refused.complaint) == (
+        1,
+        "Booking 'ada' holds no tables any more. `service reinstate` puts it back.",
+    )
+    assert cli("service", "reinstate", "ada", *by).out.startswith("Booking 'ada' is back, at W")
+    assert cli("service", "confirm", "ada", *by).out.startswith("Booking 'ada' is confirmed, at W")
+    assert cli("service", "cancel", "nobody", *by).code == 2
+    cli("service", "seated", "ada", *by)
+    sits = cli("service", "cancel", "ada", *by)
+    assert (sits.code, sits.complaint.endswith("`service left` says that it has gone.")) == (1, True)
+
+
+def test_another_time_is_agreed_on(cli, db):
+    """With the command that the queue names; the row of a host of ours follows. So does another number of guests."""
+    by = ("--actor", "ann", "--db", db)
+    cases = cli("review", "cases", "--db", db).out
+    assert "review reject cat --reason no_table --actor NAME" in cases
+    retimes = [line.split("review retime ")[1].split() for line in cases.splitlines() if "review retime" in line]
+    (name, time, *_) = retimes[0]
+    done = cli("review", "retime", name, time, *by)
+    assert (done.code, done.out.startswith(f"Booking {name!r} comes at 2031-05-17 ")) == (0, True)
+    shown = cli("show", name, "--db", db, "--json").json
+    assert shown["booking"]["start_at"] == dt.datetime.fromisoformat(time).astimezone(dt.UTC).isoformat()
+    assert cli("service", "party-changed", name, "1", *by).code == 0
+    assert cli("show", name, "--db", db, "--json").json["booking"]["party_size"] == 1
+    assert cli("review", "retime", "cat", "2031-05-17T20:00+02:00", *by).code == 1

@@ -51,7 +51,10 @@ COMMANDS = [
     ("service extend", ("here", f"{NOW + dt.timedelta(hours=3):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
     ("service left", ("here", *BY), 0, True),
     ("service no-show", ("gone", *BY), 0, True),
+    ("service cancel", ("gone", *BY), 0, True),
     ("service reinstate", ("gone", *BY), 0, True),
+    ("service confirm", ("gone", *BY), 0, True),
+    ("review retime", ("later", f"{NOW + dt.timedelta(hours=5):%Y-%m-%dT%H:%MZ}", *BY), 0, True),
     ("service turns", ("corner",), 0, False),
     (
         "tables block",

@@ -172,8 +172,8 @@ class Evening(RuleBasedStateMachine):
         for row in self.sat:
             if row[1] == name and row[3] is None:
                 row[3] = self.clock.now()
-        freed = result.record.allocation.blocked.end
-        assert freed <= max(self.now() + MINUTE, result.record.allocation.turn.start + MINUTE)
+        held = result.record.allocation
+        assert held.blocked.end <= max(self.now(), held.turn.start, held.blocked.start) + MINUTE
 
     @precondition(lambda self: self.bookings)
     @rule(data=st.data(), what=st.sampled_from(["no_show", "cancel", "reinstate", "extend", "party_changed", "move"]))

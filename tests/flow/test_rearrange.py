@@ -84,7 +84,7 @@ def test_who_is_about_to_come_or_sits_is_moved_too(full, clock, harness, minutes
     before = {name: full.record(name).allocation for name in ("B1", "B2", "B3")}
     full.rearrange(ROUND, actor="ben")
     for name, held in before.items():
-        assert full.record(name).allocation == attrs.evolve(held, tables=full.record(name).tables)
+        assert full.record(name).allocation == held.moved(full.record(name).tables, clock.now())
     told = [event for event in full.show("B1").events if event.type == "booking.reseated"][-1]
     assert told.context["overruled"] == (("pinned", "sits", "freeze") if minutes > 0 else ("pinned", "freeze"))
     assert (told.context["origin"], told.context["tables"], told.context["actor"]) == (("T1",), ("T2",), "ben")
@@ -201,3 +201,53 @@ def test_the_end_state_decides(data):
         with pytest.raises(TableConflictError):
             coordinator.rearrange(moves, actor="ben")
         assert at(coordinator) == before
+
+
+MOVES = {
+    "rearrange": lambda coordinator, _: coordinator.rearrange([Move("B1", ["T1"], ["T2"])], actor="ben", pin=False),
+    "place": lambda coordinator, booking: coordinator.place(booking, ["T2"], actor="ben", allow=["in_past"]),
+}
+
+
+@pytest.mark.parametrize("act", sorted(MOVES))
+@pytest.mark.parametrize("later", [dt.timedelta(), dt.timedelta(minutes=20)])
+def test_who_sits_moves_to_a_table_that_has_come_free_since(full, harness, clock, act, later):
+    """It needs the table from now on, not from when it came: who had it then has left, a moment ago or before."""
+    start = full.record("B1").allocation.turn.start
+    clock.advance(start - clock.now() + 10 * MINUTE)
+    for name in ("B1", "B2"):
+        full.seated(name, actor="ann")
+    clock.advance(30 * MINUTE + dt.timedelta(seconds=20))
+    full.left("B2", actor="ann")
+    clock.advance(later)
+    moved = clock.now()
+    MOVES[act](full, harness.store.booking("B1"))
+    held = full.record("B1").allocation
+    assert (held.tables, held.turn.start, held.sits) == (("T2",), start, True)
+    assert held.seated_at == start + 10 * MINUTE
+    assert held.blocked.start - moved < MINUTE
+    assert [one.table_id for one in full.floor("R1").tables if one.parties] == ["T2", "T3"]
+    clock.advance(MINUTE)
+    taken = {"booking_id": "D1", "tables": ["T2"]}
+    harness.put_booking(Booking("D1", "R1", 2, clock.now().replace(second=0, microsecond=0)))
+    with pytest.raises(TableConflictError):
+        full.walk_in("R1", 2, actor="ann", **taken)
+    assert full.walk_in("R1", 2, actor="ann", **{**taken, "tables": ["T1"]}).tables == ("T1",)
+    assert full.extend("B1", held.turn.end + 30 * MINUTE, actor="ann").outcome is Outcome.CONFIRMED
+    full.left("B1", actor="ann")
+    assert full.seated("B1", actor="ann").outcome is Outcome.CONFIRMED
+    full.left("B1", actor="ann")
+    assert full.walk_in("R1", 2, actor="ann", offer=True).reason is not None
+
+
+def test_who_is_over_time_moves_as_well(full, clock):
+    """It keeps its turn, which is over, and is at the other table from now on; then it leaves."""
+    start = full.record("B1").allocation.turn.start
+    clock.advance(start - clock.now())
+    full.seated("B1", actor="ann")
+    clock.advance(full.record("B1").allocation.turn.end - clock.now() + 20 * MINUTE)
+    full.rearrange([Move("B1", ["T1"], ["T2"])], actor="ben")
+    assert full.record("B1").tables == ("T2",)
+    assert [one.booking_id for one in full.over("R1")] == ["B1"]
+    full.left("B1", actor="ann")
+    assert full.over("R1") == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import attrs
@@ -32,7 +33,8 @@ class Allocation(Printed):
 
         turn: When the party sits.
 
-        blocked: For how long others are kept away: the turn with its buffers.
+        blocked: For how long others are kept away: the turn with its buffers. A party that was given these tables while
+            it sat has them only from then on.
 
         conflicted: Whether other bookings had some of the tables when legacy took them. It still blocks later bookings.
 
@@ -59,7 +61,8 @@ class Allocation(Printed):
 
     @blocked.validator
     def _covers_the_turn(self, attribute: Any, blocked: TimeWindow) -> None:
-        if not blocked.covers(self.turn):
+        moved = self.seated_at is not None and self.turn.start < blocked.start and self.turn.end <= blocked.end
+        if not moved and not blocked.covers(self.turn):
             raise InvalidValueError(attribute.name, f"a window that covers the turn, {self.turn}", f"{blocked}")
 
     @left_at.validator
@@ -85,20 +88,38 @@ class Allocation(Printed):
         """
         if self.seated_at is None or not self.sits_at(now):
             return self.blocked
-        return stay(self.blocked, self.turn.end, self.seated_at, now)
+        end = self.blocked.end if now < self.turn.end else max(self.blocked.end, next_minute(now) + OVERSTAY)
+        return TimeWindow(min(self.blocked.start, self._since), end)
+
+    @property
+    def _since(self) -> dt.datetime:
+        """When its party is there from: its turn, its arrival before that, or when it was given these tables."""
+        if self.turn.start < self.blocked.start:
+            return self.blocked.start
+        return self.turn.start if self.seated_at is None else min(self.turn.start, minute_of(self.seated_at))
+
+    @property
+    def turn_there(self) -> TimeWindow:
+        """Its turn at these tables: the whole of it, or what was left when it was given them."""
+        start = max(self.turn.start, self.blocked.start)
+        return TimeWindow(start, max(self.turn.end, start + MINUTE))
+
+    def moved(self, tables: Collection[str], now: dt.datetime) -> Allocation:
+        """
+        The same at other tables, which it is given at *now*.
+
+        A party that sits needs them from the next minute on: who had them before that has left.
+        """
+        start = next_minute(now)
+        if not self.sits_at(now) or start <= self.turn.start or sorted_ids(tables) == self.tables:
+            return attrs.evolve(self, tables=tables)
+        return attrs.evolve(self, tables=tables, blocked=TimeWindow(start, max(self.blocked.end, start + MINUTE)))
 
     def needed(self, now: dt.datetime) -> TimeWindow:
         """When its party itself is there, as can be told at *now*: `occupied` without laying time."""
-        start = self.turn.start if self.seated_at is None else min(self.turn.start, minute_of(self.seated_at))
+        start = self._since
         stays_on = self.sits_at(now) and now >= self.turn.end
-        return TimeWindow(start, next_minute(now) + OVERSTAY if stays_on else self.turn.end)
-
-
-def stay(blocked: TimeWindow, turn_end: dt.datetime, seated_at: dt.datetime, now: dt.datetime) -> TimeWindow:
-    """`Allocation.occupied` of a party that sits."""
-    start = min(blocked.start, minute_of(seated_at))
-    end = blocked.end if now < turn_end else max(blocked.end, next_minute(now) + OVERSTAY)
-    return TimeWindow(start, end)
+        return TimeWindow(start, next_minute(now) + OVERSTAY if stays_on else max(self.turn.end, start + MINUTE))
 
 
 def next_minute(now: dt.datetime) -> dt.datetime:

@@ -275,8 +275,8 @@ def facts_of_tables(held: Allocation | None) -> dict[str, Any]:
         "tables": held.tables if held else (),
         "seated_at": held.seated_at if held else None,
         "left_at": held.left_at if held else None,
-        "turn_start_at": held.turn.start if held else None,
-        "turn_end_at": held.turn.end if held else None,
+        "turn_start_at": held.turn_there.start if held else None,
+        "turn_end_at": held.turn_there.end if held else None,
         "blocked_start_at": held.blocked.start if held else None,
         "blocked_end_at": held.blocked.end if held else None,
     }

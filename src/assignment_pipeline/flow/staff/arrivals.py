@@ -146,11 +146,11 @@ def _kept(
     """The tables with the time for which they can be kept: from the arrival to *expected*, but nobody else's."""
     arrival = minute_of(now)
     start, turn = held.blocked.start, held.turn
-    if arrival < start and is_near(turn, arrival):
+    if arrival < start <= turn.start and is_near(turn, arrival):
         start = max([arrival, *(row.window.end for row in others if row.window.end <= start)])
     buffer = venue.policy.post_buffer if held.left_at else held.blocked.end - turn.end
     latest = min((row.window.start for row in others if row.window.start >= held.blocked.end), default=None)
-    end = min(max(expected, turn.start + MINUTE), turn.start + MAX_TURN)
+    end = min(max(expected, turn.start + MINUTE, start + MINUTE), turn.start + MAX_TURN)
     blocked_end = end + buffer if latest is None else min(end + buffer, latest)
     return attrs.evolve(
         held,

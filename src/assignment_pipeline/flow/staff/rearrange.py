@@ -279,8 +279,8 @@ def with_room(
 def _moved(context: DecisionContext, move: Move, allowed: frozenset[Rule], room: Room) -> Flow[Room]:
     """The floor once that booking has moved, too."""
     request, record = _request(context, move), context.loaded.records[move.booking_id]
-    held = record.allocation
-    assert held is not None  # noqa: S101 - `_request` looked
+    assert record.allocation is not None  # noqa: S101 - `_request` looked
+    held = record.allocation.moved(move.tables, context.now)
     floor = FloorSnapshot.of(context.venue, room.taken, {move.booking_id})
     found = yield from Evaluate(request, move.tables, floor)
     closer = closer_turns(context, request, move.tables, room, held.needed(context.now))
@@ -290,7 +290,7 @@ def _moved(context: DecisionContext, move: Move, allowed: frozenset[Rule], room:
         room = room.with_shortened(closer.others)
         kept = TimeWindow(max(kept.start, closer.blocked.start), min(kept.end, closer.blocked.end))
         room = attrs.evolve(room, blocked={**room.blocked, move.booking_id: kept})
-    moved = attrs.evolve(held, tables=move.tables, blocked=kept)
+    moved = attrs.evolve(held, blocked=kept)
     window = moved.occupied(context.now)
     rows = [Occupied(table_id=name, window=window, booking_id=move.booking_id) for name in moved.tables]
     there = attrs.evolve(record, owner=Owner.PIPELINE, allocation=attrs.evolve(moved, conflicted=False))
@@ -302,11 +302,11 @@ def closer_turns(
     request: SeatingRequest,
     tables: Collection[str],
     room: Room,
-    needed: TimeWindow | None = None,
+    needed: TimeWindow,
 ) -> Shortened | None:
     """What is kept of laying time if the party sits there; None if more than laying time is in the way."""
     rows = [row for row in room.taken if row.table_id in tables and row.booking_id != request.booking.id]
-    return shortened(needed or request.turn, request.blocked, rows, room.records, context.now)
+    return shortened(needed, request.blocked, rows, room.records, context.now)
 
 
 def _request(context: DecisionContext, move: Move) -> SeatingRequest:
@@ -328,7 +328,8 @@ def _request(context: DecisionContext, move: Move) -> SeatingRequest:
     booking = at_host or record.booking
     if booking is None:
         raise BookingNotFoundError(move.booking_id)
-    return SeatingRequest(booking=booking, turn=held.turn, blocked=held.occupied(context.now))
+    then = held.moved(move.tables, context.now)
+    return SeatingRequest(booking=booking, turn=held.turn, blocked=then.occupied(context.now))
 
 
 def refuse(

@@ -12,7 +12,8 @@ from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import as_tuple, code
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Reason
+from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Plan, Reason
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
@@ -243,7 +244,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
             raise StaleRecordError(error.booking_id, "tables") from error
         floor = FloorSnapshot.of(context.venue, room.taken, {booking.id}, pace=context.pace)
         found = yield from Evaluate(request, wanted.table_ids, floor)
-        closer = closer_turns(context, request, wanted.table_ids, room)
+        closer = closer_turns(context, request, wanted.table_ids, room, _needed(context, request, wanted.table_ids))
         found = attrs.evolve(found, broken=named(found.broken, closer))
         refuse(request, found.broken, wanted.table_ids, wanted.allowed, floor)
         if closer is not None and Rule.LAYING_TIME in found.broken:
@@ -272,9 +273,28 @@ def _request(context: DecisionContext, booking: Booking, table_ids: tuple[str, .
     if record.restaurant_id != booking.restaurant_id or not booking.same_request(record.booking):
         return request
     held = record.allocation
+    if held.sits_at(context.now):
+        held = held.moved(table_ids, context.now)
+        return attrs.evolve(request, turn=held.turn, blocked=held.blocked)
     # At tables that it has already, nobody has to shorten its laying time once more.
     stays = set(table_ids) == set(held.tables)
     return attrs.evolve(request, turn=held.turn, blocked=held.blocked if stays else context.venue.blocked(held.turn))
+
+
+def _needed(context: DecisionContext, request: SeatingRequest, table_ids: tuple[str, ...]) -> TimeWindow:
+    """When the party itself is at those tables: past its turn, too, where it sits."""
+    held = context.record.allocation if context.record is not None else None
+    if held is None or not held.sits_at(context.now):
+        return request.turn
+    return held.moved(table_ids, context.now).needed(context.now)
+
+
+def _at(context: DecisionContext, request: SeatingRequest, plan: Plan) -> Allocation:
+    """The tables of *plan*; a party that has sat down has them for what is left of its turn."""
+    held = context.record.allocation if context.record is not None else None
+    if held is None or held.seated_at is None or request.turn != held.turn:
+        return allocation(request, plan, context.venue)
+    return attrs.evolve(held, tables=plan.tables, blocked=request.blocked, conflicted=False)
 
 
 def _placed(
@@ -297,7 +317,7 @@ def _placed(
         Outcome.ASSIGNED if held else Outcome.CONFIRMED,
         overruled=[rule for rule in found.broken if rule in wanted.allowed],
         blocked=room.blocked,
-        allocation=allocation(request, plan, context.venue),
+        allocation=_at(context, request, plan),
         strategy=plan.strategy,
         owner=Owner.PIPELINE,
         pinned=wanted.pin,

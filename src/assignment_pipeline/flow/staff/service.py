@@ -148,7 +148,7 @@ def extend(
 
 def _until_left(held: Allocation, end: dt.datetime, now: dt.datetime) -> Allocation:
     """The tables of a party that is gone from *end* on: for at least a minute of its turn."""
-    end = max(end, held.turn.start + MINUTE)
+    end = max(end, held.turn.start + MINUTE, held.blocked.start + MINUTE)
     turn = TimeWindow(held.turn.start, min(held.turn.end, end))
     blocked = TimeWindow(held.blocked.start, min(held.blocked.end, end))
     return attrs.evolve(held, turn=turn, blocked=blocked, left_at=now)

@@ -346,7 +346,7 @@ def _chosen(
     pace = attrs.evolve(context, unpaced=False).pace
     floor = FloorSnapshot.of(context.venue, room.taken, {request.booking.id}, pace=pace)
     found = yield from Evaluate(request, party.tables, floor)
-    closer = closer_turns(context, request, party.tables, room)
+    closer = closer_turns(context, request, party.tables, room, request.turn)
     broken = named(found.broken, closer)
     left = {rule for rule in broken if rule not in party.allowed}
     if left and left <= {Rule.TAKEN, Rule.LAYING_TIME} and not is_last:

@@ -130,7 +130,10 @@ def everybody_fits(tables: Tables) -> Iterator[str]:
             continue
         if {row["turn_start_at"] for row in rows} != {moment_of(booking["start_at"])}:
             yield f"{name} comes at {booking['start_at']}, and its tables are for another time"
-        if any(row["turn_start_at"] < row["start_at"] or row["end_at"] < row["turn_end_at"] for row in rows):
+        if any(
+            (row["turn_start_at"] < row["start_at"] and row["seated_at"] is None) or row["end_at"] < row["turn_end_at"]
+            for row in rows
+        ):
             yield f"{name} has a table for less than its turn"
         if tables.inventory is not None and record["strategy"] not in _BY_OTHERS:
             yield from (f"{name}, {_names(rows)}: {wrong}" for wrong in floor.wrong(booking, rows))

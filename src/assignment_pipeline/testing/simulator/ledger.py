@@ -277,7 +277,8 @@ class Ledger:
             start, end = held.blocked.start, held.blocked.end
             sits = held.seated_at is not None and held.left_at is None and now < held.seated_at + DAY
             if sits and held.seated_at is not None:
-                start = min(start, held.seated_at.replace(second=0, microsecond=0))
+                if start <= held.turn.start:  # Or else it was given these tables while it sat.
+                    start = min(start, held.seated_at.replace(second=0, microsecond=0))
                 late = now.replace(second=0, microsecond=0) + QUARTER
                 late += MINUTE if now.second or now.microsecond else dt.timedelta()
                 end = end if now < held.turn.end else max(end, late)

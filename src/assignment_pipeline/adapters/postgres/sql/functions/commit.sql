@@ -46,7 +46,8 @@ RETURNS tstzrange LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $
         WHEN seat.seated_at IS NULL OR seat.left_at IS NOT NULL OR moment - seat.seated_at >= interval '24 hours'
             THEN tstzrange(seat.start_at, seat.end_at)
         ELSE tstzrange(
-            least(seat.start_at, date_trunc('minute', seat.seated_at)),
+            CASE WHEN seat.start_at > seat.turn_start_at THEN seat.start_at  -- It was given the table while it sat.
+                ELSE least(seat.start_at, date_trunc('minute', seat.seated_at)) END,
             CASE WHEN moment < seat.turn_end_at THEN seat.end_at ELSE greatest(
                 seat.end_at, date_trunc('minute', moment + interval '59.999999 seconds') + interval '15 minutes'
             ) END
