@@ -93,7 +93,8 @@ class Arrival:
 
     def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
         self.start, self._rooms = start, rooms
-        found = [each.never(start) for each in rooms]
+        until = venue.calendar.last_leaves(start)
+        found = [each.never(start, until) for each in rooms]
         self._never = [never for never, _ in found]
         self.minutes = [minutes for _, minutes in found]
         policy, from_ = venue.policy, minute(start)

@@ -72,10 +72,16 @@ class Rooms:
         found = where(seatings)
         return sum(1 << bit for bit, (kind, name) in enumerate(self._names) if name in found[kind])
 
-    def never(self, start: dt.datetime) -> tuple[Slot | None, int]:
-        """Whether an arrival is never to be had, and how long the party sits then, in minutes."""
-        calendar, size = self._venue.calendar, self.party_size
-        stay, until = calendar.stay(size, start), calendar.last_leaves(start)
+    def never(self, start: dt.datetime, until: Reason | dt.datetime | None) -> tuple[Slot | None, int]:
+        """
+        Whether an arrival is never to be had, and how long the party sits then, in minutes.
+
+        Args:
+            start: The arrival.
+
+            until: Until when who arrives then may sit, as `Calendar.last_leaves` says it.
+        """
+        size, stay = self.party_size, self._venue.calendar.stay(self.party_size, start)
         reason = until if isinstance(until, Reason) else None
         if isinstance(until, dt.datetime) and start + stay > until:
             reason = Reason.OUTSIDE_SERVICE
