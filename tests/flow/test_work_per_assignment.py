@@ -12,7 +12,10 @@ import pytest
 
 from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFlags, FloorPlan, Mode, Table, Venue
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
+from assignment_pipeline.adapters.sqlite.codec import booking_of_row, record_of
+from assignment_pipeline.flow.effects import Port
 from assignment_pipeline.handlers import SyncHandler
+from assignment_pipeline.ports import LoadQuery
 
 pytestmark = pytest.mark.usefixtures("as_shipped")
 
@@ -175,3 +178,21 @@ def test_statements_of_a_day_on_sqlite(statements, on_sqlite):
         assert {result.outcome for result in results} == {"confirmed"}
         counts.append(len(statements))
     assert (counts[1] - counts[0]) / 6 <= 18, counts
+
+
+def test_a_day_is_decoded_once(on_sqlite):
+    """What is as it was at the last look, by its whole row, is no work again: one new party is one record to decode."""
+    half_full(on_sqlite, 8)
+    store = on_sqlite._wiring.ports[Port.STORE]
+    day = restaurant(20).service_day(EVENING.date())
+
+    def decoded():
+        before = [cache.cache_info().misses for cache in (record_of, booking_of_row)]
+        context = store.load(LoadQuery(restaurant_id="chez-nous", day=day))
+        after = [cache.cache_info().misses for cache in (record_of, booking_of_row)]
+        return len(context.records), [later - earlier for earlier, later in zip(before, after, strict=True)]
+
+    assert decoded()[0] == 8
+    assert decoded() == (8, [0, 0])
+    assert on_sqlite.assign(guest(8)).outcome == "confirmed"
+    assert decoded() == (9, [1, 1])
