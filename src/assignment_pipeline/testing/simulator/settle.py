@@ -180,6 +180,8 @@ def _waiting(world: Simulation) -> Iterator[str]:
         query = LoadQuery(restaurant_id=record.restaurant_id, bookings=(booking,))
         context = world.harness.store.load(query)
         assert context is not None
+        if booking.start_at <= context.now:
+            continue  # A person decides: no sweep seats anybody any more.
         this_minute = context.now.replace(second=0, microsecond=0)
         request = SeatingRequest.at(context.venue, booking, this_minute)
         pace = Pace(context.venue.calendar, context.arrivals)
