@@ -24,12 +24,15 @@ import attrs
 
 from assignment_pipeline.domain.counts import Outcomes
 from assignment_pipeline.domain.metrics import PIPELINE, Bucket
+from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.rollout.control import PHASES, Answer, Count, Criterion
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.covariate import explained_by
 from assignment_pipeline.rollout.control.forecast import bookings_to_compare, forecast
-from assignment_pipeline.rollout.control.gates import decide
+from assignment_pipeline.rollout.control.gates import decide, sequence
 from assignment_pipeline.rollout.control.intervals import wilson
 from assignment_pipeline.rollout.control.sequential import Counted, difference_sequence
+from assignment_pipeline.rollout.control.store_gates import compare
 from assignment_pipeline.rollout.watching import AlertState
 from assignment_pipeline.rollout.watching.alerts import evaluate
 from assignment_pipeline.rollout.watching.rules import RULES, STEP
@@ -149,6 +152,28 @@ def covered(alike: float, runs: int, chance: random.Random, *, drawn: int = 3, o
     return share(part, runs)
 
 
+def covered_with_past(
+    alike: float, runs: int, chance: random.Random, *, drawn: int = 3, others: int = 27
+) -> tuple[Found, Found]:
+    """The same, with each restaurant's own past as covariate; and how wide the interval is, without it as 1."""
+    part, wide = 0, []
+    for _ in range(runs):
+        found, halves = {}, ({}, {})
+        for number in range(drawn + others):
+            weight = 1 / alike - 1
+            rate, name = chance.betavariate(0.95 * weight, 0.05 * weight), f"r-{number}"
+            for half in halves:
+                half[name] = (_successes(140, rate, chance), 140)
+            good = _successes(70, rate, chance)
+            group = PIPELINE if number < drawn else (Owner.LEGACY, None)
+            found[name] = {group: Outcomes(confirmed=good, review=70 - good)}
+        low, high = sequence(NO_WORSE, compare(found, frozenset(), explained_by(*halves)))
+        part += low <= 0 <= high
+        other_low, other_high = sequence(NO_WORSE, compare(found))
+        wide.append((high - low) / (other_high - other_low))
+    return share(part, runs), median(wide)
+
+
 def _restaurants(count: int, alike: float, chance: random.Random, *, bookings: int = 70) -> list[Counted]:
     def rate() -> float:
         weight = 1 / alike - 1 if alike else 0.0
@@ -266,6 +291,7 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
 
     equal, sample = compared(0.0, max(runs // 4, 20), chance("equal"))
     worse, _ = compared(0.03, max(runs // 4, 20), chance("worse"))
+    with_past = {each: covered_with_past(each, max(runs // 4, 20), chance(f"past {each}")) for each in CORRELATIONS[1:]}
     return {
         "false_fail": ever(Answer.FAIL, 0.95, 1000, runs, chance("fail")),
         "false_pass": ever(Answer.PASS, 0.94, 2000, runs, chance("pass")),
@@ -283,6 +309,8 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
         "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=108),
         "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
         "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
+        "coverage_with_past": {f"{each:g}": with_past[each][0] for each in with_past},
+        "width_with_past": {f"{each:g}": with_past[each][1] for each in with_past},
         "equal_passes": equal,
         "three_points_worse_passes": worse,
         "sample_a_side": Found(sample, sample, sample),
@@ -298,6 +326,8 @@ TITLES = {
     "detect_80_median": "bookings until a true 80 % is rolled back, from noon of day five on, 4 an hour (median)",
     "detect_80_at_once_median": "the same, from the phase's beginning on",
     "coverage": "the interval of the difference holds the true one: 3 of 30 restaurants, by correlation",
+    "coverage_with_past": "the same with each restaurant's own past as covariate, where it goes on",
+    "width_with_past": "that interval's width, of what it is without the past (median)",
     "equal_passes": "an equal planner passes at the sample that is said in advance",
     "three_points_worse_passes": "one that is three points worse does",
     "sample_a_side": "that sample, on each side",

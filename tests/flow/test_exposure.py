@@ -1,6 +1,7 @@
 """What ran where, against what the flags said; and a cohort that is changed in mid-phase."""
 
 import datetime as dt
+import itertools
 
 import attrs
 import pytest
@@ -277,3 +278,32 @@ def test_a_side_that_is_not_reported_any_more_is_found(closed):
     else:
         assert found.answer is Answer.UNHEALTHY
         assert f"though open: {', '.join(silent[:5])} and others" in found.missing
+
+
+def test_what_a_restaurant_was_like_before_is_no_merit_of_the_pipelines():
+    """The weeks before it was in charge explain some of the difference, and the verdict says how much."""
+    town = Town()
+    refused = itertools.cycle([True, False, False])
+
+    def legacy(booking):
+        worse = int(booking.restaurant_id[2:]) % 2 and next(refused)
+        return LegacyResult(() if worse else ("T1",))
+
+    town.enter("production-shadow")
+    for _ in range(2):
+        for _ in range(20):
+            for name in RESTAURANTS:
+                town.number += 1
+                start = town.clock.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+                town.coordinator.assign(Booking(f"p-{town.number}", name, 2, start), legacy=legacy)
+        town.clock.advance(dt.timedelta(days=14) - HOUR)
+    town.clock.advance(HOUR)
+    town.enter("production-50")
+    town.a_round()
+    town.clock.advance(SETTLED)
+    found = town.verdicts()["relative_confirmation"]
+    own = [name for name in RESTAURANTS if town.mode(name) is Mode.ACTIVE]
+    worse = sum(int(name[2:]) % 2 for name in own)
+    expected = (len(own) - 2 * worse) / 6  # A third of the bookings is refused at every other restaurant.
+    assert found.numbers["explained"] == pytest.approx(expected, abs=0.5)
+    assert recompute(Verdict.read(found.document()), 200) is found.answer

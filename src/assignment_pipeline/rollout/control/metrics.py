@@ -65,6 +65,11 @@ class Count:
 
         other_effect: The same of those that it is compared with.
 
+        explained: How many more of the pipeline's were to be expected than at all restaurants, by their own past; below
+            zero, fewer. They are no merit of its, and are taken from `part`: see `explained_by`.
+
+        other_explained: The same of those that it is compared with.
+
         restaurants: At how many restaurants the pipeline's were, where two sides are compared; None where that was not
             looked for.
 
@@ -95,6 +100,8 @@ class Count:
     answered: int = attrs.field(default=0, kw_only=True)
     effect: float = attrs.field(default=1.0, kw_only=True)
     other_effect: float = attrs.field(default=1.0, kw_only=True)
+    explained: float = attrs.field(default=0.0, kw_only=True)
+    other_explained: float = attrs.field(default=0.0, kw_only=True)
     restaurants: int | None = attrs.field(default=None, kw_only=True)
     other_restaurants: int | None = attrs.field(default=None, kw_only=True)
     worst_part: int | None = attrs.field(default=None, kw_only=True)
@@ -115,18 +122,23 @@ class Count:
         return then.with_effects_of(self)
 
     def with_effects_of(self, other: Count) -> Count:
-        """The same bookings, at restaurants that resemble themselves as *other*'s do: more of each cost more."""
+        """The same bookings, at restaurants such as *other*'s: as alike, so that more of each cost more; as good."""
         return attrs.evolve(
             self,
             effect=_effect_of_as_many(self.whole, other.whole, other.effect),
             other_effect=_effect_of_as_many(self.other_whole, other.other_whole, other.other_effect),
+            explained=other.explained * self.whole / other.whole if other.whole else 0.0,
+            other_explained=other.other_explained * (self.other_whole or 0) / other.other_whole
+            if other.other_whole
+            else 0.0,
         )
 
     @property
     def worth(self) -> tuple[Counted, Counted]:
         """Both sides, in bookings that are independent of each other."""
-        own = self.part / self.effect, self.whole / self.effect
-        return own, ((self.other_part or 0) / self.other_effect, (self.other_whole or 0) / self.other_effect)
+        own, other = _less(self.part, self.explained, self.whole), self.other_whole or 0
+        theirs = _less(self.other_part or 0, self.other_explained, other)
+        return (own / self.effect, self.whole / self.effect), (theirs / self.other_effect, other / self.other_effect)
 
     def with_worst(self, worst: Count) -> Count:
         """The same, and what had been counted when it was worst."""
@@ -154,6 +166,9 @@ class Count:
             return sum(percent * days for percent, days in self.days.items()) / number / 100 if number else None
         if self.other_part is None or self.other_whole is None:
             return self.part / self.whole if self.whole else None
+        if (self.explained or self.other_explained) and self.whole and self.other_whole:
+            own, theirs = _less(self.part, self.explained, self.whole), self.other_part
+            return own / self.whole - _less(theirs, self.other_explained, self.other_whole) / self.other_whole
         return difference(self.part, self.whole, self.other_part, self.other_whole)
 
     @property
@@ -178,6 +193,10 @@ class Count:
             return Count(self.part + other.part, self.whole + other.whole)
         theirs = (self.other_part or 0) + other.other_part, (self.other_whole or 0) + other.other_whole
         return Count(self.part + other.part, self.whole + other.whole, *theirs)
+
+
+def _less(part: int, explained: float, whole: int) -> float:
+    return min(max(part - explained, 0.0), float(whole)) if explained else part
 
 
 def _effect_of_as_many(whole: int | None, of: int | None, effect: float) -> float:

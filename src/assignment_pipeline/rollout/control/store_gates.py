@@ -27,6 +27,7 @@ from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.ports import LoadQuery, MetricsStore
 from assignment_pipeline.ports.fitting import is_coroutine_function
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
+from assignment_pipeline.rollout.control.covariate import explained_by
 from assignment_pipeline.rollout.control.exposure import Part, Stretch, exposure, moved, split, stretches_of
 from assignment_pipeline.rollout.control.gates import decide, evidence
 from assignment_pipeline.rollout.control.metrics import (
@@ -45,6 +46,7 @@ from assignment_pipeline.rollout.control.sample_ratio import (
     sample_ratio,
     silent_of,
 )
+from assignment_pipeline.rollout.control.sequential import Counted
 from assignment_pipeline.rollout.control.standing import own_days_verdict
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
 from assignment_pipeline.rollout.flags.document import read_settings
@@ -195,7 +197,21 @@ class StoreGates:
         """Both planners, at the restaurants that the flags have drawn; None where they are not compared."""
         if since + SETTLING >= now or not any(compares(criterion) for criterion in phase.criteria):
             return None
-        return compare(found, self.picked() | moved(self.cohorts(since, now), found, self._salt))
+        return compare(found, self.picked() | moved(self.cohorts(since, now), found, self._salt), self._past())
+
+    def _past(self) -> Mapping[str, float]:
+        """What each restaurant's own weeks before the pipeline was in charge explain of it: see `explained_by`."""
+        charge = self._in_charge_since()
+        if charge is None:
+            return {}
+        halves = []
+        for begin in (charge - WEEKS_BEFORE, charge - WEEKS_BEFORE / 2):
+            by_legacy = {
+                name: legacy_outcomes(groups)
+                for name, groups in self._by_restaurant(begin, begin + WEEKS_BEFORE / 2).items()
+            }
+            halves.append({name: (came.confirmed, came.asked) for name, came in by_legacy.items()})
+        return explained_by(*halves)
 
     def days(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> tuple[ComparedDay, ...]:
         """The service days that were compared since the phase began, each once, in the order in which they were."""
@@ -272,7 +288,9 @@ def compares(criterion: Criterion) -> bool:
     return criterion.metric == RELATIVE_CONFIRMATION.name
 
 
-def compare(found: ByRestaurant, picked: frozenset[str] = frozenset()) -> Count:
+def compare(
+    found: ByRestaurant, picked: frozenset[str] = frozenset(), explained: Mapping[str, float] | None = None
+) -> Count:
     """
     What the pipeline seated of all who asked, beside what legacy did, as restaurants tell of it.
 
@@ -280,15 +298,23 @@ def compare(found: ByRestaurant, picked: frozenset[str] = frozenset()) -> Count:
         found: How assignments came out at each restaurant.
 
         picked: Restaurants that are left aside.
+
+        explained: How far each restaurant's rate is expected above that of all, by its own past: see `explained_by`.
     """
+    past = explained or {}
     sides: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+    adjusted: tuple[list[Counted], list[Counted]] = ([], [])
+    shifts = [0.0, 0.0]
     for restaurant_id, groups in found.items():
         if restaurant_id in picked:
             continue
-        for side, came in zip(sides, (own_outcomes(groups), legacy_outcomes(groups)), strict=True):
+        for place, came in enumerate((own_outcomes(groups), legacy_outcomes(groups))):
             if came.asked:
-                side.append((came.confirmed, came.asked))
-    alike = correlation(*sides)
+                shift = past.get(restaurant_id, 0.0) * came.asked
+                sides[place].append((came.confirmed, came.asked))
+                adjusted[place].append((min(max(came.confirmed - shift, 0.0), came.asked), came.asked))
+                shifts[place] += shift
+    alike = correlation(*adjusted)
     (part, whole), (other_part, other_whole) = ((sum(p for p, _ in side), sum(w for _, w in side)) for side in sides)
     return Count(
         part,
@@ -297,6 +323,8 @@ def compare(found: ByRestaurant, picked: frozenset[str] = frozenset()) -> Count:
         other_whole,
         effect=design_effect(sides[0], alike),
         other_effect=design_effect(sides[1], alike),
+        explained=round(shifts[0], 6),
+        other_explained=round(shifts[1], 6),
         restaurants=len(sides[0]),
         other_restaurants=len(sides[1]),
     )
