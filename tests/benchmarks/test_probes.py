@@ -18,7 +18,7 @@ def test_availability_is_measured_beside_the_decisions_that_it_answers():
 
 def test_every_probe_is_run_and_availability_has_its_rows():
     """At three sizes, with and without moves."""
-    assert set(table.PROBED) == set(probes.PROBES)
+    assert {*table.EACH_ROUND["probes"], *table.ONCE["probes"]} == set(probes.PROBES)
     rows = {
         f"{name}_{tables}{key}"
         for name, tables, key in itertools.product(
