@@ -24,7 +24,8 @@ from assignment_pipeline.domain.metrics import (
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
-from assignment_pipeline.ports import LoadQuery, MetricsStore
+from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.ports import AssignmentContext, LoadQuery, MetricsStore
 from assignment_pipeline.ports.fitting import is_coroutine_function
 from assignment_pipeline.rollout.control.clusters import correlation, design_effect
 from assignment_pipeline.rollout.control.covariate import explained_by
@@ -37,7 +38,7 @@ from assignment_pipeline.rollout.control.metrics import (
     Count,
     metric_named,
 )
-from assignment_pipeline.rollout.control.phases import Criterion, Phase
+from assignment_pipeline.rollout.control.phases import Criterion, Phase, is_own_day
 from assignment_pipeline.rollout.control.sample_ratio import (
     OpenDay,
     a_day_of,
@@ -63,6 +64,9 @@ _BEGINNING = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 WEEKS_BEFORE = dt.timedelta(days=28)
 """What came in them says which share of the bookings a cohort has."""
+
+END_OF_EVENING = dt.time(5)
+"""Until then, by the restaurant's clock, a party counts to the evening before: see `MetricsStore.book`."""
 
 LONGEST_EVENING = dt.timedelta(hours=17)
 """So long after midnight by UTC a service day has ended everywhere: five hours of the night, twelve to the west."""
@@ -153,11 +157,9 @@ class StoreGates:
 
     def _is_open(self, restaurant_id: str, since: dt.datetime, now: dt.datetime) -> bool:
         """Whether its calendar has a service in that time; taken for granted where the store cannot say."""
-        load: Any = getattr(self._store, "load", None)
-        if load is None or is_coroutine_function(load):
+        if not self._can_load:
             return True
-        context = load(LoadQuery(restaurant_id=restaurant_id))
-        venue: Venue | None = context.venue if context is not None else None
+        venue = self._venue(restaurant_id)
         if venue is None or not venue.policy.has_hours:
             return True
         return bool(venue.services(TimeWindow(minute_of(since), minute_of(now) + dt.timedelta(minutes=1))))
@@ -171,7 +173,54 @@ class StoreGates:
         active = [name for name in sorted(found) if cohorts[-1].mode(name, self._salt) is Mode.ACTIVE]
         book = self._store.book(query, active) if active else {}
         today = (now - LONGEST_EVENING).date()
-        return own_days_verdict(phase, {day: seated for day, seated in book.items() if day < today})
+        over = {day: seated for day, seated in book.items() if day < today}
+        return own_days_verdict(phase, self._with_the_hosts(over, active, phase.own_days))
+
+    def _with_the_hosts(
+        self, book: Mapping[dt.date, tuple[int, int]], active: Sequence[str], enough: int
+    ) -> Mapping[dt.date, tuple[int, int]]:
+        """
+        The same days with the bookings that only the host shows: legacy seated them, and nobody has adopted them.
+
+        Looked at are days that would be the pipeline's, the latest first, until *enough* of them are.
+        """
+        if not self._can_load:
+            return book
+        found, own = dict(book), 0
+        for day in sorted(book, reverse=True):
+            if own < enough and is_own_day(*book[day]):
+                seated, whole = book[day]
+                found[day] = seated, whole + sum(self._shown_by_host(name, day) for name in active)
+                own += is_own_day(*found[day])
+        return found
+
+    def _shown_by_host(self, restaurant_id: str, day: dt.date) -> int:
+        """How many bookings of a service day have tables by the host's word alone."""
+        venue = self._venue(restaurant_id)
+        if venue is None:
+            return 0
+        begin = dt.datetime.combine(day, END_OF_EVENING, venue.zone).astimezone(dt.UTC)
+        context = self._loaded(LoadQuery(restaurant_id=restaurant_id, day=TimeWindow(begin, begin + DAY)))
+        shown = (row for row in context.taken if begin <= row.window.start < begin + DAY)
+        return len({row.booking_id for row in shown if row.booking_id is not None} - context.records.keys())
+
+    @property
+    def _can_load(self) -> bool:
+        """Whether the store tells of floors here: one for asyncio has no way for threads."""
+        load = getattr(self._store, "load", None)
+        return load is not None and not is_coroutine_function(load)
+
+    def _venue(self, restaurant_id: str) -> Venue | None:
+        """The restaurant; None if the host has it no more."""
+        try:
+            return self._loaded(LoadQuery(restaurant_id=restaurant_id)).venue
+        except VenueNotFoundError:
+            return None
+
+    def _loaded(self, query: LoadQuery) -> AssignmentContext:
+        store: Any = self._store
+        context: AssignmentContext = store.load(query)
+        return context
 
     def _exposure(self, phase: Phase, since: dt.datetime, now: dt.datetime) -> Verdict | None:
         if not phase.criteria:
