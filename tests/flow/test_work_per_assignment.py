@@ -180,7 +180,7 @@ def test_statements_of_a_day_on_sqlite(statements, on_sqlite):
     assert (counts[1] - counts[0]) / 6 <= 18, counts
 
 
-def test_a_day_is_decoded_once(on_sqlite):
+def test_a_day_is_read_at_once_and_decoded_once(statements, on_sqlite):
     """What is as it was at the last look, by its whole row, is no work again: one new party is one record to decode."""
     half_full(on_sqlite, 8)
     store = on_sqlite._wiring.ports[Port.STORE]
@@ -196,3 +196,6 @@ def test_a_day_is_decoded_once(on_sqlite):
     assert decoded() == (8, [0, 0])
     assert on_sqlite.assign(guest(8)).outcome == "confirmed"
     assert decoded() == (9, [1, 1])
+    statements.clear()
+    assert decoded() == (9, [0, 0])
+    assert len(statements) <= 12, statements

@@ -26,6 +26,8 @@ from assignment_pipeline.ports import UNREADABLE, Clock, Occupied, UnreadableBoo
 
 FIND_BOOKING = with_columns("SELECT {STORED_BOOKING} FROM bookings WHERE id = ?")
 
+FIND_BOOKINGS = with_columns("SELECT {STORED_BOOKING} FROM bookings WHERE id IN (SELECT value FROM json_each(?))")
+
 # An enqueued booking has a state. The store leaves out the others that have a record.
 UNASSIGNED = with_columns("""
 SELECT {STORED_BOOKING} FROM bookings INDEXED BY bookings_unassigned
@@ -193,9 +195,9 @@ class StandaloneHost:
     ) -> Iterable[Booking | UnreadableBooking]:
         rows = cursor_of(connection)
         if restaurants is None:
-            return map(_listed, rows.execute(UNASSIGNED, (text_of(since), limit)).fetchall())
+            return map(listed, rows.execute(UNASSIGNED, (text_of(since), limit)).fetchall())
         names = json.dumps(list(restaurants))
-        return map(_listed, rows.execute(UNASSIGNED_OF, (names, text_of(since), limit)).fetchall())
+        return map(listed, rows.execute(UNASSIGNED_OF, (names, text_of(since), limit)).fetchall())
 
     def on_commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """Have bookings that were passed in, and reflect how all of them stand."""
@@ -249,7 +251,8 @@ class StandaloneHost:
         return {**booking_facts(booking), "created_at": text_of(self._clock.now())}
 
 
-def _listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
+def listed(row: tuple[Any, ...]) -> Booking | UnreadableBooking:
+    """A booking in a list: a row that makes no sense does not hide the others."""
     try:
         return booking_of_row(row)
     except UNREADABLE as error:
