@@ -184,9 +184,9 @@ class Wiring(Printed):
             self.process.circuit.reached()  # An error is an answer, too.
 
     def answered(self, effect: Effect[Any], answer: Any) -> None:
-        """Take note of an answer."""
+        """Take note of an answer of the store."""
         circuit = self.process.circuit
-        if circuit.is_troubled and effect.port is Port.STORE:
+        if circuit.is_troubled:
             circuit.reached()
         if isinstance(effect, LoadContext):
             if answer is not None and answer.unknown_tables:
@@ -210,21 +210,23 @@ class SyncHandler:
 
     def __call__(self, effect: Effect[Any]) -> Any:
         """The answer of the port that *effect* is for."""
-        if isinstance(effect, Apart):
-            return run(self._wiring.observed(effect.flow), SyncHandler(self._wiring))
-        port = self._wiring.port(effect)
+        wiring = self._wiring
         if effect.port in _ANSWERED_AT_ONCE:
-            return effect.ask(port)
+            if isinstance(effect, Apart):
+                return run(wiring.observed(effect.flow), SyncHandler(wiring))
+            return effect.ask(wiring.port(effect))
+        port = wiring.ports[effect.port]
         try:
             answer = effect.ask(port)
         except Exception as error:
-            self._wiring.failed(effect, error)
+            wiring.failed(effect, error)
             raise
         if type(answer) not in _AT_HAND and is_awaitable(answer):
             refuse_awaitable(answer, f"{effect.port.name.lower()} ({type(effect).__name__})", USE_ASYNC)
         if isinstance(answer, Leases):
             self._held.append((port, answer))
-        self._wiring.answered(effect, answer)
+        if effect.port is Port.STORE:
+            wiring.answered(effect, answer)
         return answer
 
     def release(self) -> None:
@@ -276,7 +278,8 @@ class AsyncHandler:
             raise
         if isinstance(answer, Leases):
             self._held.append((port, answer))
-        self._wiring.answered(effect, answer)
+        if effect.port is Port.STORE:
+            self._wiring.answered(effect, answer)
         return answer
 
     def release(self) -> Coroutine[Any, Any, None] | None:
