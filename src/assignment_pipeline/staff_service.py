@@ -149,7 +149,7 @@ class ServiceActions:
 
     def left(self, booking_id: str, *, actor: str, restaurant_id: str | None = None) -> AssignmentResult:
         """
-        Record that the party has left. The rest of its time and its buffer are free from the next whole minute on.
+        Record that the party has left. The rest of its time and its buffer are free at once.
 
         Raises:
             BookingNotFoundError: It has no record.

@@ -270,3 +270,11 @@ def test_another_time_is_agreed_on(cli, db):
     assert cli("service", "party-changed", name, "1", *by).code == 0
     assert cli("show", name, "--db", db, "--json").json["booking"]["party_size"] == 1
     assert cli("review", "retime", "cat", "2031-05-17T20:00+02:00", *by).code == 1
+
+
+def test_the_nearest_times_are_the_restaurants(cli, db):
+    """As all other times of the text; programs get them with their offset."""
+    (shown,) = [line for line in cli("show", "fay", "--db", db).out.splitlines() if "nearest" in line]
+    (attempt,) = cli("show", "fay", "--db", db, "--json").json["attempts"]
+    times = [dt.datetime.fromisoformat(text) for text in attempt["metadata"]["nearest"].split(", ")]
+    assert f"nearest {' '.join(f'{time + dt.timedelta(hours=2):%H:%M}' for time in times)};" in shown

@@ -379,3 +379,17 @@ def test_a_host_with_rows_of_its_own_has_one_first(clock):
     host.rows["7"] = Booking("7", "corner", 2, now)
     assert coordinator.walk_in("corner", 2, actor="ann", booking_id="7").tables == ("T1",)
     assert host.rows["7"].status == "confirmed"
+
+
+def test_the_next_party_sits_down_when_the_one_before_has_left(corner):
+    """A few seconds later, in the same minute: at the best table, and at one that a person chose."""
+    for key, table in (("a", "T1"), ("b", "T2")):
+        corner.booked(key, table, 1)
+    corner.clock.advance(30 * MINUTE)
+    for key in ("a", "b"):
+        corner.coordinator.seated(key, actor="ann")
+    corner.clock.advance(20 * MINUTE + dt.timedelta(seconds=10))
+    for key, options in (("a", {}), ("b", {"tables": ["T2"]})):
+        corner.coordinator.left(key, actor="ann")
+        corner.clock.advance(dt.timedelta(seconds=5))
+        assert corner.walk_in(**options).reason == "seated"

@@ -101,6 +101,9 @@ def _attempt_line(attempt: Attempt, zone: dt.tzinfo) -> str:
     line += f" by {attempt.strategy}" if attempt.strategy else ""
     line += f": {words.reason(attempt.reason)}" if attempt.reason else ""
     facts = {key: value for key, value in attempt.metadata.items() if value not in ("", None)}
+    if isinstance(facts.get("nearest"), str):
+        times = (dt.datetime.fromisoformat(text) for text in str(facts["nearest"]).split(", "))
+        facts["nearest"] = " ".join(_clock(time, zone) for time in times)
     named = [f"{key.replace('_', ' ')} {_value(facts.pop(key))}" for key in _OF_AN_ATTEMPT if key in facts]
     named += [f"{key.replace('_', ' ')} {_value(value)}" for key, value in sorted(facts.items())]
     return f"{line}; {'; '.join(named)}" if named else line

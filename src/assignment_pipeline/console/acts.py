@@ -59,7 +59,7 @@ def _minute(now: dt.datetime) -> TimeWindow:
 
 
 def _freed(setting: Setting) -> Iterable[str]:
-    yield f"{setting.tables(setting.party.tables)} can be given away from the next minute on."
+    yield f"{setting.tables(setting.party.tables)} can be given away at once."
     yield "Bookings that wait for tables are planned again."
 
 

@@ -13,7 +13,7 @@ from assignment_pipeline.domain.checks import aware_minute, to_utc
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
 from assignment_pipeline.errors import (
     InvalidValueError,
     NoTablesError,
@@ -38,7 +38,7 @@ def left(
     booking_id: str, settings: Settings, *, actor: str, restaurant_id: str | None = None
 ) -> Flow[AssignmentResult]:
     """
-    The party has gone: the rest of its time is free from the next minute on, the buffer behind it included.
+    The party has gone: the rest of its time is free at once, the buffer behind it included.
 
     Nothing is written of a party that has left already, nor of one that nobody has seen sit once its time is over.
 
@@ -56,7 +56,7 @@ def left(
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         if held.left_at is not None or (end >= held.blocked.end and not held.sits):
             return (yield from call.answer(Outcome.NOOP, record=record))
-        return (yield from came(call, record, Reason.LEFT, _until_left(held, end, now)))
+        return (yield from came(call, record, Reason.LEFT, _until_left(held, now)))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -146,9 +146,9 @@ def extend(
         return (yield from guarded(call, settings, _in_the_way(call, end)))
 
 
-def _until_left(held: Allocation, end: dt.datetime, now: dt.datetime) -> Allocation:
-    """The tables of a party that is gone from *end* on: for at least a minute of its turn."""
-    end = max(end, held.turn.start + MINUTE, held.blocked.start + MINUTE)
+def _until_left(held: Allocation, now: dt.datetime) -> Allocation:
+    """The tables of a party that has gone: up to this minute, so that the next one may have them at once."""
+    end = max(minute_of(now), held.turn.start + MINUTE, held.blocked.start + MINUTE)
     turn = TimeWindow(held.turn.start, min(held.turn.end, end))
     blocked = TimeWindow(held.blocked.start, min(held.blocked.end, end))
     return attrs.evolve(held, turn=turn, blocked=blocked, left_at=now)
