@@ -30,7 +30,7 @@ FLUSH = 2.0
 PLACES, DUE = 40, 100
 
 ASSIGNMENTS, FILLED = 20_000, 17_000
-"""How many in all; and after how many the caches of what was read, of 16,384 seats and times, are full."""
+"""How many in all; and after how many most caches of what was read are full: the last one of 16,384 is after 28,000."""
 
 
 def elapsed(work: Callable[[], object]) -> float:
