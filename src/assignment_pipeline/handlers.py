@@ -6,7 +6,6 @@ import datetime as dt
 import inspect
 import operator
 import os
-import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -46,6 +45,12 @@ USE_ASYNC = "Use AsyncCoordinator, or what answers at once."
 _ANSWERED_AT_ONCE = frozenset({Port.FLAGS, Port.ENGINE, Port.PROCESS})
 
 
+def _random() -> float:
+    import random  # noqa: PLC0415 - only a retry draws
+
+    return random.random()  # noqa: S311 - jitter, no secret
+
+
 class Process:
     """
     What flows share within a process: time, chance, the circuit breaker and the way to the sinks.
@@ -72,7 +77,7 @@ class Process:
         clock: Clock,
         sinks: Sequence[EventSink],
         store: object,
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] | None = None,
         observer: Observer | None = None,
         *,
         show_errors: bool = False,
@@ -83,7 +88,7 @@ class Process:
         self.lost_releases = 0
         self.now = clock.now
         self.monotonic = clock.monotonic
-        self.draw = draw
+        self.draw = draw or _random
         # A store that is a sink too keeps the events that no commit of its own carries.
         self._records = EventDispatcher((store,) if isinstance(store, EventSink) else (), show_errors=show_errors)
         self._unknown: dict[str, tuple[str, ...]] = {}

@@ -74,6 +74,11 @@ class Effect(Plain, Generic[T]):
 
     port: ClassVar[Port]
 
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, _: object) -> type:  # What is promised is for type checkers: nothing is made of it.
+            return cls
+
     def takes_long(self, port: Any) -> bool:  # noqa: ARG002 - most ports answer as fast, whatever their state
         """Whether the answer of *port*, which is not asked over a network, takes its time all the same."""
         return False
