@@ -24,6 +24,11 @@ Records = Mapping[str, AssignmentRecord]
 Bookings = Mapping[str, Booking]
 
 
+def _given(query: LoadQuery) -> dict[str, Any]:
+    """What a query was made of."""
+    return {field.name: getattr(query, field.name) for field in attrs.fields(LoadQuery) if field.init}
+
+
 def loading(
     change: Callable[[MemoryStore, AssignmentContext, LoadQuery], AssignmentContext | None],
 ) -> type[MemoryStore]:
@@ -62,11 +67,11 @@ def looking(window: Callable[[LoadQuery, Venue, Records, Bookings], TimeWindow |
 
     class Elsewhere(LoadQuery):
         def window(self, venue: Venue, records: Records, bookings: Bookings) -> TimeWindow | None:
-            return window(LoadQuery(**attrs.asdict(self, recurse=False)), venue, records, bookings)
+            return window(LoadQuery(**_given(self)), venue, records, bookings)
 
     class Broken(MemoryStore):
         def load(self, query: LoadQuery) -> AssignmentContext | None:
-            return super().load(Elsewhere(**attrs.asdict(query, recurse=False)))
+            return super().load(Elsewhere(**_given(query)))
 
     return Broken
 
@@ -80,7 +85,7 @@ def taking(is_of_day: Callable[[LoadQuery, Venue, AssignmentRecord], bool]) -> t
 
     class Broken(MemoryStore):
         def load(self, query: LoadQuery) -> AssignmentContext | None:
-            return super().load(Otherwise(**attrs.asdict(query, recurse=False)))
+            return super().load(Otherwise(**_given(query)))
 
     return Broken
 
