@@ -80,6 +80,31 @@ class Presence(StoreSuite):
         assert refused.value.table_ids == ("T1",)
         assert self.commit(store, quick, *CONFIRM, tables=("T2",)).tables == ("T2",)
 
+    def test_a_party_that_was_moved_has_its_table_since_then(self, store: AssignmentStore, clock: FakeClock) -> None:
+        """It was given another while it sat. Who had that before was there at the same time as it was elsewhere."""
+        first = self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
+        assert first.allocation is not None
+        self.sit(store, "b-1", DINNER)
+        moment = DINNER + 30 * MINUTE
+        clock.advance(moment - clock.now())
+        self.commit(store, make_booking("b-2", end_at=moment), *CONFIRM, tables=("T2",))
+        before = self.record(store, "b-2")
+        assert before is not None
+        assert before.allocation is not None
+        moment = before.allocation.blocked.end
+        clock.advance(moment - clock.now())
+        sits = self.record(store, "b-1")
+        assert sits is not None
+        assert sits.allocation is not None
+        moved = sits.allocation.moved(["T2"], moment)
+        after = self.commit(store, make_booking("b-1"), Trigger.MOVE, allocation=moved)
+        assert self.record(store, "b-1") == after
+        assert self.windows(store, make_booking("b-3"))["T2", "b-1"] == moved.blocked
+        assert moved.blocked.start == moment
+        with pytest.raises(TableConflictError):
+            self.commit(store, make_booking("b-3", at=moment), *CONFIRM, tables=("T2",))
+        assert self.commit(store, make_booking("b-3", at=moment), *CONFIRM, tables=("T1",)).tables == ("T1",)
+
     def test_a_party_that_stays_too_long_has_its_table(self, store: AssignmentStore, clock: FakeClock) -> None:
         """Past its turn it keeps the table for `OVERSTAY` from each moment on, and others get it behind that."""
         first = self.commit(store, make_booking("b-1"), *CONFIRM, tables=("T1",))
