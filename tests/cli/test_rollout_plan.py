@@ -95,3 +95,15 @@ def test_it_is_drawn(cli, tmp_path):
 
 def texts_of_phases(texts):
     return [text for text in texts if text in PHASES]
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("--restaurants", "--bookings-per-day"), ("--bookings-per-day", "--restaurants")]
+)
+def test_half_of_the_traffic_is_not_enough(cli, given, missing):
+    """Without a database that has the other half."""
+    done = cli("rollout", "plan", given, "40")
+    assert (done.code, done.complaint) == (
+        2,
+        f"{missing}: expected a number, or a database that has it, --db or --app, got none",
+    )

@@ -266,7 +266,7 @@ def test_the_door_is_told_who_is_due_over_and_next(at):
     assert [(one["booking_id"], one["late"]) for one in known] == [("ada", 12), ("dan", 12)]
     for name in ("ada", "dan"):
         assert at(17, 12, "service", "seated", name, *ANN).code == 0
-    assert at(17, 13, "service", "due", "corner").out == "Everybody who is due sits.\n"
+    assert at(17, 13, "service", "due", "corner").out == "Nobody is due who does not sit.\n"
     assert at(17, 13, "service", "over", "corner").out == "Nobody is over time.\n"
     assert at(17, 13, "service", "conflicts", "corner").out == "No party is in another one's way.\n"
     following = at(17, 13, "service", "next", "corner", "--json").json["next"]

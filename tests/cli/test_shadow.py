@@ -78,7 +78,8 @@ def test_a_bundle_is_shown(cli, day, bundle):
     assert "2031-05-17 21:00" in shown.out
     assert cli("shadow", "show", bundle, "--db", day, "--json").json["verdict"] == "mismatch"
     missing = cli("shadow", "show", "nobody", "--db", day)
-    assert (missing.code, missing.complaint) == (1, "There is no bundle 'nobody', or not any more.")
+    told = "BUNDLE: expected the id of a bundle that is kept: `shadow list` has them, got 'nobody'"
+    assert (missing.code, missing.complaint) == (2, told)
 
 
 def test_a_bundle_is_run_again(cli, day, bundle, tmp_path):

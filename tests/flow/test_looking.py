@@ -82,8 +82,9 @@ def test_the_floor_is_now_unless_a_time_is_named(house, coordinator, at):
     """By the store's clock; what lies ahead is as planned, and a party that sits is not expected to stay on."""
     coordinator.assign(house.booking("B1", 4))
     assert coordinator.floor("R1").at == house.clock.now()
-    assert rows(coordinator.floor("R1", at(10)))["T3"] == [("B1", "expected", 10, 0)]
+    assert rows(coordinator.floor("R1", at(10)))["T3"] == [("B1", "expected", 0, 0)]  # Nobody is late yet.
     go(house, at(10))
+    assert rows(coordinator.floor("R1"))["T3"] == [("B1", "expected", 10, 0)]
     coordinator.seated("B1", actor="ann")
     end = coordinator.record("B1").allocation.turn.end
     assert rows(coordinator.floor("R1", end - MINUTE))["T3"] == [("B1", "sits", 0, 0)]
@@ -171,4 +172,4 @@ def test_asyncio_has_the_same(house, coordinator, at):
 
     trail, view = asyncio.run(look())
     assert trail == coordinator.show("B1")
-    assert rows(view)["T3"] == [("B1", "expected", 5, 0)]
+    assert rows(view)["T3"] == [("B1", "expected", 0, 0)]

@@ -175,7 +175,10 @@ def test_a_legacy_planner_that_hangs_keeps_nobody_waiting():
         assert coordinator.shadow.flush(20)
         go_on.set()
     assert "shadow.timeout" in {event.type for event in told(store)}
-    assert store.measure(MetricsQuery(since=BEGIN, until=store.clock.now() + DAY)).reverse.timeout > 0
+    found = store.measure(MetricsQuery(since=BEGIN, until=store.clock.now() + DAY)).reverse
+    assert found.timeout > 0
+    assert found.comparable == found.match + found.equivalent + found.mismatch
+    assert found.rate in (None, 1.0)  # What legacy did not say is no fault of the pipeline's.
 
 
 def test_only_what_is_settled_is_handed_over():

@@ -17,6 +17,7 @@ from assignment_pipeline.domain.counts import (
     Calls,
     Latency,
     Outcomes,
+    ReverseAgreement,
     Volume,
 )
 from assignment_pipeline.domain.events import EventType
@@ -134,8 +135,8 @@ def metrics_of(
             _group(owner, mode): Latency(calls=number, p50=p50, p95=p95, p99=p99)
             for owner, mode, number, p50, p95, p99 in rows["latency"]
         },
-        agreement=_agreement(rows["agreement"], Owner.PIPELINE),
-        reverse=_agreement(rows["agreement"], Owner.LEGACY),
+        agreement=Agreement(**_verdicts(rows["agreement"], Owner.PIPELINE)),
+        reverse=ReverseAgreement(**_verdicts(rows["agreement"], Owner.LEGACY)),
         volume={Mode(mode): Volume(bookings=asked, told=told) for mode, asked, told in rows["volume"]},
         attempts=attempts,
         attempted=attempted,
@@ -152,12 +153,12 @@ def metrics_of(
     )
 
 
-def _agreement(rows: Iterable[Row], candidate: Owner) -> Agreement:
-    """The verdicts of one of the two directions."""
+def _verdicts(rows: Iterable[Row], candidate: Owner) -> dict[str, int]:
+    """The verdicts of one of the two directions, by the names that `Agreement` has for them."""
     found = [row for row in rows if row[5] == candidate.value]
     verdicts = {kind.removeprefix("shadow."): int(number) for kind, number, *_ in found}
     better, unreadable, double_seated = (sum(int(row[place]) for row in found) for place in (2, 3, 4))
-    return Agreement(**verdicts, better=better, unreadable=unreadable, double_seated=double_seated)
+    return {**verdicts, "better": better, "unreadable": unreadable, "double_seated": double_seated}
 
 
 def series_of(rows: Rows, query: MetricsQuery, now: dt.datetime, width: dt.timedelta) -> Series:

@@ -30,7 +30,7 @@ def due(coordinator: Coordinator, restaurant: RestaurantArgument, as_json: JsonO
         print_json({"due": [_document(one) for one in parties]})
         return
     if not parties:
-        say("Everybody who is due sits.")
+        say("Nobody is due who does not sit.")
         return
     zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
     rows = [

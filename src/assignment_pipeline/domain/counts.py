@@ -203,6 +203,21 @@ class Agreement:
 
 
 @attrs.frozen(kw_only=True)
+class ReverseAgreement(Agreement):
+    """The same where the pipeline was in charge: then legacy is the candidate that raises or is too slow."""
+
+    @property
+    def comparable(self) -> int:
+        """Those in which both answered: the pipeline was in charge, and what legacy did not say is nobody's fault."""
+        return self.match + self.equivalent + self.mismatch
+
+    @property
+    def errors(self) -> int:
+        """None: what the pipeline raised in charge is counted with its calls."""
+        return 0
+
+
+@attrs.frozen(kw_only=True)
 class Volume:
     """
     Whether every booking had an event.

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.domain.checks import aware, optional_identifier, to_utc
-from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, ReverseAgreement, Volume
 from assignment_pipeline.domain.days import ComparedDay
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
@@ -118,7 +118,7 @@ class Metrics:
     calls: Mapping[Group, Calls] = attrs.field(factory=dict, converter=_copied, hash=False)
     latency: Mapping[Group, Latency] = attrs.field(factory=dict, converter=_copied, hash=False)
     agreement: Agreement = attrs.field(factory=Agreement)
-    reverse: Agreement = attrs.field(factory=Agreement)
+    reverse: ReverseAgreement = attrs.field(factory=ReverseAgreement)
     volume: Mapping[Mode, Volume] = attrs.field(factory=dict, converter=_copied, hash=False)
     attempts: int = 0
     attempted: int = 0

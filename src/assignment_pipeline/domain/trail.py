@@ -94,7 +94,7 @@ class PartyOnFloor:
 
         seated_at: When it sat down, or None.
 
-        late: For how long it is expected and has not come; zero where it sits.
+        late: For how long it is expected and has not come; zero where it sits, or is not due yet.
 
         over: For how long it has sat past the end of its turn; zero within it.
     """

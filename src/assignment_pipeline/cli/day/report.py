@@ -73,9 +73,13 @@ def _show_timeline(console: Console, day: Day) -> None:
         return
     for line in draw(day.service.venue, parties, width=console.width, glyphs=glyphs):
         console.print(line, no_wrap=True, overflow="crop", crop=True)
-    example = next((party for party in parties if len(party.tables) == 1), None)
+    seated = [seat.booking.id for seat in day.seats if seat.tables]
+    examples = zip(parties, seated, strict=True)
+    example, booking_id = next((each for each in examples if len(each[0].tables) == 1), (None, ""))
     if example is not None:
-        console.print(_legend(example, coloured=glyphs.coloured, joined="".join(glyphs.joined), dot=glyphs.dot))
+        console.print(
+            _legend(example, booking_id, coloured=glyphs.coloured, joined="".join(glyphs.joined), dot=glyphs.dot)
+        )
     console.print()
 
 
@@ -84,10 +88,10 @@ def _label(booking_id: str, place: int) -> str:
     return digits if booking_id.endswith(digits) and 0 < len(digits) <= 4 else str(place)  # noqa: PLR2004
 
 
-def _legend(example: Party, *, coloured: bool, joined: str, dot: str) -> Text:
+def _legend(example: Party, booking_id: str, *, coloured: bool, joined: str, dot: str) -> Text:
     how = "in another colour" if coloured else joined
     return Text(
-        f"\n {example.label}{dot}{example.size} is booking {example.label}, a party of {example.size};"
+        f"\n {example.label}{dot}{example.size} is booking {booking_id}, a party of {example.size};"
         f" joined tables are {how}.",
         style=FAINT,
     )

@@ -53,6 +53,9 @@ def plan(
     Without `--restaurants` or `--bookings-per-day`, it counts the last four weeks in the database.
     """
     counted_over = None
+    if app is None and db is None and (restaurants is None) != (bookings_per_day is None):
+        missing = "--restaurants" if restaurants is None else "--bookings-per-day"
+        refuse(missing, "a number, or a database that has it, --db or --app", "none")
     if restaurants is None or bookings_per_day is None:
         with counted(app, db) as store:
             found = traffic_of(store)

@@ -9,7 +9,7 @@ from typing import Any
 
 from assignment_pipeline.cli.apps import itself
 from assignment_pipeline.cli.day.json_file import read_document
-from assignment_pipeline.cli.failures import RefusedError, refuse
+from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.ports import ShadowStore
 
@@ -47,8 +47,7 @@ def found_in(coordinator: Coordinator, bundle_id: str) -> Mapping[str, Any]:
     The document of a bundle, by its id or by how that begins.
 
     Raises:
-        RefusedError: There is no such bundle, or more than one.
-        BadInputError: Somebody else wrote something there that is none.
+        BadInputError: There is no such bundle, or more than one, or somebody else wrote something there that is none.
     """
     store = kept_by(coordinator)
     with readable(bundle_id):
@@ -56,10 +55,10 @@ def found_in(coordinator: Coordinator, bundle_id: str) -> Mapping[str, Any]:
         if bundle is None:
             alike = [one.id for one in store.bundles(limit=MOST) if bundle_id and one.id.startswith(bundle_id)]
             if len(alike) > 1:
-                raise RefusedError(f"There are {len(alike)} bundles whose ids begin with {bundle_id!r}.")
+                refuse("BUNDLE", "more of the id", f"{bundle_id!r}, with which {len(alike)} ids begin")
             bundle = store.bundle(alike[0]) if alike else None
     if bundle is None:
-        raise RefusedError(f"There is no bundle {bundle_id!r}, or not any more.")
+        refuse("BUNDLE", "the id of a bundle that is kept: `shadow list` has them", repr(bundle_id))
     return bundle.document
 
 

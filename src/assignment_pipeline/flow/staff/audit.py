@@ -125,6 +125,6 @@ def _party(found: Whereabouts, at: dt.datetime, now: dt.datetime) -> PartyOnFloo
         tables=step.tables,
         turn=turn,
         seated_at=step.seated_at if sits else None,
-        late=_ZERO if sits else at - turn.start,
+        late=_ZERO if sits else max(min(at, now) - turn.start, _ZERO),  # Nobody is late at a time to come.
         over=max(at - turn.end, _ZERO) if sits else _ZERO,
     )
