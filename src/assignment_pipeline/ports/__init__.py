@@ -6,7 +6,7 @@ from assignment_pipeline.on_use import on_use
 
 if TYPE_CHECKING:
     from assignment_pipeline.domain.blocks import TableBlock
-    from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, Volume
+    from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Latency, Outcomes, ReverseAgreement, Volume
     from assignment_pipeline.domain.days import ComparedDay, Side
     from assignment_pipeline.domain.floor import Occupied
     from assignment_pipeline.domain.metrics import Bucket, Metrics, MetricsQuery, Seen
@@ -62,7 +62,7 @@ else:
         __name__,
         {
             "domain.blocks": "TableBlock",
-            "domain.counts": "Agreement Backlog Calls Latency Outcomes Volume",
+            "domain.counts": "Agreement Backlog Calls Latency Outcomes ReverseAgreement Volume",
             "domain.days": "ComparedDay Side",
             "domain.floor": "Occupied",
             "domain.metrics": "Bucket Metrics MetricsQuery Seen",
@@ -146,6 +146,7 @@ __all__ = [
     "RecordQuery",
     "Refused",
     "RestaurantsHost",
+    "ReverseAgreement",
     "RolloutRevision",
     "RolloutStore",
     "Seen",
