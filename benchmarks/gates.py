@@ -4,6 +4,7 @@ How often gates and alerts are wrong, and how soon they are right: simulated thr
     python -m benchmarks.gates                    # some minutes
     python -m benchmarks.gates --runs 100         # quicker, and less exact
     python -m benchmarks.gates --seed 7 --json
+    python -m benchmarks.gates --attainable       # what the best limit of a rule could do instead
 
 Bookings come at random moments. Each is confirmed or left to a person, by chance. A gate is asked after each booking,
 and the watcher's rule at each full five minutes. Each number comes with the end of its 95 % Monte Carlo interval.
@@ -17,7 +18,7 @@ import json
 import math
 import random
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -34,7 +35,8 @@ from assignment_pipeline.rollout.control.intervals import wilson
 from assignment_pipeline.rollout.control.sequential import Counted, difference_sequence
 from assignment_pipeline.rollout.control.store_gates import compare
 from assignment_pipeline.rollout.watching import AlertState
-from assignment_pipeline.rollout.watching.alerts import evaluate
+from assignment_pipeline.rollout.watching.alerts import USUALLY_ALIKE, evaluate
+from assignment_pipeline.rollout.watching.cusum import Cusum
 from assignment_pipeline.rollout.watching.rules import RULES, STEP
 
 CONFIRMED, _, _, NO_WORSE, *_ = PHASES["production-10"].criteria
@@ -45,6 +47,9 @@ TRAFFIC = (4, 12, 60, 240)
 
 CORRELATIONS = (0.0, 0.02, 0.05, 0.1)
 WEEK = 7 * 24.0
+CHANGE = 108
+"""Noon of day five, in hours."""
+
 BEGIN = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 SLOTS = round(dt.timedelta(hours=1) / STEP)
 LOOK_BACK = round((RING.within + RING.hold + STEP) / STEP)
@@ -280,7 +285,92 @@ def _caught(an_hour: float, runs: int, chance: random.Random, after: float) -> I
         yield total - before
 
 
+# -- What any limit can do ----------------------------------------------------------------------------------------
+
+
+def attainable(an_hour: float, alike: float, runs: int, seed: int) -> dict[str, dict[str, float]]:
+    """
+    What the CUSUM test can do with the best limit there is: 5 % of healthy weeks are rolled back, found by trying.
+
+    Args:
+        an_hour: How many bookings come an hour, on average.
+
+        alike: How far the bookings of one hour of those weeks resemble each other.
+
+        runs: How many weeks.
+
+        seed: Of the dice.
+
+    Returns:
+        By the correlation that the test takes for granted: its limit, the share of weeks with independent bookings
+        that is rolled back with it, and the median of the bookings that it takes from noon of day five on, when 80 % of
+        independent bookings are confirmed.
+    """
+    tests = {each: Cusum.of(0.05, 0.2, every=1000, alike=each) for each in (0.0, 0.02, 0.05, 0.08)}
+    chance = random.Random(f"{seed} attainable {an_hour} {alike}")  # noqa: S311 - a simulation
+
+    def weeks(each: float, bad: Callable[[int], float], hours: int) -> Iterator[Iterator[Step]]:
+        for _ in range(runs):
+            rates = (_rate_of_an_hour(bad(hour), each, chance) for hour in range(hours))
+            yield _sums(tests.values(), rates, an_hour, chance)
+
+    def peaks(each: float) -> list[list[float]]:
+        found = [
+            map(max, zip(*(sums for _, _, sums in week), strict=True)) for week in weeks(each, _healthy, round(WEEK))
+        ]
+        return [list(ranked) for ranked in zip(*found, strict=True)]
+
+    tuned, independent = peaks(alike), peaks(0.0)
+    changed = [list(week) for week in weeks(0.0, lambda hour: 0.05 if hour < CHANGE else 0.2, CHANGE + 72)]
+    answers = {}
+    for place, name in enumerate(tests):
+        limit = sorted(tuned[place])[min(round(0.95 * runs), runs - 1)]
+        took = []
+        for week in changed:
+            before = max((total for hour, total, _ in week if hour < CHANGE), default=0)
+            first = next((total for _, total, sums in week if sums[place] >= limit), math.inf)
+            took += [first - before] if first > before else []
+        rolled = sum(peak >= limit for peak in independent[place]) / runs
+        answers[f"{name:g}"] = {"limit": limit, "independent": rolled, "median": statistics.median(took)}
+    return answers
+
+
+Step = tuple[int, int, tuple[float, ...]]
+
+
+def _healthy(_: int) -> float:
+    return 0.05
+
+
+def _rate_of_an_hour(bad: float, alike: float, chance: random.Random) -> float:
+    weight = 1 / alike - 1 if alike else 0.0
+    return chance.betavariate(bad * weight, (1 - bad) * weight) if alike else bad
+
+
+def _sums(tests: Iterable[Cusum], rates: Iterable[float], an_hour: float, chance: random.Random) -> Iterator[Step]:
+    """After each five minutes with bookings: the hour, how many there were so far, and the sum of each test."""
+    total, sums = 0, [0.0 for _ in tests]
+    for hour, rate in enumerate(rates):
+        seen = [(0, 0) for _ in sums]
+        for _ in range(SLOTS):
+            count = _arrivals(an_hour / SLOTS, chance)
+            if not count:
+                continue
+            worse, total = _successes(count, rate, chance), total + count
+            for place, test in enumerate(tests):
+                both = seen[place][0] + worse, seen[place][1] + count
+                sums[place] += test.evidence(*both) - test.evidence(*seen[place])
+                seen[place] = both if sums[place] > 0 else (0, 0)
+                sums[place] = max(sums[place], 0.0)
+            yield hour, total, tuple(sums)
+
+
 # -- Everything ---------------------------------------------------------------------------------------------------
+
+
+def _weeks(alike: float, runs: int) -> int:
+    """How many weeks of full evenings: of those that something is stated of, as many as of the rest."""
+    return runs if alike == USUALLY_ALIKE else max(runs // 4, 10)
 
 
 def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[str, Any]:
@@ -299,14 +389,14 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
             str(each): rolled_back(each, max(runs // (1 + each // 60), 10), chance(f"week {each}")) for each in traffic
         },
         "full_evenings_rollback_week": {
-            f"{each:g}": rolled_back_by_evenings(4, each, max(runs // 4, 10), chance(f"evenings {each}"))
+            f"{each:g}": rolled_back_by_evenings(4, each, _weeks(each, runs), chance(f"evenings {each}"))
             for each in CORRELATIONS[1:]
         },
         "full_evenings_rollback_week_at_12": {
-            f"{each:g}": rolled_back_by_evenings(12, each, max(runs // 4, 10), chance(f"evenings at 12 {each}"))
+            f"{each:g}": rolled_back_by_evenings(12, each, _weeks(each, runs), chance(f"evenings at 12 {each}"))
             for each in (CORRELATIONS[1:] if 12 in traffic else ())
         },
-        "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=108),
+        "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=CHANGE),
         "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
         "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
         "coverage_with_past": {f"{each:g}": with_past[each][0] for each in with_past},
@@ -385,11 +475,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=1000, help="how many phases for a share (1000)")
     parser.add_argument("--traffic", type=int, nargs="+", default=TRAFFIC, help="bookings an hour (4 12 60 240)")
+    parser.add_argument(
+        "--attainable", action="store_true", help="what the best limit could do instead, by the correlation of an hour"
+    )
     parser.add_argument("--picture", metavar="FILE", help="draw the curves instead, as SVG; with the extra bench")
     parser.add_argument("--json", action="store_true", help="one object, for programs")
     options = parser.parse_args()
     if options.picture:
         draw(options.picture)
+        return
+    if options.attainable:
+        for an_hour in options.traffic:
+            for alike in (0.0, 0.05):
+                for assumed, answer in attainable(an_hour, alike, options.runs, options.seed).items():
+                    print(
+                        f"{an_hour:>4} an hour, weeks of {alike:g}, a test for {assumed:>4}:"
+                        f" limit {answer['limit']:.2f}, independent weeks {answer['independent']:.1%},"
+                        f" caught after {answer['median']:.0f}"
+                    )
         return
     found = simulate(options.seed, options.runs, traffic=options.traffic)
     if options.json:

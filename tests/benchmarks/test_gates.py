@@ -38,3 +38,12 @@ def test_programs_get_one_object(found):
     assert set(found["false_rollback_week"]) == {"4"}
     for name in ("false_fail", "false_pass", "detect_80_median", "equal_passes"):
         assert {"value", "high"} <= set(found[name])
+
+
+def test_it_says_what_the_best_limit_could_do():
+    """For each traffic, by how alike the bookings of an hour are and are taken to be."""
+    command = [*COMMAND[:3], "--attainable", "--traffic", "4", "--runs", "10"]
+    said = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True).stdout
+    lines = said.splitlines()
+    assert len(lines) == 8
+    assert all("   4 an hour" in line and "caught after" in line for line in lines)

@@ -14,11 +14,12 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout import queries
 from assignment_pipeline.rollout.control.metrics import METRICS, Count
 from assignment_pipeline.rollout.watching import AlertState
-from assignment_pipeline.rollout.watching.alerts import STEP, changes, evaluate, floor
+from assignment_pipeline.rollout.watching.alerts import STEP, USUALLY_ALIKE, _alike, changes, evaluate, floor
 from assignment_pipeline.rollout.watching.rules import FEW, RULES, AlertRule
 
 CONFIRMED, REVIEWS, ERRORS, WORSE = RULES
 END = dt.datetime(2031, 5, 3, 20, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
 
 
 def buckets(*stretches):
@@ -216,3 +217,21 @@ def test_whatever_an_alert_may_look_at_is_exported(metric):
     """To Prometheus with its sample, and to Grafana with a query of its own."""
     assert metric.sample is not None
     assert "{over}" not in queries.rule(metric.name, over=dt.timedelta(minutes=10))
+
+
+def test_bookings_are_taken_for_more_alike_than_their_hours_say():
+    """By what is not known: as usual without any hour, less with each; hours that are alike count as that."""
+    start = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
+
+    def taken_for(hours, refused):
+        found = [
+            Bucket(start=start + number * HOUR, outcomes={PIPELINE: Outcomes(confirmed=20 - bad, review=bad)})
+            for number, bad in enumerate(refused(number) for number in range(hours))
+        ]
+        return _alike(RULES[0], found, start + (hours + 1) * HOUR)
+
+    even = [taken_for(hours, lambda _: 1) for hours in (0, 24, 100, 400)]
+    assert even[0] == USUALLY_ALIKE
+    assert even == sorted(even, reverse=True)
+    assert 0 < even[-1] < 0.02
+    assert taken_for(400, lambda number: 20 if number % 20 == 0 else 0) > 0.9

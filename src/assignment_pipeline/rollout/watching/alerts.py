@@ -31,9 +31,13 @@ WEEK = dt.timedelta(days=7)
 USUALLY_ALIKE = 0.05
 """How much bookings of one hour resemble each other where nothing is known: evenings fill up."""
 
-ALIKE_GIVE_OR_TAKE = 0.02
+ALIKE_GIVE_OR_TAKE = 0.04
 """How exactly that is known: a standard deviation."""
 
+CAREFUL = 1.0
+"""By so many standard deviations more than what is found they are taken to be alike: too little is a false alarm."""
+
+_MOST_ALIKE = 0.95
 _LEAST_DAYS = 1 / 24  # The traffic is not judged by less than an hour,
 _LEAST_A_DAY = 96.0  # and with fewer than four bookings an hour, alerts are as sensitive as with four.
 
@@ -229,7 +233,8 @@ def _alike(rule: AlertRule, past: Sequence[Bucket], until: dt.datetime) -> float
     """
     How far bookings of one hour resemble each other, by the hours that ended by then; legacy's tell of it, too.
 
-    What is found counts by how exactly it is known, beside what is usual: few bookings an hour say little.
+    What is found counts by how exactly it is known, beside what is usual: few bookings an hour say little. So does
+    `CAREFUL`: without any hours, they are as alike as usual.
     """
     own, legacy = [], []
     for hour in past:
@@ -241,7 +246,8 @@ def _alike(rule: AlertRule, past: Sequence[Bucket], until: dt.datetime) -> float
     size = sum(known) / len(known) - 1 if known else 0.0
     usual, found = 1 / ALIKE_GIVE_OR_TAKE**2, len(known) * size * size / 2  # The variance of the estimate, inverted.
     alike = (usual * USUALLY_ALIKE + found * correlation(own, legacy)) / (usual + found)
-    return round(alike, 3)
+    more = CAREFUL / math.sqrt(usual + found) * found / (usual + found)
+    return min(round(alike + more, 3), _MOST_ALIKE)
 
 
 def _look_back(rule: AlertRule, counts: Sequence[Count]) -> Count:
