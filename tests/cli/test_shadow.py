@@ -63,7 +63,7 @@ def test_bundles_are_listed(cli, day, bundle):
     assert max(map(len, listed.out.splitlines())) <= 80
     [entry] = cli("shadow", "list", "--db", day, "--json").json["bundles"]
     assert (entry["id"], entry["booking_id"], entry["kind"]) == (bundle, "zoe", "pipeline_only")
-    assert cli("shadow", "list", "--db", day, "--restaurant", "none", "--json").json["bundles"] == []
+    assert cli("shadow", "list", "--db", day, "--restaurant", "corner", "--json").json["bundles"] == [entry]
     assert cli("shadow", "list", "--db", day, "--verdict", "both_error").out == "No shadow run has left a bundle.\n"
     wrong = cli("shadow", "list", "--db", day, "--verdict", "match")
     assert (wrong.code, wrong.complaint[:11]) == (2, "--verdict: ")
@@ -311,6 +311,14 @@ def test_what_legacy_did_is_read_strictly(cli, tmp_path, past, legacy, place, co
     assert complaint in refused.complaint
 
 
+def test_a_files_restaurant_is_the_one_that_is_named(cli, tmp_path, past):
+    """Or none is; another one is refused."""
+    file = write(tmp_path, past)
+    assert cli("backtest", file, "--restaurant", "corner").out == cli("backtest", file).out
+    wrong = cli("backtest", file, "--restaurant", "nope")
+    assert (wrong.code, wrong.complaint) == (2, "--restaurant: expected the one of the file, corner, got 'nope'")
+
+
 def test_legacys_answers_are_for_backtests_only(cli, tmp_path, past):
     """Assigning a day takes no such key."""
     refused = cli("assign", write(tmp_path, past))
@@ -330,7 +338,7 @@ def test_a_databases_history_is_held_against_legacy(cli, day):
             store.commit([attrs.evolve(made, preconditions=None)])
     answer = cli("backtest", "--db", day, "--json").json
     assert (answer["bookings"], answer["legacy"]) == (2, {"seated": 2, "covers": 4})
-    assert cli("backtest", "--db", day, "--restaurant", "other").code == 1
+    assert cli("backtest", "--db", day, "--restaurant", "corner", "--json").json == answer
 
 
 def test_past_days_count_for_the_gates(cli, day, tmp_path, past):

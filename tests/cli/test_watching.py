@@ -88,6 +88,10 @@ def test_alerts_check(well, ill, said):
     assert code == 1
     assert alerts["confirmation_rate_low"]["state"] == "firing"
     assert (alerts["confirmation_rate_low"]["value"], alerts["confirmation_rate_low"]["sample"]) == (0.0, 30)
+    host = StandaloneHost()
+    with SQLiteStore(ill, host=host) as store:
+        quiet = Venue("r-2", "Europe/Paris", FloorPlan([Table("T1", 4)]))
+        store.write(lambda connection: host.put_venue(connection, quiet))
     assert said("alerts", "check", "--db", ill, "--restaurant", "r-2")[0] == 0
 
 

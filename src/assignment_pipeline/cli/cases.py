@@ -12,7 +12,7 @@ from assignment_pipeline.cli.failures import refuse_value
 from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, say
-from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command
+from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, require_restaurant
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.review import ReviewCase
@@ -33,6 +33,7 @@ def cases(
     """Show the bookings in manual review, the soonest arrival first, with what was tried and the best ways out."""
     review.require_place_in_queue(after)
     page = coordinator.review_cases(restaurant, after=after, limit=limit)
+    require_restaurant(coordinator.store, restaurant, found=bool(page.cases or page.conflicts))
     if as_json:
         conflicts = [_document(case) for case in page.conflicts]
         print_json({"cases": [_document(case) for case in page.cases], "conflicts": conflicts, "next": page.next})

@@ -13,7 +13,7 @@ from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, print_result, result_document, say, stdout
-from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, a_name, command, read_only
+from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, a_name, command, read_only, require_restaurant
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
@@ -62,6 +62,7 @@ def show(
     """List the bookings in manual review, the soonest arrival first, with the reason and the waiting time."""
     require_place_in_queue(after)
     page = coordinator.review_queue(restaurant, after=after, limit=limit)
+    require_restaurant(coordinator.store, restaurant, found=bool(page.records))
     if as_json:
         entries = [_entry(record, _since(coordinator, record)) for record in page.records]
         print_json({"reviews": entries, "next": page.next})

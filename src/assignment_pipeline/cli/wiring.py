@@ -18,7 +18,7 @@ from assignment_pipeline.domain.checks import require_actor
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Settings
-from assignment_pipeline.ports import AssignmentStore
+from assignment_pipeline.ports import AssignmentStore, LoadQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 
 APP_VARIABLE = "ASSIGNMENT_PIPELINE_APP"
@@ -109,6 +109,28 @@ def a_name(value: str | None) -> str | None:
 RestaurantOption = Annotated[
     str | None, typer.Option("--restaurant", metavar="ID", help="Only this restaurant. The default is all restaurants.")
 ]
+
+
+def require_restaurant(store: AssignmentStore, restaurant_id: str | None, *, found: bool) -> None:
+    """
+    Make sure that a restaurant of which a command found nothing is one that the host has.
+
+    A database whose bookings an application keeps has no host at hand: then every restaurant passes.
+
+    Args:
+        store: Where the command looked.
+
+        restaurant_id: What ``--restaurant`` names; None for all restaurants.
+
+        found: Whether it found anything.
+
+    Raises:
+        VenueNotFoundError: The host has no such restaurant.
+    """
+    if restaurant_id is not None and not found:
+        store.load(LoadQuery(restaurant_id=restaurant_id))
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 

@@ -14,7 +14,14 @@ import typer
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counted_beside, span_of
-from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, RestaurantOption, command
+from assignment_pipeline.cli.wiring import (
+    AppOption,
+    DbOption,
+    JsonOption,
+    RestaurantOption,
+    command,
+    require_restaurant,
+)
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
 from assignment_pipeline.rollout.control.exposure import exposure_lately
 from assignment_pipeline.rollout.exports import exposition
@@ -31,6 +38,7 @@ _STYLES = {AlertState.FIRING: "bold red", AlertState.PENDING: "yellow", AlertSta
 def check(store: Any, restaurant: RestaurantOption = None, as_json: JsonOption = False) -> None:
     """Show the state of each alert. Exits with 1 if one fires. Changes nothing and sends nothing."""
     alerts = _alerts(store, restaurant)
+    require_restaurant(store, restaurant, found=any(alert.sample for alert in alerts))
     if as_json:
         print_json({"alerts": [alert.document() for alert in alerts]})
     else:
@@ -81,6 +89,7 @@ def metrics(
             return measured
 
         found = measured(over)
+        require_restaurant(store, restaurant, found=not _is_empty(found))
         windows = {window: measured(window) for window in exposition.windows()} if prometheus else {}
         states = _alerts(store, restaurant) if prometheus else ()
         ran = exposure_lately(store, salt=salt_of(flags), restaurant_id=restaurant) if prometheus else None
@@ -92,6 +101,10 @@ def metrics(
     else:
         for line in sentences(found):
             stdout().print(line, soft_wrap=True)
+
+
+def _is_empty(found: Metrics) -> bool:
+    return found == Metrics(since=found.since, until=found.until, restaurant_id=found.restaurant_id)
 
 
 def _alerts(store: Any, restaurant: str | None) -> tuple[Alert, ...]:

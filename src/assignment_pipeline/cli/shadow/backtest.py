@@ -52,7 +52,10 @@ def backtest(
     if record and service_file is not None and app is None:
         refuse("--record", "--db or --app, whose rollout counts the days", "neither")
     if service_file is not None:
-        found: Sequence[PastService] = (read_past(service_file),)
+        past = read_past(service_file)
+        if restaurant is not None and restaurant != past.service.venue.id:
+            refuse("--restaurant", f"the one of the file, {past.service.venue.id}", repr(restaurant))
+        found: Sequence[PastService] = (past,)
         if app is None:
             _report(found, TableEngine(), as_json=as_json)
             return

@@ -13,7 +13,7 @@ from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
 from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.shadow.bundles import SHORT, difference, found_in, kept_by, readable, tables
-from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, read_only
+from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, read_only, require_restaurant
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.shadow import KEPT_VERDICTS, ShadowBundle, ShadowVerdict
@@ -42,6 +42,7 @@ def show_all(
         refuse("--verdict", f"one of {', '.join(_VERDICTS)}", repr(verdict))
     wanted = ShadowVerdict(verdict) if verdict is not None else None
     found = kept_by(coordinator).bundles(restaurant_id=restaurant, verdict=wanted, limit=limit)
+    require_restaurant(coordinator.store, restaurant, found=bool(found))
     print_with_headlines(
         compared_in(coordinator.store, restaurant),
         lambda: {"bundles": [_entry(bundle) for bundle in found]},

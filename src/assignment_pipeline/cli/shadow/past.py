@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.cli.day.json_file import Node, read_document, shown
 from assignment_pipeline.cli.day.service_file import Service, read_service_with
 from assignment_pipeline.cli.failures import RefusedError
+from assignment_pipeline.cli.wiring import require_restaurant
 from assignment_pipeline.domain.booking import CANCELLED, PENDING, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import LegacyOutcome, LegacyResult
@@ -106,11 +107,12 @@ def past_of(store: AssignmentStore, restaurant_id: str | None) -> tuple[PastServ
 
     Raises:
         RefusedError: There are none.
-        VenueNotFoundError: The host does not know a restaurant any more.
+        VenueNotFoundError: The host does not know a restaurant, or not any more.
     """
     by_restaurant: dict[str, list[AssignmentRecord]] = {}
     for record in _records_of_legacy(store, restaurant_id):
         by_restaurant.setdefault(record.restaurant_id, []).append(record)
+    require_restaurant(store, restaurant_id, found=bool(by_restaurant))
     if not by_restaurant:
         of = f" of restaurant {restaurant_id!r}" if restaurant_id else ""
         raise RefusedError(f"The database has no booking{of} that the legacy planner has seen to.")
