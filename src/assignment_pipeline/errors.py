@@ -277,15 +277,19 @@ class NotBegunError(AssignmentPipelineError):
         booking_id: The booking.
 
         start_at: When its turn begins, in UTC.
+
+        remedy: What to do about it; None where that is to wait.
     """
 
     code: ClassVar[str] = "not_begun"
 
     booking_id: str
     start_at: str
+    remedy: str | None = None
 
     def __str__(self) -> str:
-        return f"The turn of booking {self.booking_id!r} begins only at {self.start_at}."
+        remedy = f": {self.remedy}" if self.remedy else ""
+        return f"The turn of booking {self.booking_id!r} begins only at {self.start_at}{remedy}."
 
 
 class IllegalTransitionError(AssignmentPipelineError):

@@ -56,6 +56,7 @@ class ServiceActions:
         Raises:
             BookingNotFoundError: It has no record.
             NoTablesError: It has no tables.
+            NotBegunError: Its turn begins on a later service day, and in more than 6 hours.
             OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
             ValueError: *allow* names another rule.
             VenueNotFoundError: The host has no such restaurant.

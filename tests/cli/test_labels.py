@@ -35,7 +35,7 @@ def test_people_read_labels(day, capsys):
     span = ["--from", "2031-05-17T12:00+02:00", "--until", "2031-05-17T13:00+02:00", "--reason", "maintenance"]
     for command, said in (
         (["review", "pin", "b-1", *own], "stays at Fireplace (7f-02)."),
-        (["service", "seated", "b-1", *own], "sits at Fireplace (7f-02)."),
+        (["service", "party-changed", "b-1", "3", *own], "is for 3, at Fireplace (7f-02)."),
         (["tables", "block", "chez", "7f-01", *span, *own], "Table 'Window 1 (7f-01)' is out of service"),
         (["tables", "block", "chez", "T3", *span, *own], "Table 'T3' is out of service"),
         (["tables", "list", "chez", "--db", where], "Window 1"),
@@ -47,7 +47,7 @@ def test_people_read_labels(day, capsys):
 def test_programs_read_ids(day, capsys):
     """A JSON document holds ids, and nothing else."""
     where, _ = day
-    assert run(["service", "seated", "b-1", "--actor", "anna", "--db", where, "--json"]) == 0
+    assert run(["service", "party-changed", "b-1", "3", "--actor", "anna", "--db", where, "--json"]) == 0
     out = capsys.readouterr().out
     assert json.loads(out)["tables"] == ["7f-02"]
     assert "Fireplace" not in out

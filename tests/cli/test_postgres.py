@@ -63,7 +63,7 @@ def test_every_group_of_commands_works(cli, db):
     assert [entry["booking_id"] for entry in cli("review", "list", "--db", db, "--json").json["reviews"]] == ["cat"]
     assert cli("review", "requeue", "cat", *ANN, "--db", db).code == 0
     assert cli("sweep", "--db", db, "--json").code == 0
-    assert cli("service", "seated", "ada", *ANN, "--db", db).code == 0
+    assert cli("service", "walk-in", "corner", "2", *ANN, "--db", db).code == 0
     times = ("--from", "2031-05-18T12:00+02:00", "--until", "2031-05-18T13:00+02:00")
     assert cli("tables", "block", "corner", "G1", *times, *ANN, "--reason", "leak", "--db", db).code == 0
     assert len(cli("tables", "list", "corner", "--db", db, "--json").json["blocks"]) == 1

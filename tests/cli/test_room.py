@@ -34,13 +34,6 @@ def db(cli, small, day_file, tmp_path):
 
 
 @pytest.fixture
-def at_table(db, cli):
-    """The table of ada's."""
-    (ada,) = cli("service", "seated", "ada", *ANN, "--db", db, "--json").json["tables"]
-    return ada
-
-
-@pytest.fixture
 def evening(cli, db, monkeypatch):
     """Runs a command at twenty to eight, as if each had a process of its own."""
     db.with_name("evening.py").write_text(APP)
@@ -52,6 +45,13 @@ def evening(cli, db, monkeypatch):
         return ended
 
     return at_twenty_to_eight
+
+
+@pytest.fixture
+def at_table(at):
+    """The table of ada's, who comes in time."""
+    (ada,) = at(17, 0, "service", "seated", "ada", *ANN, "--json").json["tables"]
+    return ada
 
 
 def test_bookings_are_pinned_and_unpinned(cli, db):
@@ -68,9 +68,9 @@ def test_bookings_are_pinned_and_unpinned(cli, db):
     assert cli("review", "unpin", "bob", *ANN, "--db", db, "--json").json["outcome"] == "noop"
 
 
-def test_a_party_sits_down_and_stays_on(cli, db, at_table):
+def test_a_party_sits_down_and_stays_on(cli, db, at_table, at):
     """Until somebody else has the table: that is told, with whom, and nothing is changed."""
-    assert cli("service", "seated", "dan", *ANN, "--db", db).out.startswith("Booking 'dan' sits at W")
+    assert at(17, 0, "service", "seated", "dan", *ANN).out.startswith("Booking 'dan' sits at W")
     longer = cli("service", "extend", "ada", "2031-05-17T20:45+02:00", *ANN, "--db", db)
     assert (longer.code, longer.out) == (0, f"Booking 'ada' has {at_table} until 2031-05-17T20:45+02:00.\n")
     too_long = ("service", "extend", "ada", "2031-05-17T21:30+02:00", *ANN, "--db", db)
@@ -109,6 +109,15 @@ def test_nobody_has_left_before_they_came(cli, db):
         ended = cli("service", command, "ada", *ANN, "--db", db)
         assert ended.code == 2
         assert ended.complaint == "The turn of booking 'ada' begins only at 2031-05-17T17:00:00+00:00."
+
+
+def test_nobody_sits_down_on_another_day(cli, db):
+    """It is a typo: one sentence says when the party comes, and what to do if it does come today."""
+    refused = cli("service", "seated", "bob", *ANN, "--db", db)
+    begins = "The turn of booking 'bob' begins only at 2031-05-17T19:00:00+00:00"
+    remedy = "a party that comes on another day is rescheduled with `reassign`, or seated as a walk-in"
+    assert (refused.code, refused.complaint) == (2, f"{begins}: {remedy}.")
+    assert cli("service", "left", "bob", *ANN, "--db", db).code == 2
 
 
 def test_whoever_leaves_and_whoever_never_came(evening):

@@ -82,6 +82,19 @@ def test_what_is_free_is_what_availability_says(coordinator, put, anna):
     assert anna.get("/floor?party=two").status == 400
 
 
+def test_a_party_of_another_day_is_not_seated(coordinator, put, anna, clock):
+    """It is said before, and refused with what to do; nothing is written."""
+    clock._now -= 24 * HOUR
+    put("b-1", 2, 17, 30)
+    shown = anna.get("/act", params={"do": "seated", "id": "b-1"})
+    assert "b-1 comes on another day: this will be refused." in shown.text
+    refused = anna.post(shown.fields())
+    assert "begins only at 2031-05-17T17:30:00+00:00: a party that comes on another day is rescheduled" in refused.text
+    assert not coordinator.record("b-1").allocation.sits
+    clock.advance(21 * HOUR)
+    assert "Done." in anna.post(anna.get("/act", params={"do": "seated", "id": "b-1"}).fields()).text
+
+
 def test_the_floor_at_a_moment_is_as_it_was(coordinator, put, anna, clock):
     """Who has left since was there then."""
     put("b-1", 2, 17, 30)

@@ -18,7 +18,8 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.domain.allocation import OVERSTAY
-from assignment_pipeline.errors import PartySitsError, TableNotFoundError, VenueNotFoundError
+from assignment_pipeline.domain.policy import ServicePeriod
+from assignment_pipeline.errors import NotBegunError, PartySitsError, TableNotFoundError, VenueNotFoundError
 
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 
@@ -26,6 +27,12 @@ MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 def go_to(house, moment):
     """Have it be that late."""
     house.clock.advance(moment - house.clock.now())
+
+
+def local(house, days, hour, minute=0):
+    """A local time so many days from today."""
+    date = house.clock.now().astimezone(house.venue.zone).date() + dt.timedelta(days=days)
+    return dt.datetime.combine(date, dt.time(hour, minute), house.venue.zone)
 
 
 def with_policy(house, **policy):
@@ -90,6 +97,52 @@ def test_whoever_is_booked_next_is_named(house, coordinator, party):
     assert (conflict.booking_id, conflict.sitting, conflict.tables) == ("B2", "B1", ("T1",))
     assert (conflict.start_at, conflict.until) == (following.turn.start, expected)
     assert conflict.sentence == "The party of 'B1' still sits at T1, where 'B2' is next."
+
+
+def test_nobody_sits_down_on_another_day(house, coordinator):
+    """It was the wrong booking: nothing is written, and the refusal says when it begins and what to do."""
+    held = at_t1(house, coordinator, "B1", local(house, 6, 19))
+    version = house.record().version
+    for moment in (house.clock.now(), local(house, 5, 12)):
+        go_to(house, moment)
+        with pytest.raises(NotBegunError) as refused:
+            coordinator.seated("B1", actor="ben")
+        assert str(refused.value) == (
+            f"The turn of booking 'B1' begins only at {held.turn.start.isoformat()}: "
+            "a party that comes on another day is rescheduled with `reassign`, or seated as a walk-in."
+        )
+        assert (house.record().version, house.record().allocation) == (version, held)
+    with pytest.raises(NotBegunError):
+        coordinator.left("B1", actor="ben")
+    go_to(house, local(house, 1, 11))
+    assert coordinator.seated("B1", actor="ben").record.allocation.sits
+
+
+@pytest.mark.parametrize(
+    ("days", "hour", "minute", "sits"),
+    [(2, 0, 10, False), (2, 3, 0, True), (2, 23, 50, True), (3, 0, 10, True), (3, 0, 50, True)],
+)
+def test_half_past_midnight_belongs_to_the_evening_before(house, coordinator, days, hour, minute, sits):
+    """That evening is the party's day from its morning on; the night before, it is another evening's."""
+    dinner = ServicePeriod("dinner", dt.time(18), dt.time(2))
+    with_policy(house, service_periods=[dinner])
+    at_t1(house, coordinator, "B1", local(house, 3, 0, 30))
+    go_to(house, local(house, days, hour, minute))
+    if sits:
+        assert coordinator.seated("B1", actor="ben").record.allocation.sits
+    else:
+        with pytest.raises(NotBegunError):
+            coordinator.seated("B1", actor="ben")
+
+
+def test_midnight_parts_no_evening_where_there_are_no_hours(house, coordinator):
+    """A restaurant that names no periods has a party in that comes a little early, before midnight."""
+    at_t1(house, coordinator, "B1", local(house, 3, 0, 30))
+    go_to(house, local(house, 2, 18, 29))
+    with pytest.raises(NotBegunError):
+        coordinator.seated("B1", actor="ben")
+    house.clock.advance(MINUTE)
+    assert coordinator.seated("B1", actor="ben").record.allocation.sits
 
 
 def test_nobody_sits_down_where_somebody_sits(house, coordinator, party):

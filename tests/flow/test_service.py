@@ -85,7 +85,7 @@ def test_whoever_is_given_other_tables_still_sits(house, coordinator, party):
 def test_a_hold_is_confirmed_by_sitting_down(house):
     """Its end would free a table at which somebody sits."""
     coordinator = house.coordinator(settings=Settings(confirmation="external"))
-    coordinator.assign(house.booking())
+    coordinator.assign(house.booking(start_at=house.clock.now() + HOUR))
     result = coordinator.seated("B1", actor="ben")
     assert (result.outcome, result.record.state) == (Outcome.CONFIRMED, AssignmentState.CONFIRMED)
     assert last(coordinator)[:2] == (Trigger.CONFIRM, "seated")
@@ -247,7 +247,7 @@ def test_legacys_seats_are_left_alone(house, coordinator, call):
 @pytest.mark.parametrize("call", CALLS[:3])
 def test_a_store_that_is_down_is_said(house, coordinator, call):
     """As the outcome, and nothing has happened."""
-    coordinator.place(house.booking(), ["T1"], actor="anna", pin=False)
+    coordinator.place(house.booking(start_at=house.clock.now() + HOUR), ["T1"], actor="anna", pin=False)
     house.store.before["commit"] = [StoreUnavailableError("gone")] * 2
     if call is CALLS[1]:
         coordinator = house.coordinator()

@@ -71,8 +71,8 @@ def house(*rules, tables=8, **policy):
     return Venue("r", "UTC", floor, VenuePolicy(**{"service_periods": [LUNCH, DINNER], "pacing": rules, **policy}))
 
 
-def coordinator_of(venue):
-    return Coordinator.in_memory(venue, clock=FakeClock(), sinks=())
+def coordinator_of(venue, clock=None):
+    return Coordinator.in_memory(venue, clock=clock or FakeClock(), sinks=())
 
 
 def party(name, size, hour, minute=0, **fields):
@@ -139,7 +139,8 @@ def test_a_move_counts_no_more_and_a_reassign_does():
 
 def test_more_guests_are_counted_until_they_sit():
     """A party that is still to come grows as far as the cap allows; who sits there already is counted as they are."""
-    coordinator = coordinator_of(house(PacingRule(minutes=60, covers=6)))
+    noon = FakeClock(dt.datetime.combine(DATE, dt.time(12), dt.UTC))
+    coordinator = coordinator_of(house(PacingRule(minutes=60, covers=6)), noon)
     coordinator.assign(party("b-1", 3, 19))
     coordinator.assign(party("b-2", 2, 19))
     grown = coordinator.party_changed("b-1", 4, actor="anna")

@@ -14,6 +14,7 @@ from assignment_pipeline.domain.booking import MAX_PARTY
 from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Move
+from assignment_pipeline.domain.room import is_of_a_later_day
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.lifecycle import FINAL, AssignmentState
@@ -45,6 +46,9 @@ def _is_there(record: AssignmentRecord) -> bool:
 
 def _seated(setting: Setting) -> Iterable[str]:
     held = setting.party.allocation
+    if held is not None and is_of_a_later_day(setting.day.venue, held.turn, setting.day.now):
+        yield f"{setting.party.booking_id} comes on another day: this will be refused."
+        return
     yield f"The party of {setting.party.booking_id} sits at {setting.tables(setting.party.tables)}."
     yield "Nobody moves it any more. It keeps its tables until it has left."
     if held is not None:

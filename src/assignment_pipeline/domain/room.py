@@ -272,5 +272,10 @@ def is_near(turn: TimeWindow, arrival: dt.datetime) -> bool:
     return turn.start - FARTHEST <= arrival <= turn.end + FARTHEST
 
 
+def is_of_a_later_day(venue: Venue, turn: TimeWindow, now: dt.datetime) -> bool:
+    """Whether a turn belongs to a later service day, and is not `is_near` either: midnight parts no evening."""
+    return now < turn.start and not is_near(turn, now) and venue.service_date(now) != venue.service_date(turn.start)
+
+
 def _size(record: AssignmentRecord) -> int | None:
     return record.booking.party_size if record.booking else None

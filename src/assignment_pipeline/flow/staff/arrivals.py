@@ -14,9 +14,10 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
-from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near
+from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near, is_of_a_later_day
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.errors import NotBegunError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
@@ -27,6 +28,8 @@ from assignment_pipeline.flow.staff.laying import may_shorten_laying, shorten, s
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.planning.base import Rule
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
+
+_ANOTHER_DAY = "a party that comes on another day is rescheduled with `reassign`, or seated as a walk-in"
 
 
 def seated(
@@ -53,6 +56,7 @@ def seated(
     Raises:
         BookingNotFoundError: The booking has no record.
         NoTablesError: It has no tables.
+        NotBegunError: Its turn begins on a later service day.
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         ValueError: *allow* names another rule.
         VenueNotFoundError: The host has no such restaurant.
@@ -64,6 +68,8 @@ def seated(
         if held.sits:
             return (yield from call.answer(Outcome.NOOP, record=record))
         context = yield from around(record, held, now)
+        if is_of_a_later_day(context.venue, held.turn, now):
+            raise NotBegunError(booking_id, held.turn.start.isoformat(), _ANOTHER_DAY)
         others = [row for row in context.taken if row.table_id in held.tables and row.booking_id != booking_id]
         sitting = tuple(sorted({row.booking_id for row in others if row.sits and row.booking_id}))
         if sitting:
