@@ -28,7 +28,6 @@ from assignment_pipeline import (
     Mode,
     Occupied,
     Outcome,
-    Reason,
     StaleRecordError,
     Table,
     TableConflictError,
@@ -379,7 +378,7 @@ def main() -> None:
         for name in ("anna", "ben"):
             result = coordinator.assign(Booking(name, "chez-nous", 4, at_eight))
             print(f"{name}: {result.outcome}, {' + '.join(result.tables) or result.reason}")
-        assert (result.outcome, result.reason) == (Outcome.MANUAL_REVIEW, Reason.INFEASIBLE)
+        assert result.outcome is Outcome.MANUAL_REVIEW
 
         coordinator.cancel("anna")
         (result,) = coordinator.sweep().results

@@ -107,6 +107,7 @@ VALUES = {
     "block": "k-1",
     "bundle": "none",
     "phase": "local",
+    "start": LATER,
     "until": LATER,
     "--until": "2099-12-31T23:00+00:00",
     "--from": LATER,

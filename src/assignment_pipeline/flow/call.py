@@ -122,7 +122,8 @@ class Call:
 
     def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
         """Something that happened, for a commit or `noted` to carry."""
-        facts = dict(context, mode=self.mode, actor=self.actor)
+        actor = None if kind is EventType.ERROR else self.actor  # An error is nobody's act: see SECURITY.md.
+        facts = dict(context, mode=self.mode, actor=actor)
         return self._event(source, kind, severity, {key: fact for key, fact in facts.items() if fact is not None})
 
     def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
