@@ -135,6 +135,33 @@ def test_a_changed_booking_is_assigned_as_it_is_now(cli, small, day_file, tmp_pa
     assert (rows[0]["outcome"], rows[0]["tables"]) == ("manual_review", [])
 
 
+def test_bookings_that_change_places_end_as_on_a_new_database(cli, day_file, dump, tmp_path):
+    """Who was refused while another still had the table gets it in the same run, and nobody is left due."""
+    day = {
+        "restaurant": {"id": "R", "timezone": "UTC"},
+        "tables": [{"id": "T1", "capacity": 2}],
+        "bookings": [
+            {"id": name, "party_size": 2, "start_at": f"2031-05-16T{hour}:00Z"}
+            for name, hour in (("ada", 19), ("bob", 21), ("cat", 21))
+        ],
+    }
+    db = tmp_path / "day.sqlite3"
+    cli("assign", day_file(day), "--db", db)
+    for booking, hour in zip(day["bookings"], (21, 19, 21), strict=True):
+        booking["start_at"] = f"2031-05-16T{hour}:00Z"
+    path = day_file(day)
+    again, fresh = (cli("assign", path, *stored) for stored in (("--db", db), ()))
+    assert again.out.partition(" 3 bookings")[0] == fresh.out.partition(" 3 bookings")[0]
+    assert again.out.partition("Booking")[2] == fresh.out.partition("Booking")[2]
+    assert "1 taken" in again.out
+    assert "22:30" in again.out  # The nearest times of the one that is refused.
+    before = dump(db)
+    result = cli("assign", path, "--db", db, "--json").json
+    assert [one["tables"] for one in result["assignments"]] == [["T1"], ["T1"], []]
+    assert dump(db) == before
+    assert cli("sweep", "--db", db).out == "Nothing was due.\n"
+
+
 def test_a_booking_that_was_cancelled_gives_up_its_tables(cli, small, day_file, problems, tmp_path):
     """Whoever comes next in the file may have them."""
     db = tmp_path / "day.sqlite3"

@@ -20,8 +20,7 @@ from assignment_pipeline.cli.day.run import Day, assign_day, document, look_at
 from assignment_pipeline.cli.day.service_file import FROM_FILE, Service, read_service
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.output import print_json, progress, stdout
-from assignment_pipeline.cli.wiring import JsonOption, KeepingOption, Workplace, standalone
-from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.cli.wiring import JsonOption, KeepingOption, OwnCoordinator, Workplace, standalone
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.exact import EXTRA, PACKAGE, available
 
@@ -116,7 +115,7 @@ def _close_tables(store: OwnStore, service: Service) -> None:
         store.block(service.blocks, ())
 
 
-def run(coordinator: Coordinator, store: OwnStore, service: Service) -> Day:
+def run(coordinator: OwnCoordinator, store: OwnStore, service: Service) -> Day:
     """Assign a day that the store knows, with a progress bar, and look at it."""
     with progress(len(service.bookings)) as advance:
         assign_day(coordinator, store, service, tell=lambda _: advance())

@@ -14,10 +14,13 @@ from assignment_pipeline.cli.apps import from_app
 from assignment_pipeline.cli.databases import Database, OwnHost, OwnStore, database, keeps_bookings
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.checks import require_actor
-from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.result import AssignmentResult, Mode
 from assignment_pipeline.errors import InvalidValueError
+from assignment_pipeline.flow.assigning.decision_context import Target
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.flow.sweeping.sweep import look_for_freed
 from assignment_pipeline.ports import AssignmentStore, LoadQuery
 from assignment_pipeline.rollout.flags import FixedFlags
 
@@ -210,10 +213,23 @@ def command(
 # -- A database of our own ----------------------------------------------------------------------------------------
 
 
+class OwnCoordinator(Coordinator):
+    """A coordinator that also does for one booking what a sweep does for all that are due."""
+
+    def look_for_freed(self, booking: Booking) -> AssignmentResult:
+        """
+        Seat a booking in review that is due at tables that have come free. Where they do not do, it stays as it is.
+
+        Raises:
+            VenueNotFoundError: The host has no such restaurant.
+        """
+        return self._run(look_for_freed(Target.of(booking), self.settings))
+
+
 class Workplace(NamedTuple):
     """A coordinator on a database of our own, its store, and the host that keeps its bookings there."""
 
-    coordinator: Coordinator
+    coordinator: OwnCoordinator
     store: OwnStore
     host: OwnHost
 
@@ -230,5 +246,5 @@ def standalone(db: Database, settings: Settings | None = None, *, synchronous: s
         yield Workplace(coordinator, store, db.host())
 
 
-def _coordinator(store: AssignmentStore, settings: Settings | None = None) -> Coordinator:
-    return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=())
+def _coordinator(store: AssignmentStore, settings: Settings | None = None) -> OwnCoordinator:
+    return OwnCoordinator(store, flags=FixedFlags(Mode.ACTIVE), settings=settings, sinks=())

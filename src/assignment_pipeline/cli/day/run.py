@@ -6,11 +6,13 @@ import collections
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
 from assignment_pipeline.cli.day.service_file import Service
+from assignment_pipeline.cli.wiring import OwnCoordinator
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord
@@ -18,7 +20,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import FINAL, SETTLED, AssignmentState
 from assignment_pipeline.planning.base import Rule
-from assignment_pipeline.ports import AssignmentStore, RecordQuery
+from assignment_pipeline.ports import AssignmentStore, RecordQuery, waits
 
 PAGE = 500
 PATIENCE = 60.0
@@ -42,7 +44,7 @@ _OUTDATED = frozenset(Rule) - {Rule.TAKEN, Rule.PACING, Rule.NOT_AN_ARRIVAL, Rul
 
 
 def assign_day(
-    coordinator: Coordinator,
+    coordinator: OwnCoordinator,
     store: AssignmentStore,
     service: Service,
     *,
@@ -50,6 +52,9 @@ def assign_day(
 ) -> None:
     """
     Assign the bookings that are not settled yet, one by one in their order, each until it is.
+
+    Those in review that wait for tables are looked at again where others have freed some, until no booking of the day
+    is due.
 
     Args:
         tell: Called with each booking when it is done.
@@ -63,8 +68,26 @@ def assign_day(
         if booking.id in outdated:
             coordinator.reassign(booking, keep=False)
         if not _is_done(booking, records.get(booking.id)):
-            _until_settled(coordinator, store, booking)
+            _until_settled(store, partial(_see_to, coordinator, booking))
         tell(booking)
+    for _ in service.bookings:  # Making room for one may free tables for another: a round for each is more than enough.
+        due = _due(store, service)
+        if not due:
+            return
+        for booking in due:
+            _until_settled(store, partial(_look_again, coordinator, booking))
+
+
+def _due(store: AssignmentStore, service: Service) -> list[Booking]:
+    """The bookings of the day that wait in review, and for which tables have come free, in their order."""
+    records, now = _records(store, service.venue.id), store.waiting().now
+
+    def is_due(record: AssignmentRecord | None) -> bool:
+        if record is None or record.state is not AssignmentState.MANUAL_REVIEW or not waits(record):
+            return False
+        return record.next_attempt_at is not None and record.next_attempt_at <= now
+
+    return [booking for booking in service.bookings if booking.is_pending and is_due(records.get(booking.id))]
 
 
 def _outdated(coordinator: Coordinator, service: Service) -> frozenset[str]:
@@ -85,12 +108,12 @@ def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:
     return record.state in SETTLED and (same or not booking.is_pending)
 
 
-def _until_settled(coordinator: Coordinator, store: AssignmentStore, booking: Booking) -> None:
+def _until_settled(store: AssignmentStore, see_to: Callable[[str], AssignmentResult]) -> None:
     deadline = time.monotonic() + PATIENCE
     pauses = iter(PAUSES)
     trigger = "creation"
     while True:
-        result = _see_to(coordinator, booking, trigger)
+        result = see_to(trigger)
         trigger = "retry"
         if _found_nothing(result):
             continue  # Each try is counted, and the last of them asks for a person.
@@ -110,6 +133,10 @@ def _see_to(coordinator: Coordinator, booking: Booking, trigger: str) -> Assignm
         # What it had may not do for what it asks now: it must not be reported at tables too small for it.
         return coordinator.reassign(booking, keep=False)
     return result
+
+
+def _look_again(coordinator: OwnCoordinator, booking: Booking, _trigger: str) -> AssignmentResult:
+    return coordinator.look_for_freed(booking)
 
 
 def _found_nothing(result: AssignmentResult) -> bool:

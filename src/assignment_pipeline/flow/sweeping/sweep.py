@@ -202,6 +202,19 @@ def _decide(context: DecisionContext, *, due: Due) -> Flow[ToCommit | Assignment
     return (yield from assign.decide(context))
 
 
+def look_for_freed(target: Target, settings: Settings) -> Flow[AssignmentResult]:
+    """What `take_up` does for a booking in review that is due, without a claim: a commit after another's is refused."""
+    call = yield from Call.begin(target.ids, SWEEP)
+    return (yield from assign.run_planning_call(call, target, settings, _decide_unclaimed))
+
+
+def _decide_unclaimed(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
+    record = context.record
+    if record is None or not _waits_for_tables(record) or record.next_attempt_at is None:
+        return (yield from _somebody_elses(context.call, record))
+    return (yield from _reconsider(context, record))
+
+
 def _reconsider(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
     """Seat a booking in review at tables that were freed; where they do not do, it stays as it is."""
     due: dt.datetime | None = None
