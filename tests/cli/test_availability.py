@@ -75,6 +75,45 @@ def test_people_get_a_grid(cli, day_file):
     assert (closed.code, closed.out.strip()) == (0, "Closed on Sunday, 18 May 2031: nobody arrives.")
 
 
+def reasons(ended):
+    """The lines under a grid that say why something cannot be had."""
+    return " ".join(ended.out.partition("(-).")[2].split())
+
+
+def test_a_grid_says_why_nothing_can_be_had(cli, day_file, tmp_path):
+    """A line for each reason, with its sizes and times, or with none of them where it is the same everywhere."""
+    path = day_file(SITTINGS)
+    asked = ("availability", path, "--date", "2031-05-17")
+    nowhere = cli(*asked, "--zone", "moon", "--party", "1-2")
+    assert reasons(nowhere) == "No such place to sit for a party of that size: every size at every time."
+    mixed = cli(*asked, "--party", "1-2", "--party", "5", "--party", "7-9")
+    assert reasons(mixed) == (
+        "Too large for any table or combination: 5, 7-8 guests at every time. "
+        "Of a size on which a person decides: 9 guests at every time."
+    )
+    periods = [{"name": "dinner", "start": "18:00", "end": "23:00", "arrivals": ["18:00", "21:00", "21:30"]}]
+    hours = SITTINGS | {"policy": SITTINGS["policy"] | {"service_periods": periods}}
+    late = cli("availability", day_file(hours), "--date", "2031-05-17", "--party", "1", "--party", "3-4")
+    assert reasons(late) == "Outside the hours of service: every size at 21:00 to 21:30."
+    days = cli(*asked, "--until", "2031-05-18", "--party", "2", "--party", "5")
+    assert reasons(days) == (
+        "Too large for any table or combination: 5 guests on Sat 17 May. "
+        "Outside the hours of service: every size on Sun 18 May."
+    )
+    db = tmp_path / "day.sqlite3"
+    cli("assign", path, "--db", db)
+    past = cli("availability", "--db", db, "--restaurant", "corner", "--date", "2020-01-01")
+    assert reasons(past) == "The time has passed: every size at every time."
+
+
+def test_a_grid_is_silent_on_what_is_taken(cli, day_file):
+    """Dashes say so."""
+    full = SITTINGS | {"tables": SITTINGS["tables"][1:]}
+    ended = cli("availability", day_file(full), "--date", "2031-05-17", "--party", "2")
+    assert ended.out.splitlines()[1].split() == ["2", "-", "-"]
+    assert reasons(ended) == ""
+
+
 def test_several_days_at_a_glance(cli, day_file):
     """Dates down, sizes across: how many times each has; a program gets the same with the slots."""
     asked = ("--date", "2031-05-17", "--until", "2031-05-18", "--party", "2", "--party", "9")

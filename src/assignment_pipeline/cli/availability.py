@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from assignment_pipeline.cli import words
@@ -21,8 +22,10 @@ from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.availability import Availability, Slot, SlotStatus
+from assignment_pipeline.domain.availability import TAKEN, Availability, Slot, SlotStatus, sentence_of_slot
 from assignment_pipeline.domain.booking import MAX_PARTY, SeatingPreference
+
+_T = TypeVar("_T")
 
 MOST_DAYS, DAY = 400, dt.timedelta(days=1)
 
@@ -171,6 +174,8 @@ def _show_days(found: Availability, sizes: Sequence[int]) -> None:
     console = stdout()
     console.print(table)
     console.print("How many times each size can have: by moving others (moves), if a person agrees (ask), or none (-).")
+    dates = {date: f"{date:%a %-d %b}" for date in dict.fromkeys(day.date for day in found.days)}
+    _show_reasons(console, {place: day.reason for place, day in days.items()}, sizes, dates, ("on", "date"))
 
 
 def _show(found: Availability, sizes: Sequence[int]) -> None:
@@ -196,7 +201,63 @@ def _show(found: Availability, sizes: Sequence[int]) -> None:
         f"{counts[SlotStatus.WITH_MOVES]} by moving others (moves), {counts[SlotStatus.REVIEW]} for a person to decide "
         f"(ask), {counts[SlotStatus.UNAVAILABLE]} not to be had (-)."
     )
+    times = {start: f"{start.astimezone(zone):%H:%M}" for start in starts}
+    _show_reasons(console, {place: slot.reason for place, slot in slots.items()}, sizes, times, ("at", "time"))
 
 
 def _mark(slot: Slot) -> str:
     return str(slot.spots) if slot.status is SlotStatus.AVAILABLE else _MARKS[slot.status]
+
+
+def _show_reasons(
+    console: Console,
+    reasons: Mapping[tuple[_T, int], str | None],
+    sizes: Sequence[int],
+    columns: Mapping[_T, str],
+    what: tuple[str, str],
+) -> None:
+    """
+    A line for each reason of a grid but ``taken``, with the sizes and columns that it holds for.
+
+    Args:
+        reasons: The reason of each cell, by its column and size.
+
+        sizes: The sizes of the grid.
+
+        columns: What each column is called, in their order.
+
+        what: A column's preposition, and what it is.
+    """
+    names = list(columns.values())
+    for code in dict.fromkeys(reasons.values()):
+        if code in (None, TAKEN):
+            continue
+        where: dict[tuple[int, ...], list[int]] = {}
+        for size in sorted(sizes):
+            held = tuple(place for place, column in enumerate(columns) if reasons[column, size] == code)
+            if held:
+                where.setdefault(held, []).append(size)
+        parts = (f"{_guests(found, sizes)} {what[0]} {_columns(held, names, what[1])}" for held, found in where.items())
+        sentence = sentence_of_slot(str(code))
+        console.print(f"{sentence[:1].upper()}{sentence[1:]}: {'; '.join(parts)}.", highlight=False, markup=False)
+
+
+def _guests(found: Sequence[int], sizes: Sequence[int]) -> str:
+    if len(found) == len(sizes) > 1:
+        return "every size"
+    return "1 guest" if list(found) == [1] else f"{_runs(found, str, '-')} guests"
+
+
+def _columns(found: Sequence[int], names: Sequence[str], what: str) -> str:
+    return f"every {what}" if len(found) == len(names) > 1 else _runs(found, names.__getitem__, " to ")
+
+
+def _runs(numbers: Sequence[int], name: Callable[[int], str], to: str) -> str:
+    """Rising numbers in short: those that follow each other as the first and the last of them."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(name(run[0]) if len(run) == 1 else f"{name(run[0])}{to}{name(run[-1])}" for run in runs)

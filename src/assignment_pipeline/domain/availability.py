@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from assignment_pipeline.domain.reasons import Reason
+from assignment_pipeline.domain.reasons import Reason, sentence_of
 
 
 class SlotStatus(enum.StrEnum):
@@ -37,6 +37,11 @@ _CODES = {Reason.NO_FIT: TAKEN, Reason.INFEASIBLE: TAKEN, Reason.OUTSIDE_SERVICE
 def code_of(reason: Reason) -> str:
     """What a slot calls a reason: ``taken`` and ``closed``, and all others by their own codes."""
     return _CODES.get(reason, reason.value)
+
+
+def sentence_of_slot(code: str) -> str:
+    """What people read for what a slot calls a reason."""
+    return sentence_of(next((reason for reason, called in _CODES.items() if called == code), code))
 
 
 @attrs.frozen
