@@ -25,6 +25,7 @@ from assignment_pipeline.errors import LockManagerUnavailableError
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from tests.servers.loopback import free_port
 from tests.servers.redis import OwnServer
 
 MINUTE = dt.timedelta(minutes=1)
@@ -204,7 +205,8 @@ def test_what_redis_py_takes_is_taken(url):
 
 def test_a_node_of_a_cluster_is_no_lock_server():
     """It is refused in its own words, rather than half used."""
-    with own(**{"cluster-enabled": "yes"}) as server:
+    bus = str(free_port())  # By default the server's port and 10,000, which somebody may have.
+    with own(**{"cluster-enabled": "yes", "cluster-port": bus}) as server:
         assert all("luster" in said or "Hash slot" in said for said in complaint(server.url))
 
 
