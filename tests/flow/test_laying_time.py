@@ -309,3 +309,16 @@ def test_a_refused_commit_names_the_rule_as_well(bistro, act):
     with pytest.raises(PlacementRefusedError) as caught:
         PLACES[act](bistro)
     assert caught.value.rules == ("laying_time",)
+
+
+def test_who_sits_now_and_is_to_come_at_another_time_is_measured_by_that_time(bistro):
+    """Its present stay says nothing of who is there later: a turn in the way is no laying time."""
+    bistro.placed("early", "T1", 0)
+    bistro.go_to(0)
+    bistro.coordinator.seated("early", actor="ann")
+    bistro.placed("later", "T2", 180)
+    again = bistro.booking("early", 180)
+    for allow in ((), LAYING):
+        with pytest.raises(TableConflictError):
+            bistro.coordinator.place(again, ["T2"], **BY, allow=allow)
+    assert bistro.coordinator.record("early").tables == ("T1",)

@@ -75,7 +75,7 @@ def shortened(
             left = TimeWindow(max(kept.start, begins), kept.end)
         if left != kept and row.booking_id is not None:
             others[row.booking_id] = left
-    return Shortened(TimeWindow(start, end), others)
+    return Shortened(TimeWindow(start, end), others) if start < end else None
 
 
 def _of(

@@ -284,7 +284,7 @@ def _request(context: DecisionContext, booking: Booking, table_ids: tuple[str, .
 def _needed(context: DecisionContext, request: SeatingRequest, table_ids: tuple[str, ...]) -> TimeWindow:
     """When the party itself is at those tables: past its turn, too, where it sits."""
     held = context.record.allocation if context.record is not None else None
-    if held is None or not held.sits_at(context.now):
+    if held is None or not held.sits_at(context.now) or request.turn != held.turn:  # As `_at` has it.
         return request.turn
     return held.moved(table_ids, context.now).needed(context.now)
 
