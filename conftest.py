@@ -17,7 +17,7 @@ pytest_collect_file = Sybil(
 # The tests start some hundred processes, and each would compile the library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-gc.disable()  # Until all is imported and collected, of which nothing is garbage: see `pytest_collection_finish`.
+gc.disable()  # Imports and collected tests all stay, so there is no garbage yet: see `pytest_collection_finish`.
 
 settings.register_profile("default", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2_000, deadline=None)

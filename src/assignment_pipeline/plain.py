@@ -11,7 +11,7 @@ import attrs
 @dataclass_transform()
 class Plain:
     """
-    The base of classes of which a process makes few values: the errors, and the effects of flows.
+    The base of the errors and of the effects of flows: a process makes few values of each class.
 
     They declare their fields as attrs' classes do. Fields are neither converted nor validated, and values are equal
     only to themselves.

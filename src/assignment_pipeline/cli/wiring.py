@@ -116,7 +116,7 @@ RestaurantOption = Annotated[
 
 def require_restaurant(store: AssignmentStore, restaurant_id: str | None, *, found: bool) -> None:
     """
-    Make sure that a restaurant of which a command found nothing is one that the host has.
+    Refuse a restaurant that the host does not have. For commands that found nothing for it.
 
     A database whose bookings an application keeps has no host at hand: then every restaurant passes.
 

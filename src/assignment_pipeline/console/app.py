@@ -175,6 +175,6 @@ async def _absent(_request: Request, _error: Exception) -> Response:
 
 
 def _said(status: int, title: str, why: str, *, inside: bool = True) -> Response:
-    """A page with one sentence; for whoever was let *inside*, with the way to the others."""
+    """A page with one sentence. Staff (*inside*) also get a link to the start."""
     text = render("message.html", title=title, why=why, inside=inside, styles=version_of("console.css"))
     return HTMLResponse(text, status)

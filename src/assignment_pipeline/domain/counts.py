@@ -245,7 +245,7 @@ class Backlog:
     Attributes:
         review: Bookings that wait for a person.
 
-        review_overdue: Those of them of which ``coordinator.review_overdue`` was told: see `Settings.review_within`.
+        review_overdue: Reviews that have had the event ``coordinator.review_overdue``: see `Settings.review_within`.
 
         overdue: Bookings that the sweep should have taken up five minutes ago.
 

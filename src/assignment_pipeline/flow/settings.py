@@ -98,7 +98,7 @@ class Settings(Printed):
         orphan_after: When the sweep takes up a booking that was enqueued and that nobody assigned.
 
         review_within: After how long in wait for a person a review is overdue: ``coordinator.review_overdue`` tells of
-            it, once. Metrics, alerts and the doctor count what that has told of.
+            it, once. Metrics, alerts and the doctor count the reviews that have had it.
 
         wake_order: Who gets tables first that come free at a restaurant. The sweep takes turns between restaurants.
 

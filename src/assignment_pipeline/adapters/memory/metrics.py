@@ -156,7 +156,7 @@ class _Window:
         }
 
     def _told_overdue(self, reviews: Sequence[AssignmentRecord]) -> int:
-        """How many of these it was told of that they wait for too long."""
+        """How many of these have had the event that says that they wait for too long."""
         since = {record.booking_id: record.waiting_since for record in reviews if record.waiting_since is not None}
         told = {
             event.booking_id
