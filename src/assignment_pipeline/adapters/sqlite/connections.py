@@ -162,6 +162,7 @@ class Connections(processes.Watched):
             self._prepare(connection)
             ensure_wal(connection, self.where, patience=self._busy_timeout)
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            connection.execute("PRAGMA temp_store = MEMORY")  # Else each savepoint of some size makes a file.
             if kind is Kind.READ:
                 connection.execute("PRAGMA query_only = ON")
             else:

@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -270,17 +270,21 @@ class Reads:
         return ()
 
 
-def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterator[Occupied]:
+def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: dt.datetime) -> Iterable[Occupied]:
     """What we have written that overlaps *window*, and the parties that sit there at *now*."""
     if window is None:
-        return
+        return ()
+    taken: Iterable[Occupied] = itertools.starmap(
+        occupied_of, rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
+    )
     present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, venue.id, now)}
-    ours = rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
-    for seat in itertools.starmap(occupied_of, ours):
-        if (seat.table_id, seat.booking_id) not in present:
-            yield seat
-    yield from (seat for seat in present.values() if seat.window.overlaps(window))
-    yield from blocks(rows, venue.id, window)
+    if present:
+        taken = (seat for seat in taken if (seat.table_id, seat.booking_id) not in present)
+    return (
+        *taken,
+        *(seat for seat in present.values() if seat.window.overlaps(window)),
+        *blocks(rows, venue.id, window),
+    )
 
 
 def sitting(rows: sqlite3.Cursor, restaurant_id: str, now: dt.datetime) -> list[Occupied]:

@@ -31,7 +31,7 @@ CREATE TABLE assignment_records (
     start_at TEXT,  -- when that booking starts
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
-);
+) WITHOUT ROWID;
 
 -- What is due: what the pipeline has to do, and what legacy was handed and has not answered.
 CREATE INDEX assignment_records_due ON assignment_records (next_attempt_at, booking_id)
@@ -104,7 +104,7 @@ CREATE TABLE booking_assignment_state_history (
     blocked_end_at TEXT,
     created_at TEXT NOT NULL,
     PRIMARY KEY (booking_id, version)
-) WITHOUT ROWID;
+);
 
 -- Whether a change has landed.
 CREATE INDEX booking_assignment_state_history_change

@@ -66,7 +66,7 @@ CREATE TABLE bookings (
     assignment_state_version INTEGER,
     assignment_strategy TEXT,
     created_at TEXT NOT NULL
-);
+) WITHOUT ROWID;
 
 -- The bookings that nobody enqueued: of all restaurants, and by restaurant, for the sweep looks for those of the
 -- restaurants in charge.
