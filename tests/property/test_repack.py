@@ -258,6 +258,21 @@ def test_who_sits_at_another_time_makes_room_for_who_makes_room(blocked_for, mov
         check(floor, request, found.arrangement)
 
 
+def test_a_search_is_a_few_models_and_moves_count_in_each(monkeypatch):
+    """A bound, an arrangement with the others where they are, one with everybody; and a cheaper one at the end."""
+    models = []
+    solve = exact.Model.solve
+
+    def counted(model, *given, **options):
+        models.append(any(model.costs))
+        return solve(model, *given, **options)
+
+    monkeypatch.setattr(exact.Model, "solve", counted)
+    test_who_sits_at_another_time_makes_room_for_who_makes_room(60, ["early", "late"])
+    assert models[:3] == [True] * 3
+    assert len(models) == 4
+
+
 def test_a_party_moves_only_if_that_saves_more_than_the_penalty():
     """Two empty seats are not worth a move that costs two; they are worth one that costs one."""
     venue = Venue("r", "UTC", FloorPlan([Table("two", 2), Table("four", 4)]))

@@ -21,7 +21,7 @@ MOST = 1_024
 MOST_FLOORS = 64
 """Of how many floors it is remembered that they are the same."""
 
-LONG = 30.0
+LONG = 15.0
 """
 Seconds in a minute for long searches at one venue.
 
