@@ -338,6 +338,8 @@ def generation(rows: sqlite3.Cursor) -> int:
 
 def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, AssignmentRecord]:
     """The records of those bookings, by id, where there are any."""
+    if not booking_ids:
+        return {}
     found = rows.execute(FIND_RECORDS, (json.dumps(booking_ids),)).fetchall()
     return dict(zip([row[0] for row in found], _records(rows, found), strict=True))
 
