@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
 
 from assignment_pipeline.domain.checks import require_actor, require_short, to_utc
@@ -12,7 +13,7 @@ from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import LockManagerUnavailableError
-from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold, Monotonic
+from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold
 from assignment_pipeline.ports import Refused
 from assignment_pipeline.redaction import redacted
 
@@ -52,6 +53,8 @@ class Call:
 
         now: The time of its events: the store's once something was loaded, and this machine's until then.
 
+        is_held_against_legacy: Whether there is a shadow that asks legacy what it would have done.
+
         legacy_raised: What legacy has raised, which goes through whatever it is.
 
         noted: Events that wait for a commit to carry them, or for the call to end without one.
@@ -65,6 +68,8 @@ class Call:
         self.actor = actor
         self.mode: Mode | None = None
         self.now = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self.is_held_against_legacy = False
+        self._monotonic = time.monotonic
         self._started = 0.0
         self.legacy_raised: Exception | None = None
         self.noted: list[Event] = []
@@ -81,7 +86,8 @@ class Call:
         if actor is not None:
             require_actor(actor)
         call = cls(*ids, trigger, actor)
-        call.id, now, call._started = yield from Begin()
+        call.id, now, call._monotonic, call.is_held_against_legacy = yield from Begin()
+        call._started = call._monotonic()
         call.now = to_utc(now)
         return call
 
@@ -111,9 +117,9 @@ class Call:
             self.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=redacted(error))
             return False
 
-    def elapsed(self) -> Flow[dt.timedelta]:
+    def elapsed(self) -> dt.timedelta:
         """How long the call has taken so far."""
-        return dt.timedelta(seconds=(yield from Monotonic()) - self._started)
+        return dt.timedelta(seconds=self._monotonic() - self._started)
 
     def change_id(self) -> str:
         """An id for another change."""
@@ -181,7 +187,7 @@ class Call:
         **facts: Any,
     ) -> Flow[AssignmentResult]:
         """Tell what no commit has carried, among it the *error* that is to blame, and answer."""
-        took = yield from self.elapsed()
+        took = self.elapsed()
         events = (*self.noted, self.outcome(outcome, reason, took, error=redacted(error) if error else None))
         self.noted.clear()
         yield from Emit(events)

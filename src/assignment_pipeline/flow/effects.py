@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from assignment_pipeline.domain.result import Mode
@@ -48,6 +48,12 @@ T = TypeVar("T")
 
 Flow = Generator["Effect[Any]", Any, T]
 """A flow: yields effects, is sent their answers, and returns a `T`."""
+
+
+def at_once(value: T) -> Flow[T]:
+    """The flow that asks for nothing: for a callback that may ask for something, and need not."""
+    yield from ()
+    return value
 
 
 class Port(enum.Enum):
@@ -458,15 +464,6 @@ class HasShadow(Bare[bool]):
         return port.has_shadow()
 
 
-class HasReverseShadow(Bare[bool]):
-    """Whether there is one whose candidate is legacy, where the pipeline is in charge."""
-
-    port = Port.PROCESS
-
-    def ask(self, port: Any) -> Any:
-        return port.has_reverse_shadow()
-
-
 class OfferCase(Effect[None]):
     """Hand a case to the shadow. Never raises, never waits."""
 
@@ -504,13 +501,17 @@ class Apart(Effect[T]):
     flow: Flow[T]
 
 
-class Begin(Bare[tuple[str, dt.datetime, float]]):
-    """What every call begins with: `NewId`, `Now` and `Monotonic`."""
+class Begin(Bare[tuple[str, dt.datetime, Callable[[], float], bool]]):
+    """
+    What every call begins with: `NewId`, `Now`, the clock that times it, and whether a shadow asks legacy.
+
+    The clock decides nothing, and so the call reads it by itself: an effect goes through each flow up to its handler.
+    """
 
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
-        return port.new_id(), port.now(), port.monotonic()
+        return port.new_id(), port.now(), port.monotonic, port.has_reverse_shadow()
 
 
 class Now(Bare[dt.datetime]):

@@ -397,7 +397,7 @@ def until_answered(
             return decided
         if not (yield from land(restaurant_id or call.restaurant_id, *decided.changes)):
             return None
-        return (yield from landed(call, decided))
+        return landed(call, decided)
 
     answer = yield from until_landed(settings.tries, commit, conflicted)
     if answer is None:
@@ -405,13 +405,13 @@ def until_answered(
     return answer
 
 
-def landed(call: Call, decided: ToCommit) -> Flow[AssignmentResult]:
+def landed(call: Call, decided: ToCommit) -> AssignmentResult:
     """The answer once what was decided has been committed."""
     record = decided.change.record
     retry_after = None
     if decided.outcome is Outcome.RETRY and record.next_attempt_at is not None:
         retry_after = max(record.next_attempt_at - call.now, dt.timedelta())
-    took = yield from call.elapsed()
+    took = call.elapsed()
     return call.result(
         decided.outcome,
         decided.reason,

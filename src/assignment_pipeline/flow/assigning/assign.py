@@ -22,7 +22,6 @@ from assignment_pipeline.flow.effects import (
     CheckCircuit,
     DoubtFlags,
     Flow,
-    HasReverseShadow,
     Hold,
     ResolveFlags,
     TakeSlot,
@@ -91,7 +90,7 @@ def run_planning_call(
 
 def held_against_legacy(call: Call, given: Booking | None, result: AssignmentResult) -> Flow[None]:
     """Hand what has settled to the shadow, where the pipeline is in charge and legacy is the shadow's candidate."""
-    if call.mode is Mode.ACTIVE and result.outcome in _SETTLED and (yield from HasReverseShadow()):
+    if call.mode is Mode.ACTIVE and call.is_held_against_legacy and result.outcome in _SETTLED:
         yield from shadowing.offer_reverse(call, given, result)
 
 

@@ -159,6 +159,6 @@ def _try(
     if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():
-        answers[booking_id] = answer = yield from landed(call, decided)
+        answers[booking_id] = answer = landed(call, decided)
         yield from assign.held_against_legacy(call, given[booking_id], answer)
     return True

@@ -314,7 +314,7 @@ def _unreadable(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
             return (yield from call.answer(Outcome.NOOP, reason, record=context.record))
         triggers = (Trigger.REQUEUE, Trigger.ESCALATE)  # It is in review for another reason from now on.
     call.note(EventType.ERROR, Severity.ERROR, reason=reason)
-    took = yield from call.elapsed()
+    took = call.elapsed()
     facts: dict[str, Any] = {"allocation": None, "next_attempt_at": None, "deliveries": 0, "reason": reason}
     outcome = Outcome.MANUAL_REVIEW
     made = change(call, context.record, triggers, outcome, reason, took=took, **facts)

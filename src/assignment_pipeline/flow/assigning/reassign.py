@@ -90,18 +90,16 @@ def _reseat(
         if record.booking is not None and booking.same_request(record.booking):
             return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
-        return (yield from _move(context, record, asked, Decision(plan=stays)))
+        return _move(context, record, asked, Decision(plan=stays))
     context, decision = yield from find_tables(context, request)
     if decision.plan is not None:
-        return (yield from _move(context, record, request, decision))
+        return _move(context, record, request, decision)
     if keep:
         return (yield from context.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
     return (yield from seat(context, request, decision))
 
 
-def _move(
-    context: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision
-) -> Flow[ToCommit]:
+def _move(context: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision) -> ToCommit:
     assert decision.plan is not None  # noqa: S101 - the caller looked
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     tables = allocation(request, decision.plan, context.venue)
@@ -111,4 +109,4 @@ def _move(
         "strategy": decision.plan.strategy,
         "pinned": record.pinned and stays,
     }
-    return (yield from record_attempt(context, request, decision, (Trigger.MOVE,), outcome, **facts))
+    return record_attempt(context, request, decision, (Trigger.MOVE,), outcome, **facts)

@@ -141,7 +141,7 @@ def seat(context: DecisionContext, request: SeatingRequest, decision: Decision) 
             facts.update(next_attempt_at=context.now)
         elif reason in _RELEASE_HELPS:
             facts.update(next_attempt_at=next_release(context, request))
-    return (yield from record_attempt(context, request, decision, triggers, outcome, **facts))
+    return record_attempt(context, request, decision, triggers, outcome, **facts)
 
 
 def next_release(context: DecisionContext, request: SeatingRequest) -> dt.datetime | None:
@@ -168,7 +168,7 @@ def record_attempt(
     overruled: Collection[Rule] = (),
     blocked: Mapping[str, TimeWindow] | None = None,
     **facts: Any,
-) -> Flow[ToCommit]:
+) -> ToCommit:
     """
     The change that records an attempt and leads through *triggers*.
 
@@ -182,7 +182,7 @@ def record_attempt(
     record, plan = context.record, decision.plan
     pace = context.pace
     caps = () if pace is None or plan is None or Rule.PACING in overruled else pace.caps(request.booking)
-    took = yield from context.call.elapsed()
+    took = context.call.elapsed()
     broken = tuple(rule.value for rule in overruled)
     made = change(
         context.call,
@@ -212,14 +212,14 @@ def pass_over(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
     if context.record is None or (at_host is not None and at_host.is_pending):
         # A booking passed as settled that still waits at the host is left to the sweep, which goes by the host.
         return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=context.record))
-    return (yield from close(context, context.record))
+    return close(context, context.record)
 
 
-def close(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def close(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
     """The end of an unsettled assignment whose booking the host has settled, or forgotten, without telling."""
     gone = context.booking is None
     reason = Reason.BOOKING_GONE if gone else Reason.TERMINAL_STATE
-    took = yield from context.call.elapsed()
+    took = context.call.elapsed()
     at_host = context.at_host or context.booking
     if at_host is not None and at_host.status != CANCELLED:
         # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.

@@ -43,7 +43,7 @@ def keep_tables(
         return (yield from call.answer(Outcome.KEPT, Reason.PACING, record=record))
     outcome = Outcome.CONFIRMED if record.state is AssignmentState.CONFIRMED else Outcome.ASSIGNED
     why = Reason.PARTY_CHANGED
-    took = yield from call.elapsed()
+    took = call.elapsed()
     on = preconditions(context.loaded, booking.id, caps=caps) if caps else None
     made = change(call, record, (Trigger.MOVE,), outcome, why, took=took, booking=known(booking), preconditions=on)
     return ToCommit(change=made, outcome=outcome, reason=why)

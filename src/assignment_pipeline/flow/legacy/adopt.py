@@ -86,7 +86,7 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         said = _settled(seat, record, tables)
         if said is not None:
             return said
-        made = yield from _change(call, seat, record, tables, preconditions(context, booking.id))
+        made = _change(call, seat, record, tables, preconditions(context, booking.id))
         if not (yield from land(booking.restaurant_id, made)):
             return None
         return CONFLICTED if conflicted else ADOPTED
@@ -117,8 +117,8 @@ def _settled(seat: LegacySeat, record: AssignmentRecord | None, tables: Allocati
 
 def _change(
     call: Call, seat: LegacySeat, record: AssignmentRecord | None, tables: Allocation | None, on: CommitPreconditions
-) -> Flow[AssignmentChange]:
-    took = yield from call.elapsed()
+) -> AssignmentChange:
+    took = call.elapsed()
     return change(
         call,
         record,

@@ -156,12 +156,12 @@ def _decide(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
         return (yield from answered)
     if context.record is None or context.booking is None or not context.is_wanted:
         return (yield from pass_over(context))
-    return (yield from handed_over(context, context.record))
+    return handed_over(context, context.record)
 
 
-def handed_over(context: DecisionContext, record: AssignmentRecord, **facts: Any) -> Flow[ToCommit]:
+def handed_over(context: DecisionContext, record: AssignmentRecord, **facts: Any) -> ToCommit:
     """What is written before legacy is called: it has the booking, and has to answer in time."""
-    took = yield from context.call.elapsed()
+    took = context.call.elapsed()
     made = change(
         context.call,
         record,
@@ -197,24 +197,24 @@ def _call_legacy(call: Call, handed: AssignmentRecord, booking: Booking, setting
 # -- For the sweep ------------------------------------------------------------------------------------------------
 
 
-def unanswered(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def unanswered(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
     """
     What happens to a booking that was handed over and had no result in time.
 
     The host is asked. If the host has no result either, the booking goes to manual review: legacy is not called again.
     """
     if context.at_host is not None and not context.at_host.is_pending:
-        return (yield from close(context, record))
-    return (yield from _to_review(context, record, Reason.HANDOVER_TIMEOUT))
+        return close(context, record)
+    return _to_review(context, record, Reason.HANDOVER_TIMEOUT)
 
 
-def to_person(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCommit]:
+def to_person(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
     """What becomes of a booking in flight where there is nobody to hand it over to."""
-    return (yield from _to_review(context, record, Reason.PIPELINE_DISABLED))
+    return _to_review(context, record, Reason.PIPELINE_DISABLED)
 
 
-def _to_review(context: DecisionContext, record: AssignmentRecord, reason: Reason) -> Flow[ToCommit]:
-    took = yield from context.call.elapsed()
+def _to_review(context: DecisionContext, record: AssignmentRecord, reason: Reason) -> ToCommit:
+    took = context.call.elapsed()
     made = change(
         context.call,
         record,

@@ -64,13 +64,11 @@ def _write_down(
             call.note(EventType.ERROR, Severity.ERROR, reason="legacy_too_late")
             return (yield from call.answer(Outcome.NOOP, Reason.HANDED_OVER, record=record))
         if answer is None or answer.outcome is not LegacyOutcome.SUCCEEDED:
-            return (yield from _left(call, record, answer))
+            return _left(call, record, answer)
         unknown = sorted(set(answer.tables) - context.venue.floor.positions.keys())
         if unknown and not conflicted:
             call.note(EventType.HOST_FAULT, Severity.ERROR, reason="unknown_table", tables=tuple(unknown))
-        return (
-            yield from _seated(call, record, seats_of(context.venue, booking, answer.tables, conflicted=conflicted))
-        )
+        return _seated(call, record, seats_of(context.venue, booking, answer.tables, conflicted=conflicted))
 
     def seated_there_all_the_same(_: TableConflictError) -> None:
         nonlocal conflicted
@@ -87,16 +85,16 @@ def _still_waits(record: AssignmentRecord, handed: AssignmentRecord) -> bool:
     return same and (was_late or is_handed_over(record))
 
 
-def _seated(call: Call, record: AssignmentRecord, seats: Allocation | None) -> Flow[ToCommit]:
-    took = yield from call.elapsed()
+def _seated(call: Call, record: AssignmentRecord, seats: Allocation | None) -> ToCommit:
+    took = call.elapsed()
     facts: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0, "reason": None}
     facts |= {"allocation": seats, "strategy": LEGACY}
     made = change(call, record, (_T.SEAT, _T.CONFIRM), Outcome.CONFIRMED, None, took=took, **facts)
     return ToCommit(change=made, outcome=Outcome.CONFIRMED)
 
 
-def _left(call: Call, record: AssignmentRecord, answer: LegacyResult | None) -> Flow[ToCommit]:
-    took = yield from call.elapsed()
+def _left(call: Call, record: AssignmentRecord, answer: LegacyResult | None) -> ToCommit:
+    took = call.elapsed()
     reason = Reason.LEGACY_ERROR if answer is None else Reason.LEGACY_EXHAUSTED
     triggers = () if record.state is _S.MANUAL_REVIEW else (_T.ESCALATE,)
     facts: dict[str, Any] = {"next_attempt_at": None, "deliveries": 0, "reason": reason}

@@ -57,9 +57,7 @@ def takeover(
         facts: dict[str, Any] = {"owner": Owner.PIPELINE, "retries": 0, "reason": None}
         if known.state is _S.CONFIRMED and known.allocation is not None:
             facts |= {"allocation": attrs.evolve(known.allocation, conflicted=False), "next_attempt_at": None}
-            return (
-                yield from record_transition(call, known, (_T.MOVE,), Outcome.CONFIRMED, Reason.TAKEN_OVER, **facts)
-            )
+            return record_transition(call, known, (_T.MOVE,), Outcome.CONFIRMED, Reason.TAKEN_OVER, **facts)
         if is_handed_over(known) and known.next_attempt_at is not None and now < known.next_attempt_at:
             wait = known.next_attempt_at - now
             return (yield from call.answer(Outcome.NOOP, Reason.HANDED_OVER, record=known, retry_after=wait))
@@ -74,9 +72,7 @@ def takeover(
             raise StaleRolloutError(flags.generation or 0, context.generation)
         facts |= {"allocation": None, "next_attempt_at": now}
         facts["preconditions"] = preconditions(context, known.booking_id, context.generation)
-        return (
-            yield from record_transition(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts)
-        )
+        return record_transition(call, known, _TO_WAIT[known.state], Outcome.RETRY, Reason.TAKEN_OVER, **facts)
 
     try:
         return (yield from amend(call, settings, decide))

@@ -65,7 +65,7 @@ def _try(booking_id: str, actor: str | None) -> Flow[bool | None]:
         raise StaleRolloutError(flags.generation or 0, context.generation)
     call = yield from Call.begin((booking_id, at_host.restaurant_id), TOUCH, actor=actor)
     call.now, call.mode = context.now, flags.mode
-    made = yield from _change(call, context, context.bookings.get(booking_id, at_host))
+    made = _change(call, context, context.bookings.get(booking_id, at_host))
     return made is None or (yield from land(at_host.restaurant_id, made)) or None
 
 
@@ -75,7 +75,7 @@ def _is_legacys(record: AssignmentRecord) -> bool:
     return record.owner is Owner.LEGACY and seated
 
 
-def _change(call: Call, context: AssignmentContext, at_host: Booking) -> Flow[AssignmentChange | None]:
+def _change(call: Call, context: AssignmentContext, at_host: Booking) -> AssignmentChange | None:
     record = context.records.get(at_host.id)
     facts: dict[str, Any] = {"owner": Owner.PIPELINE, "next_attempt_at": None, "deliveries": 0, "retries": 0}
     if record is None:
@@ -90,6 +90,6 @@ def _change(call: Call, context: AssignmentContext, at_host: Booking) -> Flow[As
         facts |= {"allocation": attrs.evolve(record.allocation, conflicted=False), "reason": None}
     else:
         return None
-    took = yield from call.elapsed()
+    took = call.elapsed()
     why, on = Reason.TAKEN_OVER, preconditions(context, at_host.id, context.generation)
     return change(call, record, triggers, Outcome.CONFIRMED, why, took=took, preconditions=on, **facts)

@@ -89,7 +89,7 @@ def seated(
                 sits = attrs.evolve(sits, blocked=closer.blocked)
                 nearby = shorten(call, closer.others, context.records)
         overruled = (Rule.LAYING_TIME.value,) if nearby else ()
-        made = yield from came(call, record, Reason.SEATED, sits, told=told, overruled=overruled, pinned=True)
+        made = came(call, record, Reason.SEATED, sits, told=told, overruled=overruled, pinned=True)
         return attrs.evolve(made, displaced=displaced, nearby=nearby)
 
     return (yield from amend_seated(call, settings, decide, again=True))
@@ -103,21 +103,19 @@ def came(
     *,
     told: Sequence[Event] = (),
     **facts: Any,
-) -> Flow[ToCommit]:
+) -> ToCommit:
     """What is written of a party that is or was there, whether or not anybody has confirmed its tables."""
     trigger = Trigger.CONFIRM if record.state is AssignmentState.ASSIGNED else Trigger.MOVE
-    return (
-        yield from record_transition(
-            call,
-            record,
-            (trigger,),
-            Outcome.CONFIRMED,
-            why,
-            told=told,
-            allocation=tables,
-            next_attempt_at=None,
-            **facts,
-        )
+    return record_transition(
+        call,
+        record,
+        (trigger,),
+        Outcome.CONFIRMED,
+        why,
+        told=told,
+        allocation=tables,
+        next_attempt_at=None,
+        **facts,
     )
 
 

@@ -166,7 +166,7 @@ def cancel(
             if record.state is AssignmentState.FAILED:
                 return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         facts = {"allocation": None, "next_attempt_at": None}
-        return (yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts))
+        return record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, None, **facts)
 
     return (yield from amend(call, settings, decide, joined=joined))
 
@@ -192,16 +192,16 @@ def _restaurant(booking_id: str, named: str, record: AssignmentRecord | None) ->
     return of or named or at_host
 
 
-def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> Flow[ToCommit]:
+def expire(call: Call, settings: Settings, record: AssignmentRecord, now: dt.datetime) -> ToCommit:
     """The end of a hold that nobody confirmed: another try where `Settings.max_holds` grants one, else failure."""
     holds = record.holds + 1
     facts: dict[str, Any] = {"allocation": None, "holds": holds, "retries": 0}
     reason = Reason.HOLD_EXPIRED
     if holds < settings.max_holds:
         triggers, outcome = (Trigger.RETRY,), Outcome.RETRY
-        return (yield from record_transition(call, record, triggers, outcome, reason, next_attempt_at=now, **facts))
+        return record_transition(call, record, triggers, outcome, reason, next_attempt_at=now, **facts)
     facts |= {"next_attempt_at": None, "reason": reason}
-    return (yield from record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts))
+    return record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
 
 
 def record_transition(
@@ -211,8 +211,8 @@ def record_transition(
     outcome: Outcome,
     why: Reason | None,
     **facts: Any,
-) -> Flow[ToCommit]:
+) -> ToCommit:
     """A change that needs no plan."""
-    took = yield from call.elapsed()
+    took = call.elapsed()
     made = change(call, record, triggers, outcome, why, took=took, **facts)
     return ToCommit(change=made, outcome=outcome, reason=why)

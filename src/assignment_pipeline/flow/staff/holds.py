@@ -43,9 +43,7 @@ def confirm(
             return (yield from call.answer(Outcome.CONFIRMED, record=known))
         if known.state is not AssignmentState.ASSIGNED:
             return (yield from confirm_late(call, known, settings))
-        return (
-            yield from record_transition(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None)
-        )
+        return record_transition(call, known, (Trigger.CONFIRM,), Outcome.CONFIRMED, None, next_attempt_at=None)
 
     return (yield from amend(call, settings, decide, again=True))
 
@@ -94,8 +92,6 @@ def extend_hold(
         if known.next_attempt_at is None or known.next_attempt_at >= wanted:
             return (yield from call.answer(Outcome.ASSIGNED, record=known))
         why = Reason.HOLD_EXTENDED
-        return (
-            yield from record_transition(call, known, (Trigger.MOVE,), Outcome.ASSIGNED, why, next_attempt_at=wanted)
-        )
+        return record_transition(call, known, (Trigger.MOVE,), Outcome.ASSIGNED, why, next_attempt_at=wanted)
 
     return (yield from amend(call, settings, decide))

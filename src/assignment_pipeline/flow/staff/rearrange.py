@@ -137,7 +137,7 @@ def _rearranged(
         context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
         context = yield from with_neighbours(context, query, wanted.moves)
         room = yield from with_room(context, wanted.moves, wanted.allowed)
-        took = yield from call.elapsed()
+        took = call.elapsed()
         calls, changes = [], []
         for move in wanted.moves:
             record = context.loaded.records[move.booking_id]

@@ -159,11 +159,7 @@ def at_its_tables(
     }
     why, decision = Reason.REINSTATED, Decision(plan=found.plan)
     # It was given these tables in spite of the rules that they break.
-    return (
-        yield from record_attempt(
-            context, request, decision, triggers, outcome, why=why, overruled=found.broken, **facts
-        )
-    )
+    return record_attempt(context, request, decision, triggers, outcome, why=why, overruled=found.broken, **facts)
 
 
 def _record(call: Call) -> Flow[AssignmentRecord]:

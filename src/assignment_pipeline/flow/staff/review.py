@@ -72,9 +72,7 @@ def requeue(
             raise PartySitsError(booking_id, known.tables)
         facts: dict[str, Any] = {"next_attempt_at": now, "retries": 0, "reason": None}
         facts |= {"allocation": None, "owner": Owner.PIPELINE}
-        return (
-            yield from record_transition(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts)
-        )
+        return record_transition(call, known, (Trigger.REQUEUE,), Outcome.RETRY, Reason.BY_REQUEST, **facts)
 
     return (yield from amend(call, settings, decide))
 
@@ -107,7 +105,7 @@ def reject(
     def decide(record: AssignmentRecord | None, _: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         known = yield from known_record(record, booking_id, restaurant_id or "")
         facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
-        return (yield from record_transition(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts))
+        return record_transition(call, known, (Trigger.FAIL,), Outcome.FAILED, Reason.BY_REQUEST, **facts)
 
     return (yield from amend(call, settings, decide))
 
@@ -145,7 +143,7 @@ def _pin(ids: tuple[str, str], settings: Settings, actor: str, why: Reason) -> F
     def decide(record: AssignmentRecord, _: Allocation, __: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         if record.pinned is pinned:
             return (yield from call.answer(Outcome.NOOP, record=record))
-        return (yield from record_transition(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned))
+        return record_transition(call, record, (Trigger.MOVE,), seated_as(record), why, pinned=pinned)
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -250,7 +248,7 @@ def _place(call: Call, booking: Booking, settings: Settings, wanted: Placement) 
         if closer is not None and Rule.LAYING_TIME in found.broken:
             room = room.with_shortened(closer.others)
             request = attrs.evolve(request, blocked=closer.blocked)
-        return (yield from _placed(context, request, found, wanted, room))
+        return _placed(context, request, found, wanted, room)
 
     return (yield from until_answered(call, settings, attempt, once_more(settings)))
 
@@ -299,7 +297,7 @@ def _at(context: DecisionContext, request: SeatingRequest, plan: Plan) -> Alloca
 
 def _placed(
     context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement, room: Room
-) -> Flow[ToCommit]:
+) -> ToCommit:
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
     plan = attrs.evolve(found.plan, moves=wanted.moves)
     if context.state in WITH_TABLES:
@@ -309,7 +307,7 @@ def _placed(
     else:
         triggers = (*TO_BEGIN[context.state], Trigger.SEAT, Trigger.CONFIRM)
     held = context.state is AssignmentState.ASSIGNED
-    made = yield from record_attempt(
+    made = record_attempt(
         context,
         request,
         Decision(plan=plan),

@@ -23,7 +23,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
-from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords
+from assignment_pipeline.flow.effects import Flow, LoadContext, ReadRecords, at_once
 from assignment_pipeline.flow.landing import ToCommit, guarded
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.arrivals import came
@@ -56,7 +56,7 @@ def left(
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         if held.left_at is not None or (end >= held.blocked.end and not held.sits):
             return (yield from call.answer(Outcome.NOOP, record=record))
-        return (yield from came(call, record, Reason.LEFT, _until_left(held, now)))
+        return came(call, record, Reason.LEFT, _until_left(held, now))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -83,7 +83,7 @@ def no_show(
             raise NotBegunError(booking_id, held.turn.start.isoformat())
         why = Reason.NO_SHOW
         facts = {"allocation": None, "next_attempt_at": None, "reason": why}
-        return (yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
+        return at_once(record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
 
     return (yield from amend_seated(call, settings, decide))
 
@@ -129,7 +129,7 @@ def extend(
             if closer is not None and (closer.others or closer.blocked != longer.blocked):
                 longer, overruled = attrs.evolve(longer, blocked=closer.blocked), (Rule.LAYING_TIME.value,)
                 nearby = shorten(call, closer.others, context.records)
-        made = yield from record_transition(
+        made = record_transition(
             call,
             record,
             (Trigger.MOVE,),

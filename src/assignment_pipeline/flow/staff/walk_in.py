@@ -235,8 +235,8 @@ def _attempt(call: Call, party: AtDoor, settings: Settings) -> Flow[ToCommit | A
     if isinstance(found, AssignmentResult):
         return found
     if party.offer:
-        return (yield from _offered(call, found))
-    return (yield from _seated(found, party))
+        return _offered(call, found)
+    return _seated(found, party)
 
 
 def _nothing_to_do(context: DecisionContext, party: AtDoor) -> Flow[AssignmentResult] | None:
@@ -373,9 +373,9 @@ def _next(found: _Found) -> tuple[str, ...]:
     return tuple(sorted(names - {booking.id, *movers}))
 
 
-def _offered(call: Call, found: _Found) -> Flow[AssignmentResult]:
+def _offered(call: Call, found: _Found) -> AssignmentResult:
     """The answer where nothing is written."""
-    took = yield from call.elapsed()
+    took = call.elapsed()
     return call.result(
         Outcome.NOOP,
         Reason.OFFERED,
@@ -387,7 +387,7 @@ def _offered(call: Call, found: _Found) -> Flow[AssignmentResult]:
     )
 
 
-def _seated(found: _Found, party: AtDoor) -> Flow[ToCommit]:
+def _seated(found: _Found, party: AtDoor) -> ToCommit:
     """What is written: the booking, its tables and that it sits, with what makes room for it."""
     # The commit holds the caps, unless they are passed already and a person allowed that.
     context, request, plan = attrs.evolve(found.context, unpaced=False), found.request, found.plan
@@ -396,7 +396,7 @@ def _seated(found: _Found, party: AtDoor) -> Flow[ToCommit]:
         triggers = (*TO_BEGIN[context.state], *triggers)
     tables = attrs.evolve(allocation(request, plan, context.venue), seated_at=context.now)
     facts: dict[str, Any] = {"next_attempt_at": None, "reason": None, "retries": 0}
-    made = yield from record_attempt(
+    made = record_attempt(
         context,
         request,
         found.decision,

@@ -21,6 +21,7 @@ from assignment_pipeline.flow.effects import (
     DoubtFlags,
     Flow,
     ResolveFlags,
+    at_once,
 )
 from assignment_pipeline.flow.landing import ToCommit, change, known, later, preconditions, rest
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
@@ -130,7 +131,7 @@ def _give_up(
     if record is None or not due.holds(record):
         return (yield from _somebody_elses(call, record))
     if record.state is AssignmentState.ASSIGNED:
-        return (yield from expire(call, settings, record, now))
+        return expire(call, settings, record, now)
     waits = _waits_for_tables(record)
     if record.state in SETTLED and not waits:
         return ToCommit(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
@@ -138,7 +139,7 @@ def _give_up(
     # Who is in review already is there for another reason from now on: freed tables are no news to it any more.
     triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
     outcome = Outcome.MANUAL_REVIEW
-    return (yield from record_transition(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts))
+    return record_transition(call, record, triggers, outcome, Reason.CRASH_LOOP, **facts)
 
 
 def _somebody_elses(call: Call, record: AssignmentRecord | None) -> Flow[AssignmentResult]:
@@ -155,7 +156,7 @@ def _claimed(context: DecisionContext, due: Due) -> Flow[ToCommit | AssignmentRe
     record = context.record
     if record is None or not due.holds(record):
         return _somebody_elses(context.call, record)
-    return unanswered(context, record) if is_handed_over(record) else record
+    return at_once(unanswered(context, record)) if is_handed_over(record) else record
 
 
 def _decide_aside(context: DecisionContext, *, due: Due, legacy: bool) -> Flow[ToCommit | AssignmentResult]:
@@ -164,7 +165,7 @@ def _decide_aside(context: DecisionContext, *, due: Due, legacy: bool) -> Flow[T
     if not isinstance(record, AssignmentRecord):
         return (yield from record)
     if record.state is AssignmentState.ASSIGNED:
-        return (yield from _end_hold(context, record, legacy=legacy))
+        return _end_hold(context, record, legacy=legacy)
     if record.state in SETTLED:
         if _waits_for_tables(record):  # The sweep takes it up once the pipeline is back, and nobody before.
             left = change(context.call, record, next_attempt_at=None, deliveries=0, reason=Reason.PIPELINE_DISABLED)
@@ -175,18 +176,18 @@ def _decide_aside(context: DecisionContext, *, due: Due, legacy: bool) -> Flow[T
     if context.settings.in_flight is InFlight.DRAIN:
         return (yield from assign.decide(context))
     if not context.is_wanted:
-        return (yield from close(context, record))
-    return (yield from handed_over(context, record) if legacy else to_person(context, record))
+        return close(context, record)
+    return handed_over(context, record) if legacy else to_person(context, record)
 
 
-def _end_hold(context: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> Flow[ToCommit]:
+def _end_hold(context: DecisionContext, record: AssignmentRecord, *, legacy: bool) -> ToCommit:
     """The end of a hold that nobody confirmed; where another would follow, legacy is handed the booking instead."""
     holds = record.holds + 1
     is_here = context.booking is not None and context.booking.restaurant_id == record.restaurant_id
     hands_over = legacy and context.settings.in_flight is InFlight.HANDOVER and context.is_wanted and is_here
     if hands_over and holds < context.settings.max_holds:
-        return (yield from handed_over(context, record, holds=holds))
-    return (yield from expire(context.call, context.settings, record, context.now))
+        return handed_over(context, record, holds=holds)
+    return expire(context.call, context.settings, record, context.now)
 
 
 def _decide(context: DecisionContext, *, due: Due) -> Flow[ToCommit | AssignmentResult]:
@@ -194,7 +195,7 @@ def _decide(context: DecisionContext, *, due: Due) -> Flow[ToCommit | Assignment
     if not isinstance(record, AssignmentRecord):
         return (yield from record)
     if record.state is AssignmentState.ASSIGNED:
-        return (yield from expire(context.call, context.settings, record, context.now))
+        return expire(context.call, context.settings, record, context.now)
     if _waits_for_tables(record):
         return (yield from _reconsider(context, record))
     if record.state in SETTLED:

@@ -79,7 +79,7 @@ def _seated(claims: Sequence[Due], settings: Settings) -> Flow[dict[str, Assignm
         return {}
     answers = {}
     for booking_id, (call, decided) in writes.items():
-        answers[booking_id] = answer = yield from landed(call, decided)
+        answers[booking_id] = answer = landed(call, decided)
         yield from held_against_legacy(call, None, answer)
     return answers
 

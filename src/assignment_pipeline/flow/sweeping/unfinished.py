@@ -121,7 +121,7 @@ def _end(record: AssignmentRecord, now: dt.datetime) -> Flow[None]:
     call.now = now
     reason = Reason.TIME_PASSED
     facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
-    ended = yield from record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
+    ended = record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
     yield from land(record.restaurant_id, ended.change)
 
 

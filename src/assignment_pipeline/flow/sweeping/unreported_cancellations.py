@@ -83,6 +83,4 @@ def _decide(call: Call, record: AssignmentRecord | None, _: dt.datetime) -> Flow
     if record is None or record.state not in WITH_TABLES or _sits(record) or not _is_cancelled(at_host):
         return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
     facts = {"allocation": None, "next_attempt_at": None, "reason": Reason.TERMINAL_STATE}
-    return (
-        yield from record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, Reason.TERMINAL_STATE, **facts)
-    )
+    return record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, Reason.TERMINAL_STATE, **facts)

@@ -29,7 +29,6 @@ from assignment_pipeline.flow.effects import (
     Emit,
     Evaluate,
     Flow,
-    HasReverseShadow,
     Hold,
     LoadContext,
     LookUpChange,
@@ -114,7 +113,6 @@ class Stage:
         self._answers: dict[type[Effect[Any]], Callable[[Any], Any]] = {
             ResolveFlags: lambda _: _FLAGS,
             CheckCircuit: lambda _: dt.timedelta(),
-            HasReverseShadow: lambda _: False,
             Commit: self._commit,
             LookUpChange: lambda _: False,
             MakePlan: lambda effect: effect.ask(engine),
@@ -123,7 +121,7 @@ class Stage:
             Publish: lambda _: None,
             Monotonic: lambda _: time.monotonic(),
             Draw: lambda _: _NO_DRAW,
-            Begin: lambda _: (f"{name}~", now, time.monotonic()),
+            Begin: lambda _: (f"{name}~", now, time.monotonic, False),
         }
 
     def __call__(self, effect: Effect[Any]) -> Any:
