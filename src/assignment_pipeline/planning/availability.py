@@ -140,7 +140,8 @@ class _Looking:
         for place in taken:
             span = (arrival.first, arrival.ends[arrival.span_of[place]])
             booking = self._asked.bookings[place]
-            if moves.make_room(rooms[place], span, partial(_request, self._asked, self._floor, arrival.start, booking)):
+            request = partial(_request, self._asked, self._floor, arrival.start, booking)
+            if moves.make_room(rooms[place].choice, span, request):
                 size, minutes = booking.party_size, arrival.minutes[place]
                 status, reason = self._moved, None if self._moved is _M else TAKEN
                 found[place] = Slot(arrival.start, size, status, reason, int(status is _M), minutes)

@@ -178,11 +178,14 @@ class CandidateSeatings:
         venue: The restaurant.
 
         times: What `survey` has learned of its arrivals, by the parties that were asked for.
+
+        searches: What the engine has learned of room there by moving others, or None.
     """
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.times: dict[object, object] = {}
+        self.searches: object = None
         self._choices: dict[tuple[object, ...], Choice] = {}
         self._wishes: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}
 

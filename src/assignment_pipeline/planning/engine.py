@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -63,7 +62,6 @@ class TableEngine:
         self._strategies = tuple(strategies)
         self._monotonic = monotonic
         self._remembered = RememberedVenues()
-        self._searches: weakref.WeakKeyDictionary[CandidateSeatings, searches.Searches] = weakref.WeakKeyDictionary()
 
     def plan(self, request: SeatingRequest, floor: FloorSnapshot, budget: Budget = BUDGET) -> Decision:
         """The best tables for *request*, or why there are none."""
@@ -178,7 +176,10 @@ class TableEngine:
 
     def _searches_of(self, venue: Venue) -> searches.Searches:
         seatings = self._remembered.of(venue)
-        return self._searches.setdefault(seatings, searches.Searches(seatings, self._monotonic))
+        known = seatings.searches
+        if not isinstance(known, searches.Searches):
+            known = seatings.searches = searches.Searches(seatings, self._monotonic)
+        return known
 
     def _make_room(self, question: Question, seatings: CandidateSeatings, budget: Budget, began: float) -> tiers.Room:
         """Room by moving others. A search that found none is not made again, and nor is one that asks for more."""
@@ -193,6 +194,8 @@ class TableEngine:
             budget = known.share(budget)
             room = tiers.make_room(request, floor, offers, budget, began=began, monotonic=self._monotonic)
             known.remember(search, room, budget, began)
+        if room.arrangement is None and not room.proved:  # What `survey` said is there is there.
+            return known.found.room(request, search.choice, floor, offers) or room
         return room
 
 

@@ -9,10 +9,10 @@ import attrs
 
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.found_room import FoundRoom, Seats, as_found
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
-from assignment_pipeline.planning.rooms import Rooms
 from assignment_pipeline.planning.searches import Search, Searches
 from assignment_pipeline.planning.vacating import Vacating
 
@@ -69,29 +69,61 @@ class Moves:
     def _vacating(self) -> Vacating:
         return Vacating(self._floor, self._movable)
 
-    def make_room(self, rooms: Rooms, span: Span, request: Callable[[], SeatingRequest]) -> bool:
+    @functools.cached_property
+    def _seats(self) -> Seats:
+        return Seats(self._floor, self._seatings)
+
+    def make_room(self, choice: Choice, span: Span, request: Callable[[], SeatingRequest]) -> bool:
         """
         Whether they could for one party.
 
         Args:
-            rooms: Where it could sit.
+            choice: Where it could sit.
 
             span: When it blocks its tables, in minutes since 1970.
 
             request: Makes its request, where it comes to a search.
         """
-        if self._vacating.makes_room(rooms.choice.single, rooms.joined, span):
+        known = self._searches
+        if known.found.on(self._seats, choice, span) is not None:
             return True
-        if not rooms.choice.fits(self._floor.held.taken(*span)) or self._monotonic() >= self._ends:
-            return False
-        floor, known, options = self._floor, self._searches, self._offers
-        search = attrs.evolve(self._anything, choice=rooms.choice, span=span)
-        room = known.answer(search, floor)
-        if room is None:
-            began = self._monotonic()
-            budget = known.share(self._budget)
-            room = tiers.make_room(
-                request(), floor, options, budget, began=began, monotonic=self._monotonic, movable=self._movable
-            )
-            known.remember(search, room, budget, began)
-        return room.arrangement is not None
+        search = attrs.evolve(self._anything, choice=choice, span=span)
+        found = self._cleared(choice, span)
+        if found is None and not self._is_in_vain(search):
+            found = self._searched(search, request())
+        if found is not None:
+            known.found.remember(choice, span, found)
+        return found is not None
+
+    def _cleared(self, choice: Choice, span: Span) -> FoundRoom | None:
+        """Room without a search."""
+        found = self._vacating.room(choice.masks, span)
+        if found is None:
+            return None
+        place, moves = found
+        return as_found(self._seats, place, ((self._movable.parties[party], to) for party, to in moves))
+
+    def _is_in_vain(self, search: Search) -> bool:
+        """Whether there is no use in a search, or no time for it."""
+        if not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search):
+            return True
+        return self._monotonic() >= self._ends
+
+    def _searched(self, search: Search, request: SeatingRequest) -> FoundRoom | None:
+        """Room by a search, which is remembered if it finds none."""
+        known, began = self._searches, self._monotonic()
+        budget = known.share(self._budget)
+        room = tiers.make_room(
+            request,
+            self._floor,
+            self._offers,
+            budget,
+            began=began,
+            monotonic=self._monotonic,
+            movable=self._movable,
+        )
+        known.remember(search, room, budget, began)
+        if room.arrangement is None:
+            return None
+        moves = ((party, option.seating.mask) for party, option in room.arrangement.moves)
+        return as_found(self._seats, room.arrangement.option.seating.mask, moves, room.strategy)

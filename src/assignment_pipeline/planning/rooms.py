@@ -38,15 +38,12 @@ class Rooms:
         party_size: Its guests.
 
         choice: Where it could sit in an empty house.
-
-        joined: The places of several tables among these, as masks.
     """
 
-    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_venue", "choice", "joined", "party_size")
+    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_venue", "choice", "party_size")
 
     def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
         self.party_size, self.choice, self._venue = party_size, choice, venue
-        self.joined = dict.fromkeys(mask for mask in choice.masks if mask & (mask - 1))
         self._found: dict[int, tuple[int, Where]] = {}
         # Each zone, and each of indoor, outdoor and bar, is a bit.
         places = {where([candidate.seating]) for candidate in choice.candidates}

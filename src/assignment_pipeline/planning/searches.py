@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.found_room import FoundRooms
 from assignment_pipeline.planning.movable_parties import Span
 from assignment_pipeline.planning.tiers import Room
 
@@ -100,6 +101,9 @@ class Searches:
         seatings: What is known of the venue.
 
         monotonic: The clock that they are measured with, in seconds.
+
+    Attributes:
+        found: The room that others found.
     """
 
     def __init__(self, seatings: CandidateSeatings, monotonic: Callable[[], float]) -> None:
@@ -110,6 +114,7 @@ class Searches:
         self._known: dict[Span, dict[Choice, Search]] = {}
         self._floors: dict[object, Parties] = {}
         self._needs: dict[tuple[Choice, Choice], bool] = {}
+        self.found = FoundRooms(seatings)
 
     def of(self, request: SeatingRequest, floor: FloorSnapshot, budget: dt.timedelta) -> Search:
         """The search for that party, to be begun or spared."""
@@ -146,6 +151,10 @@ class Searches:
             if search.budget <= known.budget:
                 found = Room()
         return found
+
+    def is_in_vain(self, search: Search) -> bool:
+        """Whether an earlier search says so."""
+        return any(known.proved or search.budget <= known.budget for known in self._telling_of(search))
 
     def share(self, budget: Budget) -> Budget:
         """What is left of *budget* where long searches have taken their share of the last minute at this venue."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 import attrs
 
@@ -14,6 +14,10 @@ MOST_MOVES = 5
 """How many parties move at most to make room for one."""
 
 
+Moves = list[tuple[int, int]]
+"""Which of the movable parties go, and the tables that each gets."""
+
+
 @attrs.define(eq=False)
 class _Tables:
     """
@@ -22,14 +26,11 @@ class _Tables:
     Attributes:
         stuck: Those with a party that cannot go elsewhere.
 
-        cleared: Those whose parties all can.
-
-        places: The places of several tables that can be cleared.
+        tried: The places that were asked for, with who goes where; or None where they cannot be cleared.
     """
 
     stuck: int
-    cleared: int = 0
-    places: set[int] = attrs.field(factory=set)
+    tried: dict[int, Moves | None] = attrs.field(factory=dict)
 
 
 class Vacating:
@@ -52,43 +53,36 @@ class Vacating:
         self._free: dict[int, tuple[int, list[int]]] = {}
         self._known: dict[Span, _Tables] = {}
 
-    def makes_room(self, single: int, joined: Collection[int], span: Span) -> bool:
+    def room(self, places: Iterable[int], span: Span) -> tuple[int, Moves] | None:
         """
-        Whether one of the places can be cleared.
+        The first place that can be cleared, and who goes where; None if none can.
 
         Args:
-            single: The tables that would do by themselves, as a mask.
-
-            joined: The places of several tables that would, as masks.
+            places: The tables of each, as masks.
 
             span: For when, in minutes since 1970.
         """
         known = self._at(span)
-        if single & known.cleared:
-            return True
-        for table in bits(single & ~known.stuck):
-            if self._cleared(1 << table, span) is not None:
-                known.cleared |= 1 << table
-                return True
-        if not known.places.isdisjoint(joined):
-            return True
-        for mask in joined:
-            if not mask & known.stuck and self._cleared(mask, span) is not None:
-                known.places.add(mask)
-                return True
-        return False
+        for place in places:
+            if not place & known.stuck:
+                if place not in known.tried:
+                    known.tried[place] = self._cleared(place, span)
+                moves = known.tried[place]
+                if moves is not None:
+                    return place, moves
+        return None
 
     def arrangement(self, request: SeatingRequest) -> Arrangement | None:
         """Who would sit where then: the cheapest place that can be cleared, or None if none can."""
-        kind, span = self._movable.kind_for(request), span_of(request)
-        known = self._at(span)
-        for option in kind.options:
-            moves = None if option.seating.mask & known.stuck else self._cleared(option.seating.mask, span)
-            if moves is not None:
-                parties = self._movable.parties
-                kinds = ((party, self._movable.kind_for(parties[party].request), mask) for party, mask in moves)
-                return Arrangement(option, tuple((parties[party], kind.of[mask]) for party, kind, mask in kinds))
-        return None
+        kind = self._movable.kind_for(request)
+        found = self.room(kind.masks, span_of(request))
+        if found is None:
+            return None
+        place, moves = found
+        parties = ((self._movable.parties[party], to) for party, to in moves)
+        return Arrangement(
+            kind.of[place], tuple((party, self._movable.kind_for(party.request).of[to]) for party, to in parties)
+        )
 
     def _at(self, span: Span) -> _Tables:
         known = self._known.get(span)
@@ -96,12 +90,12 @@ class Vacating:
             known = self._known[span] = _Tables(stuck=self._held.taken(*span))
         return known
 
-    def _cleared(self, mask: int, span: Span) -> list[tuple[int, int]] | None:
+    def _cleared(self, mask: int, span: Span) -> Moves | None:
         """Where those go who sit at some of these tables for some of *span*; None if they cannot, or are too many."""
         leaving = self._movable.owners(mask) & self._movable.meeting(span)
         if leaving.bit_count() > MOST_MOVES:
             return None
-        moves: list[tuple[int, int]] = []
+        moves: Moves = []
         for party in bits(leaving):
             free, places = self._free_for(party)
             if not free and not places:

@@ -1,0 +1,196 @@
+"""Room that was found by moving others: while all of them sit as they did, it need not be searched for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import attrs
+
+from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.movable_parties import Span, bits, span_of
+from assignment_pipeline.planning.options import Arrangement, Option, Options
+from assignment_pipeline.planning.tiers import RESEATING, Room
+
+MOST_SPANS = 512
+"""For how many spans of time it is remembered at a venue: the last."""
+
+
+class Mover(NamedTuple):
+    """
+    A party that may be moved, as far as it matters to those who ask for its tables.
+
+    Attributes:
+        booking_id: Whose it is.
+
+        choice: Where it could sit.
+
+        span: When it blocks its tables.
+
+        home: Those that it has, as a mask.
+    """
+
+    booking_id: str
+    choice: Choice
+    span: Span
+    home: int
+
+
+@attrs.frozen(eq=False)
+class FoundRoom:
+    """
+    Room for one more party.
+
+    Attributes:
+        place: Its tables, as a mask.
+
+        moves: Who makes room, and the tables that each goes to.
+
+        strategy: What a plan of it is called.
+
+        movers: The bookings of those who move.
+    """
+
+    place: int
+    moves: tuple[tuple[Mover, int], ...]
+    strategy: str
+    movers: frozenset[str] = attrs.field(init=False)
+
+    @movers.default
+    def _who_moves(self) -> frozenset[str]:
+        return frozenset(mover.booking_id for mover, _ in self.moves)
+
+
+class Seats:
+    """
+    Who has which tables on one floor, for who asks about many of them.
+
+    Args:
+        floor: Who sits where, and who of them may be moved.
+
+        seatings: What is known of the venue.
+    """
+
+    def __init__(self, floor: FloorSnapshot, seatings: CandidateSeatings) -> None:
+        self._floor = floor
+        self._seatings = seatings
+        self._sitting = {party.request.booking.id: party for party in floor.sitting}
+        self._movers: dict[str, Mover] = {}
+        self._busy: dict[Span, int] = {}
+        self._holding: dict[tuple[FoundRoom, Span], bool] = {}
+        positions = floor.venue.floor.positions
+        self._at: dict[int, list[tuple[int, int, str | None]]] = {}
+        for row in floor.occupancy.rows:
+            position = positions.get(row.table_id)
+            if position is not None:
+                self._at.setdefault(position, []).append((*row.window.minutes, row.booking_id))
+
+    def mover(self, booking_id: str) -> Mover | None:
+        """The party of a booking, or None if it may not be moved."""
+        known = self._movers.get(booking_id)
+        if known is None:
+            party = self._sitting.get(booking_id)
+            if party is None:
+                return None
+            request = party.request
+            choice, home = self._seatings.choice(request), self._floor.home(party)
+            known = self._movers[booking_id] = Mover(booking_id, choice, span_of(request), home)
+        return known
+
+    def party(self, mover: Mover) -> Sitting:
+        """The party that it is on this floor."""
+        return self._sitting[mover.booking_id]
+
+    def has(self, found: FoundRoom, span: Span) -> bool:
+        """Whether that room can be made here, for a party that blocks its tables for *span*."""
+        known = self._holding.get((found, span))
+        if known is None:
+            known = self._holding[found, span] = self._has(found, span)
+        return known
+
+    def _has(self, found: FoundRoom, span: Span) -> bool:
+        start, end = span
+        for mover, place in found.moves:
+            if self.mover(mover.booking_id) != mover or not self._are_free(place, mover.span, found.movers):
+                return False
+            if place & found.place and mover.span[0] < end and start < mover.span[1]:
+                return False
+        return self._are_free(found.place, span, found.movers)
+
+    def _are_free(self, mask: int, span: Span, movers: frozenset[str]) -> bool:
+        """Whether these tables are free once the movers have left theirs."""
+        busy = self._busy.get(span)
+        if busy is None:
+            busy = self._busy[span] = self._floor.occupancy.taken(*span)
+        start, end = span
+        return not mask & busy or not any(
+            began < end and start < ended and booking_id not in movers
+            for table in bits(mask & busy)
+            for began, ended, booking_id in self._at[table]
+        )
+
+
+class FoundRooms:
+    """
+    The room that was found at one version of a venue.
+
+    What serves a large party serves a smaller one that may sit at the same tables, and often serves the next arrival.
+
+    Args:
+        seatings: What is known of the venue.
+    """
+
+    def __init__(self, seatings: CandidateSeatings) -> None:
+        self._seatings = seatings
+        self._known: dict[Span, dict[Choice, FoundRoom]] = {}
+        self._last: dict[Choice, FoundRoom] = {}
+
+    def remember(self, choice: Choice, span: Span, found: FoundRoom) -> None:
+        """Keep it, as found for a party that could sit there, and blocks its tables for *span*."""
+        for oldest in list(self._known)[: max(len(self._known) - MOST_SPANS, 0)]:
+            self._known.pop(oldest, None)
+        self._known.setdefault(span, {})[choice] = self._last[choice] = found
+
+    def on(self, seats: Seats, choice: Choice, span: Span) -> FoundRoom | None:
+        """What does on that floor for a party that could sit there; None if nothing that is known does."""
+        for found in self._likely(choice, span):
+            if found.place in choice.places and seats.has(found, span):
+                if self._known.get(span, {}).get(choice) is not found:
+                    self.remember(choice, span, found)
+                return found
+        return None
+
+    def room(self, request: SeatingRequest, choice: Choice, floor: FloorSnapshot, options: Options) -> Room | None:
+        """The same, as the engine plans it."""
+        span = span_of(request)
+        if next(self._likely(choice, span), None) is None:
+            return None
+        seats = Seats(floor, self._seatings)
+        found = self.on(seats, choice, span)
+        return None if found is None else Room(as_arrangement(seats, found, request, options), found.strategy)
+
+    def _likely(self, choice: Choice, span: Span) -> Iterator[FoundRoom]:
+        there = self._known.get(span, {})
+        if choice in there:
+            yield there[choice]
+        yield from reversed(list(there.values()))
+        if choice in self._last:
+            yield self._last[choice]
+
+
+def as_found(seats: Seats, place: int, moves: Iterable[tuple[Sitting, int]], strategy: str = RESEATING) -> FoundRoom:
+    """A place on that floor, and who goes to which tables for it, as it is remembered."""
+    known = ((seats.mover(party.request.booking.id), to) for party, to in moves)
+    return FoundRoom(place, tuple((mover, to) for mover, to in known if mover is not None), strategy)
+
+
+def as_arrangement(seats: Seats, found: FoundRoom, request: SeatingRequest, options: Options) -> Arrangement:
+    """That room on a floor which has it, for a party that may sit there."""
+    moves = ((seats.party(mover), place) for mover, place in found.moves)
+    known = tuple((party, _option(options(party.request), place)) for party, place in moves)
+    return Arrangement(_option(options(request), found.place), known)
+
+
+def _option(options: Sequence[Option], place: int) -> Option:
+    return next(option for option in options if option.seating.mask == place)

@@ -1,0 +1,84 @@
+"""Room that was found serves smaller parties, later arrivals, and who plans without time to search."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import pytest
+
+from assignment_pipeline import Booking, Coordinator, FloorPlan, Outcome, ServicePeriod, Table, Venue, VenuePolicy
+from assignment_pipeline.planning.engine import TableEngine
+from assignment_pipeline.testing import FakeClock
+
+DATE = FakeClock().now().date() + dt.timedelta(days=3)
+SEVEN = dt.datetime.combine(DATE, dt.time(19), dt.UTC)
+QUARTER = dt.timedelta(minutes=15)
+
+
+class Host:
+    """A restaurant in which four have to make room for six, and a couple for the four; with a clock that may rush."""
+
+    def __init__(self):
+        self.rushes = False
+        self._ticks = itertools.count()
+        arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
+        policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
+        floor = FloorPlan([Table("two", 2), Table("four", 4), Table("six", 6)])
+        self.coordinator = Coordinator.in_memory(
+            Venue("r-1", "UTC", floor, policy),
+            clock=FakeClock(),
+            engine=TableEngine(monotonic=self.monotonic),
+            sinks=(),
+        )
+        self.coordinator.place(Booking("couple", "r-1", 2, SEVEN), ["four"], actor="anna", pin=False)
+        self.coordinator.place(Booking("four", "r-1", 4, SEVEN), ["six"], actor="anna", pin=False)
+
+    def monotonic(self):
+        return float(next(self._ticks)) if self.rushes else 0.0
+
+    def says(self, size):
+        return [slot.status.value for slot in self.coordinator.availability("r-1", DATE, [size]).slots]
+
+    def assign(self, size, start=SEVEN):
+        return self.coordinator.assign(Booking("new", "r-1", size, start))
+
+
+@pytest.fixture
+def host():
+    return Host()
+
+
+def test_without_time_nobody_finds_it(host):
+    """The room takes a search, so that a clock that rushes leaves none."""
+    host.rushes = True
+    assert host.says(6) == ["unavailable"] * 3
+    assert host.assign(6).outcome is not Outcome.CONFIRMED
+
+
+@pytest.mark.parametrize(("size", "start"), [(6, SEVEN), (5, SEVEN), (6, SEVEN + QUARTER), (5, SEVEN + 2 * QUARTER)])
+def test_what_was_found_is_there_without_a_search(host, size, start):
+    """For the same party, for a smaller one, and for those that arrive later; `assign` gives what is said."""
+    assert host.says(6) == ["with_moves"] * 3
+    host.rushes = True
+    assert host.says(size) == ["with_moves"] * 3
+    result = host.assign(size, start)
+    assert (result.outcome, result.tables, set(result.moved)) == (Outcome.CONFIRMED, ("six",), {"couple", "four"})
+
+
+@pytest.mark.parametrize("act", ["pin", "move", "take"])
+def test_it_is_gone_once_one_of_them_no_longer_does(host, act):
+    """A party that must stay, sits elsewhere, or would find another where it was to go."""
+    assert host.says(6) == ["with_moves"] * 3
+    host.rushes = True
+    coordinator = host.coordinator
+    if act == "pin":
+        coordinator.pin("four", actor="anna")
+    elif act == "move":
+        coordinator.place(Booking("couple", "r-1", 2, SEVEN), ["two"], actor="anna", pin=False)
+        assert host.says(6) == ["with_moves"] * 3  # The four go to the table that the couple left: no search.
+        coordinator.place(Booking("single", "r-1", 1, SEVEN), ["four"], actor="anna")
+    else:
+        coordinator.place(Booking("single", "r-1", 1, SEVEN), ["two"], actor="anna")
+    assert host.says(6) == ["unavailable"] * 3
+    assert host.assign(6).outcome is not Outcome.CONFIRMED
