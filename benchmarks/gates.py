@@ -19,6 +19,7 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -53,8 +54,11 @@ CHANGE = 108
 BEGIN = dt.datetime(2031, 5, 1, tzinfo=dt.UTC)
 SLOTS = round(dt.timedelta(hours=1) / STEP)
 LOOK_BACK = round((RING.within + RING.hold + STEP) / STEP)
-LOWEST = 4.0
-"""No limit of the rule is lower, whatever the traffic."""
+FEWEST = 96.0
+"""Bookings a day: with fewer, the rule's limits are no lower."""
+
+SHORT = 0.5
+"""So far below its limit, a sum over all hours tells that the one over 24 hours is below it, too."""
 
 EMPTY: dict[Any, Outcomes] = {}
 
@@ -210,32 +214,70 @@ def first_alarm(
 
         chance: The dice.
     """
-    buckets: list[Bucket] = []
-    by_hour: list[Bucket] = []
-    total = 0
-    # The sum for bookings that are independent, which remembers more: below the lowest limit there is no need to look.
-    test = RING.cusum(0.01)
-    least, most = LOWEST, 0.0
-    worse, better = test.evidence(1, 1), test.evidence(0, 1)
+    seen: list[tuple[int, int]] = []
+    stretches: list[Bucket] = []
+    sums = Sums([RING.cusum(FEWEST), RING.cusum(FEWEST, USUALLY_ALIKE)])
     for slot in range(round(hours * SLOTS)):
+        if not slot % SLOTS:
+            sums.begin_an_hour()
         count = _arrivals(an_hour / SLOTS, chance)
         bad = count - _successes(count, rate_at(slot / SLOTS), chance)
-        total += count
-        outcomes = {PIPELINE: Outcomes(confirmed=count - bad, review=bad)} if count else EMPTY
-        buckets.append(Bucket(start=BEGIN + slot * STEP, outcomes=outcomes))
-        if not slot % SLOTS:
-            by_hour.append(Bucket(start=buckets[-1].start))
+        seen.append((bad, count))
         if count:
-            so_far = by_hour[-1].outcomes.get(PIPELINE, Outcomes())
-            by_hour[-1] = attrs.evolve(by_hour[-1], outcomes={PIPELINE: so_far + outcomes[PIPELINE]})
-        most = max(0.0, most + bad * worse + (count - bad) * better)
-        if most < least and an_hour / SLOTS < RING.enough / 2:
-            continue
-        at, is_new = BEGIN + (slot + 1) * STEP, len(buckets) <= LOOK_BACK
-        alert = evaluate(RING, buckets[-LOOK_BACK:], at, from_start=is_new, past=lambda: by_hour[-round(WEEK) :])
+            sums.add(bad, count)
+        is_new = slot < LOOK_BACK
+        if not sums.is_near(-math.log(RING.at_start) if is_new else math.inf) and an_hour / SLOTS < RING.enough / 2:
+            continue  # Neither of the tests that the rule begins with can show anything.
+        stretches += _buckets(seen, len(stretches))
+        at, past = BEGIN + (slot + 1) * STEP, partial(_hours_of_a_week, seen)
+        alert = evaluate(RING, stretches[-LOOK_BACK:], at, from_start=is_new, past=past)
         if alert.state is AlertState.FIRING:
-            return (slot + 1) / SLOTS, total
-    return math.inf, total
+            return (slot + 1) / SLOTS, sum(whole for _, whole in seen)
+    return math.inf, sum(whole for _, whole in seen)
+
+
+def _buckets(seen: Sequence[tuple[int, int]], first: int, width: int = 1) -> list[Bucket]:
+    """What a store would have counted, from that five minutes on, in stretches of so many of them."""
+    return [_bucket(BEGIN + slot * STEP, seen[slot : slot + width]) for slot in range(first, len(seen), width)]
+
+
+def _bucket(start: dt.datetime, seen: Sequence[tuple[int, int]]) -> Bucket:
+    bad, whole = (sum(numbers) for numbers in zip(*seen, strict=True))
+    outcomes = {PIPELINE: Outcomes(confirmed=whole - bad, review=bad)} if whole else EMPTY
+    return Bucket(start=start, outcomes=outcomes)
+
+
+def _hours_of_a_week(seen: Sequence[tuple[int, int]]) -> list[Bucket]:
+    hours = math.ceil(len(seen) / SLOTS)
+    return _buckets(seen, max(0, hours - round(WEEK)) * SLOTS, SLOTS)
+
+
+class Sums:
+    """The sum of each of some tests, over all bookings so far."""
+
+    def __init__(self, tests: Iterable[Cusum]) -> None:
+        self._tests = tuple(tests)
+        self.values = [0.0 for _ in self._tests]
+        self.begin_an_hour()
+
+    def begin_an_hour(self) -> None:
+        """The bookings that follow are of another hour."""
+        self._seen = [(0, 0) for _ in self._tests]
+
+    def add(self, bad: int, whole: int) -> None:
+        """So many more of this hour."""
+        for place, test in enumerate(self._tests):
+            seen = self._seen[place]
+            both = seen[0] + bad, seen[1] + whole
+            value = self.values[place] + test.evidence(*both) - test.evidence(*seen)
+            self._seen[place] = both if value > 0 else (0, 0)
+            self.values[place] = max(value, 0.0)
+
+    def is_near(self, limit: float) -> bool:
+        """Whether one of them is not far below that limit, or below that of its test."""
+        return any(
+            value >= min(test.limit, limit) - SHORT for test, value in zip(self._tests, self.values, strict=True)
+        )
 
 
 def _arrivals(mean: float, chance: random.Random) -> int:
@@ -349,20 +391,15 @@ def _rate_of_an_hour(bad: float, alike: float, chance: random.Random) -> float:
 
 def _sums(tests: Iterable[Cusum], rates: Iterable[float], an_hour: float, chance: random.Random) -> Iterator[Step]:
     """After each five minutes with bookings: the hour, how many there were so far, and the sum of each test."""
-    total, sums = 0, [0.0 for _ in tests]
+    total, sums = 0, Sums(tests)
     for hour, rate in enumerate(rates):
-        seen = [(0, 0) for _ in sums]
+        sums.begin_an_hour()
         for _ in range(SLOTS):
             count = _arrivals(an_hour / SLOTS, chance)
-            if not count:
-                continue
-            worse, total = _successes(count, rate, chance), total + count
-            for place, test in enumerate(tests):
-                both = seen[place][0] + worse, seen[place][1] + count
-                sums[place] += test.evidence(*both) - test.evidence(*seen[place])
-                seen[place] = both if sums[place] > 0 else (0, 0)
-                sums[place] = max(sums[place], 0.0)
-            yield hour, total, tuple(sums)
+            if count:
+                sums.add(_successes(count, rate, chance), count)
+                total += count
+                yield hour, total, tuple(sums.values)
 
 
 # -- Everything ---------------------------------------------------------------------------------------------------

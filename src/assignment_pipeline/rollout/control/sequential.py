@@ -235,20 +235,29 @@ def _times_log(times: float, share: float) -> float:
 
 
 def _log_likeliest(good: float, bad: float, other_good: float, other_bad: float, difference: float) -> float:
-    """The largest log-likelihood of two rates that differ by *difference*. It is concave: its slope is halved."""
+    """
+    The largest log-likelihood of two rates that differ by *difference*.
+
+    It is concave. So its slope falls, and Newton's steps find where it is 0; one that leads out of what is left is halved.
+    """
     low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
+    other = (low + high) / 2
     for _ in range(_STEPS):
-        other = (low + high) / 2
         rate = other + difference
         if other in (low, high) or not (0 < rate < 1 and 0 < other < 1):
             break
         slope = good / rate - bad / (1 - rate) + other_good / other - other_bad / (1 - other)
+        falls = good / rate**2 + bad / (1 - rate) ** 2 + other_good / other**2 + other_bad / (1 - other) ** 2
         if slope > 0:
             low = other
         else:
             high = other
+        step = slope / falls if falls else 0.0
+        other = other + step if low < other + step < high else (low + high) / 2
+        if abs(step) < _EXACT:
+            break
     return max(
-        _log_likelihood(good, bad, min(max(other + difference, 0.0), 1.0))
-        + _log_likelihood(other_good, other_bad, min(max(other, 0.0), 1.0))
-        for other in (low, (low + high) / 2, high)
+        _log_likelihood(good, bad, min(max(each + difference, 0.0), 1.0))
+        + _log_likelihood(other_good, other_bad, min(max(each, 0.0), 1.0))
+        for each in (low, other, high)
     )

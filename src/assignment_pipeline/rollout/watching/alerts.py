@@ -200,10 +200,7 @@ def _change(
         return None
     days = max(len(counts) * STEP / dt.timedelta(days=1), _LEAST_DAYS)
     a_day = max(whole / days, _LEAST_A_DAY)
-    hours: dict[dt.datetime, list[tuple[int, int]]] = {}
-    for place, count in enumerate(counts):
-        hours.setdefault(floor(begin + place * STEP, HOUR), []).append((rule.badly(count), count.whole))
-    marks = tuple(hours.values())
+    marks = _by_hour([(rule.badly(count), count.whole) for count in counts], begin)
     tests = [rule.cusum(a_day), *([rule.cusum(a_day, USUALLY_ALIKE)] if rule.is_of_outcomes else ())]
     shown = [_shown(rule, test, marks, from_start=from_start) for test in tests]
     change = shown[0]
@@ -216,6 +213,13 @@ def _change(
         return None
     value = sum(counts[change:], Count()).value
     return change if value is not None and rule.is_beyond(value) else None
+
+
+def _by_hour(marks: Sequence[tuple[int, int]], begin: dt.datetime) -> Sequence[Sequence[tuple[int, int]]]:
+    """Stretches of `STEP` from *begin* on, by the hour of the clock in which they are."""
+    width = HOUR // STEP
+    first = (begin - floor(begin, HOUR)) // STEP
+    return [marks[max(start, 0) : start + width] for start in range(-first, len(marks), width)]
 
 
 def _shown(rule: AlertRule, test: Cusum, marks: Sequence[Sequence[tuple[int, int]]], *, from_start: bool) -> int | None:
