@@ -22,6 +22,7 @@ def test_they_are_wrong_as_rarely_as_they_say(found):
     assert found["false_pass"]["low"] <= 0.05
     assert found["three_points_worse_passes"]["low"] <= 0.05
     assert found["false_rollback_week"]["4"]["low"] <= 0.05
+    assert found["full_evenings_rollback_week"]["0.05"]["low"] <= 0.05
     assert min(each["high"] for each in found["coverage"].values()) >= 0.93
 
 

@@ -97,7 +97,7 @@ class Town:
         return booking
 
     def go_on(self, hours, *, each_minute=4, size=lambda: 2, at=None, cancels=0.0):
-        """That long; a look every five minutes, and a sweep every minute."""
+        """That long, or until it is led back; a sweep and a look every five minutes."""
         for minute in range(int(hours * 60)):
             for _ in range(each_minute):
                 booking = self.book(size=size(), at=at and at())
@@ -107,6 +107,8 @@ class Town:
             if minute % 5 == 0:
                 self.coordinator.sweep()
                 self.looks.append(self.watcher.look())
+                if self.looks[-1].demoted is not None:
+                    return
 
     def told(self, kind):
         return [event for event in self.store.events if event.type is kind]
@@ -116,7 +118,7 @@ def test_a_good_tenth_stays():
     """Nothing rings, the gates hold until their time and then pass, and nothing goes on by itself."""
     town = Town()
     town.enter("production-10")
-    town.go_on(2, each_minute=25)
+    town.go_on(1, each_minute=45)
     assert town.rollout.status().revision.phase == "production-10"
     assert town.told(EventType.ALERT_FIRING) == []
     early = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
@@ -124,7 +126,7 @@ def test_a_good_tenth_stays():
     assert early["confirmation_rate"].value > 0.95
     assert early["confirmation_rate"].sample >= 200
     assert early["confirmation_rate"].passes_at == town.rollout.status().since + 24 * HOUR
-    town.clock.advance(22 * HOUR)
+    town.clock.advance(23 * HOUR)
     late = {verdict.metric: verdict for verdict in town.rollout.status().verdicts}
     assert late["confirmation_rate"].answer is Answer.PASS
     assert late["relative_confirmation"].answer is Answer.PASS
@@ -132,7 +134,7 @@ def test_a_good_tenth_stays():
 
 def test_a_tenth_that_fails_whole_is_led_back():
     """Within an hour; over all bookings, nine of ten are well."""
-    town = Town(engine=TableEngine(strategies=(Refusing(),)))
+    town = Town(tables=3, engine=TableEngine(strategies=(Refusing(),)))
     town.enter("production-10")
     began = town.clock.now()
     town.go_on(2)
@@ -236,7 +238,7 @@ def test_a_full_saturday_stays():
     town = Town(tables=3, reseat="auto")
     town.enter("production-50")
     evening = town.clock.now().replace(minute=0, second=0, microsecond=0) + 30 * HOUR
-    town.go_on(3, each_minute=4, at=lambda: evening + town.random.randrange(0, 9) * 15 * MINUTE, cancels=0.15)
+    town.go_on(2, each_minute=4, at=lambda: evening + town.random.randrange(0, 9) * 15 * MINUTE, cancels=0.15)
     outcomes = town.looks[-1]
     day = town.store.measure(MetricsQuery(since=town.clock.now() - 24 * HOUR))
     assert day.pipeline.infeasible > 100
@@ -248,9 +250,9 @@ def test_a_full_saturday_stays():
 
 def test_a_watcher_that_starts_anew_says_nothing_twice():
     """It knows what was told, and tells of the end of it."""
-    town = Town(engine=TableEngine(strategies=(Refusing(),)), demote=Demote.NO)
+    town = Town(tables=3, engine=TableEngine(strategies=(Refusing(),)), demote=Demote.NO)
     town.enter("production-10")
-    for _ in range(20):
+    for _ in range(8):
         town.go_on(0.1)
         town.watcher = Watcher(town.store, town.rollout, demote=Demote.NO)
     firing = town.told(EventType.ALERT_FIRING)
@@ -269,7 +271,7 @@ def test_a_watcher_that_starts_anew_says_nothing_twice():
 @pytest.mark.parametrize(("demote", "phase"), [("step", "production-10"), ("off", "rollback"), ("no", "production-50")])
 def test_how_far_it_leads_back(demote, phase):
     """One phase, or off everywhere, or not at all."""
-    town = Town(engine=TableEngine(strategies=(Refusing(),)), demote=demote)
+    town = Town(tables=3, engine=TableEngine(strategies=(Refusing(),)), demote=demote)
     town.enter("production-50")
     for _ in range(30):
         town.go_on(0.1)

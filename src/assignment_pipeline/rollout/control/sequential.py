@@ -238,7 +238,7 @@ def _log_likeliest(good: float, bad: float, other_good: float, other_bad: float,
     """
     The largest log-likelihood of two rates that differ by *difference*.
 
-    It is concave. So its slope falls, and Newton's steps find where it is 0; one that leads out of what is left is halved.
+    It is concave, so its slope falls: Newton finds where it is 0. Where a step leads too far, what is left is halved.
     """
     low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
     other = (low + high) / 2
