@@ -22,6 +22,7 @@ class Harness(StoreHarness):
     cannot: ClassVar[Mapping[Ability, str]] = {
         "events": "it is no sink: it leaves events to the sinks",
         "attempts": "it does not keep them",
+        "keep_request": "nothing is told to it in a commit",
     }
 
     def __init__(self, store: PlainStore, host: MemoryHost) -> None:

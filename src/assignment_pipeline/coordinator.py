@@ -409,6 +409,8 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         """
         Assign *booking* again after a change: its old tables are freed in the commit that takes the new ones.
 
+        A standalone host's row follows in the same commit, unless the outcome is `kept`.
+
         Args:
             keep: Where there is no plan, leave everything as it was, with the outcome `kept` and the nearest times.
                 Otherwise the booking gives up its tables and waits as a new one would.

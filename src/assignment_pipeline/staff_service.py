@@ -213,7 +213,7 @@ class ServiceActions:
 
         The party keeps its tables, for the time that it had, where they have the seats. Where they have not, nothing is
         written: the outcome is ``kept`` with the reason ``party_too_large``, and ``decision`` has tables that would do,
-        if there are any. Your own row of the booking is yours to correct.
+        if there are any. A standalone host's row follows in the same commit; your own row is yours to correct.
 
         Args:
             party_size: How many guests.

@@ -269,7 +269,10 @@ def test_another_time_is_agreed_on(cli, db):
     assert shown["booking"]["start_at"] == dt.datetime.fromisoformat(time).astimezone(dt.UTC).isoformat()
     assert cli("service", "party-changed", name, "1", *by).code == 0
     assert cli("show", name, "--db", db, "--json").json["booking"]["party_size"] == 1
-    assert cli("review", "retime", "cat", "2031-05-17T20:00+02:00", *by).code == 1
+    waits = cli("review", "retime", "cat", "2031-05-17T20:00+02:00", *by)
+    told = "Booking 'cat' is to come at 2031-05-17 20:00 now, and waits for tables: "
+    assert (waits.code, waits.complaint.startswith(told)) == (1, True)
+    assert cli("show", "cat", "--db", db, "--json").json["booking"]["start_at"] == "2031-05-17T18:00:00+00:00"
 
 
 def test_the_nearest_times_are_the_restaurants(cli, db):

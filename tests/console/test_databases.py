@@ -20,6 +20,7 @@ from tests.console.house import EVENING, Browser, booking, venue
 
 PLAN = Suggested(tables=["T4"], allow=["zone"])
 EARLIER = EVENING.replace(hour=18, minute=0)
+LATER = EVENING.replace(hour=19, minute=15)
 
 
 @pytest.fixture(params=["sqlite", "postgres", "postgres with asyncio"])
@@ -59,6 +60,7 @@ SAT_AND_LEFT = [
     ("pin", "b", {}, lambda record: record.pinned),
     ("unpin", "b", {}, lambda record: not record.pinned),
     ("place", "b", {"tables": "T4"}, lambda record: record.tables == ("T4",)),
+    ("place", "moved", {"tables": "T3"}, lambda record: record.allocation.turn.start == LATER),
     ("cancel", "b", {}, lambda record: record.state == "cancelled"),
 ]
 REVIEWED = [
@@ -97,11 +99,19 @@ def test_each_act_works(database):
             assert (after.status, "Done." in after.text) == (200, True), after.text
             done.append(act)
 
+        def holds_for(key, holds):
+            record = record_of(store, key)
+            assert store.booking(key).same_request(record.booking)  # The host's row has followed.
+            return holds(record)
+
         put("a", 2, 17, 30)
         put("b", 2, 17, 30)
+        put("moved", 2, 19, zone="Roof")
+        later = booking("moved", 2, 19, 15)
+        store.write(lambda connection: host.put_booking(connection, later))  # The guest has called again.
         for act, key, asked, holds in SAT_AND_LEFT:
             do(act, id=key, **asked)
-            assert holds(record(store, key)), act
+            assert holds_for(key, holds), act
         put("large", 30, 19)
         put("huge", 40, 19)
         put("wish", 2, 19, zone="Roof")
@@ -109,7 +119,7 @@ def test_each_act_works(database):
         put("held", 2, 19, settings=Settings(confirmation="external"))
         for act, key, asked, holds in REVIEWED:
             do(act, id=key, **asked)
-            assert holds(record(store, key)), act
+            assert holds_for(key, holds), act
         do("walk_in", restaurant="corner", guests="1")
         assert sum(party.presence == "sits" for party in Coordinator(store, **facts).floor("corner").parties) == 1
         do("block", restaurant="corner", tables="T3", **{"from": "20:00", "to": "20:30"}, reason="leak")
@@ -124,7 +134,7 @@ def test_each_act_works(database):
             runner.run(used.close())
 
 
-def record(store, key):
+def record_of(store, key):
     """The record of a booking."""
     (found,) = store.records(RecordQuery(booking_ids=(key,))).records
     return found

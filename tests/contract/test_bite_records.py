@@ -101,6 +101,30 @@ class KnowsTooEarly(MemoryStore):
         super().commit(changes)
 
 
+class KeepsTheRow(MemoryStore):
+    """Does not tell its host of requests."""
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        super().commit([attrs.evolve(change, request=None) for change in changes])
+
+
+class WritesTheRow(MemoryStore):
+    """Has the host's row ask for whatever the record does."""
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        super().commit([attrs.evolve(change, request=change.record.booking) for change in changes])
+
+
+class WritesTheRowFirst(MemoryStore):
+    """Has the host's row follow before the change has landed."""
+
+    def commit(self, changes: Sequence[AssignmentChange]) -> None:
+        for change in changes:
+            if change.request is not None:
+                self.host.put_booking(change.request)
+        super().commit(changes)
+
+
 def losing(field: attrs.Attribute[Any]) -> type[MemoryStore]:
     """A store that does not keep one field of a record."""
     default = field.default if field.default is not attrs.NOTHING else "?"
@@ -188,6 +212,9 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("tells first", TellsFirst, "events_land_with_the_commit"),
     ("forgets history", ForgetsHistory, "history_is_gapless"),
     ("one history", OneHistory, "histories_do_not_mix"),
+    ("keeps the row", KeepsTheRow, "a_changed_request_reaches_the_row"),
+    ("writes the row", WritesTheRow, "a_changed_request_reaches_the_row"),
+    ("writes the row first", WritesTheRowFirst, "a_refused_request_leaves_the_row"),
     ("forgets attempts", ForgetsAttempts, "attempts_are_kept"),
     ("knows by history", KnowsByHistory, "a_landed_change_is_known"),
     ("lands twice", LandsTwice, "a_change_lands_once"),

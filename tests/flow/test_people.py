@@ -158,6 +158,57 @@ def test_a_changed_booking_stays_pinned_where_it_stays(house, coordinator):
     assert (moved.tables, moved.pinned) == (("T3",), False)
 
 
+def row(house, name="B1"):
+    """The row of the host, which is a standalone one."""
+    return house.host.booking(None, name)
+
+
+def test_the_row_of_a_standalone_host_follows_the_guest(house, coordinator):
+    """It asks for what was agreed on, and says how it stands; an answer of "kept" leaves it as it was."""
+    booking = house.booking(attributes={"note": "by the window"})
+    coordinator.assign(booking)
+    wanted = attrs.evolve(booking, party_size=4, start_at=booking.start_at + DAY, accessible=False, channel="phone")
+    assert coordinator.reassign(attrs.evolve(wanted, attributes={})).outcome is Outcome.CONFIRMED
+    assert row(house) == attrs.evolve(wanted, status="confirmed")
+    assert row(house).attributes == booking.attributes
+    assert coordinator.reassign(attrs.evolve(wanted, party_size=9)).outcome is Outcome.KEPT
+    assert coordinator.party_changed("B1", 9, actor="ben").outcome is Outcome.KEPT
+    assert row(house).party_size == 4
+
+
+def test_the_row_follows_a_booking_that_finds_no_tables(house, coordinator):
+    """So the sweep plans what the guest asks for now."""
+    booking = house.booking()
+    coordinator.assign(booking)
+    large = attrs.evolve(booking, party_size=9)
+    assert coordinator.reassign(large, keep=False).outcome is Outcome.MANUAL_REVIEW
+    assert row(house) == large
+    assert coordinator.reassign(booking).outcome is Outcome.CONFIRMED
+    assert row(house) == attrs.evolve(booking, status="confirmed")
+
+
+def test_another_number_of_guests_changes_nothing_else_of_the_row(house, coordinator):
+    """What the host has learned meanwhile stays."""
+    booking = house.booking()
+    coordinator.assign(booking)
+    moved = attrs.evolve(row(house), start_at=booking.start_at + DAY)
+    house.host.put_booking(moved)
+    assert coordinator.party_changed("B1", 1, actor="ben").outcome is Outcome.CONFIRMED
+    assert row(house) == attrs.evolve(moved, party_size=1)
+
+
+def test_the_row_stays_where_the_answer_does_not_land(house, coordinator):
+    """The row and the tables change in one commit, or neither does."""
+    booking = house.booking()
+    coordinator.assign(booking)
+    house.store.before["commit"] = [StoreUnavailableError("away")]
+    wanted = attrs.evolve(booking, party_size=1)
+    assert coordinator.reassign(wanted).outcome is Outcome.RETRY
+    assert row(house).party_size == 2
+    assert coordinator.reassign(wanted).outcome is Outcome.CONFIRMED
+    assert row(house).party_size == 1
+
+
 def test_nobody_may_seat_two_parties_at_one_table(house, coordinator):
     """That cannot be allowed away, and neither can a table that is not there."""
     coordinator.assign(house.booking("F1", 4))

@@ -160,6 +160,7 @@ BOOKING = columns_of(Booking, besides=["attributes"])
 # -- In SQL -------------------------------------------------------------------------------------------------------
 
 _KEYS = {"booking_id", "id"}
+_REQUEST = [column for column in BOOKING if column.name not in {*_KEYS, "status"}]
 _LISTS = {
     "RECORD": RECORD,
     "RECORD_BESIDES_KEY": [column for column in RECORD if column.name not in _KEYS],
@@ -220,13 +221,13 @@ BOOKING_IN_SQL = {
     ),
     "TYPED_BOOKING": ", ".join(f"{column.name} {POSTGRES_TYPES[column.kind]}" for column in BOOKING),
     "NAMED_BOOKING": ", ".join(f"'{column.name}', {column.name}" for column in BOOKING),
-    "EXCLUDED_BOOKING": ", ".join(
-        f"{column.stored} = excluded.{column.stored}" for column in BOOKING if column.name not in {*_KEYS, "status"}
-    ),
+    "EXCLUDED_BOOKING": ", ".join(f"{column.stored} = excluded.{column.stored}" for column in _REQUEST),
+    "SET_REQUEST": ", ".join(f"{column.stored} = :{column.name}" for column in _REQUEST),
+    "p.SET_REQUEST": ", ".join(f"{column.stored} = p.{column.name}" for column in _REQUEST),
 }
 """
 The columns of a booking: as the table ``bookings`` has them, the same under the fields' names, with their types, as
-arguments of ``jsonb_build_object``, and as an upsert sets them; the status has a rule of its own there.
+arguments of ``jsonb_build_object``, and as an upsert and an update set them; the status has a rule of its own there.
 """
 
 

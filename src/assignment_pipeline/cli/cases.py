@@ -8,12 +8,14 @@ import attrs
 import typer
 
 from assignment_pipeline.cli import review, ways, words
-from assignment_pipeline.cli.failures import refuse_value
+from assignment_pipeline.cli.failures import RefusedError, refuse_value
 from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, say
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, require_restaurant
 from assignment_pipeline.coordinator import Coordinator
+from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.review import ReviewCase
 from assignment_pipeline.errors import InvalidValueError
@@ -64,8 +66,9 @@ def retime(
     """
     Have a booking come at another time, on which you have agreed with the guest.
 
-    It is assigned anew. If there are no tables at that time, nothing changes. Your application's own row of the booking
-    is yours to correct; a database made by `db init --standalone` or `assign` follows.
+    It is assigned anew. If there are no tables at that time, a booking that has tables keeps its time and them; one
+    without goes on waiting, for the new time. Your application's own row of the booking is yours to correct; a database
+    made by `db init --standalone` or `assign` follows.
     """
     wanted = review.booking_of(coordinator, booking)
     by = read_time("TIME", start) - wanted.start_at
@@ -74,12 +77,18 @@ def retime(
     except InvalidValueError as error:
         refuse_value(error, start_at="TIME", end_at="TIME")
     result = coordinator.reassign(later, actor=actor)
+    when = local(later.start_at, zone_of(coordinator, later.restaurant_id))
+    if result.outcome in {Outcome.MANUAL_REVIEW, Outcome.RETRY} and _asks_for(result.record, later):
+        why = words.reason(result.reason)
+        raise RefusedError(f"Booking {booking!r} is to come at {when} now, and waits for tables: {why}.")
     if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
         raise review.nothing_done(result)
-    review.follow(coordinator, later)
-    when = local(later.start_at, zone_of(coordinator, later.restaurant_id))
     told = f"Booking {booking!r} comes at {when}, and has {tables_of(coordinator, result)}."
     print_result(result, told, as_json=as_json)
+
+
+def _asks_for(record: AssignmentRecord | None, booking: Booking) -> bool:
+    return record is not None and record.booking is not None and record.booking.same_request(booking)
 
 
 def _document(case: ReviewCase) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from typing import Annotated, Any
 
@@ -273,16 +272,6 @@ def booking_of(coordinator: Coordinator, booking_id: str) -> Booking:
     if booking is None:
         raise BookingNotFoundError(booking_id)
     return booking
-
-
-def follow(coordinator: Coordinator, booking: Booking) -> None:
-    """Have a host of ours know the booking as it is now; an application's own row is the application's."""
-    store: Any = coordinator.store
-    if not hasattr(store, "write") or not hasattr(store, "checked_host"):
-        return
-    with contextlib.suppress(InvalidValueError):
-        host = store.checked_host.keeps_venues
-        store.write(lambda connection: host.put_booking(connection, booking))
 
 
 @command(app)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, NoReturn
 
-import attrs
 import typer
 
 from assignment_pipeline.cli.failures import NO, RefusedError, refuse_value
 from assignment_pipeline.cli.labels import tables_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, result_document
-from assignment_pipeline.cli.review import ActorOption, BookingArgument, booking_of, follow, nothing_done
+from assignment_pipeline.cli.review import ActorOption, BookingArgument, nothing_done
 from assignment_pipeline.cli.wiring import JsonOption, command
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
@@ -135,7 +134,6 @@ def party_changed(
         raise RefusedError(f"{where} has no seats for {party_size}: nothing was changed.{others}")
     if result.outcome is Outcome.NOOP:
         raise RefusedError(f"Booking {booking!r} is for {party_size} already.")
-    follow(coordinator, attrs.evolve(booking_of(coordinator, booking), party_size=party_size))
     print_result(result, f"Booking {booking!r} is for {party_size}, at {where}.", as_json=as_json)
 
 

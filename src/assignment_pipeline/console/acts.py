@@ -103,7 +103,7 @@ def _place(setting: Setting) -> Iterable[str]:
         yield "You choose the tables. They are checked before anything is written."
         return
     tables = setting.chosen()
-    turn = setting.party.allocation.turn if setting.party.allocation else setting.day.venue.turn(setting.booking)
+    turn = setting.turn
     yield f"{setting.party.booking_id} gets {setting.tables(tables)}, {setting.span(turn)}."
     if setting.party.tables:
         yield f"It gives up {setting.tables(setting.party.tables)}."

@@ -75,12 +75,14 @@ async def _setting(view: View) -> tuple[Act, Setting]:
         day: ServiceDay = await view.calls("day", view.restaurant(), view.date())
         return act, Setting(view=view, day=day)
     record = await view.record()
-    start = record.booking.start_at if record.booking else None
+    at_host = await view.calls.booking(record.booking_id)
+    booking = record.booking if record.allocation is not None else at_host or record.booking
+    start = booking.start_at if booking else None
     day = await view.calls("day", record.restaurant_id)
     date = day.venue.service_date(start) if start else day.date
     if date != day.date:
         day = await view.calls("day", record.restaurant_id, date)
-    return act, Setting(view=view, day=day, record=record)
+    return act, Setting(view=view, day=day, record=record, at_host=at_host)
 
 
 async def _preview(view: View, act: Act, setting: Setting, problem: str = "") -> Response:

@@ -33,12 +33,15 @@ class Setting:
 
         record: The booking, for what is done to one.
 
+        at_host: The same as the host has it; None where it does not know it.
+
         offer: What the coordinator offers, for an act that asks it first.
     """
 
     view: View
     day: ServiceDay
     record: AssignmentRecord | None = None
+    at_host: Booking | None = None
     offer: AssignmentResult | None = None
 
     @property
@@ -50,10 +53,19 @@ class Setting:
 
     @property
     def booking(self) -> Booking:
-        """The booking as the pipeline last dealt with it."""
-        if self.party.booking is None:
+        """The booking as the host has it, or else as the pipeline last dealt with it."""
+        known = self.at_host or self.party.booking
+        if known is None:
             raise InvalidValueError("id", "a booking that the pipeline has dealt with", repr(self.party.booking_id))
-        return self.party.booking
+        return known
+
+    @property
+    def turn(self) -> TimeWindow:
+        """When the party sits: as long as it has its tables, unless its booking has changed since."""
+        held, dealt_with = self.party.allocation, self.party.booking
+        if held is not None and (dealt_with is None or self.booking.same_request(dealt_with)):
+            return held.turn
+        return self.day.venue.turn(self.booking)
 
     def clock(self, moment: dt.datetime) -> str:
         """A local time of day."""

@@ -18,7 +18,7 @@ from assignment_pipeline.planning.sentences import RULES
 
 def _suggested(setting: Setting) -> Iterable[str]:
     plan = Suggested.read(setting.view.asked("plan"))
-    turn = setting.party.allocation.turn if setting.party.allocation else setting.day.venue.turn(setting.booking)
+    turn = setting.turn
     for move in plan.moves:
         yield f"{move.booking_id} moves from {setting.tables(move.origin)} to {setting.tables(move.tables)}."
     yield f"{setting.party.booking_id} gets {setting.tables(plan.tables)}, {setting.span(turn)}."

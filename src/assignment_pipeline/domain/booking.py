@@ -108,6 +108,10 @@ class Booking(Printed):
         """Whether the host still waits for tables for it."""
         return self.status == PENDING
 
+    def asking_for(self, request: Booking) -> Booking:
+        """The same booking, with the wishes and the time of *request*; its status and attributes stay."""
+        return attrs.evolve(request, status=self.status, attributes=self.attributes)
+
     def same_request(self, other: Booking) -> bool:
         """Whether both ask for the same seats at the same time; the status does not count."""
         return bool(_request(self) == _request(other))

@@ -365,6 +365,8 @@ class AssignmentChange(Printed):
         preconditions: What must still hold, or None for what does not depend on a plan.
 
         repeats: Whether it tells the host once more of what it was told before its row was there.
+
+        request: What the booking asks for from now on, for the row of a standalone host; None if nobody has changed it.
     """
 
     id: str = attrs.field(validator=identifier)
@@ -375,6 +377,7 @@ class AssignmentChange(Printed):
     events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
     preconditions: CommitPreconditions | None = None
     repeats: bool = attrs.field(default=False, validator=flag)
+    request: Booking | None = None
 
     @steps.validator
     def _lead_to_the_record(self, _: Any, steps: tuple[StateChange, ...]) -> None:

@@ -248,6 +248,10 @@ class ToCommit(Printed):
         """All that has to land together."""
         return self.change, *self.moved, *self.nearby
 
+    def with_request(self, booking: Booking) -> ToCommit:
+        """The same, where somebody has changed what is asked for to *booking*: see `AssignmentChange.request`."""
+        return attrs.evolve(self, change=attrs.evolve(self.change, request=known(booking)))
+
 
 T = TypeVar("T")
 

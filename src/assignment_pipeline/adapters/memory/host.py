@@ -118,6 +118,7 @@ class MemoryHost:
                 booking = self._bookings.get(change.record.booking_id) or change.record.booking
                 if booking is not None:
                     status = change.guest_status
+                    booking = booking.asking_for(change.request or booking)
                     self.put_booking(attrs.evolve(booking, status=status) if status else booking)
 
     @contextlib.contextmanager

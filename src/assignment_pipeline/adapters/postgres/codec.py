@@ -260,6 +260,7 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
         ],
         "attempts": [_attempt_facts(change) for change in changes if change.attempt is not None],
         "events": [event_facts(event) for change in changes for event in change.events],
+        "requests": [booking_facts(change.request) for change in changes if change.request is not None],
         "caps": [
             cap
             for change in changes

@@ -85,6 +85,11 @@ ON CONFLICT (id) DO UPDATE SET
         THEN b.status ELSE excluded.status END
 """)
 
+CHANGE_BOOKING = with_columns("""
+UPDATE assignment_pipeline.bookings SET {p.SET_REQUEST}
+FROM pg_catalog.jsonb_to_record(%s) AS p({TYPED_BOOKING}) WHERE bookings.id = p.id
+""")
+
 TELL_BOOKING = """
 UPDATE assignment_pipeline.bookings SET assignment_state = %s, assignment_state_version = %s, assignment_strategy = %s,
     status = coalesce(%s, status)
@@ -117,6 +122,8 @@ PUT_FLOOR = tuple(
 
 class _Standalone:
     """What both hosts are made of."""
+
+    is_ours = True
 
     def __init__(self, clock: Clock | None = None, *, schema: str = SCHEMA) -> None:
         self._clock = clock or SystemClock()
@@ -153,6 +160,8 @@ class _Standalone:
     def _reflect(self, changes: Sequence[AssignmentChange]) -> Work[None]:
         for change in changes:
             record = change.record
+            if change.request is not None:
+                yield self._ask(CHANGE_BOOKING, document(booking_facts(change.request)))
             facts = (record.state.value, record.version, record.strategy, change.guest_status, record.booking_id)
             if not (yield self._ask(TELL_BOOKING, *facts)) and record.booking is not None:
                 yield from self._put_booking(record.booking)
@@ -277,7 +286,7 @@ class AsyncStandaloneHost(_Standalone):
         await _ado(self._put_venue(venue), connection)
 
 
-def is_ours(host: object) -> bool:
+def is_all_in_sql(host: object) -> bool:
     """Whether our own SQL functions can do all that *host* does."""
     return type(host) in {StandaloneHost, AsyncStandaloneHost}
 

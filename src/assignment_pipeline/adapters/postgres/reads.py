@@ -280,7 +280,7 @@ class Reads:
         Raises:
             VenueNotFoundError: The host has no such restaurant.
         """
-        asked = self.venues.version(restaurant_id, seats=seats)
+        asked = self.venues.version(restaurant_id, seats=seats and not self.host.is_ours)
         venue: Venue | None = yield HostCall(self.host.venue, (restaurant_id, asked))
         if venue is None:
             venue = self.venues.known(restaurant_id) if asked is not None else None

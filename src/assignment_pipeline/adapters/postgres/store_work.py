@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from assignment_pipeline.adapters.postgres.commits import Commits
-from assignment_pipeline.adapters.postgres.host import is_ours
+from assignment_pipeline.adapters.postgres.host import is_all_in_sql
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.schema import checked
 from assignment_pipeline.adapters.postgres.work import Work, in_snapshot, in_transaction
@@ -42,7 +42,7 @@ class StoreWork:
     def __init__(
         self, host: Any, clock: Clock | None, on_commit: OnCommit | None, schema: str, *, waits: bool = False
     ) -> None:
-        self.reads = Reads(CheckedHost(host, on_commit, waits=waits), is_ours(host), clock, schema)
+        self.reads = Reads(CheckedHost(host, on_commit, waits=waits), is_all_in_sql(host), clock, schema)
         self.commits = Commits(self.reads)
         self._parts = (PIPELINE, STANDALONE) if self.reads.standalone else (PIPELINE,)
 

@@ -68,6 +68,8 @@ ON CONFLICT (id) DO UPDATE SET
         THEN bookings.status ELSE excluded.status END
 """)
 
+CHANGE_BOOKING = with_columns("UPDATE bookings SET {SET_REQUEST} WHERE id = :id")
+
 TELL_BOOKING = """
 UPDATE bookings SET assignment_state = ?, assignment_state_version = ?, assignment_strategy = ?,
     status = coalesce(?, status)
@@ -213,6 +215,7 @@ class StandaloneHost:
                 facts = self._row(record.booking)
                 stands = {"state": record.state.value, "version": record.version, "strategy": record.strategy}
                 new.append({**facts, **stands, "status": status or facts["status"]})
+        rows.executemany(CHANGE_BOOKING, [booking_facts(change.request) for change in changes if change.request])
         rows.executemany(TELL_BOOKING, told)
         rows.executemany(NEW_BOOKING, new)
 

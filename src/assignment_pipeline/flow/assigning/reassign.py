@@ -34,7 +34,7 @@ def reassign(
 
     A party that sits keeps its tables: see `keep_tables`. Any other stays at its tables where they still do. Where
     there is no plan, *keep* leaves everything as it was, with the answer ``kept``; without it, the booking gives its
-    tables up and waits, as a new one would.
+    tables up and waits, as a new one would. The row of a standalone host follows in the same commit.
 
     What legacy has seated is left as it is, `owned_by_legacy` with `AssignmentResult.handled` false: the host's own
     path makes the change; unless `Settings.takeover` has the pipeline take it over first.
@@ -48,6 +48,14 @@ def reassign(
 
 
 def _decide(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
+    decided, asked = (yield from _seat_anew(context, keep=keep)), context.booking
+    if not isinstance(decided, ToCommit) or asked is None:
+        return decided
+    dealt_with = decided.change.record.booking
+    return decided.with_request(asked) if dealt_with is not None and asked.same_request(dealt_with) else decided
+
+
+def _seat_anew(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
     record, booking = context.record, context.booking
     if _is_legacys(context):
         return (yield from context.call.answer(Outcome.NOOP, Reason.OWNED_BY_LEGACY, record=record, handled=False))

@@ -27,6 +27,8 @@ def party_changed(
     """
     Correct how many guests a party with tables is. It keeps them, for the time that it had, where they have the seats.
 
+    The row of a standalone host follows in the same commit.
+
     Returns:
         With the outcome ``kept``, nothing is written, and the reason says why. `AssignmentResult.decision` has tables
         that would do, if there are any.
@@ -46,6 +48,9 @@ def party_changed(
         loaded = yield from LoadContext(LoadQuery(restaurant_id=record.restaurant_id, bookings=(booking,)))
         assert loaded is not None  # noqa: S101 - the booking is at hand
         context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=booking)
-        return (yield from keep_tables(context, record, held, booking))
+        decided = yield from keep_tables(context, record, held, booking)
+        if not isinstance(decided, ToCommit):
+            return decided
+        return decided.with_request(attrs.evolve(context.at_host or booking, party_size=party_size))
 
     return (yield from amend_seated(call, settings, decide))

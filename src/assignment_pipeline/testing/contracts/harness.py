@@ -33,7 +33,9 @@ from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger,
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
 from assignment_pipeline.testing.clock import START
 
-Ability = Literal["bump_generation", "occupy", "vacate", "events", "attempts", "hook", "tell_enqueued", "spoil"]
+Ability = Literal[
+    "bump_generation", "occupy", "vacate", "events", "attempts", "hook", "tell_enqueued", "keep_request", "spoil"
+]
 
 _OPTIONAL: frozenset[Ability] = frozenset({"vacate", "spoil"})
 """What a harness is unable to do that does not override it: no test of the contract asks for it."""
@@ -56,8 +58,9 @@ class StoreHarness:
     that need it are skipped for the reason given there.
 
     Attributes:
-        cannot: Why, for each ability that the host does not have. All but one are methods; ``tell_enqueued`` is for
+        cannot: Why, for each ability that the host does not have. All but two are methods. ``tell_enqueued`` is for
             its ``restaurants_waiting``: to leave out the restaurants whose pending bookings all have a record.
+            ``keep_request`` is for its ``on_commit``: to write `AssignmentChange.request` to the booking's row.
 
         store: The store. The simulator asks for it here; the contract has a fixture of its own.
     """
@@ -160,6 +163,7 @@ def make_change(
     attempt: AttemptResult | None = None,
     actor: str | None = None,
     conflicted: bool = False,
+    request: Booking | None = None,
     **fields: Any,
 ) -> AssignmentChange:
     """The change that fires *triggers* on the record *before*, or on a new one, of that booking."""
@@ -221,6 +225,7 @@ def make_change(
         attempt=planned,
         events=(told,),
         preconditions=preconditions,
+        request=request,
     )
 
 

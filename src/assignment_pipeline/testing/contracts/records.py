@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
+import attrs
 import pytest
 
 from assignment_pipeline.domain.booking import SeatingPreference
@@ -14,7 +16,9 @@ from assignment_pipeline.ports import AssignmentStore, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
 from assignment_pipeline.testing.contracts.harness import (
     CONFIRM,
+    DINNER,
     HOLD,
+    HOUR,
     QUEUE,
     REVIEW,
     StoreHarness,
@@ -34,6 +38,15 @@ IDS = (
     "東京",
     "🦀",
 )  # Not in the order of any language, but in that of code points.
+
+
+WISHES: dict[str, Any] = {
+    "party_size": 4,
+    "seating": SeatingPreference.OUTDOOR,
+    "zone": "terrace",
+    "accessible": True,
+    "channel": "phone",
+}
 
 
 class Records(StoreSuite):
@@ -181,6 +194,27 @@ class Records(StoreSuite):
         with pytest.raises(StaleRecordError):
             store.commit([late])
         assert not store.knows("r-1", late.id)
+
+    def test_a_changed_request_reaches_the_row(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """The host's row asks for what a change says, and keeps its status; a change that says nothing leaves it."""
+        need(harness, "keep_request")
+        asked, wanted = make_booking(), make_booking(at=DINNER + HOUR, end_at=None, **WISHES)
+        harness.put_booking(asked)
+        self.commit(store, asked, *CONFIRM, tables=("T1",))
+        self.commit(store, wanted, Trigger.MOVE, tables=("T1",))
+        assert store.booking("b-1") == attrs.evolve(asked, status="confirmed")
+        self.commit(store, wanted, Trigger.MOVE, tables=("T1",), request=wanted)
+        assert store.booking("b-1") == attrs.evolve(wanted, status="confirmed")
+
+    def test_a_refused_request_leaves_the_row(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """A change that is refused does not change what the host's row asks for."""
+        need(harness, "keep_request")
+        asked, wanted = make_booking(), make_booking(party_size=4)
+        harness.put_booking(asked)
+        self.commit(store, asked, *QUEUE)
+        with pytest.raises(StaleRecordError):
+            store.commit([make_change(wanted, *QUEUE, request=wanted)])
+        assert store.booking("b-1") == asked
 
     def test_attempts_are_kept(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """Each recorded planning is there, oldest first."""

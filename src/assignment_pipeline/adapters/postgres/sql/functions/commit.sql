@@ -324,8 +324,13 @@ BEGIN
         PERFORM assignment_pipeline.wake(freed, ids, policies, moment);
     END IF;
 
-    -- Update the state in our own bookings, and insert the bookings that were only passed in.
+    -- Update our own bookings: what somebody has changed about them, and the state. Insert those that were only passed in.
     IF standalone THEN
+        IF doc ? 'requests' THEN
+            UPDATE assignment_pipeline.bookings b SET {p.SET_REQUEST}
+            FROM jsonb_to_recordset(doc->'requests') AS p({TYPED_BOOKING})
+            WHERE b.id = p.id AND b.id = ANY (booked);
+        END IF;
         IF booked <> '{}' THEN
             UPDATE assignment_pipeline.bookings b SET
                 assignment_state = n.state, assignment_state_version = n.version, assignment_strategy = n.strategy,
