@@ -118,7 +118,8 @@ class MemoryHost:
                 booking = self._bookings.get(change.record.booking_id) or change.record.booking
                 if booking is not None:
                     status = change.guest_status
-                    booking = booking.asking_for(change.request or booking)
+                    if change.request is not None:
+                        booking = booking.asking_for(change.request)
                     self.put_booking(attrs.evolve(booking, status=status) if status else booking)
 
     @contextlib.contextmanager
