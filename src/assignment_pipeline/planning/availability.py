@@ -9,7 +9,7 @@ from functools import partial
 
 import attrs
 
-from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
+from assignment_pipeline.domain.availability import Slot, SlotStatus, code_of
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.pacing import ArrivingParty
@@ -134,18 +134,17 @@ class _Looking:
         return known
 
     def _with_moves(
-        self, moves: Moves, arrival: Arrival, rooms: Sequence[Rooms], slots: tuple[Slot, ...], taken: Iterable[int]
+        self, moves: Moves, arrival: Arrival, rooms: Sequence[Rooms], slots: tuple[Slot, ...], taken: Sequence[int]
     ) -> list[Slot]:
         found = list(slots)
-        for place in taken:
-            span = (arrival.first, arrival.ends[arrival.span_of[place]])
-            booking = self._asked.bookings[place]
-            request = partial(_request, self._asked, self._floor, arrival.start, booking)
-            if moves.make_room(rooms[place].choice, span, request):
-                size, minutes = booking.party_size, arrival.minutes[place]
-                status, reason = self._moved, None if self._moved is _M else TAKEN
-                found[place] = Slot(arrival.start, size, status, reason, int(status is _M), minutes)
+        asked, floor = self._asked, self._floor
+        for place in moves.who_has_room(arrival, rooms, taken, partial(_request_at, asked, floor, arrival.start)):
+            found[place] = arrival.with_moves(place, self._moved)
         return found
+
+
+def _request_at(asked: TimesAsked, floor: FloorSnapshot, start: dt.datetime, place: int) -> SeatingRequest:
+    return _request(asked, floor, start, asked.bookings[place])
 
 
 def _request(asked: TimesAsked, floor: FloorSnapshot, start: dt.datetime, booking: Booking) -> SeatingRequest:

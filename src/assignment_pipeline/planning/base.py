@@ -40,16 +40,18 @@ class Occupancy:
 
     Attributes:
         rows: What it was made from.
+
+        spans: The tables that are taken for each span of minutes, as masks.
     """
 
     def __init__(self, positions: Mapping[str, int], rows: Sequence[Occupied]) -> None:
         self.rows = rows
         self._positions = positions
-        self._spans = _spans(positions, rows)
+        self.spans = _spans(positions, rows)
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""
-        return _overlapping(self._spans, window)
+        return _overlapping(self.spans, window)
 
     def immovable(self, window: TimeWindow) -> int:
         """The same, as far as no reseating could change it."""
@@ -83,10 +85,10 @@ class Occupancy:
     @functools.cached_property
     def _timeline(self) -> tuple[list[int], list[int]]:
         """The minutes at which something changes; and the tables that are taken from each up to the next."""
-        edges = sorted({edge for span in self._spans for edge in span})
+        edges = sorted({edge for span in self.spans for edge in span})
         places = {edge: place for place, edge in enumerate(edges)}
         timeline = [0] * len(edges)
-        for (start, end), tables in self._spans.items():
+        for (start, end), tables in self.spans.items():
             for place in range(places[start], places[end]):
                 timeline[place] |= tables
         return edges, timeline
@@ -108,7 +110,7 @@ class Occupancy:
         before: dict[int, int] = {}
         after: dict[int, int] = {}
         earliest, latest = start - reach, end + reach
-        for (came, left), tables in self._spans.items():
+        for (came, left), tables in self.spans.items():
             if earliest < left and came < start:
                 minutes = start - left if left < start else 0
                 before[minutes] = before.get(minutes, 0) | tables

@@ -13,7 +13,7 @@ from assignment_pipeline.planning.movable_parties import Span, bits, span_of
 from assignment_pipeline.planning.options import Arrangement, Option, Options
 from assignment_pipeline.planning.tiers import RESEATING, Room
 
-MOST_SPANS = 512
+MOST_SPANS = 2_048
 """For how many spans of time it is remembered at a venue: the last."""
 
 
@@ -60,6 +60,13 @@ class FoundRoom:
     @movers.default
     def _who_moves(self) -> frozenset[str]:
         return frozenset(mover.booking_id for mover, _ in self.moves)
+
+    def tables_for(self, span: Span) -> dict[Span, int]:
+        """For each span, the tables that it takes: those of who blocks them for *span*, and those of the movers."""
+        found = {span: self.place}
+        for mover, place in self.moves:
+            found[mover.span] = found.get(mover.span, 0) | place
+        return found
 
 
 class Seats:
@@ -162,13 +169,13 @@ class FoundRooms:
         return None
 
     def room(self, request: SeatingRequest, choice: Choice, floor: FloorSnapshot, options: Options) -> Room | None:
-        """The same, as the engine plans it."""
+        """What was found for that very kind of party and time, if it still does, as the engine plans it."""
         span = span_of(request)
-        if next(self._likely(choice, span), None) is None:
+        found = self._known.get(span, {}).get(choice)
+        if found is None:
             return None
         seats = Seats(floor, self._seatings)
-        found = self.on(seats, choice, span)
-        return None if found is None else Room(as_arrangement(seats, found, request, options), found.strategy)
+        return Room(as_arrangement(seats, found, request, options), found.strategy) if seats.has(found, span) else None
 
     def _likely(self, choice: Choice, span: Span) -> Iterator[FoundRoom]:
         there = self._known.get(span, {})

@@ -13,6 +13,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.known_room import KnownRoom
+from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.rooms import Rooms, rooms_of
 
 MOST_ROWS = 4_000
@@ -87,9 +89,11 @@ class Arrival:
         minutes: For each party, how long it sits, in minutes.
 
         rows: The rows that are known, by what they depend on.
+
+        room: Where others could make room, and for which parties on the floor this is known; or None.
     """
 
-    __slots__ = ("_never", "_rooms", "ends", "first", "minutes", "rows", "span_of", "start")
+    __slots__ = ("_moved", "_never", "_rooms", "ends", "first", "minutes", "room", "rows", "span_of", "start")
 
     def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
         self.start, self._rooms = start, rooms
@@ -103,6 +107,8 @@ class Arrival:
         self.ends = sorted({end for end, never in zip(ends, self._never, strict=True) if never is None})
         self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
         self.rows: dict[tuple[tuple[int, ...], Left | None], Row] = {}
+        self.room: tuple[Parties, KnownRoom] | None = None
+        self._moved: dict[tuple[int, SlotStatus], Slot] = {}
 
     def past(self) -> tuple[Slot, ...]:
         """The slots once it is too late for them."""
@@ -111,6 +117,16 @@ class Arrival:
             Slot(self.start, rooms.party_size, SlotStatus.UNAVAILABLE, reason, 0, minutes)
             for rooms, minutes in zip(self._rooms, self.minutes, strict=True)
         )
+
+    def with_moves(self, place: int, status: SlotStatus) -> Slot:
+        """The slot of one party that others could make room for, or are proposed to."""
+        known = self._moved.get((place, status))
+        if known is None:
+            moved = status is SlotStatus.WITH_MOVES
+            size, minutes = self._rooms[place].party_size, self.minutes[place]
+            known = Slot(self.start, size, status, None if moved else TAKEN, int(moved), minutes)
+            self._moved[place, status] = known
+        return known
 
     def row(self, busy: tuple[int, ...], left: Left | None) -> Row:
         """What `KnownTimes.row` keeps."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-
-import attrs
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.found_room import FoundRoom, Seats, as_found
+from assignment_pipeline.planning.known_room import KnownRoom
+from assignment_pipeline.planning.known_times import Arrival
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
+from assignment_pipeline.planning.parties import Parties
+from assignment_pipeline.planning.rooms import Rooms
 from assignment_pipeline.planning.searches import Search, Searches
 from assignment_pipeline.planning.vacating import Vacating
 
@@ -52,48 +54,58 @@ class Moves:
         self._ends = ends
         self._monotonic = monotonic
 
-    @functools.cached_property
-    def _anything(self) -> Search:
-        """A search on this floor."""
-        return self._searches.of(self._floor.sitting[0].request, self._floor, self._budget.total)
-
-    @functools.cached_property
-    def _offers(self) -> Offers:
-        return Offers(self._seatings, self._floor, ())
-
-    @functools.cached_property
-    def _movable(self) -> MovableParties:
-        return MovableParties(self._floor, self._offers)
-
-    @functools.cached_property
-    def _vacating(self) -> Vacating:
-        return Vacating(self._floor, self._movable)
-
-    @functools.cached_property
-    def _seats(self) -> Seats:
-        return Seats(self._floor, self._seatings)
-
-    def make_room(self, choice: Choice, span: Span, request: Callable[[], SeatingRequest]) -> bool:
+    def who_has_room(
+        self,
+        arrival: Arrival,
+        rooms: Sequence[Rooms],
+        taken: Sequence[int],
+        request: Callable[[int], SeatingRequest],
+    ) -> list[int]:
         """
-        Whether they could for one party.
+        The places, among the parties asked for, of those for whom others could make room.
 
         Args:
-            choice: Where it could sit.
+            arrival: When they would arrive.
 
-            span: When it blocks its tables, in minutes since 1970.
+            rooms: Where each of the parties could sit.
 
-            request: Makes its request, where it comes to a search.
+            taken: The places of those for whom no table is free.
+
+            request: Makes the request of one, where it comes to a search.
         """
-        known = self._searches
-        if known.found.on(self._seats, choice, span) is not None:
-            return True
-        search = attrs.evolve(self._anything, choice=choice, span=span)
+        known = self._still_known(arrival)
+        found, spans = dict(known.rooms), dict(known.spans)
+        for place in taken:
+            if place not in found:
+                span = (arrival.first, arrival.ends[arrival.span_of[place]])
+                search = Search(rooms[place].choice, span, self._parties, self._budget.total)
+                room = self._room(search, partial(request, place))
+                if room is not None or self._is_in_vain(search):
+                    found[place], spans[place] = room, span
+        if len(found) > len(known.rooms):
+            known = KnownRoom(found, spans)
+        arrival.room = (self._parties, known)
+        return [place for place in taken if found.get(place) is not None]
+
+    def _still_known(self, arrival: Arrival) -> KnownRoom:
+        """What is known of an arrival since others asked, as far as it holds on this floor."""
+        if arrival.room is None:
+            return KnownRoom({}, {})
+        before, known = arrival.room
+        return known if before is self._parties else known.after(self._parties.since(before))
+
+    def _room(self, search: Search, request: Callable[[], SeatingRequest]) -> FoundRoom | None:
+        """Room for one party, from what is known or by a search."""
+        choice, span, remembered = search.choice, search.span, self._searches.found
+        known = remembered.on(self._seats, choice, span)
+        if known is not None:
+            return known
         found = self._cleared(choice, span)
-        if found is None and not self._is_in_vain(search):
+        if found is None and not self._is_in_vain(search) and self._monotonic() < self._ends:
             found = self._searched(search, request())
         if found is not None:
-            known.found.remember(choice, span, found)
-        return found is not None
+            remembered.remember(choice, span, found)
+        return found
 
     def _cleared(self, choice: Choice, span: Span) -> FoundRoom | None:
         """Room without a search."""
@@ -104,10 +116,8 @@ class Moves:
         return as_found(self._seats, place, ((self._movable.parties[party], to) for party, to in moves))
 
     def _is_in_vain(self, search: Search) -> bool:
-        """Whether there is no use in a search, or no time for it."""
-        if not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search):
-            return True
-        return self._monotonic() >= self._ends
+        """Whether there is no use in a search."""
+        return not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search)
 
     def _searched(self, search: Search, request: SeatingRequest) -> FoundRoom | None:
         """Room by a search, which is remembered if it finds none."""
@@ -127,3 +137,23 @@ class Moves:
             return None
         moves = ((party, option.seating.mask) for party, option in room.arrangement.moves)
         return as_found(self._seats, room.arrangement.option.seating.mask, moves, room.strategy)
+
+    @cached_property
+    def _parties(self) -> Parties:
+        return self._searches.who_is_on(self._floor)
+
+    @cached_property
+    def _offers(self) -> Offers:
+        return Offers(self._seatings, self._floor, ())
+
+    @cached_property
+    def _movable(self) -> MovableParties:
+        return MovableParties(self._floor, self._offers)
+
+    @cached_property
+    def _vacating(self) -> Vacating:
+        return Vacating(self._floor, self._movable)
+
+    @cached_property
+    def _seats(self) -> Seats:
+        return Seats(self._floor, self._seatings)

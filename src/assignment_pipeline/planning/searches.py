@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
-import weakref
 from collections.abc import Callable, Iterator
 
 import attrs
@@ -14,6 +13,7 @@ from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequ
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.found_room import FoundRooms
 from assignment_pipeline.planning.movable_parties import Span
+from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.tiers import Room
 
 MOST = 1_024
@@ -31,31 +31,6 @@ looked at for as long as a call looks.
 """
 
 A_MINUTE = 60.0
-
-
-@attrs.frozen(eq=False, weakref_slot=True)
-class Parties:
-    """
-    Who is on a floor.
-
-    Attributes:
-        movable: Those that could move: who, what each asked for and when.
-
-        fixed: The rows of the others.
-    """
-
-    movable: frozenset[object]
-    fixed: frozenset[object]
-    _others: weakref.WeakKeyDictionary[Parties, bool] = attrs.field(factory=weakref.WeakKeyDictionary, init=False)
-
-    def are_among(self, others: Parties) -> bool:
-        """Whether all of them are on the floor of *others*, too."""
-        if self is others:
-            return True
-        known = self._others.get(others)
-        if known is None:
-            known = self._others[others] = self.movable <= others.movable and self.fixed <= others.fixed
-        return known
 
 
 @attrs.frozen(eq=False)
@@ -112,35 +87,26 @@ class Searches:
         # When they ended, and took.
         self._long: collections.deque[tuple[float, float]] = collections.deque(maxlen=MOST)
         self._known: dict[Span, dict[Choice, Search]] = {}
-        self._floors: dict[object, Parties] = {}
+        self._floors: dict[frozenset[str], Parties] = {}
         self._needs: dict[tuple[Choice, Choice], bool] = {}
         self.found = FoundRooms(seatings)
 
     def of(self, request: SeatingRequest, floor: FloorSnapshot, budget: dt.timedelta) -> Search:
         """The search for that party, to be begun or spared."""
         span = (minute(request.blocked.start), minute(request.blocked.end))
-        return Search(self._seatings.choice(request), span, self._who_is_on(floor), budget)
+        return Search(self._seatings.choice(request), span, self.who_is_on(floor), budget)
 
-    def _who_is_on(self, floor: FloorSnapshot) -> Parties:
-        seatings = self._seatings
-        moving = {party.request.booking.id for party in floor.sitting}
-        parties = []
-        for party in floor.sitting:
-            wish, blocked = party.request.booking, party.request.blocked
-            home = floor.home(party)
-            # Who has tables that the engine would not give keeps them, or moves to others: so they count.
-            own = home if home not in seatings.choice(party.request).places else 0
-            key = (wish.id, wish.party_size, wish.seating, wish.zone, wish.accessible, blocked.start, blocked.end, own)
-            parties.append(key)
-        fixed = (
-            (row.table_id, row.window.start, row.window.end)
-            for row in floor.occupancy.rows
-            if not (row.movable and row.booking_id in moving)
-        )
-        found = Parties(frozenset(parties), frozenset(fixed))
+    def who_is_on(self, floor: FloorSnapshot) -> Parties:
+        """Who is there; the same answer for the same parties at the same tables."""
+        found = Parties(floor, self._seatings)
+        who = frozenset(found.movable)
+        known = self._floors.get(who)
+        if known is not None and found.are(known):
+            return known
         for oldest in list(self._floors)[: max(len(self._floors) - MOST_FLOORS, 0)]:
             self._floors.pop(oldest, None)
-        return self._floors.setdefault((found.movable, found.fixed), found)
+        self._floors[who] = found
+        return found
 
     def answer(self, search: Search, floor: FloorSnapshot) -> Room | None:
         """What an earlier search says of *search*; None if it has to be made."""

@@ -1,0 +1,115 @@
+"""Who is on a floor, and what has changed since another look at it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from assignment_pipeline.planning.base import FloorSnapshot, Sitting
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.movable_parties import Span, span_of
+
+
+@attrs.frozen
+class Changes:
+    """
+    What differs between two looks at a floor.
+
+    Attributes:
+        left: The bookings of those who could move and no longer do as they did: they have gone, sit elsewhere, must
+            stay, or ask for something else.
+
+        taken: What somebody has who was not there before, as masks, each with its span.
+
+        frees: Whether there may be room where there was none. Parties that only sit elsewhere make none: wherever
+            they sit, they could be moved.
+    """
+
+    left: frozenset[str]
+    taken: tuple[tuple[int, Span], ...]
+    frees: bool
+
+    def spare(self, movers: frozenset[str], tables: Mapping[Span, int]) -> bool:
+        """Whether these parties are as they were, and nobody else has come to those tables at their spans."""
+        return self.left.isdisjoint(movers) and not any(
+            mask & taken and span[0] < end and start < span[1]
+            for taken, (start, end) in self.taken
+            for span, mask in tables.items()
+        )
+
+
+class Parties:
+    """
+    Who is on a floor.
+
+    Args:
+        floor: The floor.
+
+        seatings: What is known of the venue.
+
+    Attributes:
+        movable: Those who could move, by the ids of their bookings.
+
+        fixed: For each span, the tables of the others, as a mask.
+    """
+
+    def __init__(self, floor: FloorSnapshot, seatings: CandidateSeatings) -> None:
+        self.movable = {party.request.booking.id: party for party in floor.sitting}
+        self.fixed = floor.held.spans
+        self._floor = floor
+        self._seatings = seatings
+        self._since: weakref.WeakKeyDictionary[Parties, Changes] = weakref.WeakKeyDictionary()
+
+    def are_among(self, others: Parties) -> bool:
+        """Whether nobody of them would have more room on the floor of *others*."""
+        return self is others or not others.since(self).frees
+
+    def are(self, others: Parties) -> bool:
+        """Whether they are the same, at the same tables."""
+        changes = self.since(others)
+        return not (changes.left or changes.taken or changes.frees)
+
+    def since(self, before: Parties) -> Changes:
+        """What has changed, seen from *before*."""
+        known = self._since.get(before)
+        if known is None:
+            known = self._since[before] = self._changes(before)
+        return known
+
+    def _changes(self, before: Parties) -> Changes:
+        left, taken, frees = set(), [], False
+        for booking_id, party in before.movable.items():
+            now = self.movable.get(booking_id)
+            if now is None or not _asks_as(now, party):
+                left.add(booking_id)
+                frees = True
+            elif now.tables != party.tables:
+                left.add(booking_id)
+                frees = frees or not (self._sits_as_offered(now) and self._sits_as_offered(party))
+        for booking_id, party in self.movable.items():
+            if booking_id in left or booking_id not in before.movable:
+                taken.append((self._floor.home(party), span_of(party.request)))
+        taken += _beyond(self.fixed, before.fixed)
+        frees = frees or any(_beyond(before.fixed, self.fixed))
+        return Changes(frozenset(left), tuple(taken), frees)
+
+    def _sits_as_offered(self, party: Sitting) -> bool:
+        """Whether the engine would give it its tables. Who has others keeps them or moves to some, so they count."""
+        return self._floor.home(party) in self._seatings.choice(party.request).places
+
+
+def _asks_as(party: Sitting, before: Sitting) -> bool:
+    one, other = party.request, before.request
+    if one.booking is not other.booking and not one.booking.same_request(other.booking):
+        return False
+    return one.blocked is other.blocked or one.blocked == other.blocked
+
+
+def _beyond(one: dict[Span, int], other: dict[Span, int]) -> Iterator[tuple[int, Span]]:
+    """The tables of the *one* that the *other* does not have for the same span."""
+    for span, mask in one.items():
+        more = mask & ~other.get(span, 0)
+        if more:
+            yield more, span
