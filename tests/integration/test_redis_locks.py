@@ -273,7 +273,7 @@ def test_tls_is_spoken_and_checked(server, tmp_path):
         with RedisLockManager(f"{url}&ssl_ca_certs={tmp_path / 'ca.pem'}") as locks:
             assert isinstance(take(locks, "a"), Leases)
             assert take(locks, "a") == Refused("a")
-        assert all("certificate" in said.lower() for said in complaint(url))
+        assert all("certificate" in said.lower() for said in complaint(url, patience=MINUTE))
 
 
 def relay(client, port, *, cut=lambda data: False):
