@@ -79,7 +79,7 @@ def plan(
             highlight=False,
         )
     console.print(_phases(phases))
-    console.print("At: restaurants. A day, Takes: bookings.", style="dim", highlight=False)
+    console.print(_LEGEND, style="dim", highlight=False, soft_wrap=True)
     known = [each.days for each in phases if each.phase.name.startswith("production") and each.days is not None]
     console.print(f"\nAll of production takes {_days(sum(known))} if {confirmed:.0%} are confirmed.\n", highlight=False)
     console.print(
@@ -90,6 +90,11 @@ def plan(
     )
     for each in margins:
         console.print(Text(f"  {_sentence(each)}"), soft_wrap=True)
+
+
+_LEGEND = """\
+At: restaurants of the phase. A day: their bookings. Takes: bookings until all gates pass, in four of five cases.
+Decided by: the criterion that takes longest. Below, a side: the bookings that each planner needs."""
 
 
 def _phases(phases: tuple[PhaseForecast, ...]) -> Table:
