@@ -65,10 +65,11 @@ FROM generate_series(%(low)s, %(high)s - 1) AS n, table_adjacencies WHERE restau
 BOOKINGS = """
 CREATE TEMPORARY TABLE made AS
 SELECT 'b-' || n AS id, 'r-' || n / %(each)s AS restaurant_id, 'T' || 1 + n %% %(each)s %% 20 AS table_id,
-    %(evening)s::timestamptz - (n %% %(each)s / 20) * interval '1 day' AS start_at
-FROM generate_series(%(low)s, %(high)s - 1) AS n;
-ALTER TABLE made ADD told timestamptz;
-UPDATE made SET told = start_at - interval '9 days';
+    start_at, start_at - interval '9 days' AS told
+FROM generate_series(%(low)s, %(high)s - 1) AS n
+CROSS JOIN LATERAL (
+    SELECT %(evening)s::timestamptz - (n %% %(each)s / 20) * interval '1 day' AS start_at
+) AS evening;
 INSERT INTO bookings
     (id, restaurant_id, party_size, start_at, status, assignment_state, assignment_state_version, assignment_strategy,
     created_at)
