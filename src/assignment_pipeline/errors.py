@@ -237,7 +237,7 @@ class BookingOverError(AssignmentPipelineError):
     Attributes:
         booking_id: The booking.
 
-        end_at: When its time ended, in UTC.
+        end_at: When its time ended, in the restaurant's time with its offset.
     """
 
     code: ClassVar[str] = "booking_over"
@@ -276,7 +276,7 @@ class NotBegunError(AssignmentPipelineError):
     Attributes:
         booking_id: The booking.
 
-        start_at: When its turn begins, in UTC.
+        start_at: When its turn begins, in the restaurant's time with its offset.
 
         remedy: What to do about it; None where that is to wait.
     """

@@ -89,7 +89,7 @@ def test_a_party_of_another_day_is_not_seated(coordinator, put, anna, clock):
     shown = anna.get("/act", params={"do": "seated", "id": "b-1"})
     assert "b-1 comes on another day: this will be refused." in shown.text
     refused = anna.post(shown.fields())
-    assert "begins only at 2031-05-17T17:30:00+00:00: a party that comes on another day is rescheduled" in refused.text
+    assert "begins only at 2031-05-17T19:30+02:00: a party that comes on another day is rescheduled" in refused.text
     assert not coordinator.record("b-1").allocation.sits
     clock.advance(21 * HOUR)
     assert "Done." in anna.post(anna.get("/act", params={"do": "seated", "id": "b-1"}).fields()).text

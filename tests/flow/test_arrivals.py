@@ -108,7 +108,7 @@ def test_nobody_sits_down_on_another_day(house, coordinator):
         with pytest.raises(NotBegunError) as refused:
             coordinator.seated("B1", actor="ben")
         assert str(refused.value) == (
-            f"The turn of booking 'B1' begins only at {held.turn.start.isoformat()}: "
+            f"The turn of booking 'B1' begins only at {held.written(held.turn.start)}: "
             "a party that comes on another day is rescheduled with `reassign`, or seated as a walk-in."
         )
         assert (house.record().version, house.record().allocation) == (version, held)

@@ -20,7 +20,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.domain.record import Owner
-from assignment_pipeline.errors import NoTablesError, NotBegunError, StoreUnavailableError
+from assignment_pipeline.errors import BookingOverError, NoTablesError, NotBegunError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.testing.contracts.harness import CONFIRM, make_change
 
@@ -113,7 +113,7 @@ def test_whoever_leaves_frees_the_rest(house, coordinator, party, after, turn_en
 
 def test_nobody_leaves_before_they_came(house, coordinator, party):
     """An error that says so, also in the minute in which they come; and after their time there is nothing to free."""
-    with pytest.raises(NotBegunError, match=f"begins only at {re.escape(party.turn.start.isoformat())}") as early:
+    with pytest.raises(NotBegunError, match=f"begins only at {re.escape(party.written(party.turn.start))}") as early:
         coordinator.left("B1", actor="ben")
     assert (early.value.booking_id, house.record().version) == ("B1", 5)
     go_to(house, party.turn.start)
@@ -277,3 +277,34 @@ def test_who_was_cancelled_meanwhile_is_not_kept(house, coordinator, party):
     house.store.before["commit"] = [cancelled]
     with pytest.raises(NoTablesError):
         coordinator.extend("B1", party.turn.end + HOUR, actor="ben")
+
+
+IN_KOLKATA = {
+    "extend": lambda one, start: one.extend("B1", start, actor="ben"),
+    "extend_hold": lambda one, start: one.extend_hold("B2", start + 5 * DAY),
+    "walk_in": lambda one, start: one.walk_in("R1", 2, until=start - 9 * DAY, actor="ben"),
+    "block": lambda one, start: one.block(
+        "R1", "T1", window=TimeWindow(start - 9 * DAY, start - 8 * DAY), actor="ben", reason="paint"
+    ),
+    "left": lambda one, start: one.left("B1", actor="ben"),
+    "reinstate": lambda one, start: one.reinstate("B3", actor="ben"),
+}
+
+
+@pytest.mark.parametrize("act", IN_KOLKATA.values(), ids=IN_KOLKATA)
+def test_refusals_say_times_as_the_restaurant_has_them(house, act):
+    """People there read their own clock: each time of a refusal is local, with its offset."""
+    house.host.put_venue(attrs.evolve(house.venue, timezone="Asia/Kolkata", version="2"))
+    coordinator = house.coordinator(settings=Settings(confirmation="external"))
+    party = house.booking("B1")
+    coordinator.place(party, ["T1"], actor="ben")
+    coordinator.assign(house.booking("B2"))
+    over = house.booking("B3", start_at=party.start_at - DAY + HOUR)
+    coordinator.assign(over)
+    coordinator.cancel("B3")
+    house.clock.advance(9 * HOUR)
+    with pytest.raises((ValueError, NotBegunError, BookingOverError)) as refused:
+        act(coordinator, party.start_at)
+    times = re.findall(r"\d{4}-\d\d-\d\dT\d\d:\d\d\S*", str(refused.value))
+    assert times
+    assert all(time.strip(".,:").endswith("+05:30") for time in times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, NoReturn
 
 import typer
@@ -92,8 +93,8 @@ def extend(
     except InvalidValueError as error:
         refuse_value(error, until="UNTIL", allow="--allow")
     if result.outcome is not Outcome.KEPT:
-        sentence = f"Booking {booking!r} has {tables_of(coordinator, result)} until {until}."
-        print_result(_done(result, Reason.EXTENDED), sentence, as_json=as_json)
+        where, when = tables_of(coordinator, result), local(end, _zone(coordinator, result))
+        print_result(_done(result, Reason.EXTENDED), f"Booking {booking!r} has {where} until {when}.", as_json=as_json)
         return
     if as_json:
         print_json(result_document(result))
@@ -177,8 +178,7 @@ def extend_hold(
         refuse_value(error, until="--until")
     if result.outcome is not Outcome.ASSIGNED or result.record is None or result.record.next_attempt_at is None:
         raise RefusedError(f"Booking {booking!r} holds no tables that wait to be confirmed.")
-    zone = zone_of(coordinator, result.record.restaurant_id)
-    ends = local(result.record.next_attempt_at, zone)
+    ends = local(result.record.next_attempt_at, _zone(coordinator, result))
     print_result(result, f"{tables_of(coordinator, result)} is held until {ends}.", as_json=as_json)
 
 
@@ -189,6 +189,10 @@ def _kept(result: AssignmentResult, what: str, *, as_json: bool) -> NoReturn:
         raise typer.Exit(NO)
     whose = "party" if len(result.displaced) == 1 else "parties"
     raise RefusedError(f"The {whose} of {', '.join(result.displaced)} {what}: nothing was changed.")
+
+
+def _zone(coordinator: Coordinator, result: AssignmentResult) -> dt.tzinfo:
+    return dt.UTC if result.record is None else zone_of(coordinator, result.record.restaurant_id)
 
 
 def _sit(displaced: tuple[str, ...]) -> str:

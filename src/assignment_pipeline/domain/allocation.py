@@ -12,7 +12,7 @@ from attrs.validators import optional
 from assignment_pipeline.domain.booking import MAX_TURN
 from assignment_pipeline.domain.checks import aware, flag, sorted_ids, to_utc, whole
 from assignment_pipeline.domain.periods import DAY_MINUTES
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
 from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.plain import Printed
 
@@ -69,6 +69,10 @@ class Allocation(Printed):
     def _comes_after_seated_at(self, attribute: Any, left_at: dt.datetime | None) -> None:
         if left_at is not None and self.seated_at is not None and left_at < self.seated_at:
             raise InvalidValueError(attribute.name, f"a time after seated_at, {self.seated_at}", f"{left_at}")
+
+    def written(self, moment: dt.datetime) -> str:
+        """A moment for people, in the local time of its turn's start; in UTC where nobody noted the offset."""
+        return written(moment, dt.timezone(dt.timedelta(minutes=self.utc_offset_minutes or 0)))
 
     @property
     def sits(self) -> bool:

@@ -17,6 +17,12 @@ MINUTE = dt.timedelta(minutes=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
+def written(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """A moment for people, in local time: ISO 8601 with the offset of *zone*, without seconds where there are none."""
+    timespec = "seconds" if moment.second or moment.microsecond else "minutes"
+    return moment.astimezone(zone).isoformat(timespec=timespec)
+
+
 @attrs.frozen(init=False, repr=False)
 class TimeWindow(Printed):
     """

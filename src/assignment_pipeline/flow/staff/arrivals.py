@@ -16,7 +16,7 @@ from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.room import FARTHEST, expected_end, is_near, is_of_a_later_day
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
 from assignment_pipeline.errors import NotBegunError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.call import Call
@@ -69,7 +69,7 @@ def seated(
             return (yield from call.answer(Outcome.NOOP, record=record))
         context = yield from around(record, held, now)
         if is_of_a_later_day(context.venue, held.turn, now):
-            raise NotBegunError(booking_id, held.turn.start.isoformat(), _ANOTHER_DAY)
+            raise NotBegunError(booking_id, written(held.turn.start, context.venue.zone), _ANOTHER_DAY)
         others = [row for row in context.taken if row.table_id in held.tables and row.booking_id != booking_id]
         sitting = tuple(sorted({row.booking_id for row in others if row.sits and row.booking_id}))
         if sitting:

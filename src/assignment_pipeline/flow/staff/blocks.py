@@ -11,7 +11,7 @@ from assignment_pipeline.domain.blocks import BlockResult, TableBlock, block_id
 from assignment_pipeline.domain.checks import code, named, require_short
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, written
 from assignment_pipeline.errors import (
     BlockNotFoundError,
     CommitUnknownError,
@@ -66,7 +66,8 @@ def block(
     context = yield from _look(restaurant_id)
     call.now = context.now
     if window.end <= context.now:
-        raise InvalidValueError("window", f"one that ends after {context.now}", f"{window}")
+        now, start, end = (written(one, context.venue.zone) for one in (context.now, window.start, window.end))
+        raise InvalidValueError("window", f"one that ends after {now}", f"{start} .. {end}")
     wanted = [
         TableBlock(
             id=block_id(restaurant_id, name, window),

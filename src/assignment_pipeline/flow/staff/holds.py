@@ -86,9 +86,9 @@ def extend_hold(
         if known.state is not AssignmentState.ASSIGNED:
             return (yield from call.answer(Outcome.HOLD_LOST, record=known))
         wanted = end or now + settings.hold_ttl
-        if not now < wanted <= now + LONGEST_HOLD:
-            expected = f"a time after {now.isoformat()}, {(now + LONGEST_HOLD).isoformat()} at the latest"
-            raise InvalidValueError("until", expected, wanted.isoformat())
+        if known.allocation is not None and not now < wanted <= now + LONGEST_HOLD:
+            earliest, latest, got = map(known.allocation.written, (now, now + LONGEST_HOLD, wanted))
+            raise InvalidValueError("until", f"a time after {earliest}, {latest} at the latest", got)
         if known.next_attempt_at is None or known.next_attempt_at >= wanted:
             return (yield from call.answer(Outcome.ASSIGNED, record=known))
         why = Reason.HOLD_EXTENDED

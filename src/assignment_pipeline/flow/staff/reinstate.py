@@ -9,6 +9,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, PENDING
 from assignment_pipeline.domain.record import AssignmentRecord, Owner, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Outcome, Reason
+from assignment_pipeline.domain.windows import written
 from assignment_pipeline.errors import BookingNotFoundError, BookingOverError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
@@ -70,7 +71,7 @@ def reinstate(
         context = yield from _context(call, record, settings)
         request = _request(context)
         if request.turn.end <= context.now:
-            raise BookingOverError(booking_id, request.turn.end.isoformat())
+            raise BookingOverError(booking_id, written(request.turn.end, context.venue.zone))
         back = yield from at_its_tables(context, request)
         if back is not None:
             return back

@@ -53,7 +53,7 @@ def left(
     def decide(record: AssignmentRecord, held: Allocation, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:
         end = next_minute(now)
         if end <= held.turn.start and not held.sits:
-            raise NotBegunError(booking_id, held.turn.start.isoformat())
+            raise NotBegunError(booking_id, held.written(held.turn.start))
         if held.left_at is not None or (end >= held.blocked.end and not held.sits):
             return (yield from call.answer(Outcome.NOOP, record=record))
         return came(call, record, Reason.LEFT, _until_left(held, now))
@@ -80,7 +80,7 @@ def no_show(
         if held.sits:
             raise PartySitsError(booking_id, held.tables)
         if now < held.turn.start:
-            raise NotBegunError(booking_id, held.turn.start.isoformat())
+            raise NotBegunError(booking_id, held.written(held.turn.start))
         why = Reason.NO_SHOW
         facts = {"allocation": None, "next_attempt_at": None, "reason": why}
         return at_once(record_transition(call, record, (Trigger.CANCEL,), Outcome.CANCELLED, why, **facts))
@@ -163,8 +163,8 @@ class _Until:
 
 def _longer(held: Allocation, end: dt.datetime) -> Allocation:
     if not held.turn.end < end <= held.turn.start + MAX_TURN:
-        latest = held.turn.start + MAX_TURN
-        raise InvalidValueError("until", f"a time after {held.turn.end}, {latest} at the latest", f"{end}")
+        earliest, latest, got = map(held.written, (held.turn.end, held.turn.start + MAX_TURN, end))
+        raise InvalidValueError("until", f"a time after {earliest}, {latest} at the latest", got)
     by = end - held.turn.end
     zero = dt.timedelta()
     return attrs.evolve(held, turn=held.turn.widened(zero, by), blocked=held.blocked.widened(zero, by), left_at=None)

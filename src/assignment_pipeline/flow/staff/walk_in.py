@@ -12,7 +12,7 @@ from assignment_pipeline.domain.booking import MAX_TURN, Booking, SeatingPrefere
 from assignment_pipeline.domain.checks import as_tuple, aware_minute, to_utc
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Mode, Move, Outcome, Plan, Reason
-from assignment_pipeline.domain.windows import TimeWindow, minute_of
+from assignment_pipeline.domain.windows import TimeWindow, minute_of, written
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
@@ -275,7 +275,8 @@ def _find(
     usual = start + context.venue.calendar.stay(booking.party_size, start)
     wished = party.until or usual
     if not start < wished <= start + MAX_TURN:
-        raise InvalidValueError("until", f"a time after {start}, {start + MAX_TURN} at the latest", f"{wished}")
+        earliest, latest, got = (written(one, context.venue.zone) for one in (start, start + MAX_TURN, wished))
+        raise InvalidValueError("until", f"a time after {earliest}, {latest} at the latest", got)
     ends = [wished, *_shorter(context, party, start, wished, closes)]
     ends = [end for end in ends if closes is None or end <= closes]
     first = Decision(refusal=Reason.OUTSIDE_SERVICE)
