@@ -105,8 +105,8 @@ class Allocation(Printed):
     @property
     def turn_there(self) -> TimeWindow:
         """Its turn at these tables: the whole of it, or what was left when it was given them."""
-        start = max(self.turn.start, self.blocked.start)
-        return TimeWindow(start, max(self.turn.end, start + MINUTE))
+        start = self.blocked.start
+        return self.turn if start <= self.turn.start else TimeWindow(start, max(self.turn.end, start + MINUTE))
 
     def moved(self, tables: Collection[str], now: dt.datetime) -> Allocation:
         """

@@ -271,12 +271,13 @@ class StateChange(Printed):
 
 def facts_of_tables(held: Allocation | None) -> dict[str, Any]:
     """What a `StateChange` says of the tables that a booking has after it."""
+    turn = held.turn_there if held else None
     return {
         "tables": held.tables if held else (),
         "seated_at": held.seated_at if held else None,
         "left_at": held.left_at if held else None,
-        "turn_start_at": held.turn_there.start if held else None,
-        "turn_end_at": held.turn_there.end if held else None,
+        "turn_start_at": turn.start if turn else None,
+        "turn_end_at": turn.end if turn else None,
         "blocked_start_at": held.blocked.start if held else None,
         "blocked_end_at": held.blocked.end if held else None,
     }

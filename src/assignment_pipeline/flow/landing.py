@@ -40,8 +40,13 @@ from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
+_allocation = maker(Allocation)
+_attempt = maker(Attempt)
+_change = maker(AssignmentChange)
+_record = maker(AssignmentRecord)
 _step = maker(StateChange)
 
+_UNTOUCHED = {field.name: field.default for field in attrs.fields(AssignmentRecord)}
 _NO_TABLES = facts_of_tables(None)
 _NOT_WAITING = WITH_TABLES | FINAL
 
@@ -51,8 +56,15 @@ _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 
 def allocation(request: SeatingRequest, plan: Plan, venue: Venue) -> Allocation:
     """The tables of *plan* for the time of *request*."""
-    offset = venue.utc_offset_minutes(request.turn.start)
-    return Allocation(tables=plan.tables, turn=request.turn, blocked=request.blocked, utc_offset_minutes=offset)
+    return _allocation(
+        tables=plan.tables,
+        turn=request.turn,
+        blocked=request.blocked,
+        conflicted=False,
+        seated_at=None,
+        left_at=None,
+        utc_offset_minutes=venue.utc_offset_minutes(request.turn.start),
+    )
 
 
 def preconditions(
@@ -83,10 +95,11 @@ def attempt(
             number=number, result=AttemptResult.FAILURE, reason=decision.refusal, metadata=facts, created_at=now
         )
     plan = decision.plan
-    return Attempt(
+    return _attempt(
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
+        reason=None,
         metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision), **_overruled(overruled)),
         created_at=now,
     )
@@ -153,10 +166,12 @@ def change(
     facts["allocation"] = _as_present(had, facts.get("allocation", had))
     if facts["allocation"] is None:
         facts["pinned"] = False  # A booking that gives its tables up is no longer pinned to them.
-    if current is None:
-        record = AssignmentRecord(booking_id=call.booking_id, **{"restaurant_id": call.restaurant_id} | facts)
-    else:
+    if current is not None:
         record = attrs.evolve(current, **facts)
+    else:
+        facts = {"booking_id": call.booking_id, "restaurant_id": call.restaurant_id} | facts
+        # Without a booking, nobody has looked at its id so far.
+        record = _record(**_UNTOUCHED | facts) if facts.get("booking") else AssignmentRecord(**facts)
     steps: list[StateChange] = []
     held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
@@ -181,14 +196,15 @@ def change(
             moments = {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
             facts |= {name: moment and moment.isoformat() for name, moment in moments.items()}
         events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]
-    return AssignmentChange(
+    return _change(
         id=call.change_id(),
         record=record,
         expected_version=current.version if current else None,
-        steps=steps,
+        steps=tuple(steps),
         attempt=attempt,
-        events=events,
+        events=tuple(events),
         preconditions=preconditions,
+        repeats=False,
     )
 
 

@@ -60,10 +60,11 @@ class Candidate(Option):
     def of(cls, request: SeatingRequest, venue: Venue, seating: Seating, strategy: str | None = None) -> Candidate:
         """The seating, for a party of that size, so long before its arrival."""
         parts = lasting_parts(venue, seating, request.booking.party_size, request.ahead)
+        cost = round(sum(parts.values()), 9)  # What differs by less costs the same.
         return cls(
             seating=seating,
-            cost=sum(parts.values()),
-            bound=sum(parts.values()) + least_gap(venue, seating),
+            cost=cost,
+            bound=round(cost + least_gap(venue, seating), 9),
             mask=seating.mask,
             tables=tuple(sorted(seating.table_ids)),
             priority=seating.priority,
@@ -101,12 +102,15 @@ class Choice:
 
         never: Why such a party is seated at no time without a person, or None if it may be.
 
+        has_rows: Whether some are seats at a counter or a communal table.
+
         rooms: What `survey` has learned of it, or None.
     """
 
     __slots__ = (
         "candidates",
         "grows",
+        "has_rows",
         "masks",
         "never",
         "nowhere",
@@ -131,6 +135,7 @@ class Choice:
             if row is not None and row.any_seats:
                 shared[row] = shared.get(row, 0) | candidate.mask
         self.shared = tuple(shared.values())
+        self.has_rows = any(candidate.seating.row for candidate in candidates)
         self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
         self.masks = [candidate.mask for candidate in candidates]

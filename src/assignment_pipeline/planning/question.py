@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-import itertools
 import math
-import operator
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -21,10 +19,7 @@ from assignment_pipeline.planning.candidate_seatings import Candidate, Candidate
 from assignment_pipeline.planning.costs import FAIR_SLOTS, SLOT_MINUTES, orphans, places, weigh
 from assignment_pipeline.planning.movable_parties import bits
 
-ROUNDED = 1e-8
-"""More than rounding takes from a cost, or adds to it."""
-
-# Cost, the operator's priority turned round, hash, place among the candidates; the candidate, its gap, what was added.
+# Cost, the operator's priority turned round, hash, tables; the candidate, its gap, what was added.
 _Scored = tuple[float, int, int, int, Candidate, float, dict[str, float]]
 
 _NOTHING: dict[str, float] = {}
@@ -130,44 +125,27 @@ class Question(Printed):
         Raises:
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
-        strategies, busy = self.strategies, self.busy
         gaps = Gaps(self.request, self.floor, self.reach)
-        near, free = gaps.near, gaps.cost(())
-        seed = digest(self.request.booking.id)
-        best: list[_Scored] = []
-        worst = math.inf  # The highest cost among them, once there are as many as wanted.
-        for place, candidate in self._free(busy, gaps):
-            # Without strategies nothing makes a seating cheaper than its bound, and candidates come by their bounds.
-            if candidate.bound > worst and place >= 0 and not strategies:
+        busy, near = self.busy, gaps.near
+        best = _Best(self, most)
+        for candidate in self.choice.options:  # Far from everybody they cost what they always do: the cheapest first.
+            if candidate.cost > best.limit:
                 break
-            gap = gaps.cost(candidate.places) if candidate.mask & near else free
-            weighed = self._weighed(candidate) if strategies else _NOTHING
-            if weighed is None:
-                continue
-            if candidate.seating.row is not None:
-                weighed = {"orphan": orphans(candidate.seating.row, candidate.mask, busy), **weighed}
-            cost = candidate.cost + (sum(weighed.values(), gap) if weighed else gap)
-            if cost >= worst + ROUNDED:
-                continue
-            scored = (round(cost, 9), -candidate.priority, seed ^ candidate.salt, place, candidate, gap, weighed)
-            if len(best) < most or scored < best[-1]:
-                bisect.insort(best, scored)
-                del best[most:]
-                worst = best[-1][0] if len(best) == most else math.inf
-        return [
-            _plan(
-                tables=candidate.tables,
-                cost=cost,
-                parts={**candidate.parts, "gap": gap, **weighed},
-                strategy=candidate.strategy,
-                moves=(),
-            )
-            for cost, _, _, _, candidate, gap, weighed in best
-        ]
+            if not candidate.mask & (busy | near):
+                best.consider(candidate, 0.0)
+        for candidate in self.choice.candidates:
+            if candidate.bound > best.limit:
+                break
+            if candidate.mask & near and not candidate.mask & busy:
+                best.consider(candidate, gaps.cost(candidate.places))
+        for candidate in self._scattered(gaps) if self.choice.shared else ():
+            best.consider(candidate, gaps.cost(candidate.places))
+        return best.plans
 
-    def _weighed(self, candidate: Candidate) -> dict[str, float] | None:
-        """What each strategy adds to its cost; None if one forbids it."""
-        added = {}
+    def added(self, candidate: Candidate) -> dict[str, float] | None:
+        """What its seats leave alone beside it, and what each strategy adds to its cost; None if one forbids it."""
+        row = candidate.seating.row
+        added = {} if row is None else {"orphan": orphans(row, candidate.mask, self.busy)}
         for strategy in self.strategies:
             extra = weigh(strategy, self.request, candidate.seating, self.floor)
             if extra is None:
@@ -175,22 +153,62 @@ class Question(Printed):
             added[strategy.name] = extra
         return added
 
-    def _free(self, busy: int, gaps: Gaps) -> Iterable[tuple[int, Candidate]]:
-        """The candidates that nobody has, each with its place: by their bounds, behind scattered seats (below 0)."""
-        taken = map(busy.__and__, self.choice.masks)
-        free = itertools.compress(enumerate(self.choice.candidates), map(operator.not_, taken))
-        return itertools.chain(self._scattered(busy, gaps), free) if self.choice.shared else free
-
-    def _scattered(self, busy: int, gaps: Gaps) -> Iterator[tuple[int, Candidate]]:
+    def _scattered(self, gaps: Gaps) -> Iterator[Candidate]:
         """The best seats at communal tables where enough are free, and not side by side."""
         venue, size = self.floor.venue, self.choice.size
 
         def lost(seat: int) -> tuple[float, int]:
             return gaps.cost(places(venue, venue.floor.at(1 << seat))), seat
 
-        for place, free in enumerate(self.choice.scattered(busy), 1):
+        for free in self.choice.scattered(self.busy):
             seats = sorted(bits(free), key=lost)[:size]
-            yield -place, Candidate.of(self.request, venue, venue.floor.at(sum(1 << seat for seat in seats)))
+            yield Candidate.of(self.request, venue, venue.floor.at(sum(1 << seat for seat in seats)))
+
+
+class _Best:
+    """
+    The cheapest seatings of those that were considered, at most so many.
+
+    Attributes:
+        limit: What costs at least more than that need not be considered.
+    """
+
+    __slots__ = ("_found", "_is_plain", "_most", "_question", "_seed", "limit")
+
+    def __init__(self, question: Question, most: int) -> None:
+        self._question = question
+        self._most = most
+        self._seed = digest(question.request.booking.id)
+        self._is_plain = not (question.strategies or question.choice.has_rows)
+        self._found: list[_Scored] = []
+        self.limit = math.inf
+
+    def consider(self, candidate: Candidate, gap: float) -> None:
+        """Take a free seating among them if it is as good."""
+        added = _NOTHING if self._is_plain else self._question.added(candidate)
+        if added is None:
+            return
+        cost = round(sum(added.values(), candidate.cost + gap), 9) if added or gap else candidate.cost
+        found = self._found
+        scored = cost, -candidate.priority, self._seed ^ candidate.salt, candidate.mask, candidate, gap, added
+        bisect.insort(found, scored)
+        del found[self._most :]
+        if len(found) == self._most and not self._question.strategies:  # These may make any seating cheaper.
+            self.limit = found[-1][0]
+
+    @property
+    def plans(self) -> list[Plan]:
+        """The same, the cheapest first."""
+        return [
+            _plan(
+                tables=candidate.tables,
+                cost=cost,
+                parts={**candidate.parts, "gap": gap, **added},
+                strategy=candidate.strategy,
+                moves=(),
+            )
+            for cost, _, _, _, candidate, gap, added in self._found
+        ]
 
 
 NEAREST_TIMES = 4
