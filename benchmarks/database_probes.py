@@ -29,8 +29,9 @@ FLUSH = 2.0
 
 PLACES, DUE = 40, 100
 
-ASSIGNMENTS, FILLED = 20_000, 17_000
-"""How many in all; and after how many most caches of what was read are full: the last one of 16,384 is after 28,000."""
+ASSIGNMENTS, FILLED, A_DAY = 20_000, 17_000, 10
+"""How many in all; after how many most caches of what was read are full: the last one of 16,384 is after 28,000; and
+how many a day, of which the first is assigned alone and the others together."""
 
 
 def elapsed(work: Callable[[], object]) -> float:
@@ -117,7 +118,7 @@ def workers() -> dict[str, float]:
     found = {}
     for number in (1, 4, 16):
         with somewhere(None) as conninfo:
-            measured = measure(conninfo, number, rounds=4, seconds=0.4)
+            measured = measure(conninfo, number, rounds=4, seconds=0.3)
         found[f"share_{number}"] = statistics.median(measured.shares) * 100
         found[f"rate_{number}"] = measured.rate(PIPELINE)
     return found
@@ -138,10 +139,11 @@ def memory_of_a_worker() -> dict[str, float]:
             store.write(lambda connection: host.put_venue(connection, restaurant(60)))
             coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=())
             sizes = []
-            for number in range(ASSIGNMENTS):
-                start = EVENING + dt.timedelta(days=number // 60, minutes=15 * (number % 17))
-                coordinator.assign(Booking(f"b-{number}", "r-1", 1 + number % 6, start))
-                if number + 1 in {FILLED, ASSIGNMENTS}:
+            for day in range(ASSIGNMENTS // A_DAY):
+                first, *others = _bookings_of(day)
+                coordinator.assign(first)
+                coordinator.assign_many(others)
+                if (day + 1) * A_DAY in {FILLED, ASSIGNMENTS}:
                     gc.collect()
                     sizes.append(_resident())
     return {
@@ -149,6 +151,12 @@ def memory_of_a_worker() -> dict[str, float]:
         "grown": (sizes[1] - sizes[0]) / 2**20,
         "idle": _bytes_of_a_restaurant() / 2**10,
     }
+
+
+def _bookings_of(day: int) -> list[Booking]:
+    """The bookings of a day."""
+    starts = [EVENING + dt.timedelta(days=day, minutes=15 * (number % 17)) for number in range(A_DAY)]
+    return [Booking(f"b-{day}-{number}", "r-1", 1 + number % 6, start) for number, start in enumerate(starts)]
 
 
 def _resident() -> int:

@@ -32,7 +32,7 @@ OURS = "ours"
 MOST = 14_000
 """Bookings that the restaurants have room for."""
 
-TASKS = 400
+TASKS = 100
 """Of each kind, in a slice of Celery's."""
 
 
@@ -137,10 +137,11 @@ def celery_rates(redis: str, rounds: int) -> dict[str, list[float]]:
         with open_store(conninfo) as store:
             prepare(conninfo, store)
             taken = bookings(OURS, 0, TASKS * rounds + 1)
-            for booking in taken:
-                store.write(lambda connection, booking=booking: StandaloneHost().put_booking(connection, booking))
+            host = StandaloneHost()
+            store.write(lambda connection: [host.put_booking(connection, booking) for booking in taken])
         os.environ.update(PEERS_REDIS=redis, PEERS_DB=conninfo)
-        noop, assign = (celery_app().signature(name) for name in ("peers.noop", "assignment_pipeline.assign_booking"))
+        tasks = celery_app()
+        noop, assign = tasks.signature("peers.noop"), tasks.signature("assignment_pipeline.assign_booking")
         waiting = iter(taken)
 
         def slice_of(send: Callable[[], Any], number: int = TASKS) -> float:
@@ -198,9 +199,8 @@ def open_store(conninfo: str) -> PostgresStore:
 def prepare(conninfo: str, store: PostgresStore) -> None:
     """Make the tables, and have the restaurants."""
     init(conninfo, standalone=True)
-    for index in range(RESTAURANTS):
-        made = venue(f"{OURS}-0-{index}")
-        store.write(lambda connection, made=made: StandaloneHost().put_venue(connection, made))
+    host, venues = StandaloneHost(), [venue(f"{OURS}-0-{index}") for index in range(RESTAURANTS)]
+    store.write(lambda connection: [host.put_venue(connection, made) for made in venues])
 
 
 app = celery_app() if "PEERS_REDIS" in os.environ else None

@@ -18,6 +18,7 @@ import argparse
 import collections
 import contextlib
 import datetime as dt
+import itertools
 import multiprocessing
 import os
 import random
@@ -93,8 +94,8 @@ class Recorder(MemoryStore):
         self.documents.append(document(facts))
 
 
-def prepared(worker: int, number: int) -> list[str]:
-    """The documents of the floor: what the pipeline commits for such bookings, from a run in memory."""
+def prepared(worker: int, number: int) -> Iterator[str]:
+    """The documents of the floor: what the pipeline commits for such bookings, in memory, as they are asked for."""
     venues = [venue(f"{FLOOR}-{worker}-{index}") for index in range(RESTAURANTS)]
     clock = SystemClock()
     store = Recorder(MemoryHost(*venues), clock=clock)
@@ -102,13 +103,16 @@ def prepared(worker: int, number: int) -> list[str]:
     with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
         for booking in bookings(FLOOR, worker, number):
             coordinator.assign(booking)
-    return store.documents
+            yield from store.documents
+            store.documents.clear()
 
 
 def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: Any, results: Any) -> None:
     """One worker: a slice of the floor and a slice of the pipeline, round after round, all workers in step."""
-    number = WARM + int(rounds * seconds * MOST / barrier.parties)
-    documents = iter(prepared(worker, number))
+    most = max(WARM, int(seconds * MOST / barrier.parties))
+    number = WARM + rounds * most
+    source = prepared(worker, number)
+    documents = collections.deque(itertools.islice(source, WARM))
     waiting = iter(bookings(PIPELINE, worker, number))
     counted: collections.Counter[str] = collections.Counter()
     with (
@@ -119,7 +123,7 @@ def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: An
         cursor = connection.cursor()
 
         def commit() -> None:
-            answer = cursor.execute(COMMIT, (next(documents),)).fetchone()
+            answer = cursor.execute(COMMIT, (documents.popleft(),)).fetchone()
             assert answer == (None,), answer
 
         def assign() -> None:
@@ -132,6 +136,7 @@ def work(conninfo: str, worker: int, *, rounds: int, seconds: float, barrier: An
             assign()
         for turn in range(rounds):
             slices = [(FLOOR, commit), (PIPELINE, assign)]
+            documents.extend(itertools.islice(source, most - len(documents)))
             for kind, do in slices if turn % 2 else reversed(slices):
                 barrier.wait()
                 times = []
@@ -189,13 +194,12 @@ def measure(conninfo: str, workers: int, rounds: int, seconds: float) -> Measure
     """Run that many workers."""
     init(conninfo, standalone=True)
     host = StandaloneHost()
+    places = itertools.product((FLOOR, PIPELINE), range(workers), range(RESTAURANTS))
+    venues = [venue(f"{kind}-{worker}-{index}") for kind, worker, index in places]
     with PostgresStore(conninfo, host=host) as store:
-        for worker in range(workers):
-            for kind in (FLOOR, PIPELINE):
-                for index in range(RESTAURANTS):
-                    made = venue(f"{kind}-{worker}-{index}")
-                    store.write(lambda connection, made=made: host.put_venue(connection, made))
-    context = multiprocessing.get_context("spawn")
+        store.write(lambda connection: [host.put_venue(connection, made) for made in venues])
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.postgres"])  # What a worker imports is imported once.
     barrier, results = context.Barrier(workers), context.Queue()
     shared = {"rounds": rounds, "seconds": seconds, "barrier": barrier, "results": results}
     started = [context.Process(target=work, args=(conninfo, worker), kwargs=shared) for worker in range(workers)]
