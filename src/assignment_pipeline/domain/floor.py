@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -221,7 +221,7 @@ class Seating(Printed):
 
         combination: What the floor says of joining just these tables, if it does.
 
-        terms: To whom each of its tables is given without a person.
+        terms: To whom those of its tables are given without a person that are not given to everybody.
 
         row: The counter or communal table whose seats they are, or None.
     """
@@ -241,7 +241,7 @@ class Seating(Printed):
     @property
     def table_ids(self) -> tuple[str, ...]:
         """The ids of the tables, in the floor's order."""
-        return tuple(table.id for table in self.tables)
+        return tuple([table.id for table in self.tables])
 
     def empty_seats(self, party_size: int) -> int:
         """The seats that a party leaves empty."""
@@ -251,15 +251,15 @@ class Seating(Printed):
     def priority(self) -> int:
         """The operator's priority, summed over the tables, and that of joining them."""
         own = self.combination.priority if self.combination else 0
-        return own + sum(table.priority for table in self.tables)
+        return own + sum([table.priority for table in self.tables])
 
     def is_last(self, ahead: int | None = None) -> bool:
         """Whether one of its tables is given only when nothing else will do, so many minutes before the arrival."""
-        return any(terms.at(ahead) is TableOffer.LAST for terms in self.terms)
+        return bool(self.terms) and any(terms.at(ahead) is TableOffer.LAST for terms in self.terms)
 
     def offered_to(self, booking: Booking, ahead: int | None = None) -> bool:
         """Whether the booking is given all its tables without a person, so many minutes before its arrival."""
-        return all(is_offered(terms, booking, ahead) for terms in self.terms)
+        return not self.terms or all(is_offered(terms, booking, ahead) for terms in self.terms)
 
     def grants(self, booking: Booking) -> bool:
         """Whether it is where the booking wants to sit."""
@@ -311,11 +311,13 @@ def _terms(table: Table, zone: Terms) -> Terms:
     return zone if table.held_until_minutes is None else Terms(zone.offer, table.held_until_minutes)
 
 
-def _bits(mask: int) -> Iterator[int]:
+def _bits(mask: int) -> list[int]:
+    found = []
     while mask:
         lowest = mask & -mask
-        yield lowest.bit_length() - 1
+        found.append(lowest.bit_length() - 1)
         mask ^= lowest
+    return found
 
 
 def _pairs(pairs: Iterable[Iterable[str]]) -> frozenset[frozenset[str]]:
@@ -481,7 +483,10 @@ class FloorPlan(Printed):
 
     def row_of(self, mask: int) -> RowOfSeats | None:
         """The counter or communal table all of whose seats those are, or None."""
-        return next((row for row in self.rows if mask & row.mask and not mask & ~row.mask), None)
+        for row in self.rows:
+            if mask & row.mask and not mask & ~row.mask:
+                return row
+        return None
 
     @cached_property
     def _apart(self) -> tuple[tuple[int, int], ...]:
@@ -495,6 +500,15 @@ class FloorPlan(Printed):
         """To whom each table is given without a person."""
         zones = {zone.name: Terms(zone.offer, zone.held_until_minutes) for zone in self.zones}
         return tuple(_terms(table, zones.get(table.zone or "", Terms())) for table in self.tables)
+
+    @cached_property
+    def _limits(self) -> dict[int, Terms]:
+        """The terms of the tables that are not given to everybody, by their positions."""
+        return {place: terms for place, terms in enumerate(self.terms) if terms.offer is not TableOffer.ALWAYS}
+
+    def _terms_of(self, members: Iterable[int]) -> tuple[Terms, ...]:
+        limits = self._limits
+        return tuple([limits[place] for place in members if place in limits]) if limits else ()
 
     @cached_property
     def holds(self) -> tuple[int, ...]:
@@ -544,21 +558,26 @@ class FloorPlan(Printed):
         row = self.row_of(mask)
         if row is not None:
             return row.holds(mask)
-        if any(mask & one and mask & other for one, other in self._apart):
+        if self._apart and any(mask & one and mask & other for one, other in self._apart):
             return False
-        members = tuple(_bits(mask))
+        if mode is AdjacencyMode.CONNECTED:
+            return self._is_connected(mask)
+        members = _bits(mask)
         around = [self.neighbours[position] & mask for position in members]
         others = [mask & ~(1 << position) for position in members]
         if mode is AdjacencyMode.PAIRWISE:
             return around == others
-        if mode is AdjacencyMode.NEIGHBOURS:
-            return any(near == rest for near, rest in zip(around, others, strict=True))
-        reached, frontier = 1 << members[0], around[0]
-        while frontier & ~reached:
-            reached |= frontier
-            frontier = 0
-            for position in _bits(reached):
-                frontier |= self.neighbours[position] & mask
+        return any(near == rest for near, rest in zip(around, others, strict=True))
+
+    def _is_connected(self, mask: int) -> bool:
+        """Whether each of these tables can be reached from each other through neighbours among them."""
+        reached, fresh = 0, mask & -mask
+        while fresh:
+            reached |= fresh
+            near = 0
+            for position in _bits(fresh):
+                near |= self.neighbours[position]
+            fresh = near & mask & ~reached
         return reached == mask
 
     def seatings(self, max_tables: int, mode: AdjacencyMode) -> tuple[Seating, ...]:
@@ -600,7 +619,7 @@ class FloorPlan(Printed):
                     raise InvalidValueError("max_tables", expected, f"more with up to {max_tables} tables each")
             for mask in grown:
                 # Taking one table away at a time reaches every smaller set that may be joined.
-                fewer = max(largest.get(mask & ~(1 << position), 0) for position in _bits(mask))
+                fewer = max([largest.get(mask & ~(1 << position), 0) for position in _bits(mask)])
                 seating = self._joined(mask, 1 + fewer)
                 largest[mask] = max(fewer, seating.max_party)  # It may take fewer than a table of its own.
                 if seating.min_party <= seating.max_party or seating.combination:
@@ -631,15 +650,15 @@ class FloorPlan(Printed):
             zone=table.zone,
             seating=table.seating,
             accessible=table.accessible,
-            terms=(self.terms[position],),
+            terms=self._terms_of([position]),
             row=self.row_of(1 << position),
         )
 
     def _joined(self, mask: int, min_party: int) -> Seating:
-        members = tuple(_bits(mask))
-        tables = tuple(self.tables[position] for position in members)
+        members = _bits(mask)
+        tables = tuple([self.tables[position] for position in members])
         combination = self.named.get(mask)
-        capacity = combination.capacity if combination else sum(table.capacity for table in tables)
+        capacity = combination.capacity if combination else sum([table.capacity for table in tables])
         zones = {table.zone for table in tables}
         places = {table.seating for table in tables}
         return Seating(
@@ -652,7 +671,7 @@ class FloorPlan(Printed):
             seating=places.pop() if len(places) == 1 else None,
             accessible=any(table.accessible for table in tables),
             combination=combination,
-            terms=tuple(self.terms[position] for position in members),
+            terms=self._terms_of(members),
             row=self.row_of(mask),
         )
 

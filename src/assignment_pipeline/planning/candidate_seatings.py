@@ -60,18 +60,18 @@ class Candidate(Option):
     def of(cls, request: SeatingRequest, venue: Venue, seating: Seating, strategy: str | None = None) -> Candidate:
         """The seating, for a party of that size, so long before its arrival."""
         parts = lasting_parts(venue, seating, request.booking.party_size, request.ahead)
-        cost = round(sum(parts.values()), 9)  # What differs by less costs the same.
+        cost, table_ids = round(sum(parts.values()), 9), seating.table_ids  # What differs by less costs the same.
         return cls(
             seating=seating,
             cost=cost,
             bound=round(cost + least_gap(venue, seating), 9),
             mask=seating.mask,
-            tables=tuple(sorted(seating.table_ids)),
+            tables=tuple(sorted(table_ids)),
             priority=seating.priority,
             parts=parts,
             places=places(venue, seating),
             strategy=strategy or (OPTIMAL_FIT if len(seating.tables) == 1 or seating.row else ADJACENCY),
-            salt=digest(",".join(seating.table_ids)),
+            salt=digest(",".join(table_ids)),
         )
 
 
@@ -201,15 +201,18 @@ class CandidateSeatings:
         key = (booking.zone, booking.seating, floor.holds and floor.releases(ahead))
         known = self._wishes.get(key)
         if known is None:
-            tables = self.venue.floor.tables
+            offered = {terms: is_offered(terms, booking, ahead) for terms in set(floor.terms)}
+            seating = self.everything
+            if booking.seating is not SeatingPreference.ANY:
+                seating = _mask(table.seating is booking.seating for table in floor.tables)
+            zone = self.everything
+            if booking.zone is not None:
+                zone = _mask(table.zone == booking.zone for table in floor.tables)
             known = self._wishes[key] = (
-                (Rule.INACTIVE.value, _mask(table.active for table in tables)),
-                (
-                    Rule.SEATING.value,
-                    _mask(booking.seating in (SeatingPreference.ANY, table.seating) for table in tables),
-                ),
-                (Rule.ZONE.value, _mask(booking.zone in (None, table.zone) for table in tables)),
-                (Rule.OFFER.value, _mask(is_offered(terms, booking, ahead) for terms in self.venue.floor.terms)),
+                (Rule.INACTIVE.value, _mask(table.active for table in floor.tables)),
+                (Rule.SEATING.value, seating),
+                (Rule.ZONE.value, zone),
+                (Rule.OFFER.value, _mask(map(offered.__getitem__, floor.terms))),
             )
         return known
 
@@ -221,7 +224,8 @@ class CandidateSeatings:
     @functools.cached_property
     def reach(self) -> int:
         """The minutes for which the largest table has to be free to be sold to as many guests."""
-        return max(sale_minutes(self.venue.policy, table.capacity) for table in self.venue.floor.tables)
+        capacities = {table.capacity for table in self.venue.floor.tables}
+        return max(sale_minutes(self.venue.policy, capacity) for capacity in capacities)
 
     @functools.cached_property
     def everything(self) -> int:
@@ -315,4 +319,4 @@ def _why_nowhere(venue: Venue, party_size: int) -> Reason:
 
 
 def _mask(flags: Iterable[bool]) -> int:
-    return sum(1 << position for position, flag in enumerate(flags) if flag)
+    return sum([1 << position for position, flag in enumerate(flags) if flag])

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.periods import minutes_of
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
-from assignment_pipeline.domain.windows import MINUTE
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Strategy
 
 SLOT_MINUTES = 5
@@ -47,7 +47,7 @@ def lasting_parts(venue: Venue, seating: Seating, party_size: int, ahead: int | 
     """The parts of the cost that do not depend on who sits where, by their names."""
     weights, positions = venue.policy.weights, venue.floor.positions
     row = seating.row
-    demand = sum(min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables)
+    demand = sum([min(venue.demand[positions[table.id]], MOST_DEMAND) for table in seating.tables])
     last = {"last": LAST} if seating.is_last(ahead) else {}
     return last | {
         "waste": weights.waste * seating.empty_seats(party_size),
@@ -74,19 +74,19 @@ def orphans(row: RowOfSeats, mask: int, busy: int) -> float:
 
 def least_gap(venue: Venue, seating: Seating) -> float:
     """The least that gaps can cost at a seating: with a neighbour on both sides, and no time between."""
-    return -2 * FAIR_SLOTS * venue.policy.weights.gap * sum(table.capacity for table in seating.tables)
+    return -2 * FAIR_SLOTS * venue.policy.weights.gap * sum([table.capacity for table in seating.tables])
 
 
 def sale_minutes(policy: VenuePolicy, party_size: int) -> int:
     """How long a table has to be free to seat a party of that size, with its buffers."""
-    return (policy.pre_buffer + policy.turn(party_size) + policy.post_buffer) // MINUTE
+    return policy.pre_buffer_minutes + minutes_of(policy.turn_bands, party_size) + policy.post_buffer_minutes
 
 
 def places(venue: Venue, seating: Seating) -> tuple[tuple[int, int, int], ...]:
     """The tables of a seating in the form that `Gaps` wants."""
     positions, policy = venue.floor.positions, venue.policy
     return tuple(
-        (1 << positions[table.id], table.capacity, sale_minutes(policy, table.capacity)) for table in seating.tables
+        [(1 << positions[table.id], table.capacity, sale_minutes(policy, table.capacity)) for table in seating.tables]
     )
 
 
