@@ -205,6 +205,7 @@ def change(
         events=tuple(events),
         preconditions=preconditions,
         repeats=False,
+        request=None,
     )
 
 
