@@ -307,6 +307,16 @@ WRONG = [
         [{"name": "Window", "held_until_minutes": -1}],
         "zones[0].held_until_minutes: expected a whole number from 0 to 86400, got -1",
     ),
+    (
+        ["zones"],
+        [{"name": "Window", "held_until_minutes": 60}],
+        "zones[0].held_until_minutes: expected an offer that holds it back beside it, got 60",
+    ),
+    (
+        ["tables", 0, "held_until_minutes"],
+        60,
+        "tables[0].held_until_minutes: expected an offer that holds it back beside it, got 60",
+    ),
     (["tables", 0, "held_until_minutes"], 1.5, "tables[0].held_until_minutes: expected a whole number from 0 to 86400"),
     (["tables", 0, "offer"], "never", 'tables[0].offer: expected always, on_request, last or staff, got "never"'),
     (["tables", 0, "tags"], ["quiet", 7], "tables[0].tags[1]: expected a tag such as window, got 7"),
@@ -352,6 +362,14 @@ WRONG = [
         'policy.service_periods[0].end_rule: expected leave_by or arrive_by, got "never"',
     ),
     (["policy", "service_periods"], [LUNCH | {"turn": 90}], "policy.service_periods[0].turn: expected to_end, got 90"),
+    (
+        ["policy"],
+        {
+            "service_periods": [LUNCH],
+            "special_days": [{"date": "2031-12-31", "service_periods": [LUNCH | {"start": "19:00", "end": "13:00"}]}],
+        },
+        "policy.special_days: expected periods that do not overlap on a day, got lunch 19:00-13:00 on 2031-12-31 and",
+    ),
     (
         ["policy", "special_days"],
         [{"date": "2031-12-25", "closed": True}, {"from": "2031-12-20", "until": "2031-12-31", "closed": True}],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import FloorPlan, Occupied, Table
-from assignment_pipeline.domain.periods import shared_day
+from assignment_pipeline.domain.periods import into_the_day_after, shared_day
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     Arrivals,
@@ -141,6 +141,8 @@ def restaurants(draw):
             periods.append(period)
     date = utc(night).astimezone(zoneinfo.ZoneInfo(timezone)).date() + draw(st.integers(-1, 1)) * DAY
     days = [attrs.evolve(draw(special_days()), date=date, from_=None, until=None)] if draw(st.booleans()) else []
+    if into_the_day_after(periods, days):
+        days = []
     bands = [TurnBand(2, draw(st.sampled_from([60, 90]))), TurnBand(8, 120)]
     policy = VenuePolicy(service_periods=periods, special_days=days, turn_bands=bands)
     return Venue("r-1", timezone, FloorPlan([Table("T1", 4)]), policy), night

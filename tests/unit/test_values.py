@@ -159,6 +159,23 @@ REFUSED = [
     (lambda: SpecialDay(date=MAY, closed=True, service_periods=[period()]), "service_periods", "none on a day", "1"),
     (lambda: SpecialDay(date=MAY, service_periods=[period(), LATE]), "service_periods", "not overlap", "late 22:30"),
     (lambda: SpecialDay(date=MAY, service_periods=[period(days=["thu"])]), "service_periods", "without days", "dinner"),
+    (
+        lambda: VenuePolicy(service_periods=[LATE], special_days=[SpecialDay(date=MAY, service_periods=[NIGHT])]),
+        "special_days",
+        "periods that do not overlap on a day",
+        "late 22:30-02:00 on 2031-04-30 and night 01:30-04:00",
+    ),
+    (
+        lambda: VenuePolicy(
+            special_days=[
+                SpecialDay(date=MAY + DAY, service_periods=[NIGHT]),
+                SpecialDay(date=MAY, service_periods=[LATE]),
+            ]
+        ),
+        "special_days",
+        "periods that do not overlap on a day",
+        "late 22:30-02:00 on 2031-05-01 and night 01:30-04:00",
+    ),
     (lambda: VenuePolicy(special_days=[CLOSED, CLOSED]), "special_days", "each date in one entry", "2031-05-01 in two"),
     (lambda: VenuePolicy(offer_within_minutes=-1), "offer_within_minutes", "from 0 to 1440", "-1"),
     (lambda: TurnBand(2, 14), "minutes", "from 15 to 1440", "14"),

@@ -11,7 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.pacing import PacingCap, PacingRule
-from assignment_pipeline.domain.periods import DAY, EndRule, PeriodTurn, ServicePeriod, minutes_of
+from assignment_pipeline.domain.periods import DAY, EndRule, PeriodTurn, ServicePeriod, hours_on, minutes_of
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
@@ -277,12 +277,10 @@ class Calendar(Printed):
                 yield Opening(date, period, TimeWindow(start, end))
 
     def _periods_on(self, date: dt.date) -> Sequence[ServicePeriod]:
-        for day in self.policy.special_days:
-            if day.first <= date <= day.last:
-                return day.service_periods
-        if self.policy.has_hours and not self.policy.service_periods:
+        policy = self.policy
+        if policy.has_hours and not policy.service_periods and not any(day.covers(date) for day in policy.special_days):
             return (_ALL_DAY,)  # It serves at all times but on its special days.
-        return [period for period in self.policy.service_periods if period.opens_on(date)]
+        return hours_on(date, policy.service_periods, policy.special_days)
 
     def _openings_at(self, start: dt.datetime) -> list[Opening]:
         local = start.astimezone(self.zone).date()

@@ -71,7 +71,8 @@ class Table(Printed):
             not say. People place parties there whatever it says.
 
         held_until_minutes: Minutes before a party's arrival from which it is given to everybody, whatever `offer` says,
-            from 0 to 86,400. None means never, or leaves it to the zone where `offer` does as well.
+            from 0 to 86,400. None means never, or leaves it to the zone where `offer` does as well. It says nothing
+            of a table that is given to everybody anyway.
 
         tags: Anything that the host's strategies want to know about it.
 

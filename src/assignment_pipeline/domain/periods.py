@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -376,6 +376,30 @@ class SpecialDay(Printed):
     def last(self) -> dt.date:
         """Its last date."""
         return self.until or self.first
+
+    def covers(self, date: dt.date) -> bool:
+        """Whether it is about that date."""
+        return self.first <= date <= self.last
+
+
+def hours_on(
+    date: dt.date, periods: Iterable[ServicePeriod], special_days: Iterable[SpecialDay]
+) -> tuple[ServicePeriod, ...]:
+    """The service periods that start on a date: those of its special day, or else those of the week."""
+    for day in special_days:
+        if day.covers(date):
+            return day.service_periods
+    return tuple(period for period in periods if period.opens_on(date))
+
+
+def into_the_day_after(periods: Sequence[ServicePeriod], special_days: Sequence[SpecialDay]) -> str | None:
+    """A night that lasts into a period of the day after, where one of the two is a special day; else None."""
+    for date in sorted({edge for day in special_days for edge in (day.first - DAY, day.last)}):
+        for late in hours_on(date, periods, special_days):
+            for early in hours_on(date + DAY, periods, special_days):
+                if minute_of_day(late.start) + late.minutes > DAY_MINUTES + minute_of_day(early.start):
+                    return f"{late.name} {_span(late)} on {date} and {early.name} {_span(early)}"
+    return None
 
 
 def each_date_once(_: object, attribute: Any, days: tuple[SpecialDay, ...]) -> None:

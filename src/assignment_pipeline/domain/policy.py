@@ -24,6 +24,7 @@ from assignment_pipeline.domain.periods import (
     apart,
     each_date_once,
     ever_larger,
+    into_the_day_after,
     minutes_of,
 )
 from assignment_pipeline.errors import InvalidValueError
@@ -114,7 +115,8 @@ class VenuePolicy(Printed):
     Attributes:
         service_periods: When it serves in the week, no two at the same time; none means always.
 
-        special_days: The dates on which other hours hold; each date in one of them.
+        special_days: The dates on which other hours hold; each date in one of them. No night lasts into the periods of
+            the day after.
 
         pacing: How many may arrive at a time; every rule holds by itself.
 
@@ -170,6 +172,12 @@ class VenuePolicy(Printed):
         default=None, validator=attrs.validators.optional(whole(5, DAY_MINUTES))
     )
     weights: Weights = attrs.field(default=Weights(), validator=kind(Weights))
+
+    @special_days.validator
+    def _leave_the_days_beside_alone(self, attribute: Any, days: tuple[SpecialDay, ...]) -> None:
+        both = into_the_day_after(self.service_periods, days)
+        if both is not None:
+            raise InvalidValueError(attribute.name, "periods that do not overlap on a day", both)
 
     @pacing.validator
     def _names_its_periods(self, attribute: Any, rules: tuple[PacingRule, ...]) -> None:

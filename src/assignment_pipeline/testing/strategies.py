@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -19,7 +20,7 @@ from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.combination import Combination, Group
 from assignment_pipeline.domain.floor import CommunalTable, Counter, FloorPlan, Table
 from assignment_pipeline.domain.pacing import PacingRule
-from assignment_pipeline.domain.periods import shared_day
+from assignment_pipeline.domain.periods import into_the_day_after, shared_day
 from assignment_pipeline.domain.policy import (
     WEEKDAYS,
     AdjacencyMode,
@@ -245,6 +246,14 @@ def special_days(draw: st.DrawFn) -> SpecialDay:
 
 
 @st.composite
+def _hours(draw: st.DrawFn) -> dict[str, Any]:
+    """The service periods and special days of a policy, of which none lasts into another one."""
+    periods = draw(st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(_kept_apart)))
+    days = draw(st.one_of(st.just(()), st.just(()), special_days().map(lambda day: (day,))))
+    return {"service_periods": periods, "special_days": () if into_the_day_after(periods, days) else days}
+
+
+@st.composite
 def turn_bands(draw: st.DrawFn) -> tuple[TurnBand, ...]:
     """One to four bands for ever larger parties."""
     sizes = sorted(draw(st.sets(st.integers(1, 12), min_size=1, max_size=4)))
@@ -273,9 +282,8 @@ def policies() -> st.SearchStrategy[VenuePolicy]:
     """Policies with and without service periods, buffers, and limits to combinations."""
     buffers = st.sampled_from([0, 0, 5, 15, 60])
     return st.builds(
-        VenuePolicy,
-        service_periods=st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(_kept_apart)),
-        special_days=st.one_of(st.just(()), st.just(()), special_days().map(lambda day: (day,))),
+        lambda hours, **rules: VenuePolicy(**hours, **rules),
+        hours=_hours(),
         pacing=st.one_of(st.just(()), st.just(()), st.lists(pacing_rules(), max_size=2).map(tuple)),
         turn_bands=turn_bands(),
         pre_buffer_minutes=buffers,

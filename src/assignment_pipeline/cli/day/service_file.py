@@ -122,6 +122,11 @@ def read_service_with(root: Node, booking_keys: tuple[str, ...] = ()) -> Service
             "never_joined": _never_joined(parts["never_joined"]),
         },
     )
+    for node, zone in zip(parts["zones"].items(), floor.zones, strict=True):
+        _holds_back(node, zone.held_until_minutes, zone.offer)
+    offers = {zone.name: zone.offer for zone in floor.zones}
+    for node, (table, *_) in placed:
+        _holds_back(node, table.held_until_minutes, table.offer or offers.get(table.zone or "", TableOffer.ALWAYS))
     venue = restaurant.build(Venue, {**names, "floor": floor, "policy": policy})
     # Here, so that a floor with too many combinations is refused while nothing is written yet.
     root.child("policy").build(_with_seatings, {"venue": venue})
@@ -315,6 +320,12 @@ def _zone(node: Node, tables: tuple[Table, ...]) -> Zone:
     if fields["name"] not in known:
         node.child("name", fields["name"]).refuse("the zone of a table")
     return node.build(Zone, fields)
+
+
+def _holds_back(node: Node, minutes: int | None, offer: TableOffer) -> None:
+    """Refuse an end of the hold-back of tables that everybody is given all along."""
+    if minutes is not None and offer is TableOffer.ALWAYS:
+        node.child("held_until_minutes", minutes).refuse("an offer that holds it back beside it")
 
 
 def _group(node: Node, tables: tuple[Table, ...]) -> Group:
