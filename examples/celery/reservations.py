@@ -13,6 +13,7 @@ In this folder, with ``DATABASE_URL`` and ``BROKER_URL`` as `tasca` says:
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import sys
 from pathlib import Path
@@ -44,6 +45,22 @@ def reserve(house: str, guest: str, covers: int, starts_at: dt.datetime) -> str:
     return str(reservation_id)
 
 
+def read(covers: str, starts_at: str) -> tuple[int, dt.datetime]:
+    """
+    The guests and the time that were typed.
+
+    Raises:
+        ValueError: They are none.
+    """
+    if covers.isdecimal():
+        with contextlib.suppress(ValueError):
+            time = dt.datetime.fromisoformat(starts_at)
+            if time.utcoffset() is not None:
+                return int(covers), time
+    msg = f"expected COVERS and TIME such as 4 2031-05-02T20:00+01:00, got {covers!r} {starts_at!r}"
+    raise ValueError(msg)
+
+
 def show() -> None:
     """Every reservation, and where it sits."""
     query = "SELECT house, guest, covers, status, coalesce(sits_at, '-') FROM reservations ORDER BY house, guest"
@@ -58,7 +75,14 @@ def main(*words: str) -> int:
         case ["init"]:
             make_database()
         case ["reserve", house, guest, covers, starts_at]:
-            print(reserve(house, guest, int(covers), dt.datetime.fromisoformat(starts_at)))
+            try:
+                print(reserve(house, guest, *read(covers, starts_at)))
+            except psycopg.errors.ForeignKeyViolation:
+                print(f"reservations.py: there is no house {house!r}", file=sys.stderr)
+                return 2
+            except (ValueError, psycopg.DataError) as error:
+                print(f"reservations.py: {error}", file=sys.stderr)
+                return 2
         case ["list"]:
             show()
         case _:

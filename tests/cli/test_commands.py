@@ -125,8 +125,6 @@ def test_the_version_is_told(cli):
         (["assign"], "assignment-pipeline assign: Missing argument"),
         (["assign", "a", "b"], "assignment-pipeline assign: "),
         (["assign", "--nonsense"], "assignment-pipeline assign: No such option"),
-        (["demo", "--bookings", "0"], "assignment-pipeline demo: Invalid value for '--bookings'"),
-        (["demo", "--bookings", "many"], "assignment-pipeline demo: Invalid value for '--bookings'"),
         (["demo", "--date", "tomorrow"], "assignment-pipeline demo: Invalid value for '--date'"),
         (["review", "place", "ada", "T1"], "assignment-pipeline review place: Missing option '--actor'"),
         (["db", "check"], "assignment-pipeline db check: Missing option '--db'"),
@@ -138,6 +136,25 @@ def test_bad_usage_is_one_line(cli, arguments, expected):
     assert ended.code == 2
     assert ended.complaint.startswith(expected)
     assert ended.complaint.endswith("--help tells more)")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("demo --bookings 0", "demo: --bookings: expected a whole number from 1 to 2000, got '0'"),
+        ("demo --bookings many", "demo: --bookings: expected a whole number from 1 to 2000, got 'many'"),
+        ("demo --bookings", "demo: --bookings: expected a value, got nothing"),
+        ("worker --grace=-1", "worker: --grace: expected a number, 0 at least, got '-1'"),
+        ("service walk-in r two", "service walk-in: GUESTS: expected a whole number, got 'two'"),
+        ("service walk-in r -2", "service walk-in: No such option: -2; put -- before a value that begins with a dash"),
+        ("service walk-in r 2 --until", "service walk-in: --until: expected TIME, got nothing"),
+        ("metrics --over x", "metrics: --over: expected a span of time such as 30m, 24h or 7d, got 'x'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_may_be(cli, line, said):
+    """As all that this command line turns down, and not in the words of the packages behind it."""
+    command = f"assignment-pipeline {said.partition(':')[0]}"
+    assert cli(*line.split()).complaint == f"assignment-pipeline {said} ({command} --help tells more)"
 
 
 # -- Help and documentation ---------------------------------------------------------------------------------------

@@ -315,6 +315,16 @@ def test_a_restaurant_or_table_that_is_not_there_is_said(at):
     assert at(17, 12, "service", "next", "corner", "--table", "T9").code == 2
 
 
+def test_a_party_that_has_left_is_not_reinstated(at):
+    """It is said what puts it back, and that does."""
+    for command in ("seated", "left"):
+        assert at(17, 12, "service", command, "ada", *ANN).code == 0
+    refused = at(17, 14, "service", "reinstate", "ada", *ANN)
+    told = "The party of booking 'ada' has left. `service seated` says that it is back."
+    assert (refused.code, refused.complaint) == (1, told)
+    assert at(17, 15, "service", "seated", "ada", *ANN).out.startswith("Booking 'ada' sits at W")
+
+
 def test_a_mistake_is_undone(at):
     """A no-show who comes is back; twice is nothing to undo; a booking that never was is unknown."""
     tables = at(17, 12, "service", "no-show", "ada", *ANN, "--json").json

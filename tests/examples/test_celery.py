@@ -35,11 +35,15 @@ def environment(postgres_database: str, tmp_path: Path) -> Any:
         yield {**os.environ, "DATABASE_URL": url, "BROKER_URL": broker.url, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def site(environment: dict[str, str], *arguments: str) -> str:
+def run(environment: dict[str, str], *arguments: str) -> Any:
     command = [sys.executable, "-W", "error", "reservations.py", *arguments]
-    done = subprocess.run(
+    return subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def site(environment: dict[str, str], *arguments: str) -> str:
+    done = run(environment, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -59,6 +63,11 @@ def test_reservations_get_their_tables(environment: dict[str, str], tmp_path: Pa
     site(environment, "init")
     site(environment, "init")
     site(environment, "reserve", "tasca", "Anna", "4", TOMORROW.isoformat())
+    wrong = {("nowhere", "4"): "there is no house 'nowhere'", ("tasca", "0"): "party_size: expected "}
+    for (house, covers), said in wrong.items():
+        refused = run(environment, "reserve", house, "Eve", covers, TOMORROW.isoformat())
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+        assert refused.stderr.startswith(f"reservations.py: {said}")
     command = [sys.executable, "-m", "celery", "-A", "tasca", "worker", "--beat", "-c", "2", "-l", "INFO"]
     command += ["--queues", "assignment.0,assignment.1", "--schedule", str(tmp_path / "beat")]
     with (tmp_path / "log").open("w") as log:
@@ -110,8 +119,11 @@ def test_what_is_missing_in_the_environment_is_one_line(missing: Any, said: str)
 
 def test_a_wrong_command_line_is_one_line() -> None:
     """Likewise; all of them in one process, for each would take a second to begin."""
-    lines = ["", "cancel", "reserve tasca Anna"]
+    lines = ["", "cancel", "reserve tasca Anna", "reserve tasca Anna four 2031-05-02T20:00+01:00"]
+    lines += ["reserve tasca Anna 4 tomorrow", "reserve tasca Anna 4 2031-05-02T20:00"]
     script = "import sys, reservations; print([reservations.main(*line.split()) for line in sys.argv[1:]])"
     done = without((), "-c", script, *lines)
-    assert done.stdout == "[2, 2, 2]\n"
-    assert [line.partition(" init")[0] for line in done.stderr.splitlines()] == ["usage: reservations.py"] * 3
+    assert done.stdout == "[2, 2, 2, 2, 2, 2]\n"
+    usage, wrong = "usage: reservations.py", "reservations.py: expected COVERS and TIME such as"
+    said = done.stderr.splitlines()
+    assert [line.startswith(start) for line, start in zip(said, [usage] * 3 + [wrong] * 3, strict=True)] == [True] * 6

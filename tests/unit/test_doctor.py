@@ -112,6 +112,15 @@ def test_flags_that_were_not_applied(phase, modes, health):
 
 
 @pytest.mark.parametrize(
+    ("environ", "health"), [({}, Health.NOTE), ({FLAG: "false"}, Health.WRONG), ({FLAG: "true"}, Health.GOOD)]
+)
+def test_flags_that_are_not_set_here_are_not_held_against_anybody(environ, health):
+    """After a day of `demo`, or in another shell than the workers', nothing is known of their flags."""
+    events = [seen("assignment.coordinator", "active", 5)]
+    assert check("flags-applied", revision=RolloutRevision(), environ=environ, seen=events).health is health
+
+
+@pytest.mark.parametrize(
     ("phase", "events", "health", "says"),
     [
         ("production-10", [], Health.GOOD, "no shadow"),

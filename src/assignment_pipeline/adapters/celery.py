@@ -152,7 +152,7 @@ def register(
 
     Raises:
         TypeError: An argument is of another kind.
-        ValueError: A queue has no name, or a span is not positive.
+        ValueError: A queue has no name, or is named twice; or a span is not positive.
     """
     _check(app, factory, queues, sweep_every=sweep_every, watch_every=watch_every)
     app.on_after_finalize.connect(functools.partial(_say_doubts, queues=tuple(queues)), weak=False)
@@ -187,8 +187,8 @@ def _check(app: object, factory: object, queues: object, **spans: object) -> Non
     if isinstance(queues, str) or not isinstance(queues, Sequence) or not all(isinstance(one, str) for one in queues):
         msg = f"queues: expected a sequence of names, got {queues!r}"
         raise TypeError(msg)
-    if not all(queues):
-        raise InvalidValueError("queues", "names that are not empty", repr(queues))
+    if not all(queues) or len({*queues}) != len(queues):
+        raise InvalidValueError("queues", "names that are not empty, each once", repr(queues))
     for name, span in spans.items():
         if span is None:
             continue

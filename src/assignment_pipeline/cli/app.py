@@ -189,15 +189,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
             raise
         return _nobody_listens()
     except Exception as error:  # noqa: BLE001 - an application's code may raise anything
-        return _failed(error, show=asked.traceback)
+        return _failed(error, sys.argv[1:] if arguments is None else arguments, show=asked.traceback)
     return code if isinstance(code, int) else GOOD
 
 
-def _failed(error: Any, *, show: bool) -> int:
+def _failed(error: Any, arguments: Sequence[str], *, show: bool) -> int:
     if isinstance(error, _UsageError):
-        command = error.ctx.command_path if error.ctx else NAME
+        from assignment_pipeline.cli.usage import asked_for, sentence  # noqa: PLC0415 - few command lines are wrong
+
+        words, command = asked_for(arguments, _commands(), NAME)
         if type(error).__name__ != "NoArgsIsHelpError":  # That one has printed the help.
-            complain(f"{command}: {error.format_message()} ({command} --help tells more)")
+            complain(f"{words}: {sentence(error, command)} ({words} --help tells more)")
         return BAD_INPUT
     if show and (error.__cause__ is not None or not isinstance(error, AssignmentPipelineError)):
         traceback.print_exception(error)

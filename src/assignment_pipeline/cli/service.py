@@ -152,6 +152,9 @@ def reinstate(
     """
     result = coordinator.reinstate(booking, actor=actor)
     if result.outcome is Outcome.NOOP and result.reason is None:
+        held = result.record.allocation if result.record is not None else None
+        if held is not None and held.left_at is not None:
+            raise RefusedError(f"The party of booking {booking!r} has left. `service seated` says that it is back.")
         raise RefusedError(f"Booking {booking!r} has not ended: there is nothing to undo.")
     if result.outcome is Outcome.NOOP:
         raise nothing_done(result)

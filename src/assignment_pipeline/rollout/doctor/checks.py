@@ -86,6 +86,11 @@ class Facts:
         except FlagError:
             return None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no phase was entered, and no variable of the flags is set here."""
+        return not self.revision.generation and not any(one.name in self.environ for one in VARIABLES.values())
+
     def number(self, mode: Mode, *sources: str) -> int:
         """The number of events in that mode from those sources."""
         return sum(seen.count for seen in self.seen if seen.mode == mode.value and seen.source in sources)
@@ -252,6 +257,14 @@ def _applied(facts: Facts) -> Finding:
     if settings is None or not any(calls.values()):
         return Finding(check=check, health=Health.NOTE, evidence=f"events of calls since the last change: {told}")
     wanted = {mode for mode in Mode if _may_be(mode, settings)}
+    if facts.says_nothing:
+        return Finding(
+            check=check,
+            health=Health.NOTE,
+            evidence=f"events of calls in the last hour: {told}; neither the environment nor the database sets a flag",
+            cause="a day of `demo` or `assign`, or workers with flags or an environment of their own",
+            fix="nothing after `demo` or `assign`; else run the doctor in the workers' environment",
+        )
     strangers = [mode for mode, number in calls.items() if number and mode not in wanted]
     if strangers:
         return _wrong(
