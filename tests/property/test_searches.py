@@ -132,10 +132,12 @@ def test_a_party_that_leaves_has_it_made_again(full, searched):
 
 def test_one_that_may_look_for_longer_looks_again(searched):
     """A search that ran out of its time says nothing to one with more of it."""
-    tables = [Table(f"T{number}", 2) for number in range(6)]
+    # Seats enough, but those that are free are where nobody wants to sit.
+    tables = [Table(f"T{number}", 2, zone="hall" if number < 6 else "garden") for number in range(8)]
     evening = Evening(Venue("R1", "UTC", FloorPlan(tables, adjacent=[("T0", "T1"), ("T2", "T3"), ("T4", "T5")])))
     for number in range(6):
-        evening.seat(guest(number, 2, number % 3), evening.ask(TableEngine(), guest(number, 2, number % 3)).plan)
+        party = guest(number, 2, number % 3, zone="hall")
+        evening.seat(party, evening.ask(TableEngine(), party).plan)
     looks = iter(range(100_000))
     engine = TableEngine(monotonic=lambda: next(looks) * 1e-3)
     short, long = Budget(dt.timedelta(milliseconds=2), dt.timedelta(milliseconds=2)), PLENTY

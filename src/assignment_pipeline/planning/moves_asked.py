@@ -16,6 +16,7 @@ from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.rooms import Rooms
 from assignment_pipeline.planning.searches import Search, Searches
+from assignment_pipeline.planning.seat_count import SeatCount
 from assignment_pipeline.planning.vacating import Vacating
 
 
@@ -120,18 +121,21 @@ class Moves:
         return not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search)
 
     def _searched(self, search: Search, request: SeatingRequest) -> FoundRoom | None:
-        """Room by a search, which is remembered if it finds none."""
+        """Room by a search, which is remembered if it finds none. What is proved by counting takes none."""
         known, began = self._searches, self._monotonic()
         budget = known.share(self._budget)
-        room = tiers.make_room(
-            request,
-            self._floor,
-            self._offers,
-            budget,
-            began=began,
-            monotonic=self._monotonic,
-            movable=self._movable,
-        )
+        if self._seat_count.are_too_few(self._movable.kind_for(request), search.span):
+            room = tiers.Room(proved=self._floor.complete)
+        else:
+            room = tiers.make_room(
+                request,
+                self._floor,
+                self._offers,
+                budget,
+                began=began,
+                monotonic=self._monotonic,
+                movable=self._movable,
+            )
         known.remember(search, room, budget, began)
         if room.arrangement is None:
             return None
@@ -153,6 +157,10 @@ class Moves:
     @cached_property
     def _vacating(self) -> Vacating:
         return Vacating(self._floor, self._movable)
+
+    @cached_property
+    def _seat_count(self) -> SeatCount:
+        return SeatCount(self._floor, self._movable)
 
     @cached_property
     def _seats(self) -> Seats:

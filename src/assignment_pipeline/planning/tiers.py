@@ -9,8 +9,9 @@ import attrs
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.planning import exact, repack, reseating
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
-from assignment_pipeline.planning.movable_parties import MovableParties
+from assignment_pipeline.planning.movable_parties import MovableParties, span_of
 from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
+from assignment_pipeline.planning.seat_count import SeatCount
 from assignment_pipeline.planning.vacating import Vacating
 
 RESEATING = "reseating"
@@ -81,6 +82,8 @@ def make_room(
         few = Vacating(floor, movable).arrangement(request)
     if isinstance(few, Arrangement):
         return Room(few)
+    if few is None and SeatCount(floor, movable).are_too_few(movable.kind_for(request), span_of(request)):
+        return Room(proved=floor.complete)
     left = began + total - monotonic()
     if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left or not exact.is_at_hand(left):
         return Room(proved=proves and few is NotPossible.PROVED)
