@@ -480,7 +480,10 @@ def in_order(changes: Iterable[AssignmentChange]) -> tuple[AssignmentChange, ...
     Raises:
         ValueError: Two of them are about one booking.
     """
-    ordered = tuple(sorted(changes, key=lambda change: change.record.booking_id))
+    ordered = tuple(changes)
+    if len(ordered) == 1:
+        return ordered
+    ordered = tuple(sorted(ordered, key=lambda change: change.record.booking_id))
     for change, following in itertools.pairwise(ordered):
         if change.record.booking_id == following.record.booking_id:
             raise InvalidValueError("changes", "one a booking", f"two for {change.record.booking_id!r}")

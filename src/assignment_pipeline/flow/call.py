@@ -28,6 +28,7 @@ _TOLD = {
 }
 
 
+_NOT_YET = dt.datetime.min.replace(tzinfo=dt.UTC)
 _event = maker(Event)
 
 SWEEP = "sweep"
@@ -67,7 +68,7 @@ class Call:
         self.trigger = trigger
         self.actor = actor
         self.mode: Mode | None = None
-        self.now = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self.now = _NOT_YET
         self.is_held_against_legacy = False
         self._monotonic = time.monotonic
         self._started = 0.0
@@ -80,9 +81,8 @@ class Call:
     @classmethod
     def begin(cls, ids: tuple[str, str], trigger: str, *, actor: str | None = None) -> Flow[Call]:
         """A call about a booking of a restaurant, by their ids."""
-        given: tuple[Any, ...] = ids
-        for name, value in zip(("booking_id", "restaurant_id"), given, strict=True):
-            require_short(name, value)
+        require_short("booking_id", ids[0])
+        require_short("restaurant_id", ids[1])
         if actor is not None:
             require_actor(actor)
         call = cls(*ids, trigger, actor)
@@ -129,8 +129,8 @@ class Call:
     def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
         """Something that happened, for a commit or `noted` to carry."""
         actor = None if kind is EventType.ERROR else self.actor  # An error is nobody's act: see SECURITY.md.
-        facts = dict(context, mode=self.mode, actor=actor)
-        return self._event(source, kind, severity, {key: fact for key, fact in facts.items() if fact is not None})
+        context |= {"mode": self.mode, "actor": actor}
+        return self._event(source, kind, severity, {key: fact for key, fact in context.items() if fact is not None})
 
     def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
         self._events += 1
@@ -161,8 +161,8 @@ class Call:
         if why is not None and why.event is not None:
             kind, severity = why.event, why.severity
         duration_ms = round(took.total_seconds() * 1000, 3)
-        facts = dict(context, outcome=outcome, reason=reason, duration_ms=duration_ms, trigger=self.trigger)
-        return self.event(Source.COORDINATOR, kind, severity, **facts)
+        context |= {"outcome": outcome, "reason": reason, "duration_ms": duration_ms, "trigger": self.trigger}
+        return self.event(Source.COORDINATOR, kind, severity, **context)
 
     def transition(self, change: StateChange) -> Event:
         """A transition."""

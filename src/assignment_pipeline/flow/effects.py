@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.errors import FlagsUnreadError
@@ -45,6 +46,8 @@ else:
     availability = module_on_use("planning.availability")
 
 T = TypeVar("T")
+
+_wanted = maker(Wanted)
 
 Flow = Generator["Effect[Any]", Any, T]
 """A flow: yields effects, is sent their answers, and returns a `T`."""
@@ -159,7 +162,7 @@ class Hold(Effect["Leases | Refused"]):
     @classmethod
     def of(cls, booking_ids: Iterable[str], ttl: dt.timedelta) -> Self:
         """What keeps two workers from the same bookings."""
-        return cls(tuple(Wanted(f"booking:{booking_id}") for booking_id in booking_ids), ttl)
+        return cls(tuple([_wanted(key=f"booking:{booking_id}", slots=1) for booking_id in booking_ids]), ttl)
 
     def ask(self, port: Any) -> Any:
         return port.acquire(self.wanted, ttl=self.ttl)
@@ -173,7 +176,7 @@ class TakeSlot(Hold):
     @classmethod
     def at(cls, restaurant_id: str, slots: int, ttl: dt.timedelta) -> Self:
         """One of the assignments, at most *slots*, that may go on at a restaurant at a time."""
-        return cls((Wanted(f"restaurant:{restaurant_id}", slots),), ttl)
+        return cls((_wanted(key=f"restaurant:{restaurant_id}", slots=slots),), ttl)
 
 
 class LoadContext(Effect["AssignmentContext | None"]):

@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -78,6 +78,7 @@ class CheckedHost:
         self.on_commit = on_commit
         self.waits = waits
         self.knows_restaurants = _knows_restaurants(host)
+        self._names: dict[str, str] = {}
         for name, hook in self._hooks():
             if not callable(hook):
                 msg = f"{name}: expected a function of a connection and changes, got {named(type(hook))}"
@@ -238,7 +239,7 @@ class CheckedHost:
             raise HostError(who, _QUERY, refused) from error
 
     def _answer(self, answer: Any, method: str, check: Callable[[Any, str, str], T], asked: str) -> Any:
-        who = f"{self._name}.{method}"
+        who = self._names.get(method) or self._names.setdefault(method, f"{self._name}.{method}")
         if not self.waits:
             if type(answer) not in _AT_HAND:
                 refuse_awaitable(answer, who, _SYNC)
@@ -250,8 +251,10 @@ class CheckedHost:
         return check(answer, who, asked)
 
 
-def unknown_tables(venue: Venue, occupied: Iterable[Occupied]) -> tuple[str, ...]:
+def unknown_tables(venue: Venue, occupied: Collection[Occupied]) -> tuple[str, ...]:
     """The tables of *occupied* that the floor does not have, sorted."""
+    if not occupied:
+        return ()
     return tuple(sorted({taken.table_id for taken in occupied} - venue.floor.positions.keys()))
 
 

@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
-import attrs
-
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.record import (
     AssignmentChange,
@@ -120,7 +118,7 @@ class MemoryHost:
                     status = change.guest_status
                     if change.request is not None:
                         booking = booking.asking_for(change.request)
-                    self.put_booking(attrs.evolve(booking, status=status) if status else booking)
+                    self.put_booking(booking.told(status) if status else booking)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

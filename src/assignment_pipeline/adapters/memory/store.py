@@ -21,6 +21,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import (
     AssignmentChange,
@@ -64,6 +65,8 @@ from assignment_pipeline.ports import (
 )
 
 T = TypeVar("T")
+
+_occupied = maker(Occupied)
 
 _DAY = 24 * 60
 
@@ -554,6 +557,13 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
         return []
     window, movable = record.allocation.blocked, record.movable
     return [
-        Occupied(table_id=table_id, window=window, booking_id=record.booking_id, movable=movable)
+        _occupied(
+            table_id=table_id,
+            window=window,
+            booking_id=record.booking_id,
+            reason=None,
+            movable=movable,
+            sits=False,
+        )
         for table_id in record.allocation.tables
     ]
