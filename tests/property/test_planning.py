@@ -361,7 +361,7 @@ def test_a_party_that_follows_at_once_costs_least():
 def test_a_gap_is_measured_to_whoever_comes_next():
     """However long before anyone else on the floor the party sits; what is longer than it matters is left out."""
     window = TimeWindow(EVENING + dt.timedelta(hours=3), EVENING + dt.timedelta(hours=5))
-    occupancy = Occupancy({"T1": 0}, [Occupied(table_id="T1", window=window)])
+    occupancy = Occupancy({"T1": 1}, [Occupied(table_id="T1", window=window)])
     evening = minute(EVENING)
     for minutes in (30, 90, 179, 180):
         assert occupancy.beside(evening, evening + minutes, 500) == ([], [(180 - minutes, 1)])
@@ -373,7 +373,7 @@ def test_a_gap_is_measured_to_whoever_comes_next():
 def test_the_timeline_says_what_the_rows_do(evening, late, stay):
     """Which tables are taken, which for good, and since when and until when the others are free."""
     venue, _, taken = evening
-    positions, occupancy = venue.floor.positions, Occupancy(venue.floor.positions, taken)
+    positions, occupancy = venue.floor.positions, Occupancy(venue.floor.bits, taken)
     window = TimeWindow(EVENING + late, EVENING + late + dt.timedelta(minutes=stay))
     over = [row for row in taken if row.window.overlaps(window)]
     assert occupancy.busy(window) == sum({1 << positions[row.table_id] for row in over})

@@ -532,12 +532,17 @@ class FloorPlan(Printed):
         return {table.id: position for position, table in enumerate(self.tables)}
 
     @cached_property
+    def bits(self) -> dict[str, int]:
+        """Each table as a mask."""
+        return {table_id: 1 << position for table_id, position in self.positions.items()}
+
+    @cached_property
     def named(self) -> dict[int, Combination]:
         """The combinations that the restaurant has named, by their tables as a mask."""
         return {self._mask(combination.tables): combination for combination in self.combinations}
 
     def _mask(self, table_ids: Iterable[str]) -> int:
-        return sum(1 << self.positions[table_id] for table_id in table_ids)
+        return sum(self.bits[table_id] for table_id in table_ids)
 
     @cached_property
     def neighbours(self) -> tuple[int, ...]:

@@ -52,7 +52,7 @@ def _after(floor: FloorSnapshot, arrangement: Arrangement) -> FloorSnapshot:
         for party, option in arrangement.moves
         for table in option.seating.table_ids
     ]
-    return FloorSnapshot(floor.venue, Occupancy(floor.venue.floor.positions, rows))
+    return FloorSnapshot(floor.venue, Occupancy(floor.venue.floor.bits, rows))
 
 
 def _cost(request: SeatingRequest, seating: Seating, floor: FloorSnapshot, reach: int) -> float:

@@ -211,7 +211,8 @@ class DecisionContext(Printed):
         name = request.booking.id
         shown = self.shown_by_host(name)
         rows = (*taken, *lost) if lost else taken
-        return FloorSnapshot.of(self.venue, rows, without={name}, sitting=sitting, shown=shown, pace=self.pace)
+        without = {name} if shown or name in self.loaded.records else ()
+        return FloorSnapshot.of(self.venue, rows, without=without, sitting=sitting, shown=shown, pace=self.pace)
 
     def shown_by_host(self, booking_id: str) -> tuple[Occupied, ...]:
         """
