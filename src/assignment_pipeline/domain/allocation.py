@@ -23,7 +23,7 @@ LONGEST_STAY = MAX_TURN
 """A party that sat down that long ago counts as gone, whether or not somebody has said so."""
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class Allocation(Printed):
     """
     Tables that a booking has, confirmed or not.

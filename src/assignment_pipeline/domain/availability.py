@@ -44,7 +44,7 @@ def sentence_of_slot(code: str) -> str:
     return sentence_of(next((reason for reason, called in _CODES.items() if called == code), code))
 
 
-@attrs.frozen
+@attrs.frozen(weakref_slot=False)
 class Slot:
     """
     An arrival, for parties of one size.

@@ -53,7 +53,7 @@ def _mapping(_: object, attribute: Any, value: Any) -> None:
         raise InvalidValueError(attribute.name, "a mapping", repr(value))
 
 
-@attrs.frozen(field_transformer=enum_fields, repr=False)
+@attrs.frozen(field_transformer=enum_fields, repr=False, weakref_slot=False)
 class Booking(Printed):
     """
     A booking as the host knows it.

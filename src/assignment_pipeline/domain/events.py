@@ -91,7 +91,7 @@ class Severity(enum.StrEnum):
     ERROR = "error"
 
 
-@attrs.frozen(field_transformer=enum_fields, repr=False)
+@attrs.frozen(field_transformer=enum_fields, repr=False, weakref_slot=False)
 class Event(Printed):
     """
     One thing that happened.

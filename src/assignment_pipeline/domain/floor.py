@@ -279,7 +279,7 @@ def is_offered(terms: Terms, booking: Booking, ahead: int | None = None) -> bool
     return offer is not TableOffer.STAFF
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class Occupied(Printed):
     """
     A table that is taken for a while.

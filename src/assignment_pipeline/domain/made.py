@@ -20,14 +20,19 @@ def maker(kind: type[T]) -> Callable[..., T]:
     """
     What makes values of *kind*, an attrs class with slots: given every field by its name, as its constructor keeps it.
 
+    A frozen value has to be filled in field by field, through calls. So it is filled in as an instance of a class with
+    the same fields that is not frozen, and becomes one of *kind* then, which takes half as long. The two are laid out
+    alike only without a ``weakref_slot``.
+
     As attrs does with a constructor, it writes the function out and compiles it: a loop over the fields would take
     longer than all that it saves.
     """
     names = [field.name for field in attrs.fields(kind)]
-    lines = [f"def make(*, {', '.join(names)}):", "    made = new(kind)"]
-    lines += [f"    put_{name}(made, {name})" for name in names]
-    known: dict[str, Any] = {f"put_{name}": getattr(kind, name).__set__ for name in names}
-    known |= {"kind": kind, "new": object.__new__}
-    exec("\n".join([*lines, "    return made"]), known)  # noqa: S102 - nothing but the names of our own fields
+    open_kind = type(kind.__name__, kind.__bases__, {"__slots__": getattr(kind, "__slots__", ())})
+    lines = [f"def make(*, {', '.join(names)}):", "    made = new(open_kind)"]
+    lines += [f"    made.{name} = {name}" for name in names]
+    lines += ["    made.__class__ = kind", "    return made"]
+    known: dict[str, Any] = {"kind": kind, "open_kind": open_kind, "new": object.__new__}
+    exec("\n".join(lines), known)  # noqa: S102 - nothing but the names of our own fields
     make: Callable[..., T] = known["make"]
     return make

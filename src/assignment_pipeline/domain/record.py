@@ -52,7 +52,7 @@ class Owner(enum.StrEnum):
     LEGACY = "legacy"
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False, weakref_slot=False)
 class AssignmentRecord(Printed):
     """
     Where the assignment of one booking stands.
@@ -204,7 +204,7 @@ def _beyond(
     )
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False, weakref_slot=False)
 class StateChange(Printed):
     """
     One transition, as the history keeps it.
@@ -290,7 +290,7 @@ class AttemptResult(enum.StrEnum):
     FAILURE = "failure"
 
 
-@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False)
+@attrs.frozen(kw_only=True, field_transformer=enum_fields, repr=False, weakref_slot=False)
 class Attempt(Printed):
     """
     One planning that was recorded.
@@ -345,7 +345,7 @@ class CommitPreconditions(Printed):
     caps: tuple[PacingCap, ...] = ()
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class AssignmentChange(Printed):
     """
     All that one assignment writes: a commit applies the whole of it, or nothing.

@@ -54,7 +54,7 @@ class Move(Printed):
     tables: tuple[str, ...] = attrs.field(converter=sorted_ids, validator=each(identifier))
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, weakref_slot=False)
 class Plan(Printed):
     """
     Tables for a booking, and what they cost.

@@ -11,7 +11,7 @@ import attrs
 from assignment_pipeline.plain import Printed
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, weakref_slot=False)
 class Wanted(Printed):
     """
     A key to be locked.
