@@ -18,7 +18,7 @@ T = TypeVar("T", bound=attrs.AttrsInstance)
 
 def maker(kind: type[T]) -> Callable[..., T]:
     """
-    What makes values of *kind*, an attrs class with slots: given every field by its name, as its constructor keeps it.
+    What makes values of *kind*, an attrs class with slots: given by name what has no default, kept as it is.
 
     A frozen value has to be filled in field by field, through calls. So it is filled in as an instance of a class with
     the same fields that is not frozen, and becomes one of *kind* then, which takes half as long. The two are laid out
@@ -28,11 +28,18 @@ def maker(kind: type[T]) -> Callable[..., T]:
     longer than all that it saves.
     """
     names = [field.name for field in attrs.fields(kind)]
+    defaults = {field.name: field.default for field in attrs.fields(kind) if _is_plain(field.default)}
+    given = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in names]
     open_kind = type(kind.__name__, kind.__bases__, {"__slots__": getattr(kind, "__slots__", ())})
-    lines = [f"def make(*, {', '.join(names)}):", "    made = new(open_kind)"]
+    lines = [f"def make(*, {', '.join(given)}):", "    made = new(open_kind)"]
     lines += [f"    made.{name} = {name}" for name in names]
     lines += ["    made.__class__ = kind", "    return made"]
-    known: dict[str, Any] = {"kind": kind, "open_kind": open_kind, "new": object.__new__}
+    known: dict[str, Any] = {"kind": kind, "open_kind": open_kind, "new": object.__new__, "defaults": defaults}
     exec("\n".join(lines), known)  # noqa: S102 - nothing but the names of our own fields
     make: Callable[..., T] = known["make"]
     return make
+
+
+def _is_plain(default: Any) -> bool:
+    """Whether it is the same for all values: one that is made for each has to be given."""
+    return default is not attrs.NOTHING and not isinstance(default, attrs.Factory)  # type: ignore[arg-type]

@@ -318,7 +318,7 @@ class Attempt(Printed):
     created_at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class CommitPreconditions(Printed):
     """
     What a change took for granted beside its record's version; the commit refuses it where that has moved.

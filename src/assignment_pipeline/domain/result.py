@@ -79,7 +79,7 @@ class Plan(Printed):
     moves: tuple[Move, ...] = attrs.field(default=(), converter=as_tuple)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class Decision(Printed):
     """
     What the engine thought.
@@ -135,7 +135,7 @@ class LegacyResult(Printed):
         return LegacyOutcome.SUCCEEDED if self.tables else LegacyOutcome.EXHAUSTED
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class AssignmentResult(Printed):
     """
     What came of a call.

@@ -30,6 +30,7 @@ _TOLD = {
 
 _NOT_YET = dt.datetime.min.replace(tzinfo=dt.UTC)
 _event = maker(Event)
+_result = maker(AssignmentResult)
 
 SWEEP = "sweep"
 """The trigger of calls about what the sweep has claimed."""
@@ -206,7 +207,7 @@ class Call:
         facts.setdefault("tables", record.tables if record else ())
         facts.setdefault("attempts", record.attempts if record else 0)
         facts.setdefault("until", record.allocation.turn.end if record and record.allocation else None)
-        return AssignmentResult(
+        return _result(
             booking_id=self.booking_id,
             outcome=outcome,
             reason=reason,

@@ -162,7 +162,7 @@ class Hold(Effect["Leases | Refused"]):
     @classmethod
     def of(cls, booking_ids: Iterable[str], ttl: dt.timedelta) -> Self:
         """What keeps two workers from the same bookings."""
-        return cls(tuple([_wanted(key=f"booking:{booking_id}", slots=1) for booking_id in booking_ids]), ttl)
+        return cls(tuple([_wanted(key=f"booking:{booking_id}") for booking_id in booking_ids]), ttl)
 
     def ask(self, port: Any) -> Any:
         return port.acquire(self.wanted, ttl=self.ttl)

@@ -44,9 +44,9 @@ _allocation = maker(Allocation)
 _attempt = maker(Attempt)
 _change = maker(AssignmentChange)
 _record = maker(AssignmentRecord)
+_preconditions = maker(CommitPreconditions)
 _step = maker(StateChange)
 
-_UNTOUCHED = {field.name: field.default for field in attrs.fields(AssignmentRecord)}
 _NO_TABLES = facts_of_tables(None)
 _NOT_WAITING = WITH_TABLES | FINAL
 
@@ -60,9 +60,6 @@ def allocation(request: SeatingRequest, plan: Plan, venue: Venue) -> Allocation:
         tables=plan.tables,
         turn=request.turn,
         blocked=request.blocked,
-        conflicted=False,
-        seated_at=None,
-        left_at=None,
         utc_offset_minutes=venue.utc_offset_minutes(request.turn.start),
     )
 
@@ -72,7 +69,7 @@ def preconditions(
 ) -> CommitPreconditions:
     """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
     record = context.records.get(booking_id)
-    return CommitPreconditions(
+    return _preconditions(
         booking=context.bookings.get(booking_id),
         venue_version=context.venue.version,
         next_attempt_at=record.next_attempt_at if record else None,
@@ -99,7 +96,6 @@ def attempt(
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
-        reason=None,
         metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision), **_overruled(overruled)),
         created_at=now,
     )
@@ -171,7 +167,7 @@ def change(
     else:
         facts = {"booking_id": call.booking_id, "restaurant_id": call.restaurant_id} | facts
         # Without a booking, nobody has looked at its id so far.
-        record = _record(**_UNTOUCHED | facts) if facts.get("booking") else AssignmentRecord(**facts)
+        record = _record(**facts) if facts.get("booking") else AssignmentRecord(**facts)
     steps: list[StateChange] = []
     held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
@@ -204,8 +200,6 @@ def change(
         attempt=attempt,
         events=tuple(events),
         preconditions=preconditions,
-        repeats=False,
-        request=None,
     )
 
 
@@ -231,7 +225,7 @@ def rest(
     return change(call, record, preconditions=preconditions, told=told, next_attempt_at=None, deliveries=0)
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class ToCommit(Printed):
     """
     A decision that is to be committed.

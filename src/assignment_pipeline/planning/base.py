@@ -13,6 +13,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Decision, Plan
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute
@@ -172,7 +173,7 @@ class Rule(enum.StrEnum):
     TIMEZONE = "timezone"
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class SeatingRequest(Printed):
     """
     A booking, as a restaurant would seat it.
@@ -204,7 +205,7 @@ class SeatingRequest(Printed):
     def at(cls, venue: Venue, booking: Booking, not_before: dt.datetime | None = None) -> SeatingRequest:
         """The request that *booking* is at *venue*."""
         turn = venue.turn(booking)
-        return cls(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
+        return _request(booking=booking, turn=turn, blocked=venue.blocked(turn), not_before=not_before)
 
     def with_laying_of(self, turn: TimeWindow | None, blocked: TimeWindow | None) -> SeatingRequest | None:
         """
@@ -222,6 +223,9 @@ class SeatingRequest(Printed):
             return None
         kept = TimeWindow(max(self.blocked.start, blocked.start), min(self.blocked.end, blocked.end))
         return None if kept == self.blocked else attrs.evolve(self, blocked=kept)
+
+
+_request = maker(SeatingRequest)
 
 
 @attrs.frozen(repr=False)
@@ -242,7 +246,7 @@ class Sitting(Printed):
     misplaced: bool = False
 
 
-@attrs.frozen(eq=False, repr=False)
+@attrs.frozen(eq=False, repr=False, weakref_slot=False)
 class FloorSnapshot(Printed):
     """
     A floor and who sits where on it.

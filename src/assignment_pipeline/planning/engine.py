@@ -11,6 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.floor import Seating
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Plan, Reason
 from assignment_pipeline.domain.venue import Venue
@@ -32,6 +33,8 @@ else:
     rearranging = module_on_use("planning.rearrange")
     searches = module_on_use("planning.searches")
     tiers = module_on_use("planning.tiers")
+
+_decision = maker(Decision)
 
 MANUAL = "manual"
 RUNNERS_UP = 3
@@ -161,7 +164,7 @@ class TableEngine:
             )
         plans = question.best(1 + RUNNERS_UP)
         if plans:
-            return Decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
+            return _decision(plan=plans[0], runners_up=tuple(plans[1:]), turned_away=turned_away(question, seatings))
         room = self._make_room(question, seatings, budget, began)
         plan = None if room.arrangement is None else moving.plan_of(question, room.arrangement, room.strategy)
         if plan is not None and floor.venue.policy.reseat is Reseat.AUTO:

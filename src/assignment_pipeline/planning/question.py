@@ -205,7 +205,6 @@ class _Best:
                 cost=cost,
                 parts={**candidate.parts, "gap": gap, **added},
                 strategy=candidate.strategy,
-                moves=(),
             )
             for cost, _, _, _, candidate, gap, added in self._found
         ]

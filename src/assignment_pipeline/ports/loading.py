@@ -93,7 +93,7 @@ def waits(record: AssignmentRecord) -> bool:
     )
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class AssignmentContext(Printed):
     """
     One consistent view of all that planning looks at.

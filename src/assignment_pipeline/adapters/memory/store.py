@@ -66,6 +66,7 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
+_context = maker(AssignmentContext)
 _occupied = maker(Occupied)
 
 _DAY = 24 * 60
@@ -188,7 +189,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 return None
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
-            return AssignmentContext(
+            return _context(
                 now=now,
                 generation=self.generation,
                 venue=venue,
@@ -561,9 +562,7 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
             table_id=table_id,
             window=window,
             booking_id=record.booking_id,
-            reason=None,
             movable=movable,
-            sits=False,
         )
         for table_id in record.allocation.tables
     ]

@@ -11,6 +11,7 @@ import attrs
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import EventType, Severity
 from assignment_pipeline.domain.floor import Occupied
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.domain.venue import Venue
@@ -96,7 +97,7 @@ class Passed:
         return booking_id in self._changed
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False)
 class DecisionContext(Printed):
     """
     What a decision is made on.
@@ -244,6 +245,8 @@ def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
         raise OtherRestaurantError(at_host.id, restaurant_id, at_host.restaurant_id)
 
 
+_context = maker(DecisionContext)
+
 Decide = Callable[[DecisionContext], Flow["ToCommit | AssignmentResult"]]
 """A flow from a decision context to what is to be written, or to the answer where nothing is."""
 
@@ -261,7 +264,7 @@ def plan_until_landed(
         if flags.generation is not None and flags.generation != loaded.generation:
             raise StaleRolloutError(flags.generation, loaded.generation)
         call.now = loaded.now
-        context = DecisionContext(
+        context = _context(
             call=call,
             settings=settings,
             loaded=loaded,

@@ -10,6 +10,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import EventType, Severity
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
@@ -24,6 +25,7 @@ from assignment_pipeline.planning.base import Budget, FloorSnapshot, Rule, Seati
 from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
+_to_commit = maker(ToCommit)
 
 TO_BEGIN: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.CREATED: (*TO_PENDING, _T.BEGIN),
@@ -203,7 +205,7 @@ def record_attempt(
     moved = moves(context, plan.moves, plan.strategy, blocked=blocked) if plan is not None and plan.moves else ()
     if context.awaits_row:
         made = watched(context, made)
-    return ToCommit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)
+    return _to_commit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)
 
 
 def pass_over(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
