@@ -199,11 +199,20 @@ def _worth(side: Sequence[Counted], resemble: float) -> tuple[float, float]:
 # -- The watcher --------------------------------------------------------------------------------------------------
 
 
+Stretch = tuple[int, int]
+"""Of five minutes: how many bookings are bad, and of how many."""
+
+
 def first_alarm(
-    rate_at: Callable[[float], float], an_hour: float, hours: float, chance: random.Random
-) -> tuple[float, int]:
+    rate_at: Callable[[float], float],
+    an_hour: float,
+    hours: float,
+    chance: random.Random,
+    *,
+    legacy: Legacy | None = None,
+) -> tuple[float, Sequence[Stretch]]:
     """
-    When the rule that rolls back first fires, and after how many bookings; (infinity, all) if it does not.
+    The hour at which the rule that rolls back first fires, infinity if it does not; and what there was until then.
 
     Args:
         rate_at: The true rate, so many hours after the phase began.
@@ -213,8 +222,10 @@ def first_alarm(
         hours: How long it is watched.
 
         chance: The dice.
+
+        legacy: Who is in charge of the other restaurants; nobody unless given.
     """
-    seen: list[tuple[int, int]] = []
+    seen: list[Stretch] = []
     stretches: list[Bucket] = []
     sums = Sums([RING.cusum(FEWEST), RING.cusum(FEWEST, USUALLY_ALIKE)])
     for slot in range(round(hours * SLOTS)):
@@ -229,27 +240,49 @@ def first_alarm(
         if not sums.is_near(-math.log(RING.at_start) if is_new else math.inf) and an_hour / SLOTS < RING.enough / 2:
             continue  # Neither of the tests that the rule begins with can show anything.
         stretches += _buckets(seen, len(stretches))
-        at, past = BEGIN + (slot + 1) * STEP, partial(_hours_of_a_week, seen)
+        at, past = BEGIN + (slot + 1) * STEP, partial(_hours_of_a_week, seen, legacy)
         alert = evaluate(RING, stretches[-LOOK_BACK:], at, from_start=is_new, past=past)
         if alert.state is AlertState.FIRING:
-            return (slot + 1) / SLOTS, sum(whole for _, whole in seen)
-    return math.inf, sum(whole for _, whole in seen)
+            return (slot + 1) / SLOTS, seen
+    return math.inf, seen
 
 
-def _buckets(seen: Sequence[tuple[int, int]], first: int, width: int = 1) -> list[Bucket]:
+def _buckets(seen: Sequence[Stretch], first: int, width: int = 1) -> list[Bucket]:
     """What a store would have counted, from that five minutes on, in stretches of so many of them."""
     return [_bucket(BEGIN + slot * STEP, seen[slot : slot + width]) for slot in range(first, len(seen), width)]
 
 
-def _bucket(start: dt.datetime, seen: Sequence[tuple[int, int]]) -> Bucket:
+def _bucket(start: dt.datetime, seen: Sequence[Stretch]) -> Bucket:
     bad, whole = (sum(numbers) for numbers in zip(*seen, strict=True))
     outcomes = {PIPELINE: Outcomes(confirmed=whole - bad, review=bad)} if whole else EMPTY
     return Bucket(start=start, outcomes=outcomes)
 
 
-def _hours_of_a_week(seen: Sequence[tuple[int, int]]) -> list[Bucket]:
-    hours = math.ceil(len(seen) / SLOTS)
-    return _buckets(seen, max(0, hours - round(WEEK)) * SLOTS, SLOTS)
+def _hours_of_a_week(seen: Sequence[Stretch], legacy: Legacy | None) -> list[Bucket]:
+    first = max(0, math.ceil(len(seen) / SLOTS) - round(WEEK))
+    found = _buckets(seen, first * SLOTS, SLOTS)
+    if legacy is None:
+        return found
+    beside = ({(Owner.LEGACY, None): legacy.in_hour(first + place)} for place in range(len(found)))
+    return [
+        attrs.evolve(bucket, outcomes={**bucket.outcomes, **other}) for bucket, other in zip(found, beside, strict=True)
+    ]
+
+
+class Legacy:
+    """What legacy answers in each hour: so many bookings, as well and as much alike as the pipeline's."""
+
+    def __init__(self, an_hour: float, alike: float, chance: random.Random) -> None:
+        self._an_hour, self._alike, self._chance = an_hour, alike, chance
+        self._hours: list[Outcomes] = []
+
+    def in_hour(self, hour: int) -> Outcomes:
+        """The outcomes of that one."""
+        while len(self._hours) <= hour:
+            whole = _arrivals(self._an_hour, self._chance)
+            bad = _successes(whole, _rate_of_an_hour(0.05, self._alike, self._chance), self._chance)
+            self._hours.append(Outcomes(confirmed=whole - bad, review=bad))
+        return self._hours[hour]
 
 
 class Sums:
@@ -289,42 +322,51 @@ def _arrivals(mean: float, chance: random.Random) -> int:
     return count
 
 
-def rolled_back(an_hour: float, runs: int, chance: random.Random) -> Found:
-    """In how many healthy weeks, with 95 % confirmed, the watcher rolls back."""
-    return share(sum(first_alarm(lambda _: 0.95, an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+def rolled_back(an_hour: float, runs: int, chance: random.Random, *, alike: float = 0.0, beside: float = 0.0) -> Found:
+    """
+    In how many healthy weeks, with 95 % confirmed, the watcher rolls back.
 
+    Args:
+        an_hour: How many bookings come an hour, on average.
 
-def rolled_back_by_evenings(an_hour: float, alike: float, runs: int, chance: random.Random) -> Found:
-    """The same where the bookings of an hour resemble each other so much: full evenings turn many away at once."""
+        runs: How many weeks.
 
-    def rate_at(rates: dict[int, float]) -> Callable[[float], float]:
-        weight = 1 / alike - 1
-        return lambda hour: rates.setdefault(int(hour), chance.betavariate(0.95 * weight, 0.05 * weight))
+        chance: The dice.
 
-    return share(sum(first_alarm(rate_at({}), an_hour, WEEK, chance)[0] < math.inf for _ in range(runs)), runs)
+        alike: How far the bookings of an hour resemble each other: full evenings turn many away at once.
 
+        beside: How many bookings come an hour at the restaurants of legacy.
+    """
 
-def bookings_until_caught(an_hour: float, runs: int, chance: random.Random, *, after: float) -> Found:
-    """How many bookings the watcher takes to roll back once only 80 % are confirmed, so many hours into the phase."""
-    return median(list(_caught(an_hour, runs, chance, after)))
-
-
-def _caught(an_hour: float, runs: int, chance: random.Random, after: float) -> Iterator[float]:
-    while runs:
-        before = 0
+    def is_rolled_back() -> bool:
+        rates: dict[int, float] = {}
 
         def rate_at(hour: float) -> float:
-            return 0.95 if hour < after else 0.80
+            return rates.setdefault(int(hour), _rate_of_an_hour(0.95, alike, chance))
 
-        state = chance.getstate()
-        when, total = first_alarm(rate_at, an_hour, after + 1000, chance)
-        if when <= after:
-            continue  # A false alarm: no run for this.
-        if after:
-            chance.setstate(state)
-            _, before = first_alarm(rate_at, an_hour, after, chance)
-        runs -= 1
-        yield total - before
+        legacy = Legacy(beside, alike, chance) if beside else None
+        return first_alarm(rate_at, an_hour, WEEK, chance, legacy=legacy)[0] < math.inf
+
+    return share(sum(is_rolled_back() for _ in range(runs)), runs)
+
+
+def bookings_until_caught(
+    an_hour: float, runs: int, chance: random.Random, *, after: float, beside: float = 0.0
+) -> Found:
+    """How many bookings the watcher takes to roll back once only 80 % are confirmed, so many hours into the phase."""
+    return median(list(_caught(an_hour, runs, chance, after, beside)))
+
+
+def _caught(an_hour: float, runs: int, chance: random.Random, after: float, beside: float) -> Iterator[float]:
+    def rate_at(hour: float) -> float:
+        return 0.95 if hour < after else 0.80
+
+    while runs:
+        legacy = Legacy(beside, 0.0, chance) if beside else None
+        when, seen = first_alarm(rate_at, an_hour, after + 1000, chance, legacy=legacy)
+        if when > after:  # Else it was a false alarm: no run for this.
+            runs -= 1
+            yield sum(whole for _, whole in seen[round(after * SLOTS) :])
 
 
 # -- What any limit can do ----------------------------------------------------------------------------------------
@@ -384,9 +426,9 @@ def _healthy(_: int) -> float:
     return 0.05
 
 
-def _rate_of_an_hour(bad: float, alike: float, chance: random.Random) -> float:
+def _rate_of_an_hour(mean: float, alike: float, chance: random.Random) -> float:
     weight = 1 / alike - 1 if alike else 0.0
-    return chance.betavariate(bad * weight, (1 - bad) * weight) if alike else bad
+    return chance.betavariate(mean * weight, (1 - mean) * weight) if alike else mean
 
 
 def _sums(tests: Iterable[Cusum], rates: Iterable[float], an_hour: float, chance: random.Random) -> Iterator[Step]:
@@ -426,15 +468,22 @@ def simulate(seed: int, runs: int, *, traffic: Sequence[int] = TRAFFIC) -> dict[
             str(each): rolled_back(each, max(runs // (1 + each // 60), 10), chance(f"week {each}")) for each in traffic
         },
         "full_evenings_rollback_week": {
-            f"{each:g}": rolled_back_by_evenings(4, each, _weeks(each, runs), chance(f"evenings {each}"))
+            f"{each:g}": rolled_back(4, _weeks(each, runs), chance(f"evenings {each}"), alike=each)
             for each in CORRELATIONS[1:]
         },
         "full_evenings_rollback_week_at_12": {
-            f"{each:g}": rolled_back_by_evenings(12, each, _weeks(each, runs), chance(f"evenings at 12 {each}"))
+            f"{each:g}": rolled_back(12, _weeks(each, runs), chance(f"evenings at 12 {each}"), alike=each)
             for each in (CORRELATIONS[1:] if 12 in traffic else ())
         },
         "detect_80_median": bookings_until_caught(4, max(runs // 2, 20), chance("caught"), after=CHANGE),
         "detect_80_at_once_median": bookings_until_caught(4, max(runs // 4, 20), chance("at once"), after=0),
+        "beside_legacy_rollback_week": {
+            f"{each:g}": rolled_back(4, max(runs // 2, 10), chance(f"beside {each}"), alike=each, beside=36)
+            for each in (0.0, USUALLY_ALIKE)
+        },
+        "beside_legacy_detect_80_median": bookings_until_caught(
+            4, max(runs // 4, 10), chance("caught beside"), after=CHANGE, beside=36
+        ),
         "coverage": {f"{each:g}": covered(each, max(runs // 4, 20), chance(f"cover {each}")) for each in CORRELATIONS},
         "coverage_with_past": {f"{each:g}": with_past[each][0] for each in with_past},
         "width_with_past": {f"{each:g}": with_past[each][1] for each in with_past},
@@ -452,6 +501,8 @@ TITLES = {
     "full_evenings_rollback_week_at_12": "the same at 12 an hour",
     "detect_80_median": "bookings until a true 80 % is rolled back, from noon of day five on, 4 an hour (median)",
     "detect_80_at_once_median": "the same, from the phase's beginning on",
+    "beside_legacy_rollback_week": "a healthy week is rolled back at 4 an hour, beside 36 of legacy's, by correlation",
+    "beside_legacy_detect_80_median": "bookings until a true 80 % is rolled back there, from noon of day five on",
     "coverage": "the interval of the difference holds the true one: 3 of 30 restaurants, by correlation",
     "coverage_with_past": "the same with each restaurant's own past as covariate, where it goes on",
     "width_with_past": "that interval's width, of what it is without the past (median)",

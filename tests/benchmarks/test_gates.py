@@ -23,6 +23,7 @@ def test_they_are_wrong_as_rarely_as_they_say(found):
     assert found["three_points_worse_passes"]["low"] <= 0.05
     assert found["false_rollback_week"]["4"]["low"] <= 0.05
     assert found["full_evenings_rollback_week"]["0.05"]["low"] <= 0.05
+    assert max(each["low"] for each in found["beside_legacy_rollback_week"].values()) <= 0.05
     assert min(each["high"] for each in found["coverage"].values()) >= 0.93
 
 
@@ -30,6 +31,7 @@ def test_they_are_right_soon_enough(found):
     """Half of the bad releases are rolled back within 40 bookings, and equal planners pass with what the plan says."""
     assert found["detect_80_median"]["low"] <= 40
     assert found["detect_80_at_once_median"]["low"] <= 40
+    assert found["beside_legacy_detect_80_median"]["low"] <= 40
     assert found["equal_passes"]["high"] >= 0.8
 
 
