@@ -6,6 +6,7 @@ import bisect
 import datetime as dt
 import enum
 import functools
+import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -60,11 +61,8 @@ class Occupancy:
     def taken(self, start: int, end: int) -> int:
         """`busy`, for who asks about many times: from the minute *start* up to *end*, counted from 1970."""
         edges, timeline = self._timeline
-        mask = 0
-        first = bisect.bisect_right(edges, start) - 1
-        for tables in timeline[max(first, 0) : bisect.bisect_left(edges, end)]:
-            mask |= tables
-        return mask
+        first = max(bisect.bisect_right(edges, start) - 1, 0)
+        return functools.reduce(operator.or_, timeline[first : bisect.bisect_left(edges, end)], 0)
 
     def taken_up_to(self, start: int, ends: Sequence[int]) -> tuple[int, ...]:
         """`taken`, from the minute *start* up to each of *ends*, which ascend: in one pass."""
@@ -72,9 +70,9 @@ class Occupancy:
         place = max(bisect.bisect_right(edges, start) - 1, 0)
         found, mask = [], 0
         for end in ends:
-            while place < len(edges) and edges[place] < end:
-                mask |= timeline[place]
-                place += 1
+            behind = bisect.bisect_left(edges, end, place)
+            mask = functools.reduce(operator.or_, timeline[place:behind], mask)
+            place = behind
             found.append(mask)
         return tuple(found)
 
@@ -333,10 +331,13 @@ def _as_they_sit(parties: Sequence[Sitting], rows: Iterable[Occupied]) -> tuple[
 
 def _holds(party: Sitting, rows: list[Occupied]) -> bool:
     """Whether the *rows*, which are all of the party's, are those of its tables for its time."""
-    window = party.request.blocked
-    return len(rows) == len(party.tables) and all(
-        row.table_id in party.tables and row.movable and (row.window is window or row.window == window) for row in rows
-    )
+    window, tables = party.request.blocked, party.tables
+    if len(rows) != len(tables):
+        return False
+    for row in rows:
+        if row.table_id not in tables or not row.movable or (row.window is not window and row.window != window):
+            return False
+    return True
 
 
 class Strategy(Protocol):

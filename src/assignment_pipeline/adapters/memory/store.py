@@ -34,7 +34,7 @@ from assignment_pipeline.domain.record import (
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
-from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.domain.windows import TimeWindow, minute
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.ports import (
     CLAIM,
@@ -111,7 +111,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         # restaurant and the day on which the seat begins, with its minutes.
         self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
         self._days: defaultdict[str, dict[int, dict[tuple[str, str], tuple[int, int, Occupied]]]] = defaultdict(dict)
-        self._longest = 0  # So many midnights lie within a seat at most.
+        self._longest = 1  # So many midnights lie within a seat or a turn at most.
+        # All records, by restaurant and the day on which their tables are blocked, or else their parties would arrive.
+        self._of_day: defaultdict[str, defaultdict[int, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
         self._sitting: defaultdict[str, set[str]] = defaultdict(set)  # By restaurant, the bookings whose parties sit.
 
     @property
@@ -182,7 +184,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             venue = self._venue(query.restaurant_id)
             ids = dict.fromkeys(query.ids)
             if query.day is not None:
-                ids |= dict.fromkeys(key for key, record in self._records.items() if query.is_of_day(venue, record))
+                there = self._around(venue.id, query.day)
+                ids |= dict.fromkeys(record.booking_id for record in there if query.is_of_day(venue, record))
             records = {key: self._records[key] for key in ids if key in self._records}
             bookings, unreadable = read_bookings(partial(self._asked.booking, None), query.asked_of_host(records))
             if not unreadable.union(records, bookings).issuperset(query.booking_ids):
@@ -224,6 +227,14 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             found += [seat for seat in self._records[booking_id].seats(now) if seat.window.overlaps(window)]
         blocks = self.blocks[venue.id]
         return found + [block.occupied for block in blocks if block.window.overlaps(window)] if blocks else found
+
+    def _around(self, restaurant_id: str, window: TimeWindow) -> Iterator[AssignmentRecord]:
+        """The records of a restaurant whose days are near a time: all of that time are among them."""
+        start, end = window.minutes
+        days = self._of_day[restaurant_id]
+        for day in range(start // _DAY - self._longest, end // _DAY + 1):
+            if day in days:
+                yield from map(self._records.__getitem__, days[day])
 
     def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
         """*seats* of ours: those of parties that sit as they are at *now*."""
@@ -527,6 +538,11 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 day = seat.window.minutes[0] // _DAY
                 del self._days[before.restaurant_id][day][seat.table_id, record.booking_id]
             self._sitting[before.restaurant_id].discard(record.booking_id)
+            self._of_day[before.restaurant_id][_day_of(before)].pop(record.booking_id, None)
+        self._of_day[record.restaurant_id][_day_of(record)][record.booking_id] = None
+        if record.allocation is not None:
+            began, ended = record.allocation.blocked.minutes
+            self._longest = max(self._longest, ended // _DAY - began // _DAY)
         if record.allocation is not None and record.allocation.sits:
             self._sitting[record.restaurant_id].add(record.booking_id)
         for seat in _seats(record):
@@ -535,6 +551,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             self._longest = max(self._longest, ended // _DAY - began // _DAY)
             there = self._days[record.restaurant_id].setdefault(began // _DAY, {})
             there[seat.table_id, record.booking_id] = began, ended, seat
+
+
+def _day_of(record: AssignmentRecord) -> int:
+    """The day, counted from 1970, on which its tables are blocked, or else its party would arrive; 0 if none does."""
+    if record.allocation is not None:
+        return record.allocation.blocked.minutes[0] // _DAY
+    return 0 if record.booking is None else minute(record.booking.start_at) // _DAY
 
 
 def _by_id(record: AssignmentRecord) -> tuple[str]:

@@ -9,6 +9,7 @@ import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
 from assignment_pipeline.domain.events import Event, EventType, Source
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Move
@@ -21,6 +22,8 @@ from assignment_pipeline.flow.landing import change, preconditions
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.ports import LoadQuery
+
+_request, _party = maker(SeatingRequest), maker(Sitting)
 
 MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
@@ -73,8 +76,10 @@ def _sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | No
     at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    request = SeatingRequest(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
-    return Sitting(request, tables.tables)
+    request = _request(
+        booking=at_host or booking, turn=tables.turn, blocked=tables.blocked, not_before=None, at_door=False
+    )
+    return _party(request=request, tables=tables.tables, misplaced=False)
 
 
 def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
