@@ -84,6 +84,8 @@ class Choice:
 
         options: The same, the cheapest first.
 
+        option_masks: The tables of these.
+
         masks: The tables of the candidates.
 
         places: The same, to look one up.
@@ -114,6 +116,7 @@ class Choice:
         "masks",
         "never",
         "nowhere",
+        "option_masks",
         "options",
         "places",
         "rooms",
@@ -138,6 +141,7 @@ class Choice:
         self.has_rows = any(candidate.seating.row for candidate in candidates)
         self.rooms: object = None
         self.options = sorted(candidates, key=lambda candidate: candidate.cost)
+        self.option_masks = [candidate.mask for candidate in self.options]
         self.masks = [candidate.mask for candidate in candidates]
         self.places = frozenset(self.masks)
         self.single = self.wanted = 0

@@ -126,19 +126,20 @@ class Question(Printed):
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
         gaps = Gaps(self.request, self.floor, self.reach)
-        busy, near = self.busy, gaps.near
+        choice, busy, near = self.choice, self.busy, gaps.near
+        beside = busy | near
         best = _Best(self, most)
-        for candidate in self.choice.options:  # Far from everybody they cost what they always do: the cheapest first.
-            if candidate.cost > best.limit:
-                break
-            if not candidate.mask & (busy | near):
+        for candidate, mask in zip(choice.options, choice.option_masks, strict=True):
+            if not mask & beside:  # Far from everybody they cost what they always do: the cheapest come first.
+                if candidate.cost > best.limit:
+                    break
                 best.consider(candidate, 0.0)
-        for candidate in self.choice.candidates:
-            if candidate.bound > best.limit:
-                break
-            if candidate.mask & near and not candidate.mask & busy:
+        for candidate, mask in zip(choice.candidates, choice.masks, strict=True):
+            if mask & near and not mask & busy:
+                if candidate.bound > best.limit:
+                    break
                 best.consider(candidate, gaps.cost(candidate.places))
-        for candidate in self._scattered(gaps) if self.choice.shared else ():
+        for candidate in self._scattered(gaps) if choice.shared else ():
             best.consider(candidate, gaps.cost(candidate.places))
         return best.plans
 

@@ -26,7 +26,7 @@ class Wanted(Printed):
     slots: int = attrs.field(default=1, validator=attrs.validators.ge(1))
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, weakref_slot=False)
 class Lease(Printed):
     """
     A lock held until a time.
@@ -47,7 +47,7 @@ class Lease(Printed):
     expires_at: dt.datetime = attrs.field(eq=False)
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, weakref_slot=False)
 class Leases(Printed):
     """
     All the keys that were wanted.

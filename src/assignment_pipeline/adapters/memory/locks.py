@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from assignment_pipeline import processes
 from assignment_pipeline.clock import SystemClock
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.ports import (
     Clock,
     Lease,
@@ -18,6 +19,8 @@ from assignment_pipeline.ports import (
     Refused,
     Wanted,
 )
+
+_lease, _leases = maker(Lease), maker(Leases)
 
 
 class MemoryLockManager(processes.Watched):
@@ -59,11 +62,12 @@ class MemoryLockManager(processes.Watched):
                     there = held[want.key] = [one for one in there if one.expires_at > now] if there else []
                 if len(there) >= want.slots:
                     return Refused(want.key)
-                lease = Lease(want.key, self.owner, f"{self._secret}.{next(self._numbers)}", now + ttl)
+                nonce = f"{self._secret}.{next(self._numbers)}"
+                lease = _lease(key=want.key, owner=self.owner, nonce=nonce, expires_at=now + ttl)
                 there.append(lease)
                 leases.append(lease)
             self._held |= held
-            return Leases(tuple(leases))
+            return _leases(leases=tuple(leases))
 
     def release(self, leases: Leases) -> None:
         with self._lock:
