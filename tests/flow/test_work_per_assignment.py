@@ -76,10 +76,10 @@ def test_files_of_one_assign():
 
 
 def test_function_calls_of_one_assign():
-    """At sixty tables and forty parties it enters some five hundred functions."""
+    """At sixty tables and forty parties it enters some four hundred functions."""
     coordinator = half_full(Coordinator.in_memory(restaurant(60), sinks=()), 40)
     last = guest(40)
-    assert calls_of(lambda: coordinator.assign(last)) <= 500
+    assert calls_of(lambda: coordinator.assign(last)) <= 430
 
 
 def at_once(work):
@@ -97,7 +97,7 @@ def test_function_calls_of_one_assign_for_asyncio():
     for number in range(40):
         assert at_once(coordinator.assign(guest(number))).outcome == "confirmed"
     last = guest(40)
-    assert calls_of(lambda: at_once(coordinator.assign(last))) <= 535
+    assert calls_of(lambda: at_once(coordinator.assign(last))) <= 465
 
 
 def test_a_longer_history_costs_no_calls():

@@ -130,8 +130,12 @@ class Call:
     def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
         """Something that happened, for a commit or `noted` to carry."""
         actor = None if kind is EventType.ERROR else self.actor  # An error is nobody's act: see SECURITY.md.
-        context |= {"mode": self.mode, "actor": actor}
-        return self._event(source, kind, severity, {key: fact for key, fact in context.items() if fact is not None})
+        facts = {key: fact for key, fact in context.items() if fact is not None}
+        if self.mode is not None:
+            facts["mode"] = self.mode
+        if actor is not None:
+            facts["actor"] = actor
+        return self._event(source, kind, severity, facts)
 
     def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
         self._events += 1

@@ -47,7 +47,6 @@ _record = maker(AssignmentRecord)
 _preconditions = maker(CommitPreconditions)
 _step = maker(StateChange)
 
-_NO_TABLES = facts_of_tables(None)
 _NOT_WAITING = WITH_TABLES | FINAL
 
 _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
@@ -172,18 +171,16 @@ def change(
     held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
         last = place + 1 == len(triggers)
-        steps.append(
-            _step(
-                version=version + place + 1,
-                from_state=states[place],
-                to_state=states[place + 1],
-                trigger=trigger,
-                reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
-                actor=call.actor,
-                created_at=call.now,
-                **(held if states[place + 1] in WITH_TABLES else _NO_TABLES),
-            )
-        )
+        step = {
+            "version": version + place + 1,
+            "from_state": states[place],
+            "to_state": states[place + 1],
+            "trigger": trigger,
+            "reason": Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
+            "actor": call.actor,
+            "created_at": call.now,
+        }
+        steps.append(_step(**step | held) if states[place + 1] in WITH_TABLES else _step(**step))
     events = [*map(call.transition, steps), *told]
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}

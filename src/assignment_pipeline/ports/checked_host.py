@@ -321,8 +321,10 @@ def _venue(answer: Any, who: str, restaurant_id: str) -> Venue | None:
 
 
 def _occupied(answer: Any, who: str, _: str) -> tuple[Occupied, ...]:
+    if type(answer) is list and not answer:
+        return ()  # Most often: a host that seats nobody by other means.
     rows: tuple[Occupied, ...] = _all(answer, who, Occupied)
-    return tuple([attrs.evolve(taken, movable=False) if taken.movable else taken for taken in rows]) if rows else ()
+    return tuple([attrs.evolve(taken, movable=False) if taken.movable else taken for taken in rows])
 
 
 def _unassigned(answer: Any, who: str, _: str) -> tuple[Booking | UnreadableBooking, ...]:
