@@ -226,7 +226,7 @@ class SeatingRequest(Printed):
 _request = maker(SeatingRequest)
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, weakref_slot=False)
 class Sitting(Printed):
     """
     A party that has tables, and may be given others.

@@ -76,10 +76,8 @@ def _sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | No
     at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
-    request = _request(
-        booking=at_host or booking, turn=tables.turn, blocked=tables.blocked, not_before=None, at_door=False
-    )
-    return _party(request=request, tables=tables.tables, misplaced=False)
+    request = _request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
+    return _party(request=request, tables=tables.tables)
 
 
 def _is_frozen(context: DecisionContext, arrival: dt.datetime) -> bool:
