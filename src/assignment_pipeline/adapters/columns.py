@@ -326,6 +326,10 @@ class Rows(Generic[T]):
         """The columns of *value*, by name."""
         return dict(zip(self._names, self.row(value), strict=True))
 
+    def filled_row(self, value: T) -> dict[str, Any]:
+        """Those that are not null, by name."""
+        return {name: one for name, one in zip(self._names, self.row(value), strict=True) if one is not None}
+
     def value(self, row: Sequence[Any], **others: Any) -> T:
         """The value of a row that has the columns in their order, and the fields that are in no column."""
         return self.named_value(dict(zip(self._names, row, strict=True)), **others)

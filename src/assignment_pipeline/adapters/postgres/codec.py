@@ -177,16 +177,16 @@ ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
 BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
 EVENTS = Rows(Event, EVENT, WRITTEN, READ)
 
-block_facts = BLOCKS.named_row
-"""The columns of a block."""
+block_facts = BLOCKS.filled_row
+"""The columns of a block that are not null."""
 
-event_facts = EVENTS.named_row
-"""The columns of an event."""
+event_facts = EVENTS.filled_row
+"""The columns of an event that are not null."""
 
 
 def record_facts(record: AssignmentRecord) -> Facts:
     """The columns of a record, its allocation excepted, and when its booking starts."""
-    return {**RECORDS.named_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
+    return {**RECORDS.filled_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
 
 
 def record_of(facts: Mapping[str, Any]) -> AssignmentRecord:
@@ -253,7 +253,7 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
         "records": [record_facts(record) for record in records],
     }
     parts: dict[str, list[Facts]] = {
-        "seats": [SEATS.named_row(seat) for record in records for seat in seats_of(record)],
+        "seats": [SEATS.filled_row(seat) for record in records for seat in seats_of(record)],
         "steps": [step for change in changes for step in _step_facts(change)],
         "stepless": [
             {"change_id": change.id, "booking_id": change.record.booking_id} for change in changes if not change.steps
@@ -296,10 +296,10 @@ def _step_facts(change: AssignmentChange) -> list[Facts]:
         "restaurant_id": change.record.restaurant_id,
         "change_id": change.id,
     }
-    return [{**shared, **STEPS.named_row(step)} for step in change.steps]
+    return [{**shared, **STEPS.filled_row(step)} for step in change.steps]
 
 
 def _attempt_facts(change: AssignmentChange) -> Facts:
     assert change.attempt is not None  # noqa: S101 - the caller looked
     shared = {"booking_id": change.record.booking_id, "restaurant_id": change.record.restaurant_id}
-    return {**shared, **ATTEMPTS.named_row(change.attempt)}
+    return {**shared, **ATTEMPTS.filled_row(change.attempt)}

@@ -55,7 +55,7 @@ from assignment_pipeline.ports import (
 
 LOAD = "SELECT assignment_pipeline.load(%s)"
 
-LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s)"
+LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s, %s)"
 
 TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
 
@@ -180,8 +180,8 @@ class Reads:
         window = query.window(known, {}, {})
         if window is None:
             return None
-        times = (text_of(window.start), text_of(window.end))
-        [(answer,)] = yield self.ask(LOOK, query.restaurant_id, known.version, self.now(), array(query.ids), *times)
+        span = (text_of(window.start), text_of(window.end), bool(known.policy.pacing))
+        [(answer,)] = yield self.ask(LOOK, query.restaurant_id, known.version, self.now(), array(query.ids), *span)
         found: str | None = answer
         return found
 

@@ -238,21 +238,23 @@ BEGIN
             RETURN json_build_object('contested', contested);
         END IF;
         -- No two parties sit at one table.
-        SELECT json_agg(DISTINCT s.table_id) INTO contested
-        FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
-        WHERE s.seated_at IS NOT NULL AND s.left_at IS NULL AND moment - s.seated_at < interval '24 hours' AND (
-            EXISTS (
-                SELECT FROM assignment_pipeline.booking_table_assignments a
-                WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> ALL (ids)
-                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
-            ) OR EXISTS (
-                SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
-                WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> s.booking_id
-                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
-            )
-        );
-        IF contested IS NOT NULL THEN
-            RETURN json_build_object('contested', contested);
+        IF jsonb_path_exists(doc, '$.seats[*] ? (@.seated_at != null)') THEN
+            SELECT json_agg(DISTINCT s.table_id) INTO contested
+            FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
+            WHERE s.seated_at IS NOT NULL AND s.left_at IS NULL AND moment - s.seated_at < interval '24 hours' AND (
+                EXISTS (
+                    SELECT FROM assignment_pipeline.booking_table_assignments a
+                    WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> ALL (ids)
+                        AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
+                ) OR EXISTS (
+                    SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
+                    WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> s.booking_id
+                        AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
+                )
+            );
+            IF contested IS NOT NULL THEN
+                RETURN json_build_object('contested', contested);
+            END IF;
         END IF;
     END IF;
 
@@ -311,7 +313,9 @@ BEGIN
         SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts');
     END IF;
     IF doc ? 'events' THEN
-        PERFORM assignment_pipeline.tell(doc->'events');
+        INSERT INTO assignment_pipeline.observability_events ({EVENT})
+        SELECT {EVENT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.observability_events, doc->'events')
+        ON CONFLICT (id) DO NOTHING;  -- As `tell` does.
     END IF;
 
     IF freed IS NOT NULL THEN

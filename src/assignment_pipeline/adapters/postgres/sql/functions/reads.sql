@@ -175,10 +175,11 @@ BEGIN
 END
 $$;
 
--- `load` in one query, for a caller that has the bookings and knows the venue of a standalone host: it passes the time span.
--- Null if the venue has another version by now.
+-- `load` in one query, for a caller that has the bookings and knows the venue of a standalone host: it passes the time span,
+-- and whether the venue has caps on arrivals. Null if the venue has another version by now.
 CREATE FUNCTION assignment_pipeline.look(
-    restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz
+    restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz,
+    paced boolean
 ) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 BEGIN
@@ -209,7 +210,7 @@ BEGIN
                     WHERE restaurant_id = restaurant AND seated_at IS NOT NULL AND left_at IS NULL
                 )
             ),
-            'arrivals', CASE WHEN v.policy->'pacing' <> '[]' THEN (
+            'arrivals', CASE WHEN paced THEN (
                 SELECT json_agg(a) FROM assignment_pipeline.arrivals(restaurant, span_start, span_end) AS a
             ) END
         )
