@@ -57,3 +57,9 @@ def test_defaults_are_those_of_the_constructor():
     """A field that is not given is what the constructor would make of it."""
     given = {name: value for name, value in FIELDS.items() if name != "severity"}
     assert make(**given) == Event(**given)
+
+
+def test_a_class_that_is_laid_out_otherwise_is_refused_at_once():
+    """Where it is named to `maker`, not where a value is made, which may be in production."""
+    with pytest.raises(TypeError, match="weakref_slot=False"):
+        checked_maker(attrs.make_class("Kind", ["field"], slots=True))

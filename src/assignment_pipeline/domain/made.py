@@ -26,7 +26,13 @@ def maker(kind: type[T]) -> Callable[..., T]:
 
     As attrs does with a constructor, it writes the function out and compiles it: a loop over the fields would take
     longer than all that it saves.
+
+    Raises:
+        TypeError: *kind* has a ``weakref_slot``.
     """
+    if hasattr(kind, "__weakref__"):
+        msg = f"{kind.__name__}: expected a class that is made with weakref_slot=False"
+        raise TypeError(msg)
     names = [field.name for field in attrs.fields(kind)]
     defaults = {field.name: field.default for field in attrs.fields(kind) if _is_plain(field.default)}
     given = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in names]
