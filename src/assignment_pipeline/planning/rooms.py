@@ -40,10 +40,11 @@ class Rooms:
         choice: Where it could sit in an empty house.
     """
 
-    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_venue", "choice", "party_size")
+    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_stay", "_venue", "choice", "party_size")
 
     def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
         self.party_size, self.choice, self._venue = party_size, choice, venue
+        self._stay = None if venue.policy.turns_vary else venue.policy.turn(party_size)
         self._found: dict[int, tuple[int, Where]] = {}
         # Each zone, and each of indoor, outdoor and bar, is a bit.
         places = {where([candidate.seating]) for candidate in choice.candidates}
@@ -78,7 +79,7 @@ class Rooms:
 
             until: Until when who arrives then may sit, as `Calendar.last_leaves` says it.
         """
-        size, stay = self.party_size, self._venue.calendar.stay(self.party_size, start)
+        size, stay = self.party_size, self._stay or self._venue.calendar.stay(self.party_size, start)
         reason = until if isinstance(until, Reason) else None
         if isinstance(until, dt.datetime) and start + stay > until:
             reason = Reason.OUTSIDE_SERVICE
