@@ -75,18 +75,18 @@ class Moves:
             request: Makes the request of one, where it comes to a search.
         """
         known = self._still_known(arrival)
-        found, spans = dict(known.rooms), dict(known.spans)
+        found, spans = {}, {}
         for place in taken:
-            if place not in found:
+            if place not in known.rooms:
                 span = (arrival.first, arrival.ends[arrival.span_of[place]])
                 search = Search(rooms[place].choice, span, self._parties, self._budget.total)
                 room = self._room(search, partial(request, place))
                 if room is not None or self._is_in_vain(search):
                     found[place], spans[place] = room, span
-        if len(found) > len(known.rooms):
-            known = KnownRoom(found, spans)
+        if found:
+            known = KnownRoom({**known.rooms, **found}, {**known.spans, **spans})
         arrival.room = (self._parties, known)
-        return [place for place in taken if found.get(place) is not None]
+        return [place for place in taken if known.rooms.get(place) is not None]
 
     def _still_known(self, arrival: Arrival) -> KnownRoom:
         """What is known of an arrival since others asked, as far as it holds on this floor."""
