@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in one sentence: Typer's own name neither the value nor all that it may be."""
+"""What is wrong with a command line, in a sentence that names the value and what it may be, as none of Typer's does."""
 
 from __future__ import annotations
 
