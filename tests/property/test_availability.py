@@ -17,7 +17,9 @@ from assignment_pipeline import (
     CommunalTable,
     Coordinator,
     Counter,
+    FixedFlags,
     FloorPlan,
+    Mode,
     Outcome,
     PacingRule,
     ServicePeriod,
@@ -125,6 +127,27 @@ def test_no_slot_lies(house, parties, data):
         assert bool(result.moved) == (slot.status is SlotStatus.WITH_MOVES)
         if turn % 2:
             coordinator.cancel(booking.id)
+
+
+@settings(max_examples=40)
+@given(house=houses(), parties=PARTIES, number=st.integers(0, 200))
+def test_another_process_gives_what_this_one_says(house, parties, number):
+    """An engine that remembers nothing of this one's searches confirms the same slots."""
+    clock = FakeClock()
+    still = {"settings": PATIENT, "clock": clock, "sinks": ()}
+    asked = Coordinator.in_memory(house, engine=TableEngine(monotonic=lambda: 0.0), **still)
+    for place, party in enumerate(parties):
+        asked.assign(booked(place, party))
+    for turn in range(6):
+        slots = asked.availability("r-1", DATE, range(1, 9)).slots
+        slot = slots[(number + 37 * turn) % len(slots)]
+        engine = TableEngine(monotonic=lambda: 0.0)
+        other = Coordinator(asked.store, flags=FixedFlags(Mode.ACTIVE), engine=engine, **still)
+        result = other.assign(Booking(f"new-{turn}", "r-1", slot.party_size, slot.start_at))
+        assert (result.outcome is Outcome.CONFIRMED) == (slot.status in (SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES))
+        assert bool(result.moved) == (slot.status is SlotStatus.WITH_MOVES)
+        if turn % 2:
+            other.cancel(f"new-{turn}")
 
 
 @settings(max_examples=60)
