@@ -44,6 +44,9 @@ def available() -> bool:
 LOADING = 1.0
 """Seconds within which the solver is loaded on a slow machine. A tenth is usual."""
 
+BEFORE_A_FORK = 60.0
+"""Seconds that a fork waits for it at most: a child whose parent had not loaded it to the end could never."""
+
 _loading: list[threading.Thread] = []
 
 
@@ -71,7 +74,7 @@ def load() -> None:
 
 def _finish_loading() -> None:
     for thread in _loading:
-        thread.join(LOADING)
+        thread.join(BEFORE_A_FORK)
 
 
 if hasattr(os, "register_at_fork"):  # In a child, nobody would ever end an import that a thread of the parent began.
