@@ -10,7 +10,18 @@ import sys
 
 import pytest
 
-from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFlags, FloorPlan, Mode, Table, Venue
+from assignment_pipeline import (
+    AsyncCoordinator,
+    Booking,
+    Coordinator,
+    FixedFlags,
+    FloorPlan,
+    Mode,
+    PacingRule,
+    Table,
+    Venue,
+    VenuePolicy,
+)
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.adapters.sqlite.codec import booking_of_row, record_of
 from assignment_pipeline.flow.effects import Port
@@ -73,6 +84,22 @@ def test_files_of_one_assign():
     last = guest(5)
     files = {name for name in entered_by(lambda: coordinator.assign(last)) if "/assignment_pipeline/" in name}
     assert len(files) <= 25, sorted(files)
+
+
+def test_other_days_cost_nothing_in_memory():
+    """An assignment under caps on arrivals looks at none of the bookings that the restaurant has on other days."""
+    policy = VenuePolicy(pacing=[PacingRule(minutes=15, covers=200)])
+    venue = restaurant(10)
+    counts = []
+    for days in (0, 30):
+        coordinator = half_full(
+            Coordinator.in_memory(Venue(venue.id, venue.timezone, venue.floor, policy), sinks=()), 5
+        )
+        for day in range(1, days + 1):
+            coordinator.assign(Booking(f"other-{day}", venue.id, 2, EVENING + day * dt.timedelta(days=3)))
+        last = guest(5)
+        counts.append(calls_of(lambda store=coordinator, booking=last: store.assign(booking)))
+    assert counts[1] - counts[0] < 20, counts
 
 
 def test_function_calls_of_one_assign():

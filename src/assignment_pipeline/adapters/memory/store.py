@@ -70,6 +70,7 @@ _context = maker(AssignmentContext)
 _occupied = maker(Occupied)
 
 _DAY = 24 * 60
+_HALF_A_DAY = dt.timedelta(hours=12)
 
 
 class _UndoneError(Exception):
@@ -107,9 +108,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         self._events: dict[str, Event] = {}
         self._changes: set[str] = set()
         self._revisions: list[RolloutRevision] = []
-        # A commit asks for single tables: by restaurant, table and booking. Planning asks for all of an evening: by
-        # restaurant and the day on which the seat begins, with its minutes.
-        self._taken: defaultdict[str, defaultdict[str, dict[str, Occupied]]] = defaultdict(lambda: defaultdict(dict))
+        # A commit asks for single tables: by restaurant, by table and the day on which the seat begins, by booking.
+        # Planning asks for all of an evening: by restaurant and that day, with its minutes.
+        self._taken: defaultdict[str, dict[tuple[str, int], dict[str, Occupied]]] = defaultdict(dict)
         self._days: defaultdict[str, dict[int, dict[tuple[str, str], tuple[int, int, Occupied]]]] = defaultdict(dict)
         self._longest = 1  # So many midnights lie within a seat or a turn at most.
         # All records, by restaurant and the day on which their tables are blocked, or else their parties would arrive.
@@ -236,19 +237,11 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             if day in days:
                 yield from map(self._records.__getitem__, days[day])
 
-    def _as_of(self, now: dt.datetime, seats: Iterable[Occupied]) -> Iterator[Occupied]:
-        """*seats* of ours: those of parties that sit as they are at *now*."""
-        for seat in seats:
-            record = self._records[seat.booking_id or ""]
-            if record.allocation is None or not record.allocation.sits:
-                yield seat
-            else:
-                yield from (one for one in record.seats(now) if one.table_id == seat.table_id)
-
     def _arrivals(self, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
         """The parties with tables that arrive in *window*."""
-        for record in self._records.values():
-            arrival = record.arrival if record.restaurant_id == restaurant_id else None
+        # Tables are blocked from less than half a day before the arrival on, or less than half a day after it.
+        for record in self._around(restaurant_id, TimeWindow(window.start - _HALF_A_DAY, window.end + _HALF_A_DAY)):
+            arrival = record.arrival
             if arrival is not None and window.start <= arrival.start_at < window.end:
                 yield arrival
 
@@ -365,7 +358,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _there(self, block: TableBlock) -> Iterator[str]:
         """The bookings that have a table for part of its block."""
-        ours = self._as_of(self.clock.now(), self._taken[block.restaurant_id][block.table_id].values())
+        ours = self._staying(block.restaurant_id, block.table_id, block.window, (), self.clock.now())
         others = self._asked.occupied(None, block.restaurant_id, block.window)
         for seat in (*ours, *others):
             if seat.table_id == block.table_id and seat.booking_id and seat.window.overlaps(block.window):
@@ -465,15 +458,17 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     ) -> list[Occupied]:
         """Who has a table in *window* and is not among *after*."""
         start, end = window.minutes
-        found = []
-        for key, seat in self._taken[restaurant_id][table_id].items():
-            began, ended = seat.window.minutes
-            if key in after:
-                continue
-            if key in self._sitting[restaurant_id]:  # It may have the table for longer than is written.
-                found += [one for one in self._as_of(now, (seat,)) if one.window.overlaps(window)]
-            elif began < end and start < ended:
-                found.append(seat)
+        taken, sitting = self._taken[restaurant_id], self._sitting[restaurant_id]
+        found = [
+            seat
+            for day in range(start // _DAY - self._longest, end // _DAY + 1)
+            if (table_id, day) in taken
+            for key, seat in taken[table_id, day].items()
+            if key not in after and key not in sitting and seat.window.overlaps(window)
+        ]
+        for key in sitting:  # Such a party may have the table for longer than is written.
+            seats = () if key in after else self._records[key].seats(now)
+            found += [seat for seat in seats if seat.table_id == table_id and seat.window.overlaps(window)]
         return found
 
     def _sat_at_twice(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
@@ -482,7 +477,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if not any(record.allocation and record.allocation.sits for record in after.values()):
             return set()
         places = {record.restaurant_id for record in after.values()}
-        known = {**self._records, **after}.values()
+        sitting = {key: self._records[key] for place in places for key in self._sitting[place]}
+        known = {**sitting, **after}.values()
         there = ((record.restaurant_id, record) for record in known if record.restaurant_id in places)
         seats: defaultdict[str, list[Occupied]] = defaultdict(list)
         for restaurant_id, record in there:
@@ -534,8 +530,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         before = self._records.get(record.booking_id)
         if before is not None:
             for seat in _seats(before):
-                del self._taken[before.restaurant_id][seat.table_id][record.booking_id]
                 day = seat.window.minutes[0] // _DAY
+                del self._taken[before.restaurant_id][seat.table_id, day][record.booking_id]
                 del self._days[before.restaurant_id][day][seat.table_id, record.booking_id]
             self._sitting[before.restaurant_id].discard(record.booking_id)
             self._of_day[before.restaurant_id][_day_of(before)].pop(record.booking_id, None)
@@ -546,8 +542,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if record.allocation is not None and record.allocation.sits:
             self._sitting[record.restaurant_id].add(record.booking_id)
         for seat in _seats(record):
-            self._taken[record.restaurant_id][seat.table_id][record.booking_id] = seat
             began, ended = seat.window.minutes
+            on_day = self._taken[record.restaurant_id].setdefault((seat.table_id, began // _DAY), {})
+            on_day[record.booking_id] = seat
             self._longest = max(self._longest, ended // _DAY - began // _DAY)
             there = self._days[record.restaurant_id].setdefault(began // _DAY, {})
             there[seat.table_id, record.booking_id] = began, ended, seat
