@@ -1,4 +1,4 @@
-"""The table of what one assignment costs, and a day planned anew by two solvers."""
+"""The table and the curves of what one assignment costs, and a day planned anew by two solvers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchmarks import all as table
-from benchmarks import anytime
+from benchmarks import anytime, curves
 
 
 def test_builds_stand_beside_each_other(monkeypatch, capsys, tmp_path):
@@ -41,3 +41,16 @@ def test_both_solvers_are_given_the_same_day():
     assert len(found) == 2
     assert found["HiGHS"] == found["CP-SAT"]
     assert found["HiGHS"][0] == found["HiGHS"][1]
+
+
+def test_curves_are_printed_and_drawn(monkeypatch, capsys, tmp_path):
+    """Each store has a line in each panel; a booking is changed six hundred times."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(curves, "CURVES", dict.fromkeys(curves.CURVES, lambda _: {1: 2.0, 10: 3.0}))
+    monkeypatch.setattr(sys, "argv", ["curves", "--stores", "memory", "--picture", str(tmp_path / "curves.svg")])
+    curves.main()
+    assert capsys.readouterr().out.count("memory") == len(curves.CURVES) == 4
+    assert (tmp_path / "curves.svg").read_text().startswith("<?xml")
+    found = curves.over_history(curves.memory)
+    assert [*found] == [40, 100, 200, 400, 600]
+    assert all(found.values())
