@@ -87,7 +87,7 @@ def test_files_of_one_assign():
 
 
 def test_other_days_cost_nothing_in_memory():
-    """An assignment under caps on arrivals looks at none of the bookings that the restaurant has on other days."""
+    """An assignment under caps on arrivals, and a cancellation, look at none of the bookings of other days."""
     policy = VenuePolicy(pacing=[PacingRule(minutes=15, covers=200)])
     venue = restaurant(10)
     counts = []
@@ -97,8 +97,14 @@ def test_other_days_cost_nothing_in_memory():
         )
         for day in range(1, days + 1):
             coordinator.assign(Booking(f"other-{day}", venue.id, 2, EVENING + day * dt.timedelta(days=3)))
+
         last = guest(5)
-        counts.append(calls_of(lambda store=coordinator, booking=last: store.assign(booking)))
+
+        def come_and_go(coordinator=coordinator, last=last):
+            coordinator.assign(last)
+            coordinator.cancel(last.id, venue.id)
+
+        counts.append(calls_of(come_and_go))
     assert counts[1] - counts[0] < 20, counts
 
 

@@ -71,6 +71,7 @@ _occupied = maker(Occupied)
 
 _DAY = 24 * 60
 _HALF_A_DAY = dt.timedelta(hours=12)
+_WANTED_WITHIN = (dt.timedelta(hours=54), dt.timedelta(hours=30))  # Longest slot, turn and buffers: as `wake` in SQL.
 
 
 class _UndoneError(Exception):
@@ -240,7 +241,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def _arrivals(self, restaurant_id: str, window: TimeWindow) -> Iterator[ArrivingParty]:
         """The parties with tables that arrive in *window*."""
         # Tables are blocked from less than half a day before the arrival on, or less than half a day after it.
-        for record in self._around(restaurant_id, TimeWindow(window.start - _HALF_A_DAY, window.end + _HALF_A_DAY)):
+        for record in self._around(restaurant_id, window.widened(_HALF_A_DAY, _HALF_A_DAY)):
             arrival = record.arrival
             if arrival is not None and window.start <= arrival.start_at < window.end:
                 yield arrival
@@ -251,8 +252,11 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def records(self, query: RecordQuery) -> RecordPage:
         with self._lock:
+            known: Iterable[AssignmentRecord] = self._records.values()
+            if query.booking_ids:
+                known = [self._records[key] for key in {*query.booking_ids} if key in self._records]
             found = sorted(
-                (record for record in self._records.values() if _asked_for(record, query)),
+                (record for record in known if _asked_for(record, query)),
                 key=urgency if query.reviews else _by_id,
             )
             page = tuple(found[: max(query.limit, 0)])
@@ -498,17 +502,15 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
         """The records that wait for tables at a restaurant and time at which one came free, woken: see `woken_at`."""
-        if not any(freed.values()):
-            return {}
         now = self.clock.now()
         return {
             record.booking_id: attrs.evolve(
                 record, next_attempt_at=woken_at(record.deliveries, record.next_attempt_at, now)
             )
-            for record in self._records.values()
-            if freed.get(record.restaurant_id)
-            and waits(record)
-            and self._is_helped(record, freed[record.restaurant_id])
+            for place, windows in freed.items()
+            if windows
+            for record in self._around(place, TimeWindow.around(windows).widened(*_WANTED_WITHIN))
+            if waits(record) and self._is_helped(record, windows)
         }
 
     def _is_helped(self, record: AssignmentRecord, freed: Iterable[TimeWindow]) -> bool:
