@@ -144,7 +144,7 @@ class OneTableForAllRestaurants(MemoryStore):
     """Keeps restaurants' tables apart by nothing but their names."""
 
     def _contested(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
-        taken = {table for tables in self._taken.values() for table, by in tables.items() if set(by) - set(after)}
+        taken = {table for tables in self._taken.values() for (table, _), by in tables.items() if set(by) - set(after)}
         return super()._contested(after) | {table for record in after.values() for table in record.tables} & taken
 
 

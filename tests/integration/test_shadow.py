@@ -411,7 +411,7 @@ def test_what_was_answered_is_let_go_of(sites, clock):
 
     class Remembers(TableEngine):
         def plan(self, request, floor, budget=None):
-            kept.append(weakref.ref(floor))
+            kept.append(weakref.ref(floor.occupancy))
             return super().plan(request, floor)
 
     _, coordinator = played(sites(), Mode.SHADOW, Remembers(), clock=clock)
