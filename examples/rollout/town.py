@@ -28,11 +28,17 @@ class Town(StandaloneHost):
 
     def __init__(self, clock: Any) -> None:
         super().__init__(clock)
-        self.seats: defaultdict[str, list[Occupied]] = defaultdict(list)
+        self._seats: defaultdict[tuple[str, dt.date], list[Occupied]] = defaultdict(list)
+
+    def seat(self, restaurant_id: str, seat: Occupied) -> None:
+        """The old planner has seated somebody; no evening lasts past midnight."""
+        self._seats[restaurant_id, seat.window.start.date()].append(seat)
 
     def occupied(self, connection: Any, restaurant_id: str, window: TimeWindow) -> Iterable[Occupied]:  # noqa: ARG002
         """What the old planner has seated."""
-        return [seat for seat in self.seats[restaurant_id] if seat.window.overlaps(window)]
+        days = {window.start.date() + dt.timedelta(days=day) for day in range(window.duration.days + 2)}
+        seats = (seat for day in sorted(days) for seat in self._seats[restaurant_id, day])
+        return [seat for seat in seats if seat.window.overlaps(window)]
 
 
 class OldPlanner:
@@ -45,13 +51,13 @@ class OldPlanner:
     def __call__(self, booking: Booking) -> LegacyResult:
         """Seat it, or do not."""
         window = TimeWindow(booking.start_at, booking.start_at + dt.timedelta(hours=2))
-        mine = {seat.table_id for seat in self._town.seats[booking.restaurant_id] if seat.window.overlaps(window)}
+        mine = {seat.table_id for seat in self._town.occupied(None, booking.restaurant_id, window)}
         taken = mine | self._taken(booking.restaurant_id, window)
         for number, seats in enumerate(SEATS, 1):
             name = f"T{number}"
             if seats >= booking.party_size and name not in taken:
                 seat = Occupied(table_id=name, window=window, booking_id=booking.id)
-                self._town.seats[booking.restaurant_id].append(seat)
+                self._town.seat(booking.restaurant_id, seat)
                 return LegacyResult((name,))
         return LegacyResult()
 

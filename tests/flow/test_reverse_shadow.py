@@ -60,7 +60,8 @@ def house(policy=None):
 def in_charge(store, dry_run, **settings):
     """The pipeline, with legacy as the candidate."""
     shadow = Shadow(reverse=dry_run, **settings)
-    options = {"settings": Settings(max_retries=0), "shadow": shadow, "clock": store.clock}
+    patient = Settings(max_retries=0, reseat_budget=dt.timedelta(seconds=5))  # On a busy machine, too.
+    options = {"settings": patient, "shadow": shadow, "clock": store.clock}
     return Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), **options)
 
 

@@ -233,7 +233,7 @@ class Hoards(TableEngine):
     grown = 0
 
     def plan(self, request, floor, budget=None):
-        Hoards.grown += 5_000
+        Hoards.grown += 1_000
         plan = Plan(("T5",), float(Hoards.grown), {f"part-{n}": 1.0 for n in range(Hoards.grown)}, "magic")
         return Decision(plan=plan, runners_up=(plan,) * 10)
 

@@ -216,28 +216,18 @@ class _Answered:
     """What the planner in charge made of a booking, as the shadow's last verdict on it has it."""
 
     booking: Booking
-    date: str
     tables: tuple[str, ...]
     seated: bool
-    candidate: Owner
     moves: int = 0
 
     @classmethod
-    def of(cls, event: Event) -> _Answered:
+    def of(cls, event: Event, candidate: Owner) -> _Answered:
         facts: Any = event.context
-        candidate = Owner(facts.get("candidate", Owner.PIPELINE))
         if candidate is Owner.LEGACY:
             tables = tuple(facts.get("tables", ()))
-            booking, date = asked_by(event), str(facts["date"])
-            return cls(booking, date, tables, bool(tables), candidate, facts.get("moves", 0))
-        tables = facts.get("legacy_tables", ())
-        return cls(
-            candidate=candidate,
-            booking=asked_by(event),
-            date=str(facts["date"]),
-            tables=tuple(tables),
-            seated=facts.get("legacy_outcome") == LegacyOutcome.SUCCEEDED.value,
-        )
+            return cls(asked_by(event), tables, bool(tables), facts.get("moves", 0))
+        seated = facts.get("legacy_outcome") == LegacyOutcome.SUCCEEDED.value
+        return cls(asked_by(event), tuple(facts.get("legacy_tables", ())), seated)
 
 
 class ShadowDays:
@@ -289,10 +279,12 @@ class ShadowDays:
         answers: defaultdict[tuple[str, str, Owner], dict[str, _Answered]] = defaultdict(dict)
         for event in self._store.told(query, VERDICTS):
             if event.restaurant_id is not None and event.booking_id is not None and "date" in event.context:
-                answer = _Answered.of(event)
-                if answer.candidate is Owner.LEGACY and self._dry_run is None:
+                facts: Any = event.context
+                candidate = Owner(facts.get("candidate", Owner.PIPELINE))
+                day = (event.restaurant_id, str(facts["date"]), candidate)
+                if day in done or (candidate is Owner.LEGACY and self._dry_run is None):
                     continue
-                asked = answers[event.restaurant_id, answer.date, answer.candidate]
+                answer, asked = _Answered.of(event, candidate), answers[day]
                 before = asked.setdefault(answer.booking.id, answer)
                 asked[answer.booking.id] = attrs.evolve(
                     answer, moves=answer.moves + before.moves * (before is not answer)
@@ -300,9 +292,9 @@ class ShadowDays:
         found, venues = [], {restaurant: self._loaded(restaurant) for restaurant, *_ in answers}
         for (restaurant, name, candidate), asked in sorted(answers.items()):
             date, (venue, now) = dt.date.fromisoformat(name), venues[restaurant]
-            if (restaurant, name, candidate) not in done and venue.service_day(date).end <= now:
-                day = self._compared(venue, date, asked, candidate)
-                found += [] if day is None else [day]
+            if venue.service_day(date).end <= now:
+                compared = self._compared(venue, date, asked, candidate)
+                found += [] if compared is None else [compared]
         return tuple(found)
 
     def known(self, query: MetricsQuery) -> tuple[ComparedDay, ...]:
