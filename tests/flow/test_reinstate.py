@@ -59,6 +59,17 @@ def test_a_wrong_cancellation_is_undone(house, coordinator):
     assert (again.outcome, again.reason, again.tables) == (Outcome.NOOP, None, tables)
 
 
+def test_who_became_fewer_has_the_same_tables_back(house, coordinator):
+    """Also joined ones, which nobody is given for one guest."""
+    coordinator.assign(house.booking("B0", party_size=4))
+    tables = coordinator.assign(house.booking(party_size=4)).tables
+    assert tables == coordinator.party_changed("B1", 1, actor="ann").tables == ("T1", "T2")
+    assert house.host.booking(None, "B1").party_size == 1
+    coordinator.cancel("B1", actor="ann")
+    result = coordinator.reinstate("B1", actor="ben")
+    assert (result.outcome, result.reason, result.tables) == (Outcome.CONFIRMED, Reason.REINSTATED, tables)
+
+
 def test_whoever_comes_after_all_sits_down(house, coordinator):
     """A no-show at the door half an hour late has its tables back, and sits there."""
     booking = house.booking()

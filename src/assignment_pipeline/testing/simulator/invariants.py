@@ -254,8 +254,10 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
             yield f"{who}: not all in use"
         elif not seating.grants(booking):
             yield f"{who}: not where it wants to sit"
-        elif seating.row is None and venue.seatings_by_mask.get(seating.mask) not in venue.candidates(
-            booking.party_size
+        elif (
+            seating.row is None
+            and venue.seatings_by_mask.get(seating.mask) not in venue.candidates(booking.party_size)
+            and not _is_back(ledger, record, before)
         ):
             yield f"{who}: not for such a party"
         if before and before.allocation and before.allocation.turn == seats.turn:
@@ -272,13 +274,27 @@ def the_tables_fit(ledger: Ledger) -> Iterator[str]:
 
 def _as_it_was(ledger: Ledger, before: AssignmentRecord | None, seats: Allocation, blocked: TimeWindow) -> TimeWindow:
     """For how long who is put back keeps the tables that it had, where a person had shortened their laying time."""
-    if before is None or before.state not in FINAL:
-        return blocked
-    history = ledger.histories[before.booking_id][: before.version]
-    last = next((step for step in reversed(history) if step.tables), None)
+    last = _last_seats(ledger, before)
     if last is None or last.blocked is None or (last.tables, last.turn) != (seats.tables, seats.turn):
         return blocked
     return TimeWindow(max(blocked.start, last.blocked.start), min(blocked.end, last.blocked.end))
+
+
+def _is_back(ledger: Ledger, record: AssignmentRecord, before: AssignmentRecord | None) -> bool:
+    """Whether a party is put back at the tables that it had, which may have been laid for more guests once."""
+    last = _last_seats(ledger, before)
+    if last is None or last.tables != record.tables:
+        return False
+    asked = before and before.booking
+    return bool(asked and record.booking and asked.same_request(record.booking))
+
+
+def _last_seats(ledger: Ledger, before: AssignmentRecord | None) -> StateChange | None:
+    """The last step of a booking that has ended in which it had tables."""
+    if before is None or before.state not in FINAL:
+        return None
+    history = ledger.histories[before.booking_id][: before.version]
+    return next((step for step in reversed(history) if step.tables), None)
 
 
 def the_sweep_finds_what_is_open(ledger: Ledger) -> Iterator[str]:
