@@ -22,6 +22,7 @@ import attrs
 
 from assignment_pipeline import Coordinator, Settings
 from assignment_pipeline.planning import exact, rearrange
+from benchmarks.pictures import panels, plain
 from benchmarks.probes import evening, restaurant
 
 BUDGETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
@@ -127,35 +128,21 @@ def points(days: Sequence[int], budgets: Sequence[float] = BUDGETS) -> Iterator[
 
 def draw(path: Path, found: Sequence[Point]) -> None:
     """Value and bound over time, a panel for each day."""
-    import matplotlib as mpl  # noqa: PLC0415 - an extra
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    mpl.rcParams |= {"svg.fonttype": "path", "svg.hashsalt": "anytime", "font.size": 10}
     days = list(dict.fromkeys(point.bookings for point in found))
-    figure, panels = plt.subplots(1, len(days), figsize=(5 * len(days), 3.4), squeeze=False)
-    for panel, bookings in zip(panels[0], days, strict=True):
-        for solver, colour in zip(SOLVERS, ("#1a73e8", "#e08e0b"), strict=True):
-            own = [point for point in found if (point.bookings, point.solver) == (bookings, solver)]
-            times = [point.budget for point in own]
-            panel.plot(times, [point.covers for point in own], "o-", color=colour, label=f"{solver}, value")
-            panel.plot(times, [point.bound for point in own], "v--", color=colour, label=f"{solver}, bound")
-        panel.set_xscale("log")
-        panel.set_xticks(BUDGETS, [f"{budget:g}" for budget in BUDGETS])
-        panel.minorticks_off()
-        panel.set_title(f"60 tables, {bookings} bookings", fontsize=11)
-        panel.set_xlabel("seconds given")
-        panel.set_ylabel("guests")
-        panel.grid(color="#e0e0e0")
-        panel.set_axisbelow(True)
-        for edge in ("top", "right"):
-            panel.spines[edge].set_visible(False)
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.1, 1, 1))
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    plt.close(figure)
+    with panels(path, 1, len(days), size=(5 * len(days), 3.4), foot=0.1, entries=4) as places:
+        for panel, bookings in zip(places, days, strict=True):
+            for solver, colour in zip(SOLVERS, ("#1a73e8", "#e08e0b"), strict=True):
+                own = [point for point in found if (point.bookings, point.solver) == (bookings, solver)]
+                times = [point.budget for point in own]
+                panel.plot(times, [point.covers for point in own], "o-", color=colour, label=f"{solver}, value")
+                panel.plot(times, [point.bound for point in own], "v--", color=colour, label=f"{solver}, bound")
+            panel.set_xscale("log")
+            panel.set_xticks(BUDGETS, [f"{budget:g}" for budget in BUDGETS])
+            panel.minorticks_off()
+            panel.set_title(f"60 tables, {bookings} bookings", fontsize=11)
+            panel.set_xlabel("seconds given")
+            panel.set_ylabel("guests")
+            plain(panel)
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ What an assignment costs on larger floors, on fuller days and in fuller stores, 
     python -m benchmarks.curves
     python -m benchmarks.curves --stores memory SQLite --picture docs/concepts/curves.svg
 
-Times are processor time of this process and, where PostgreSQL runs on this machine, of its session: the lowest
-tenth of thirty assignments, each of which is cancelled again. The picture takes the extra ``bench``.
+Times are processor time of this process and, where PostgreSQL runs on this machine, of its session. A point is the
+lowest tenth of thirty assignments. Each is cancelled before the next. The picture takes the extra ``bench``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pathlib import Path
 import attrs
 
 from assignment_pipeline import Coordinator, FixedFlags, Mode, Venue
+from benchmarks.pictures import panels, plain
 from benchmarks.probes import evening, restaurant
 
 TIMED = 30
@@ -188,29 +189,15 @@ CURVES: Mapping[str, Callable[[Store], Points]] = {
 
 def draw(path: Path, found: Mapping[str, Mapping[str, Points]]) -> None:
     """A panel for each curve, a line for each store."""
-    import matplotlib as mpl  # noqa: PLC0415 - an extra
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
-
-    mpl.rcParams |= {"svg.fonttype": "path", "svg.hashsalt": "curves", "font.size": 10}
-    figure, panels = plt.subplots(2, 2, figsize=(10, 6.4))
-    for panel, (name, lines) in zip(panels.flat, found.items(), strict=True):
-        for (store, points), colour, marker in zip(lines.items(), COLOURS, MARKERS, strict=False):
-            panel.plot([*points], [*points.values()], f"{marker}-", color=colour, label=store, markersize=5)
-        panel.set_xlabel(name)
-        panel.set_ylabel("ms")
-        panel.set_xlim(left=0)
-        panel.set_ylim(bottom=0)
-        panel.grid(color="#e0e0e0")
-        panel.set_axisbelow(True)
-        for edge in ("top", "right"):
-            panel.spines[edge].set_visible(False)
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=3, frameon=False)
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    plt.close(figure)
+    with panels(path, 2, 2, size=(10, 6.4), foot=0.05, entries=3) as places:
+        for panel, (name, lines) in zip(places, found.items(), strict=True):
+            for (store, points), colour, marker in zip(lines.items(), COLOURS, MARKERS, strict=False):
+                panel.plot([*points], [*points.values()], f"{marker}-", color=colour, label=store, markersize=5)
+            panel.set_xlabel(name)
+            panel.set_ylabel("ms")
+            panel.set_xlim(left=0)
+            panel.set_ylim(bottom=0)
+            plain(panel)
 
 
 def main() -> None:
