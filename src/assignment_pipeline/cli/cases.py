@@ -14,8 +14,6 @@ from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import print_json, print_result, say
 from assignment_pipeline.cli.wiring import JsonOption, RestaurantOption, command, require_restaurant
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Outcome
 from assignment_pipeline.domain.review import ReviewCase
 from assignment_pipeline.errors import InvalidValueError
@@ -78,17 +76,14 @@ def retime(
         refuse_value(error, start_at="TIME", end_at="TIME")
     result = coordinator.reassign(later, actor=actor)
     when = local(later.start_at, zone_of(coordinator, later.restaurant_id))
-    if result.outcome in {Outcome.MANUAL_REVIEW, Outcome.RETRY} and _asks_for(result.record, later):
+    waits = result.outcome in {Outcome.MANUAL_REVIEW, Outcome.RETRY}
+    if waits and result.record is not None and result.record.asks_for(later):
         why = words.reason(result.reason)
         raise RefusedError(f"Booking {booking!r} is to come at {when} now, and waits for tables: {why}.")
     if result.outcome not in {Outcome.CONFIRMED, Outcome.ASSIGNED}:
         raise review.nothing_done(result)
     told = f"Booking {booking!r} comes at {when}, and has {tables_of(coordinator, result)}."
     print_result(result, told, as_json=as_json)
-
-
-def _asks_for(record: AssignmentRecord | None, booking: Booking) -> bool:
-    return record is not None and record.booking is not None and record.booking.same_request(booking)
 
 
 def _document(case: ReviewCase) -> dict[str, Any]:

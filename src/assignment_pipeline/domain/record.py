@@ -126,6 +126,10 @@ class AssignmentRecord(Printed):
         """What counts of it towards caps on arrivals; None where it has no tables."""
         return None if self.allocation is None or self.booking is None else ArrivingParty.of(self.booking)
 
+    def asks_for(self, booking: Booking) -> bool:
+        """Whether what *booking* asks for is what the pipeline last dealt with; the status does not count."""
+        return self.booking is not None and self.booking.same_request(booking)
+
     def taking(self, before: AssignmentRecord | None) -> tuple[tuple[str, TimeWindow], ...]:
         """
         The tables that a change from *before* to it takes, each with such a time: nobody else may have them.

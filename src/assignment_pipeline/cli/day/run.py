@@ -104,8 +104,7 @@ def _is_done(booking: Booking, record: AssignmentRecord | None) -> bool:
         return not booking.is_pending
     if record.state in FINAL or booking.status == CANCELLED:
         return record.state in FINAL
-    same = record.booking is not None and record.booking.same_request(booking)
-    return record.state in SETTLED and (same or not booking.is_pending)
+    return record.state in SETTLED and (record.asks_for(booking) or not booking.is_pending)
 
 
 def _until_settled(store: AssignmentStore, see_to: Callable[[str], AssignmentResult]) -> None:

@@ -51,8 +51,7 @@ def _decide(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | Assignme
     decided, asked = (yield from _seat_anew(context, keep=keep)), context.booking
     if not isinstance(decided, ToCommit) or asked is None:
         return decided
-    dealt_with = decided.change.record.booking
-    return decided.with_request(asked) if dealt_with is not None and asked.same_request(dealt_with) else decided
+    return decided.with_request(asked) if decided.change.record.asks_for(asked) else decided
 
 
 def _seat_anew(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | AssignmentResult]:
@@ -95,7 +94,7 @@ def _reseat(
     if Rule.TAKEN in here.broken and closer is not None:  # A person has shortened its laying time.
         asked, here = closer, (yield from Evaluate(closer, record.tables, context.floor(closer)))
     if here.plan is not None and not here.broken:
-        if record.booking is not None and booking.same_request(record.booking):
+        if record.asks_for(booking):
             return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
         return _move(context, record, asked, Decision(plan=stays))

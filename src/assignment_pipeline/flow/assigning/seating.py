@@ -154,9 +154,7 @@ def next_release(context: DecisionContext, request: SeatingRequest) -> dt.dateti
 
 def _could_be_woken(record: AssignmentRecord | None, request: SeatingRequest) -> bool:
     """Whether a commit that frees tables for *request* makes *record* due, and so refuses what was planned on it."""
-    if record is None or record.booking is None or not waits(record):
-        return False
-    return request.booking.same_request(record.booking)
+    return record is not None and waits(record) and record.asks_for(request.booking)
 
 
 def record_attempt(

@@ -26,7 +26,7 @@ def keep_tables(
         where more guests are to come than a cap allows.
     """
     call = context.call
-    if record.booking is not None and booking.same_request(record.booking):
+    if record.asks_for(booking):
         return (yield from call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
     if record.booking is not None and booking.start_at != record.booking.start_at and held.sits:
         return (yield from call.answer(Outcome.KEPT, Reason.SITS, record=record))

@@ -141,7 +141,7 @@ def at_its_tables(
     if last is None:
         return None
     found = yield from Evaluate(request, last.tables, context.floor(request))
-    asks_the_same = record.booking is not None and request.booking.same_request(record.booking)
+    asks_the_same = record.asks_for(request.booking)
     asks_the_same &= not any(step.trigger in _PLANNED_SINCE for step in history if step.version > last.version)
     closer = request.with_laying_of(last.turn, last.blocked)
     if asks_the_same and Rule.TAKEN in found.broken and closer is not None:

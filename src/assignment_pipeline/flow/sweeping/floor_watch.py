@@ -161,7 +161,7 @@ def _is_due(
     if record.reason in NOT_ALLOWED:
         is_known = before is not None and before.version == floor.version and before.wish.same_request(wish)
         return not is_known and (yield from _is_allowed(loaded, record, wish, settings))
-    if record.booking is None or not wish.same_request(record.booking):
+    if not record.asks_for(wish):
         return True  # Tables that come free are compared with what it asked for before.
     if before is None or not before.wish.same_request(wish):
         return (yield from _finds_tables(loaded, record, wish, settings))

@@ -283,10 +283,8 @@ def _as_it_was(ledger: Ledger, before: AssignmentRecord | None, seats: Allocatio
 def _is_back(ledger: Ledger, record: AssignmentRecord, before: AssignmentRecord | None) -> bool:
     """Whether a party is put back at the tables that it had, which may have been laid for more guests once."""
     last = _last_seats(ledger, before)
-    if last is None or last.tables != record.tables:
-        return False
-    asked = before and before.booking
-    return bool(asked and record.booking and asked.same_request(record.booking))
+    had = last is not None and last.tables == record.tables
+    return had and before is not None and record.booking is not None and before.asks_for(record.booking)
 
 
 def _last_seats(ledger: Ledger, before: AssignmentRecord | None) -> StateChange | None:
