@@ -135,6 +135,7 @@ class Moves:
                 began=began,
                 monotonic=self._monotonic,
                 movable=self._movable,
+                seat_count=self._seat_count,
             )
         known.remember(search, room, budget, began)
         if room.arrangement is None:

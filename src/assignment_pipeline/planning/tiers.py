@@ -47,6 +47,7 @@ def make_room(
     began: float,
     monotonic: Callable[[], float],
     movable: MovableParties | None = None,
+    seat_count: SeatCount | None = None,
 ) -> Room:
     """
     Look for tables that others would have to leave, as far as the policy and the floor let them.
@@ -64,7 +65,9 @@ def make_room(
 
         monotonic: The clock, in seconds.
 
-        movable: Who may be moved, for who asks about one floor and its options again.
+        movable: Who may be moved, for a caller that asks about one floor and its options again.
+
+        seat_count: The seats that such a caller has counted.
 
     Raises:
         StrategyFaultError: A strategy raised, or answered what is no cost.
@@ -82,7 +85,8 @@ def make_room(
         few = Vacating(floor, movable).arrangement(request)
     if isinstance(few, Arrangement):
         return Room(few)
-    if few is None and SeatCount(floor, movable).are_too_few(movable.kind_for(request), span_of(request)):
+    seat_count = seat_count or SeatCount(floor, movable)
+    if few is None and seat_count.are_too_few(movable.kind_for(request), span_of(request)):
         return Room(proved=floor.complete)
     left = began + total - monotonic()
     if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left or not exact.is_at_hand(left):
