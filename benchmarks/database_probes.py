@@ -30,8 +30,10 @@ FLUSH = 2.0
 PLACES, DUE = 40, 100
 
 ASSIGNMENTS, FILLED, A_DAY = 20_000, 17_000, 10
-"""How many in all; after how many most caches of what was read are full: the last one of 16,384 is after 28,000; and
-how many a day, of which the first is assigned alone and the others together."""
+"""
+How many in all; after how many most caches are full, though the last one, of 16,384, takes 28,000; and how many a day.
+The first of a day is assigned alone, the others together.
+"""
 
 
 def elapsed(work: Callable[[], object]) -> float:

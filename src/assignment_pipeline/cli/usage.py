@@ -1,4 +1,4 @@
-"""What is wrong with a command line, in a sentence that names the value and what it may be, as none of Typer's does."""
+"""Sentences about wrong command lines. Each names the value and says what it may be; those of Typer do not."""
 
 from __future__ import annotations
 

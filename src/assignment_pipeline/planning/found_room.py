@@ -71,7 +71,7 @@ class FoundRoom:
 
 class Seats:
     """
-    Who has which tables on one floor, for who asks about many of them.
+    Who has which tables on one floor. It remembers what it was asked, for a caller that asks often.
 
     Args:
         floor: Who sits where, and who of them may be moved.

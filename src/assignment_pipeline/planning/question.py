@@ -171,7 +171,7 @@ class _Best:
     The cheapest seatings of those that were considered, at most so many.
 
     Attributes:
-        limit: What costs at least more than that need not be considered.
+        limit: Seatings that cost more need not be considered.
     """
 
     __slots__ = ("_found", "_is_plain", "_most", "_question", "_seed", "limit")

@@ -11,7 +11,7 @@ from assignment_pipeline.planning.movable_parties import Kind, MovableParties, S
 
 class SeatCount:
     """
-    The seats that are left at a time, whoever sits where.
+    The seats that are left at a time, however the parties are placed.
 
     Each party takes as many seats as the smallest of its places has. Where the seats of all tables that anybody may
     have are fewer than those, no arrangement seats everybody.

@@ -247,7 +247,7 @@ def special_days(draw: st.DrawFn) -> SpecialDay:
 
 @st.composite
 def _hours(draw: st.DrawFn) -> dict[str, Any]:
-    """The service periods and special days of a policy, of which none lasts into another one."""
+    """The service periods and special days of a policy. None lasts into another one."""
     periods = draw(st.one_of(st.just(()), st.lists(service_periods(), max_size=3).map(_kept_apart)))
     days = draw(st.one_of(st.just(()), st.just(()), special_days().map(lambda day: (day,))))
     return {"service_periods": periods, "special_days": () if into_the_day_after(periods, days) else days}
