@@ -125,7 +125,6 @@ def test_the_version_is_told(cli):
         (["assign"], "assignment-pipeline assign: Missing argument"),
         (["assign", "a", "b"], "assignment-pipeline assign: "),
         (["assign", "--nonsense"], "assignment-pipeline assign: No such option"),
-        (["demo", "--date", "tomorrow"], "assignment-pipeline demo: Invalid value for '--date'"),
         (["review", "place", "ada", "T1"], "assignment-pipeline review place: Missing option '--actor'"),
         (["db", "check"], "assignment-pipeline db check: Missing option '--db'"),
     ],

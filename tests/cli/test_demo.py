@@ -169,3 +169,12 @@ def test_a_date_at_the_end_of_the_calendar_is_refused(cli, date):
     refused = cli("demo", "--date", date)
     assert refused.code == 2
     assert "--date: expected a date in the years" in refused.complaint
+
+
+def test_what_is_no_date_is_refused(cli, tmp_path):
+    """By each command that shows a day, in one sentence, with nothing written."""
+    page = tmp_path / "floor.html"
+    for command in (("demo",), ("floor", "corner", "--html", page, "--db", tmp_path / "day.db")):
+        refused = cli(*command, "--date", "tomorrow")
+        assert (refused.code, refused.complaint) == (2, "--date: expected a date such as 2031-05-17, got 'tomorrow'")
+    assert not any(tmp_path.iterdir())

@@ -19,6 +19,7 @@ from assignment_pipeline.cli.assign import put, run, workplace
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.day.service_file import read_service
 from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.moments import read_date
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
@@ -71,8 +72,8 @@ def availability(
 
     A number says how many parties of that size fit at once. With a file, the clock is ignored and nothing is stored.
     """
-    day, sizes = _date("--date", date), _sizes(party or ["1-8"])
-    last = day if until is None else _date("--until", until)
+    day, sizes = read_date("--date", date), _sizes(party or ["1-8"])
+    last = day if until is None else read_date("--until", until)
     if not day <= last < day + MOST_DAYS * DAY:
         refuse("--until", f"a date from {day} on, fewer than {MOST_DAYS} days later", repr(until))
     with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
@@ -105,13 +106,6 @@ def _workplace(
         put(store, host, service, str(service_file))
         run(coordinator, store, service)
         yield coordinator, service.venue.id
-
-
-def _date(option: str, text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        return refuse(option, "a date such as 2031-05-17", repr(text))
 
 
 def _sizes(texts: Sequence[str]) -> list[int]:

@@ -14,6 +14,7 @@ from assignment_pipeline.cli.day import report
 from assignment_pipeline.cli.day.evening import BOOKINGS, evening, upcoming_saturday
 from assignment_pipeline.cli.day.service_file import service_document
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
+from assignment_pipeline.cli.moments import read_date
 from assignment_pipeline.cli.output import stdout
 from assignment_pipeline.cli.wiring import KeepingOption
 
@@ -25,8 +26,8 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="The seed of the random generator.")] = 1,
     bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="The number of bookings.")] = BOOKINGS,
     date: Annotated[
-        dt.datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="The date of the evening. The default is the next Saturday."),
+        str | None,
+        typer.Option("--date", metavar="DATE", help="The date of the evening. The default is the next Saturday."),
     ] = None,
     service_file: Annotated[
         bool, typer.Option("--service-file", help="Print the evening as a SERVICE.json file and exit.")
@@ -38,9 +39,9 @@ def demo(
     A restaurant with 36 tables and a counter on a busy Saturday, with some bookings that cannot be
     seated. The same seed makes the same evening.
     """
-    if date is not None and not FIRST_YEAR <= date.year <= LAST_YEAR:
-        refuse("--date", f"a date in the years {FIRST_YEAR} to {LAST_YEAR}", f"{date:%Y-%m-%d}")
-    day_of = date.date() if date else upcoming_saturday(dt.datetime.now().astimezone().date())
+    day_of = read_date("--date", date) if date else upcoming_saturday(dt.datetime.now().astimezone().date())
+    if not FIRST_YEAR <= day_of.year <= LAST_YEAR:
+        refuse("--date", f"a date in the years {FIRST_YEAR} to {LAST_YEAR}", str(day_of))
     service = evening(day_of, seed=seed, bookings=bookings)
     if service_file:
         print(json.dumps(service_document(service), indent=2))

@@ -11,7 +11,7 @@ import typer
 
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import refuse
-from assignment_pipeline.cli.moments import local, read_time
+from assignment_pipeline.cli.moments import local, read_date, read_time
 from assignment_pipeline.cli.output import bare_table, print_json, require_place, stdout, write_file
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.domain.trail import FloorView, PartyOnFloor, Presence, TableOnFloor
@@ -23,8 +23,7 @@ def floor(
         str | None, typer.Option("--at", metavar="TIME", help="A time such as 2031-05-17T20:15+02:00; by default, now.")
     ] = None,
     date: Annotated[
-        dt.datetime | None,
-        typer.Option("--date", formats=["%Y-%m-%d"], help="With --html: the date; by default, today."),
+        str | None, typer.Option("--date", metavar="DATE", help="With --html: the date; by default, today.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the whole day to a page instead.")
@@ -55,12 +54,13 @@ def floor(
         _print(view)
 
 
-def _write_page(restaurant: str, date: dt.datetime | None, html: Path, app: str | None, db: Any) -> None:
+def _write_page(restaurant: str, date: str | None, html: Path, app: str | None, db: Any) -> None:
     from assignment_pipeline.console.file import floor_file  # noqa: PLC0415 - an extra
 
+    day_of = None if date is None else read_date("--date", date)
     require_place(html, "--html")
     with opened(app, db) as coordinator:
-        day = coordinator.day(restaurant, date.date() if date else None)
+        day = coordinator.day(restaurant, day_of)
     write_file(html, "--html", floor_file(day))
     stdout().print(f"{html}: the floor of {day.date}.", soft_wrap=True)
 

@@ -25,6 +25,19 @@ def read_time(where: str, text: str) -> dt.datetime:
     return refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
 
 
+def read_date(where: str, text: str) -> dt.date:
+    """
+    A date that was typed: ISO 8601.
+
+    Raises:
+        BadInputError: It is no such date.
+    """
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return refuse(where, "a date such as 2031-05-17", repr(text))
+
+
 def local(moment: dt.datetime, zone: dt.tzinfo) -> str:
     """A moment in a restaurant's time, such as ``2031-05-17 19:30``; it says so if it is in UTC."""
     there = moment.astimezone(zone)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from assignment_pipeline.cli import words
 from assignment_pipeline.cli.failures import GOOD, NO, refuse
 from assignment_pipeline.cli.labels import joined, labels_of
+from assignment_pipeline.cli.moments import read_date
 from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, a_name, opened
 from assignment_pipeline.errors import MissingExtraError
@@ -35,10 +35,7 @@ def reoptimize(
 
     Exits with 1 if --apply could not make them.
     """
-    try:
-        day = dt.date.fromisoformat(date)
-    except ValueError:
-        refuse("--date", "a date such as 2031-05-17", repr(date))
+    day = read_date("--date", date)
     try:
         with opened(app, db) as coordinator:
             found = coordinator.reoptimize(restaurant, day, apply=apply, actor=actor)
