@@ -77,6 +77,8 @@ class StaffActions(ServiceActions, StaffReads):
         """
         Give *booking* the tables that a person chose: a walk-in, a move, or the end of a review.
 
+        A standalone host's row follows *booking* in the same commit.
+
         Args:
             tables: Their ids.
 

@@ -197,6 +197,19 @@ def test_another_number_of_guests_changes_nothing_else_of_the_row(house, coordin
     assert row(house) == attrs.evolve(moved, party_size=1)
 
 
+def test_the_row_follows_a_booking_that_a_person_places(house, coordinator):
+    """What it is placed for is what the host has of it; where nothing else is asked for, its row stays."""
+    booking = house.booking(attributes={"note": "by the window"})
+    coordinator.assign(booking)
+    later = attrs.evolve(booking, party_size=1, start_at=booking.start_at + DAY)
+    coordinator.place(attrs.evolve(later, attributes={}), ["T2"], actor="ben")
+    assert row(house) == attrs.evolve(later, status="confirmed")
+    assert row(house).attributes == booking.attributes
+    with pytest.raises(PlacementRefusedError):
+        coordinator.place(attrs.evolve(later, party_size=9), ["T2"], actor="ben")
+    assert row(house) == attrs.evolve(later, status="confirmed")
+
+
 def test_the_row_stays_where_the_answer_does_not_land(house, coordinator):
     """The row and the tables change in one commit, or neither does."""
     booking = house.booking()

@@ -203,6 +203,8 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
     """
     Give a booking the tables that a person chose: a walk-in, a move, or the end of a review.
 
+    The row of a standalone host follows in the same commit.
+
     Raises:
         BookingNotFoundError: One that is to move is not known.
         IllegalTransitionError: The assignment has ended.
@@ -298,6 +300,7 @@ def _at(context: DecisionContext, request: SeatingRequest, plan: Plan) -> Alloca
 def _placed(
     context: DecisionContext, request: SeatingRequest, found: Evaluation, wanted: Placement, room: Room
 ) -> ToCommit:
+    booking = request.booking
     assert found.plan is not None  # noqa: S101 - unknown tables were refused
     plan = attrs.evolve(found.plan, moves=wanted.moves)
     if context.state in WITH_TABLES:
@@ -324,4 +327,5 @@ def _placed(
     )
     movers = {move.booking_id for move in wanted.moves}
     others = {name: window for name, window in room.blocked.items() if name not in movers}
-    return attrs.evolve(made, nearby=shorten(context.call, others, context.loaded.records))
+    made = attrs.evolve(made, nearby=shorten(context.call, others, context.loaded.records))
+    return made.with_request(booking) if context.at_host and not context.at_host.same_request(booking) else made
