@@ -32,7 +32,7 @@ from assignment_pipeline.rollout.watching import Watcher
 from assignment_pipeline.testing import FakeClock
 
 HOUR = dt.timedelta(hours=1)
-HOURS = (12, 16, 20, 24)
+HOURS = (16, 24)
 """When a day is looked at: nobody books at night."""
 SIGNATURES = {
     "staging-full": {"qa": "Boris", "engineering-lead": "Carla"},

@@ -11,10 +11,10 @@ from typing import Any
 from assignment_pipeline import Booking, FloorPlan, LegacyResult, Occupied, Table, TimeWindow, Venue
 from assignment_pipeline.adapters.sqlite import StandaloneHost
 
-NAMES = tuple(f"kitchen-{number:02}" for number in range(1, 25))
-SEATS = (2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 8)
+NAMES = tuple(f"kitchen-{number:02}" for number in range(1, 13))
+SEATS = (2, 2, 2, 4, 4, 4, 6, 8)
 PARTIES, WEIGHTS = (1, 2, 3, 4, 5, 6), (8, 44, 12, 22, 5, 9)
-BOOKINGS_A_DAY = 16
+BOOKINGS_A_DAY = 10
 SERVED_IN = range(72, 88)  # Quarters of an hour, from 18:00 on.
 
 VENUES = tuple(
