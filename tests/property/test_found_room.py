@@ -8,6 +8,7 @@ import itertools
 import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, Outcome, ServicePeriod, Table, Venue, VenuePolicy
+from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.testing import FakeClock
 
@@ -24,11 +25,12 @@ class Host:
         self._ticks = itertools.count()
         arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
         policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
-        floor = FloorPlan([Table("two", 2), Table("four", 4), Table("six", 6)])
+        floor = FloorPlan([Table("one", 1), Table("two", 2), Table("four", 4), Table("six", 6)])
         self.coordinator = Coordinator.in_memory(
             Venue("r-1", "UTC", floor, policy),
             clock=FakeClock(),
             engine=TableEngine(monotonic=self.monotonic),
+            settings=Settings(availability_budget=dt.timedelta(seconds=1)),  # A clock that rushes leaves no search.
             sinks=(),
         )
         self.coordinator.place(Booking("couple", "r-1", 2, SEVEN), ["four"], actor="anna", pin=False)
@@ -82,3 +84,27 @@ def test_it_is_gone_once_one_of_them_no_longer_does(host, act):
         coordinator.place(Booking("single", "r-1", 1, SEVEN), ["two"], actor="anna")
     assert host.says(6) == ["unavailable"] * 3
     assert host.assign(6).outcome is not Outcome.CONFIRMED
+
+
+def test_who_comes_into_its_way_makes_room_too(host):
+    """A party that took one of the tables goes to a free one itself: that takes no search."""
+    assert host.says(6) == ["with_moves"] * 3
+    host.rushes = True
+    host.coordinator.place(Booking("single", "r-1", 1, SEVEN), ["two"], actor="anna", pin=False)
+    assert host.says(6) == ["with_moves"] * 3
+    result = host.assign(6)
+    assert (result.outcome, set(result.moved)) == (Outcome.CONFIRMED, {"couple", "four", "single"})
+
+
+def test_seven_may_make_room_without_the_solver():
+    """Each has a table that is one seat too large, and the only free one is the smallest: all have to move."""
+    budget = dt.timedelta(seconds=1)  # As much for a few moves as in all: none of it is the solver's.
+    policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=[SEVEN.time()])])
+    venue = Venue("r-1", "UTC", FloorPlan([Table(f"T{seats}", seats) for seats in range(2, 10)]), policy)
+    settings = Settings(reseat_budget=budget, call_budget=budget)
+    coordinator = Coordinator.in_memory(venue, clock=FakeClock(), settings=settings, sinks=())
+    for size in range(2, 9):
+        coordinator.place(Booking(f"b-{size}", "r-1", size, SEVEN), [f"T{size + 1}"], actor="anna", pin=False)
+    assert [slot.status.value for slot in coordinator.availability("r-1", DATE, [9]).slots] == ["with_moves"]
+    result = coordinator.assign(Booking("new", "r-1", 9, SEVEN))
+    assert (result.outcome, result.tables, len(result.moved)) == (Outcome.CONFIRMED, ("T9",), 7)

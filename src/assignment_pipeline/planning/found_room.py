@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import attrs
@@ -15,6 +15,9 @@ from assignment_pipeline.planning.tiers import RESEATING, Room
 
 MOST_SPANS = 2_048
 """For how many spans of time it is remembered at a venue: the last."""
+
+MOST_MENDED = 12
+"""So many parties move at most where room that was found is mended."""
 
 
 class Mover(NamedTuple):
@@ -60,13 +63,6 @@ class FoundRoom:
     @movers.default
     def _who_moves(self) -> frozenset[str]:
         return frozenset(mover.booking_id for mover, _ in self.moves)
-
-    def tables_for(self, span: Span) -> dict[Span, int]:
-        """For each span, the tables that it takes: those of who blocks them for *span*, and those of the movers."""
-        found = {span: self.place}
-        for mover, place in self.moves:
-            found[mover.span] = found.get(mover.span, 0) | place
-        return found
 
 
 class Seats:
@@ -125,17 +121,67 @@ class Seats:
                 return False
         return self._are_free(found.place, span, found.movers)
 
-    def _are_free(self, mask: int, span: Span, movers: frozenset[str]) -> bool:
+    def mended(self, found: FoundRoom, span: Span) -> FoundRoom | None:
+        """
+        That room where others who came into its way, and the movers who no longer fit, go to tables that are free.
+
+        It takes no search: None where one of them finds no such table, or too many would have to move.
+        """
+        places = {mover: place for mover, place in found.moves if self.mover(mover.booking_id) == mover}
+        taken = [(span, found.place)]
+        lost = set()
+        for mover, place in places.items():
+            if _meets(taken[0], mover.span, place):
+                lost.add(mover)
+            else:
+                taken.append((mover.span, place))
+        leaving = {mover.booking_id for mover in places}
+        for when, place in taken:
+            for booking_id in self._in_the_way(place, when, leaving):
+                party = None if booking_id is None else self.mover(booking_id)
+                if party is None:
+                    return None
+                leaving.add(party.booking_id)
+                lost.add(party)
+        if len(leaving) > MOST_MENDED:
+            return None
+        for party in sorted(lost):
+            place = self._free_place(party, taken, leaving)
+            if not place:
+                return None
+            taken.append((party.span, place))
+            places[party] = place
+        places = {mover: place for mover, place in places.items() if place != mover.home}
+        return FoundRoom(found.place, tuple(places.items()), found.strategy)
+
+    def _free_place(self, party: Mover, taken: Sequence[tuple[Span, int]], leaving: Collection[str]) -> int:
+        """The cheapest place that is free for a party once others have left, and is not *taken* by who moves."""
+        for place in party.choice.option_masks:
+            others = any(_meets(each, party.span, place) for each in taken)
+            if not others and self._are_free(place, party.span, leaving):
+                return place
+        return 0
+
+    def _are_free(self, mask: int, span: Span, movers: Collection[str]) -> bool:
         """Whether these tables are free once the movers have left theirs."""
+        return not any(True for _ in self._in_the_way(mask, span, movers))
+
+    def _in_the_way(self, mask: int, span: Span, movers: Collection[str]) -> Iterator[str | None]:
+        """Who has some of these tables then, the movers aside; None stands for who is no booking of ours."""
         busy = self._busy.get(span)
         if busy is None:
             busy = self._busy[span] = self._floor.occupancy.taken(*span)
         start, end = span
-        return not mask & busy or not any(
-            began < end and start < ended and booking_id not in movers
-            for table in bits(mask & busy)
-            for began, ended, booking_id in self._at[table]
-        )
+        for table in bits(mask & busy):
+            for began, ended, booking_id in self._at[table]:
+                if began < end and start < ended and booking_id not in movers:
+                    yield booking_id
+
+
+def _meets(taken: tuple[Span, int], span: Span, place: int) -> bool:
+    """Whether a place for *span* shares tables with one that is taken, at some time of both."""
+    (start, end), mask = taken
+    return bool(mask & place) and span[0] < end and start < span[1]
 
 
 class FoundRooms:
@@ -155,18 +201,21 @@ class FoundRooms:
 
     def remember(self, choice: Choice, span: Span, found: FoundRoom) -> None:
         """Keep it, as found for a party that could sit there, and blocks its tables for *span*."""
-        for oldest in list(self._known)[: max(len(self._known) - MOST_SPANS, 0)]:
-            self._known.pop(oldest, None)
+        if len(self._known) > MOST_SPANS:
+            for oldest in list(self._known)[:-MOST_SPANS]:
+                self._known.pop(oldest, None)
         self._known.setdefault(span, {})[choice] = self._last[choice] = found
 
     def on(self, seats: Seats, choice: Choice, span: Span) -> FoundRoom | None:
         """What does on that floor for a party that could sit there; None if nothing that is known does."""
         for found in self._likely(choice, span):
             if found.place in choice.places and seats.has(found, span):
-                if self._known.get(span, {}).get(choice) is not found:
-                    self.remember(choice, span, found)
                 return found
         return None
+
+    def last(self, choice: Choice) -> FoundRoom | None:
+        """What was last found for a party that could sit there."""
+        return self._last.get(choice)
 
     def room(self, request: SeatingRequest, choice: Choice, floor: FloorSnapshot, options: Options) -> Room | None:
         """What was found for that very kind of party and time, if it still does, as the engine plans it."""

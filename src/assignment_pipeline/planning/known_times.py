@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
@@ -13,7 +13,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
-from assignment_pipeline.planning.known_room import KnownRoom
+from assignment_pipeline.planning.found_room import FoundRoom
 from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.rooms import Rooms, rooms_of
 
@@ -90,7 +90,8 @@ class Arrival:
 
         rows: The rows that are known, by what they depend on.
 
-        room: Where others could make room, and for which parties on the floor this is known; or None.
+        room: The room that others could make for some of the parties, by their places, or that they could make none;
+            and for whom on the floor this is known. None if nothing is.
     """
 
     __slots__ = ("_moved", "_never", "_rooms", "ends", "first", "minutes", "room", "rows", "span_of", "start")
@@ -107,7 +108,7 @@ class Arrival:
         self.ends = sorted({end for end, never in zip(ends, self._never, strict=True) if never is None})
         self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
         self.rows: dict[tuple[tuple[int, ...], Left | None], Row] = {}
-        self.room: tuple[Parties, KnownRoom] | None = None
+        self.room: tuple[Parties, Mapping[int, FoundRoom | None]] | None = None
         self._moved: dict[tuple[int, SlotStatus], Slot] = {}
 
     def past(self) -> tuple[Slot, ...]:

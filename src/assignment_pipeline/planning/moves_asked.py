@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
+from assignment_pipeline.planning.displacing import Displacing
 from assignment_pipeline.planning.found_room import FoundRoom, Seats, as_found
-from assignment_pipeline.planning.known_room import KnownRoom
 from assignment_pipeline.planning.known_times import Arrival
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
@@ -54,6 +54,7 @@ class Moves:
         self._budget = budget
         self._ends = ends
         self._monotonic = monotonic
+        self._instead: dict[FoundRoom | None, FoundRoom] = {}
 
     def who_has_room(
         self,
@@ -74,38 +75,37 @@ class Moves:
 
             request: Makes the request of one, where it comes to a search.
         """
-        known = self._still_known(arrival)
-        found, spans = {}, {}
+        before, known = arrival.room or (self._parties, {})
+        changes = None if before is self._parties else self._parties.since(before)
+        found: dict[int, FoundRoom | None] = {}
         for place in taken:
-            if place not in known.rooms:
-                span = (arrival.first, arrival.ends[arrival.span_of[place]])
-                search = Search(rooms[place].choice, span, self._parties, self._budget.total)
-                room = self._room(search, partial(request, place))
-                if room is not None or self._is_in_vain(search):
-                    found[place], spans[place] = room, span
-        if found:
-            known = KnownRoom({**known.rooms, **found}, {**known.spans, **spans})
-        arrival.room = (self._parties, known)
-        return [place for place in taken if known.rooms.get(place) is not None]
+            span = (arrival.first, arrival.ends[arrival.span_of[place]])
+            if place in known and (changes is None or changes.spare(known[place], span)):
+                found[place] = known[place]
+                continue
+            search = Search(rooms[place].choice, span, self._parties, self._budget.total)
+            room = self._room(search, known.get(place), partial(request, place))
+            if room is not None or self._is_in_vain(search):
+                found[place] = room
+        arrival.room = self._parties, found
+        return [place for place in taken if found.get(place) is not None]
 
-    def _still_known(self, arrival: Arrival) -> KnownRoom:
-        """What is known of an arrival since others asked, as far as it holds on this floor."""
-        if arrival.room is None:
-            return KnownRoom({}, {})
-        before, known = arrival.room
-        return known if before is self._parties else known.after(self._parties.since(before))
-
-    def _room(self, search: Search, request: Callable[[], SeatingRequest]) -> FoundRoom | None:
-        """Room for one party, from what is known or by a search."""
-        choice, span, remembered = search.choice, search.span, self._searches.found
-        known = remembered.on(self._seats, choice, span)
-        if known is not None:
-            return known
-        found = self._cleared(choice, span)
-        if found is None and not self._is_in_vain(search) and self._monotonic() < self._ends:
-            found = self._searched(search, request())
+    def _room(
+        self, search: Search, before: FoundRoom | None, request: Callable[[], SeatingRequest]
+    ) -> FoundRoom | None:
+        """Room for one party, from what is known, such as there was *before*, or by a search."""
+        choice, span = search.choice, search.span
+        found = self._instead.get(before)
+        if found is None or found.place not in choice.places or not self._seats.has(found, span):
+            found = self._searches.found.on(self._seats, choice, span)
+            if found is None and not self._is_in_vain(search):
+                found = self._cleared(choice, span) or self._mended(before, choice, span)
+                if found is None and self._monotonic() < self._ends:
+                    found = self._searched(search, request())
+            if before is not None and found is not None:
+                self._instead[before] = found
         if found is not None:
-            remembered.remember(choice, span, found)
+            self._searches.found.remember(choice, span, found)
         return found
 
     def _cleared(self, choice: Choice, span: Span) -> FoundRoom | None:
@@ -115,6 +115,11 @@ class Moves:
             return None
         place, moves = found
         return as_found(self._seats, place, ((self._movable.parties[party], to) for party, to in moves))
+
+    def _mended(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
+        """What was found, where who came into its way goes elsewhere, too."""
+        last = self._searches.found.last(choice)
+        return (before and self._seats.mended(before, span)) or (last and self._seats.mended(last, span))
 
     def _is_in_vain(self, search: Search) -> bool:
         """Whether there is no use in a search."""
@@ -127,16 +132,18 @@ class Moves:
         if self._seat_count.are_too_few(self._movable.kind_for(request), search.span):
             room = tiers.Room(proved=self._floor.complete)
         else:
-            room = tiers.make_room(
-                request,
-                self._floor,
-                self._offers,
-                budget,
-                began=began,
-                monotonic=self._monotonic,
-                movable=self._movable,
-                seat_count=self._seat_count,
-            )
+            room = tiers.Room(self._displacing.room(request))
+            if room.arrangement is None:
+                room = tiers.make_room(
+                    request,
+                    self._floor,
+                    self._offers,
+                    budget,
+                    began=began,
+                    monotonic=self._monotonic,
+                    movable=self._movable,
+                    seat_count=self._seat_count,
+                )
         known.remember(search, room, budget, began)
         if room.arrangement is None:
             return None
@@ -158,6 +165,10 @@ class Moves:
     @cached_property
     def _vacating(self) -> Vacating:
         return Vacating(self._floor, self._movable)
+
+    @cached_property
+    def _displacing(self) -> Displacing:
+        return Displacing(self._movable)
 
     @cached_property
     def _seat_count(self) -> SeatCount:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, Sitting
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.found_room import FoundRoom
 from assignment_pipeline.planning.movable_parties import Span, span_of
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Changes:
     """
     What differs between two looks at a floor.
@@ -30,14 +31,22 @@ class Changes:
     left: frozenset[str]
     taken: tuple[tuple[int, Span], ...]
     frees: bool
+    _spared: dict[FoundRoom, bool] = attrs.field(init=False, factory=dict)
 
-    def spare(self, movers: frozenset[str], tables: Mapping[Span, int]) -> bool:
-        """Whether these parties are as they were, and nobody else has come to those tables at their spans."""
-        return self.left.isdisjoint(movers) and not any(
-            mask & taken and span[0] < end and start < span[1]
-            for taken, (start, end) in self.taken
-            for span, mask in tables.items()
-        )
+    def spare(self, room: FoundRoom | None, span: Span) -> bool:
+        """Whether that room, or that there is none, is still so for a party that blocks its tables for *span*."""
+        if room is None:
+            return not (self.frees or self.left)
+        known = self._spared.get(room)
+        if known is None:
+            known = self._spared[room] = self.left.isdisjoint(room.movers) and not any(
+                self._takes(place, mover.span) for mover, place in room.moves
+            )
+        return known and not self._takes(room.place, span)
+
+    def _takes(self, place: int, span: Span) -> bool:
+        """Whether somebody has come to these tables for some of *span*."""
+        return any(mask & place and span[0] < end and start < span[1] for mask, (start, end) in self.taken)
 
 
 class Parties:

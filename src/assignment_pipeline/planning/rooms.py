@@ -21,6 +21,9 @@ from assignment_pipeline.planning.movable_parties import bits
 MOST_STEPS = 2_000
 """Steps for which the most parties that fit at once are searched; then what was found counts."""
 
+GROUP = 8
+"""So many parts of a floor are looked up at once."""
+
 MOST_KNOWN = 5_000
 """Answers that are kept for one kind of party."""
 
@@ -62,7 +65,8 @@ class Rooms:
             for candidate in choice.candidates
             if not candidate.mask & choice.single and candidate.seating.row is None
         ]
-        self._parts = tuple(_Part([(each.mask, self._bits([each])) for each in part]) for part in _in_parts(joined))
+        parts = ([(each.mask, self._bits([each])) for each in part] for part in _in_parts(joined))
+        self._parts = _grouped([_Part(part) for part in parts])
         rows = _rows_of(choice) if party_size > 1 else ()
         self._rows = tuple((row, self._bits([seating]), outside) for row, seating, outside in rows)
 
@@ -117,10 +121,8 @@ class Rooms:
         for bit, mask in self._single:
             if mask & free:
                 there |= bit
-        for part in self._parts:
-            most, in_part = part.found.get(busy & part.mask) or part.at(busy)
-            spots += most
-            there |= in_part
+        in_parts, where_of_parts = _sum_of(self._parts, busy)
+        spots, there = spots + in_parts, there | where_of_parts
         for row, in_row, outside in self._rows:
             fit = row.parties(busy | outside, self.party_size)
             if fit:
@@ -159,19 +161,51 @@ class _Part:
 
     def __init__(self, places: Sequence[tuple[int, int]]) -> None:
         self._places = places
-        self.mask = 0
-        for mask, _ in places:
-            self.mask |= mask
+        self.mask = functools.reduce(operator.or_, (mask for mask, _ in places))
         self.found: dict[int, tuple[int, int]] = {}
 
     def at(self, busy: int) -> tuple[int, int]:
-        """Add what is found where those tables are taken."""
-        if len(self.found) > MOST_KNOWN:
-            self.found.clear()
+        """What there is where those tables are taken."""
+        key = busy & self.mask
+        found = self.found.get(key)
+        if found is None:
+            if len(self.found) > MOST_KNOWN:
+                self.found.clear()
+            found = self.found[key] = self._at(busy)
+        return found
+
+    def _at(self, busy: int) -> tuple[int, int]:
         free = [(mask, there) for mask, there in self._places if not mask & busy]
         there = functools.reduce(operator.or_, (each for _, each in free), 0)
-        found = self.found[busy & self.mask] = (_most_apart([mask for mask, _ in free]), there)
-        return found
+        return _most_apart([mask for mask, _ in free]), there
+
+
+class _Group(_Part):
+    """Parts that are looked up at once: where one party came, only one group is to be looked at anew."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        super().__init__([(part.mask, 0) for part in parts])
+        self._parts = parts
+
+    def _at(self, busy: int) -> tuple[int, int]:
+        return _sum_of(self._parts, busy)
+
+
+def _sum_of(parts: Iterable[_Part], busy: int) -> tuple[int, int]:
+    spots = there = 0
+    for part in parts:
+        most, in_part = part.found.get(busy & part.mask) or part.at(busy)
+        spots += most
+        there |= in_part
+    return spots, there
+
+
+def _grouped(parts: Sequence[_Part]) -> Sequence[_Part]:
+    while len(parts) > GROUP:
+        parts = [_Group(parts[first : first + GROUP]) for first in range(0, len(parts), GROUP)]
+    return parts
 
 
 def _in_parts(seatings: Iterable[Seating]) -> list[list[Seating]]:

@@ -70,6 +70,12 @@ class MemoryHost:
         with self._lock:
             return self._bookings.get(booking_id)
 
+    def bookings(self, booking_ids: Iterable[str]) -> dict[str, Booking]:
+        """Those of them that it knows, by id."""
+        with self._lock:
+            known = self._bookings
+            return {booking_id: known[booking_id] for booking_id in booking_ids if booking_id in known}
+
     def venue(self, connection: Any, restaurant_id: str, known_version: str | None) -> Venue | None:  # noqa: ARG002
         with self._lock:
             venue = self._venues.get(restaurant_id)

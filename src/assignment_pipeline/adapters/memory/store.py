@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -187,9 +187,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             ids = dict.fromkeys(query.ids)
             if query.day is not None:
                 there = self._around(venue.id, query.day)
-                ids |= dict.fromkeys(record.booking_id for record in there if query.is_of_day(venue, record))
+                ids |= dict.fromkeys([record.booking_id for record in there if query.is_of_day(venue, record)])
             records = {key: self._records[key] for key in ids if key in self._records}
-            bookings, unreadable = read_bookings(partial(self._asked.booking, None), query.asked_of_host(records))
+            bookings, unreadable = self._bookings(query.asked_of_host(records))
             if not unreadable.union(records, bookings).issuperset(query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
@@ -206,6 +206,12 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 unreadable=unreadable,
                 arrivals=tuple(self._arrivals(venue.id, window)) if window and venue.policy.pacing else (),
             )
+
+    def _bookings(self, booking_ids: Collection[str]) -> tuple[dict[str, Booking], frozenset[str]]:
+        """See `read_bookings`; those of our own host at once."""
+        if len(booking_ids) > 1 and type(self.host) is MemoryHost:
+            return self.host.bookings(booking_ids), frozenset()
+        return read_bookings(partial(self._asked.booking, None), booking_ids)
 
     def _venue(self, restaurant_id: str) -> Venue:
         venue: Venue | None = self._asked.venue(None, restaurant_id, None)

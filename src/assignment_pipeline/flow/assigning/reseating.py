@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.events import Event, EventType, Source
 from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.policy import Reseat
@@ -27,6 +27,11 @@ _request, _party = maker(SeatingRequest), maker(Sitting)
 
 MADE_ROOM = "made_room"
 """Why a booking was given other tables."""
+
+MOST_KNOWN = 4_096
+"""So many parties of the last looks are kept; then all are forgotten."""
+
+_KNOWN: dict[str, tuple[AssignmentRecord, Booking | None, Sitting | None]] = {}
 
 
 def may_help(context: DecisionContext, request: SeatingRequest) -> bool:
@@ -59,21 +64,35 @@ def widen(context: DecisionContext, request: SeatingRequest) -> Flow[DecisionCon
 
 def snapshot(context: DecisionContext, request: SeatingRequest | None = None) -> FloorSnapshot:
     """The floor with the parties on it that may be moved, for *request* if there is one."""
-    records = sorted(context.loaded.records.values(), key=lambda record: record.booking_id)
-    seated = [(record.booking_id, record.allocation.turn.start) for record in records if record.allocation]
-    until = _frozen_until(context)
-    frozen = set() if until is None else {booking_id for booking_id, arrival in seated if arrival <= until}
-    found = (_sitting(context, record) for record in records if record.booking_id not in frozen)
-    parties = [party for party in found if party is not None]
+    records, bookings, until = context.loaded.records, context.loaded.bookings, _frozen_until(context)
+    parties, frozen = [], set()
+    for booking_id in sorted(records):
+        record = records[booking_id]
+        if until is not None and record.allocation is not None and record.allocation.turn.start <= until:
+            frozen.add(booking_id)
+            continue
+        party = _party_of(record, bookings.get(booking_id))
+        if party is not None:
+            parties.append(party)
     return context.floor(request, sitting=parties, frozen=frozen)
 
 
-def _sitting(context: DecisionContext, record: AssignmentRecord) -> Sitting | None:
-    """The party of a record in the context, if it may be moved however soon it arrives."""
+def _party_of(record: AssignmentRecord, at_host: Booking | None) -> Sitting | None:
+    """The party of a record, if it may be moved however soon it arrives. Most are as they were at the last look."""
+    known = _KNOWN.get(record.booking_id)
+    if known is not None and known[0] is record and known[1] is at_host:
+        return known[2]
+    if len(_KNOWN) >= MOST_KNOWN:
+        _KNOWN.clear()
+    party = _sitting(record, at_host)
+    _KNOWN[record.booking_id] = record, at_host, party
+    return party
+
+
+def _sitting(record: AssignmentRecord, at_host: Booking | None) -> Sitting | None:
     tables, booking = record.allocation, record.booking
     if tables is None or booking is None or not record.movable:
         return None
-    at_host = context.loaded.bookings.get(record.booking_id)
     if at_host is not None and (at_host.status == CANCELLED or not at_host.same_request(booking)):
         return None  # The host is about to tell us something.
     request = _request(booking=at_host or booking, turn=tables.turn, blocked=tables.blocked)
