@@ -92,7 +92,7 @@ def test_who_waits_shares_a_commit(store, other, rows):
     assert together(store, *(add(f"a-{number}") for number in range(20))) == [1] * 20
     assert rows() == 21
     # The tracing was switched on before its own commit.
-    assert seen.count("COMMIT") == 2
+    assert seen.count(writer.COMMIT) == 2
 
 
 def test_a_failing_job_is_undone_alone(store, rows):
@@ -151,6 +151,30 @@ def test_work_that_begins_another_transaction_is_told_so(store):
     with pytest.raises(RuntimeError, match="must not commit"):
         store.write(lambda connection: [connection.execute(statement) for statement in ("COMMIT", "BEGIN")])
     assert store.write(add("next")) == 1
+
+
+def test_the_first_of_a_group_that_begins_another_transaction_is_told_so(store, rows):
+    """It is found out at the end of the group: nothing of what came behind it is kept, or said to be."""
+    begun, queued = threading.Event(), threading.Event()
+
+    def meddle(connection):
+        for statement in ("COMMIT", "BEGIN"):
+            connection.execute(statement)
+        begun.set()
+        queued.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        culprit = pool.submit(store.write, meddle)
+        begun.wait()
+        other = pool.submit(store.write, add("other"))
+        while not store._writer._inbox.qsize():
+            time.sleep(0.001)
+        queued.set()
+        with pytest.raises(RuntimeError, match="must not commit"):
+            culprit.result()
+        with pytest.raises(CommitUnknownError):
+            other.result()
+    assert rows() == 0
 
 
 def test_a_full_disk_undoes_the_group(store, rows):

@@ -125,9 +125,9 @@ event_row = EVENTS.row
 """The columns of an event."""
 
 
-def record_row(record: AssignmentRecord) -> dict[str, Any]:
+def record_row(record: AssignmentRecord) -> Row:
     """The columns of a record, its allocation excepted, and when its booking starts."""
-    return {**RECORDS.named_row(record), "start_at": text_of(record.booking.start_at) if record.booking else None}
+    return *RECORDS.row(record), text_of(record.booking.start_at) if record.booking else None
 
 
 @lru_cache(CACHED)

@@ -46,21 +46,19 @@ from assignment_pipeline.ports import CLAIM, MOST_DUE, WOKEN_WITHIN, Due, alone,
 LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
 LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
 
-GIVE_UP = "DELETE FROM booking_table_assignments WHERE booking_id IN (SELECT value FROM json_each(?))"
+GIVE_UP = "DELETE FROM booking_table_assignments WHERE booking_id = ?"
 
-# Of all that overlaps, only the tables that are wanted. See `reads.TAKEN` for the index.
+# Of all that overlaps, one table. See `reads.TAKEN` for the index.
 CONTESTED = """
-SELECT DISTINCT table_id
-FROM booking_table_assignments INDEXED BY booking_table_assignments_span
-WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
-    AND table_id IN (SELECT value FROM json_each(?)) AND booking_id <> ?
+SELECT 1 FROM booking_table_assignments INDEXED BY booking_table_assignments_span
+WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ? AND table_id = ? AND booking_id <> ?
+LIMIT 1
 """
 
 TAKE = with_columns("INSERT INTO booking_table_assignments ({SEAT}) VALUES ({?SEAT})")
 
 WRITE_RECORD = with_columns("""
-INSERT INTO assignment_records ({RECORD}, start_at, created_at, updated_at)
-VALUES ({:RECORD}, :start_at, :now, :now)
+INSERT INTO assignment_records ({RECORD}, start_at, created_at, updated_at) VALUES ({?RECORD}, ?, ?, ?)
 ON CONFLICT (booking_id) DO UPDATE SET
     ({RECORD_BESIDES_KEY}, start_at, updated_at)
     = ({excluded.RECORD_BESIDES_KEY}, excluded.start_at, excluded.updated_at)
@@ -83,7 +81,7 @@ INSERT INTO booking_assignment_attempts (booking_id, restaurant_id, {ATTEMPT}) V
 # An event may be told twice: its id is the same then.
 WRITE_EVENT = with_columns("""
 INSERT INTO observability_events ({EVENT}) VALUES ({?EVENT})
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (created_at, id) DO NOTHING
 """)
 
 # Who waits near what was freed; which of them it helps, only the venue's buffers and turns tell.
@@ -182,7 +180,7 @@ class Commits:
         # The host is asked before anything is written, for it may leave out what it finds among our seats.
         contested = self._contested_by_others(connection, rows, taken)
         if before:
-            rows.execute(GIVE_UP, (json.dumps([*before]),))
+            rows.executemany(GIVE_UP, [(booking_id,) for booking_id in before])
         rows.executemany(TAKE, [SEATS.row(seat) for record in after.values() for seat in seats_of(record)])
         contested |= _contested_by_us(rows, taken) | _contested_by_sitting(rows, taken, after, now)
         if contested:
@@ -257,10 +255,11 @@ class Commits:
         now: dt.datetime,
     ) -> None:
         written_at = text_of(now)
-        rows.executemany(WRITE_RECORD, [{**record_row(record), "now": written_at} for record in after.values()])
+        rows.executemany(WRITE_RECORD, [(*record_row(record), written_at, written_at) for record in after.values()])
         rows.executemany(WRITE_STEP, [row for change in changes for row in _step_rows(change)])
         stepless = [(change.id, change.record.booking_id, written_at) for change in changes if not change.steps]
-        rows.executemany(WRITE_STEPLESS, stepless)
+        if stepless:
+            rows.executemany(WRITE_STEPLESS, stepless)
         rows.executemany(WRITE_ATTEMPT, [row for change in changes for row in _attempt_rows(change)])
         rows.executemany(WRITE_EVENT, [event_row(event) for change in changes for event in change.events])
 
@@ -380,8 +379,10 @@ def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
     """The tables among *taken*, written by now, that some other booking of ours has."""
     contested: set[str] = set()
     for new in taken:
-        values = (*span_of(new.restaurant_id, new.window), json.dumps(sorted(new.tables)), new.booking_id)
-        contested.update(row[0] for row in rows.execute(CONTESTED, values))
+        span = span_of(new.restaurant_id, new.window)
+        for table_id in new.tables:
+            if rows.execute(CONTESTED, (*span, table_id, new.booking_id)).fetchone():
+                contested.add(table_id)
     return contested
 
 

@@ -76,8 +76,6 @@ UPDATE bookings SET assignment_state = ?, assignment_state_version = ?, assignme
 WHERE id = ?
 """
 
-KNOWN_BOOKINGS = "SELECT id FROM bookings WHERE id IN (SELECT value FROM json_each(?))"
-
 # One that was only passed in, with where its assignment stands.
 NEW_BOOKING = with_columns("""
 INSERT INTO bookings (
@@ -204,20 +202,16 @@ class StandaloneHost:
     def on_commit(self, connection: sqlite3.Connection, changes: Sequence[AssignmentChange]) -> None:
         """Have bookings that were passed in, and reflect how all of them stand."""
         rows = cursor_of(connection)
-        ids = json.dumps([change.record.booking_id for change in changes])
-        known = {row[0] for row in rows.execute(KNOWN_BOOKINGS, (ids,))}
-        told, new = [], []
         for change in changes:
             record, status = change.record, change.guest_status
-            if record.booking_id in known:
-                told.append((record.state.value, record.version, record.strategy, status, record.booking_id))
-            elif record.booking is not None:
+            if change.request:
+                rows.execute(CHANGE_BOOKING, booking_facts(change.request))
+            state, version, strategy = record.state.value, record.version, record.strategy
+            rows.execute(TELL_BOOKING, (state, version, strategy, status, record.booking_id))
+            if not rows.rowcount and record.booking is not None:
                 facts = self._row(record.booking)
-                stands = {"state": record.state.value, "version": record.version, "strategy": record.strategy}
-                new.append({**facts, **stands, "status": status or facts["status"]})
-        rows.executemany(CHANGE_BOOKING, [booking_facts(change.request) for change in changes if change.request])
-        rows.executemany(TELL_BOOKING, told)
-        rows.executemany(NEW_BOOKING, new)
+                stands = {"state": state, "version": version, "strategy": strategy}
+                rows.execute(NEW_BOOKING, {**facts, **stands, "status": status or facts["status"]})
 
     # -- Keeping it -----------------------------------------------------------------------------------------------
 

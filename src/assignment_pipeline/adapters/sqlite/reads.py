@@ -100,10 +100,10 @@ WHERE restaurant_id = :restaurant AND start_at >= :day_before AND start_at < :en
     AND owner = 'pipeline' AND state IN ({WAKEABLE})
 """)
 
-# The ids come as one JSON array: one statement, however many there are.
+# The ids come as one JSON array: one statement, however many there are. It is joined: for ``IN (SELECT ...)``, SQLite
+# makes a table each time.
 FIND_RECORDS = with_columns("""
-SELECT {RECORD} FROM assignment_records
-WHERE booking_id IN (SELECT value FROM json_each(?))
+SELECT {r.RECORD} FROM json_each(?) AS asked CROSS JOIN assignment_records AS r ON r.booking_id = asked.value
 """)
 
 # A page of them: an index, conditions and a limit go behind it.
@@ -115,9 +115,8 @@ SITS = """booking_id IN (
 )"""
 
 FIND_SEATS = with_columns("""
-SELECT {SEAT} FROM booking_table_assignments
-WHERE booking_id IN (SELECT value FROM json_each(?))
-ORDER BY booking_id, table_id
+SELECT {a.SEAT} FROM json_each(?) AS asked CROSS JOIN booking_table_assignments AS a ON a.booking_id = asked.value
+ORDER BY a.booking_id, a.table_id
 """)
 
 HISTORY = with_columns("""

@@ -13,6 +13,7 @@ import random
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from assignment_pipeline import processes
@@ -66,6 +67,11 @@ ROLLS_BACK = frozenset(
 )
 """The errors on which SQLite may undo the whole transaction by itself."""
 
+# A savepoint that begins the transaction costs nothing; under any other, SQLite copies each page before it changes it.
+# It takes no lock: a statement that writes does, even one that writes nothing.
+BEGIN, LOCK = "SAVEPOINT work", "UPDATE assignment_rollout SET id = id WHERE 0"
+COMMIT = "RELEASE work"
+
 ENDED = "code inside a transaction must not commit it or roll it back"
 CLOSED = "code inside a transaction must not close the connection that it was given"
 
@@ -74,8 +80,8 @@ class Writer(processes.Watched):
     """
     Writes for all threads of a process, in the order in which they ask.
 
-    All jobs that are queued when the write lock is acquired go into one transaction, each job in
-    a savepoint of its own: one that raises is undone alone. They are answered once
+    All jobs that are queued when the write lock is acquired go into one transaction, each job behind
+    the first in a savepoint of its own: one that raises is undone alone. They are answered once
     the commit has been, so that many writers share one flush of the disk.
 
     A caller holds no lock that the thread needs, so that an interrupt at any of its steps leaves the others at work:
@@ -289,12 +295,14 @@ class Writer(processes.Watched):
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             self._refuse_all(error)
 
-    def _begin(self, connection: sqlite3.Connection) -> bool:
+    def _begin(self, connection: FileConnection) -> bool:
         """Get the write lock; False when nobody waits for it any more, or the process is about to fork."""
         while self._take_in() and not self._connections.paused and not self._abandoned:
             try:
-                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(BEGIN)
+                connection.execute(LOCK)
             except sqlite3.OperationalError as error:
+                _roll_back(connection)
                 if primary_code(error) != sqlite3.SQLITE_BUSY:
                     raise
             else:
@@ -319,17 +327,20 @@ class Writer(processes.Watched):
         try:
             while len(group) < GROUP and (job := self._next()) is not None:
                 group.append(job)
-                answers.append(_attempt(connection, job))
+                answers.append(_attempt(connection, job, is_first=len(group) == 1))
             connection.files.require(where)
             committing = True
-            connection.execute("COMMIT")
+            with _refusing_to_end():
+                connection.execute(COMMIT)
             connection.files.require(where)
         except _TransactionEndedError as error:
             _roll_back(connection)
             culprit = RuntimeError(str(error))
             culprit.__cause__ = error.__cause__
-            self._fail(group[-1:], culprit)
-            self._fail(group[:-1], CommitUnknownError(f"{where}: another job ended the transaction"))
+            ended_by = group[0 if committing else -1]  # The others are looked at when they have ended.
+            self._fail([ended_by], culprit)
+            others = [job for job in group if job is not ended_by]
+            self._fail(others, CommitUnknownError(f"{where}: another job ended the transaction"))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             _roll_back(connection)
             if committing and (isinstance(error, StoreUnavailableError) or primary_code(error) == sqlite3.SQLITE_IOERR):
@@ -366,9 +377,21 @@ class _TransactionEndedError(Exception):
     """A job has ended the transaction that it was to be a part of."""
 
 
-def _attempt(connection: FileConnection, job: Job[Any]) -> tuple[Any, BaseException | None]:
+@contextlib.contextmanager
+def _refusing_to_end() -> Iterator[None]:
+    """Without its savepoint, a job has ended the transaction, and begun another."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if primary_code(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise _TransactionEndedError(ENDED) from error
+
+
+def _attempt(connection: FileConnection, job: Job[Any], *, is_first: bool) -> tuple[Any, BaseException | None]:
     """What the job returns or raises; in the latter case, it is undone."""
-    connection.execute("SAVEPOINT job")
+    if not is_first:
+        connection.execute("SAVEPOINT job")
     value: Any = None
     failure: BaseException | None = None
     try:
@@ -382,14 +405,11 @@ def _attempt(connection: FileConnection, job: Job[Any]) -> tuple[Any, BaseExcept
         if isinstance(cause, sqlite3.Error) and primary_code(cause) in ROLLS_BACK:
             raise cause
         raise _TransactionEndedError(ENDED) from cause
-    try:
+    with _refusing_to_end():
         if failure is not None:
-            connection.execute("ROLLBACK TO job")
-        connection.execute("RELEASE job")
-    except sqlite3.OperationalError as error:
-        if primary_code(error) != sqlite3.SQLITE_ERROR:
-            raise
-        raise _TransactionEndedError(ENDED) from error  # And has begun another.
+            connection.execute("ROLLBACK TO work" if is_first else "ROLLBACK TO job")
+        if not is_first:
+            connection.execute("RELEASE job")
     return value, failure
 
 

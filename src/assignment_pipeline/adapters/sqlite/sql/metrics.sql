@@ -97,8 +97,8 @@ found AS (
             ELSE 'withdrawn'
         END
     FROM answers AS a
-    JOIN observability_events AS last ON last.id = (
-        SELECT n.id FROM observability_events AS n INDEXED BY observability_events_legacy_booking
+    JOIN observability_events AS last ON last.rowid = (
+        SELECT n.rowid FROM observability_events AS n INDEXED BY observability_events_legacy_booking
         WHERE n.event_type = 'auto_assign.summary' AND n.booking_id = a.booking_id AND n.created_at <= a.settled_at
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
     )

@@ -174,9 +174,9 @@ CREATE TABLE assignment_leases (
 
 -- ---- Events ---------------------------------------------------------------------------------------------------------
 
--- What happened, for people, dashboards and metrics.
+-- What happened, for people, dashboards and metrics. The row ids are the order in which it was written.
 CREATE TABLE observability_events (
-    id TEXT PRIMARY KEY NOT NULL,
+    id TEXT NOT NULL,
     created_at TEXT NOT NULL,
     source TEXT NOT NULL,
     event_type TEXT NOT NULL,
@@ -186,7 +186,9 @@ CREATE TABLE observability_events (
     context TEXT NOT NULL  -- JSON
 );
 
-CREATE INDEX observability_events_created ON observability_events (created_at);
+-- What happened in a time; an event that comes again has the same time. Ids are drawn: an index on them alone would have
+-- each commit write pages all over it.
+CREATE UNIQUE INDEX observability_events_created ON observability_events (created_at, id);
 
 -- What happened to one booking.
 CREATE INDEX observability_events_booking ON observability_events (booking_id)

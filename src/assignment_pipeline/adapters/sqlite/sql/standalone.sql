@@ -3,9 +3,9 @@
 CREATE TABLE restaurants (
     id TEXT PRIMARY KEY NOT NULL,
     timezone TEXT NOT NULL,
+    version TEXT NOT NULL,  -- another one after each change of the floor or the policy
     policy TEXT NOT NULL,  -- JSON
-    floor TEXT NOT NULL DEFAULT '{}',  -- JSON: what the floor says beside its tables: zones, groups
-    version TEXT NOT NULL  -- another one after each change of the floor or the policy
+    floor TEXT NOT NULL DEFAULT '{}'  -- JSON: what the floor says beside its tables: zones, groups
 );
 
 CREATE TABLE table_inventory (
@@ -75,5 +75,3 @@ WHERE status = 'pending' AND assignment_state IS NULL;
 
 CREATE INDEX bookings_waiting ON bookings (restaurant_id, start_at, id)
 WHERE status = 'pending' AND assignment_state IS NULL;
-
-CREATE INDEX bookings_created ON bookings (created_at);
