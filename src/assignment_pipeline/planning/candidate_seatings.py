@@ -92,6 +92,8 @@ class Choice:
 
         single: The tables that are candidates by themselves.
 
+        joined: The masks of those of several tables.
+
         wanted: All tables of theirs.
 
         shared: For each communal table, the seats that such a party may have, as a mask.
@@ -113,6 +115,7 @@ class Choice:
         "candidates",
         "grows",
         "has_rows",
+        "joined",
         "masks",
         "never",
         "nowhere",
@@ -145,10 +148,13 @@ class Choice:
         self.masks = [candidate.mask for candidate in candidates]
         self.places = frozenset(self.masks)
         self.single = self.wanted = 0
+        self.joined: list[int] = []
         for mask in self.masks:
             self.wanted |= mask
             if not mask & (mask - 1):
                 self.single |= mask
+            else:
+                self.joined.append(mask)
 
     def __bool__(self) -> bool:
         return bool(self.candidates)
@@ -170,7 +176,7 @@ class Choice:
         """The tables of those that are free, as far as that matters to *wanted*, as a mask."""
         found = self.single & ~busy
         if wanted & ~found:
-            for mask in self.masks:
+            for mask in self.joined:
                 if not mask & busy:
                     found |= mask
             for seats in self.shared:
@@ -200,12 +206,11 @@ class CandidateSeatings:
 
     def wishes(self, request: SeatingRequest) -> tuple[tuple[str, int], ...]:
         """The tables that each wish of the guest's leaves, as masks, by the name of the rule; those in use first."""
-        booking, ahead = request.booking, request.ahead
-        floor = self.venue.floor
-        key = (booking.zone, booking.seating, floor.holds and floor.releases(ahead))
+        booking, floor = request.booking, self.venue.floor
+        key = (booking.zone, booking.seating, floor.holds and floor.releases(request.ahead))
         known = self._wishes.get(key)
         if known is None:
-            offered = {terms: is_offered(terms, booking, ahead) for terms in set(floor.terms)}
+            offered = {terms: is_offered(terms, booking, request.ahead) for terms in set(floor.terms)}
             seating = self.everything
             if booking.seating is not SeatingPreference.ANY:
                 seating = _mask(table.seating is booking.seating for table in floor.tables)
@@ -238,12 +243,12 @@ class CandidateSeatings:
 
     def choice(self, request: SeatingRequest) -> Choice:
         """Where a party like that could sit, for all that the floor and its policy say."""
-        booking, ahead = request.booking, request.ahead
-        floor = self.venue.floor
-        released = floor.holds and floor.releases(ahead)
+        booking, floor = request.booking, self.venue.floor
+        released = floor.holds and floor.releases(request.ahead)
         key = (booking.party_size, booking.zone, booking.seating, booking.accessible, released)
         known = self._choices.get(key)
         if known is None:
+            ahead = request.ahead
             granted = [seating for seating in self.venue.candidates(booking.party_size) if seating.grants(booking)]
             fitting = [seating for seating in granted if seating.offered_to(booking, ahead)]
             grows = any(seating.offered_to(booking, 0) for seating in granted) and not fitting
