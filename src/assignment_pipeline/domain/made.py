@@ -33,12 +33,12 @@ def maker(kind: type[T]) -> Callable[..., T]:
     if hasattr(kind, "__weakref__"):
         msg = f"{kind.__name__}: expected a class that is made with weakref_slot=False"
         raise TypeError(msg)
-    names = [field.name for field in attrs.fields(kind)]
-    defaults = {field.name: field.default for field in attrs.fields(kind) if _is_plain(field.default)}
-    given = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in names]
+    names = {field.name: field.alias for field in attrs.fields(kind)}
+    defaults = {field.alias: field.default for field in attrs.fields(kind) if _is_plain(field.default)}
+    given = [f"{alias}=defaults[{alias!r}]" if alias in defaults else alias for alias in names.values()]
     open_kind = type(kind.__name__, kind.__bases__, {"__slots__": getattr(kind, "__slots__", ())})
     lines = [f"def make(*, {', '.join(given)}):", "    made = new(open_kind)"]
-    lines += [f"    made.{name} = {name}" for name in names]
+    lines += [f"    made.{name} = {alias}" for name, alias in names.items()]
     lines += ["    made.__class__ = kind", "    return made"]
     known: dict[str, Any] = {"kind": kind, "open_kind": open_kind, "new": object.__new__, "defaults": defaults}
     exec("\n".join(lines), known)  # noqa: S102 - nothing but the names of our own fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import itertools
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -201,10 +201,10 @@ def _beyond(
     held: Allocation, window: TimeWindow, other: Allocation | None, other_window: TimeWindow | None
 ) -> tuple[tuple[str, TimeWindow], ...]:
     """The tables of *held* for the time at which *other* does not have them, each with such a time."""
+    if other is None:
+        return tuple([(name, window) for name in held.tables])
     return tuple(
-        (name, span)
-        for name in held.tables
-        for span in window.without(other_window if other and name in other.tables else None)
+        (name, span) for name in held.tables for span in window.without(other_window if name in other.tables else None)
     )
 
 
@@ -349,6 +349,10 @@ class CommitPreconditions(Printed):
     caps: tuple[PacingCap, ...] = ()
 
 
+def _as_told(events: Any) -> Any:
+    return events if callable(events) else as_tuple(events)
+
+
 @attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class AssignmentChange(Printed):
     """
@@ -365,7 +369,7 @@ class AssignmentChange(Printed):
 
         attempt: The planning to record, if there was one.
 
-        events: Events about it, in the same transaction.
+        events: Events about it, in the same transaction: given as they are, or as what makes them when they are read.
 
         preconditions: What must still hold, or None for what does not depend on a plan.
 
@@ -379,7 +383,9 @@ class AssignmentChange(Printed):
     expected_version: int | None
     steps: tuple[StateChange, ...] = attrs.field(default=(), converter=as_tuple)
     attempt: Attempt | None = None
-    events: tuple[Event, ...] = attrs.field(default=(), converter=as_tuple)
+    _events: tuple[Event, ...] | Callable[[], tuple[Event, ...]] = attrs.field(
+        default=(), converter=_as_told, eq=False, repr=False
+    )
     preconditions: CommitPreconditions | None = None
     repeats: bool = attrs.field(default=False, validator=flag)
     request: Booking | None = None
@@ -390,6 +396,15 @@ class AssignmentChange(Printed):
         versions = [change.version for change in steps]
         if versions != list(range(before + 1, self.record.version + 1)):
             raise InvalidValueError("steps", f"versions from {before + 1} to {self.record.version}", f"{versions}")
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Events about it."""
+        if not callable(self._events):
+            return self._events
+        events = self._events()
+        object.__setattr__(self, "_events", events)
+        return events
 
     @property
     def guest_status(self) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from assignment_pipeline.domain.checks import require_actor, require_short, to_utc
@@ -31,6 +33,9 @@ _TOLD = {
 _NOT_YET = dt.datetime.min.replace(tzinfo=dt.UTC)
 _event = maker(Event)
 _result = maker(AssignmentResult)
+
+Telling = Callable[[], Event]
+"""What makes an event once somebody wants to read it: most of an assignment's are only ever counted, or written."""
 
 SWEEP = "sweep"
 """The trigger of calls about what the sweep has claimed."""
@@ -74,7 +79,7 @@ class Call:
         self._monotonic = time.monotonic
         self._started = 0.0
         self.legacy_raised: Exception | None = None
-        self.noted: list[Event] = []
+        self.noted: list[Telling] = []
         self._changes = 0
         self._events = 0
         self._others = 0
@@ -128,20 +133,24 @@ class Call:
         return f"{self.id}.{self._changes}"
 
     def event(self, source: Source, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> Event:
-        """Something that happened, for a commit or `noted` to carry."""
-        actor = None if kind is EventType.ERROR else self.actor  # An error is nobody's act: see SECURITY.md.
-        facts = {key: fact for key, fact in context.items() if fact is not None}
-        if self.mode is not None:
-            facts["mode"] = self.mode
-        if actor is not None:
-            facts["actor"] = actor
-        return self._event(source, kind, severity, facts)
+        """Something that happened, for a commit to carry."""
+        return self._telling(source, kind, severity, context)()
 
-    def _event(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Event:
+    def _telling(self, source: Source, kind: EventType, severity: Severity, context: dict[str, Any]) -> Telling:
         self._events += 1
+        context["mode"] = self.mode
+        return partial(self._event, self._events, self.now, (source, kind, severity), context)
+
+    def _event(
+        self, number: int, now: dt.datetime, what: tuple[Source, EventType, Severity], facts: dict[str, Any]
+    ) -> Event:
+        source, kind, severity = what
+        context = {key: fact for key, fact in facts.items() if fact is not None}
+        if self.actor is not None and kind is not EventType.ERROR:  # An error is nobody's act: see SECURITY.md.
+            context["actor"] = self.actor
         return _event(
-            id=f"{self.id}:{self._events}",
-            created_at=self.now,
+            id=f"{self.id}:{number}",
+            created_at=now,
             source=source,
             type=kind,
             severity=severity,
@@ -157,9 +166,9 @@ class Call:
 
     def note(self, kind: EventType, severity: Severity = Severity.INFO, **context: Any) -> None:
         """Take down what the coordinator did."""
-        self.noted.append(self.event(Source.COORDINATOR, kind, severity, trigger=self.trigger, **context))
+        self.noted.append(self._telling(Source.COORDINATOR, kind, severity, {"trigger": self.trigger, **context}))
 
-    def outcome(self, outcome: Outcome, reason: str | None, took: dt.timedelta, **context: Any) -> Event:
+    def outcome(self, outcome: Outcome, reason: str | None, took: dt.timedelta, **context: Any) -> Telling:
         """How the call came out."""
         kind, severity = _TOLD.get(outcome, (EventType.NOOP, Severity.INFO))
         why = FACTS.get(reason)
@@ -167,20 +176,23 @@ class Call:
             kind, severity = why.event, why.severity
         duration_ms = round(took.total_seconds() * 1000, 3)
         context |= {"outcome": outcome, "reason": reason, "duration_ms": duration_ms, "trigger": self.trigger}
-        return self.event(Source.COORDINATOR, kind, severity, **context)
+        return self._telling(Source.COORDINATOR, kind, severity, context)
 
-    def transition(self, change: StateChange) -> Event:
-        """A transition."""
-        facts: dict[str, Any] = {"trigger": change.trigger}
-        if change.reason is not None:
-            facts["reason"] = change.reason
-        facts |= {"from": change.from_state, "to": change.to_state, "version": change.version}
-        # With the mode shadow come the transitions that a shadow would have made. This one has come about.
-        if self.mode is not None and self.mode is not Mode.SHADOW:
-            facts["mode"] = self.mode
-        if self.actor is not None:
-            facts["actor"] = self.actor
-        return self._event(Source.STATE_MACHINE, EventType.STATE_TRANSITION, Severity.INFO, facts)
+    def transitions(self, steps: Sequence[StateChange]) -> Callable[[], list[Event]]:
+        """The transitions of a change."""
+        first, self._events = self._events + 1, self._events + len(steps)
+        # With the mode shadow come the transitions that a shadow would have made. These have come about.
+        mode = None if self.mode is Mode.SHADOW else self.mode
+        return partial(self._transitions, first, mode, steps)
+
+    def _transitions(self, first: int, mode: Mode | None, steps: Sequence[StateChange]) -> list[Event]:
+        what = Source.STATE_MACHINE, EventType.STATE_TRANSITION, Severity.INFO
+        told = []
+        for number, step in enumerate(steps, first):
+            facts: dict[str, Any] = {"trigger": step.trigger, "reason": step.reason, "from": step.from_state}
+            facts |= {"to": step.to_state, "version": step.version, "mode": mode}
+            told.append(self._event(number, step.created_at, what, facts))
+        return told
 
     def answer(
         self,
@@ -193,7 +205,8 @@ class Call:
     ) -> Flow[AssignmentResult]:
         """Tell what no commit has carried, among it the *error* that is to blame, and answer."""
         took = self.elapsed()
-        events = (*self.noted, self.outcome(outcome, reason, took, error=redacted(error) if error else None))
+        ended = self.outcome(outcome, reason, took, error=redacted(error) if error else None)
+        events = tuple([tell() for tell in (*self.noted, ended)])
         self.noted.clear()
         yield from Emit(events)
         return self.result(outcome, reason, took, record=record, **facts)

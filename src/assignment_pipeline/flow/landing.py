@@ -171,31 +171,36 @@ def change(
     held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
         last = place + 1 == len(triggers)
-        step = {
-            "version": version + place + 1,
-            "from_state": states[place],
-            "to_state": states[place + 1],
-            "trigger": trigger,
-            "reason": Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
-            "actor": call.actor,
-            "created_at": call.now,
-        }
-        steps.append(_step(**step | held) if states[place + 1] in WITH_TABLES else _step(**step))
-    events = [*map(call.transition, steps), *told]
+        step = _step(
+            version=version + place + 1,
+            from_state=states[place],
+            to_state=states[place + 1],
+            trigger=trigger,
+            reason=Reason.REINSTATED if trigger is Trigger.REINSTATE else why if last else None,
+            actor=call.actor,
+            created_at=call.now,
+            **(held if states[place + 1] in WITH_TABLES else {}),
+        )
+        steps.append(step)
+    transitions, noted, ended = call.transitions(steps), [], None
     if outcome is not None:
         facts = {"strategy": record.strategy, "tables": record.tables or None, "attempts": record.attempts}
         facts["overruled"] = overruled or None
         if why in _OF_PRESENCE and record.allocation is not None and record.state in WITH_TABLES:
             moments = {"seated_at": record.allocation.seated_at, "left_at": record.allocation.left_at}
             facts |= {name: moment and moment.isoformat() for name, moment in moments.items()}
-        events = [*call.noted, *events, call.outcome(outcome, why, took, **facts)]
+        noted, ended = call.noted.copy(), call.outcome(outcome, why, took, **facts)
+
+    def events() -> tuple[Event, ...]:
+        return (*[tell() for tell in noted], *transitions(), *told, *([] if ended is None else [ended()]))
+
     return _change(
         id=call.change_id(),
         record=record,
         expected_version=current.version if current else None,
         steps=tuple(steps),
         attempt=attempt,
-        events=tuple(events),
+        events=events,
         preconditions=preconditions,
     )
 

@@ -127,21 +127,8 @@ class Question(Printed):
         """
         gaps = Gaps(self.request, self.floor, self.reach)
         choice, busy, near = self.choice, self.busy, gaps.near
-        beside = busy | near
-        best, far = _Best(self, most), []
-        for place, mask in enumerate(choice.option_masks):
-            if not mask & beside:  # Far from everybody they cost what they always do: the cheapest come first.
-                candidate = choice.options[place]
-                if candidate.cost > best.limit:
-                    break
-                if not best.is_plain:
-                    best.consider(candidate, 0.0)
-                    continue
-                far.append(candidate)
-                if len(far) == most:
-                    best.limit = candidate.cost
-        if far:
-            best.begin_with(far)
+        best = _Best(self, most)
+        best.consider_far(busy | near)
         for place, mask in enumerate(choice.masks):
             if mask & near and not mask & busy:
                 candidate = choice.candidates[place]
@@ -180,30 +167,40 @@ class _Best:
     The cheapest seatings of those that were considered, at most so many.
 
     Attributes:
-        is_plain: Whether none of them costs more than its own cost and its gap.
-
         limit: Seatings that cost more need not be considered.
     """
 
-    __slots__ = ("_found", "_most", "_question", "_seed", "is_plain", "limit")
+    __slots__ = ("_found", "_is_plain", "_most", "_question", "_seed", "limit")
 
     def __init__(self, question: Question, most: int) -> None:
         self._question = question
         self._most = most
         self._seed = digest(question.request.booking.id)
-        self.is_plain = not (question.strategies or question.choice.has_rows)
+        self._is_plain = not (question.strategies or question.choice.has_rows)
         self._found: list[_Scored] = []
         self.limit = math.inf
 
-    def begin_with(self, candidates: Iterable[Candidate]) -> None:
-        """Take free seatings that have no gap, where all are plain."""
-        seed = self._seed
-        found = [(each.cost, -each.priority, seed ^ each.salt, each.mask, each, 0.0, _NOTHING) for each in candidates]
-        self._found = sorted(found)[: self._most]
+    def consider_far(self, beside: int) -> None:
+        """Begin with the seatings that are far from all taken tables, which *beside* has with those near them."""
+        choice, seed = self._question.choice, self._seed
+        for place, mask in enumerate(choice.option_masks):
+            if mask & beside:
+                continue
+            far = choice.options[place]  # It costs what it always does: the cheapest come first.
+            if far.cost > self.limit:
+                break
+            if not self._is_plain:
+                self.consider(far, 0.0)
+                continue
+            self._found.append((far.cost, -far.priority, seed ^ far.salt, mask, far, 0.0, _NOTHING))
+            if len(self._found) == self._most:
+                self.limit = far.cost
+        self._found.sort()
+        del self._found[self._most :]
 
     def consider(self, candidate: Candidate, gap: float) -> None:
         """Take a free seating among them if it is as good."""
-        added = _NOTHING if self.is_plain else self._question.added(candidate)
+        added = _NOTHING if self._is_plain else self._question.added(candidate)
         if added is None:
             return
         cost = round(sum(added.values(), candidate.cost + gap), 9) if added or gap else candidate.cost

@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Mapping
 
-from assignment_pipeline.domain.events import Event
+from assignment_pipeline.adapters.memory.told import ToldEvents
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
 from assignment_pipeline.domain.trail import BookingTrail, Whereabouts
 from assignment_pipeline.errors import BookingUnreadableError
@@ -23,7 +23,7 @@ class Audits:
     _history: Mapping[str, list[StateChange]]
     _restaurants: Mapping[tuple[str, int], str]
     _attempts: Mapping[str, list[Attempt]]
-    _events: Mapping[str, Event]
+    _events: ToldEvents
 
     def trail(self, booking_id: str) -> BookingTrail:
         with self._lock:

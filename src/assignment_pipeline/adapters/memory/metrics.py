@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from assignment_pipeline.adapters.memory.told import ToldEvents
 from assignment_pipeline.adapters.metrics import (
     ALARMS,
     book_of,
@@ -57,7 +58,7 @@ class Measures:
     _created: Mapping[str, dt.datetime]
     _history: Mapping[str, list[StateChange]]
     _attempts: Mapping[str, list[Attempt]]
-    _events: dict[str, Event]
+    _events: ToldEvents
 
     def now(self) -> dt.datetime:
         return self.clock.now()

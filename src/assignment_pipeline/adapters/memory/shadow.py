@@ -14,7 +14,7 @@ from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, Store
 if TYPE_CHECKING:
     import threading
 
-    from assignment_pipeline.domain.events import Event
+    from assignment_pipeline.adapters.memory.told import ToldEvents
     from assignment_pipeline.ports import Clock
 
 
@@ -24,7 +24,7 @@ class MemoryShadow:
     if TYPE_CHECKING:
         clock: Clock
         _lock: threading.RLock  # type: ignore[valid-type,unused-ignore]
-        _events: dict[str, Event]
+        _events: ToldEvents
 
     def __init__(self) -> None:
         self._bundles: dict[str, ShadowBundle] = {}

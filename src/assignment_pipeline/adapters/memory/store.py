@@ -17,6 +17,7 @@ from assignment_pipeline.adapters.memory.host import MemoryHost
 from assignment_pipeline.adapters.memory.metrics import Measures
 from assignment_pipeline.adapters.memory.rollout import Revisions
 from assignment_pipeline.adapters.memory.shadow import MemoryShadow
+from assignment_pipeline.adapters.memory.told import ToldEvents
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -35,7 +36,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder, in_turn
 from assignment_pipeline.domain.windows import TimeWindow, minute
-from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
+from assignment_pipeline.errors import BookingUnreadableError, StaleRecordError, TableConflictError, VenueNotFoundError
 from assignment_pipeline.ports import (
     CLAIM,
     AssignmentContext,
@@ -106,7 +107,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
         self._restaurants: dict[tuple[str, int], str] = {}
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-        self._events: dict[str, Event] = {}
+        self._events = ToldEvents()
         self._changes: set[str] = set()
         self._revisions: list[RolloutRevision] = []
         # A commit asks for single tables: by restaurant, by table and the day on which the seat begins, by booking.
@@ -320,8 +321,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
     def emit(self, events: Sequence[Event]) -> None:
         """See `EventSink.emit`; an event that comes twice is kept once."""
         with self._lock:
-            for event in events:
-                self._events.setdefault(event.id, event)
+            self._events.add(events)
 
     def due(self, limit: int, order: WakeOrder = WakeOrder.LONGEST_WAIT) -> tuple[Due, ...]:
         with self._lock:
@@ -425,7 +425,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                     self._restaurants[change.record.booking_id, step.version] = change.record.restaurant_id
                 if change.attempt is not None:
                     self._attempts[change.record.booking_id].append(change.attempt)
-                self.emit(change.events)
+            self._events.of_commits += changes
 
     def _check(self, change: AssignmentChange) -> None:
         booking_id = change.record.booking_id
@@ -434,7 +434,10 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         if change.id in self._changes:  # Without a transition, its version would still fit.
             raise StaleRecordError(booking_id, "version")
         if change.preconditions is not None:
-            booking = read_bookings(partial(self._asked.booking, None), [booking_id])[0].get(booking_id)
+            try:
+                booking = self._asked.booking(None, booking_id)
+            except BookingUnreadableError:
+                booking = None
             try:
                 venue = self._venue(change.record.restaurant_id)
             except VenueNotFoundError as error:
@@ -457,8 +460,10 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 for record in after.values():
                     others += record.seats(now) if record.restaurant_id == restaurant_id else ()
             for booking_id, table_id, window in new:
-                rivals = [other for other in others if other.table_id == table_id and other.booking_id != booking_id]
-                rivals += self._staying(restaurant_id, table_id, window, after, now)
+                rivals = self._staying(restaurant_id, table_id, window, after, now)
+                for other in others:
+                    if other.table_id == table_id and other.booking_id != booking_id:
+                        rivals.append(other)
                 if any(other.window.overlaps(window) for other in rivals):
                     contested.add(table_id)
         return contested
@@ -483,9 +488,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _sat_at_twice(self, after: Mapping[str, AssignmentRecord]) -> set[str]:
         """The tables at which a party of *after* would sit while another one sits there."""
-        now = self.clock.now()
         if not any(record.allocation and record.allocation.sits for record in after.values()):
             return set()
+        now = self.clock.now()
         places = {record.restaurant_id for record in after.values()}
         sitting = {key: self._records[key] for place in places for key in self._sitting[place]}
         known = {**sitting, **after}.values()
@@ -530,7 +535,8 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         return any(wanted.overlaps(window) for window in freed)
 
     def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
-        with self.host.transaction() if isinstance(self.host, MemoryHost) else contextlib.nullcontext():
+        host = self._asked.host
+        with host.transaction() if isinstance(host, MemoryHost) else contextlib.nullcontext():
             for call in self._asked.calls(changes):
                 call(None)
 
