@@ -56,6 +56,9 @@ MovesTheHosts = loading(
         c, taken=[attrs.evolve(o, movable=o.movable or o.booking_id is not None) for o in c.taken]
     )
 )
+TakesEachIdOnce = loading(
+    lambda _, c, q: c if len({*q.booking_ids}) == len(q.booking_ids) else attrs.evolve(c, records={})
+)
 OldGeneration = loading(lambda _, c, __: attrs.evolve(c, generation=0))
 MachineTime = loading(lambda _, c, __: attrs.evolve(c, now=dt.datetime.now(dt.UTC)))
 NoHostBookings = loading(lambda _, c, __: attrs.evolve(c, bookings={}))
@@ -222,6 +225,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("old generation", OldGeneration, "the_generation_is_the_rollouts"),
     ("machine's time", MachineTime, "a_booking_that_is_passed_in_need_not_be_known"),
     ("no host's bookings", NoHostBookings, "an_id_is_known_by_host_or_record"),
+    ("takes each id once", TakesEachIdOnce, "an_id_that_is_named_twice_is_loaded_once"),
     ("asks the host anyway", AsksTheHostAnyway, "the_host_need_not_be_asked_about_a_day"),
     ("no records", NoRecords, "an_id_is_known_by_host_or_record"),
     ("sees too little", SeesTooLittle, "planning_sees_as_far_as_it_looks"),

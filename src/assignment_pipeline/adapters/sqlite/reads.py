@@ -339,7 +339,8 @@ def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, 
     """The records of those bookings, by id, where there are any."""
     if not booking_ids:
         return {}
-    found = rows.execute(FIND_RECORDS, (json.dumps(booking_ids),)).fetchall()
+    once = [*dict.fromkeys(booking_ids)]
+    found = rows.execute(FIND_RECORDS, (json.dumps(once),)).fetchall()
     return dict(zip([row[0] for row in found], _records(rows, found), strict=True))
 
 

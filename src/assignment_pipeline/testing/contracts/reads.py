@@ -63,6 +63,11 @@ class Reads(StoreSuite):
         assert context.bookings["b-1"] == make_booking("b-1")
         assert context.records == {"b-2": record}
 
+    def test_an_id_that_is_named_twice_is_loaded_once(self, store: AssignmentStore) -> None:
+        """Its tables are those that it has, each once."""
+        record = self.commit(store, make_booking(), *CONFIRM, tables=["T1", "T2"])
+        assert self.load(store, "b-1", "b-1").records == {"b-1": record}
+
     def test_a_cancelled_unknown_booking_is_loaded(self, store: AssignmentStore) -> None:
         """A record without a booking is found, though there is no time to look at."""
         record = self.commit(store, make_booking(), Trigger.CANCEL, booking=None)
