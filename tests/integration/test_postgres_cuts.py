@@ -152,6 +152,9 @@ def cutter(database):
 SHORTER = 8
 """Bytes by which an answer may be shorter than another: the zeros at the end of its microseconds."""
 
+ENDS = 24
+"""Bytes at both ends of a message that are cut one by one: what says where its parts begin and end is there."""
+
 SLOTS = itertools.count()
 
 
@@ -179,7 +182,7 @@ def right(store, result):
     ids=["commit", "look", "commit with a hook", "COMMIT", "BEGIN"],
 )
 def test_a_line_that_is_cut_anywhere(database, cutter, hooked, mark):
-    """Whichever byte is the last, of the question or of its answer: the caller hears what is so."""
+    """Wherever the last byte is, in the question or in its answer: the caller hears what is so."""
     how = {"on_commit": lambda *_: None} if hooked else {}
     with (
         opened(database) as direct,
@@ -192,9 +195,10 @@ def test_a_line_that_is_cut_anywhere(database, cutter, hooked, mark):
         asked, answered = cutter.sizes
         assert asked
         assert answered
-        # Each byte at both ends of the question, where its parts begin and end, and some of the document between them.
-        positions = [*range(min(asked, 40)), *range(40, asked - 40, 397), *range(-min(asked, 40), 0)]
-        plans = [("asked", position) for position in positions] + [("answered", at) for at in range(answered)]
+        # Some of what is between the ends, too. The end of a question is counted from behind: the names in it grow.
+        begins, ends = range(min(asked, ENDS)), range(-min(asked, ENDS), 0)
+        plans = [("asked", at) for at in (*begins, *range(ENDS, asked - ENDS, 397), *ends)]
+        plans += [("answered", at) for at in range(answered) if at % 7 == 0 or not ENDS <= at < answered - ENDS]
         wrong = []
         for part, position in plans:
             before = cutter.cuts
