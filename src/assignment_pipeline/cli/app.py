@@ -85,20 +85,26 @@ COMMANDS = {
 """For each command, in the order of the help: its module, and there its function or its group of commands."""
 
 
+@functools.cache
+def _command(name: str) -> Any:
+    # Typer would read its signature again at each call.
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(importlib.import_module(f"assignment_pipeline.cli.{module}"), attribute)
+    holder = typer.Typer(add_completion=False)
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found)
+        holder.callback()(lambda: None)  # With it, one command is a group of one.
+    group: Any = get_command(holder)
+    return group.commands[name]
+
+
 class _Commands(Mapping[str, Any]):
     """The commands by name. A command's module is imported when the command is asked for: all of them take 200 ms."""
 
     def __getitem__(self, name: str) -> Any:
-        module, _, attribute = COMMANDS[name].partition(":")
-        found = getattr(importlib.import_module(f"assignment_pipeline.cli.{module}"), attribute)
-        holder = typer.Typer(add_completion=False)
-        if isinstance(found, typer.Typer):
-            holder.add_typer(found, name=name)
-        else:
-            holder.command(name)(found)
-            holder.callback()(lambda: None)  # With it, one command is a group of one.
-        group: Any = get_command(holder)
-        return group.commands[name]
+        return _command(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -163,7 +169,6 @@ def _root(
 
 @functools.cache
 def _commands() -> Any:
-    # Typer would read the signatures of all of them again at each call.
     return get_command(app)
 
 
