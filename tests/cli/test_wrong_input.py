@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
 import sqlite3
 
 import pytest
@@ -39,12 +41,19 @@ OTHERS = {
 }
 
 
-@pytest.fixture
-def db(cli, small, day_file, tmp_path):
+@pytest.fixture(scope="module")
+def assigned(run_once, small_once, tmp_path_factory):
     """The database of a day that is still to come: cat waits for a person, and the others have tables."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
+    folder = tmp_path_factory.mktemp("assigned")
+    (folder / "day.json").write_text(json.dumps(small_once), encoding="utf-8")
+    assert run_once("assign", folder / "day.json", "--db", folder / "day.sqlite3").code == 0
+    return folder / "day.sqlite3"
+
+
+@pytest.fixture
+def db(assigned, tmp_path):
+    """One of the test's own."""
+    return shutil.copy(assigned, tmp_path / "day.sqlite3")
 
 
 def rows(path):
