@@ -32,25 +32,28 @@ DERIVED = "derived"
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _encode_once() -> Callable[[Any], str]:
-    """What `JSONEncoder.encode` does, with CPython's encoder made once, and not for each value."""
+_Parts = Callable[[Any, int], Iterable[str]]
+
+
+def _encode_once() -> _Parts:
+    """The parts that `JSONEncoder.encode` joins, with CPython's encoder made once, and not for each value."""
     make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
-        return _encoder.encode
+        return lambda value, _: _encoder.iterencode(value)
     quote = json.encoder.encode_basestring
-    parts = make(None, _encoder.default, quote, None, ":", ",", False, False, False)  # noqa: FBT003 - it takes no names
-    return lambda value: "".join(parts(value, 0))
+    parts: _Parts = make(None, _encoder.default, quote, None, ":", ",", False, False, False)  # noqa: FBT003 - nameless
+    return parts
 
 
-_encode = _encode_once()
+_parts = _encode_once()
 
 
 def dumps(value: Any) -> str:
     """JSON that any database reads: in a mapping, numbers that JSON does not have become text."""
     try:
-        return _encode(value)
+        return "".join(_parts(value, 0))
     except ValueError:
-        return _encode({key: _finite(item) for key, item in value.items()})
+        return "".join(_parts({key: _finite(item) for key, item in value.items()}, 0))
 
 
 def _finite(value: Any) -> Any:

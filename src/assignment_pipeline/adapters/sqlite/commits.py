@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import itertools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from assignment_pipeline.adapters.as_json import dumps
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.seats import seats_of
 from assignment_pipeline.adapters.sqlite.codec import (
@@ -21,12 +22,14 @@ from assignment_pipeline.adapters.sqlite.codec import (
     Row,
     booking_of,
     event_row,
+    occupied_of,
     optional_moment_of,
     record_row,
     text_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
+    TAKEN_OF,
     Reads,
     arrivals,
     blocks,
@@ -41,19 +44,22 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.wake_order import WakeOrder
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import StaleRecordError, TableConflictError, VenueNotFoundError
-from assignment_pipeline.ports import CLAIM, MOST_DUE, WOKEN_WITHIN, Due, alone, check_caps, read_bookings, woken_at
+from assignment_pipeline.ports import (
+    CLAIM,
+    MOST_DUE,
+    WOKEN_WITHIN,
+    Due,
+    Occupied,
+    alone,
+    check_caps,
+    read_bookings,
+    woken_at,
+)
 
 LONGEST_SLOT_AND_BUFFER = dt.timedelta(hours=30)
 LONGEST_SLOT_TURN_AND_BUFFER = dt.timedelta(hours=54)
 
 GIVE_UP = "DELETE FROM booking_table_assignments WHERE booking_id = ?"
-
-# Of all that overlaps, one table. See `reads.TAKEN` for the index.
-CONTESTED = """
-SELECT 1 FROM booking_table_assignments INDEXED BY booking_table_assignments_span
-WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ? AND table_id = ? AND booking_id <> ?
-LIMIT 1
-"""
 
 TAKE = with_columns("INSERT INTO booking_table_assignments ({SEAT}) VALUES ({?SEAT})")
 
@@ -237,14 +243,7 @@ class Commits:
                 *blocks(rows, restaurant_id, around),
                 *self.reads.host.occupied(connection, restaurant_id, around),
             )
-            contested.update(
-                other.table_id
-                for other in others
-                for new in wanted
-                if other.table_id in new.tables
-                and other.booking_id != new.booking_id
-                and other.window.overlaps(new.window)
-            )
+            contested |= _contested(wanted, others)
         return contested
 
     def _write(
@@ -336,7 +335,7 @@ class Commits:
                 booking_id=booking_id, restaurant_id=restaurant_id, deliveries=deliveries, version=version, until=until
             )
             for booking_id, restaurant_id, deliveries, version in rows.execute(
-                CLAIM_READY, (text_of(until), json.dumps(ready))
+                CLAIM_READY, (text_of(until), dumps(ready))
             )
         }
         return tuple(claimed[booking_id] for booking_id in ready)
@@ -375,14 +374,31 @@ def _taken(before: AssignmentRecord | None, after: AssignmentRecord) -> list[_Ta
     return [_Taken(after.booking_id, after.restaurant_id, frozenset(tables), window) for window, tables in new.items()]
 
 
-def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
-    """The tables among *taken*, written by now, that some other booking of ours has."""
-    contested: set[str] = set()
+def _contested(taken: Iterable[_Taken], others: Iterable[Occupied]) -> set[str]:
+    """The tables among *taken* that *others* have for part of their time."""
+    wanted: defaultdict[str, list[_Taken]] = defaultdict(list)
     for new in taken:
-        span = span_of(new.restaurant_id, new.window)
         for table_id in new.tables:
-            if rows.execute(CONTESTED, (*span, table_id, new.booking_id)).fetchone():
-                contested.add(table_id)
+            wanted[table_id].append(new)
+    return {
+        other.table_id
+        for other in others
+        for new in wanted.get(other.table_id, ())
+        if other.booking_id != new.booking_id and other.window.overlaps(new.window)
+    }
+
+
+def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
+    """The tables among *taken*, written by now, that some other booking of ours has: each evening is read once."""
+    contested: set[str] = set()
+    by_evening: defaultdict[tuple[str, dt.date], list[_Taken]] = defaultdict(list)
+    for new in taken:
+        by_evening[new.restaurant_id, new.window.start.date()].append(new)
+    for (restaurant_id, _), wanted in by_evening.items():
+        around = TimeWindow.around([new.window for new in wanted])
+        tables = dumps([*{table_id for new in wanted for table_id in new.tables}])
+        seats = rows.execute(TAKEN_OF, (*span_of(restaurant_id, around), tables))
+        contested |= _contested(wanted, itertools.starmap(occupied_of, seats))
     return contested
 
 
@@ -394,15 +410,7 @@ def _contested_by_sitting(
     for restaurant_id in {record.restaurant_id for record in after.values()}:
         present = sitting(rows, restaurant_id, now)
         contested |= sat_at_twice(present, after)
-        for new in taken:
-            contested.update(
-                seat.table_id
-                for seat in present
-                if new.restaurant_id == restaurant_id
-                and seat.table_id in new.tables
-                and seat.booking_id != new.booking_id
-                and seat.window.overlaps(new.window)
-            )
+        contested |= _contested([new for new in taken if new.restaurant_id == restaurant_id], present)
     return contested
 
 

@@ -170,7 +170,7 @@ class Connections(processes.Watched):
                 connection.execute("PRAGMA busy_timeout = 0")  # The writer waits by itself.
             connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # Makes the other two files.
             connection.files = Files.at(self.where)
-            attrs.evolve(connection.files, database=before.database).require(self.where)
+            connection.files._replace(database=before.database).require(self.where)
         except BaseException:
             connection.close()
             raise

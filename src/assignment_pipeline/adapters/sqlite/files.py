@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Self
-
-import attrs
+from typing import NamedTuple, Self
 
 from assignment_pipeline.errors import StoreUnavailableError
 
@@ -19,8 +17,7 @@ ORPHANED = "-wal.orphaned"
 _Id = tuple[int, int] | None
 
 
-@attrs.frozen
-class Files:
+class Files(NamedTuple):
     """
     The three files of a database, by device and inode; None where there is no such file.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from assignment_pipeline.adapters.as_json import dumps
 from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.seats import LONGEST_BLOCKED, sitting_at
 from assignment_pipeline.adapters.sqlite.codec import (
@@ -69,6 +69,9 @@ SITTING = with_columns("""
 SELECT {SEAT} FROM booking_table_assignments INDEXED BY booking_table_assignments_sitting
 WHERE restaurant_id = ? AND seated_at IS NOT NULL AND left_at IS NULL
 """)
+
+# The same of some tables only.
+TAKEN_OF = f"{TAKEN}AND table_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - it is all ours
 
 BLOCKED = """
 SELECT table_id, start_at, end_at, reason
@@ -191,7 +194,7 @@ class Reads:
         """See `read_bookings`; those of our own host with one statement."""
         if len(booking_ids) == 1 or type(self.host.host) is not StandaloneHost:
             return read_bookings(partial(self.host.booking, connection), booking_ids)
-        ids = json.dumps([*booking_ids])
+        ids = dumps([*booking_ids])
         found = [listed(row) for row in cursor_of(connection).execute(FIND_BOOKINGS, (ids,))]
         unreadable = frozenset(one.id for one in found if isinstance(one, UnreadableBooking))
         return {one.id: one for one in found if isinstance(one, Booking)}, unreadable
@@ -259,7 +262,7 @@ class Reads:
         seen = -1
         while limit > 0:
             pending = list(self.host.unassigned(connection, since, asked, restaurants))
-            ids = json.dumps([booking.id for booking in pending])
+            ids = dumps([booking.id for booking in pending])
             without = {row[0] for row in rows.execute(WITHOUT_RECORD, (ids,))}
             found = [booking for booking in pending if booking.id in without]
             if len(found) >= limit or len(pending) < asked or len(pending) <= seen:
@@ -340,7 +343,7 @@ def find_records(rows: sqlite3.Cursor, booking_ids: Sequence[str]) -> dict[str, 
     if not booking_ids:
         return {}
     once = [*dict.fromkeys(booking_ids)]
-    found = rows.execute(FIND_RECORDS, (json.dumps(once),)).fetchall()
+    found = rows.execute(FIND_RECORDS, (dumps(once),)).fetchall()
     return dict(zip([row[0] for row in found], _records(rows, found), strict=True))
 
 
@@ -348,7 +351,7 @@ def _records(rows: sqlite3.Cursor, found: Sequence[Row]) -> list[AssignmentRecor
     if not found:
         return []
     seats: dict[str, list[Row]] = {}
-    for seat in rows.execute(FIND_SEATS, (json.dumps([row[0] for row in found]),)):
+    for seat in rows.execute(FIND_SEATS, (dumps([row[0] for row in found]),)):
         seats.setdefault(seat[0], []).append(seat)
     return [record_of(row, tuple(seats.get(row[0], ()))) for row in found]
 
@@ -364,7 +367,7 @@ def _page(query: RecordQuery, limit: int) -> tuple[str, list[Any]]:
         values += [state.value for state in query.states]
     if query.booking_ids:
         conditions.append("booking_id IN (SELECT value FROM json_each(?))")
-        values.append(json.dumps(query.booking_ids))
+        values.append(dumps(query.booking_ids))
     if query.unfinished:
         conditions.append(in_sql("{UNFINISHED}"))
     if query.sitting:

@@ -13,7 +13,6 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from assignment_pipeline import processes
@@ -251,17 +250,16 @@ class Writer(processes.Watched):
         Returns:
             Whether there is something to do.
         """
-        job = self._from_inbox(seconds)
-        while job is not None:
-            self._queue.append(job)
-            job = self._from_inbox()
+        while seconds or not self._inbox.empty():
+            job = self._from_inbox(seconds)
+            if job is not None:
+                self._queue.append(job)
+            seconds = 0.0
         while self._queue and self._queue[0].claimed:
             self._queue.popleft()
         return bool(self._queue)
 
     def _from_inbox(self, seconds: float = 0.0) -> Job[Any] | None:
-        if not seconds and self._inbox.empty():  # Most often, and far cheaper than the exception.
-            return None
         with contextlib.suppress(queue.Empty):
             return self._inbox.get(timeout=seconds)
         return None
@@ -330,8 +328,7 @@ class Writer(processes.Watched):
                 answers.append(_attempt(connection, job, is_first=len(group) == 1))
             connection.files.require(where)
             committing = True
-            with _refusing_to_end():
-                connection.execute(COMMIT)
+            _end(connection, COMMIT)
             connection.files.require(where)
         except _TransactionEndedError as error:
             _roll_back(connection)
@@ -377,11 +374,10 @@ class _TransactionEndedError(Exception):
     """A job has ended the transaction that it was to be a part of."""
 
 
-@contextlib.contextmanager
-def _refusing_to_end() -> Iterator[None]:
-    """Without its savepoint, a job has ended the transaction, and begun another."""
+def _end(connection: FileConnection, savepoint: str) -> None:
+    """Release a savepoint, or go back to it. Without it, a job has ended the transaction, and begun another."""
     try:
-        yield
+        connection.execute(savepoint)
     except sqlite3.OperationalError as error:
         if primary_code(error) != sqlite3.SQLITE_ERROR:
             raise
@@ -405,11 +401,10 @@ def _attempt(connection: FileConnection, job: Job[Any], *, is_first: bool) -> tu
         if isinstance(cause, sqlite3.Error) and primary_code(cause) in ROLLS_BACK:
             raise cause
         raise _TransactionEndedError(ENDED) from cause
-    with _refusing_to_end():
-        if failure is not None:
-            connection.execute("ROLLBACK TO work" if is_first else "ROLLBACK TO job")
-        if not is_first:
-            connection.execute("RELEASE job")
+    if failure is not None:
+        _end(connection, "ROLLBACK TO work" if is_first else "ROLLBACK TO job")
+    if not is_first:
+        _end(connection, "RELEASE job")
     return value, failure
 
 
