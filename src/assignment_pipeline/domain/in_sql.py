@@ -2,7 +2,8 @@
 States, outcomes and reasons in SQL: their values stand in the enums only, and queries name them.
 
 ``state IN ({UNSETTLED})`` stands for a list of states, ``reason IN ({WAITS_FOR_TABLES})`` for the reasons of a role,
-``state = {MANUAL_REVIEW}`` for one state, ``WHERE {UNFINISHED}`` for a condition on records.
+``state = {MANUAL_REVIEW}`` for one state, ``WHERE {UNFINISHED}`` for a condition on records. ``{state IN OUTCOMES}`` is
+for the condition of an index: it says the same without a list, of which SQLite makes a table for each row.
 """
 
 from __future__ import annotations
@@ -21,10 +22,14 @@ def _listed(kind: type[StrEnum], members: Collection[StrEnum]) -> str:
     return ", ".join(f"'{member.value}'" for member in kind if member in members)
 
 
+def _any_of(column: str, listed: str) -> str:
+    return "(" + " OR ".join(f"{column} = {value}" for value in listed.split(", ")) + ")"
+
+
 # What `ports.records.is_unfinished` says. An index has it, and is only used by a query that has its very text.
 _UNFINISHED = (
     f"((owner = 'pipeline' AND state = '{AssignmentState.MANUAL_REVIEW.value}')"
-    f" OR (next_attempt_at IS NULL AND state IN ({_listed(AssignmentState, UNSETTLED)})"
+    f" OR (next_attempt_at IS NULL AND {_any_of('state', _listed(AssignmentState, UNSETTLED))}"
     f" AND (owner = 'pipeline' OR state = '{AssignmentState.ASSIGNMENT_IN_PROGRESS.value}')))"
 )
 
@@ -40,6 +45,7 @@ WORDS: Mapping[str, str] = {
 """What may be named in SQL, and the text that it stands for."""
 
 _NAME = re.compile(r"\{([A-Z_]+)\}")
+_ANY_OF = re.compile(r"\{([a-z_.]+) IN ([A-Z_]+)\}")
 
 
 def in_sql(text: str) -> str:
@@ -49,4 +55,5 @@ def in_sql(text: str) -> str:
     Raises:
         KeyError: It names what is not in `WORDS`.
     """
+    text = _ANY_OF.sub(lambda found: _any_of(found[1], WORDS[found[2]]), text)
     return _NAME.sub(lambda found: WORDS[found[1]], text)

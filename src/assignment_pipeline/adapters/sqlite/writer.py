@@ -68,7 +68,7 @@ ROLLS_BACK = frozenset(
 
 # A savepoint that begins the transaction costs nothing; under any other, SQLite copies each page before it changes it.
 # It takes no lock: a statement that writes does, even one that writes nothing.
-BEGIN, LOCK = "SAVEPOINT work", "UPDATE assignment_rollout SET id = id WHERE 0"
+BEGIN, LOCK = "SAVEPOINT work", "UPDATE assignment_rollout SET generation = generation WHERE 0"
 COMMIT = "RELEASE work"
 
 ENDED = "code inside a transaction must not commit it or roll it back"

@@ -6,7 +6,7 @@ WITH firsts AS (
     SELECT h.booking_id, h.restaurant_id, h.created_at,
         datetime(substr(h.created_at, 1, 19), '+5 minutes') || substr(h.created_at, 20) AS settled_at
     FROM booking_assignment_state_history AS h INDEXED BY booking_assignment_state_history_outcomes
-    WHERE h.to_state IN ({OUTCOMES})
+    WHERE {h.to_state IN OUTCOMES}
         AND h.created_at >= :settling_since AND h.created_at < :settling_until
         AND (h.actor IS NULL OR h.to_state = 'cancelled')
         AND (:restaurant IS NULL OR h.restaurant_id = :restaurant)
@@ -243,7 +243,7 @@ GROUP BY strategy;
 -- Why assignments went to a person.
 SELECT reason, count(*)
 FROM booking_assignment_state_history INDEXED BY booking_assignment_state_history_outcomes
-WHERE to_state IN ({OUTCOMES}) AND to_state = 'manual_review'
+WHERE {to_state IN OUTCOMES} AND to_state = 'manual_review'
     AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     AND actor IS NULL AND reason IS NOT NULL
 GROUP BY reason;
@@ -272,7 +272,7 @@ WHERE (owner = 'pipeline' OR state = 'assignment_in_progress') AND next_attempt_
 SELECT
     (
         SELECT count(*) FROM booking_assignment_state_history INDEXED BY booking_assignment_state_history_outcomes
-        WHERE to_state IN ({OUTCOMES})
+        WHERE {to_state IN OUTCOMES}
             AND created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
     ),
     (

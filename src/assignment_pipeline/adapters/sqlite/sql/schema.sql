@@ -113,7 +113,7 @@ ON booking_assignment_state_history (change_id);
 -- Outcomes, for the metrics: a row or two for each booking.
 CREATE INDEX booking_assignment_state_history_outcomes
 ON booking_assignment_state_history (created_at)
-WHERE to_state IN ({OUTCOMES});
+WHERE {to_state IN OUTCOMES};
 
 -- Who had tables at a restaurant around a time.
 CREATE INDEX booking_assignment_state_history_turns
