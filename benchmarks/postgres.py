@@ -89,7 +89,7 @@ class Recorder(MemoryStore):
         ordered = in_order(changes)
         facts = commit_facts(ordered)
         statuses = {change.record.booking_id: change.guest_status for change in ordered}
-        facts |= {"now": None, "standalone": True, "rivals": []}
+        facts |= {"now": None, "standalone": True}
         facts["guest_status"] = {key: status for key, status in statuses.items() if status is not None}
         self.documents.append(document(facts))
 

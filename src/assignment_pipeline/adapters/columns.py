@@ -213,6 +213,12 @@ POSTGRES_TYPES = {
     Kind.DOCUMENT: "jsonb",
 }
 
+
+def _read_from(document: str, column: Column) -> str:
+    kind = POSTGRES_TYPES[column.kind]
+    return f"{document}->>'{column.name}'" if kind == "text" else f"({document}->>'{column.name}')::{kind}"
+
+
 BOOKING_IN_SQL = {
     "STORED_BOOKING": ", ".join(column.stored for column in BOOKING),
     "b.STORED_BOOKING": ", ".join(f"b.{column.stored}" for column in BOOKING),
@@ -220,6 +226,13 @@ BOOKING_IN_SQL = {
         column.name if column.stored == column.name else f"{column.stored} AS {column.name}" for column in BOOKING
     ),
     "TYPED_BOOKING": ", ".join(f"{column.name} {POSTGRES_TYPES[column.kind]}" for column in BOOKING),
+    "c.READ_BOOKING": ", ".join(_read_from("c.booking", column) for column in BOOKING),
+    "n.NEW_BOOKING": ", ".join(
+        "coalesce(doc->'guest_status'->>n.booking_id, n.booking->>'status')"
+        if column.name == "status"
+        else _read_from("n.booking", column)
+        for column in BOOKING
+    ),
     "NAMED_BOOKING": ", ".join(f"'{column.name}', {column.name}" for column in BOOKING),
     "EXCLUDED_BOOKING": ", ".join(f"{column.stored} = excluded.{column.stored}" for column in _REQUEST),
     "SET_REQUEST": ", ".join(f"{column.stored} = :{column.name}" for column in _REQUEST),
@@ -227,7 +240,8 @@ BOOKING_IN_SQL = {
 }
 """
 The columns of a booking: as the table ``bookings`` has them, the same under the fields' names, with their types, as
-arguments of ``jsonb_build_object``, and as an upsert and an update set them; the status has a rule of its own there.
+read from the document of a change and of a record, as arguments of ``jsonb_build_object``, and as an upsert and an
+update set them; the status has a rule of its own there.
 """
 
 

@@ -11,7 +11,18 @@ from typing import Any
 import orjson
 
 from assignment_pipeline.adapters.as_json import dumps, floor_parts, policy_of, with_tuples
-from assignment_pipeline.adapters.columns import ATTEMPT, BLOCK, BOOKING, EVENT, HISTORY, RECORD, SEAT, Kind, Rows
+from assignment_pipeline.adapters.columns import (
+    ATTEMPT,
+    BLOCK,
+    BOOKING,
+    EVENT,
+    HISTORY,
+    RECORD,
+    SEAT,
+    Column,
+    Kind,
+    Rows,
+)
 from assignment_pipeline.adapters.seats import Seat, allocation_of, seats_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
@@ -83,6 +94,24 @@ def array(texts: Iterable[str]) -> str:
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
+def alike(rows: Sequence[Facts]) -> list[Any]:
+    """
+    Rows that are much the same: the texts of one, and what the others have besides or instead.
+
+    PostgreSQL reads less, with one row as the default of the others. No rows are an empty list.
+    """
+    if not rows:
+        return []
+    model = {key: value for key, value in rows[len(rows) // 2].items() if isinstance(value, str)}
+    return [model, [_unlike(model, row) for row in rows]]
+
+
+def _unlike(model: Facts, row: Facts) -> Facts:
+    known = {key: value for key, value in row.items() if not isinstance(value, str) or model.get(key) != value}
+    known.update((key, None) for key in model.keys() - row.keys())
+    return known
+
+
 def _without_zeros(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
@@ -96,7 +125,12 @@ def _without_zeros(value: Any) -> Any:
 # -- Bookings and venues ------------------------------------------------------------------------------------------
 
 
-_BOOKINGS = Rows(Booking, BOOKING, write={Kind.MOMENT: text_of}, read={Kind.MOMENT: moment_of})
+def _sorted(columns: Iterable[Column]) -> list[Column]:
+    """*columns* as `jsonb` keeps an object's keys: keys that come so need no sorting."""
+    return sorted(columns, key=lambda column: (len(column.name), column.name))
+
+
+_BOOKINGS = Rows(Booking, _sorted(BOOKING), write={Kind.MOMENT: text_of}, read={Kind.MOMENT: moment_of})
 
 booking_facts = _BOOKINGS.named_row
 """A booking without its attributes."""
@@ -170,18 +204,22 @@ READ: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.BOOKING: booking_of,
     Kind.DOCUMENT: with_tuples,
 }
-RECORDS = Rows(AssignmentRecord, RECORD, WRITTEN, READ)
+
+
+RECORDS = Rows(AssignmentRecord, _sorted(RECORD), WRITTEN, READ)
 SEATS = Rows(Seat, SEAT, WRITTEN, READ, window_of)
-STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
-ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
+STEPS = Rows(StateChange, _sorted(HISTORY), WRITTEN, READ)
+ATTEMPTS = Rows(Attempt, _sorted(ATTEMPT), WRITTEN, READ)
 BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
-EVENTS = Rows(Event, EVENT, WRITTEN, READ)
+EVENTS = Rows(Event, _sorted(EVENT), WRITTEN, READ)
 
 block_facts = BLOCKS.filled_row
 """The columns of a block that are not null."""
 
-event_facts = EVENTS.filled_row
-"""The columns of an event that are not null."""
+
+def events_of(events: Iterable[Event]) -> list[Any]:
+    """Events, as the functions of the schema take them."""
+    return alike([EVENTS.filled_row(event) for event in events])
 
 
 def record_facts(record: AssignmentRecord) -> Facts:
@@ -252,14 +290,14 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
         "changes": [change_facts(change) for change in changes],
         "records": [record_facts(record) for record in records],
     }
-    parts: dict[str, list[Facts]] = {
+    parts: dict[str, list[Any]] = {
         "seats": [SEATS.filled_row(seat) for record in records for seat in seats_of(record)],
-        "steps": [step for change in changes for step in _step_facts(change)],
+        "steps": alike([step for change in changes for step in _step_facts(change)]),
         "stepless": [
             {"change_id": change.id, "booking_id": change.record.booking_id} for change in changes if not change.steps
         ],
         "attempts": [_attempt_facts(change) for change in changes if change.attempt is not None],
-        "events": [event_facts(event) for change in changes for event in change.events],
+        "events": events_of(event for change in changes for event in change.events),
         "requests": [booking_facts(change.request) for change in changes if change.request is not None],
         "caps": [
             cap

@@ -15,7 +15,7 @@ from assignment_pipeline.adapters.postgres.codec import (
     block_facts,
     commit_facts,
     document,
-    event_facts,
+    events_of,
     moment_of,
     rival_facts,
     text_of,
@@ -84,8 +84,6 @@ class Commits:
         facts["standalone"] = self.reads.standalone
         statuses = {change.record.booking_id: change.guest_status for change in ordered}
         facts["guest_status"] = {key: status for key, status in statuses.items() if status is not None}
-        # Compare each change with the others, and with the tables that the host has given away.
-        facts["rivals"] = facts.get("seats", []) if len(ordered) > 1 else []
         if not self.reads.standalone:
             facts.update((yield from self._ask_host(ordered, facts)))
         [(answer,)] = yield self.reads.ask(COMMIT, document(facts), commits=lands)
@@ -101,7 +99,7 @@ class Commits:
         policies: dict[str, Any] = {}
         floors: dict[str, Container[str]] = {}
         versions: dict[str, str] = {}
-        rivals = list(facts["rivals"])
+        rivals: list[dict[str, Any]] = []
         for restaurant_id in json.loads(answer or "[]"):
             try:
                 venue = yield from self.reads.venue(restaurant_id, seats=restaurant_id in seating)
@@ -148,7 +146,7 @@ class Commits:
     def block(self, blocks: Sequence[TableBlock], events: Sequence[Event], *, lands: bool) -> Work[tuple[str, ...]]:
         facts = {
             "blocks": list(map(block_facts, blocks)),
-            "events": list(map(event_facts, events)),
+            "events": events_of(events),
             "now": self.reads.now(),
         }
         [(answer,)] = yield self.reads.ask(BLOCK, document(facts), commits=lands)
@@ -171,7 +169,7 @@ class Commits:
         facts: dict[str, Any] = {
             "ids": [block.id for block in blocks],
             "restaurant_id": restaurant_id,
-            "events": list(map(event_facts, events)),
+            "events": events_of(events),
             "now": self.reads.now(),
             "standalone": self.reads.standalone,
         }
@@ -192,7 +190,7 @@ class Commits:
 
     def tell(self, events: Sequence[Event]) -> Work[None]:
         """Write events that no commit carries."""
-        yield self.reads.ask(TELL, document(list(map(event_facts, events))))
+        yield self.reads.ask(TELL, document(events_of(events)))
 
     def due(self, limit: int, order: WakeOrder) -> Work[tuple[Due, ...]]:
         claim: dt.timedelta = CLAIM

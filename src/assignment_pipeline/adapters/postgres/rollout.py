@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from assignment_pipeline.adapters.postgres.codec import document, event_facts, optional_moment_of
+from assignment_pipeline.adapters.postgres.codec import document, events_of, optional_moment_of
 from assignment_pipeline.adapters.postgres.reads import Reads
 from assignment_pipeline.adapters.postgres.store_work import StoreWork
 from assignment_pipeline.adapters.postgres.work import Work
@@ -123,7 +123,7 @@ def _revise(reads: Reads, revision: RolloutRevision, events: Sequence[Event]) ->
             "forced": revision.forced,
             "evidence": revision.evidence,
         },
-        "events": [event_facts(event) for event in events],
+        "events": events_of(events),
         "now": reads.now(),
     }
     [(answer,)] = yield reads.ask(REVISE, document(facts), commits=True)

@@ -98,11 +98,11 @@ found AS (
             ELSE 'withdrawn'
         END
     FROM answers AS a
-    JOIN assignment_pipeline.observability_events AS last ON last.id = (
-        SELECT n.id FROM assignment_pipeline.observability_events AS n
+    CROSS JOIN LATERAL (
+        SELECT n.context FROM assignment_pipeline.observability_events AS n
         WHERE n.event_type = 'auto_assign.summary' AND n.booking_id = a.booking_id AND n.created_at <= a.settled_at
         ORDER BY n.created_at DESC, n.id DESC LIMIT 1
-    )
+    ) AS last
     UNION ALL
     SELECT restaurant_id, called_at + interval '15 minutes', 'pipeline', 'active', 'unsettled' FROM late
 )

@@ -182,7 +182,7 @@ CREATE UNLOGGED TABLE assignment_pipeline.assignment_leases (
 
 -- What happened, for people, dashboards and metrics.
 CREATE TABLE assignment_pipeline.observability_events (
-    id text COLLATE "C" PRIMARY KEY,
+    id text COLLATE "C" NOT NULL,
     position bigint GENERATED ALWAYS AS IDENTITY,  -- the order in which they were written
     created_at timestamptz NOT NULL,
     source text NOT NULL,
@@ -193,11 +193,12 @@ CREATE TABLE assignment_pipeline.observability_events (
     context jsonb NOT NULL
 );
 
-CREATE INDEX observability_events_created ON assignment_pipeline.observability_events (created_at);
+-- No event stands there twice: it always has the same booking, or none. The first index also finds what happened to one.
+CREATE UNIQUE INDEX observability_events_booking ON assignment_pipeline.observability_events (booking_id, id);
 
--- What happened to one booking.
-CREATE INDEX observability_events_booking ON assignment_pipeline.observability_events (booking_id)
-WHERE booking_id IS NOT NULL;
+CREATE UNIQUE INDEX observability_events_others ON assignment_pipeline.observability_events (id) WHERE booking_id IS NULL;
+
+CREATE INDEX observability_events_created ON assignment_pipeline.observability_events (created_at);
 
 -- What the legacy planner did, for the metrics: by time, and by booking.
 CREATE INDEX observability_events_legacy ON assignment_pipeline.observability_events (created_at)

@@ -82,12 +82,14 @@ BEGIN
 END
 $$;
 
--- Write events. An event may come twice, with the same id.
+-- Write events: what all of them have in common, and what each has besides. An event may come twice, with the same id.
 CREATE FUNCTION assignment_pipeline.tell(events jsonb) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     INSERT INTO assignment_pipeline.observability_events ({EVENT})
-    SELECT {EVENT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.observability_events, events)
-    ON CONFLICT (id) DO NOTHING;
+    SELECT {EVENT} FROM jsonb_populate_recordset(
+        jsonb_populate_record(NULL::assignment_pipeline.observability_events, events->0), events->1
+    )
+    ON CONFLICT DO NOTHING;
 END
 $$;
 
@@ -102,9 +104,16 @@ DECLARE
     in_force bigint;
     existing text[];
     booked text[];
-    moved_bookings text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_bookings'));
-    moved_venues text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
+    moved_bookings text[];
+    moved_venues text[];
     policies jsonb := doc->'policies';
+    records assignment_pipeline.assignment_records[] := ARRAY(
+        SELECT r FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS r
+    );
+    seats assignment_pipeline.booking_table_assignments[] := ARRAY(
+        SELECT s FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
+    );
+    others assignment_pipeline.booking_table_assignments[] := seats;  -- and the tables that the host has given away
     stale record;
     crowded text;
     contested json;
@@ -122,17 +131,19 @@ BEGIN
         );
         SELECT
             array_agg(c.booking_id) FILTER (WHERE
-                ({b.STORED_BOOKING}) IS DISTINCT FROM ({p.BOOKING})
+                ({b.STORED_BOOKING}) IS DISTINCT FROM ({c.READ_BOOKING})
             ),
             array_agg(c.booking_id) FILTER (WHERE v.version IS DISTINCT FROM c.venue_version)
         INTO moved_bookings, moved_venues
         FROM jsonb_to_recordset(doc->'changes') AS c(
             booking_id text, restaurant_id text, planned boolean, venue_version text, booking jsonb
         )
-        CROSS JOIN LATERAL jsonb_to_record(c.booking) AS p({TYPED_BOOKING})
         LEFT JOIN assignment_pipeline.bookings b ON b.id = c.booking_id AND b.id = ANY (booked)
         LEFT JOIN assignment_pipeline.restaurants v ON v.id = c.restaurant_id
         WHERE c.planned;
+    ELSE
+        moved_bookings := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_bookings'));
+        moved_venues := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
     END IF;
 
     SELECT r.generation INTO in_force FROM assignment_pipeline.assignment_rollout r WHERE r.id = 1;
@@ -175,9 +186,9 @@ BEGIN
                 WHERE there.booking_id <> ALL (ids)
                 UNION ALL
                 SELECT n.booking_id, n.start_at, (n.booking->>'party_size')::integer, n.booking->>'channel'
-                FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+                FROM unnest(records) AS n
                 WHERE n.restaurant_id = c.restaurant_id AND n.booking_id IN (
-                    SELECT s.booking_id FROM jsonb_to_recordset(doc->'seats') AS s(booking_id text)
+                    SELECT s.booking_id FROM unnest(seats) AS s
                 )
             ) AS a
             WHERE (c.channel IS NULL OR a.channel = c.channel) AND EXISTS (
@@ -195,59 +206,58 @@ BEGIN
     -- A booking may keep the tables that it has: only the rest of its time is checked. A conflicted booking may take tables
     -- that others have. When it is no longer conflicted, those tables do not count as its own.
     IF doc ? 'seats' THEN
-        SELECT json_agg(table_id ORDER BY table_id) INTO contested FROM (
-            SELECT DISTINCT n.table_id COLLATE "C" AS table_id
-            FROM (
-                SELECT s.booking_id, s.table_id, s.restaurant_id, unnest(
-                    tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id AND NOT a.conflicted
-                        THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
-                ) AS span
-                FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
-                LEFT JOIN assignment_pipeline.booking_table_assignments a
-                    ON a.booking_id = s.booking_id AND a.table_id = s.table_id
-                WHERE NOT s.conflicted
-            ) AS n
-            WHERE EXISTS (
-                SELECT FROM assignment_pipeline.booking_table_assignments a
-                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id AND a.booking_id <> ALL (ids)
-                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL
-                    AND assignment_pipeline.occupied(a, moment) && n.span
-            ) OR EXISTS (
-                SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
-                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id AND a.booking_id <> n.booking_id
-                    AND a.seated_at IS NOT NULL AND a.left_at IS NULL
-                    AND assignment_pipeline.occupied(a, moment) && n.span
-            ) OR EXISTS (
-                SELECT FROM assignment_pipeline.booking_table_assignments a
-                WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id
-                    AND a.start_at > lower(n.span) - interval '36 hours' AND a.start_at < upper(n.span)
-                    AND tstzrange(a.start_at, a.end_at) && n.span AND a.booking_id <> ALL (ids)
-            ) OR EXISTS (
-                SELECT FROM assignment_pipeline.table_blocks b
-                WHERE b.restaurant_id = n.restaurant_id AND b.end_at > lower(n.span)
-                    AND b.start_at < upper(n.span) AND b.table_id = n.table_id
-            ) OR EXISTS (
-                SELECT FROM jsonb_to_recordset(doc->'rivals') AS o(
-                    booking_id text, table_id text, restaurant_id text, start_at timestamptz, end_at timestamptz
+        IF doc ? 'rivals' THEN
+            others := others || ARRAY(
+                SELECT r FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'rivals') AS r
+            );
+        END IF;
+        SELECT json_agg(DISTINCT n.table_id ORDER BY n.table_id) INTO contested
+        FROM (
+            SELECT s.booking_id, s.table_id, s.restaurant_id, unnest(
+                tstzmultirange(tstzrange(s.start_at, s.end_at)) - CASE WHEN a.restaurant_id = s.restaurant_id AND NOT a.conflicted
+                    THEN tstzmultirange(tstzrange(a.start_at, a.end_at)) ELSE '{}' END
+            ) AS span
+            FROM unnest(seats) AS s
+            LEFT JOIN assignment_pipeline.booking_table_assignments a
+                ON a.booking_id = s.booking_id AND a.table_id = s.table_id
+            WHERE NOT s.conflicted
+        ) AS n
+        WHERE EXISTS (
+            SELECT FROM assignment_pipeline.booking_table_assignments a
+            WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id AND a.booking_id <> ALL (ids)
+                AND a.seated_at IS NOT NULL AND a.left_at IS NULL
+                AND assignment_pipeline.occupied(a, moment) && n.span
+        ) OR EXISTS (
+            SELECT FROM assignment_pipeline.booking_table_assignments a
+            WHERE a.restaurant_id = n.restaurant_id AND a.table_id = n.table_id
+                AND a.start_at > lower(n.span) - interval '36 hours' AND a.start_at < upper(n.span)
+                AND tstzrange(a.start_at, a.end_at) && n.span AND a.booking_id <> ALL (ids)
+        ) OR EXISTS (
+            SELECT FROM assignment_pipeline.table_blocks b
+            WHERE b.restaurant_id = n.restaurant_id AND b.end_at > lower(n.span)
+                AND b.start_at < upper(n.span) AND b.table_id = n.table_id
+        ) OR EXISTS (
+            SELECT FROM unnest(others) AS o
+            WHERE o.restaurant_id = n.restaurant_id AND o.table_id = n.table_id AND o.booking_id IS DISTINCT FROM n.booking_id
+                AND (
+                    tstzrange(o.start_at, o.end_at) && n.span
+                    OR o.seated_at IS NOT NULL AND o.left_at IS NULL AND assignment_pipeline.occupied(o, moment) && n.span
                 )
-                WHERE o.restaurant_id = n.restaurant_id AND o.table_id = n.table_id
-                    AND tstzrange(o.start_at, o.end_at) && n.span AND o.booking_id IS DISTINCT FROM n.booking_id
-            )
-        ) AS tables;
+        );
         IF contested IS NOT NULL THEN
             RETURN json_build_object('contested', contested);
         END IF;
         -- No two parties sit at one table.
         IF jsonb_path_exists(doc, '$.seats[*] ? (@.seated_at != null)') THEN
             SELECT json_agg(DISTINCT s.table_id) INTO contested
-            FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
+            FROM unnest(seats) AS s
             WHERE s.seated_at IS NOT NULL AND s.left_at IS NULL AND moment - s.seated_at < interval '24 hours' AND (
                 EXISTS (
                     SELECT FROM assignment_pipeline.booking_table_assignments a
                     WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> ALL (ids)
                         AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
                 ) OR EXISTS (
-                    SELECT FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS a
+                    SELECT FROM unnest(seats) AS a
                     WHERE a.restaurant_id = s.restaurant_id AND a.table_id = s.table_id AND a.booking_id <> s.booking_id
                         AND a.seated_at IS NOT NULL AND a.left_at IS NULL AND moment - a.seated_at < interval '24 hours'
                 )
@@ -269,13 +279,13 @@ BEGIN
                     THEN '{}' ELSE tstzmultirange(assignment_pipeline.occupied(s, moment)) END
             ) AS span
             FROM assignment_pipeline.booking_table_assignments a
-            LEFT JOIN jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
+            LEFT JOIN unnest(seats) AS s
                 ON a.booking_id = s.booking_id AND a.table_id = s.table_id AND a.restaurant_id = s.restaurant_id
             WHERE a.booking_id = ANY (existing)
             UNION ALL
             -- Who stays with fewer guests, or by another channel, leaves room under a cap on arrivals.
             SELECT a.restaurant_id, tstzrange(a.start_at, a.end_at)
-            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            FROM unnest(records) AS n
             JOIN assignment_pipeline.assignment_records r ON r.booking_id = n.booking_id
             JOIN assignment_pipeline.booking_table_assignments a ON a.booking_id = r.booking_id
             WHERE r.booking_id = ANY (existing) AND n.booking IS NOT NULL
@@ -285,23 +295,25 @@ BEGIN
         DELETE FROM assignment_pipeline.booking_table_assignments WHERE booking_id = ANY (existing);
         UPDATE assignment_pipeline.assignment_records r
         SET ({RECORD_BESIDES_KEY}, start_at, updated_at) = ROW({n.RECORD_BESIDES_KEY}, n.start_at, moment)
-        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+        FROM unnest(records) AS n
         WHERE r.booking_id = n.booking_id AND r.booking_id = ANY (existing);
     END IF;
     IF cardinality(existing) < cardinality(ids) THEN
         INSERT INTO assignment_pipeline.assignment_records ({RECORD}, start_at, created_at, updated_at)
         SELECT {RECORD}, start_at, moment, moment
-        FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records')
+        FROM unnest(records)
         WHERE booking_id <> ALL (existing);
     END IF;
     IF doc ? 'seats' THEN
         INSERT INTO assignment_pipeline.booking_table_assignments ({SEAT})
-        SELECT {SEAT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats')
+        SELECT {SEAT} FROM unnest(seats)
         ORDER BY table_id, start_at;
     END IF;
     IF doc ? 'steps' THEN
         INSERT INTO assignment_pipeline.booking_assignment_state_history
-        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_state_history, doc->'steps');
+        SELECT * FROM jsonb_populate_recordset(
+            jsonb_populate_record(NULL::assignment_pipeline.booking_assignment_state_history, doc->'steps'->0), doc->'steps'->1
+        );
     END IF;
     IF doc ? 'stepless' THEN
         INSERT INTO assignment_pipeline.assignment_stepless_changes (change_id, booking_id, created_at)
@@ -313,9 +325,7 @@ BEGIN
         SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts');
     END IF;
     IF doc ? 'events' THEN
-        INSERT INTO assignment_pipeline.observability_events ({EVENT})
-        SELECT {EVENT} FROM jsonb_populate_recordset(NULL::assignment_pipeline.observability_events, doc->'events')
-        ON CONFLICT (id) DO NOTHING;  -- As `tell` does.
+        PERFORM assignment_pipeline.tell(doc->'events');
     END IF;
 
     IF freed IS NOT NULL THEN
@@ -339,21 +349,15 @@ BEGIN
             UPDATE assignment_pipeline.bookings b SET
                 assignment_state = n.state, assignment_state_version = n.version, assignment_strategy = n.strategy,
                 status = coalesce(doc->'guest_status'->>n.booking_id, b.status)
-            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
+            FROM unnest(records) AS n
             WHERE b.id = n.booking_id AND b.id = ANY (booked);
         END IF;
         IF cardinality(booked) < cardinality(ids) THEN
             INSERT INTO assignment_pipeline.bookings (
                 {STORED_BOOKING}, assignment_state, assignment_state_version, assignment_strategy, created_at
             )
-            SELECT {b.BOOKING}, n.state, n.version, n.strategy, moment
-            FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS n
-            CROSS JOIN jsonb_to_record(
-                n.booking || jsonb_build_object(
-                    'id', n.booking_id,
-                    'status', coalesce(doc->'guest_status'->>n.booking_id, n.booking->>'status')
-                )
-            ) AS b({TYPED_BOOKING})
+            SELECT {n.NEW_BOOKING}, n.state, n.version, n.strategy, moment
+            FROM unnest(records) AS n
             WHERE n.booking IS NOT NULL AND n.booking_id <> ALL (booked);
         END IF;
     END IF;

@@ -154,7 +154,6 @@ BEGIN
         'standalone', EXISTS (SELECT FROM assignment_pipeline.assignment_schema s WHERE s.part = 'standalone'),
         'restaurants', jsonb_build_array(restaurant_id),
         'ids', jsonb_build_array(id),
-        'rivals', '[]'::jsonb,
         'changes', jsonb_build_array(jsonb_build_object(
             'booking_id', id, 'restaurant_id', restaurant_id, 'stepless', gen_random_uuid(), 'planned', false
         )),
