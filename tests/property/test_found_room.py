@@ -9,6 +9,7 @@ import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, Outcome, ServicePeriod, Table, Venue, VenuePolicy
 from assignment_pipeline.flow.settings import Settings
+from assignment_pipeline.planning import displacing
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.testing import FakeClock
 
@@ -20,8 +21,9 @@ QUARTER = dt.timedelta(minutes=15)
 class Host:
     """A restaurant in which four have to make room for six, and a couple for the four; with a clock that may rush."""
 
-    def __init__(self):
-        self.rushes = False
+    def __init__(self, monkeypatch):
+        self._monkeypatch = monkeypatch
+        self._rushes = False
         self._ticks = itertools.count()
         arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
         policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
@@ -30,14 +32,18 @@ class Host:
             Venue("r-1", "UTC", floor, policy),
             clock=FakeClock(),
             engine=TableEngine(monotonic=self.monotonic),
-            settings=Settings(availability_budget=dt.timedelta(seconds=1)),  # A clock that rushes leaves no search.
             sinks=(),
         )
         self.coordinator.place(Booking("couple", "r-1", 2, SEVEN), ["four"], actor="anna", pin=False)
         self.coordinator.place(Booking("four", "r-1", 4, SEVEN), ["six"], actor="anna", pin=False)
 
+    def hurry(self):
+        """From now on, no search gets its time, and the short one no looks."""
+        self._rushes = True
+        self._monkeypatch.setattr(displacing, "LOOKS", 0)
+
     def monotonic(self):
-        return float(next(self._ticks)) if self.rushes else 0.0
+        return float(next(self._ticks)) if self._rushes else 0.0
 
     def says(self, size):
         return [slot.status.value for slot in self.coordinator.availability("r-1", DATE, [size]).slots]
@@ -47,13 +53,13 @@ class Host:
 
 
 @pytest.fixture
-def host():
-    return Host()
+def host(monkeypatch):
+    return Host(monkeypatch)
 
 
 def test_without_time_nobody_finds_it(host):
     """The room takes a search, so that a clock that rushes leaves none."""
-    host.rushes = True
+    host.hurry()
     assert host.says(6) == ["unavailable"] * 3
     assert host.assign(6).outcome is not Outcome.CONFIRMED
 
@@ -62,7 +68,7 @@ def test_without_time_nobody_finds_it(host):
 def test_what_was_found_is_there_without_a_search(host, size, start):
     """For the same party, for a smaller one, and for those that arrive later; `assign` gives what is said."""
     assert host.says(6) == ["with_moves"] * 3
-    host.rushes = True
+    host.hurry()
     assert host.says(size) == ["with_moves"] * 3
     result = host.assign(size, start)
     assert (result.outcome, result.tables, set(result.moved)) == (Outcome.CONFIRMED, ("six",), {"couple", "four"})
@@ -72,7 +78,7 @@ def test_what_was_found_is_there_without_a_search(host, size, start):
 def test_it_is_gone_once_one_of_them_no_longer_does(host, act):
     """A party that must stay, sits elsewhere, or would find another where it was to go."""
     assert host.says(6) == ["with_moves"] * 3
-    host.rushes = True
+    host.hurry()
     coordinator = host.coordinator
     if act == "pin":
         coordinator.pin("four", actor="anna")
@@ -89,7 +95,7 @@ def test_it_is_gone_once_one_of_them_no_longer_does(host, act):
 def test_who_comes_into_its_way_makes_room_too(host):
     """A party that took one of the tables goes to a free one itself: that takes no search."""
     assert host.says(6) == ["with_moves"] * 3
-    host.rushes = True
+    host.hurry()
     host.coordinator.place(Booking("single", "r-1", 1, SEVEN), ["two"], actor="anna", pin=False)
     assert host.says(6) == ["with_moves"] * 3
     result = host.assign(6)

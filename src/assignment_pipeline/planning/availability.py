@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import attrs
 
-from assignment_pipeline.domain.availability import Slot, SlotStatus, code_of
+from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.pacing import ArrivingParty
@@ -18,9 +18,9 @@ from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
-from assignment_pipeline.planning.known_times import Arrival, KnownTimes, known_times
+from assignment_pipeline.planning.known_times import KnownTimes, known_times
 from assignment_pipeline.planning.moves_asked import Moves
-from assignment_pipeline.planning.rooms import Rooms, where
+from assignment_pipeline.planning.rooms import where
 from assignment_pipeline.planning.searches import Searches
 
 MOST_SPOTS = 100
@@ -46,6 +46,8 @@ class TimesAsked:
         budget: For how long moves may be looked for, for each arrival and size.
 
         total: The same for all of them together. What is not reached by then counts as taken.
+
+        slots: What they have where nobody moves. With these, only what is taken is looked at, for who could move.
     """
 
     starts: tuple[dt.datetime, ...]
@@ -53,6 +55,7 @@ class TimesAsked:
     not_before: dt.datetime | None
     budget: Budget
     total: dt.timedelta
+    slots: tuple[Slot, ...] = ()
 
 
 def survey(
@@ -82,30 +85,26 @@ def survey(
     """
     ends = monotonic() + asked.total.total_seconds()
     if seatings is None or searches is None:
-        planning = _Planning(asked, floor, plan, ends, monotonic)
-        return tuple(planning.slot(start, booking) for start in asked.starts for booking in asked.bookings)
-    moves = None
-    if floor.venue.policy.reseat is not Reseat.OFF and floor.sitting:
-        moves = Moves(floor, seatings, searches, asked.budget, ends=ends, monotonic=monotonic)
-    looking = _Looking(asked, floor, seatings, moves)
-    return tuple(itertools.chain.from_iterable(map(looking.at, asked.starts)))
+        return tuple(_Planning(asked, floor, plan, ends, monotonic).slots())
+    looking = _Looking(asked, floor, seatings)
+    if not asked.slots:
+        return tuple(itertools.chain.from_iterable(map(looking.at, asked.starts)))
+    if not floor.sitting:
+        return asked.slots
+    return looking.with_moves(Moves(floor, seatings, searches, asked.budget, ends=ends, monotonic=monotonic))
 
 
 class _Looking:
     """All parties at once, arrival by arrival, by bits."""
 
-    def __init__(
-        self, asked: TimesAsked, floor: FloorSnapshot, seatings: CandidateSeatings, moves: Moves | None
-    ) -> None:
+    def __init__(self, asked: TimesAsked, floor: FloorSnapshot, seatings: CandidateSeatings) -> None:
         self._asked = asked
         self._floor = floor
         self._seatings = seatings
-        self._moves = moves
-        self._moved = _R if floor.venue.policy.reseat is Reseat.SUGGEST else _M
         self._known: dict[int, KnownTimes] = {}
         self._holds = bool(floor.venue.floor.holds)
 
-    def at(self, start: dt.datetime) -> Iterable[Slot]:
+    def at(self, start: dt.datetime) -> tuple[Slot, ...]:
         """The slots of an arrival, one for each party."""
         known, not_before, pace = self._known_at(start), self._asked.not_before, self._floor.pace
         arrival = known.at(start)
@@ -113,10 +112,23 @@ class _Looking:
             return arrival.past()
         busy = self._floor.occupancy.taken_up_to(arrival.first, arrival.ends)
         left = None if pace is None else pace.left(start, self._asked.bookings[0].channel)
-        slots, taken = known.row(arrival, busy, left)
-        if not taken or self._moves is None:
-            return slots
-        return self._with_moves(self._moves, arrival, known.rooms, slots, taken)
+        return known.row(arrival, busy, left)
+
+    def with_moves(self, moves: Moves) -> tuple[Slot, ...]:
+        """The slots asked about, and for which of those that are taken others could make room."""
+        asked, found = self._asked, list(self._asked.slots)
+        moved = _R if self._floor.venue.policy.reseat is Reseat.SUGGEST else _M
+        for number, start in enumerate(asked.starts):
+            first = number * len(asked.bookings)
+            taken = [place for place in range(len(asked.bookings)) if found[first + place].reason == TAKEN]
+            if taken:
+                known = self._known_at(start)
+                arrival = known.at(start)
+                rooms = moves.rooms(arrival, known.rooms, taken, partial(_request_at, asked, self._floor, start))
+                for place, room in rooms.items():  # No moves: a table has come free since.
+                    slot = arrival.with_moves(place, moved) if room.moves else self.at(start)[place]
+                    found[first + place] = slot
+        return tuple(found)
 
     def _known_at(self, start: dt.datetime) -> KnownTimes:
         """What is known of the arrivals for which the same tables are held back."""
@@ -132,15 +144,6 @@ class _Looking:
             )
             known = self._known[released] = known_times(self._seatings, requests)
         return known
-
-    def _with_moves(
-        self, moves: Moves, arrival: Arrival, rooms: Sequence[Rooms], slots: tuple[Slot, ...], taken: Sequence[int]
-    ) -> list[Slot]:
-        found = list(slots)
-        asked, floor = self._asked, self._floor
-        for place in moves.who_has_room(arrival, rooms, taken, partial(_request_at, asked, floor, arrival.start)):
-            found[place] = arrival.with_moves(place, self._moved)
-        return found
 
 
 def _request_at(asked: TimesAsked, floor: FloorSnapshot, start: dt.datetime, place: int) -> SeatingRequest:
@@ -163,8 +166,13 @@ class _Planning:
         self._ends = ends
         self._monotonic = monotonic
 
-    def slot(self, start: dt.datetime, booking: Booking) -> Slot:
-        """What an arrival has for a party."""
+    def slots(self) -> Iterator[Slot]:
+        """What each arrival has for each party."""
+        asked = itertools.product(self._asked.starts, self._asked.bookings)
+        for (start, booking), known in itertools.zip_longest(asked, self._asked.slots):
+            yield self._slot(start, booking) if known is None or known.reason == TAKEN else known
+
+    def _slot(self, start: dt.datetime, booking: Booking) -> Slot:
         request = _request(self._asked, self._floor, start, booking)
         size, minutes = booking.party_size, request.turn.duration // MINUTE
         decision = self._decide(request)

@@ -41,14 +41,16 @@ class Occupancy:
 
     Attributes:
         rows: What it was made from.
-
-        spans: The tables that are taken for each span of minutes, as masks.
     """
 
     def __init__(self, bits: Mapping[str, int], rows: Sequence[Occupied]) -> None:
         self.rows = rows
         self._bits = bits
-        self.spans = _spans(bits, rows)
+
+    @functools.cached_property
+    def spans(self) -> dict[tuple[int, int], int]:
+        """The tables that are taken for each span of minutes, as masks."""
+        return _spans(self._bits, self.rows)
 
     def busy(self, window: TimeWindow) -> int:
         """The tables that are taken at some minute of *window*, as a mask."""

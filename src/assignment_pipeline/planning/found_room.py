@@ -16,7 +16,7 @@ from assignment_pipeline.planning.tiers import RESEATING, Room
 MOST_SPANS = 2_048
 """For how many spans of time it is remembered at a venue: the last."""
 
-MOST_MENDED = 12
+MOST_MENDED = 16
 """So many parties move at most where room that was found is mended."""
 
 

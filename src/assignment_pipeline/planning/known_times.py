@@ -26,9 +26,6 @@ MOST_KINDS = 32
 Left = tuple[int | None, int | None]
 """How many more guests and parties the caps let arrive, each None where there is no cap."""
 
-Row = tuple[tuple[Slot, ...], tuple[int, ...]]
-"""The slots of an arrival, one for each party; and which of them are taken."""
-
 
 class KnownTimes:
     """
@@ -53,7 +50,7 @@ class KnownTimes:
             known = self._known[start] = Arrival(start, self._venue, self.rooms)
         return known
 
-    def row(self, arrival: Arrival, busy: tuple[int, ...], left: Left | None) -> Row:
+    def row(self, arrival: Arrival, busy: tuple[int, ...], left: Left | None) -> tuple[Slot, ...]:
         """
         What the arrival has where nobody moves.
 
@@ -88,7 +85,7 @@ class Arrival:
 
         minutes: For each party, how long it sits, in minutes.
 
-        rows: The rows that are known, by what they depend on.
+        rows: Its slots, one for each party, by what they depend on.
 
         room: The room that others could make for some of the parties, by their places, or that they could make none;
             and for whom on the floor this is known. None if nothing is.
@@ -107,7 +104,7 @@ class Arrival:
         ends = [from_ + minutes + policy.post_buffer_minutes for minutes in self.minutes]
         self.ends = sorted({end for end, never in zip(ends, self._never, strict=True) if never is None})
         self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
-        self.rows: dict[tuple[tuple[int, ...], Left | None], Row] = {}
+        self.rows: dict[tuple[tuple[int, ...], Left | None], tuple[Slot, ...]] = {}
         self.room: tuple[Parties, Mapping[int, FoundRoom | None]] | None = None
         self._moved: dict[tuple[int, SlotStatus], Slot] = {}
 
@@ -129,7 +126,7 @@ class Arrival:
             self._moved[place, status] = known
         return known
 
-    def row(self, busy: tuple[int, ...], left: Left | None) -> Row:
+    def row(self, busy: tuple[int, ...], left: Left | None) -> tuple[Slot, ...]:
         """What `KnownTimes.row` keeps."""
         slots = [
             never or rooms.slot(self.start, minutes, busy[span])
@@ -137,8 +134,7 @@ class Arrival:
         ]
         if left is not None:
             slots = [_within(slot, _at_most(left, slot.party_size)) for slot in slots]
-        taken = (place for place, slot in enumerate(slots) if slot.reason == TAKEN)
-        return tuple(slots), tuple(taken)
+        return tuple(slots)
 
 
 def _within(slot: Slot, most: int | None) -> Slot:

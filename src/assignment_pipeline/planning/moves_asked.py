@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
+import attrs
+
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
@@ -17,7 +19,11 @@ from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.rooms import Rooms
 from assignment_pipeline.planning.searches import Search, Searches
 from assignment_pipeline.planning.seat_count import SeatCount
+from assignment_pipeline.planning.table_prices import TablePrices
 from assignment_pipeline.planning.vacating import Vacating
+
+MOST_MINUTES = 2
+"""At how many minutes of a turn it is tried to prove that there is no room: those with the fewest seats left."""
 
 
 class Moves:
@@ -56,15 +62,15 @@ class Moves:
         self._monotonic = monotonic
         self._instead: dict[FoundRoom | None, FoundRoom] = {}
 
-    def who_has_room(
+    def rooms(
         self,
         arrival: Arrival,
         rooms: Sequence[Rooms],
         taken: Sequence[int],
         request: Callable[[int], SeatingRequest],
-    ) -> list[int]:
+    ) -> dict[int, FoundRoom]:
         """
-        The places, among the parties asked for, of those for whom others could make room.
+        The room that others could make, by the place of the party among those asked for.
 
         Args:
             arrival: When they would arrive.
@@ -88,7 +94,7 @@ class Moves:
             if room is not None or self._is_in_vain(search):
                 found[place] = room
         arrival.room = self._parties, found
-        return [place for place in taken if found.get(place) is not None]
+        return {place: room for place, room in found.items() if room is not None}
 
     def _room(
         self, search: Search, before: FoundRoom | None, request: Callable[[], SeatingRequest]
@@ -100,8 +106,7 @@ class Moves:
             found = self._searches.found.on(self._seats, choice, span)
             if found is None and not self._is_in_vain(search):
                 found = self._cleared(choice, span) or self._mended(before, choice, span)
-                if found is None and self._monotonic() < self._ends:
-                    found = self._searched(search, request())
+                found = found or self._searched(search, request())
             if before is not None and found is not None:
                 self._instead[before] = found
         if found is not None:
@@ -126,29 +131,43 @@ class Moves:
         return not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search)
 
     def _searched(self, search: Search, request: SeatingRequest) -> FoundRoom | None:
-        """Room by a search, which is remembered if it finds none. What is proved by counting takes none."""
+        """Room by a search, which is remembered if it finds none."""
         known, began = self._searches, self._monotonic()
-        budget = known.share(self._budget)
+        budget, full = known.share(self._budget), tiers.Room(proved=self._floor.complete)
         if self._seat_count.are_too_few(self._movable.kind_for(request), search.span):
-            room = tiers.Room(proved=self._floor.complete)
-        else:
-            room = tiers.Room(self._displacing.room(request))
-            if room.arrangement is None:
-                room = tiers.make_room(
-                    request,
-                    self._floor,
-                    self._offers,
-                    budget,
-                    began=began,
-                    monotonic=self._monotonic,
-                    movable=self._movable,
-                    seat_count=self._seat_count,
-                )
+            known.remember(search, full, budget, began)
+            return None
+        room = tiers.Room(self._displacing.room(request))
+        if room.arrangement is None:
+            minute = self._full_minute(search)
+            if minute is not None:  # Who would be there then needs no search either.
+                known.remember(attrs.evolve(search, span=minute), full, budget, began)
+                return None
+            if began >= self._ends:
+                return None
+            room = tiers.make_room(
+                request,
+                self._floor,
+                self._offers,
+                budget,
+                began=began,
+                monotonic=self._monotonic,
+                movable=self._movable,
+                seat_count=self._seat_count,
+                displacing=self._displacing,
+            )
         known.remember(search, room, budget, began)
         if room.arrangement is None:
             return None
         moves = ((party, option.seating.mask) for party, option in room.arrangement.moves)
         return as_found(self._seats, room.arrangement.option.seating.mask, moves, room.strategy)
+
+    def _full_minute(self, search: Search) -> Span | None:
+        """A minute at which it is proved that there is no room; None if none of the fullest is one."""
+        for time in self._seat_count.tightest(search.span)[:MOST_MINUTES]:
+            if self._prices.prove_no_room(search.choice, time):
+                return time, time + 1
+        return None
 
     @cached_property
     def _parties(self) -> Parties:
@@ -173,6 +192,10 @@ class Moves:
     @cached_property
     def _seat_count(self) -> SeatCount:
         return SeatCount(self._floor, self._movable)
+
+    @cached_property
+    def _prices(self) -> TablePrices:
+        return TablePrices(self._floor, self._movable)
 
     @cached_property
     def _seats(self) -> Seats:

@@ -32,10 +32,17 @@ class SeatCount:
 
     def are_too_few(self, kind: Kind, span: Span) -> bool:
         """Whether there are too few for one more party of a kind, at some time of *span*."""
+        needed = self._least_of(kind)
+        return any(self._left_at(time) < needed for time in self._times(span))
+
+    def tightest(self, span: Span) -> list[int]:
+        """The times of *span* at which somebody comes, those first at which the fewest seats are left."""
+        return sorted((time for time in self._times(span) if self._left_at(time) < math.inf), key=self._left_at)
+
+    def _times(self, span: Span) -> set[int]:
         start, end = span
         starts = {self._movable.spans[party][0] for party in bits(self._movable.meeting(span))}
-        needed = self._least_of(kind)
-        return any(self._left_at(time) < needed for time in {start, *(time for time in starts if start < time < end)})
+        return {start, *(time for time in starts if start < time < end)}
 
     def _left_at(self, time: int) -> float:
         left = self._left.get(time)

@@ -9,6 +9,7 @@ import attrs
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.planning import exact, repack, reseating
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
+from assignment_pipeline.planning.displacing import Displacing
 from assignment_pipeline.planning.movable_parties import MovableParties, span_of
 from assignment_pipeline.planning.options import Arrangement, NotPossible, Options
 from assignment_pipeline.planning.seat_count import SeatCount
@@ -48,6 +49,7 @@ def make_room(
     monotonic: Callable[[], float],
     movable: MovableParties | None = None,
     seat_count: SeatCount | None = None,
+    displacing: Displacing | None = None,
 ) -> Room:
     """
     Look for tables that others would have to leave, as far as the policy and the floor let them.
@@ -69,6 +71,8 @@ def make_room(
 
         seat_count: The seats that such a caller has counted.
 
+        displacing: The short searches that such a caller has made.
+
     Raises:
         StrategyFaultError: A strategy raised, or answered what is no cost.
     """
@@ -85,13 +89,14 @@ def make_room(
         few = Vacating(floor, movable).arrangement(request)
     if isinstance(few, Arrangement):
         return Room(few)
+    if few is NotPossible.PROVED:
+        return Room(proved=proves)
     seat_count = seat_count or SeatCount(floor, movable)
-    if few is None and seat_count.are_too_few(movable.kind_for(request), span_of(request)):
+    if seat_count.are_too_few(movable.kind_for(request), span_of(request)):
         return Room(proved=floor.complete)
     left = began + total - monotonic()
-    if few is NotPossible.PROVED or not exactly or repack.least_seconds(floor) > left or not exact.is_at_hand(left):
-        return Room(proved=proves and few is NotPossible.PROVED)
-    many = repack.make_room(request, floor, options, left)
-    if many.arrangement is None:
-        return Room(proved=proves and many.proved)
-    return Room(many.arrangement, repack.REPACK)
+    if exactly and repack.least_seconds(floor) <= left and exact.is_at_hand(left):
+        many = repack.make_room(request, floor, options, left)
+        if many.arrangement is not None or many.proved:
+            return Room(many.arrangement, repack.REPACK, proved=proves and many.arrangement is None)
+    return Room((displacing or Displacing(movable)).room(request) if budget.total else None)

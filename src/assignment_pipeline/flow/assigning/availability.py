@@ -7,6 +7,8 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from assignment_pipeline.domain.availability import TAKEN, Availability, DayAvailability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
 from assignment_pipeline.domain.checks import word_of
@@ -99,26 +101,7 @@ def _on(
     ends = enumerate((starts[0], starts[-1]))  # All times between these are loaded.
     around = tuple(Booking(f"{parties[0].id}-{number}", venue.id, 1, start) for number, start in ends)
     query = LoadQuery(restaurant_id=venue.id, bookings=around)
-    slots = yield from _seen(call, query, starts, parties, settings)
-    moves = venue.policy.reseat is not Reseat.OFF
-    taken = {slot.start_at for slot in slots if slot.reason == TAKEN} if moves else set()
-    if not taken:
-        return slots
-    # Only where something is taken does it matter who sits there, and could be moved.
-    wider = LoadQuery(restaurant_id=venue.id, bookings=around, day=venue.service_day(date))
-    again = tuple(start for start in starts if start in taken)
-    seen = iter((yield from _seen(call, wider, again, parties, settings)))
-    return tuple(next(seen) if slot.start_at in taken else slot for slot in slots)
-
-
-def _seen(
-    call: Call, query: LoadQuery, starts: tuple[dt.datetime, ...], parties: tuple[Booking, ...], settings: Settings
-) -> Flow[tuple[Slot, ...]]:
-    loaded = yield from LoadContext(query)
-    if loaded is None:
-        raise BookingNotFoundError(query.restaurant_id)
-    call.now = loaded.now
-    context = DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
+    context = yield from _look(call, query, settings)
     asked = TimesAsked(
         starts=starts,
         bookings=parties,
@@ -126,4 +109,20 @@ def _seen(
         budget=settings.budget_in_call,
         total=settings.availability_budget,
     )
-    return (yield from SurveyTimes(asked, context.floor(None) if query.day is None else snapshot(context)))
+    slots = yield from SurveyTimes(asked, context.floor(None))
+    if venue.policy.reseat is Reseat.OFF or all(slot.reason != TAKEN for slot in slots):
+        return slots
+    # Only where something is taken does it matter who sits there, and could be moved.
+    wider = yield from _look(call, attrs.evolve(query, day=venue.service_day(date)), settings)
+    floor = snapshot(wider)
+    if wider.venue.version != context.venue.version:
+        slots = yield from SurveyTimes(asked, floor)
+    return (yield from SurveyTimes(attrs.evolve(asked, slots=slots), floor))
+
+
+def _look(call: Call, query: LoadQuery, settings: Settings) -> Flow[DecisionContext]:
+    loaded = yield from LoadContext(query)
+    if loaded is None:
+        raise BookingNotFoundError(query.restaurant_id)
+    call.now = loaded.now
+    return DecisionContext(call=call, settings=settings, loaded=loaded, booking=None)
