@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from assignment_pipeline import Booking, FloorPlan, Occupied, Reason, Table, TimeWindow, Venue, VenuePolicy
 from assignment_pipeline.domain.policy import Reseat
+from assignment_pipeline.planning import displacing
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.planning.engine import TableEngine
 
@@ -298,12 +299,20 @@ def test_nothing_is_looked_for_when_time_is_up():
     assert engine().plan(evening.request, evening.floor, none).refusal is Reason.NO_FIT
 
 
-def test_a_search_that_takes_too_long_is_given_up():
+def test_a_search_that_takes_too_long_is_given_up(monkeypatch):
     """By the clock that the engine was given, which here strikes at every look."""
+    monkeypatch.setattr(displacing, "LOOKS", 0)  # The short search takes no clock.
     evening, seconds = chain(), itertools.count()
     hurried = TableEngine(monotonic=lambda: next(seconds))
     assert hurried.plan(evening.request, evening.floor, HURRY).refusal is Reason.NO_FIT
     assert hurried.plan(evening.request, evening.floor, PLENTY).plan is not None
+
+
+def test_the_short_search_comes_where_time_is_up():
+    """Two make room, one after the other, which takes a search."""
+    evening, seconds = chain(), itertools.count()
+    hurried = TableEngine(monotonic=lambda: next(seconds))
+    assert len(hurried.plan(evening.request, evening.floor, HURRY).plan.moves) == 2
 
 
 def test_what_takes_no_search_is_found_when_time_is_up():

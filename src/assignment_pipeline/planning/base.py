@@ -85,12 +85,25 @@ class Occupancy:
     @functools.cached_property
     def _timeline(self) -> tuple[list[int], list[int]]:
         """The minutes at which something changes; and the tables that are taken from each up to the next."""
-        edges = sorted({edge for span in self.spans for edge in span})
-        places = {edge: place for place, edge in enumerate(edges)}
-        timeline = [0] * len(edges)
+        comes: dict[int, int] = {}
+        goes: dict[int, int] = {}
+        twice = 0
         for (start, end), tables in self.spans.items():
-            for place in range(places[start], places[end]):
-                timeline[place] |= tables
+            there = comes.get(start, 0)
+            twice |= there & tables
+            comes[start] = there | tables
+            goes[end] = goes.get(end, 0) | tables
+        edges, timeline, taken = sorted({*comes, *goes}), [], 0
+        for edge in edges:
+            taken &= ~goes.get(edge, 0)
+            there = comes.get(edge, 0)
+            twice |= there & taken
+            taken |= there
+            timeline.append(taken)
+        # A table that two have at a time is not free when the first of them goes.
+        for (start, end), tables in self.spans.items() if twice else ():
+            for place in range(bisect.bisect_left(edges, start), bisect.bisect_left(edges, end)):
+                timeline[place] |= tables & twice
         return edges, timeline
 
     def beside(self, start: int, end: int, reach: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -325,13 +338,14 @@ class FloorSnapshot(Printed):
 def _as_they_sit(parties: Sequence[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:
     if not parties:
         return ()
-    held: dict[str | None, list[Occupied]] = {}
+    held: dict[str | None, tuple[Occupied, ...]] = {}
     for row in rows:
-        held.setdefault(row.booking_id, []).append(row)
-    return tuple(party for party in parties if _holds(party, held.get(party.request.booking.id, [])))
+        name = row.booking_id
+        held[name] = (*held[name], row) if name in held else (row,)
+    return tuple([party for party in parties if _holds(party, held.get(party.request.booking.id, ()))])
 
 
-def _holds(party: Sitting, rows: list[Occupied]) -> bool:
+def _holds(party: Sitting, rows: tuple[Occupied, ...]) -> bool:
     """Whether the *rows*, which are all of the party's, are those of its tables for its time."""
     window, tables = party.request.blocked, party.tables
     if len(rows) != len(tables):

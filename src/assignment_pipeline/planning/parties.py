@@ -91,6 +91,8 @@ class Parties:
         left, taken, frees = set(), [], False
         for booking_id, party in before.movable.items():
             now = self.movable.get(booking_id)
+            if now is party:
+                continue
             if now is None or not _asks_as(now, party):
                 left.add(booking_id)
                 frees = True
