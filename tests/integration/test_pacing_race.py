@@ -82,7 +82,8 @@ def place(request, tmp_path):
 
 def test_eight_processes_never_pass_a_cap(place):
     """Not by a guest; the slot is as full as the parties allow, and who was refused was so for the caps."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # What all of them import is imported once.
     begin = context.Barrier(PROCESSES)
     workers = [context.Process(target=hurry, args=(*place, seed, begin)) for seed in range(PROCESSES)]
     for worker in workers:

@@ -122,7 +122,8 @@ def test_processes_race_and_nobody_is_double_seated(tmp_path):
     """Four processes on one file, each wanting every booking."""
     path = tmp_path / "day.db"
     with standalone(path) as store:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])  # What all of them import is imported once.
         workers = [context.Process(target=_process, args=(path, seed)) for seed in range(PROCESSES)]
         for worker in workers:
             worker.start()

@@ -36,7 +36,7 @@ def test_seeds_go_through_processes(capsys):
     """And come to the same."""
     told = []
     for jobs in ("1", "2"):
-        assert main(["--first", "5", "--seeds", "60", "--jobs", jobs]) == 0
+        assert main(["--first", "5", "--seeds", "20", "--jobs", jobs]) == 0
         told.append(capsys.readouterr().out.splitlines())
     assert told[0][1:] == told[1][1:]
     assert told[0][0].split(" in ")[0] == told[1][0].split(" in ")[0]
