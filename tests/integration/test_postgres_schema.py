@@ -266,6 +266,24 @@ def test_a_schema_of_an_unreleased_build_is_left_alone(postgres_database, schema
     assert catalog(postgres_database, schema) == before
 
 
+def test_rows_may_be_deleted_from_tables_that_are_published(postgres_database, schema):
+    """As forgetting old events does, also where a host copies every table that there is to another database."""
+    init(postgres_database, standalone=True, schema=schema)
+    with psycopg.connect(postgres_database) as connection:
+        kept = connection.execute(
+            "SELECT oid::regclass::text FROM pg_class"
+            " WHERE relnamespace = quote_ident(%s)::regnamespace AND relkind = 'r' AND relpersistence = 'p'",
+            (schema,),
+        ).fetchall()
+        connection.execute(
+            f"CREATE PUBLICATION p_{schema[-8:]} FOR TABLE {', '.join(name for (name,) in kept)}".encode()
+        )
+        for (name,) in kept:
+            connection.execute(f"DELETE FROM {name}".encode())
+        connection.rollback()
+    assert len(kept) > 10
+
+
 def test_the_documented_search_path_serves_queries(postgres_database, schema):
     """With it, bookings, events and time buckets are found under their bare names; a literal width is an interval."""
     init(postgres_database, standalone=True, schema=schema)

@@ -147,6 +147,9 @@ CREATE TABLE assignment_pipeline.booking_assignment_attempts (
 CREATE INDEX booking_assignment_attempts_booking
 ON assignment_pipeline.booking_assignment_attempts (booking_id, attempt_no);
 
+-- Without a key, no row could be deleted any more where a publication of yours has all tables.
+ALTER TABLE assignment_pipeline.booking_assignment_attempts REPLICA IDENTITY FULL;
+
 -- For the metrics.
 CREATE INDEX booking_assignment_attempts_created ON assignment_pipeline.booking_assignment_attempts (created_at);
 
@@ -197,6 +200,9 @@ CREATE TABLE assignment_pipeline.observability_events (
 CREATE UNIQUE INDEX observability_events_booking ON assignment_pipeline.observability_events (booking_id, id);
 
 CREATE UNIQUE INDEX observability_events_others ON assignment_pipeline.observability_events (id) WHERE booking_id IS NULL;
+
+-- As for the attempts.
+ALTER TABLE assignment_pipeline.observability_events REPLICA IDENTITY FULL;
 
 CREATE INDEX observability_events_created ON assignment_pipeline.observability_events (created_at);
 
