@@ -29,7 +29,7 @@ from assignment_pipeline.adapters.sqlite.codec import (
 )
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
-    TAKEN_OF,
+    TAKEN_BETWEEN,
     Reads,
     arrivals,
     blocks,
@@ -396,8 +396,8 @@ def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
         by_evening[new.restaurant_id, new.window.start.date()].append(new)
     for (restaurant_id, _), wanted in by_evening.items():
         around = TimeWindow.around([new.window for new in wanted])
-        tables = dumps([*{table_id for new in wanted for table_id in new.tables}])
-        seats = rows.execute(TAKEN_OF, (*span_of(restaurant_id, around), tables))
+        tables = [table_id for new in wanted for table_id in new.tables]
+        seats = rows.execute(TAKEN_BETWEEN, (*span_of(restaurant_id, around), min(tables), max(tables)))
         contested |= _contested(wanted, itertools.starmap(occupied_of, seats))
     return contested
 

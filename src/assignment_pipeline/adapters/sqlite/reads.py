@@ -70,8 +70,8 @@ SELECT {SEAT} FROM booking_table_assignments INDEXED BY booking_table_assignment
 WHERE restaurant_id = ? AND seated_at IS NOT NULL AND left_at IS NULL
 """)
 
-# The same of some tables only.
-TAKEN_OF = f"{TAKEN}AND table_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - it is all ours
+# The same of some tables, and of those between them by name.
+TAKEN_BETWEEN = f"{TAKEN}AND table_id BETWEEN ? AND ?"
 
 BLOCKED = """
 SELECT table_id, start_at, end_at, reason
