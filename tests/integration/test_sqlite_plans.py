@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import shutil
 import sqlite3
@@ -25,6 +26,7 @@ from assignment_pipeline.testing.contracts.harness import (
 )
 
 DAY = dt.timedelta(days=1)
+STATEMENTS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
 
 
 class Listening(StandaloneHost):
@@ -55,13 +57,19 @@ class Listening(StandaloneHost):
 
 
 @pytest.fixture(scope="module", params=["without statistics", "with statistics"])
-def plans(request, empty_database, tmp_path_factory):
-    """The plans of every statement that a day's work takes, in a file with some months of bookings in it."""
+def worked(request, empty_database, tmp_path_factory):
+    """A file with some months of bookings in it, and every statement that a day's work takes there."""
     path = shutil.copy(empty_database, tmp_path_factory.mktemp("plans"))
     host = Listening()
     with SQLiteStore(path, host=host, clock=FakeClock(DINNER - HOUR), synchronous="OFF") as store:
         work(store, host, statistics=request.param == "with statistics")
-    return explain(path, host.heard)
+    return path, [one for one in dict.fromkeys(host.heard) if one.split()[0] in STATEMENTS]
+
+
+@pytest.fixture(scope="module")
+def plans(worked):
+    """Each step of each statement's plan, by statement."""
+    return explain(*worked, "QUERY PLAN")
 
 
 def work(store, host, *, statistics):
@@ -93,16 +101,11 @@ def work(store, host, *, statistics):
     store.records(RecordQuery(restaurant_id="r-1", states=(AssignmentState.MANUAL_REVIEW,), after="m-1", limit=10))
 
 
-def explain(path, statements):
-    """Each step of each statement's plan, by statement."""
-    connection = sqlite3.connect(path)
-    found = {}
-    for statement in dict.fromkeys(statements):
-        if statement.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"}:
-            steps = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-            found[statement] = [step[-1] for step in steps]
-    connection.close()
-    return found
+def explain(path, statements, how=""):
+    """What SQLite says of each statement: the steps of its plan, or of its program."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        rows = {one: connection.execute(f"EXPLAIN {how} {one}").fetchall() for one in statements}
+    return {one: [row[-1 if how else 1] for row in found] for one, found in rows.items()}
 
 
 NO_TABLES = ("json_each", "VIRTUAL TABLE", "CONSTANT ROW", "subquery")
@@ -118,6 +121,14 @@ def test_no_table_is_scanned(plans):
         and any(step.startswith("SCAN") and not any(name in step for name in NO_TABLES) for step in steps)
     }
     assert scans == {}
+
+
+def test_no_table_is_made_to_write_a_row(worked):
+    """A list of three states in the condition of an index would have SQLite make one for each row."""
+    path, statements = worked
+    programs = explain(path, [one for one in statements if one.split()[0] == "INSERT"])
+    assert len(programs) > 10
+    assert [one for one, steps in programs.items() if "OpenEphemeral" in steps] == []
 
 
 def test_seats_are_looked_up_between_two_times(plans):
