@@ -13,7 +13,6 @@ from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, cod
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
 from assignment_pipeline.domain.pacing import ArrivingParty
-from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
@@ -117,7 +116,6 @@ class _Looking:
     def with_moves(self, moves: Moves) -> tuple[Slot, ...]:
         """The slots asked about, and for which of those that are taken others could make room."""
         asked, found = self._asked, list(self._asked.slots)
-        moved = _R if self._floor.venue.policy.reseat is Reseat.SUGGEST else _M
         for number, start in enumerate(asked.starts):
             first = number * len(asked.bookings)
             taken = [place for place in range(len(asked.bookings)) if found[first + place].reason == TAKEN]
@@ -126,7 +124,7 @@ class _Looking:
                 arrival = known.at(start)
                 rooms = moves.rooms(arrival, known.rooms, taken, partial(_request_at, asked, self._floor, start))
                 for place, room in rooms.items():  # No moves: a table has come free since.
-                    slot = arrival.with_moves(place, moved) if room.moves else self.at(start)[place]
+                    slot = arrival.with_moves(place) if room.moves else self.at(start)[place]
                     found[first + place] = slot
         return tuple(found)
 

@@ -82,6 +82,7 @@ class Seats:
         self._movers: dict[str, Mover] = {}
         self._busy: dict[Span, int] = {}
         self._holding: dict[tuple[FoundRoom, Span], bool] = {}
+        self._moving: dict[FoundRoom, bool] = {}
         positions = floor.venue.floor.positions
         self._at: dict[int, list[tuple[int, int, str | None]]] = {}
         for row in floor.occupancy.rows:
@@ -109,16 +110,22 @@ class Seats:
         """Whether that room can be made here, for a party that blocks its tables for *span*."""
         known = self._holding.get((found, span))
         if known is None:
-            known = self._holding[found, span] = self._has(found, span)
+            known = self._holding[found, span] = self._can_move(found) and self._has(found, span)
+        return known
+
+    def _can_move(self, found: FoundRoom) -> bool:
+        """Whether all who make that room sit as they did, and can go where they would."""
+        known = self._moving.get(found)
+        if known is None:
+            known = self._moving[found] = all(
+                self.mover(mover.booking_id) == mover and self._are_free(place, mover.span, found.movers)
+                for mover, place in found.moves
+            )
         return known
 
     def _has(self, found: FoundRoom, span: Span) -> bool:
-        start, end = span
-        for mover, place in found.moves:
-            if self.mover(mover.booking_id) != mover or not self._are_free(place, mover.span, found.movers):
-                return False
-            if place & found.place and mover.span[0] < end and start < mover.span[1]:
-                return False
+        if any(_meets((span, found.place), mover.span, place) for mover, place in found.moves):
+            return False
         return self._are_free(found.place, span, found.movers)
 
     def mended(self, found: FoundRoom, span: Span) -> FoundRoom | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus
+from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import minute
@@ -91,7 +92,19 @@ class Arrival:
             and for whom on the floor this is known. None if nothing is.
     """
 
-    __slots__ = ("_moved", "_never", "_rooms", "ends", "first", "minutes", "room", "rows", "span_of", "start")
+    __slots__ = (
+        "_moved",
+        "_never",
+        "_rooms",
+        "_suggests",
+        "ends",
+        "first",
+        "minutes",
+        "room",
+        "rows",
+        "span_of",
+        "start",
+    )
 
     def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
         self.start, self._rooms = start, rooms
@@ -106,7 +119,8 @@ class Arrival:
         self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
         self.rows: dict[tuple[tuple[int, ...], Left | None], tuple[Slot, ...]] = {}
         self.room: tuple[Parties, Mapping[int, FoundRoom | None]] | None = None
-        self._moved: dict[tuple[int, SlotStatus], Slot] = {}
+        self._suggests = policy.reseat is Reseat.SUGGEST
+        self._moved: dict[int, Slot] = {}
 
     def past(self) -> tuple[Slot, ...]:
         """The slots once it is too late for them."""
@@ -116,14 +130,15 @@ class Arrival:
             for rooms, minutes in zip(self._rooms, self.minutes, strict=True)
         )
 
-    def with_moves(self, place: int, status: SlotStatus) -> Slot:
+    def with_moves(self, place: int) -> Slot:
         """The slot of one party that others could make room for, or are proposed to."""
-        known = self._moved.get((place, status))
+        known = self._moved.get(place)
         if known is None:
-            moved = status is SlotStatus.WITH_MOVES
             size, minutes = self._rooms[place].party_size, self.minutes[place]
-            known = Slot(self.start, size, status, None if moved else TAKEN, int(moved), minutes)
-            self._moved[place, status] = known
+            known = Slot(self.start, size, SlotStatus.WITH_MOVES, None, 1, minutes)
+            if self._suggests:
+                known = Slot(self.start, size, SlotStatus.REVIEW, TAKEN, 0, minutes)
+            self._moved[place] = known
         return known
 
     def row(self, busy: tuple[int, ...], left: Left | None) -> tuple[Slot, ...]:

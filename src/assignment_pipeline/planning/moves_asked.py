@@ -81,18 +81,27 @@ class Moves:
 
             request: Makes the request of one, where it comes to a search.
         """
-        before, known = arrival.room or (self._parties, {})
-        changes = None if before is self._parties else self._parties.since(before)
+        then, known = arrival.room or (self._parties, {})
+        changes = None if then is self._parties else self._parties.since(then)
         found: dict[int, FoundRoom | None] = {}
         for place in taken:
-            span = (arrival.first, arrival.ends[arrival.span_of[place]])
-            if place in known and (changes is None or changes.spare(known[place], span)):
-                found[place] = known[place]
+            choice, span = rooms[place].choice, (arrival.first, arrival.ends[arrival.span_of[place]])
+            before = known.get(place)
+            if place in known and (changes is None or changes.spare(before, span)):
+                found[place] = before
                 continue
-            search = Search(rooms[place].choice, span, self._parties, self._budget.total)
-            room = self._room(search, known.get(place), partial(request, place))
-            if room is not None or self._is_in_vain(search):
-                found[place] = room
+            room = self._instead.get(before)
+            if room is None or room.place not in choice.places or not self._seats.has(room, span):
+                search = Search(choice, span, self._parties, self._budget.total)
+                room = self._room(search, before, partial(request, place))
+                if room is None:
+                    if self._is_in_vain(search):
+                        found[place] = None
+                    continue
+                if before is not None:
+                    self._instead[before] = room
+            found[place] = room
+            self._searches.found.remember(choice, span, room)
         arrival.room = self._parties, found
         return {place: room for place, room in found.items() if room is not None}
 
@@ -101,17 +110,10 @@ class Moves:
     ) -> FoundRoom | None:
         """Room for one party, from what is known, such as there was *before*, or by a search."""
         choice, span = search.choice, search.span
-        found = self._instead.get(before)
-        if found is None or found.place not in choice.places or not self._seats.has(found, span):
-            found = self._searches.found.on(self._seats, choice, span)
-            if found is None and not self._is_in_vain(search):
-                found = self._cleared(choice, span) or self._mended(before, choice, span)
-                found = found or self._searched(search, request())
-            if before is not None and found is not None:
-                self._instead[before] = found
-        if found is not None:
-            self._searches.found.remember(choice, span, found)
-        return found
+        found = self._searches.found.on(self._seats, choice, span)
+        if found is not None or self._is_in_vain(search):
+            return found
+        return self._mended(before, choice, span) or self._cleared(choice, span) or self._searched(search, request())
 
     def _cleared(self, choice: Choice, span: Span) -> FoundRoom | None:
         """Room without a search."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import weakref
 from collections.abc import Iterator
 
@@ -31,7 +33,12 @@ class Changes:
     left: frozenset[str]
     taken: tuple[tuple[int, Span], ...]
     frees: bool
+    _tables: int = attrs.field(init=False)
     _spared: dict[FoundRoom, bool] = attrs.field(init=False, factory=dict)
+
+    @_tables.default
+    def _all_taken(self) -> int:
+        return functools.reduce(operator.or_, (mask for mask, _ in self.taken), 0)
 
     def spare(self, room: FoundRoom | None, span: Span) -> bool:
         """Whether that room, or that there is none, is still so for a party that blocks its tables for *span*."""
@@ -46,6 +53,8 @@ class Changes:
 
     def _takes(self, place: int, span: Span) -> bool:
         """Whether somebody has come to these tables for some of *span*."""
+        if not place & self._tables:
+            return False
         return any(mask & place and span[0] < end and start < span[1] for mask, (start, end) in self.taken)
 
 
