@@ -116,14 +116,17 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
             observer=observer,
             show_errors=self.settings.show_errors,
         )
+        own = MemoryLockManager(clock)
         ports = {
             Port.STORE: store,
-            Port.LOCKS: MemoryLockManager(clock) if locks is None else locks,
-            Port.LIMITER: MemoryLockManager(clock) if limiter is None else limiter,
+            Port.LOCKS: own if locks is None else locks,
+            Port.LIMITER: own if limiter is None else limiter,
             Port.LEGACY: legacy,
             Port.ENGINE: self.engine,
             Port.FLAGS: flags,
+            Port.PROCESS: self._process,
         }
+        self._process.one_manager = locks is None and limiter is None and observer is None
         self._wiring = Wiring(self._process, ports)
         self.shadow = self._cast(shadow)
         self._process.shadow = self.shadow

@@ -66,11 +66,14 @@ class Process:
 
         reverses: Whether it takes cases of the pipeline's, and asks legacy what it would have done.
 
+        one_manager: Whether the limiter is the lock manager, and nobody watches for which of the two a call waits.
+
         observer: Who watches the calls, if anybody does.
     """
 
     shadow: TakesCases | None = None
     reverses = False
+    one_manager = False
 
     def __init__(
         self,
@@ -155,7 +158,7 @@ class Wiring(Printed):
     Attributes:
         process: What flows share within a process.
 
-        ports: The other ports.
+        ports: All that is asked, the process among it.
 
         publishes: Whether what is committed goes to the sinks at once. Not so inside a transaction of the host's.
     """
@@ -163,10 +166,6 @@ class Wiring(Printed):
     process: Process
     ports: Mapping[Port, Any]
     publishes: bool = True
-
-    def port(self, effect: Effect[Any]) -> Any:
-        """Who answers *effect*."""
-        return self.process if effect.port is Port.PROCESS else self.ports[effect.port]
 
     @property
     def has_legacy(self) -> bool:
@@ -216,11 +215,11 @@ class SyncHandler:
     def __call__(self, effect: Effect[Any]) -> Any:
         """The answer of the port that *effect* is for."""
         wiring = self._wiring
+        port = wiring.ports[effect.port]
         if effect.port in _ANSWERED_AT_ONCE:
             if isinstance(effect, Apart):
                 return run(wiring.observed(effect.flow), SyncHandler(wiring))
-            return effect.ask(wiring.port(effect))
-        port = wiring.ports[effect.port]
+            return effect.ask(port)
         try:
             answer = effect.ask(port)
         except Exception as error:
@@ -259,7 +258,7 @@ class AsyncHandler:
 
     def __call__(self, effect: Effect[Any]) -> Any:
         """The answer of the port that *effect* is for, or a coroutine of it where it is not at hand."""
-        port = self._wiring.port(effect)
+        port = self._wiring.ports[effect.port]
         if effect.port in _ANSWERED_AT_ONCE:
             is_at_hand = not (isinstance(effect, Apart) or effect.takes_long(port))
         else:

@@ -119,9 +119,10 @@ class Booking(Printed):
 
     def told(self, status: str) -> Booking:
         """The same booking, with what its guest sees by now: one of the words above."""
-        return _booking(**{name: getattr(self, name) for name in _FIELDS} | {"status": status})
+        return _booking(**dict(zip(_FIELDS, _fields(self), strict=True), status=status))
 
 
 _FIELDS = [field.name for field in attrs.fields(Booking)]
+_fields = attrgetter(*_FIELDS)
 _booking = maker(Booking)
 _request = attrgetter(*(field.name for field in attrs.fields(Booking) if field.eq and field.name != "status"))

@@ -139,8 +139,9 @@ class AssignmentRecord(Printed):
         """
         if self.allocation is None or self.allocation.conflicted:
             return ()
-        had = before.allocation if before else None
-        own = None if had and had.conflicted else before
+        if before is None or before.allocation is None:
+            return tuple([(name, self.allocation.blocked) for name in self.allocation.tables])
+        own = None if before.allocation.conflicted else before
         there = _at(self.restaurant_id, own)
         return _beyond(self.allocation, self.allocation.blocked, there, there.blocked if there else None)
 
@@ -201,10 +202,10 @@ def _beyond(
     held: Allocation, window: TimeWindow, other: Allocation | None, other_window: TimeWindow | None
 ) -> tuple[tuple[str, TimeWindow], ...]:
     """The tables of *held* for the time at which *other* does not have them, each with such a time."""
-    if other is None:
-        return tuple([(name, window) for name in held.tables])
     return tuple(
-        (name, span) for name in held.tables for span in window.without(other_window if name in other.tables else None)
+        (name, span)
+        for name in held.tables
+        for span in window.without(other_window if other and name in other.tables else None)
     )
 
 
@@ -440,11 +441,15 @@ class AssignmentChange(Printed):
     @property
     def seats(self) -> bool:
         """Whether it was planned, and gives tables."""
-        return self.preconditions is not None and not _GIVING.isdisjoint([step.trigger for step in self.steps])
+        if self.preconditions is not None:
+            for step in self.steps:
+                if step.trigger in _GIVING:
+                    return True
+        return False
 
     def stands_on(self, table_ids: Container[str]) -> bool:
         """Whether the tables that it gives are among *table_ids*."""
-        return not self.seats or not [table_id for table_id in self.record.tables if table_id not in table_ids]
+        return not self.seats or all(map(table_ids.__contains__, self.record.tables))
 
     def check_floor(self, table_ids: Container[str]) -> None:
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Any
 
 import attrs
@@ -32,10 +31,13 @@ class TimeWindow(Printed):
         start: First instant inside the window. Timezone-aware, whole minutes.
 
         end: First instant past it. Timezone-aware, whole minutes, after *start*.
+
+        minutes: The two, in minutes since 1970.
     """
 
     start: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
     end: dt.datetime = attrs.field(converter=to_utc, validator=aware_minute)
+    minutes: tuple[int, int] = attrs.field(init=False, eq=False, repr=False)
 
     def __init__(self, start: dt.datetime, end: dt.datetime) -> None:
         if (  # Nearly always: every window is made of others.
@@ -50,16 +52,12 @@ class TimeWindow(Printed):
             _put_end(self, end)
         else:
             self.__attrs_init__(start, end)  # Converts them, and says what is wrong.
+        _put_minutes(self, ((self.start - _EPOCH) // MINUTE, (self.end - _EPOCH) // MINUTE))
 
     @end.validator
     def _is_after_start(self, _: Any, end: dt.datetime) -> None:
         if end <= self.start:
             raise InvalidValueError("end", f"a time after the start, {self.start}", f"{end}")
-
-    @cached_property
-    def minutes(self) -> tuple[int, int]:
-        """Its start and its end, in minutes since 1970."""
-        return (self.start - _EPOCH) // MINUTE, (self.end - _EPOCH) // MINUTE
 
     @property
     def duration(self) -> dt.timedelta:
@@ -98,6 +96,7 @@ class TimeWindow(Printed):
 
 _slots: Any = TimeWindow
 _put_start, _put_end = _slots.start.__set__, _slots.end.__set__  # Past what keeps a frozen value from being changed.
+_put_minutes = _slots.minutes.__set__
 
 
 def minute(instant: dt.datetime) -> int:

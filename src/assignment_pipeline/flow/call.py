@@ -15,7 +15,7 @@ from assignment_pipeline.domain.reasons import FACTS
 from assignment_pipeline.domain.record import AssignmentRecord, StateChange
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Outcome, Reason
 from assignment_pipeline.errors import LockManagerUnavailableError
-from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold
+from assignment_pipeline.flow.effects import Begin, Emit, Flow, Hold, TakeSlot
 from assignment_pipeline.ports import Refused
 from assignment_pipeline.redaction import redacted
 
@@ -62,6 +62,8 @@ class Call:
 
         is_held_against_legacy: Whether there is a shadow that asks legacy what it would have done.
 
+        has_one_manager: Whether one lock manager bounds how much is done at a time, and keeps workers apart.
+
         legacy_raised: What legacy has raised, which goes through whatever it is.
 
         noted: Events that wait for a commit to carry them, or for the call to end without one.
@@ -76,6 +78,7 @@ class Call:
         self.mode: Mode | None = None
         self.now = _NOT_YET
         self.is_held_against_legacy = False
+        self.has_one_manager = False
         self._monotonic = time.monotonic
         self._started = 0.0
         self.legacy_raised: Exception | None = None
@@ -92,7 +95,7 @@ class Call:
         if actor is not None:
             require_actor(actor)
         call = cls(*ids, trigger, actor)
-        call.id, now, call._monotonic, call.is_held_against_legacy = yield from Begin()
+        call.id, now, call._monotonic, call.is_held_against_legacy, call.has_one_manager = yield from Begin()
         call._started = call._monotonic()
         call.now = to_utc(now)
         return call
@@ -122,6 +125,18 @@ class Call:
         except LockManagerUnavailableError as error:
             self.note(EventType.LOCK_UNAVAILABLE, Severity.WARNING, error=redacted(error))
             return False
+
+    def refused(self, slot: TakeSlot, hold: Hold) -> Flow[Hold | None]:
+        """The first of the two that somebody else has, or None; where one manager has both, it is asked once."""
+        if self.has_one_manager:
+            answer = yield from TakeSlot((*slot.wanted, *hold.wanted), hold.ttl)
+            if not isinstance(answer, Refused):
+                return None
+            return slot if answer.key == slot.wanted[0].key else hold
+        for each in (slot, hold):
+            if (yield from self.is_refused(each)):
+                return each
+        return None
 
     def elapsed(self) -> dt.timedelta:
         """How long the call has taken so far."""

@@ -504,9 +504,11 @@ class Apart(Effect[T]):
     flow: Flow[T]
 
 
-class Begin(Bare[tuple[str, dt.datetime, Callable[[], float], bool]]):
+class Begin(Bare[tuple[str, dt.datetime, Callable[[], float], bool, bool]]):
     """
-    What every call begins with: `NewId`, `Now`, the clock that times it, and whether a shadow asks legacy.
+    What every call begins with.
+
+    That is `NewId`, `Now`, the clock that times it, whether a shadow asks legacy, and `Process.one_manager`.
 
     The clock decides nothing, and so the call reads it by itself: an effect goes through each flow up to its handler.
     """
@@ -514,7 +516,7 @@ class Begin(Bare[tuple[str, dt.datetime, Callable[[], float], bool]]):
     port = Port.PROCESS
 
     def ask(self, port: Any) -> Any:
-        return port.new_id(), port.now(), port.monotonic, port.has_reverse_shadow()
+        return port.new_id(), port.now(), port.monotonic, port.has_reverse_shadow(), port.one_manager
 
 
 class Now(Bare[dt.datetime]):

@@ -91,22 +91,20 @@ def attempt(
             number=number, result=AttemptResult.FAILURE, reason=decision.refusal, metadata=facts, created_at=now
         )
     plan = decision.plan
+    found: dict[str, Any] = {**plan.parts, "cost": plan.cost, **_moves(plan)}
+    if decision.runners_up:
+        found["runners_up"] = ", ".join([f"{'+'.join(plan.tables)} {plan.cost:g}" for plan in decision.runners_up])
+    if decision.turned_away:
+        found["turned_away"] = ", ".join([f"{rule} {count}" for rule, count in decision.turned_away.items()])
+    if overruled:
+        found["overruled"] = ",".join(overruled)
     return _attempt(
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
-        metadata=dict(plan.parts, cost=plan.cost, **_moves(plan), **_others(decision), **_overruled(overruled)),
+        metadata=found,
         created_at=now,
     )
-
-
-def _others(decision: Decision) -> dict[str, str]:
-    """The next best plans and the tables that were turned away, as lines of an attempt's metadata."""
-    facts = {
-        "runners_up": ", ".join([f"{'+'.join(plan.tables)} {plan.cost:g}" for plan in decision.runners_up]),
-        "turned_away": ", ".join([f"{rule} {count}" for rule, count in decision.turned_away.items()]),
-    }
-    return {name: line for name, line in facts.items() if line}
 
 
 def _moves(plan: Plan) -> dict[str, str]:
@@ -115,10 +113,6 @@ def _moves(plan: Plan) -> dict[str, str]:
         return {}
     moves = (f"{move.booking_id}: {'+'.join(move.origin)} > {'+'.join(move.tables)}" for move in plan.moves)
     return {"moves": ", ".join(moves)}
-
-
-def _overruled(rules: tuple[str, ...]) -> dict[str, str]:
-    return {"overruled": ",".join(rules)} if rules else {}
 
 
 def known(booking: Booking) -> Booking:

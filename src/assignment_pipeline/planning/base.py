@@ -118,7 +118,7 @@ class Occupancy:
             reach: Minutes; tables that are free for as long are left out.
 
         Returns:
-            For each of the two, minutes, ascending, each with a mask of the tables that it holds for.
+            For each of the two, minutes, ascending, each with a mask of tables: a table's first are its own.
         """
         before: dict[int, int] = {}
         after: dict[int, int] = {}
@@ -130,7 +130,7 @@ class Occupancy:
             if came < latest and left > end:
                 minutes = came - end if came > end else 0
                 after[minutes] = after.get(minutes, 0) | tables
-        return _each_once(before), _each_once(after)
+        return sorted(before.items()), sorted(after.items())
 
 
 def _spans(bits: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:
@@ -151,17 +151,6 @@ def _overlapping(spans: Mapping[tuple[int, int], int], window: TimeWindow) -> in
         if came < end and start < left:
             mask |= tables
     return mask
-
-
-def _each_once(found: Mapping[int, int]) -> list[tuple[int, int]]:
-    """The tables for each number of minutes, ascending, without those that come before."""
-    apart, seen = [], 0
-    for minutes in sorted(found):
-        new = found[minutes] & ~seen
-        if new:
-            apart.append((minutes, new))
-            seen |= new
-    return apart
 
 
 class Rule(enum.StrEnum):
@@ -302,7 +291,8 @@ class FloorSnapshot(Printed):
         if without:
             rows = tuple([row for row in rows if row.booking_id is None or row.booking_id not in without])
         parties = _as_they_sit([party for party in sitting if party.request.booking.id not in without], rows)
-        return cls(venue, Occupancy(venue.floor.bits, rows), parties, tuple(shown), pace)
+        occupancy = Occupancy(venue.floor.bits, rows)
+        return _snapshot(venue=venue, occupancy=occupancy, sitting=parties, shown=tuple(shown), pace=pace)
 
     @functools.cached_property
     def complete(self) -> bool:
@@ -333,6 +323,9 @@ class FloorSnapshot(Printed):
     def seating(self, *table_ids: str) -> Seating | None:
         """Those tables as one place to sit, for a strategy to propose; None if one of them is unknown."""
         return self.venue.floor.seating(table_ids)
+
+
+_snapshot = maker(FloorSnapshot)
 
 
 def _as_they_sit(parties: Sequence[Sitting], rows: Iterable[Occupied]) -> tuple[Sitting, ...]:

@@ -124,6 +124,8 @@ class CheckedHost:
             if isinstance(error, UNREADABLE):
                 raise BookingUnreadableError(booking_id, _problem(error)) from error
             raise
+        if answer is None:
+            return None
         if self.waits and hasattr(type(answer), "__await__"):
             answer = _readable(answer, booking_id)
         return self._answer(answer, "booking", _booking, booking_id)
@@ -132,6 +134,8 @@ class CheckedHost:
         """The restaurant's venue, or None if its version is still *known_version*. See `Host.venue`."""
         try:
             answer = self.host.venue(connection, restaurant_id, known_version)
+            if type(answer) is Venue and answer.id == restaurant_id:
+                return answer
             return self._answer(answer, "venue", _venue, restaurant_id)
         except Exception as error:
             self._explain(error, "venue")
@@ -141,6 +145,8 @@ class CheckedHost:
         """See `Host.occupied`; a tuple, with nothing movable in it."""
         try:
             answer = self.host.occupied(connection, restaurant_id, window)
+            if type(answer) is list and not answer:
+                return ()  # Most often: a host that seats nobody by other means.
             return self._answer(answer, "occupied", _occupied, "")
         except Exception as error:
             self._explain(error, "occupied")
@@ -321,8 +327,6 @@ def _venue(answer: Any, who: str, restaurant_id: str) -> Venue | None:
 
 
 def _occupied(answer: Any, who: str, _: str) -> tuple[Occupied, ...]:
-    if type(answer) is list and not answer:
-        return ()  # Most often: a host that seats nobody by other means.
     rows: tuple[Occupied, ...] = _all(answer, who, Occupied)
     return tuple([attrs.evolve(taken, movable=False) if taken.movable else taken for taken in rows])
 

@@ -19,7 +19,7 @@ from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.plain import Printed
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, weakref_slot=False)
 class LoadQuery(Printed):
     """
     Which bookings of one restaurant to load for.
@@ -74,13 +74,14 @@ class LoadQuery(Printed):
 
             bookings: The host's view of them.
         """
-        given = {booking.id: booking for booking in self.bookings}
-        windows = [] if self.day is None else [self.day]
-        for key in self.ids:
+        windows = [venue.planning_window(booking) for booking in self.bookings]
+        for key in self.booking_ids:
             record = records.get(key)
-            booking = given.get(key) or bookings.get(key) or (record.booking if record else None)
-            windows += [] if booking is None else [venue.planning_window(booking)]
+            booking = bookings.get(key) or (record.booking if record else None)
+            if booking is not None:
+                windows.append(venue.planning_window(booking))
         if self.day is not None:
+            windows.append(self.day)
             windows += [record.allocation.blocked for record in records.values() if record.allocation]
         return TimeWindow.around(windows) if windows else None
 

@@ -21,7 +21,7 @@ class Audits:
     _lock: threading.RLock
     _records: Mapping[str, AssignmentRecord]
     _history: Mapping[str, list[StateChange]]
-    _restaurants: Mapping[tuple[str, int], str]
+    _restaurants: Mapping[str, list[str]]
     _attempts: Mapping[str, list[Attempt]]
     _events: ToldEvents
 
@@ -45,12 +45,13 @@ class Audits:
         with self._lock:
             found = []
             for booking_id in sorted(self._history):
-                steps = self._history[booking_id]
-                last = next((step for step in reversed(steps) if step.created_at <= at), None)
+                steps = zip(self._history[booking_id], self._restaurants[booking_id], strict=True)
+                before = [(step, place) for step, place in steps if step.created_at <= at]
+                last, place = before[-1] if before else (None, None)
                 if last is None or last.turn_start_at is None or last.turn is None:
                     continue
                 is_near = at - NEAR[0] < last.turn_start_at < at + NEAR[1]
-                if is_near and self._restaurants[booking_id, last.version] == restaurant_id:
+                if is_near and place == restaurant_id:
                     booking = self._records[booking_id].booking
                     found.append(Whereabouts(booking_id=booking_id, step=last, booking=booking))
             return tuple(found)

@@ -105,15 +105,16 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         self._records: dict[str, AssignmentRecord] = {}
         self._created: dict[str, dt.datetime] = {}
         self._history: defaultdict[str, list[StateChange]] = defaultdict(list)
-        self._restaurants: dict[tuple[str, int], str] = {}
+        self._restaurants: defaultdict[str, list[str]] = defaultdict(list)  # For each transition, where.
         self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
         self._events = ToldEvents()
         self._changes: set[str] = set()
         self._revisions: list[RolloutRevision] = []
         # A commit asks for single tables: by restaurant, by table and the day on which the seat begins, by booking.
-        # Planning asks for all of an evening: by restaurant and that day, with its minutes.
+        # Planning asks for all of an evening: by restaurant and that day, by the minutes of the seats.
         self._taken: defaultdict[str, dict[tuple[str, int], dict[str, Occupied]]] = defaultdict(dict)
-        self._days: defaultdict[str, dict[int, dict[tuple[str, str], tuple[int, int, Occupied]]]] = defaultdict(dict)
+        self._days: defaultdict[str, dict[int, dict[tuple[int, int], dict[tuple[str, str], Occupied]]]]
+        self._days = defaultdict(dict)
         self._longest = 1  # So many midnights lie within a seat or a turn at most.
         # All records, by restaurant and the day on which their tables are blocked, or else their parties would arrive.
         self._of_day: defaultdict[str, defaultdict[int, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
@@ -191,7 +192,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 ids |= dict.fromkeys([record.booking_id for record in there if query.is_of_day(venue, record)])
             records = {key: self._records[key] for key in ids if key in self._records}
             bookings, unreadable = self._bookings(query.asked_of_host(records))
-            if not unreadable.union(records, bookings).issuperset(query.booking_ids):
+            if query.booking_ids and not unreadable.union(records, bookings).issuperset(query.booking_ids):
                 return None
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
@@ -225,14 +226,14 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             return []
         start, end = window.minutes
         days, sitting = self._days[venue.id], self._sitting[venue.id]
-        found = [
-            seat
-            for day in range(start // _DAY - self._longest, end // _DAY + 1)
-            if day in days
-            for began, ended, seat in days[day].values()
-            if began < end and start < ended and seat.booking_id not in sitting
-        ]
-        for booking_id in sitting:  # Such a party may have its tables for longer than is written.
+        found: list[Occupied] = []
+        for day in range(start // _DAY - self._longest, end // _DAY + 1):
+            for (began, ended), seats in days.get(day, {}).items():
+                if began < end and start < ended:
+                    found += seats.values()
+        if sitting:  # Such a party may have its tables for longer than is written.
+            found = [seat for seat in found if seat.booking_id not in sitting]
+        for booking_id in sitting:
             found += [seat for seat in self._records[booking_id].seats(now) if seat.window.overlaps(window)]
         blocks = self.blocks[venue.id]
         return found + [block.occupied for block in blocks if block.window.overlaps(window)] if blocks else found
@@ -421,8 +422,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             for change in changes:
                 self._changes.add(change.id)
                 self._history[change.record.booking_id] += change.steps
-                for step in change.steps:
-                    self._restaurants[change.record.booking_id, step.version] = change.record.restaurant_id
+                self._restaurants[change.record.booking_id] += [change.record.restaurant_id] * len(change.steps)
                 if change.attempt is not None:
                     self._attempts[change.record.booking_id].append(change.attempt)
             self._events.of_commits += changes
@@ -464,7 +464,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 for other in others:
                     if other.table_id == table_id and other.booking_id != booking_id:
                         rivals.append(other)
-                if any(other.window.overlaps(window) for other in rivals):
+                if rivals and any(other.window.overlaps(window) for other in rivals):
                     contested.add(table_id)
         return contested
 
@@ -508,7 +508,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             before = self._records.get(booking_id)
             if before is not None:
                 freed[before.restaurant_id] += before.freed_for(record, now)
-        helped = self._helped(freed) if freed else {}
+        if not freed:
+            return {}
+        helped = self._helped(freed)
         return {key: record for key, record in helped.items() if key not in after}
 
     def _helped(self, freed: Mapping[str, Sequence[TimeWindow]]) -> dict[str, AssignmentRecord]:
@@ -536,6 +538,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _call_hooks(self, changes: Sequence[AssignmentChange]) -> None:
         host = self._asked.host
+        if type(host) is MemoryHost and self._asked.on_commit is None:
+            host.on_commit(None, changes)  # There is nothing to undo: it cannot fail.
+            return
         with host.transaction() if isinstance(host, MemoryHost) else contextlib.nullcontext():
             for call in self._asked.calls(changes):
                 call(None)
@@ -544,9 +549,13 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         before = self._records.get(record.booking_id)
         if before is not None:
             for seat in _seats(before):
-                day = seat.window.minutes[0] // _DAY
+                minutes = seat.window.minutes
+                day = minutes[0] // _DAY
                 del self._taken[before.restaurant_id][seat.table_id, day][record.booking_id]
-                del self._days[before.restaurant_id][day][seat.table_id, record.booking_id]
+                there = self._days[before.restaurant_id][day]
+                del there[minutes][seat.table_id, record.booking_id]
+                if not there[minutes]:
+                    del there[minutes]
             self._sitting[before.restaurant_id].discard(record.booking_id)
             self._of_day[before.restaurant_id][_day_of(before)].pop(record.booking_id, None)
         self._of_day[record.restaurant_id][_day_of(record)][record.booking_id] = None
@@ -561,7 +570,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             on_day[record.booking_id] = seat
             self._longest = max(self._longest, ended // _DAY - began // _DAY)
             there = self._days[record.restaurant_id].setdefault(began // _DAY, {})
-            there[seat.table_id, record.booking_id] = began, ended, seat
+            there.setdefault(seat.window.minutes, {})[seat.table_id, record.booking_id] = seat
 
 
 def _day_of(record: AssignmentRecord) -> int:

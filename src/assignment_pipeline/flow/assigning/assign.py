@@ -137,9 +137,10 @@ def admit(call: Call, target: Target, settings: Settings, flags: FlagDecision) -
     if cooldown:
         return (yield from later(call, Reason.CIRCUIT_OPEN, cooldown))
     slot = TakeSlot.at(target.restaurant_id, flags.max_parallel, settings.lock_ttl)
-    if (yield from call.is_refused(slot)):
+    refused = yield from call.refused(slot, Hold.of((target.booking_id,), settings.lock_ttl))
+    if refused is slot:
         return (yield from later(call, Reason.RATE_LIMITED, settings.rate_retry))
-    if (yield from call.is_refused(Hold.of((target.booking_id,), settings.lock_ttl))):
+    if refused is not None:
         return (yield from call.answer(Outcome.NOOP, Reason.LOCK_CONTENTION))
     call.note(EventType.START)
     return None

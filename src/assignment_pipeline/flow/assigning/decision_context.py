@@ -71,8 +71,11 @@ class Target(Printed):
     def query(self) -> LoadQuery:
         """What loads the context of it."""
         if self.booking is not None:
-            return LoadQuery(restaurant_id=self.restaurant_id, bookings=(self.booking,))
+            return _query(restaurant_id=self.restaurant_id, bookings=(self.booking,), ids=(self.booking_id,))
         return LoadQuery(restaurant_id=self.restaurant_id, booking_ids=(self.booking_id,))
+
+
+_query = maker(LoadQuery)
 
 
 class Passed:

@@ -121,7 +121,7 @@ class Stage:
             Publish: lambda _: None,
             Monotonic: lambda _: time.monotonic(),
             Draw: lambda _: _NO_DRAW,
-            Begin: lambda _: (f"{name}~", now, time.monotonic, False),
+            Begin: lambda _: (f"{name}~", now, time.monotonic, False, True),
         }
 
     def __call__(self, effect: Effect[Any]) -> Any:

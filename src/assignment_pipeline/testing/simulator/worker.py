@@ -137,7 +137,7 @@ class Worker:
         self._claims: dict[str, int] | None = None
         self._done: Callable[[Any, Exception | None], None] = lambda _answer, _error: None
         process = SimulatedProcess(world, WorkerClock(world.clock, offset))
-        self._wiring = Wiring(process, world.ports)
+        self._wiring = Wiring(process, {**world.ports, Port.PROCESS: process})
 
     @property
     def busy(self) -> bool:
@@ -201,7 +201,7 @@ class Worker:
             self._answer(effect, self._asking(effect))
 
     def _asking(self, effect: Effect[Any]) -> Callable[[], Any]:
-        return lambda: effect.ask(self._wiring.port(effect))
+        return lambda: effect.ask(self._wiring.ports[effect.port])
 
     def _answer(self, effect: Effect[Any], ask: Callable[[], Any], fault: str = "") -> None:
         """What both drivers of the library do for one effect."""
@@ -228,7 +228,7 @@ class Worker:
             self._advance(frame, None, error)
             return
         if isinstance(answer, Leases) and isinstance(effect, Hold):
-            frame.held.append((self._wiring.port(effect), answer))
+            frame.held.append((self._wiring.ports[effect.port], answer))
         frame.hear(effect, answer)
         if isinstance(effect, ClaimDue):
             self._claims = (self._claims or {}) | {due.booking_id: due.deliveries for due in answer}
