@@ -364,9 +364,9 @@ def test_a_gap_is_measured_to_whoever_comes_next():
     occupancy = Occupancy({"T1": 1}, [Occupied(table_id="T1", window=window)])
     evening = minute(EVENING)
     for minutes in (30, 90, 179, 180):
-        assert occupancy.beside(evening, evening + minutes, 500) == ([], [(180 - minutes, 1)])
-        assert occupancy.beside(evening, evening + minutes, 180 - minutes) == ([], [])
-    assert occupancy.beside(evening + 340, evening + 400, 500) == ([(40, 1)], [])
+        assert occupancy.around(evening, evening + minutes, 500) == (0, [], [(180 - minutes, 1)])
+        assert occupancy.around(evening, evening + minutes, 180 - minutes) == (0, [], [])
+    assert occupancy.around(evening + 340, evening + 400, 500) == (0, [(40, 1)], [])
 
 
 @given(evenings(), MINUTES, st.integers(1, 240))
@@ -390,7 +390,8 @@ def test_the_timeline_says_what_the_rows_do(evening, late, stay):
         for table_id in positions
         if table_id not in {row.table_id for row in over}
     }
-    before, after = occupancy.beside(minute(window.start), minute(window.end), 10_000)
+    busy, before, after = occupancy.around(minute(window.start), minute(window.end), 10_000)
+    assert busy == occupancy.busy(window)
     for table_id, spans in free.items():
         for side, span in zip((before, after), spans, strict=True):
             found = [minutes for minutes, tables in side if tables >> positions[table_id] & 1][:1]

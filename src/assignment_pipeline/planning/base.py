@@ -106,9 +106,9 @@ class Occupancy:
                 timeline[place] |= tables & twice
         return edges, timeline
 
-    def beside(self, start: int, end: int, reach: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    def around(self, start: int, end: int, reach: int) -> tuple[int, Neighbours, Neighbours]:
         """
-        For how long tables have been free at *start*, and for how long they stay free from *end*.
+        The tables that are taken for a while, and for how long others are free before it and behind it.
 
         Args:
             start: A minute, counted from 1970.
@@ -118,19 +118,35 @@ class Occupancy:
             reach: Minutes; tables that are free for as long are left out.
 
         Returns:
-            For each of the two, minutes, ascending, each with a mask of tables: a table's first are its own.
+            The tables that are taken, as a mask, and the two. A table that is taken counts as free for 0 minutes on
+            each side on which it is taken beyond.
         """
+        busy = early = late = 0
         before: dict[int, int] = {}
         after: dict[int, int] = {}
         earliest, latest = start - reach, end + reach
         for (came, left), tables in self.spans.items():
-            if earliest < left and came < start:
-                minutes = start - left if left < start else 0
-                before[minutes] = before.get(minutes, 0) | tables
-            if came < latest and left > end:
-                minutes = came - end if came > end else 0
-                after[minutes] = after.get(minutes, 0) | tables
-        return sorted(before.items()), sorted(after.items())
+            if left <= start:
+                if left > earliest:
+                    before[start - left] = before.get(start - left, 0) | tables
+            elif came >= end:
+                if came < latest:
+                    after[came - end] = after.get(came - end, 0) | tables
+            else:
+                busy |= tables
+                if came < start:
+                    early |= tables
+                if left > end:
+                    late |= tables
+        if early:
+            before[0] = before.get(0, 0) | early
+        if late:
+            after[0] = after.get(0, 0) | late
+        return busy, sorted(before.items()), sorted(after.items())
+
+
+Neighbours = list[tuple[int, int]]
+"""Minutes, ascending, each with the tables that are free for so long, as a mask: a table's first are its own."""
 
 
 def _spans(bits: Mapping[str, int], rows: Iterable[Occupied]) -> dict[tuple[int, int], int]:

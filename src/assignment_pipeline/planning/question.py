@@ -47,15 +47,16 @@ class Gaps:
         reach: Minutes from which on no gap is too short, for any table.
 
     Attributes:
-        near: The tables that have a neighbour as near as that, as a mask: the others cost nothing.
+        busy: The tables that are taken at that time, as a mask.
+
+        near: The tables that have a neighbour as near as that: the others cost nothing.
     """
 
-    __slots__ = ("_after", "_before", "_weight", "near")
+    __slots__ = ("_after", "_before", "_weight", "busy", "near")
 
     def __init__(self, request: SeatingRequest, floor: FloorSnapshot, reach: int) -> None:
-        blocked = request.blocked
         self._weight = floor.venue.policy.weights.gap
-        self._before, self._after = floor.occupancy.beside(*blocked.minutes, reach)
+        self.busy, self._before, self._after = floor.occupancy.around(*request.blocked.minutes, reach)
         self.near = 0
         for _, tables in (*self._before, *self._after):
             self.near |= tables
@@ -96,6 +97,8 @@ class Question(Printed):
 
         reach: Minutes from which on no gap is too short.
 
+        gaps: What the time costs that is left beside the party.
+
         busy: The tables that are taken at that time, as a mask.
     """
 
@@ -104,19 +107,23 @@ class Question(Printed):
     choice: Choice
     strategies: tuple[Strategy, ...]
     reach: int
+    gaps: Gaps = attrs.field(init=False)
     busy: int = attrs.field(init=False)
+
+    @gaps.default
+    def _measured(self) -> Gaps:
+        return Gaps(self.request, self.floor, self.reach)
 
     @busy.default
     def _taken(self) -> int:
-        return self.floor.occupancy.busy(self.request.blocked)
+        return self.gaps.busy
 
-    def shifted(self, request: SeatingRequest, seatings: CandidateSeatings) -> Question:
-        """The same question for another time, at which more or fewer tables may be held back."""
+    def choice_at(self, request: SeatingRequest, seatings: CandidateSeatings) -> Choice:
+        """Where it could sit at another time, at which more or fewer tables may be held back."""
         floor = self.floor.venue.floor
-        if floor.releases(request.ahead) == floor.releases(self.request.ahead):
-            return Question(request, self.floor, self.choice, self.strategies, self.reach)
-        choice = seatings.gather(request, self.floor, self.strategies)
-        return Question(request, self.floor, choice, self.strategies, self.reach)
+        if not floor.holds or floor.releases(request.ahead) == floor.releases(self.request.ahead):
+            return self.choice
+        return seatings.gather(request, self.floor, self.strategies)
 
     def best(self, most: int) -> list[Plan]:
         """
@@ -125,8 +132,7 @@ class Question(Printed):
         Raises:
             StrategyFaultError: A strategy raised, or answered what is no cost.
         """
-        gaps = Gaps(self.request, self.floor, self.reach)
-        choice, busy, near = self.choice, self.busy, gaps.near
+        choice, gaps, busy, near = self.choice, self.gaps, self.busy, self.gaps.near
         best = _Best(self, most)
         best.consider_far(busy | near)
         for place, mask in enumerate(choice.masks):
@@ -200,10 +206,13 @@ class _Best:
 
     def consider(self, candidate: Candidate, gap: float) -> None:
         """Take a free seating among them if it is as good."""
-        added = _NOTHING if self._is_plain else self._question.added(candidate)
-        if added is None:
-            return
-        cost = round(sum(added.values(), candidate.cost + gap), 9) if added or gap else candidate.cost
+        added, cost = _NOTHING, candidate.cost + gap
+        if not self._is_plain:
+            extra = self._question.added(candidate)
+            if extra is None:
+                return
+            added, cost = extra, sum(extra.values(), cost)
+        cost = round(cost, 9)
         if cost > self.limit:
             return
         found = self._found
@@ -294,9 +303,11 @@ def _fits(question: Question, start: dt.datetime, seatings: CandidateSeatings) -
         first - policy.pre_buffer_minutes, first + minutes + policy.post_buffer_minutes
     )
     turn = TimeWindow(start, start + stay)
-    if venue.floor.holds:
-        question = question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn)), seatings)
-    if not question.choice.fits(busy):  # The calendar is asked second: it takes longer.
+    request, choice = question.request, question.choice
+    if venue.floor.holds or question.strategies:
+        request = attrs.evolve(request, turn=turn, blocked=venue.blocked(turn))
+        choice = question.choice_at(request, seatings)
+    if not choice.fits(busy):  # The calendar is asked second: it takes longer.
         return False
     if venue.refusal(turn) is not None:
         return False
@@ -305,6 +316,4 @@ def _fits(question: Question, start: dt.datetime, seatings: CandidateSeatings) -
         return False
     if not question.strategies:
         return True
-    return bool(
-        question.shifted(attrs.evolve(question.request, turn=turn, blocked=venue.blocked(turn)), seatings).best(1)
-    )
+    return bool(Question(request, question.floor, choice, question.strategies, question.reach).best(1))
