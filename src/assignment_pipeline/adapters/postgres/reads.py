@@ -393,7 +393,7 @@ def _seats_and_blocks(taken: Any, now: dt.datetime) -> Iterator[Occupied]:
     seats, blocks, present = taken
     sitting = [seat for row in present or () if (seat := sitting_at(SEATS.value(row), now)) is not None]
     known = {(seat.table_id, seat.booking_id) for seat in sitting}
-    for row in seats or ():
+    for row in zip(*(column or () for column in seats), strict=True):
         seat = occupied_of(*row)
         if (seat.table_id, seat.booking_id) not in known:
             yield seat
