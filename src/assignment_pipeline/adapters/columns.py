@@ -286,6 +286,8 @@ class Rows(Generic[T]):
         read: For each kind that is not read as it was written, what makes the field's value of that. Null is None.
 
         window: What makes a window of what was written of its start and end.
+
+        names: The columns' names.
     """
 
     of: type[T]
@@ -293,14 +295,14 @@ class Rows(Generic[T]):
     write: Mapping[Kind, Callable[[Any], Any]]
     read: Mapping[Kind, Callable[[Any], Any]]
     window: Callable[[Any, Any], TimeWindow] = TimeWindow
-    _names: tuple[str, ...] = attrs.field(init=False)
+    names: tuple[str, ...] = attrs.field(init=False)
     _fields: Callable[[T], tuple[Any, ...]] = attrs.field(init=False)
     _written: tuple[tuple[int, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _read: tuple[tuple[str, Callable[[Any], Any]], ...] = attrs.field(init=False)
     _windows: tuple[tuple[str, str, str], ...] = attrs.field(init=False)
     _renamed: tuple[tuple[str, str], ...] = attrs.field(init=False)
 
-    @_names.default
+    @names.default
     def _all(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
@@ -338,15 +340,15 @@ class Rows(Generic[T]):
 
     def named_row(self, value: T) -> dict[str, Any]:
         """The columns of *value*, by name."""
-        return dict(zip(self._names, self.row(value), strict=True))
+        return dict(zip(self.names, self.row(value), strict=True))
 
     def filled_row(self, value: T) -> dict[str, Any]:
         """Those that are not null, by name."""
-        return {name: one for name, one in zip(self._names, self.row(value), strict=True) if one is not None}
+        return {name: one for name, one in zip(self.names, self.row(value), strict=True) if one is not None}
 
     def value(self, row: Sequence[Any], **others: Any) -> T:
         """The value of a row that has the columns in their order, and the fields that are in no column."""
-        return self.named_value(dict(zip(self._names, row, strict=True)), **others)
+        return self.named_value(dict(zip(self.names, row, strict=True)), **others)
 
     def named_value(self, row: dict[str, Any], **others: Any) -> T:
         """The same, of a row by name, which is changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -94,22 +94,19 @@ def array(texts: Iterable[str]) -> str:
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
-def alike(rows: Sequence[Facts]) -> list[Any]:
+def alike(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Any]:
     """
-    Rows that are much the same: the texts of one, and what the others have besides or instead.
+    Rows that are much the same: the texts of one, and of each row what differs from them.
 
     PostgreSQL reads less, with one row as the default of the others. No rows are an empty list.
     """
     if not rows:
         return []
-    model = {key: value for key, value in rows[len(rows) // 2].items() if isinstance(value, str)}
-    return [model, [_unlike(model, row) for row in rows]]
-
-
-def _unlike(model: Facts, row: Facts) -> Facts:
-    known = {key: value for key, value in row.items() if not isinstance(value, str) or model.get(key) != value}
-    known.update((key, None) for key in model.keys() - row.keys())
-    return known
+    model = [one if isinstance(one, str) else None for one in rows[len(rows) // 2]]
+    return [
+        {name: one for name, one in zip(names, model, strict=True) if one is not None},
+        [{name: one for name, one, same in zip(names, row, model, strict=True) if one != same} for row in rows],
+    ]
 
 
 def _without_zeros(value: Any) -> Any:
@@ -219,7 +216,7 @@ block_facts = BLOCKS.filled_row
 
 def events_of(events: Iterable[Event]) -> list[Any]:
     """Events, as the functions of the schema take them."""
-    return alike([EVENTS.filled_row(event) for event in events])
+    return alike(EVENTS.names, [EVENTS.row(event) for event in events])
 
 
 def record_facts(record: AssignmentRecord) -> Facts:
@@ -292,7 +289,7 @@ def commit_facts(changes: Sequence[AssignmentChange]) -> Facts:
     }
     parts: dict[str, list[Any]] = {
         "seats": [SEATS.filled_row(seat) for record in records for seat in seats_of(record)],
-        "steps": alike([step for change in changes for step in _step_facts(change)]),
+        "steps": alike(_STEP, [row for change in changes for row in _step_rows(change)]),
         "stepless": [
             {"change_id": change.id, "booking_id": change.record.booking_id} for change in changes if not change.steps
         ],
@@ -328,13 +325,12 @@ def _cap_facts(change: AssignmentChange) -> list[Facts]:
     ]
 
 
-def _step_facts(change: AssignmentChange) -> list[Facts]:
-    shared = {
-        "booking_id": change.record.booking_id,
-        "restaurant_id": change.record.restaurant_id,
-        "change_id": change.id,
-    }
-    return [{**shared, **STEPS.filled_row(step)} for step in change.steps]
+_STEP = ("booking_id", "restaurant_id", "change_id", *STEPS.names)
+
+
+def _step_rows(change: AssignmentChange) -> Iterator[list[Any]]:
+    record = change.record
+    return ([record.booking_id, record.restaurant_id, change.id, *STEPS.row(step)] for step in change.steps)
 
 
 def _attempt_facts(change: AssignmentChange) -> Facts:
