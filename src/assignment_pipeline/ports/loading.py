@@ -57,8 +57,9 @@ class LoadQuery(Printed):
         """Whether the record's booking sits, or waits for tables, in the time of the day."""
         if self.day is None or record.restaurant_id != venue.id:
             return False
-        if record.allocation is not None:
-            return record.allocation.blocked.overlaps(self.day)
+        held = record.allocation
+        if held is not None:
+            return held.blocked.start < self.day.end and self.day.start < held.blocked.end
         return record.booking is not None and waits(record) and venue.turn(record.booking).overlaps(self.day)
 
     def window(
