@@ -87,23 +87,25 @@ class Moves:
         for place in taken:
             choice, span = rooms[place].choice, (arrival.first, arrival.ends[arrival.span_of[place]])
             before = known.get(place)
-            if place in known and (changes is None or changes.spare(before, span)):
-                found[place] = before
-                continue
-            room = self._instead.get(before)
-            if room is None or room.place not in choice.places or not self._seats.has(room, span):
+            is_known = place in known and (changes is None or changes.spare(before, span))
+            room = before if is_known else self._in_place_of(before, choice, span)
+            if room is None and not is_known:
                 search = Search(choice, span, self._parties, self._budget.total)
                 room = self._room(search, before, partial(request, place))
-                if room is None:
-                    if self._is_in_vain(search):
-                        found[place] = None
-                    continue
-                if before is not None:
-                    self._instead[before] = room
-            found[place] = room
-            self._searches.found.remember(choice, span, room)
+                is_known = room is not None or self._is_in_vain(search)
+            if room is not None or is_known:
+                found[place] = room
+            if room is not None:  # Also what still does: others may have remembered another room meanwhile.
+                self._searches.found.remember(choice, span, room)
         arrival.room = self._parties, found
         return {place: room for place, room in found.items() if room is not None}
+
+    def _in_place_of(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
+        """What was found on this floor where that room was known before, if it does here, too."""
+        room = self._instead.get(before)
+        if room is None or room.place not in choice.places or not self._seats.has(room, span):
+            return None
+        return room
 
     def _room(
         self, search: Search, before: FoundRoom | None, request: Callable[[], SeatingRequest]
@@ -111,9 +113,12 @@ class Moves:
         """Room for one party, from what is known, such as there was *before*, or by a search."""
         choice, span = search.choice, search.span
         found = self._searches.found.on(self._seats, choice, span)
-        if found is not None or self._is_in_vain(search):
-            return found
-        return self._mended(before, choice, span) or self._cleared(choice, span) or self._searched(search, request())
+        if found is None and not self._is_in_vain(search):
+            found = self._mended(before, choice, span) or self._cleared(choice, span)
+            found = found or self._searched(search, request())
+        if found is not None and before is not None:
+            self._instead[before] = found
+        return found
 
     def _cleared(self, choice: Choice, span: Span) -> FoundRoom | None:
         """Room without a search."""
