@@ -12,8 +12,8 @@ MOST_MOVES = (10, 16)
 WAYS = 4
 """How many ways are tried for a party that has to leave: the easiest."""
 
-LOOKS = 20_000
-LOOKS_A_PLACE = 2_500
+LOOKS = 12_000
+LOOKS_A_PLACE = 2_000
 """How many places are looked at until it gives up: in all, and for each place that the new party could have."""
 
 Moves = tuple[tuple[int, int], ...]
@@ -35,6 +35,7 @@ class Displacing:
         self._movable = movable
         self._looks = self._most = 0
         self._known: dict[tuple[int, Span], Arrangement | None] = {}
+        self._troubles: dict[int, int] = {}
 
     def room(self, request: SeatingRequest) -> Arrangement | None:
         """A place for the party, and who goes where; None where none was found."""
@@ -96,16 +97,20 @@ class Displacing:
         for meeting, mask in placed:
             if meeting >> party & 1:
                 blocked |= mask
-        ways = (
-            (place, who & ~gone)
-            for place, (mask, who) in enumerate(zip(places.kind.masks, places.sitters, strict=True))
-            if not mask & blocked
-        )
-        return [(self._trouble(who), place, who) for place, who in ways if who.bit_count() <= left]
+        ways, stay = [], ~gone
+        for place, (mask, sitters) in enumerate(zip(places.kind.masks, places.sitters, strict=True)):
+            who = sitters & stay
+            if not mask & blocked and who.bit_count() <= left:
+                ways.append((self._trouble(who), place, who))
+        return ways
 
     def _trouble(self, who: int) -> int:
         """How much it takes to have these leave: those count twice who would find no table free."""
-        return sum([1 if self._movable.places(party).free else 2 for party in bits(who)])
+        known = self._troubles.get(who)
+        if known is None:
+            known = sum([1 if self._movable.places(party).free else 2 for party in bits(who)])
+            self._troubles[who] = known
+        return known
 
     def _named(self, move: tuple[int, int]) -> tuple[Sitting, Option]:
         party, place = move
