@@ -97,7 +97,7 @@ def test_a_run_finds_what_is_wrong(server):
 def test_an_interrupted_run_leaves_nothing(server):
     """Ctrl-C ends a run and everything that belongs to it."""
     own = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    run = subprocess.Popen([sys.executable, *NAME, "--faults", "kill,stop"], **own)
+    run = subprocess.Popen([sys.executable, *NAME, "--minutes", "0.2", "--faults", "kill,stop"], **own)
     assert "records" in run.stderr.readline()
     os.killpg(run.pid, signal.SIGINT)
     _, told = run.communicate(timeout=60)
