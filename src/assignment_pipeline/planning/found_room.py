@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -53,16 +55,23 @@ class FoundRoom:
         strategy: What a plan of it is called.
 
         movers: The bookings of those who move.
+
+        targets: The tables that they go to, as a mask.
     """
 
     place: int
     moves: tuple[tuple[Mover, int], ...]
     strategy: str
     movers: frozenset[str] = attrs.field(init=False)
+    targets: int = attrs.field(init=False)
 
     @movers.default
     def _who_moves(self) -> frozenset[str]:
-        return frozenset(mover.booking_id for mover, _ in self.moves)
+        return frozenset([mover.booking_id for mover, _ in self.moves])
+
+    @targets.default
+    def _where_to(self) -> int:
+        return functools.reduce(operator.or_, [place for _, place in self.moves], 0)
 
 
 class Seats:
@@ -124,8 +133,10 @@ class Seats:
         return known
 
     def _has(self, found: FoundRoom, span: Span) -> bool:
-        if any(_meets((span, found.place), mover.span, place) for mover, place in found.moves):
-            return False
+        if found.place & found.targets:
+            for mover, place in found.moves:
+                if place & found.place and _overlap(mover.span, span):
+                    return False
         return self._are_free(found.place, span, found.movers)
 
     def mended(self, found: FoundRoom, span: Span) -> FoundRoom | None:
@@ -138,7 +149,7 @@ class Seats:
         taken = [(span, found.place)]
         lost = set()
         for mover, place in places.items():
-            if _meets(taken[0], mover.span, place):
+            if place & found.place and _overlap(mover.span, span):
                 lost.add(mover)
             else:
                 taken.append((mover.span, place))
@@ -163,9 +174,9 @@ class Seats:
 
     def _free_place(self, party: Mover, taken: Sequence[tuple[Span, int]], leaving: Collection[str]) -> int:
         """The cheapest place that is free for a party once others have left, and is not *taken* by who moves."""
+        blocked = functools.reduce(operator.or_, [place for span, place in taken if _overlap(span, party.span)], 0)
         for place in party.choice.option_masks:
-            others = any(_meets(each, party.span, place) for each in taken)
-            if not others and self._are_free(place, party.span, leaving):
+            if not place & blocked and self._are_free(place, party.span, leaving):
                 return place
         return 0
 
@@ -185,10 +196,9 @@ class Seats:
                     yield booking_id
 
 
-def _meets(taken: tuple[Span, int], span: Span, place: int) -> bool:
-    """Whether a place for *span* shares tables with one that is taken, at some time of both."""
-    (start, end), mask = taken
-    return bool(mask & place) and span[0] < end and start < span[1]
+def _overlap(one: Span, other: Span) -> bool:
+    """Whether they share a minute."""
+    return one[0] < other[1] and other[0] < one[1]
 
 
 class FoundRooms:
