@@ -100,31 +100,35 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off 
 DECLARE
     moment timestamptz := coalesce((doc->>'now')::timestamptz, now());
     standalone boolean := (doc->>'standalone')::boolean;
-    ids text[] := ARRAY(SELECT jsonb_array_elements_text(doc->'ids'));
+    ids text[];
+    records assignment_pipeline.assignment_records[];
+    seats assignment_pipeline.booking_table_assignments[];
+    others assignment_pipeline.booking_table_assignments[];  -- these, and the tables that the host has given away
     in_force bigint;
     existing text[];
     booked text[];
     moved_bookings text[];
     moved_venues text[];
     policies jsonb := doc->'policies';
-    records assignment_pipeline.assignment_records[] := ARRAY(
-        SELECT r FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS r
-    );
-    seats assignment_pipeline.booking_table_assignments[] := ARRAY(
-        SELECT s FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s
-    );
-    others assignment_pipeline.booking_table_assignments[] := seats;  -- and the tables that the host has given away
     stale record;
     crowded text;
     contested json;
     freed jsonb;
 BEGIN
+    SELECT
+        ARRAY(SELECT jsonb_array_elements_text(doc->'ids')),
+        ARRAY(SELECT r FROM jsonb_populate_recordset(NULL::assignment_pipeline.assignment_records, doc->'records') AS r),
+        ARRAY(SELECT s FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'seats') AS s)
+    INTO ids, records, seats;
     PERFORM assignment_pipeline.lock_restaurants(doc->'restaurants');
 
-    existing := ARRAY(
-        SELECT booking_id FROM assignment_pipeline.assignment_records
-        WHERE booking_id = ANY (ids) ORDER BY booking_id FOR UPDATE
-    );
+    SELECT
+        ARRAY(
+            SELECT booking_id FROM assignment_pipeline.assignment_records
+            WHERE booking_id = ANY (ids) ORDER BY booking_id FOR UPDATE
+        ),
+        (SELECT generation FROM assignment_pipeline.assignment_rollout WHERE id = 1)
+    INTO existing, in_force;
     IF standalone THEN
         booked := ARRAY(
             SELECT id FROM assignment_pipeline.bookings WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE
@@ -146,7 +150,6 @@ BEGIN
         moved_venues := ARRAY(SELECT jsonb_array_elements_text(doc->'moved_venues'));
     END IF;
 
-    SELECT r.generation INTO in_force FROM assignment_pipeline.assignment_rollout r WHERE r.id = 1;
     SELECT * INTO stale FROM (
         SELECT c.booking_id, c.generation, CASE
             WHEN r.version IS DISTINCT FROM c.expected_version THEN 'version'
@@ -206,8 +209,9 @@ BEGIN
     -- A booking may keep the tables that it has: only the rest of its time is checked. A conflicted booking may take tables
     -- that others have. When it is no longer conflicted, those tables do not count as its own.
     IF doc ? 'seats' THEN
+        others := seats;
         IF doc ? 'rivals' THEN
-            others := others || ARRAY(
+            others := seats || ARRAY(
                 SELECT r FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_table_assignments, doc->'rivals') AS r
             );
         END IF;
@@ -298,34 +302,31 @@ BEGIN
         FROM unnest(records) AS n
         WHERE r.booking_id = n.booking_id AND r.booking_id = ANY (existing);
     END IF;
-    IF cardinality(existing) < cardinality(ids) THEN
+    WITH recorded AS (
         INSERT INTO assignment_pipeline.assignment_records ({RECORD}, start_at, created_at, updated_at)
-        SELECT {RECORD}, start_at, moment, moment
-        FROM unnest(records)
-        WHERE booking_id <> ALL (existing);
-    END IF;
-    IF doc ? 'seats' THEN
+        SELECT {RECORD}, start_at, moment, moment FROM unnest(records)
+        WHERE booking_id <> ALL (existing)
+    ), seated AS (
         INSERT INTO assignment_pipeline.booking_table_assignments ({SEAT})
         SELECT {SEAT} FROM unnest(seats)
-        ORDER BY table_id, start_at;
-    END IF;
-    IF doc ? 'steps' THEN
+    ), stepped AS (
         INSERT INTO assignment_pipeline.booking_assignment_state_history
         SELECT * FROM jsonb_populate_recordset(
             jsonb_populate_record(NULL::assignment_pipeline.booking_assignment_state_history, doc->'steps'->0), doc->'steps'->1
-        );
-    END IF;
+        )
+    ), attempted AS (
+        INSERT INTO assignment_pipeline.booking_assignment_attempts
+        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts')
+    )
+    INSERT INTO assignment_pipeline.observability_events ({EVENT})  -- As `tell` does.
+    SELECT {EVENT} FROM jsonb_populate_recordset(
+        jsonb_populate_record(NULL::assignment_pipeline.observability_events, doc->'events'->0), doc->'events'->1
+    )
+    ON CONFLICT DO NOTHING;
     IF doc ? 'stepless' THEN
         INSERT INTO assignment_pipeline.assignment_stepless_changes (change_id, booking_id, created_at)
         SELECT change_id, booking_id, moment
         FROM jsonb_to_recordset(doc->'stepless') AS s(change_id text, booking_id text);
-    END IF;
-    IF doc ? 'attempts' THEN
-        INSERT INTO assignment_pipeline.booking_assignment_attempts
-        SELECT * FROM jsonb_populate_recordset(NULL::assignment_pipeline.booking_assignment_attempts, doc->'attempts');
-    END IF;
-    IF doc ? 'events' THEN
-        PERFORM assignment_pipeline.tell(doc->'events');
     END IF;
 
     IF freed IS NOT NULL THEN
