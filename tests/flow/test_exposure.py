@@ -32,6 +32,7 @@ from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
+from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.rollout.watching import Watcher
 from assignment_pipeline.testing import FakeClock
 
@@ -69,6 +70,7 @@ class Town:
             clock=self.clock,
             legacy=lambda _: LegacyResult(("T1",)),
             sinks=(self.store,),
+            shadow=Shadow(sample=0),  # Its threads would go on with the cases behind the test.
             **settings,
         )
         self.number = 0
