@@ -36,7 +36,7 @@ PATIENCE = 60.0
 TELL_MODE = (
     "INSERT INTO assignment_pipeline.observability_events"
     " (id, created_at, source, event_type, severity, restaurant_id, context)"
-    " VALUES (%s, %s, 'torture', %s, 'info', %s, %s) ON CONFLICT (id) DO NOTHING"
+    " VALUES (%s, %s, 'torture', %s, 'info', %s, %s) ON CONFLICT DO NOTHING"
 )
 
 
