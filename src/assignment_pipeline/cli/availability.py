@@ -39,10 +39,10 @@ _MARKS = {SlotStatus.WITH_MOVES: "moves", SlotStatus.REVIEW: "ask", SlotStatus.U
 
 
 def availability(
-    date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
+    date: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The day, such as 2031-05-17.")],
     until: Annotated[
         str | None,
-        typer.Option("--until", metavar="DATE", help="A later day: show which days have anything for each size."),
+        typer.Option("--until", metavar="YYYY-MM-DD", help="A later day: show which days have anything for each size."),
     ] = None,
     restaurant: Annotated[
         str | None, typer.Option("--restaurant", metavar="ID", help="The restaurant; by default, that of the file.")

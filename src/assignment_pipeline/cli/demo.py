@@ -27,7 +27,7 @@ def demo(
     bookings: Annotated[int, typer.Option("--bookings", min=1, max=2000, help="The number of bookings.")] = BOOKINGS,
     date: Annotated[
         str | None,
-        typer.Option("--date", metavar="DATE", help="The date of the evening. The default is the next Saturday."),
+        typer.Option("--date", metavar="YYYY-MM-DD", help="The date of the evening. The default is the next Saturday."),
     ] = None,
     service_file: Annotated[
         bool, typer.Option("--service-file", help="Print the evening as a SERVICE.json file and exit.")

@@ -23,7 +23,7 @@ def floor(
         str | None, typer.Option("--at", metavar="TIME", help="A time such as 2031-05-17T20:15+02:00; by default, now.")
     ] = None,
     date: Annotated[
-        str | None, typer.Option("--date", metavar="DATE", help="With --html: the date; by default, today.")
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="With --html: the date; by default, today.")
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the whole day to a page instead.")

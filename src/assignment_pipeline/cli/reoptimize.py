@@ -19,7 +19,7 @@ from assignment_pipeline.flow.assigning.reoptimize import Reoptimization
 
 def reoptimize(
     restaurant: Annotated[str, typer.Option("--restaurant", metavar="ID", help="The restaurant.")],
-    date: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, such as 2031-05-17.")],
+    date: Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The day, such as 2031-05-17.")],
     apply: Annotated[bool, typer.Option("--apply", help="Make the changes, in one commit.")] = False,
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", callback=a_name, help="Your name, for the history.")
