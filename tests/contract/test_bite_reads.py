@@ -59,6 +59,15 @@ MovesTheHosts = loading(
 TakesEachIdOnce = loading(
     lambda _, c, q: c if len({*q.booking_ids}) == len(q.booking_ids) else attrs.evolve(c, records={})
 )
+CountsWhatIsNamed = loading(
+    lambda s, c, q: (
+        attrs.evolve(
+            c, taken={*c.taken, *s.load(LoadQuery(restaurant_id=q.restaurant_id, booking_ids=q.booking_ids)).taken}
+        )
+        if q.bookings and q.booking_ids
+        else c
+    )
+)
 OldGeneration = loading(lambda _, c, __: attrs.evolve(c, generation=0))
 MachineTime = loading(lambda _, c, __: attrs.evolve(c, now=dt.datetime.now(dt.UTC)))
 NoHostBookings = loading(lambda _, c, __: attrs.evolve(c, bookings={}))
@@ -222,6 +231,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("moves all", MovesAll, "what_may_be_moved_says_so"),
     ("moves the host's", MovesTheHosts, "what_the_host_has_seated_stays_where_it_is"),
     ("moves none", MovesNone, "what_may_be_moved_says_so"),
+    ("counts what is named", CountsWhatIsNamed, "a_booking_at_hand_counts_as_it_is_there"),
     ("old generation", OldGeneration, "the_generation_is_the_rollouts"),
     ("machine's time", MachineTime, "a_booking_that_is_passed_in_need_not_be_known"),
     ("no host's bookings", NoHostBookings, "an_id_is_known_by_host_or_record"),

@@ -68,6 +68,8 @@ class LoadQuery(Printed):
         """
         The time for which it matters what is taken, given what a store has found; None if none does.
 
+        A booking that is at hand counts as it is there, also where it is named, too.
+
         Args:
             venue: The restaurant.
 
@@ -76,7 +78,7 @@ class LoadQuery(Printed):
             bookings: The host's view of them.
         """
         windows = [venue.planning_window(booking) for booking in self.bookings]
-        for key in self.booking_ids:
+        for key in {*self.booking_ids}.difference([booking.id for booking in self.bookings]):
             record = records.get(key)
             booking = bookings.get(key) or (record.booking if record else None)
             if booking is not None:

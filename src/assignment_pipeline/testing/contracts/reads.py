@@ -68,6 +68,13 @@ class Reads(StoreSuite):
         record = self.commit(store, make_booking(), *CONFIRM, tables=["T1", "T2"])
         assert self.load(store, "b-1", "b-1").records == {"b-1": record}
 
+    def test_a_booking_at_hand_counts_as_it_is_there(self, store: AssignmentStore) -> None:
+        """Also where its id is named, too: when it was to come before does not matter."""
+        self.commit(store, make_booking(), *CONFIRM, tables=["T1"])
+        later = make_booking(at=make_booking().start_at + 24 * HOUR)
+        assert self.load(store, "b-1", bookings=(later,)).taken == ()
+        assert [one.booking_id for one in self.load(store, "b-1").taken] == ["b-1"]
+
     def test_a_cancelled_unknown_booking_is_loaded(self, store: AssignmentStore) -> None:
         """A record without a booking is found, though there is no time to look at."""
         record = self.commit(store, make_booking(), Trigger.CANCEL, booking=None)
