@@ -12,7 +12,7 @@ import sqlite3
 import pytest
 
 from assignment_pipeline import Coordinator, Mode
-from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost, files, init
+from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost, connections, files, init
 from assignment_pipeline.errors import (
     CommitUnknownError,
     LockManagerUnavailableError,
@@ -139,6 +139,23 @@ def test_a_file_that_is_gone_is_refused_until_it_is_back(store, path, tmp_path, 
     CALLS[call](store)
     after = confirm(store)
     assert {before, after} <= found(path)
+
+
+def test_a_file_that_goes_while_it_is_opened_once_more_is_gone_as_well(store, path, tmp_path, monkeypatch):
+    """It is no database that was never made."""
+    confirm(store)
+    connect = connections.connect
+
+    def late(where, **how):
+        path.rename(tmp_path / "away.db")
+        return connect(where, **how)
+
+    monkeypatch.setattr(connections, "connect", late)
+    with pytest.raises(StoreUnavailableError, match="deleted or moved away while it was in use; put it back"):
+        CALLS["records"](store)
+    monkeypatch.undo()
+    (tmp_path / "away.db").rename(path)
+    CALLS["records"](store)
 
 
 def test_a_deleted_file_may_be_made_anew(store, path, backup):

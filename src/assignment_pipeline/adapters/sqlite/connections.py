@@ -16,7 +16,7 @@ import attrs
 from assignment_pipeline import processes
 from assignment_pipeline.adapters.sqlite.files import Files
 from assignment_pipeline.adapters.sqlite.opening import FileConnection, connect, ensure_wal
-from assignment_pipeline.errors import StoreUnavailableError
+from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
 
 KEPT = 8
 """Idle connections of a kind that are kept open."""
@@ -157,7 +157,12 @@ class Connections(processes.Watched):
 
     def _open(self, kind: Kind) -> FileConnection:
         before = Files.at(self.where)
-        connection = connect(self.where, busy_timeout=self._busy_timeout)
+        try:
+            connection = connect(self.where, busy_timeout=self._busy_timeout)
+        except SchemaMismatchError as error:
+            if self._files is None:
+                raise
+            raise StoreUnavailableError(f"{self.where}: {before.became(before._replace(database=None))}") from error
         try:
             self._prepare(connection)
             ensure_wal(connection, self.where, patience=self._busy_timeout)
