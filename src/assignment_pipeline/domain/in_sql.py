@@ -2,8 +2,10 @@
 States, outcomes and reasons in SQL: their values stand in the enums only, and queries name them.
 
 ``state IN ({UNSETTLED})`` stands for a list of states, ``reason IN ({WAITS_FOR_TABLES})`` for the reasons of a role,
-``state = {MANUAL_REVIEW}`` for one state, ``WHERE {UNFINISHED}`` for a condition on records. ``{state IN OUTCOMES}`` is
-for the condition of an index: it says the same without a list, of which SQLite makes a table for each row.
+``state = {MANUAL_REVIEW}`` for one state, ``WHERE {UNFINISHED}`` for a condition on records.
+
+The condition of an index has no list: SQLite would make a table of the list for each row that is written.
+``{state IN OUTCOMES}`` stands for ``(state = 'confirmed' OR ...)``, which says the same.
 """
 
 from __future__ import annotations

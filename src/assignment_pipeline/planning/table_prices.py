@@ -19,12 +19,11 @@ _Place = tuple[int, ...]
 
 class TablePrices:
     """
-    What tables cost at a time, so that as few parties as possible find a cheap place.
+    Prices of the tables at one time, which prove that not all parties can sit.
 
-    However the tables are priced: where the cheapest places of all parties cost more together than all tables, they
-    cannot all sit. So prices are looked for that say this. A table that several parties want gets dearer, one that
-    none wants gets cheaper, by Polyak's rule for subgradients. The seats of a table are a price like others, which
-    `SeatCount` looks at first.
+    If the cheapest places of all parties cost more together than all tables, they cannot all sit, whatever the prices
+    are. So it looks for such prices. A table that several parties want gets dearer, one that none wants gets cheaper,
+    by Polyak's rule for subgradients. The seats of a table are a price like others, which `SeatCount` looks at first.
 
     Args:
         floor: Who sits where.
@@ -39,7 +38,14 @@ class TablePrices:
         self._places: dict[tuple[int, int], list[_Place]] = {}
 
     def prove_no_room(self, choice: Choice, time: int) -> bool:
-        """Whether there is none for one more party that could sit there, at the minute *time*, whoever moves."""
+        """
+        Whether it is proved that one more party finds no table at the minute *time*, wherever the others move.
+
+        Args:
+            choice: Where that party could sit.
+
+            time: A minute, counted from 1970.
+        """
         if self._floor.venue.floor.has_any_seats:  # Not all sets of seats at a communal table are listed.
             return False
         known = self._known.get((choice, time))
