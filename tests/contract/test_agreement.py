@@ -154,7 +154,7 @@ class StoreAgreement(RuleBasedStateMachine):
         self.stores = [harness.store for harness in self.harnesses]
         self.reference = self.stores[0]
         self.numbers = itertools.count()
-        self.change_ids: list[str] = []
+        self.planned: list[AssignmentChange] = []
         self.claims: list[Due] = []
 
     def teardown(self) -> None:
@@ -193,7 +193,7 @@ class StoreAgreement(RuleBasedStateMachine):
 
     def together(self, planned: list[AssignmentChange]) -> list[AssignmentChange]:
         """What may be committed together: where several changes are refused, whose error is raised is not promised."""
-        new = [change for change in planned if not self.reference.knows("r-1", change.id)]
+        new = [change for change in planned if not self.reference.knows(change)]
         return new if len(planned) > 1 else planned
 
     # -- The host -------------------------------------------------------------------------------------------------
@@ -265,21 +265,21 @@ class StoreAgreement(RuleBasedStateMachine):
         if fields["owner"] is Owner.LEGACY:
             fields["conflicted"] = data.draw(st.booleans(), "conflicted")
         seated = ends in WITH_TABLES and (moves or before is None or before.allocation is None)
-        change_id = f"c-{next(self.numbers)}"
-        self.change_ids.append(change_id)
         context = self.reference.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
-        return make_change(
+        planned = make_change(
             booking,
             *way,
             before=before,
             tables=tables if seated else (),
             venue=context.venue,
             now=self.clock.now(),
-            change_id=change_id,
+            change_id=f"c-{next(self.numbers)}",
             preconditions=preconditions,
             attempt=AttemptResult.SUCCESS if moves else None,
             **fields,
         )
+        self.planned.append(planned)
+        return planned
 
     @rule(planned=st.lists(changes, min_size=1, max_size=3, unique_by=lambda change: change.record.booking_id))
     def commit(self, planned: list[AssignmentChange]) -> None:
@@ -397,8 +397,8 @@ class StoreAgreement(RuleBasedStateMachine):
             assert actual == expected
         expected, actual = (list(harness.events()) for harness in self.harnesses)
         assert actual == expected
-        for change_id in self.change_ids:
-            self.both(lambda store, key=change_id: store.knows("r-1", key))
+        for change in self.planned:
+            self.both(lambda store, change=change: store.knows(change))
 
 
 class LockAgreement(RuleBasedStateMachine):

@@ -91,9 +91,10 @@ def test_loops_come_and_go(database):
 LOOPS = f"""
 import asyncio, sys
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore, AsyncStandaloneHost
+from assignment_pipeline.testing.contracts.harness import QUEUE, make_booking, make_change
 
 async def look():
-    return await store.knows("r-1", "whatever")
+    return await store.knows(make_change(make_booking(), *QUEUE))
 
 store = AsyncPostgresStore(sys.argv[1], host=AsyncStandaloneHost(schema="{SCHEMA}"), schema="{SCHEMA}")
 print([asyncio.run(look()) for _ in range(30)].count(False))
@@ -216,7 +217,7 @@ def test_every_question_can_be_asked_inside(database):
                 await joined.commit([make_change(make_booking("b-3"), *CONFIRM, tables=("T1",))])
             context = await joined.load(LoadQuery(restaurant_id="r-1", booking_ids=("b-1", "b-2")))
             assert set(context.records) == {"b-1", "b-2"}
-            assert await joined.knows("r-1", change.id)
+            assert await joined.knows(change)
             assert [step.version for step in await joined.history("b-2")] == [1, 2]
             assert await joined.booking("b-2") == make_booking("b-2")
             assert await joined.unassigned(DINNER, 10) == ()

@@ -156,9 +156,9 @@ def test_a_commit_that_is_killed_is_unknown(database, opened):
             terminate(database, "%.commit(%")
             with pytest.raises(CommitUnknownError):
                 answer.result(20)
-        assert not store.knows("r-1", change.id)
+        assert not store.knows(change)
     store.commit([change])
-    assert store.knows("r-1", change.id)
+    assert store.knows(change)
 
 
 def test_knows_waits_for_what_is_in_flight(database, opened):
@@ -166,7 +166,7 @@ def test_knows_waits_for_what_is_in_flight(database, opened):
     store, change = opened(), seat()
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database) as holder:
         holder.execute(LOCKING)
-        answer = pool.submit(store.knows, "r-1", change.id)
+        answer = pool.submit(store.knows, change)
         store.joined(holder).commit([change])
         time.sleep(0.1)
         assert not answer.done()
@@ -181,7 +181,7 @@ def test_a_commit_whose_answer_is_lost_has_landed(opened, proxy):
     proxy.cut = b"assignment_pipeline.commit"
     with pytest.raises(CommitUnknownError):
         store.commit([change])
-    assert store.knows("r-1", change.id)
+    assert store.knows(change)
     assert ids(store) == ["b-1"]
 
 
@@ -193,7 +193,7 @@ def test_the_same_where_a_host_takes_part(opened, proxy):
     proxy.cut = b"COMMIT\0"
     with pytest.raises(CommitUnknownError):
         store.commit([change])
-    assert store.knows("r-1", change.id)
+    assert store.knows(change)
     proxy.cut = b"assignment_pipeline.commit"
     threading.Timer(0.02, lambda: setattr(proxy, "cut", None)).start()
     store.commit([seat("b-2", "T2")])

@@ -175,7 +175,7 @@ def test_every_question_can_be_asked(store, connection):
     context = joined.load(LoadQuery(restaurant_id="r-1", booking_ids=("b-1", "b-2")))
     assert set(context.records) == set(context.bookings) == {"b-1", "b-2"}
     assert [taken.table_id for taken in context.taken] == ["T1"]
-    assert joined.knows("r-1", change.id)
+    assert joined.knows(change)
     assert [step.version for step in joined.history("b-2")] == [1, 2]
     assert joined.booking("b-2") == make_booking("b-2")
     assert joined.unassigned(DINNER, 10) == ()

@@ -191,7 +191,7 @@ def test_what_is_swallowed_ends(wire, through, monkeypatch):
         with pytest.raises(CommitUnknownError, match="has not answered"):
             store.commit([change])
         wire.turn(Way.OPEN)
-        assert not store.knows("r-1", change.id)
+        assert not store.knows(change)
 
 
 def test_what_is_swallowed_ends_in_asyncio(wire, through, monkeypatch):

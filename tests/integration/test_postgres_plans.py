@@ -126,7 +126,7 @@ def work(store):
         seated = commit(store, name, 0, *CONFIRM, tables=("T4",))
         moved = commit(store, name, 0, Trigger.MOVE, before=seated, tables=("T4",), venue=make_venue())
         commit(store, name, 0, Trigger.CANCEL, before=moved)
-        store.knows("r-1", "c-1")
+        store.knows(make_change(make_booking(name), *QUEUE))
         assert {due.booking_id for due in store.due(5)} <= {"m-0", "p-0"}  # Of all that wait, who waits for then.
         store.history(name)
         store.booking(name)

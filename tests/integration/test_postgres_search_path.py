@@ -29,7 +29,14 @@ from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, Store
 from assignment_pipeline.ports import RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.testing.checker import check as check_tables  # noqa: E402
 from assignment_pipeline.testing.checker import read  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import HOUR, MINUTE, make_booking, make_venue  # noqa: E402
+from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
+    HOUR,
+    MINUTE,
+    QUEUE,
+    make_booking,
+    make_change,
+    make_venue,
+)
 from tests.servers.postgres import database  # noqa: E402
 
 FUNCTIONS = """
@@ -180,7 +187,12 @@ def test_nothing_calls_what_others_planted(planted):
             store.restaurants(),
             store.revisions(),
         )
-        store.knows("r-1", "x"), store.blocked("r-1", start), store.history("b-2"), store.booking("b-2")
+        (
+            store.knows(make_change(make_booking(), *QUEUE)),
+            store.blocked("r-1", start),
+            store.history("b-2"),
+            store.booking("b-2"),
+        )
         since = store.now().replace(microsecond=0) - dt.timedelta(days=1)
         query = MetricsQuery(since=since)
         store.measure(query), store.series(query, HOUR), store.seen(query), store.alarms()

@@ -29,7 +29,7 @@ from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, make_
 CALLS = [
     lambda store: store.load(LoadQuery(restaurant_id="r-1")),
     lambda store: store.commit([make_change(make_booking(), *CONFIRM, tables=("T1",))]),
-    lambda store: store.knows("r-1", "c-1"),
+    lambda store: store.knows(make_change(make_booking(), *CONFIRM, tables=("T1",))),
     lambda store: store.due(1),
     lambda store: store.records(RecordQuery()),
     lambda store: store.history("b-1"),

@@ -93,7 +93,7 @@ def work(store, host, *, statistics):
     seated = commit("new", 0, *CONFIRM, tables=("T4",))
     moved = commit("new", 0, Trigger.MOVE, before=seated, tables=("T4",), venue=make_venue(post_buffer_minutes=30))
     commit("new", 0, Trigger.CANCEL, before=moved)
-    store.knows("r-1", "c-1")
+    store.knows(make_change(make_booking("new"), *QUEUE))
     assert {due.booking_id for due in store.due(5)} == {"m-0", "p-0"}  # Of all that wait, who waits for that evening.
     store.history("new")
     store.unassigned(DINNER, 10)

@@ -289,7 +289,7 @@ try:
 except CommitUnknownError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-if not store.knows("r-1", change.id):
+if not store.knows(change):
     store.commit([change])
 store.close()
 """

@@ -39,7 +39,7 @@ CALLS = {
     "records": lambda store: store.records(RecordQuery()),
     "history": lambda store: store.history("b-1"),
     "due": lambda store: store.due(1),
-    "knows": lambda store: store.knows("r-1", "c-1"),
+    "knows": lambda store: store.knows(make_change(make_booking(), *CONFIRM, tables=("T1",))),
     "flush": lambda store: store.flush(),
 }
 
@@ -123,7 +123,7 @@ def test_a_restore_before_the_answer_makes_it_unknown(store, path, backup, monke
     change = make_change(booking, *CONFIRM, tables=("T1",))
     with pytest.raises(CommitUnknownError, match="the file was replaced by another"):
         store.commit([change])
-    assert not store.knows("r-1", change.id)
+    assert not store.knows(change)
 
 
 @pytest.mark.parametrize("call", CALLS)

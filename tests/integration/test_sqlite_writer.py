@@ -253,10 +253,10 @@ def test_work_that_takes_too_long_is_unknown(opened, rows):
     with pytest.raises(CommitUnknownError, match=r"no answer within 0\.3 s"):
         store.commit([change])
     with pytest.raises(StoreUnavailableError):
-        store.knows("r-1", change.id)
+        store.knows(change)
     release.set()
-    assert store.knows("r-1", change.id)
-    assert not store.knows("r-1", "c-other")
+    assert store.knows(change)
+    assert not store.knows(confirm(1))
 
 
 def test_one_who_gave_up_is_skipped(opened, rows):

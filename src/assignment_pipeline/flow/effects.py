@@ -209,11 +209,10 @@ class LookUpChange(Effect[bool]):
     """Whether a change has landed whose commit was not answered."""
 
     port = Port.STORE
-    restaurant_id: str
-    change_id: str
+    change: AssignmentChange
 
     def ask(self, port: Any) -> Any:
-        return port.knows(self.restaurant_id, self.change_id)
+        return port.knows(self.change)
 
 
 class BlockTables(Effect[tuple[str, ...]]):

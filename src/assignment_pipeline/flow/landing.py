@@ -280,7 +280,7 @@ def later(call: Call, reason: Reason, after: dt.timedelta, error: Exception | No
     return call.answer(Outcome.RETRY, reason, retry_after=after, error=error)
 
 
-def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
+def land(*changes: AssignmentChange) -> Flow[bool]:
     """
     Commit *changes*; where the answer is lost, look whether they have landed.
 
@@ -296,24 +296,24 @@ def land(restaurant_id: str, *changes: AssignmentChange) -> Flow[bool]:
     except StaleRecordError:
         return False
     except CommitUnknownError as error:
-        return (yield from _find_out(restaurant_id, changes, error))
+        return (yield from _find_out(changes, error))
     return True
 
 
-def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+def _find_out(changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
     """
     Whether changes have landed whose answer was lost.
 
     If they have not, they may still be on their way. So the same changes are sent again: only one of the two can land.
     """
-    found = yield from _look_up(restaurant_id, changes, error)
+    found = yield from _look_up(changes, error)
     if not found:
         try:
             yield from Commit(changes)
         except StaleRecordError:  # The first has landed meanwhile; or somebody else was faster.
-            found = yield from _look_up(restaurant_id, changes, error)
+            found = yield from _look_up(changes, error)
         except CommitUnknownError as again:
-            found = yield from _look_up(restaurant_id, changes, again)
+            found = yield from _look_up(changes, again)
         else:
             return True
     # The handler publishes the events of each commit that is answered, and so not of this one.
@@ -322,9 +322,9 @@ def _find_out(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: 
     return found
 
 
-def _look_up(restaurant_id: str, changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
+def _look_up(changes: tuple[AssignmentChange, ...], error: CommitUnknownError) -> Flow[bool]:
     try:
-        return (yield from LookUpChange(restaurant_id, changes[0].id))
+        return (yield from LookUpChange(changes[0]))
     except StoreUnavailableError:
         raise error from None
 
@@ -388,8 +388,6 @@ def until_answered(
     settings: Settings,
     attempt: Callable[[], Flow[ToCommit | AssignmentResult | None]],
     conflicted: Callable[[TableConflictError], None] | None = None,
-    *,
-    restaurant_id: str | None = None,
 ) -> Flow[AssignmentResult]:
     """
     `until_landed`, as often as `Settings.tries` says, where what lands is the answer of *call*.
@@ -398,15 +396,13 @@ def until_answered(
         attempt: Reads, and decides what is to be written, or on the answer where nothing is; None is: look again.
 
         conflicted: As in `until_landed`.
-
-        restaurant_id: The restaurant whose commits are looked through where an answer is lost; by default the call's.
     """
 
     def commit() -> Flow[AssignmentResult | None]:
         decided = yield from attempt()
         if not isinstance(decided, ToCommit):
             return decided
-        if not (yield from land(restaurant_id or call.restaurant_id, *decided.changes)):
+        if not (yield from land(*decided.changes)):
             return None
         return landed(call, decided)
 

@@ -62,8 +62,8 @@ class AssignmentStore(Protocol):
         """
         ...
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:
-        """Whether the change with that id has landed, asked behind whatever commit is still in flight."""
+    def knows(self, change: AssignmentChange) -> bool:
+        """Whether *change* has landed, asked behind whatever commit at its restaurant is still in flight."""
         ...
 
     def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
@@ -176,9 +176,9 @@ class AsyncAssignmentStore(Protocol):
         """Apply all of *changes*, one a booking, in one transaction, or none. See `AssignmentStore.commit`."""
         ...
 
-    async def knows(self, restaurant_id: str, change_id: str) -> bool:
+    async def knows(self, change: AssignmentChange) -> bool:
         """
-        Whether the change with that id has landed, asked behind whatever commit is still in flight.
+        Whether *change* has landed, asked behind whatever commit at its restaurant is still in flight.
 
         See `AssignmentStore.knows`.
         """

@@ -254,9 +254,9 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             if arrival is not None and window.start <= arrival.start_at < window.end:
                 yield arrival
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
+    def knows(self, change: AssignmentChange) -> bool:
         with self._lock:
-            return change_id in self._changes
+            return change.id in self._changes
 
     def records(self, query: RecordQuery) -> RecordPage:
         with self._lock:

@@ -93,8 +93,8 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         return await self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
-    async def knows(self, restaurant_id: str, change_id: str) -> bool:
-        return await self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
+    async def knows(self, change: AssignmentChange) -> bool:
+        return await self._pool.run(lambda: self._work.reads.knows(change))
 
     async def records(self, query: RecordQuery) -> RecordPage:
         return await self._pool.run(lambda: self._work.reads.records(query))

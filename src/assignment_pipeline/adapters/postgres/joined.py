@@ -63,8 +63,8 @@ class JoinedStore:
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         return self._do(lambda: self._work.reads.load(query))
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:
-        return self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
+    def knows(self, change: AssignmentChange) -> bool:
+        return self._do(lambda: self._work.reads.knows(change))
 
     def records(self, query: RecordQuery) -> RecordPage:
         return self._do(lambda: self._work.reads.records(query))
@@ -142,8 +142,8 @@ class AsyncJoinedStore:
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         return await self._do(lambda: self._work.reads.load(query))
 
-    async def knows(self, restaurant_id: str, change_id: str) -> bool:
-        return await self._do(lambda: self._work.reads.knows(restaurant_id, change_id))
+    async def knows(self, change: AssignmentChange) -> bool:
+        return await self._do(lambda: self._work.reads.knows(change))
 
     async def records(self, query: RecordQuery) -> RecordPage:
         return await self._do(lambda: self._work.reads.records(query))

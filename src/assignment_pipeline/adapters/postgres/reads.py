@@ -35,7 +35,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.pacing import ArrivingParty
-from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import BookingUnreadableError, VenueNotFoundError
 from assignment_pipeline.ports import (
@@ -63,7 +63,7 @@ ARRIVING = "SELECT pg_catalog.json_agg(a)::text FROM assignment_pipeline.arrival
 
 NOW = "SELECT pg_catalog.to_json(coalesce(%s::timestamptz, pg_catalog.now())) #>> '{}'::text[]"
 
-KNOWS = "SELECT assignment_pipeline.knows(%s, %s)"
+KNOWS = "SELECT assignment_pipeline.knows(%s, %s, %s)"
 
 # The condition is the one of an index. With a parameter in it, PostgreSQL would not use the index.
 UNFINISHED = in_sql("""
@@ -292,8 +292,9 @@ class Reads:
 
     # -- Looking up -----------------------------------------------------------------------------------------------
 
-    def knows(self, restaurant_id: str, change_id: str) -> Work[bool]:
-        [(landed,)] = yield self.ask(KNOWS, restaurant_id, change_id)
+    def knows(self, change: AssignmentChange) -> Work[bool]:
+        record = change.record
+        [(landed,)] = yield self.ask(KNOWS, record.restaurant_id, record.booking_id, change.id)
         return bool(landed)
 
     def records(self, query: RecordQuery) -> Work[RecordPage]:

@@ -112,9 +112,9 @@ class PostgresStore(Revisions, Shadows, Measures):
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         return self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:
+    def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it waits for the restaurant's commit lock."""
-        return self._pool.run(lambda: self._work.reads.knows(restaurant_id, change_id))
+        return self._pool.run(lambda: self._work.reads.knows(change))
 
     def records(self, query: RecordQuery) -> RecordPage:
         return self._pool.run(lambda: self._work.reads.records(query))

@@ -99,8 +99,8 @@ class JoinedStore(ReadingStore):
         """See `AssignmentStore.commit`; it lands with the host's transaction."""
         self._write(lambda connection: self._commits.commit(connection, changes))
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
-        return self._read(lambda connection: self._reads.knows(connection, change_id))
+    def knows(self, change: AssignmentChange) -> bool:
+        return self._read(lambda connection: self._reads.knows(connection, change))
 
     def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         """See `AssignmentStore.block`; it lands with the host's transaction."""

@@ -32,7 +32,7 @@ from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.pacing import ArrivingParty
-from assignment_pipeline.domain.record import AssignmentRecord, StateChange
+from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
@@ -129,8 +129,8 @@ WHERE booking_id = ? ORDER BY version
 
 # A change without transitions has no history row to be known by.
 KNOWS = """
-SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE change_id = :id)
-    OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :id)
+SELECT EXISTS (SELECT 1 FROM booking_assignment_state_history WHERE booking_id = :booking AND change_id = :change)
+    OR EXISTS (SELECT 1 FROM assignment_stepless_changes WHERE change_id = :change)
 """
 
 GENERATION = "SELECT generation FROM assignment_rollout WHERE id = 1"
@@ -219,8 +219,9 @@ class Reads:
             raise VenueNotFoundError(restaurant_id)
         return venue
 
-    def knows(self, connection: sqlite3.Connection, change_id: str) -> bool:
-        return bool(cursor_of(connection).execute(KNOWS, {"id": change_id}).fetchone()[0])
+    def knows(self, connection: sqlite3.Connection, change: AssignmentChange) -> bool:
+        asked = {"booking": change.record.booking_id, "change": change.id}
+        return bool(cursor_of(connection).execute(KNOWS, asked).fetchone()[0])
 
     def records(self, connection: sqlite3.Connection, query: RecordQuery) -> RecordPage:
         rows = cursor_of(connection)

@@ -149,9 +149,9 @@ class SQLiteStore(Revisions, ReadingStore, Shadows, Measures, Audits):
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         self._writer.run(lambda connection: self._commits.commit(connection, changes))
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one writer for all restaurants
+    def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it queues behind the commits of this process, and locks out those of others."""
-        return self._ask(lambda connection: self._reads.knows(connection, change_id))
+        return self._ask(lambda connection: self._reads.knows(connection, change))
 
     def block(self, blocks: Sequence[TableBlock], events: Sequence[Event]) -> tuple[str, ...]:
         return self._writer.run(lambda connection: self._blocks.block(connection, blocks, events))

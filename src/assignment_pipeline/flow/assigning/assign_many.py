@@ -156,7 +156,7 @@ def _try(
             continue  # By itself, others may be moved for it.
         together.add(call, decided)
     writes = together.writes
-    if writes and not (yield from land(restaurant_id, *(decided.change for _, decided in writes.values()))):
+    if writes and not (yield from land(*(decided.change for _, decided in writes.values()))):
         return None
     for booking_id, (call, decided) in writes.items():
         answers[booking_id] = answer = landed(call, decided)

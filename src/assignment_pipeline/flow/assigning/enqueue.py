@@ -93,7 +93,7 @@ def _unless_there(call: Call, first: Callable[[], Flow[AssignmentChange]]) -> Fl
             return page.records[0]
         call.now = page.now
         made = yield from first()
-        return made.record if (yield from land(call.restaurant_id, made)) else None
+        return made.record if (yield from land(made)) else None
 
     record = yield from until_landed(None, attempt)
     assert record is not None  # noqa: S101 - it takes as long as it takes

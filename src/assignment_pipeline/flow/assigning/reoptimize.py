@@ -119,7 +119,7 @@ def reoptimize(
             return None
         changes = yield from _changes(context, diff)
         try:
-            if (yield from land(restaurant_id, *changes)):
+            if (yield from land(*changes)):
                 return attrs.evolve(found, applied=True)
         except StaleRolloutError:
             yield from DoubtFlags(flags.generation)

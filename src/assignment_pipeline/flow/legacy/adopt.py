@@ -87,7 +87,7 @@ def _adopt(seat: LegacySeat, settings: Settings) -> Flow[str]:
         if said is not None:
             return said
         made = _change(call, seat, record, tables, preconditions(context, booking.id))
-        if not (yield from land(booking.restaurant_id, made)):
+        if not (yield from land(made)):
             return None
         return CONFLICTED if conflicted else ADOPTED
 

@@ -74,7 +74,7 @@ def _write_down(
         nonlocal conflicted
         conflicted = True
 
-    steps = until_answered(call, settings, attempt, seated_there_all_the_same, restaurant_id=handed.restaurant_id)
+    steps = until_answered(call, settings, attempt, seated_there_all_the_same)
     return (yield from steps)
 
 

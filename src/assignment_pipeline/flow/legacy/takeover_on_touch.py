@@ -66,7 +66,7 @@ def _try(booking_id: str, actor: str | None) -> Flow[bool | None]:
     call = yield from Call.begin((booking_id, at_host.restaurant_id), TOUCH, actor=actor)
     call.now, call.mode = context.now, flags.mode
     made = _change(call, context, context.bookings.get(booking_id, at_host))
-    return made is None or (yield from land(at_host.restaurant_id, made)) or None
+    return made is None or (yield from land(made)) or None
 
 
 def _is_legacys(record: AssignmentRecord) -> bool:

@@ -144,7 +144,7 @@ def _rearranged(
             calls.append(call.about(record))
             changes.append(_change(context, calls[-1], move, room.records[move.booking_id], pin=wanted.pin))
         nearby = {name: window for name, window in room.blocked.items() if name not in ids}
-        if not (yield from land(call.restaurant_id, *changes, *shorten(call, nearby, context.loaded.records))):
+        if not (yield from land(*changes, *shorten(call, nearby, context.loaded.records))):
             return None
         return tuple(
             one.result(seated_as(made.record), Reason.REARRANGED, took, record=made.record)

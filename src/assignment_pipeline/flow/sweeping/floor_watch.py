@@ -201,4 +201,4 @@ def _wake(loaded: AssignmentContext, record: AssignmentRecord, triggers: tuple[T
     if triggers:
         facts |= {"retries": 0, "reason": None}
     due = change(call, record, triggers, preconditions=on, **facts)
-    return (yield from land(record.restaurant_id, due))
+    return (yield from land(due))

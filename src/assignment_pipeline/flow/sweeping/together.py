@@ -75,7 +75,7 @@ def _seated(claims: Sequence[Due], settings: Settings) -> Flow[dict[str, Assignm
             break
         writes |= yield from _planned(evening, settings, flags[evening[0].restaurant_id], until)
     changes = [decided.change for _, decided in writes.values()]
-    if not changes or not (yield from land(changes[0].record.restaurant_id, *changes)):
+    if not changes or not (yield from land(*changes)):
         return {}
     answers = {}
     for booking_id, (call, decided) in writes.items():

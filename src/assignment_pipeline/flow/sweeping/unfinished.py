@@ -122,7 +122,7 @@ def _end(record: AssignmentRecord, now: dt.datetime) -> Flow[None]:
     reason = Reason.TIME_PASSED
     facts = {"allocation": None, "next_attempt_at": None, "reason": reason}
     ended = record_transition(call, record, (Trigger.FAIL,), Outcome.FAILED, reason, **facts)
-    yield from land(record.restaurant_id, ended.change)
+    yield from land(ended.change)
 
 
 def _wake(record: AssignmentRecord, at_host: Booking, now: dt.datetime) -> Flow[None]:
@@ -132,7 +132,7 @@ def _wake(record: AssignmentRecord, at_host: Booking, now: dt.datetime) -> Flow[
     due = change(
         call, record, triggers, booking=known(at_host), next_attempt_at=now, deliveries=0, retries=0, reason=None
     )
-    yield from land(record.restaurant_id, due)
+    yield from land(due)
 
 
 def _tell_overdue(record: AssignmentRecord, settings: Settings, now: dt.datetime, memory: SweepMemory) -> Flow[None]:

@@ -285,7 +285,7 @@ class Guards(StoreSuite):
             booking_id = change.record.booking_id
             assert self.record(store, booking_id) is None
             assert store.history(booking_id) == ()
-            assert not store.knows("r-1", change.id)
+            assert not store.knows(change)
             assert booking_id not in {taken_by for _, taken_by in self.taken(store)}
 
     def test_a_stale_change_takes_the_others_with_it(self, store: AssignmentStore) -> None:

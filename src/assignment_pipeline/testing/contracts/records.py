@@ -168,13 +168,13 @@ class Records(StoreSuite):
     def test_a_landed_change_is_known(self, store: AssignmentStore) -> None:
         """A change is known once it has landed, even one without a transition."""
         change = make_change(make_booking(), *QUEUE)
-        assert not store.knows("r-1", change.id)
+        assert not store.knows(change)
         store.commit([change])
-        assert store.knows("r-1", change.id)
+        assert store.knows(change)
         pin = make_change(make_booking(), before=change.record, pinned=True)
         store.commit([pin])
-        assert store.knows("r-1", pin.id)
-        assert store.knows("r-1", change.id)
+        assert store.knows(pin)
+        assert store.knows(change)
 
     def test_a_change_lands_once(self, store: AssignmentStore, clock: FakeClock) -> None:
         """A change that is committed again is stale, even one without a transition that moved the version."""
@@ -193,7 +193,7 @@ class Records(StoreSuite):
         late = make_change(make_booking(), *QUEUE)
         with pytest.raises(StaleRecordError):
             store.commit([late])
-        assert not store.knows("r-1", late.id)
+        assert not store.knows(late)
 
     def test_a_changed_request_reaches_the_row(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """The host's row asks for what a change says, and keeps its status; a change that says nothing leaves it."""

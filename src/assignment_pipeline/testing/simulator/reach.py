@@ -104,14 +104,14 @@ class InFlightStore:
             return f"{words.changes(changes)}: refused, {type(error).__name__}"
         return f"{words.changes(changes)}: it landed"
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:
+    def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it stands in line behind what is in flight for that restaurant."""
         for changes in list(self.in_flight):
             waits = self._world.staff.keep_out_changes(changes)
-            if not waits and any(restaurant_id in self._restaurants(change) for change in changes):
+            if not waits and any(change.record.restaurant_id in self._restaurants(other) for other in changes):
                 said = self.land(self.in_flight.index(changes))
                 self._world.note("the store", said)
-        return self._store.knows(restaurant_id, change_id)
+        return self._store.knows(change)
 
     def _restaurants(self, change: AssignmentChange) -> set[str]:
         before = self.record(change.record.booking_id)

@@ -46,7 +46,7 @@ class Staff:
             return effect.blocks[0].restaurant_id in self.looked
         if isinstance(effect, RunLegacy):  # It writes beside the pipeline, too, and takes the guard.
             return effect.booking.restaurant_id in self.looked
-        return isinstance(effect, LookUpChange) and effect.restaurant_id in self.looked
+        return isinstance(effect, LookUpChange) and effect.change.record.restaurant_id in self.looked
 
     def keep_out_changes(self, changes: tuple[AssignmentChange, ...]) -> bool:
         """Whether a commit has to."""

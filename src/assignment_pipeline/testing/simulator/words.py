@@ -111,7 +111,7 @@ _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     FindUnassigned: lambda _: "asks for bookings that nobody enqueued",
     Hold: lambda asked: f"asks for the lock {', '.join(want.key for want in asked.wanted)}",
     LoadContext: lambda asked: f"reads {', '.join(asked.query.ids)} and the floor of {asked.query.restaurant_id}",
-    LookUpChange: lambda asked: f"looks whether {asked.change_id} has landed",
+    LookUpChange: lambda asked: f"looks whether {asked.change.id} has landed",
     MakePlan: lambda asked: f"plans for {asked.request.booking.id}",
     PutBack: lambda asked: f"puts back {', '.join(due.booking_id for due in asked.claims)}",
     Publish: lambda asked: f"tells the sinks {', '.join(event.type for event in asked.events)}",

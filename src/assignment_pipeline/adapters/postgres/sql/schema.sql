@@ -111,10 +111,6 @@ CREATE TABLE assignment_pipeline.booking_assignment_state_history (
     PRIMARY KEY (booking_id, version)
 );
 
--- Whether a change has landed.
-CREATE INDEX booking_assignment_state_history_change
-ON assignment_pipeline.booking_assignment_state_history (change_id);
-
 -- Outcomes, for the metrics: a row or two for each booking.
 CREATE INDEX booking_assignment_state_history_outcomes
 ON assignment_pipeline.booking_assignment_state_history (created_at)

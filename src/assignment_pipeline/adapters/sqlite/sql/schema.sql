@@ -106,10 +106,6 @@ CREATE TABLE booking_assignment_state_history (
     PRIMARY KEY (booking_id, version)
 );
 
--- Whether a change has landed.
-CREATE INDEX booking_assignment_state_history_change
-ON booking_assignment_state_history (change_id);
-
 -- Outcomes, for the metrics: a row or two for each booking.
 CREATE INDEX booking_assignment_state_history_outcomes
 ON booking_assignment_state_history (created_at)

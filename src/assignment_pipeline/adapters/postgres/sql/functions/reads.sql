@@ -286,11 +286,14 @@ END
 $$;
 
 -- Whether a change has landed. Waits for commits of that restaurant that are still running.
-CREATE FUNCTION assignment_pipeline.knows(restaurant text, change text) RETURNS boolean
+CREATE FUNCTION assignment_pipeline.knows(restaurant text, booking text, change text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off SET lock_timeout = '10s' AS $$
 BEGIN
     PERFORM assignment_pipeline.lock_restaurants(jsonb_build_array(restaurant));
-    RETURN EXISTS (SELECT FROM assignment_pipeline.booking_assignment_state_history WHERE change_id = change)
+    RETURN EXISTS (
+            SELECT FROM assignment_pipeline.booking_assignment_state_history
+            WHERE booking_id = booking AND change_id = change
+        )
         OR EXISTS (SELECT FROM assignment_pipeline.assignment_stepless_changes WHERE change_id = change);
 END
 $$;
