@@ -116,16 +116,13 @@ class _Looking:
     def with_moves(self, moves: Moves) -> tuple[Slot, ...]:
         """The slots asked about, and for which of those that are taken others could make room."""
         asked, found = self._asked, list(self._asked.slots)
+        parties = len(asked.bookings)
         for number, start in enumerate(asked.starts):
-            first = number * len(asked.bookings)
-            taken = [place for place in range(len(asked.bookings)) if found[first + place].reason == TAKEN]
-            if taken:
-                known = self._known_at(start)
-                arrival = known.at(start)
-                rooms = moves.rooms(arrival, known.rooms, taken, partial(_request_at, asked, self._floor, start))
-                for place, room in rooms.items():  # No moves: a table has come free since.
-                    slot = arrival.with_moves(place) if room.moves else self.at(start)[place]
-                    found[first + place] = slot
+            first, arrival = number * parties, self._known_at(start).at(start)
+            row = found[first : first + parties]
+            rooms = moves.rooms(arrival, row, partial(_request_at, asked, self._floor, start))
+            for place, room in rooms.items():  # No moves: a table has come free since.
+                found[first + place] = arrival.with_moves(place) if room.moves else self.at(start)[place]
         return tuple(found)
 
     def _known_at(self, start: dt.datetime) -> KnownTimes:

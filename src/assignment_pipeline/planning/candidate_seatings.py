@@ -194,12 +194,15 @@ class CandidateSeatings:
 
         times: What `survey` has learned of its arrivals, by the parties that were asked for.
 
+        places: What it has learned of where they could sit, by their places.
+
         searches: What the engine has learned of room there by moving others, or None.
     """
 
     def __init__(self, venue: Venue) -> None:
         self.venue = venue
         self.times: dict[object, object] = {}
+        self.places: dict[object, object] = {}
         self.searches: object = None
         self._choices: dict[tuple[object, ...], Choice] = {}
         self._wishes: dict[tuple[object, ...], tuple[tuple[str, int], ...]] = {}

@@ -22,6 +22,9 @@ MOST_MENDED = 16
 """So many parties move at most where room that was found is mended."""
 
 
+_NOBODY = ""
+
+
 class Mover(NamedTuple):
     """
     A party that may be moved, as far as it matters to those who ask for its tables.
@@ -182,7 +185,7 @@ class Seats:
 
     def _are_free(self, mask: int, span: Span, movers: Collection[str]) -> bool:
         """Whether these tables are free once the movers have left theirs."""
-        return not any(True for _ in self._in_the_way(mask, span, movers))
+        return next(self._in_the_way(mask, span, movers), _NOBODY) is _NOBODY
 
     def _in_the_way(self, mask: int, span: Span, movers: Collection[str]) -> Iterator[str | None]:
         """Who has some of these tables then, the movers aside; None stands for who is no booking of ours."""
@@ -216,12 +219,14 @@ class FoundRooms:
         self._known: dict[Span, dict[Choice, FoundRoom]] = {}
         self._last: dict[Choice, FoundRoom] = {}
 
-    def remember(self, choice: Choice, span: Span, found: FoundRoom) -> None:
-        """Keep it, as found for a party that could sit there, and blocks its tables for *span*."""
+    def remember(self, choices: Iterable[Choice], span: Span, found: FoundRoom) -> None:
+        """Keep it, as found for parties that could sit there, and block their tables for *span*."""
         if len(self._known) > MOST_SPANS:
             for oldest in list(self._known)[:-MOST_SPANS]:
                 self._known.pop(oldest, None)
-        self._known.setdefault(span, {})[choice] = self._last[choice] = found
+        there = self._known.setdefault(span, {})
+        for choice in choices:
+            there[choice] = self._last[choice] = found
 
     def on(self, seats: Seats, choice: Choice, span: Span) -> FoundRoom | None:
         """What does on that floor for a party that could sit there; None if nothing that is known does."""

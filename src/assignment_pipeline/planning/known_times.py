@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import attrs
 
 from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.venue import Venue
@@ -16,13 +18,15 @@ from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
 from assignment_pipeline.planning.found_room import FoundRoom
 from assignment_pipeline.planning.parties import Parties
-from assignment_pipeline.planning.rooms import Rooms, rooms_of
+from assignment_pipeline.planning.rooms import Places, Rooms, Where, rooms_of
 
 MOST_ROWS = 4_000
 """How many rows of slots are kept for the same parties; then all are forgotten."""
 
 MOST_KINDS = 32
 """For how many sets of parties a venue keeps them."""
+
+_slot = maker(Slot)
 
 Left = tuple[int | None, int | None]
 """How many more guests and parties the caps let arrive, each None where there is no cap."""
@@ -71,6 +75,26 @@ class KnownTimes:
         return row
 
 
+class Alike(NamedTuple):
+    """
+    Parties of one arrival that may have the same tables for the same time, so that what one can have, all can.
+
+    Attributes:
+        places: Where they could sit.
+
+        end: Which of the spans of the arrival they have.
+
+        parties: Which they are, by their places among those asked for.
+
+        slots: Their slots, by what is free.
+    """
+
+    places: Places
+    end: int
+    parties: tuple[int, ...]
+    slots: dict[tuple[int, Where], list[Slot]]
+
+
 class Arrival:
     """
     One arrival, for several parties.
@@ -78,45 +102,39 @@ class Arrival:
     Attributes:
         start: When it is.
 
+        rooms: Where each of the parties could sit.
+
         first: The minute from which tables are blocked, counted from 1970.
 
         ends: The minutes up to which they are, ascending; with `first`, these are its spans.
 
-        span_of: For each party, which of the spans it has.
+        alike: The parties that may be had at all, as far as they are alike.
 
         minutes: For each party, how long it sits, in minutes.
 
         rows: Its slots, one for each party, by what they depend on.
 
-        room: The room that others could make for some of the parties, by their places, or that they could make none;
-            and for whom on the floor this is known. None if nothing is.
+        room: The room that others could make for some of those alike, by their place in `alike`, or that they could
+            make none; and for whom on the floor this is known. None if nothing is.
     """
 
-    __slots__ = (
-        "_moved",
-        "_never",
-        "_rooms",
-        "_suggests",
-        "ends",
-        "first",
-        "minutes",
-        "room",
-        "rows",
-        "span_of",
-        "start",
-    )
+    __slots__ = ("_moved", "_never", "_suggests", "alike", "ends", "first", "minutes", "room", "rooms", "rows", "start")
 
     def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
-        self.start, self._rooms = start, rooms
+        self.start, self.rooms = start, rooms
         until = venue.calendar.last_leaves(start)
         found = [each.never(start, until) for each in rooms]
         self._never = [never for never, _ in found]
         self.minutes = [minutes for _, minutes in found]
         policy, from_ = venue.policy, minute(start)
         self.first = from_ - policy.pre_buffer_minutes
-        ends = [from_ + minutes + policy.post_buffer_minutes for minutes in self.minutes]
-        self.ends = sorted({end for end, never in zip(ends, self._never, strict=True) if never is None})
-        self.span_of = [self.ends.index(end) if end in self.ends else -1 for end in ends]
+        alike: dict[tuple[int, Places], list[int]] = {}
+        for party, (each, minutes) in enumerate(zip(rooms, self.minutes, strict=True)):
+            if self._never[party] is None:
+                end = from_ + minutes + policy.post_buffer_minutes
+                alike.setdefault((end, each.places), []).append(party)
+        self.ends = sorted({end for end, _ in alike})
+        self.alike = [Alike(where, self.ends.index(end), tuple(them), {}) for (end, where), them in alike.items()]
         self.rows: dict[tuple[tuple[int, ...], Left | None], tuple[Slot, ...]] = {}
         self.room: tuple[Parties, Mapping[int, FoundRoom | None]] | None = None
         self._suggests = policy.reseat is Reseat.SUGGEST
@@ -127,14 +145,14 @@ class Arrival:
         reason = Reason.IN_PAST.value
         return tuple(
             Slot(self.start, rooms.party_size, SlotStatus.UNAVAILABLE, reason, 0, minutes)
-            for rooms, minutes in zip(self._rooms, self.minutes, strict=True)
+            for rooms, minutes in zip(self.rooms, self.minutes, strict=True)
         )
 
     def with_moves(self, place: int) -> Slot:
         """The slot of one party that others could make room for, or are proposed to."""
         known = self._moved.get(place)
         if known is None:
-            size, minutes = self._rooms[place].party_size, self.minutes[place]
+            size, minutes = self.rooms[place].party_size, self.minutes[place]
             known = Slot(self.start, size, SlotStatus.WITH_MOVES, None, 1, minutes)
             if self._suggests:
                 known = Slot(self.start, size, SlotStatus.REVIEW, TAKEN, 0, minutes)
@@ -143,13 +161,29 @@ class Arrival:
 
     def row(self, busy: tuple[int, ...], left: Left | None) -> tuple[Slot, ...]:
         """What `KnownTimes.row` keeps."""
-        slots = [
-            never or rooms.slot(self.start, minutes, busy[span])
-            for never, rooms, minutes, span in zip(self._never, self._rooms, self.minutes, self.span_of, strict=True)
-        ]
-        if left is not None:
-            slots = [_within(slot, _at_most(left, slot.party_size)) for slot in slots]
-        return tuple(slots)
+        slots = list(self._never)
+        for alike in self.alike:
+            free = alike.places.free(busy[alike.end])
+            known = alike.slots.get(free)
+            if known is None:
+                known = alike.slots[free] = [self._slot(party, free) for party in alike.parties]
+            for party, slot in zip(alike.parties, known, strict=True):
+                slots[party] = slot
+        row = tuple(filter(None, slots))
+        return row if left is None else tuple([_within(slot, _at_most(left, slot.party_size)) for slot in row])
+
+    def _slot(self, party: int, free: tuple[int, Where]) -> Slot:
+        spots, (zones, places) = free
+        return _slot(
+            start_at=self.start,
+            party_size=self.rooms[party].party_size,
+            status=SlotStatus.AVAILABLE if spots else SlotStatus.UNAVAILABLE,
+            reason=None if spots else TAKEN,
+            spots=spots,
+            turn_minutes=self.minutes[party],
+            zones=zones,
+            seatings=places,
+        )
 
 
 def _within(slot: Slot, most: int | None) -> Slot:

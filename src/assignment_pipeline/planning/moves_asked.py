@@ -7,6 +7,7 @@ from functools import cached_property, partial
 
 import attrs
 
+from assignment_pipeline.domain.availability import TAKEN, Slot
 from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
@@ -16,7 +17,6 @@ from assignment_pipeline.planning.known_times import Arrival
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
 from assignment_pipeline.planning.parties import Parties
-from assignment_pipeline.planning.rooms import Rooms
 from assignment_pipeline.planning.searches import Search, Searches
 from assignment_pipeline.planning.seat_count import SeatCount
 from assignment_pipeline.planning.table_prices import TablePrices
@@ -63,11 +63,7 @@ class Moves:
         self._instead: dict[FoundRoom | None, FoundRoom] = {}
 
     def rooms(
-        self,
-        arrival: Arrival,
-        rooms: Sequence[Rooms],
-        taken: Sequence[int],
-        request: Callable[[int], SeatingRequest],
+        self, arrival: Arrival, row: Sequence[Slot], request: Callable[[int], SeatingRequest]
     ) -> dict[int, FoundRoom]:
         """
         The room that others could make, by the place of the party among those asked for.
@@ -75,30 +71,37 @@ class Moves:
         Args:
             arrival: When they would arrive.
 
-            rooms: Where each of the parties could sit.
-
-            taken: The places of those for whom no table is free.
+            row: Its slots where nobody moves: it is asked about those that are taken.
 
             request: Makes the request of one, where it comes to a search.
         """
         then, known = arrival.room or (self._parties, {})
         changes = None if then is self._parties else self._parties.since(then)
         found: dict[int, FoundRoom | None] = {}
-        for place in taken:
-            choice, span = rooms[place].choice, (arrival.first, arrival.ends[arrival.span_of[place]])
-            before = known.get(place)
-            is_known = place in known and (changes is None or changes.spare(before, span))
+        rooms: dict[int, FoundRoom] = {}
+        for number, alike in enumerate(arrival.alike):
+            if row[alike.parties[0]].spots:  # What one can have, all can.
+                continue
+            parties = [party for party in alike.parties if row[party].reason == TAKEN]
+            if not parties:
+                continue
+            choice, span = arrival.rooms[parties[0]].choice, (arrival.first, arrival.ends[alike.end])
+            before = known.get(number)
+            is_known = number in known and (changes is None or changes.spare(before, span))
             room = before if is_known else self._in_place_of(before, choice, span)
             if room is None and not is_known:
                 search = Search(choice, span, self._parties, self._budget.total)
-                room = self._room(search, before, partial(request, place))
+                room = self._room(search, before, partial(request, parties[0]))
                 is_known = room is not None or self._is_in_vain(search)
             if room is not None or is_known:
-                found[place] = room
+                found[number] = room
             if room is not None:  # Also what still does: others may have remembered another room meanwhile.
-                self._searches.found.remember(choice, span, room)
-        arrival.room = self._parties, found
-        return {place: room for place, room in found.items() if room is not None}
+                self._searches.found.remember([arrival.rooms[party].choice for party in parties], span, room)
+                for party in parties:
+                    rooms[party] = room
+        if found:
+            arrival.room = self._parties, found
+        return rooms
 
     def _in_place_of(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
         """What was found on this floor where that room was known before, if it does here, too."""

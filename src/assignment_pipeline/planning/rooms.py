@@ -7,9 +7,8 @@ import functools
 import operator
 from collections.abc import Iterable, Sequence
 
-from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
+from assignment_pipeline.domain.availability import Slot, SlotStatus, code_of
 from assignment_pipeline.domain.floor import Seating
-from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.result import Reason
 from assignment_pipeline.domain.rows import RowOfSeats
 from assignment_pipeline.domain.venue import Venue
@@ -30,49 +29,24 @@ MOST_KNOWN = 5_000
 Where = tuple[tuple[str, ...], tuple[str, ...]]
 """Zones, and where these places are: ``indoor``, ``outdoor``, ``bar``; both sorted."""
 
-_slot = maker(Slot)
-
 
 class Rooms:
     """
-    What is known for good of where one kind of party could sit: by arrival, and by which tables are taken.
+    What is known for good of where one kind of party could sit.
 
     Attributes:
         party_size: Its guests.
 
         choice: Where it could sit in an empty house.
+
+        places: What is free for it by which tables are taken: the same for all kinds that may sit at the same places.
     """
 
-    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_stay", "_venue", "choice", "party_size")
+    __slots__ = ("_stay", "_venue", "choice", "party_size", "places")
 
-    def __init__(self, venue: Venue, choice: Choice, party_size: int) -> None:
-        self.party_size, self.choice, self._venue = party_size, choice, venue
+    def __init__(self, venue: Venue, choice: Choice, party_size: int, places: Places) -> None:
+        self.party_size, self.choice, self.places, self._venue = party_size, choice, places, venue
         self._stay = None if venue.policy.turns_vary else venue.policy.turn(party_size)
-        self._found: dict[int, tuple[int, Where]] = {}
-        # Each zone, and each of indoor, outdoor and bar, is a bit.
-        places = {where([candidate.seating]) for candidate in choice.candidates}
-        self._names = sorted({(kind, name) for place in places for kind in (0, 1) for name in place[kind]})
-        self._named: dict[int, Where] = {}
-        single: dict[int, int] = {}
-        for candidate in choice.candidates:
-            if not candidate.mask & (candidate.mask - 1):
-                for bit in bits(self._bits([candidate.seating])):
-                    single[1 << bit] = single.get(1 << bit, 0) | candidate.mask
-        self._single = tuple(single.items())
-        # A table that does alone never seats fewer than a combination with it would.
-        joined = [
-            candidate.seating
-            for candidate in choice.candidates
-            if not candidate.mask & choice.single and candidate.seating.row is None
-        ]
-        parts = ([(each.mask, self._bits([each])) for each in part] for part in _in_parts(joined))
-        self._parts = _grouped([_Part(part) for part in parts])
-        rows = _rows_of(choice) if party_size > 1 else ()
-        self._rows = tuple((row, self._bits([seating]), outside) for row, seating, outside in rows)
-
-    def _bits(self, seatings: Sequence[Seating]) -> int:
-        found = where(seatings)
-        return sum(1 << bit for bit, (kind, name) in enumerate(self._names) if name in found[kind])
 
     def never(self, start: dt.datetime, until: Reason | dt.datetime | None) -> tuple[Slot | None, int]:
         """
@@ -94,37 +68,66 @@ class Rooms:
         status = SlotStatus.REVIEW if reason is Reason.LARGE_PARTY else SlotStatus.UNAVAILABLE
         return Slot(start, size, status, code_of(reason), 0, minutes), minutes
 
-    def slot(self, start: dt.datetime, minutes: int, busy: int) -> Slot:
-        """What the arrival has where those tables are taken, and nobody moves."""
-        key = busy & self.choice.wanted
+
+class Places:
+    """
+    Where parties of one size could sit, or of several sizes that may sit at the same places.
+
+    Args:
+        choice: Where one of them could sit in an empty house.
+    """
+
+    __slots__ = ("_found", "_named", "_names", "_parts", "_rows", "_single", "_size", "_wanted")
+
+    def __init__(self, choice: Choice) -> None:
+        self._wanted, self._size = choice.wanted, choice.size
+        self._found: dict[int, tuple[int, Where]] = {}
+        # Each zone, and each of indoor, outdoor and bar, is a bit.
+        places = {where([candidate.seating]) for candidate in choice.candidates}
+        self._names = sorted({(kind, name) for place in places for kind in (0, 1) for name in place[kind]})
+        self._named: dict[int, Where] = {}
+        single: dict[int, int] = {}
+        for candidate in choice.candidates:
+            if not candidate.mask & (candidate.mask - 1):
+                for bit in bits(self._bits([candidate.seating])):
+                    single[1 << bit] = single.get(1 << bit, 0) | candidate.mask
+        self._single = choice.single, tuple(single.items())
+        # A table that does alone never seats fewer than a combination with it would.
+        joined = [
+            candidate.seating
+            for candidate in choice.candidates
+            if not candidate.mask & choice.single and candidate.seating.row is None
+        ]
+        parts = ([(each.mask, self._bits([each])) for each in part] for part in _in_parts(joined))
+        self._parts = _grouped([_Part(part) for part in parts])
+        rows = _rows_of(choice) if choice.size > 1 else ()
+        self._rows = tuple((row, self._bits([seating]), outside) for row, seating, outside in rows)
+
+    def _bits(self, seatings: Sequence[Seating]) -> int:
+        found = where(seatings)
+        return sum(1 << bit for bit, (kind, name) in enumerate(self._names) if name in found[kind])
+
+    def free(self, busy: int) -> tuple[int, Where]:
+        """How many parties fit at once where those tables are taken and nobody moves, and where."""
+        key = busy & self._wanted
         found = self._found.get(key)
         if found is None:
             if len(self._found) > MOST_KNOWN:
                 self._found.clear()
             found = self._found[key] = self._free(busy)
-        spots, (zones, places) = found
-        return _slot(
-            start_at=start,
-            party_size=self.party_size,
-            status=SlotStatus.AVAILABLE if spots else SlotStatus.UNAVAILABLE,
-            reason=None if spots else TAKEN,
-            spots=spots,
-            turn_minutes=minutes,
-            zones=zones,
-            seatings=places,
-        )
+        return found
 
     def _free(self, busy: int) -> tuple[int, Where]:
-        """How many parties fit at once, and where."""
-        free = self.choice.single & ~busy
+        alone, single = self._single
+        free = alone & ~busy
         spots, there = free.bit_count(), 0
-        for bit, mask in self._single:
+        for bit, mask in single:
             if mask & free:
                 there |= bit
         in_parts, where_of_parts = _sum_of(self._parts, busy)
         spots, there = spots + in_parts, there | where_of_parts
         for row, in_row, outside in self._rows:
-            fit = row.parties(busy | outside, self.party_size)
+            fit = row.parties(busy | outside, self._size)
             if fit:
                 spots += fit
                 there |= in_row
@@ -227,7 +230,12 @@ def rooms_of(seatings: CandidateSeatings, request: SeatingRequest) -> Rooms:
     choice = seatings.choice(request)
     rooms = choice.rooms
     if not isinstance(rooms, Rooms):
-        rooms = choice.rooms = Rooms(seatings.venue, choice, request.booking.party_size)
+        # How many of them fit at a counter or a communal table depends on their size.
+        key = choice.places, choice.size if choice.has_rows else None
+        places = seatings.places.get(key)
+        if not isinstance(places, Places):
+            places = seatings.places[key] = Places(choice)
+        rooms = choice.rooms = Rooms(seatings.venue, choice, request.booking.party_size, places)
     return rooms
 
 

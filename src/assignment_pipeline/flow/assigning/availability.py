@@ -109,12 +109,15 @@ def _on(
         budget=settings.budget_in_call,
         total=settings.availability_budget,
     )
-    slots = yield from SurveyTimes(asked, context.floor(None))
+    first = context.floor(None)
+    slots = yield from SurveyTimes(asked, first)
     if venue.policy.reseat is Reseat.OFF or all(slot.reason != TAKEN for slot in slots):
         return slots
     # Only where something is taken does it matter who sits there, and could be moved.
     wider = yield from _look(call, attrs.evolve(query, day=venue.service_day(date)), settings)
     floor = snapshot(wider)
+    if floor.occupancy.rows == first.occupancy.rows:  # What was computed of them is not computed again.
+        floor = attrs.evolve(floor, occupancy=first.occupancy)
     if wider.venue.version != context.venue.version:
         slots = yield from SurveyTimes(asked, floor)
     return (yield from SurveyTimes(attrs.evolve(asked, slots=slots), floor))
