@@ -112,13 +112,8 @@ class Database(Protocol):
         """The store on it; *synchronous* is for a SQLite file that goes soon."""
         ...
 
-    def steer(self) -> AbstractContextManager[SteeredStore]:
-        """
-        The store on it, for its rollout: also where an application keeps restaurants and bookings.
-
-        Raises:
-            BadInputError: Our tables are not there.
-        """
+    def steer(self, *, standalone: bool) -> AbstractContextManager[SteeredStore]:
+        """The store on it, for its rollout; *standalone* says whether restaurants and bookings are kept there too."""
         ...
 
 
@@ -158,6 +153,16 @@ def keeps_bookings(db: Database) -> bool:
             _refused(db, error)
         return False
     return True
+
+
+def of_rollout(db: Database) -> AbstractContextManager[SteeredStore]:
+    """
+    The store on a database, for its rollout: also where an application keeps restaurants and bookings.
+
+    Raises:
+        BadInputError: Our tables are not there, or of another version.
+    """
+    return db.steer(standalone=keeps_bookings(db))
 
 
 def _refused(name: object, error: SchemaMismatchError) -> NoReturn:
@@ -251,8 +256,8 @@ class SQLiteFile:
             yield store
 
     @contextlib.contextmanager
-    def steer(self) -> Iterator[SteeredStore]:
-        host: Any = sqlite.StandaloneHost() if keeps_bookings(self) else AbsentHost()
+    def steer(self, *, standalone: bool) -> Iterator[SteeredStore]:
+        host: Any = sqlite.StandaloneHost() if standalone else AbsentHost()
         with _readable(self), sqlite.SQLiteStore(self.path, host=host) as store:
             yield store
 
@@ -444,10 +449,10 @@ class PostgresDatabase:
             yield store
 
     @contextlib.contextmanager
-    def steer(self) -> Iterator[SteeredStore]:
+    def steer(self, *, standalone: bool) -> Iterator[SteeredStore]:
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
-        host: Any = postgres.StandaloneHost(schema=self.schema) if keeps_bookings(self) else AbsentHost()
+        host: Any = postgres.StandaloneHost(schema=self.schema) if standalone else AbsentHost()
         store = postgres.PostgresStore(self.conninfo, host=host, schema=self.schema, pool_size=2)
         with _readable(self), store:
             yield store

@@ -152,11 +152,12 @@ def opened(app: str | None, db: Database | None, *, reads: bool = False) -> Iter
     Raises:
         BadInputError: They name none, or a database whose bookings are an application's.
     """
-    if db is not None and (keeps_bookings(db) or reads):
-        with db.steer() as store, _coordinator(store) as coordinator:
+    if db is not None:
+        has_bookings = keeps_bookings(db)
+        if not has_bookings and not reads:
+            refuse(str(db), "a database that keeps restaurants and bookings, too", _NEEDS_APP)
+        with db.steer(standalone=has_bookings) as store, _coordinator(store) as coordinator:
             yield coordinator
-    elif db is not None:
-        refuse(str(db), "a database that keeps restaurants and bookings, too", _NEEDS_APP)
     elif app is not None:
         with from_app(app) as coordinator:
             yield coordinator

@@ -12,7 +12,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.apps import from_app, itself
-from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.databases import Database, of_rollout
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.domain.metrics import Metrics, MetricsQuery
@@ -64,7 +64,7 @@ def counted_beside(app: str | None, db: Database | None) -> Iterator[tuple[Any, 
         BadInputError: They name none, or one that does not count.
     """
     if db is not None:
-        with db.steer() as store:
+        with of_rollout(db) as store:
             yield store, None
     elif app is not None:
         with from_app(app) as coordinator:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from assignment_pipeline.cli.apps import from_app, itself
-from assignment_pipeline.cli.databases import Database
+from assignment_pipeline.cli.databases import Database, of_rollout
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.ports import FlagResolver
 from assignment_pipeline.rollout.control import Rollout
@@ -53,7 +53,7 @@ def steered(app: str | None, db: Database | None, *, heeds_environment: bool = T
         FlagError: The environment cannot be read.
     """
     if db is not None:
-        with db.steer() as store:
+        with of_rollout(db) as store:
             environment = EnvFlags() if heeds_environment else EnvFlags({})
             flags = LayeredFlags(environment, StoreFlags(store))
             yield Steering(Rollout.of(store, flags), flags, followed=True)
