@@ -92,27 +92,20 @@ class AsyncHouse(House):
 
 def make(bookings):
     """Make the table, with rows of *bookings*."""
-    run(SQL["make"])
-    for booking in bookings:
-        add(booking)
-
-
-def add(booking):
-    """Take a booking."""
-    facts = (booking.id, booking.restaurant_id, booking.party_size, booking.start_at.isoformat(), booking.status)
-    run(sql("add"), facts)
-
-
-def run(text, facts=()):
-    """Run a statement of the application's own."""
+    rows = [
+        (booking.id, booking.restaurant_id, booking.party_size, booking.start_at.isoformat(), booking.status)
+        for booking in bookings
+    ]
     if is_postgres():
         import psycopg  # noqa: PLC0415 - an extra
 
-        with psycopg.connect(os.environ[WHERE], autocommit=True) as connection:
-            connection.execute(text, facts)
+        opened = psycopg.connect(os.environ[WHERE])
     else:
-        with contextlib.closing(sqlite3.connect(os.environ[WHERE])) as connection, connection:
-            connection.execute(text, facts)
+        opened = sqlite3.connect(os.environ[WHERE])
+    with contextlib.closing(opened) as connection, connection:
+        cursor = connection.cursor()
+        cursor.execute(SQL["make"])
+        cursor.executemany(sql("add"), rows)
 
 
 def store(host=None):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import secrets
+import shutil
 import sqlite3
 import sys
 
@@ -16,6 +18,7 @@ from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.cli import app as command_line
 from assignment_pipeline.domain.adoption import LegacySeat
 from tests.cli import own_tables
+from tests.cli.conftest import in_process
 
 NOW = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
 APP, OURS, NONE = "an application", "a database of our own", "none"
@@ -134,52 +137,85 @@ def live(store):
         shadow.assign(BOOKINGS[4])
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request, tmp_path, monkeypatch):
-    """An empty database of that kind, and a folder to work in."""
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def copy_of(request, tmp_path_factory):
+    """Makes databases of that kind as a function leaves one: it is called once, the rest are copies."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "sqlite":
+            folder = tmp_path_factory.mktemp("databases")
+
+            def new(original=None):
+                where = str(folder / f"{secrets.token_hex(4)}.sqlite3")
+                return where if original is None else shutil.copy(original, where)
+        else:
+            postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
+            server = request.getfixturevalue("postgres_database")
+
+            def new(original=None):
+                return stack.enter_context(postgres.database(server, like=original))
+
+        originals = {}
+
+        def copy(fill):
+            if fill not in originals:
+                originals[fill] = new()
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv(own_tables.WHERE, originals[fill])
+                    fill(originals[fill])
+            return new(originals[fill])
+
+        yield copy
+
+
+@pytest.fixture
+def working_on(copy_of, tmp_path, monkeypatch):
+    """Makes such a database, the application's from now on; commands run in a folder of the test's own."""
     monkeypatch.chdir(tmp_path)
     for name in ("ASSIGNMENT_PIPELINE_APP", "ASSIGNMENT_PIPELINE_DB"):
         monkeypatch.delenv(name, raising=False)
-    if request.param == "sqlite":
-        where = str(tmp_path / "day.sqlite3")
-        monkeypatch.setenv(own_tables.WHERE, where)
-        yield where
-        return
-    postgres = pytest.importorskip("tests.servers.postgres", exc_type=ImportError)
-    server = request.getfixturevalue("postgres_database")
-    with postgres.database(server) as where:
-        monkeypatch.setenv(own_tables.WHERE, where)
-        yield where
 
+    def place(fill):
+        where = copy_of(fill)
+        monkeypatch.setenv(own_tables.WHERE, where)
+        return where
 
-@pytest.fixture
-def embedded(place, cli):
-    """The pipeline's tables beside an application's."""
-    own_tables.make(BOOKINGS)
-    assert cli("db", "init", "--db", place, "--embedded").code == 0
-    with own_tables.store() as store:
-        live(store)
     return place
 
 
-@pytest.fixture
-def standalone(place, cli):
-    """A database that keeps restaurants and bookings, too."""
-    assert cli("db", "init", "--db", place).code == 0
+def beside_own_tables(where):
+    own_tables.make(BOOKINGS)
+    assert in_process("db", "init", "--db", where, "--embedded").code == 0
+    with own_tables.store() as store:
+        live(store)
+
+
+def with_bookings(where):
+    assert in_process("db", "init", "--db", where).code == 0
     if own_tables.is_postgres():
         from assignment_pipeline.adapters import postgres as adapter  # noqa: PLC0415
 
         host = adapter.StandaloneHost()
-        made = adapter.PostgresStore(place, host=host)
+        made = adapter.PostgresStore(where, host=host)
     else:
         host = sqlite.StandaloneHost()
-        made = sqlite.SQLiteStore(place, host=host)
+        made = sqlite.SQLiteStore(where, host=host)
     with made as store:
         store.write(lambda connection: host.put_venue(connection, own_tables.CORNER))
         for booking in BOOKINGS:
             store.write(lambda connection, booking=booking: host.put_booking(connection, booking))
         live(store)
-    return place
+
+
+@pytest.fixture
+def embedded(working_on):
+    """The pipeline's tables beside an application's."""
+    return working_on(beside_own_tables)
+
+
+@pytest.fixture
+def standalone(working_on):
+    """A database that keeps restaurants and bookings, too."""
+    return working_on(with_bookings)
 
 
 def went_through(cli, *options, wanted=lambda words, needs: True):

@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.servers.loopback import free_port
 
@@ -96,11 +96,19 @@ def _on_loopback() -> str | None:
 
 
 @contextlib.contextmanager
-def database(at: str) -> Iterator[str]:
-    """A new database on that server, which is gone after the block. What it is told it may forget in a power cut."""
+def database(at: str, *, like: str | None = None) -> Iterator[str]:
+    """
+    A new database on that server, which is gone after the block. What it is told it may forget in a power cut.
+
+    Args:
+        at: The server.
+
+        like: Another one of its databases, with no session in it: then it is a copy of that.
+    """
     name = sql.Identifier(f"assignment_pipeline_test_{secrets.token_hex(4)}")
+    template = sql.Identifier(str(conninfo_to_dict(like)["dbname"]) if like else "template0")
     with psycopg.connect(at, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE {}").format(name, template))
         connection.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(name))
     try:
         yield make_conninfo(at, dbname=name._obj[0])
