@@ -153,7 +153,10 @@ SHORTER = 8
 """Bytes by which an answer may be shorter than another: the zeros at the end of its microseconds."""
 
 ENDS = 24
-"""Bytes at both ends of a message that are cut one by one: what says where its parts begin and end is there."""
+"""Bytes at both ends of a message that are cut closely: what says where its parts begin and end is there."""
+
+CLOSELY = 3
+"""Bytes from cut to cut there: its shortest part has five."""
 
 SLOTS = itertools.count()
 
@@ -196,9 +199,13 @@ def test_a_line_that_is_cut_anywhere(database, cutter, hooked, mark):
         assert asked
         assert answered
         # Some of what is between the ends, too. The end of a question is counted from behind: the names in it grow.
-        begins, ends = range(min(asked, ENDS)), range(-min(asked, ENDS), 0)
+        begins, ends = range(0, min(asked, ENDS), CLOSELY), range(-min(asked, ENDS), 0, CLOSELY)
         plans = [("asked", at) for at in (*begins, *range(ENDS, asked - ENDS, 397), *ends)]
-        plans += [("answered", at) for at in range(answered) if at % 7 == 0 or not ENDS <= at < answered - ENDS]
+        plans += [
+            ("answered", at)
+            for at in range(answered)
+            if at % 7 == 0 or (at % CLOSELY == 0 and not ENDS <= at < answered - ENDS)
+        ]
         wrong = []
         for part, position in plans:
             before = cutter.cuts
