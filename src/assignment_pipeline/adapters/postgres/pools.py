@@ -119,22 +119,23 @@ class _Pool(processes.Watched, Generic[C]):
         processes.leak(self._slots)
         self._slots = Slots(self._size)
 
+    def _at_hand(self, slots: Slots[C]) -> C | None:
+        """An idle connection that can be used, if there is one. The lost ones before it are closed."""
+        while (found := slots.idle()) is not None and is_lost(found):
+            found.pgconn.finish()
+            slots.lost()
+            slots.give(None)
+        return found
+
     def _obtaining(self, slots: Slots[C]) -> Generator[Step, Any, C]:
         """
-        A connection that can be used, for a driver that does what is yielded.
+        A connection that can be used where none is at hand, for a driver that does what is yielded.
 
         Raises:
             StoreUnavailableError: None was to be had.
         """
         deadline = time.monotonic() + self._patience
-        found = slots.idle()
-        while found is not None:
-            if not is_lost(found):
-                return found
-            found.pgconn.finish()
-            slots.lost()
-            slots.give(None)
-            found = slots.idle()
+        found: C | None
         while True:
             self._refuse_closed()
             place = slots.join()
@@ -281,13 +282,14 @@ class Pool(_Pool[Connection]):
         try:
             yield connection
         finally:
-            if connection.info.transaction_status is not TransactionStatus.IDLE:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                 _abandon(connection)
             for other in self._giving_back(slots, connection):
                 other.close()
 
     def _obtain(self, slots: Slots[Connection]) -> Connection:
-        return drive(self._obtaining(slots), self._do, caught=BaseException)
+        found = self._at_hand(slots)
+        return drive(self._obtaining(slots), self._do, caught=BaseException) if found is None else found
 
     def _do(self, step: Step) -> Any:
         match step:
@@ -365,7 +367,7 @@ class AsyncPool(_Pool[AsyncConnection]):
         try:
             yield connection
         finally:
-            if connection.info.transaction_status is not TransactionStatus.IDLE:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
                 await _aabandon(connection)
             for other in self._giving_back(slots, connection):
                 await other.close()
@@ -378,7 +380,8 @@ class AsyncPool(_Pool[AsyncConnection]):
             self._loop, self._slots = loop, Slots(self._size)
 
     async def _obtain(self, slots: Slots[AsyncConnection]) -> AsyncConnection:
-        return await adrive(self._obtaining(slots), self._do, caught=BaseException)
+        found = self._at_hand(slots)
+        return await adrive(self._obtaining(slots), self._do, caught=BaseException) if found is None else found
 
     async def _do(self, step: Step) -> Any:
         match step:
