@@ -227,7 +227,20 @@ class TestChanges:
         assert cli(*explain, "--json").json["rule"] == "percent"
         refused = rollout("list", "--always", "a,,b", "--reason", "typo", *ACTOR)
         assert refused.code == 2
-        assert refused.complaint.startswith("settings.restaurants: expected a list of ids")
+        assert refused.complaint == "--always: expected ids with a comma between two, or '' for none, got 'a,,b'"
+
+    def test_who_is_listed_is_said(self, rollout):
+        """A slip of the pen in the brake for one restaurant would leave it on, and nobody would know."""
+        listed = rollout("list", "--always", "corner", "--never", "harbour, Cornerr", "--reason", "broken", *ACTOR)
+        assert listed.out.splitlines() == [
+            "The rollout is in no phase now: generation 1, by dana.",
+            "Always in: corner",
+            "Always off: Cornerr, harbour",
+        ]
+        unknown = "Not known here, and so listed for later only: Cornerr, harbour. Upper and lower case count."
+        assert (listed.code, listed.err) == (0, f"{unknown}\n")
+        listed = rollout("list", "--never", "corner", "--reason", "broken", "--json", *ACTOR)
+        assert (listed.json["settings"]["exclude"], listed.err) == (["corner"], "")
 
     def test_who_decides_is_whoever_is_logged_in(self, rollout, monkeypatch):
         """Unless somebody else is named."""

@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from assignment_pipeline.cli.failures import NO, refuse
-from assignment_pipeline.cli.output import print_json
+from assignment_pipeline.cli.output import complain, print_json
 from assignment_pipeline.cli.rollout import standing as views
 from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
 from assignment_pipeline.cli.rollout.steering import Steering, steered, without_environment
@@ -153,12 +153,18 @@ def list_restaurants(
 ) -> None:
     """Set the restaurants that are in or out regardless of the percentage. A list that is not given stays."""
     who = _actor(actor)
-    revision = _valid(
-        lambda: steering.rollout.list_restaurants(
-            actor=who, reason=reason, always=_ids(always), never=_ids(never), shadow=_ids(shadow)
-        )
-    )
+    lists = {
+        name: _ids(f"--{name}", given) for name, given in (("always", always), ("never", never), ("shadow", shadow))
+    }
+    revision = _valid(lambda: steering.rollout.list_restaurants(actor=who, reason=reason, **lists))
     _done(steering, revision, as_json=as_json)
+    if not as_json:
+        views.show_lists(revision)
+    unknown = set().union(*filter(None, lists.values())).difference(steering.rollout.store.restaurants())
+    if unknown:
+        complain(
+            f"Not known here, and so listed for later only: {', '.join(sorted(unknown))}. Upper and lower case count."
+        )
 
 
 @command(app, opened=without_environment)
@@ -212,10 +218,13 @@ def _signatures(given: Sequence[str] | None) -> Mapping[str, str]:
     return signed
 
 
-def _ids(given: str | None) -> tuple[str, ...] | None:
+def _ids(option: str, given: str | None) -> tuple[str, ...] | None:
     if given is None:
         return None
-    return tuple(part.strip() for part in given.split(",")) if given.strip() else ()
+    ids = tuple(part.strip() for part in given.split(",")) if given.strip() else ()
+    if not all(ids):
+        refuse(option, "ids with a comma between two, or '' for none", repr(given))
+    return ids
 
 
 def _valid(work: Any, **places: str) -> Any:

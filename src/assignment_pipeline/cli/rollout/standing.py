@@ -20,7 +20,7 @@ from assignment_pipeline.errors import FlagError
 from assignment_pipeline.rollout.control import LADDER, Answer, Phase, Standing, Verdict
 from assignment_pipeline.rollout.control.exposure import Part
 from assignment_pipeline.rollout.control.phases import OWN_DAYS, TIME_IN_PHASE
-from assignment_pipeline.rollout.flags.document import settings_document
+from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.rollout.report import Item
 
 _COLOURS = {Answer.PASS: "green", Answer.HOLD: "yellow", Answer.FAIL: "bold red", Answer.UNHEALTHY: "bold red"}
@@ -144,9 +144,22 @@ def show_change(revision: RolloutRevision) -> None:
     """One line for a change."""
     forced = ", by force" if revision.forced else ""
     stdout().print(
-        f"The rollout is in {revision.phase} now{forced}: generation {revision.generation}, by {revision.actor}.",
+        f"The rollout is in {revision.phase or 'no phase'} now{forced}: generation {revision.generation}, by {revision.actor}.",
         soft_wrap=True,
     )
+
+
+def show_lists(revision: RolloutRevision) -> None:
+    """A line for each list that names restaurants."""
+    settings = read_settings(revision.settings)
+    named = (
+        ("Always in", settings.restaurants),
+        ("Always off", settings.exclude),
+        ("In shadow", settings.shadow_restaurants),
+    )
+    for what, ids in named:
+        if ids:
+            stdout().print(Text(f"{what}: {', '.join(sorted(ids))}"), soft_wrap=True)
 
 
 def show_history(revisions: Sequence[RolloutRevision]) -> None:
