@@ -27,7 +27,7 @@ from assignment_pipeline import (
     TableConflictError,
     VenueNotFoundError,
 )
-from assignment_pipeline.errors import SchemaMismatchError
+from assignment_pipeline.errors import InvalidValueError, SchemaMismatchError
 from database import DATABASE_URL
 from services import Used, opened
 
@@ -70,6 +70,12 @@ async def refused(_request: Request, error: AssignmentPipelineError) -> JSONResp
         return JSONResponse({"code": error.code, "detail": str(error)}, status)
     log.error("%s", error)
     return JSONResponse({"code": error.code}, status)
+
+
+@app.exception_handler(InvalidValueError)
+async def wrong(_request: Request, error: InvalidValueError) -> JSONResponse:
+    """The answer to a value that is none, such as an arrival in the year 9999. Nothing was written."""
+    return JSONResponse({"code": "invalid_value", "detail": str(error)}, 422)
 
 
 @app.get("/health")

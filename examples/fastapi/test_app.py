@@ -143,7 +143,8 @@ async def test_the_pages_are_behind_the_login(guest):
 async def test_bad_requests_are_refused(guest):
     """Before anything is written."""
     asked = {"restaurant_id": guest.restaurant_id, "guest": "Guest 12", "party_size": 2}
-    for wrong in ({"party_size": 0}, {"start_at": AT_EIGHT.replace(second=3).isoformat()}, {"start_at": "soon"}):
+    times = ("soon", "9999-05-17T20:00Z", "1900-05-17T20:00Z", AT_EIGHT.replace(second=3).isoformat())
+    for wrong in ({"party_size": 0}, *({"start_at": time} for time in times)):
         answer = await guest.client.post("/bookings", json=asked | {"start_at": AT_EIGHT.isoformat()} | wrong)
         assert answer.status_code == 422
     answer = await guest.client.post(
@@ -377,7 +378,8 @@ async def test_a_form_learns_which_times_are_left(guest):
     assert {"UNAVAILABLE", "AVAILABLE"} == {one["status"] for one in wix}
     month = await guest.client.get("/availability/month", params=asked | {"party_size": 2})
     assert month.json()[AT_EIGHT.date().isoformat()] == "available"
-    assert (await guest.client.get("/availability", params=asked | {"party_size": 0})).status_code == 422
+    for wrong in ({"party_size": 0}, {"date": "1900-01-01"}, {"date": "9999-12-31"}):
+        assert (await guest.client.get("/availability", params=asked | wrong)).status_code == 422
     unknown = await guest.client.get("/availability", params=asked | {"restaurant_id": str(uuid.uuid4())})
     assert unknown.json()["code"] == "venue_not_found"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 SITTINGS = {
@@ -139,6 +141,13 @@ def test_several_days_at_a_glance(cli, day_file):
         (("--date", "2031-05-17", "--until", "2031-05-16"), "--until: expected a date from 2031-05-17 on, fewer than"),
         (("--date", "2031-05-17", "--until", "soon"), "--until: expected a date such as 2031-05-17, got 'soon'"),
         (("--date", "tomorrow"), "--date: expected a date such as 2031-05-17, got 'tomorrow'"),
+        (("--date", "1900-05-17"), "--date: expected a date in the years 1971 to 9997, got '1900-05-17'"),
+        (("--date", "9999-05-17"), "--date: expected a date in the years 1971 to 9997, got '9999-05-17'"),
+        (("--date", "2031-05-17", "--zone", ""), "--zone: expected a non-empty text of at most 200 printable"),
+        (
+            ("--date", "2031-05-17", "--channel", "a\tb"),
+            "--channel: expected a non-empty text of at most 200",
+        ),
         (("--date", "2031-05-17", "--party", "0"), "--party: expected a size from 1 to 500, or several such as 1-8"),
         (("--date", "2031-05-17", "--party", "8-2"), "--party: expected a size from 1 to 500, or several such as 1-8"),
         (("--date", "2031-05-17", "--restaurant", "other"), "--restaurant: expected the one of the file, corner, got"),
@@ -150,6 +159,16 @@ def test_what_nobody_can_ask_is_refused(cli, day_file, arguments, says):
     assert ended.code == 2
     assert ended.err.startswith(says)
     assert len(ended.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--restaurant", "--zone", "--channel"])
+def test_a_wrong_option_is_not_said_of_the_database(cli, tmp_path, day_file, option):
+    """What is asked for is checked before the database is looked into."""
+    db = tmp_path / "bookings.db"
+    assert cli("assign", day_file(SITTINGS), "--db", db).code in {0, 1}
+    asked = {"--restaurant": "corner", option: ""}
+    ended = cli("availability", "--db", db, "--date", "2031-05-17", *itertools.chain(*asked.items()))
+    assert (ended.code, ended.err.partition(":")[0]) == (2, option)
 
 
 def test_a_restaurant_has_to_be_named(cli):

@@ -30,6 +30,7 @@ from assignment_pipeline import (
     VenuePolicy,
     Zone,
 )
+from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.ports import ArrivingParty
@@ -234,6 +235,9 @@ def test_asyncio_answers_the_same():
         ({"party_sizes": []}, "party_sizes: expected one size or more"),
         ({"party_sizes": [0]}, "party_size: expected a whole number from 1"),
         ({"date": "2031-05-01"}, "date: expected a date"),
+        ({"date": dt.date(1900, 1, 1)}, "date: expected a date in the years 1971 to 9997"),
+        ({"date": dt.date(9999, 12, 31)}, "date: expected a date in the years 1971 to 9997"),
+        ({"until": dt.date(9999, 12, 31)}, "until: expected a date in the years 1971 to 9997"),
         ({"until": DATE - dt.timedelta(days=1)}, "until: expected a date from"),
         ({"seating": "garden"}, "seating: expected one of any, "),
     ],
@@ -244,6 +248,34 @@ def test_what_nobody_can_ask_is_refused(wrong, says):
     asked = {"date": DATE, "party_sizes": [2], **wrong}
     with pytest.raises(ValueError, match=says):
         coordinator.availability("r-1", **asked)
+
+
+MOMENTS = [dt.datetime(year, 12, 31, 23, 59, tzinfo=dt.UTC) for year in (1, 1970, 9998, 9999)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_each_day_and_moment_of_the_calendar_is_looked_at_or_refused(moment):
+    """By the name of the argument, whatever is asked."""
+    coordinator = Coordinator.in_memory(Venue("r-1", "Pacific/Kiritimati", FloorPlan([Table("T1", 4)])), sinks=())
+    asked = {
+        "date": lambda: coordinator.day("r-1", moment.date()),
+        "month": lambda: coordinator.availability_month("r-1", moment.date(), [2]),
+        "service_date": lambda: coordinator.reoptimize("r-1", moment.date()),
+        "at": lambda: coordinator.floor("r-1", moment),
+        "since": lambda: coordinator.audit("r-1", since=moment),
+    }
+    for name, ask in asked.items():
+        with pytest.raises(InvalidValueError, match=f"^{name}: expected a (date|time) in the years 1971 to 9997, got "):
+            ask()
+
+
+def test_the_first_and_the_last_day_can_be_looked_at():
+    """In the timezones that are farthest from UTC."""
+    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+        coordinator = Coordinator.in_memory(Venue("r-1", zone, FloorPlan([Table("T1", 4)])), sinks=())
+        for date in (dt.date(1971, 1, 1), dt.date(9997, 12, 31)):
+            assert coordinator.day("r-1", date).date == date
+            assert coordinator.availability("r-1", date, [2]).date == date
 
 
 def test_what_has_passed_is_not_to_be_had():

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.failures import GOOD, NO, refuse
+from assignment_pipeline.cli.failures import GOOD, NO
 from assignment_pipeline.cli.labels import joined, labels_of
+from assignment_pipeline.cli.moments import read_time
 from assignment_pipeline.cli.output import print_json, say
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.planning.sentences import RULES
@@ -35,7 +36,7 @@ def audit(
 
     Exits with 1 if there is one.
     """
-    first = None if since is None else _moment(since)
+    first = None if since is None else read_time("--since", since)
     with opened(app, db) as coordinator:
         found = coordinator.audit(restaurant, since=first)
         labels = labels_of(coordinator, restaurant)
@@ -50,16 +51,6 @@ def audit(
             say(f"{when}  {finding.booking_id}, {guests} at {joined(finding.tables, labels)}: {rules}")
         say(f"{words.count(found.checked, 'booking')} ahead, {len(found.findings)} against the rules.")
     raise typer.Exit(NO if found.findings else GOOD)
-
-
-def _moment(text: str) -> dt.datetime:
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.utcoffset() is None:
-        refuse("--since", "a time with an offset, such as 2031-05-17T18:00+02:00", repr(text))
-    return moment
 
 
 def document(found: VenueAudit) -> dict[str, Any]:

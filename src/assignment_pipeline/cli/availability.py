@@ -18,13 +18,14 @@ from assignment_pipeline.cli import words
 from assignment_pipeline.cli.assign import put, run, workplace
 from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.day.service_file import read_service
-from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.failures import refuse, refuse_value
 from assignment_pipeline.cli.moments import read_date
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.availability import TAKEN, Availability, Slot, SlotStatus, sentence_of_slot
-from assignment_pipeline.domain.booking import MAX_PARTY, SeatingPreference
+from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
+from assignment_pipeline.errors import InvalidValueError
 
 _T = TypeVar("_T")
 
@@ -76,8 +77,13 @@ def availability(
     last = day if until is None else read_date("--until", until)
     if not day <= last < day + MOST_DAYS * DAY:
         refuse("--until", f"a date from {day} on, fewer than {MOST_DAYS} days later", repr(until))
+    wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
+    try:  # Before anything is opened: what is wrong then is not what a database holds.
+        asked_at = "the file's" if restaurant is None else restaurant
+        Booking("new", asked_at, 1, dt.datetime.combine(day, dt.time(), dt.UTC), **wishes)
+    except InvalidValueError as error:
+        refuse_value(error, restaurant_id="--restaurant", zone="--zone", channel="--channel")
     with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
-        wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
         found = coordinator.availability(restaurant_id, day, sizes, **wishes, until=last)
     if as_json:
         print_json(document(found))

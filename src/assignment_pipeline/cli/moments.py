@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
+from collections.abc import Callable
 
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
-from assignment_pipeline.errors import VenueNotFoundError
+from assignment_pipeline.domain.checks import require_date, require_moment
+from assignment_pipeline.errors import InvalidValueError, VenueNotFoundError
 from assignment_pipeline.ports import LoadQuery
 
 
@@ -18,11 +19,14 @@ def read_time(where: str, text: str) -> dt.datetime:
     Raises:
         BadInputError: It is no such time.
     """
-    with contextlib.suppress(ValueError):
+    try:
         time = dt.datetime.fromisoformat(text.upper())
-        if time.utcoffset() is not None and not time.second and not time.microsecond:
-            return time
-    return refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
+    except ValueError:
+        time = None
+    if time is None or time.utcoffset() is None or time.second or time.microsecond:
+        refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
+    _require(lambda: require_moment(where, time), where, text)
+    return time
 
 
 def read_date(where: str, text: str) -> dt.date:
@@ -33,9 +37,18 @@ def read_date(where: str, text: str) -> dt.date:
         BadInputError: It is no such date.
     """
     try:
-        return dt.date.fromisoformat(text)
+        date = dt.date.fromisoformat(text)
     except ValueError:
-        return refuse(where, "a date such as 2031-05-17", repr(text))
+        refuse(where, "a date such as 2031-05-17", repr(text))
+    _require(lambda: require_date(where, date), where, text)
+    return date
+
+
+def _require(check: Callable[[], object], where: str, text: str) -> None:
+    try:
+        check()
+    except InvalidValueError as error:
+        refuse(where, error.expected, repr(text))
 
 
 def local(moment: dt.datetime, zone: dt.tzinfo) -> str:

@@ -47,6 +47,34 @@ def require_short(name: str, value: Any) -> None:
         raise InvalidValueError(name, f"the id as text, of at most {MAX_ID_LENGTH} characters", got)
 
 
+def require_date(name: str, value: Any) -> None:
+    """
+    Make sure that a day can be planned: it is a date, and its times are within the years in every timezone.
+
+    Raises:
+        InvalidValueError: It is something else.
+    """
+    if type(value) is not dt.date or not FIRST_YEAR < value.year < LAST_YEAR:
+        raise InvalidValueError(name, f"a date in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", repr(value))
+
+
+def require_moment(name: str, value: Any) -> dt.datetime:
+    """
+    Make sure that a moment is one, with its minutes within the years in every timezone.
+
+    Returns:
+        It, in UTC.
+
+    Raises:
+        InvalidValueError: It has no offset, or lies outside.
+    """
+    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
+        raise InvalidValueError(name, "a datetime with an offset from UTC", f"{named(type(value))}, {value!r}")
+    if not FIRST_YEAR < value.year < LAST_YEAR:
+        raise InvalidValueError(name, f"a time in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", str(value))
+    return value.astimezone(dt.UTC)
+
+
 def require_actor(actor: Any) -> None:
     """
     Make sure that it is known who does something: it is written into the history, and shown wherever that is read.

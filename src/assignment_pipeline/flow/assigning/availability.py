@@ -11,7 +11,7 @@ import attrs
 
 from assignment_pipeline.domain.availability import TAKEN, Availability, DayAvailability, Slot
 from assignment_pipeline.domain.booking import Booking, SeatingPreference
-from assignment_pipeline.domain.checks import word_of
+from assignment_pipeline.domain.checks import require_date, word_of
 from assignment_pipeline.domain.periods import DAY
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.venue import Venue
@@ -48,8 +48,7 @@ def availability(
     """
     last = date if until is None else until
     for name, given in (("date", date), ("until", last)):
-        if type(given) is not dt.date:
-            raise InvalidValueError(name, "a date", repr(given))
+        require_date(name, given)
     if not date <= last < date + MOST_DAYS * DAY:
         raise InvalidValueError("until", f"a date from {date} on, fewer than {MOST_DAYS} days later", f"{last}")
     sizes = tuple(dict.fromkeys(party_sizes))
@@ -85,8 +84,7 @@ def month(
         InvalidValueError: A size, a date or a wish is none.
         VenueNotFoundError: The host has no such restaurant.
     """
-    if type(month) is not dt.date:
-        raise InvalidValueError("month", "a date", repr(month))
+    require_date("month", month)
     days = calendar.monthrange(month.year, month.month)[1]
     first, last = month.replace(day=1), month.replace(day=days)
     return availability(restaurant_id, first, party_sizes, settings, **wishes, until=last)

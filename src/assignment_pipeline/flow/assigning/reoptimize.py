@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from assignment_pipeline.domain.checks import require_date
 from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import Decision, Mode, Reason
@@ -82,10 +83,12 @@ def reoptimize(
 
     Raises:
         CommitUnknownError: Whether it was done could not be found out.
+        InvalidValueError: *service_date* is no date.
         MissingExtraError: The extra ``optimize`` is not installed.
         StoreUnavailableError: The store could not be asked.
         VenueNotFoundError: The host has no such restaurant.
     """
+    require_date("service_date", service_date)
     call = yield from Call.begin(("", restaurant_id), REOPTIMIZE, actor=actor)
     found: Reoptimization | None = None
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-import attrs
-
-from assignment_pipeline.domain.checks import LAST_YEAR, aware, to_utc
+from assignment_pipeline.domain.checks import LAST_YEAR, require_moment
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.errors import BookingNotFoundError
@@ -16,13 +14,6 @@ from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 LAST = dt.datetime(LAST_YEAR, 12, 1, tzinfo=dt.UTC)
 """Behind every booking."""
-
-
-@attrs.frozen
-class _Since:
-    """From when on bookings are looked at."""
-
-    since: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
 
 def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[VenueAudit]:
@@ -38,12 +29,12 @@ def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[Venue
         VenueNotFoundError: The host has no such restaurant.
         ValueError: *since* has no offset.
     """
-    first = None if since is None else _Since(since).since
+    first = None if since is None else require_moment("since", since)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     if loaded is None:  # Only a store that was asked for a booking may say so.
         raise BookingNotFoundError(restaurant_id)
     first = loaded.now if first is None else first
-    day = TimeWindow(min(minute_of(first), LAST), LAST + dt.timedelta(minutes=1))
+    day = TimeWindow(minute_of(first), LAST + dt.timedelta(minutes=1))
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id, day=day))
     if loaded is None:
         raise BookingNotFoundError(restaurant_id)

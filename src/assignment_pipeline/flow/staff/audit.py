@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 
-import attrs
-
 from assignment_pipeline.domain.allocation import LONGEST_STAY
-from assignment_pipeline.domain.checks import aware, to_utc
+from assignment_pipeline.domain.checks import require_moment
 from assignment_pipeline.domain.trail import (
     BookingTrail,
     FloorView,
@@ -42,13 +40,6 @@ def show(booking_id: str, restaurant_id: str | None) -> Flow[BookingTrail]:
     return trail
 
 
-@attrs.frozen
-class _Moment:
-    """A time that is asked about."""
-
-    at: dt.datetime = attrs.field(converter=to_utc, validator=aware)
-
-
 def floor(restaurant_id: str, at: dt.datetime | None) -> Flow[FloorView]:
     """
     Who sits where at a time; by default now, by the store's clock.
@@ -57,7 +48,7 @@ def floor(restaurant_id: str, at: dt.datetime | None) -> Flow[FloorView]:
         VenueNotFoundError: The host has no such restaurant.
         ValueError: *at* has no offset.
     """
-    moment = None if at is None else _Moment(at).at
+    moment = None if at is None else require_moment("at", at)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert loaded is not None  # noqa: S101 - only of bookings is it not known whether they are there
     moment = moment or loaded.now

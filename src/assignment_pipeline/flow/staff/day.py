@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from assignment_pipeline.domain.checks import FIRST_YEAR, LAST_YEAR
+from assignment_pipeline.domain.checks import require_date
 from assignment_pipeline.domain.day import ServiceDay
 from assignment_pipeline.domain.windows import TimeWindow
-from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.effects import Flow, LoadContext, Now, ReadBlocks
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
@@ -24,8 +23,8 @@ def day(restaurant_id: str, date: dt.date | None) -> Flow[ServiceDay]:
         InvalidValueError: *date* is no date.
         VenueNotFoundError: The host has no such restaurant.
     """
-    if date is not None and (type(date) is not dt.date or not FIRST_YEAR < date.year < LAST_YEAR):
-        raise InvalidValueError("date", f"a date of the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", repr(date))
+    if date is not None:
+        require_date("date", date)
     wide = _around((yield from Now()).date() if date is None else date)
     loaded = yield from _load(restaurant_id, wide)
     day = loaded.venue.service_date(loaded.now) if date is None else date

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-import attrs
-
-from assignment_pipeline.domain.checks import aware, to_utc
+from assignment_pipeline.domain.checks import require_moment
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import AssignmentResult, Outcome, Reason
 from assignment_pipeline.errors import InvalidValueError
@@ -48,13 +46,6 @@ def confirm(
     return (yield from amend(call, settings, decide, again=True))
 
 
-@attrs.frozen
-class _Until:
-    """Until when tables are held."""
-
-    until: dt.datetime = attrs.field(converter=to_utc, validator=aware)
-
-
 def extend_hold(
     booking_id: str,
     until: dt.datetime | None,
@@ -76,7 +67,7 @@ def extend_hold(
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         ValueError: *until* has no offset, has passed, or is more than 24 hours from now.
     """
-    end = None if until is None else _Until(until).until
+    end = None if until is None else require_moment("until", until)
     call = yield from Call.begin((booking_id, restaurant_id or ""), "extend_hold", actor=actor)
 
     def decide(record: AssignmentRecord | None, now: dt.datetime) -> Flow[ToCommit | AssignmentResult]:

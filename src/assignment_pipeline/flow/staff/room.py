@@ -9,7 +9,7 @@ import attrs
 
 from assignment_pipeline.domain import room
 from assignment_pipeline.domain.booking import CANCELLED, Booking
-from assignment_pipeline.domain.checks import aware, to_utc
+from assignment_pipeline.domain.checks import require_moment
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.room import DueParty, NextParty, OverParty, TableInUse, WayOut
 from assignment_pipeline.domain.turns import TurnReport, learn
@@ -122,16 +122,9 @@ def learned_turns(restaurant_id: str, since: dt.datetime | None) -> Flow[TurnRep
     """
     nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))
     assert nearby is not None  # noqa: S101 - only of bookings is it not known whether they are there
-    begin = _Since(since or nearby.now - LEARNED_FROM).since
+    begin = require_moment("since", since or nearby.now - LEARNED_FROM)
     records = yield from _all_records(RecordQuery(restaurant_id=restaurant_id, states=(_CONFIRMED,), limit=PAGE))
     return learn(nearby.venue, records, begin)
-
-
-@attrs.frozen
-class _Since:
-    """Since when parties are counted."""
-
-    since: dt.datetime = attrs.field(converter=to_utc, validator=aware)
 
 
 def look(restaurant_id: str) -> Flow[Room]:
