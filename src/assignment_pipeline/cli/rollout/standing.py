@@ -143,10 +143,9 @@ def show_check(standing: Standing) -> None:
 def show_change(revision: RolloutRevision) -> None:
     """One line for a change."""
     forced = ", by force" if revision.forced else ""
-    stdout().print(
-        f"The rollout is in {revision.phase or 'no phase'} now{forced}: generation {revision.generation}, by {revision.actor}.",
-        soft_wrap=True,
-    )
+    where = f"in {revision.phase or 'no phase'} now{forced}"
+    said = f"The rollout is {where}: generation {revision.generation}, by {revision.actor}."
+    stdout().print(said, soft_wrap=True)
 
 
 def show_lists(revision: RolloutRevision) -> None:
