@@ -16,7 +16,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.driving import arun, run, settle
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError
 from assignment_pipeline.event_dispatcher import EventDispatcher
-from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, Port
+from assignment_pipeline.flow.effects import Apart, Commit, Effect, Flow, LoadContext, LoadContexts, Port
 from assignment_pipeline.flow.tracing import observed
 from assignment_pipeline.plain import Printed
 from assignment_pipeline.ports import AssignmentContext, Clock, EventSink, Leases, Observer, Refused
@@ -192,9 +192,10 @@ class Wiring(Printed):
         circuit = self.process.circuit
         if circuit.is_troubled:
             circuit.reached()
-        if isinstance(effect, LoadContext):
-            if answer is not None and answer.unknown_tables:
-                self.process.unknown_tables(answer.venue.id, answer.unknown_tables)
+        if isinstance(effect, LoadContext | LoadContexts):
+            for loaded in answer if isinstance(effect, LoadContexts) else (answer,):
+                if loaded is not None and loaded.unknown_tables:
+                    self.process.unknown_tables(loaded.venue.id, loaded.unknown_tables)
             return
         if not isinstance(effect, Commit):
             return

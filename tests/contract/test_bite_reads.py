@@ -224,7 +224,13 @@ class AsksTheHostAnyway(MemoryStore):
         return super().load(attrs.evolve(query, records_only=False))
 
 
+class AnswersBackwards(MemoryStore):
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return super().load_all(queries)[::-1]
+
+
 BROKEN: list[tuple[str, type[MemoryStore], str]] = [
+    ("answers backwards", AnswersBackwards, "each_query_is_answered_in_its_place"),
     ("sees no blocks", SeesNoBlocks, "all_that_is_taken_is_loaded"),
     ("sees ours only", SeesOursOnly, "all_that_is_taken_is_loaded"),
     ("sees others only", SeesOthersOnly, "all_that_is_taken_is_loaded"),

@@ -192,6 +192,16 @@ class LoadContext(Effect["AssignmentContext | None"]):
         return port.load(self.query)
 
 
+class LoadContexts(Effect["tuple[AssignmentContext | None, ...]"]):
+    """The same for each of several queries, in one snapshot."""
+
+    port = Port.STORE
+    queries: tuple[LoadQuery, ...]
+
+    def ask(self, port: Any) -> Any:
+        return port.load_all(self.queries)
+
+
 class Commit(Effect[None]):
     """Apply all of the changes, or none."""
 

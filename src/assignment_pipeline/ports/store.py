@@ -40,6 +40,10 @@ class AssignmentStore(Protocol):
         """
         ...
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        """What `load` answers to each of *queries*, in their order, and all in one snapshot."""
+        ...
+
     def commit(self, changes: Sequence[AssignmentChange]) -> None:
         """
         Apply all of *changes*, one a booking, in one transaction, or none.
@@ -170,6 +174,10 @@ class AsyncAssignmentStore(Protocol):
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         """Everything that planning for those bookings looks at, in one snapshot. See `AssignmentStore.load`."""
+        ...
+
+    async def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        """What `load` answers to each of *queries*, in their order, and all in one snapshot."""
         ...
 
     async def commit(self, changes: Sequence[AssignmentChange]) -> None:

@@ -209,6 +209,10 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 arrivals=tuple(self._arrivals(venue.id, window)) if window and venue.policy.pacing else (),
             )
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        with self._lock:
+            return tuple(map(self.load, queries))
+
     def _bookings(self, booking_ids: Collection[str]) -> tuple[dict[str, Booking], frozenset[str]]:
         """See `read_bookings`; those of our own host at once."""
         if len(booking_ids) > 1 and type(self.host) is MemoryHost:

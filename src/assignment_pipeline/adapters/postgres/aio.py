@@ -93,6 +93,9 @@ class AsyncPostgresStore(Revisions, Shadows, Measures):
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         return await self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
+    async def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return await self._pool.run(lambda: self._work.reading(self._work.reads.load_all(queries)))
+
     async def knows(self, change: AssignmentChange) -> bool:
         return await self._pool.run(lambda: self._work.reads.knows(change))
 

@@ -63,6 +63,9 @@ class JoinedStore:
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         return self._do(lambda: self._work.reads.load(query))
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return self._do(lambda: self._work.reads.load_all(queries))
+
     def knows(self, change: AssignmentChange) -> bool:
         return self._do(lambda: self._work.reads.knows(change))
 
@@ -141,6 +144,9 @@ class AsyncJoinedStore:
 
     async def load(self, query: LoadQuery) -> AssignmentContext | None:
         return await self._do(lambda: self._work.reads.load(query))
+
+    async def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return await self._do(lambda: self._work.reads.load_all(queries))
 
     async def knows(self, change: AssignmentChange) -> bool:
         return await self._do(lambda: self._work.reads.knows(change))

@@ -55,6 +55,11 @@ from assignment_pipeline.ports import (
 
 LOAD = "SELECT assignment_pipeline.load(%s)"
 
+LOAD_ALL = """
+SELECT assignment_pipeline.load(query)
+FROM pg_catalog.jsonb_array_elements(%s) WITH ORDINALITY AS asked(query, place) ORDER BY place
+"""
+
 LOOK = "SELECT assignment_pipeline.look(%s, %s, %s, %s, %s, %s, %s)"
 
 TAKEN = "SELECT assignment_pipeline.taken(%s, %s, %s)::text"
@@ -152,7 +157,26 @@ class Reads:
         answer = yield from self._look(query, known)
         if answer is None:
             [(answer,)] = yield self.ask(LOAD, document(self._question(query, known)))
-        found = orjson.loads(answer)
+        return (yield from self._context(query, venue, known, orjson.loads(answer)))
+
+    def load_all(self, queries: Sequence[LoadQuery]) -> Work[tuple[AssignmentContext | None, ...]]:
+        contexts: list[AssignmentContext | None] = []
+        if not self.standalone:
+            for query in queries:
+                context = yield from self.load(query)
+                contexts.append(context)
+        elif queries:
+            known = [self.venues.known(query.restaurant_id) for query in queries]
+            rows = yield self.ask(LOAD_ALL, document(list(map(self._question, queries, known))))
+            for query, venue, (answer,) in zip(queries, known, rows, strict=True):
+                context = yield from self._context(query, None, venue, orjson.loads(answer))
+                contexts.append(context)
+        return tuple(contexts)
+
+    def _context(
+        self, query: LoadQuery, venue: Venue | None, known: Venue | None, found: Any
+    ) -> Work[AssignmentContext | None]:
+        """The context, from what the database has *found*; the venue from there, too, unless it is given."""
         if venue is None:
             venue = self._venue(query.restaurant_id, known, found["venue"])
         records = self._records(query, venue, found["records"] or ())

@@ -112,6 +112,9 @@ class PostgresStore(Revisions, Shadows, Measures):
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         return self._pool.run(lambda: self._work.reading(self._work.reads.load(query)))
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return self._pool.run(lambda: self._work.reading(self._work.reads.load_all(queries)))
+
     def knows(self, change: AssignmentChange) -> bool:
         """See `AssignmentStore.knows`: it waits for the restaurant's commit lock."""
         return self._pool.run(lambda: self._work.reads.knows(change))

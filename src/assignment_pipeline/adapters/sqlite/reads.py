@@ -400,6 +400,9 @@ class ReadingStore:
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         return self._read(lambda connection: self._reads.load(connection, query))
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        return self._read(lambda connection: tuple(self._reads.load(connection, query) for query in queries))
+
     def records(self, query: RecordQuery) -> RecordPage:
         return self._read(lambda connection: self._reads.records(connection, query))
 

@@ -1,4 +1,4 @@
-"""What is due, several bookings at a time: a snapshot for each evening, and one commit for all that are seated."""
+"""What is due, several bookings at a time: one snapshot, and one commit for all that are seated."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from assignment_pipeline.flow.effects import (
     CheckCircuit,
     Flow,
     Hold,
-    LoadContext,
+    LoadContexts,
     Monotonic,
     ReadRecords,
     ResolveFlags,
@@ -27,7 +27,7 @@ from assignment_pipeline.flow.effects import (
 from assignment_pipeline.flow.landing import ToCommit, land, landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
-from assignment_pipeline.ports import Due, FlagDecision, LoadQuery, RecordQuery, Refused, waits
+from assignment_pipeline.ports import AssignmentContext, Due, FlagDecision, LoadQuery, RecordQuery, Refused, waits
 
 MOST = 25
 """Claims that are taken up together: others at their restaurants wait for the commit, some ten milliseconds."""
@@ -70,10 +70,13 @@ def _seated(claims: Sequence[Due], settings: Settings) -> Flow[dict[str, Assignm
         return {}
     until = (yield from Monotonic()) + PATIENCE
     writes: dict[str, tuple[Call, ToCommit]] = {}
-    for evening in _evenings(fit, records):
+    evenings = list(_evenings(fit, records))
+    contexts = yield from LoadContexts(tuple(map(_query, evenings)))
+    for evening, loaded in zip(evenings, contexts, strict=True):
         if writes and (yield from Monotonic()) > until:
             break
-        writes |= yield from _planned(evening, settings, flags[evening[0].restaurant_id], until)
+        if loaded is not None:
+            writes |= yield from _planned(evening, loaded, settings, flags[evening[0].restaurant_id], until)
     changes = [decided.change for _, decided in writes.values()]
     if not changes or not (yield from land(*changes)):
         return {}
@@ -128,13 +131,15 @@ def _evenings(claims: Iterable[Due], records: Mapping[str, AssignmentRecord]) ->
     yield from groups.values()
 
 
+def _query(evening: Sequence[Due]) -> LoadQuery:
+    return LoadQuery(restaurant_id=evening[0].restaurant_id, booking_ids=tuple(due.booking_id for due in evening))
+
+
 def _planned(
-    claims: Sequence[Due], settings: Settings, flags: FlagDecision, until: float
+    claims: Sequence[Due], loaded: AssignmentContext, settings: Settings, flags: FlagDecision, until: float
 ) -> Flow[dict[str, tuple[Call, ToCommit]]]:
     """What is written of the claims of one evening, up to the first for which there is no free table."""
-    ids = tuple(due.booking_id for due in claims)
-    loaded = yield from LoadContext(LoadQuery(restaurant_id=claims[0].restaurant_id, booking_ids=ids))
-    if loaded is None or flags.generation not in (None, loaded.generation):
+    if flags.generation not in (None, loaded.generation):
         return {}
     together = Together(loaded)
     for due in claims:

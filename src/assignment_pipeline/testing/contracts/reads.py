@@ -203,6 +203,18 @@ class Reads(StoreSuite):
         context = self.load(store, "b-1", bookings=(late,))
         assert {one.booking_id for one in context.taken} == {"s-0", "s-4", "s-8"}
 
+    def test_each_query_is_answered_in_its_place(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Queries that are asked together are answered as each is alone, in their order."""
+        harness.put_venue(make_venue("r-2"))
+        self.commit(store, make_booking("s-1"), *CONFIRM, tables=("T1",))
+        for booking in (make_booking("b-1"), make_booking("b-2", restaurant_id="r-2")):
+            harness.put_booking(booking)
+        asked = [("r-2", "b-2"), ("r-1", "unknown"), ("r-1", "b-1"), ("r-2", "b-2")]
+        queries = [LoadQuery(restaurant_id=where, booking_ids=(booking_id,)) for where, booking_id in asked]
+        assert store.load_all(queries) == tuple(map(store.load, queries))
+        assert [found and found.venue.id for found in store.load_all(queries)] == ["r-2", None, "r-1", "r-2"]
+        assert store.load_all(()) == ()
+
     def test_everybody_of_a_day_is_loaded(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """Who sits or waits for tables in that time, as the host sees them, with all that is taken meanwhile."""
         day = TimeWindow(DINNER - HOUR, DINNER + 4 * HOUR)

@@ -31,6 +31,7 @@ from assignment_pipeline.flow.effects import (
     Hold,
     InCharge,
     LoadContext,
+    LoadContexts,
     LookUpChange,
     Publish,
     PutBack,
@@ -45,7 +46,17 @@ from assignment_pipeline.ports import Lease, Leases, Refused
 from assignment_pipeline.testing.simulator.choices import CERTAIN
 from assignment_pipeline.testing.simulator.world import FleetMember, World
 
-READS = (LoadContext, ReadBlocks, ReadRecords, FindBooking, FindUnassigned, FindWaiting, ClaimDue, LookUpChange)
+READS = (
+    LoadContext,
+    LoadContexts,
+    ReadBlocks,
+    ReadRecords,
+    FindBooking,
+    FindUnassigned,
+    FindWaiting,
+    ClaimDue,
+    LookUpChange,
+)
 SHARED = (
     ResolveFlags,
     InCharge,

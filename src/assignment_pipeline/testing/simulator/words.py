@@ -27,6 +27,7 @@ from assignment_pipeline.flow.effects import (
     Hold,
     InCharge,
     LoadContext,
+    LoadContexts,
     LookUpChange,
     MakePlan,
     Monotonic,
@@ -111,6 +112,9 @@ _ASKED: dict[type[Effect[Any]], Callable[[Any], str]] = {
     FindUnassigned: lambda _: "asks for bookings that nobody enqueued",
     Hold: lambda asked: f"asks for the lock {', '.join(want.key for want in asked.wanted)}",
     LoadContext: lambda asked: f"reads {', '.join(asked.query.ids)} and the floor of {asked.query.restaurant_id}",
+    LoadContexts: lambda asked: (
+        f"reads {', '.join(key for query in asked.queries for key in query.ids)} and the floors they are about"
+    ),
     LookUpChange: lambda asked: f"looks whether {asked.change.id} has landed",
     MakePlan: lambda asked: f"plans for {asked.request.booking.id}",
     PutBack: lambda asked: f"puts back {', '.join(due.booking_id for due in asked.claims)}",
