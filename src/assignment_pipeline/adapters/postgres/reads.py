@@ -179,6 +179,7 @@ class Reads:
         """The context, from what the database has *found*; the venue from there, too, unless it is given."""
         if venue is None:
             venue = self._venue(query.restaurant_id, known, found["venue"])
+            found = found.get("found", found)
         records = self._records(query, venue, found["records"] or ())
         bookings, unreadable = yield from self._bookings(query, records, found)
         if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):

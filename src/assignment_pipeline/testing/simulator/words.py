@@ -140,18 +140,22 @@ def _records(records: Iterable[AssignmentRecord]) -> str:
     return ", ".join(f"{record.booking_id} {record.state} v{record.version}" for record in found) or "no record"
 
 
-def _name(found: Due | Booking | TableBlock | StateChange | str) -> str:
+def _context(found: AssignmentContext) -> str:
+    return f"{_records(found.records.values())}, {len(found.taken)} taken, generation {found.generation}"
+
+
+def _name(found: Due | Booking | TableBlock | StateChange | AssignmentContext | str | None) -> str:
+    if isinstance(found, AssignmentContext):
+        return _context(found)
     if isinstance(found, Due):
         return f"{found.booking_id}, delivery {found.deliveries}"
     if isinstance(found, StateChange):
         return f"v{found.version} {found.trigger}"
-    return found if isinstance(found, str) else found.id
+    return found.id if isinstance(found, Booking | TableBlock) else str(found)
 
 
 _TOLD: dict[type[Any], Callable[[Any], str]] = {
-    AssignmentContext: lambda given: (
-        f"{_records(given.records.values())}, {len(given.taken)} taken, generation {given.generation}"
-    ),
+    AssignmentContext: _context,
     RecordPage: lambda given: _records(given.records),
     FlagDecision: lambda given: f"{given.mode}, generation {given.generation}",
     Decision: lambda given: ", ".join(given.plan.tables) if given.plan else str(given.refusal),

@@ -77,7 +77,7 @@ $$;
 
 -- Everything that planning reads: the time, the rollout's generation, and records. The records are those of the bookings in
 -- *ids*, and of bookings that have tables or may wait for some on the given day; the caller drops the ones of other days. For
--- our own host also the bookings, the taken tables, and the venue unless the caller knows it.
+-- our own host what `look` finds, behind the venue unless the caller knows it.
 CREATE FUNCTION assignment_pipeline.load(query jsonb) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan SET jit = off AS $$
 DECLARE
@@ -93,7 +93,7 @@ DECLARE
     before interval;
     behind interval;
     margin interval;
-    answer jsonb;
+    seen text;
 BEGIN
     IF (query->>'standalone')::boolean THEN
         SELECT version, policy INTO venue FROM assignment_pipeline.restaurants WHERE id = restaurant;
@@ -158,28 +158,22 @@ BEGIN
         span_start := least(span_start, asked_start);
         span_end := greatest(span_end, asked_end);
     END IF;
+    seen := assignment_pipeline.look(
+        restaurant, venue.version, (query->>'now')::timestamptz, ids, span_start, span_end, venue.policy->'pacing' <> '[]'
+    );
+    IF venue.version = query->>'known_version' THEN
+        RETURN seen;
+    END IF;
     RETURN json_build_object(
-        'now', coalesce((query->>'now')::timestamptz, now()),
-        'generation', (SELECT generation FROM assignment_pipeline.assignment_rollout WHERE id = 1),
-        'venue', CASE WHEN venue.version = query->>'known_version' THEN to_json(venue.version) ELSE (
-            SELECT to_json(v) FROM assignment_pipeline.venue_documents v WHERE v.id = restaurant
-        ) END,
-        'records', (
-            SELECT json_agg(d) FROM assignment_pipeline.record_documents d WHERE d.booking_id = ANY (ids)
-        ),
-        'bookings', (SELECT json_agg(b) FROM assignment_pipeline.booking_documents b WHERE b.id = ANY (ids)),
-        'taken', CASE WHEN span_start IS NOT NULL
-            THEN assignment_pipeline.taken(restaurant, span_start, span_end)
-        END,
-        'arrivals', CASE WHEN span_start IS NOT NULL AND venue.policy->'pacing' <> '[]' THEN (
-            SELECT json_agg(a) FROM assignment_pipeline.arrivals(restaurant, span_start, span_end) AS a
-        ) END
+        'venue', (SELECT to_json(v) FROM assignment_pipeline.venue_documents v WHERE v.id = restaurant),
+        'found', seen::json
     );
 END
 $$;
 
--- `load` in one query, for a caller that has the bookings and knows the venue of a standalone host: it passes the time span,
--- and whether the venue has caps on arrivals. Null if the venue has another version by now.
+-- What planning reads at a standalone host, in one query: besides the time, the generation and the records also the bookings,
+-- and what is taken in the time span, if there is one. A caller that knows the venue passes the span itself, and whether the
+-- venue has caps on arrivals. Null if the venue has another version by now.
 CREATE FUNCTION assignment_pipeline.look(
     restaurant text, known_version text, told timestamptz, ids text[], span_start timestamptz, span_end timestamptz,
     paced boolean
@@ -195,7 +189,7 @@ BEGIN
                 SELECT json_agg(d) FROM assignment_pipeline.record_documents d WHERE d.booking_id = ANY (ids)
             ),
             'bookings', (SELECT json_agg(b) FROM assignment_pipeline.booking_documents b WHERE b.id = ANY (ids)),
-            'taken', json_build_array(
+            'taken', CASE WHEN span_start IS NOT NULL THEN json_build_array(
                 (
                     SELECT json_build_array(
                         json_agg(table_id), json_agg(start_at), json_agg(end_at), json_agg(booking_id), json_agg(movable)
@@ -214,8 +208,8 @@ BEGIN
                     FROM assignment_pipeline.booking_table_assignments
                     WHERE restaurant_id = restaurant AND seated_at IS NOT NULL AND left_at IS NULL
                 )
-            ),
-            'arrivals', CASE WHEN paced THEN (
+            ) END,
+            'arrivals', CASE WHEN paced AND span_start IS NOT NULL THEN (
                 SELECT json_agg(a) FROM assignment_pipeline.arrivals(restaurant, span_start, span_end) AS a
             ) END
         )
