@@ -104,12 +104,12 @@ class ReservationHost:
             )
             if record.booking is not None:  # For whom it was planned: a change may have asked for more.
                 query = "SELECT timezone FROM reservations WHERE id = ?"
-                [(timezone,)] = connection.execute(query, (key,)).fetchall()
-                local = record.booking.start_at.astimezone(ZoneInfo(timezone))
-                connection.execute(
-                    "UPDATE reservations SET covers = ?, on_date = ?, at_time = ? WHERE id = ?",
-                    (record.booking.party_size, local.date().isoformat(), f"{local:%H:%M}", key),
-                )
+                for (timezone,) in connection.execute(query, (key,)).fetchall():  # None if the row was deleted.
+                    local = record.booking.start_at.astimezone(ZoneInfo(timezone))
+                    connection.execute(
+                        "UPDATE reservations SET covers = ?, on_date = ?, at_time = ? WHERE id = ?",
+                        (record.booking.party_size, local.date().isoformat(), f"{local:%H:%M}", key),
+                    )
 
 
 def _booking(row: tuple[Any, ...]) -> Booking:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from assignment_pipeline import Booking, FloorPlan, Occupied, StatusMap, Table, TimeWindow, Venue, VenueNotFoundError
 from assignment_pipeline.domain.record import AssignmentChange, Owner
+from assignment_pipeline.lifecycle import AssignmentState
 from models import DiningTable, House, Reservation
 
 TURN = dt.timedelta(hours=2)
@@ -53,7 +54,10 @@ class ReservationHost:
     def on_commit(self, session: Session, changes: Sequence[AssignmentChange]) -> None:
         """Write down how each reservation stands, in the transaction in which that comes true."""
         for record in (change.record for change in changes):
-            row = session.get_one(Reservation, key_of(record.booking_id))
+            key = key_of(record.booking_id)
+            if record.state is AssignmentState.CANCELLED and session.get(Reservation, key) is None:
+                continue  # Its row was deleted: its tables come free.
+            row = session.get_one(Reservation, key)
             row.status = WORDS.word(record)
             if record.booking is not None:  # For whom it was planned: a change may have asked for more.
                 row.covers, row.starts_at = record.booking.party_size, record.booking.start_at

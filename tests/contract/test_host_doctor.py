@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
 
+from assignment_pipeline import Booking, Settings
 from assignment_pipeline.cli.apps import Waiting
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict
+from assignment_pipeline.domain.windows import written
 from assignment_pipeline.ports import UnreadableBooking
 from assignment_pipeline.rollout.doctor import Health, examine_host
 from tests.contract.rows import AT, HOUSE, RowHost, book
@@ -17,12 +21,12 @@ from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: 
 NOW = AT - dt.timedelta(hours=20)
 
 
-def findings(rig, coordinator):  # noqa: F811
+def findings(rig, coordinator, now=NOW):  # noqa: F811
     """What is wrong, by check."""
     store = coordinator.store
     if isinstance(rig, AsyncPostgresRig):
         store = Waiting(store, rig.runner.run)
-    return {one.check: one.evidence for one in examine_host(store, NOW) if one.health is Health.WRONG}
+    return {one.check: one.evidence for one in examine_host(store, now) if one.health is Health.WRONG}
 
 
 @pytest.fixture
@@ -49,6 +53,11 @@ FAULTS = {
     "host-took": ("UPDATE @reservations SET state = 'open' WHERE id = 'b-0'", "1: b-0"),
     "host-waits": ("UPDATE @reservations SET state = 'booked' WHERE id = 'b-2'", "1: b-2"),
     "host-cancelled": ("UPDATE @reservations SET state = 'cancelled' WHERE id = 'b-1'", "1: b-1"),
+    "host-request": (
+        "UPDATE @reservations SET covers = 4 WHERE id = 'b-0'",
+        "1: b-0 (party_size 2 here and 4 there)",
+    ),
+    "host-gone": ("DELETE FROM @reservations WHERE id = 'b-1'", "1: b-1"),
 }
 
 
@@ -59,6 +68,66 @@ def test_a_row_that_says_something_else_is_named(rig, evening, check):  # noqa: 
     statement, expected = FAULTS[check]
     host.rows(rig.connection, statement)
     assert findings(rig, coordinator) == {check: expected}
+
+
+def test_another_time_is_said_as_the_restaurant_has_it(rig, evening):  # noqa: F811
+    """Whoever reads it compares it with what the guest was told."""
+    host, coordinator = evening
+    later = AT + TWO_HOURS
+    host.rows(rig.connection, "UPDATE @reservations SET starts = ? WHERE id = 'b-0'", later.isoformat())
+    here, there = (written(at, ZoneInfo("Europe/Lisbon")) for at in (AT, later))
+    assert findings(rig, coordinator) == {"host-request": f"1: b-0 (start_at {here} here and {there} there)"}
+
+
+def test_a_party_that_sits_is_not_held_against_its_row(rig):  # noqa: F811
+    """It knows its table, whatever the row says of its time."""
+    host, now = rig.host(RowHost), dt.datetime.now(dt.UTC)
+    soon = (now + TWO_HOURS / 2).replace(second=0, microsecond=0)
+    book(host, rig.connection, "b-1", starts=soon)
+    coordinator = rig.coordinator(host)
+    coordinator.walk_in(HOUSE, 2, actor="anna", booking_id="b-1")
+    record = coordinator.record("b-1")
+    assert (record.allocation.sits, record.asks_for(host.booking(rig.connection, "b-1"))) == (True, False)
+    assert findings(rig, coordinator, now) == {}
+
+
+def test_a_row_that_may_still_come_is_not_gone(rig):  # noqa: F811
+    """A host that assigns before it commits is given its time; once the sweep has given up, it is named."""
+    coordinator = rig.coordinator(rig.host(RowHost), settings=Settings(orphan_after=dt.timedelta(milliseconds=1)))
+    coordinator.assign(Booking("b-1", HOUSE, 2, AT))
+    assert findings(rig, coordinator) == {}
+    for _ in range(50):
+        time.sleep(0.01)
+        coordinator.sweep()
+        if coordinator.record("b-1").next_attempt_at is None:
+            break
+    assert findings(rig, coordinator) == {"host-gone": "1: b-1"}
+
+
+def changed(host, rig, coordinator):  # noqa: F811
+    coordinator.reassign(host.booking(rig.connection, "b-0"))
+
+
+def ended(host, rig, coordinator):  # noqa: F811
+    assert coordinator.cancel("b-1", HOUSE).outcome == "cancelled"
+
+
+def told_again(host, rig, coordinator):  # noqa: F811
+    coordinator.sweep()  # It knows nothing of a row that was there and was not written.
+    assert "host-took" in findings(rig, coordinator)
+    coordinator.requeue("b-0", actor="anna")
+    assert coordinator.assign_id("b-0", HOUSE).outcome == "confirmed"
+
+
+@pytest.mark.parametrize(
+    ("check", "mend"), [("host-request", changed), ("host-gone", ended), ("host-took", told_again)]
+)
+def test_what_the_doctor_says_helps(rig, evening, check, mend):  # noqa: F811
+    """After what it says to do, nothing is wrong any more."""
+    host, coordinator = evening
+    host.rows(rig.connection, FAULTS[check][0])
+    mend(host, rig, coordinator)
+    assert findings(rig, coordinator) == {}
 
 
 def test_seats_of_others_are_looked_at(rig, evening):  # noqa: F811

@@ -159,6 +159,15 @@ def test_who_is_turned_down_is_declined(backend):
     assert backend.coordinator.sweep().results == ()
 
 
+def test_the_tables_of_a_row_that_was_deleted_come_free(backend):
+    """With a cancellation, which finds no row to write to."""
+    one, _, _ = (backend.book(covers) for covers in (4, 4, 2))
+    tables = backend.coordinator.record(one).tables
+    backend.execute("DELETE FROM reservations WHERE covers = 4 RETURNING 1")
+    assert backend.coordinator.cancel(one, "tasca").outcome == "cancelled"
+    assert backend.coordinator.record(backend.book(4)).tables == tables  # The other ghost still has its own.
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_says_each_state_in_its_own_words(example):
     """By a `StatusMap`, in both directions, and by nothing else."""

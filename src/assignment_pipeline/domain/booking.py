@@ -117,6 +117,10 @@ class Booking(Printed):
         """Whether both ask for the same seats at the same time; the status does not count."""
         return bool(_request(self) == _request(other))
 
+    def differences(self, other: Booking) -> list[str]:
+        """The fields in which the two do not ask for the same."""
+        return [name for name in _REQUEST if getattr(self, name) != getattr(other, name)]
+
     def told(self, status: str) -> Booking:
         """The same booking, with what its guest sees by now: one of the words above."""
         return _booking(**dict(zip(_FIELDS, _fields(self), strict=True), status=status))
@@ -125,4 +129,5 @@ class Booking(Printed):
 _FIELDS = [field.name for field in attrs.fields(Booking)]
 _fields = attrgetter(*_FIELDS)
 _booking = maker(Booking)
-_request = attrgetter(*(field.name for field in attrs.fields(Booking) if field.eq and field.name != "status"))
+_REQUEST = [field.name for field in attrs.fields(Booking) if field.eq and field.name != "status"]
+_request = attrgetter(*_REQUEST)

@@ -134,3 +134,17 @@ class AssignmentContext(Printed):
     follows: bool = False
     unknown_tables: tuple[str, ...] = ()
     arrivals: tuple[ArrivingParty, ...] = ()
+
+    @property
+    def without_row(self) -> list[str]:
+        """The bookings with tables of which the host, where it was asked, has no row, and none may still come."""
+        return sorted(
+            booking_id
+            for booking_id, record in self.records.items()
+            if record.owner is Owner.PIPELINE
+            and record.allocation is not None
+            and record.next_attempt_at is None  # Else the sweep still looks for the row, or ends the hold.
+            and record.allocation.occupied(self.now).end > self.now
+            and booking_id not in self.bookings
+            and booking_id not in self.unreadable
+        )

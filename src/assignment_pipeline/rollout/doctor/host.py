@@ -12,7 +12,7 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
-from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of
+from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
@@ -70,6 +70,8 @@ class _Found:
     untaken: list[str] = attrs.field(factory=list)
     settled: list[str] = attrs.field(factory=list)
     cancelled: list[str] = attrs.field(factory=list)
+    request: list[str] = attrs.field(factory=list)
+    gone: list[str] = attrs.field(factory=list)
     twice: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
     unreadable: list[str] = attrs.field(factory=list)
@@ -118,9 +120,32 @@ def _look(context: AssignmentContext, found: _Found) -> None:
             found.settled.append(booking_id)
         if record.state in WITH_TABLES and at_host.status == CANCELLED:
             found.cancelled.append(booking_id)
+        elif _waits_for_another_table(record, at_host):
+            found.request.append(f"{booking_id} ({_differing(record, at_host, context.venue.zone)})")
+    found.gone += context.without_row
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _waits_for_another_table(record: AssignmentRecord, at_host: Booking) -> bool:
+    """Whether the guest is told something else than what the tables are for. A party that sits knows where it sits."""
+    held = record.allocation
+    return held is not None and held.seated_at is None and not record.asks_for(at_host)
+
+
+def _differing(record: AssignmentRecord, at_host: Booking, zone: dt.tzinfo) -> str:
+    """What a record and the host's row have of a booking, where that is not the same."""
+    known = record.booking
+    if known is None:
+        return "nobody knows here what it asks for"
+
+    def said(booking: Booking, name: str) -> str:
+        value = getattr(booking, name)
+        return written(value, zone) if isinstance(value, dt.datetime) else str(value)
+
+    names = known.differences(at_host)
+    return ", ".join(f"{name} {said(known, name)} here and {said(at_host, name)} there" for name in names)
 
 
 def _look_for_legacy(store: Any, context: AssignmentContext, day: TimeWindow, found: _Found) -> None:
@@ -204,7 +229,10 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             "host-took",
             found.untaken,
             "waiting at the host: on_commit changed no row, or the booking was assigned before its row was there",
-            "enqueue inside the transaction and assign after it; the sweep tells the host once more; see `host check`",
+            (
+                "if the row came later, the sweep tells the host again within minutes; else mend on_commit and see"
+                " `host check`, then requeue and assign the booking. Enqueue inside the transaction, assign after it"
+            ),
         ),
         (
             "host-waits",
@@ -217,6 +245,21 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             found.cancelled,
             "cancelled at the host, and with tables here: nobody called cancel()",
             "call cancel() in the transaction that cancels the row; until then the tables stay empty",
+        ),
+        (
+            "host-request",
+            found.request,
+            "the row was changed and nobody called reassign(), or on_commit does not write party and time",
+            "call reassign() with the booking as the row has it, or set the row back; have on_commit write both",
+        ),
+        (
+            "host-gone",
+            found.gone,
+            "with tables here, and no row there: it was deleted, or was rolled back after assign()",
+            (
+                "see that booking() is right, then `service cancel ID`: until then the tables stay taken."
+                " An on_commit that raises for a missing row has to let a cancellation pass"
+            ),
         ),
         (
             "host-tables",
