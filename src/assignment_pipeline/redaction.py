@@ -32,7 +32,8 @@ def redacted(error: BaseException, *, show: bool = False) -> str:
 
 def named(error: BaseException, *, show: bool = False) -> str:
     """The same, and of an error of this library the class as well: ``BookingNotFoundError: Booking ...``."""
-    name = type(error).__name__
+    wrapped = _of(error, "orig")  # SQLAlchemy's errors are wider than the driver's: ProgrammingError.
+    name = type(wrapped if isinstance(wrapped, Exception) else error).__name__
     state = database_code(error)
     said = f"{name} ({state})" if state else name
     if not show and not _is_ours(error):

@@ -174,6 +174,14 @@ class KeepsSeats(CopiesSeats):
         self.rows(connection, "UPDATE @legacy_seats SET reservation = ? WHERE reservation IS NULL", record.booking_id)
 
 
+class CopiesSeatsByName(KeepsSeats):
+    """Copies tables with the booking's id, and clears them when it gives them up."""
+
+    def write(self, connection, record):
+        self.rows(connection, "DELETE FROM @legacy_seats WHERE reservation = ?", record.booking_id)
+        super().write(connection, record)
+
+
 class Commits(RowHost):
     """Ends the transaction that is the store's."""
 
@@ -699,9 +707,20 @@ def test_the_words_of_those_who_are_settled_are_shown(tmp_path):
     """A word that the map does not know looks like the host's own: a person reads it."""
     rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
     with contextlib.closing(rig):
-        text = answers(rig, filled(rig))["states"].text
+        found = answers(rig, filled(rig))
+    assert found["given-back"].text == "a table that the pipeline gives up is free"
+    text = found["states"].text
     words = "who is confirmed as 'confirmed', who is cancelled as 'cancelled', who has failed as 'failed'"
     assert text.endswith(f"who waits reads back as 'pending', {words}")
+
+
+def test_copies_that_name_their_booking_are_said_to_fix_it(tmp_path):
+    """Nobody is seated twice, but what others have given away is never moved."""
+    rig = SQLiteRig(tmp_path / "backend.db")  # noqa: F811
+    with contextlib.closing(rig):
+        copied = answers(rig, filled(rig, CopiesSeatsByName))["given-back"]
+    assert copied.says is Say.OK
+    assert copied.text.endswith("leave it out, or no party is ever moved to make room for another")
 
 
 def test_a_host_that_says_it_has_no_code_for_commits_is_told_what_that_means(tmp_path):

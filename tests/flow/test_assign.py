@@ -155,6 +155,14 @@ def test_what_can_never_be_is_said_so(house, facts, reason, impossible):
     assert house.record().version == 1
 
 
+@pytest.mark.parametrize("unused", [{"active": False}, {"offer": "staff"}], ids=str)
+def test_no_party_is_too_large_where_no_table_is_given(house, unused):
+    """Where all are out of use, or for the staff to give, size is not what is wrong."""
+    tables = [attrs.evolve(table, **unused) for table in house.venue.floor.tables]
+    house.host.put_venue(attrs.evolve(house.venue, floor=FloorPlan(tables)))
+    assert house.coordinator().assign(house.booking(party_size=2)).reason is Reason.NO_SUCH_SEATING
+
+
 @pytest.mark.parametrize("impossible", ["review", "fail"])
 def test_large_parties_go_to_a_person_who_places_them(house, impossible):
     """Also where what can never be fails: the house wants to see them, and nothing is wrong with what a person does."""

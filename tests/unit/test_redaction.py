@@ -72,7 +72,7 @@ def constraint():
         (UnshowableError(), "UnshowableError"),
         (TheirError(CANARY), "TheirError"),
         (Driver(CANARY), "Driver (23505)"),
-        (Wrapped(CANARY), "Wrapped (23505)"),
+        (Wrapped(CANARY), "Driver (23505)"),
         (caused(), "ValueError (23505)"),
         (constraint(), "IntegrityError (SQLITE_CONSTRAINT_UNIQUE)"),
         (OSError(28, CANARY, CANARY), "OSError (No space left on device)"),

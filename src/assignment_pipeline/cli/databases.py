@@ -340,8 +340,8 @@ class PostgresDatabase:
         schema = named or postgres.SCHEMA
         try:
             place = postgres.place(conninfo, schema)
-        except ValueError as error:
-            refuse("--db", str(error), _UNSEEN)
+        except InvalidValueError as error:
+            refuse("--db", error.expected, error.got)
         return cls(conninfo, place, schema)
 
     def __str__(self) -> str:
@@ -403,6 +403,8 @@ class PostgresDatabase:
         """
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415
 
+        if not role.strip():
+            refuse("--role", "the name of a role", repr(role))
         try:
             return postgres.grants(self.conninfo, role, purpose, schema=self.schema)
         except SchemaMismatchError as error:

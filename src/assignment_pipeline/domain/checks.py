@@ -68,11 +68,11 @@ def require_moment(name: str, value: Any) -> dt.datetime:
     Raises:
         InvalidValueError: It has no offset, or lies outside.
     """
-    if not isinstance(value, dt.datetime) or value.utcoffset() is None:
-        raise InvalidValueError(name, "a datetime with an offset from UTC", f"{named(type(value))}, {value!r}")
+    _require_aware(name, value)
     if not FIRST_YEAR < value.year < LAST_YEAR:
         raise InvalidValueError(name, f"a time in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", str(value))
-    return value.astimezone(dt.UTC)
+    moment: dt.datetime = value.astimezone(dt.UTC)
+    return moment
 
 
 def require_actor(actor: Any) -> None:
@@ -242,12 +242,14 @@ def aware(_: object, attribute: Any, value: Any) -> None:
     """A datetime that knows its offset from UTC."""
     if type(value) is dt.datetime and value.tzinfo is dt.UTC:
         return
+    _require_aware(attribute.name, value)
+
+
+def _require_aware(name: str, value: Any) -> None:
     if not isinstance(value, dt.datetime):
-        raise InvalidValueError(
-            f"{attribute.name}", "a datetime with an offset from UTC", f"{named(type(value))}, {value!r}"
-        )
+        raise InvalidValueError(name, "a datetime with an offset from UTC", f"{named(type(value))}, {value!r}")
     if value.utcoffset() is None:
-        raise InvalidValueError(attribute.name, "a time with an offset from UTC", str(value))
+        raise InvalidValueError(name, "a time with an offset from UTC", str(value))
 
 
 def aware_minute(instance: object, attribute: Any, value: Any) -> None:

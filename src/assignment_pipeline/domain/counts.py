@@ -192,11 +192,6 @@ class Agreement:
         return _share(self.agreeing, self.comparable)
 
     @property
-    def unreadable_rate(self) -> float | None:
-        """Answers of legacy's that cannot be read, of all that it gave; None of none."""
-        return _share(self.unreadable, self.comparable + self.incomparable)
-
-    @property
     def errors(self) -> int:
         """Cases in which the pipeline raised or did not answer."""
         return self.pipeline_error + self.both_error + self.timeout

@@ -324,9 +324,9 @@ def joinable(venue: Venue, seating: Seating) -> bool:
 
 def _why_nowhere(venue: Venue, party_size: int) -> Reason:
     """Why no table would do for a party of that size, where none does."""
-    if venue.candidates(party_size):
+    if venue.candidates(party_size) or not venue.seatings:  # Not any: each table is out of use, or the staff's to give.
         return Reason.NO_SUCH_SEATING
-    largest = max((seating.max_party for seating in venue.seatings), default=0)
+    largest = max(seating.max_party for seating in venue.seatings)
     return Reason.PARTY_TOO_LARGE if party_size > largest else Reason.PARTY_TOO_SMALL
 
 

@@ -11,6 +11,7 @@ from psycopg import errors
 from assignment_pipeline.adapters.postgres.line import SilentError
 from assignment_pipeline.errors import (
     CommitUnknownError,
+    InvalidValueError,
     MissingRightsError,
     SchemaMismatchError,
     StoreUnavailableError,
@@ -52,24 +53,34 @@ class AgainError(Exception):
         self.lost = lost
 
 
+_EXPECTED = "postgresql://user@host:port/database, or words such as host=... dbname=..."
+_DIALECT = re.compile(r"postgresql\+[a-z0-9]+(?=://)")
+
+UNSEEN = "something else, which is not shown: it may hold a password"
+
+
+def _seen(conninfo: str) -> str:
+    """What may be shown of it."""
+    dialect = _DIALECT.match(conninfo)
+    return f"SQLAlchemy's {dialect[0]}://..., which libpq does not know" if dialect else UNSEEN
+
+
 def place_of(conninfo: str) -> str:
     """
     The database that *conninfo* names, without a password, for people to read.
 
     Raises:
-        ValueError: It cannot be read; or not as it was meant, so that a part of a password would be shown.
+        InvalidValueError: It cannot be read; or not as it was meant, so that a part of a password would be shown.
     """
     require_kind("conninfo", conninfo, str, "It is a URL, or libpq's key=value form.")
     try:
         facts = conninfos.conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:
-        msg = "postgresql://user@host:port/database, or words such as host=... dbname=..."
-        raise ValueError(msg) from None
+        raise InvalidValueError("conninfo", _EXPECTED, _seen(conninfo)) from None
     host = str(facts.get("host") or facts.get("hostaddr") or "localhost")
     port, name = str(facts.get("port") or ""), str(facts.get("dbname") or "")
     if "@" in host + name or not set(port) <= set("0123456789,"):
-        msg = "special characters in a password as %40 and the like"
-        raise ValueError(msg)
+        raise InvalidValueError("conninfo", "special characters in a password as %40 and the like", UNSEEN)
     return f"postgresql://{host}{f':{port}' if port else ''}/{name}"
 
 
