@@ -231,7 +231,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         start, end = window.minutes
         days, sitting = self._days[venue.id], self._sitting[venue.id]
         found: list[Occupied] = []
-        for day in range(start // _DAY - self._longest, end // _DAY + 1):
+        for day in self._near(window, days):
             for (began, ended), seats in days.get(day, {}).items():
                 if began < end and start < ended:
                     found += seats.values()
@@ -242,11 +242,16 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
         blocks = self.blocks[venue.id]
         return found + [block.occupied for block in blocks if block.window.overlaps(window)] if blocks else found
 
+    def _near(self, window: TimeWindow, kept: Collection[int]) -> Iterable[int]:
+        """The days that may have to do with *window*: of a long one, as an audit's is, only those of *kept*."""
+        start, end = window.minutes
+        days = range(start // _DAY - self._longest, end // _DAY + 1)
+        return days if len(days) <= len(kept) else sorted(filter(days.__contains__, kept))
+
     def _around(self, restaurant_id: str, window: TimeWindow) -> Iterator[AssignmentRecord]:
         """The records of a restaurant whose days are near a time: all of that time are among them."""
-        start, end = window.minutes
         days = self._of_day[restaurant_id]
-        for day in range(start // _DAY - self._longest, end // _DAY + 1):
+        for day in self._near(window, days):
             if day in days:
                 yield from map(self._records.__getitem__, days[day])
 
