@@ -155,22 +155,55 @@ def clock():
     return FakeClock(NOON)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def sites(request, tmp_path, clock):
-    """Makes sites that begin alike."""
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def site_at(request, tmp_path_factory):
+    """Makes sites that begin alike, each at a clock; on a file, and on a server."""
     made = []
     if request.param == "postgres":
         database = request.getfixturevalue("postgres_database")
 
-    def make() -> FileSite:
+    def make(clock) -> FileSite:
         name = f"shadow_{os.getpid()}_{time.monotonic_ns()}"
-        site = FileSite(tmp_path / name, clock) if request.param == "sqlite" else ServerSite(database, name, clock)
+        folder = tmp_path_factory.mktemp("site")
+        site = FileSite(folder / name, clock) if request.param == "sqlite" else ServerSite(database, name, clock)
         made.append(site)
         return site
 
     yield make
     for site in made:
+        site.close()  # A second time, for those of one test.
+
+
+@pytest.fixture
+def sites(site_at, clock):
+    """Makes sites that begin alike, at the test's clock."""
+    made = []
+
+    def make() -> FileSite:
+        made.append(site_at(clock))
+        return made[-1]
+
+    yield make
+    for site in made:
         site.close()
+
+
+@pytest.fixture(scope="module")
+def alone(site_at):
+    """What callers get with legacy alone, and the rows that it leaves."""
+    clock = FakeClock(NOON)
+    site = site_at(clock)
+    told, coordinator = played(site, Mode.OFF, clock=clock)
+    coordinator.close()
+    return told, site.rows()
+
+
+@pytest.fixture(scope="module")
+def alone_in_asyncio(site_at):
+    """The same, for coroutines."""
+    clock = FakeClock(NOON)
+    site = site_at(clock)
+    return asyncio.run(played_in_asyncio(site, Mode.OFF, clock=clock)), site.rows()
 
 
 def bookings(count=12):
@@ -312,10 +345,10 @@ def played(site, mode, engine=None, shadow=PATIENT, **options):
 
 
 @pytest.mark.parametrize("name", CANDIDATES)
-def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
+def test_callers_and_rows_are_as_with_legacy_alone(sites, alone, name, clock):
     """Results, exceptions and every row, whatever the candidate does; and its verdicts tell of it."""
-    alone, beside = sites(), sites()
-    expected, quiet = played(alone, Mode.OFF, clock=clock)
+    beside = sites()
+    expected, rows = alone
     engine = CANDIDATES[name]()
     Hangs.over = threading.Event()
     Hoards.grown = 0
@@ -325,7 +358,7 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
         assert actual == expected
         assert any(isinstance(one[0], type) for one in actual), "legacy never raised: the example shows too little"
         assert coordinator.shadow.flush(30)
-        assert beside.rows() == alone.rows()
+        assert beside.rows() == rows
     finally:
         Hangs.over.set()
     counts = coordinator.shadow.counts
@@ -346,38 +379,38 @@ def test_callers_and_rows_are_as_with_legacy_alone(sites, name, clock):
     if name == "hoards":
         assert all(len(str(beside.store.bundle(one.id).document)) <= 30_000 for one in beside.store.bundles())
     coordinator.close()
-    quiet.close()
-    assert beside.rows() == alone.rows()
+    assert beside.rows() == rows
+
+
+async def played_in_asyncio(site, mode, engine=None, shadow=PATIENT, *, clock):
+    """The answers of `played` for coroutines, once the shadow is through."""
+    answers = []
+    options = {"flags": FixedFlags(mode), "legacy": site.legacy, "engine": engine, "shadow": shadow, "sinks": ()}
+    async with AsyncCoordinator(site.store, clock=clock, **options) as coordinator:
+        for booking in bookings():
+            site.put(booking)
+            try:
+                result = await coordinator.assign(booking)
+            except LegacyDownError as error:
+                answers.append(error.args)
+            else:
+                answers.append((result.outcome, result.tables, result.legacy, result.handled, result.record))
+        assert await asyncio.to_thread(coordinator.shadow.flush, 30)
+        assert coordinator.shadow.counts.offered == (len(bookings()) if mode is Mode.SHADOW else 0)
+    return answers
 
 
 @pytest.mark.parametrize("name", ["raises", "hangs", "invents", "writes"])
-def test_asyncio_callers_are_as_with_legacy_alone(sites, name, clock):
+def test_asyncio_callers_are_as_with_legacy_alone(sites, alone_in_asyncio, name, clock):
     """The same for coroutines, over a store that is called in threads."""
-
-    async def day(site, mode, engine, shadow):
-        answers = []
-        flags = FixedFlags(mode)
-        options = {"flags": flags, "legacy": site.legacy, "engine": engine, "shadow": shadow, "sinks": ()}
-        async with AsyncCoordinator(site.store, clock=clock, **options) as coordinator:
-            for booking in bookings():
-                site.put(booking)
-                try:
-                    result = await coordinator.assign(booking)
-                except LegacyDownError as error:
-                    answers.append(error.args)
-                else:
-                    answers.append((result.outcome, result.tables, result.legacy, result.handled, result.record))
-            assert await asyncio.to_thread(coordinator.shadow.flush, 30)
-            assert coordinator.shadow.counts.offered == (len(bookings()) if mode is Mode.SHADOW else 0)
-        return answers
-
-    alone, beside = sites(), sites()
+    beside = sites()
+    expected, rows = alone_in_asyncio
     Hangs.over = threading.Event()
     shadow = SHORT if name == "hangs" else PATIENT
     try:
-        expected = asyncio.run(day(alone, Mode.OFF, None, shadow))
-        assert asyncio.run(day(beside, Mode.SHADOW, CANDIDATES[name](), shadow)) == expected
-        assert beside.rows() == alone.rows()
+        actual = asyncio.run(played_in_asyncio(beside, Mode.SHADOW, CANDIDATES[name](), shadow, clock=clock))
+        assert actual == expected
+        assert beside.rows() == rows
     finally:
         Hangs.over.set()
 
@@ -422,10 +455,10 @@ def test_what_was_answered_is_let_go_of(sites, clock):
     assert [one for one in kept if one() is not None] == []
 
 
-def test_a_worker_takes_the_cases_from_the_store(sites, clock):
+def test_a_worker_takes_the_cases_from_the_store(sites, alone, clock):
     """The process that took the bookings plans nothing; another one does, once each."""
-    alone, site = sites(), sites()
-    expected, _ = played(alone, Mode.OFF, clock=clock)
+    site = sites()
+    expected, rows = alone
     actual, coordinator = played(site, Mode.SHADOW, Raises(), shadow=Shadow(runs="worker"), clock=clock)
     assert actual == expected
     assert coordinator.shadow.flush(10)
@@ -439,7 +472,7 @@ def test_a_worker_takes_the_cases_from_the_store(sites, clock):
     assert sum(worker.shadow.counts.verdicts.values()) == len(bookings())
     assert worker.shadow.counts.verdicts["legacy_error"] == 2
     worker.close()
-    assert site.rows() == alone.rows()
+    assert site.rows() == rows
 
 
 def test_the_shadow_has_connections_of_its_own(postgres_database, clock):
