@@ -131,10 +131,10 @@ class ReservationHost:
 
 
 class Rows:
-    """The application's own engine."""
+    """A new house of the application's, by its own engine."""
 
-    def __init__(self, url):
-        self.engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    def __init__(self, engine):
+        self.engine = engine
         Base.metadata.create_all(self.engine)
         with orm.Session(self.engine) as session, session.begin():
             house = House()
@@ -166,9 +166,9 @@ def database(postgres_database):
         yield at
 
 
-@pytest.fixture
-def at_postgres(database):
-    """The database, and a house of the application's in it."""
+@pytest.fixture(scope="module")
+def engine(database):
+    """The application's engine on it."""
     known = pytest.importorskip("psycopg.conninfo").conninfo_to_dict(database)
     url = sa.URL.create(
         "postgresql+psycopg",
@@ -177,12 +177,20 @@ def at_postgres(database):
         database=known["dbname"],
         query={name: str(known[name]) for name in ("host", "port") if name in known},
     )
-    return database, Rows(url)
+    made = sa.create_engine(url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def at_postgres(database, engine):
+    """The database, and a house of the application's in it."""
+    return database, Rows(engine)
 
 
 def a_store(request, tmp_path, host):
     if request.param == "sqlite":
-        rows = Rows(f"sqlite:///{tmp_path / 'a.db'}")
+        rows = Rows(sa.create_engine(f"sqlite:///{tmp_path / 'a.db'}", poolclass=sa.pool.NullPool))
         init_sqlite(tmp_path / "a.db")
         return SQLiteStore(tmp_path / "a.db", host=host), rows
     from assignment_pipeline.adapters.postgres import PostgresStore  # noqa: PLC0415 - it may be missing
