@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from assignment_pipeline.errors import MissingExtraError
@@ -9,6 +10,7 @@ from assignment_pipeline.errors import MissingExtraError
 
 def main() -> int:
     """Run the command line on this process's arguments; the exit code is 0 for good, 1 for no and 2 for bad input."""
+    gc.set_threshold(10_000)  # A command begins with imports, in which looking for garbage is a tenth of the time.
     try:
         try:
             from assignment_pipeline.cli.app import run  # noqa: PLC0415 - what it needs may not be installed
