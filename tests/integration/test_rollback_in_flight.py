@@ -20,7 +20,7 @@ from assignment_pipeline.rollout.control.rollout import Rollout
 from assignment_pipeline.testing.contracts.harness import make_venue
 
 WORKERS = 4
-BOOKINGS = 400
+BOOKINGS = 240
 SEATED_BEFORE = 15
 TIMEOUT = dt.timedelta(seconds=2)
 
@@ -63,6 +63,8 @@ random.Random(name).shuffle(numbers)
 settings = Settings(
     handover_timeout=dt.timedelta(seconds=2), confirmation="external" if name == "w0" else "immediate"
 )
+print(json.dumps("ready"), flush=True)
+input()  # None begins before the others.
 with store, Coordinator(store, flags=flags, legacy=legacy, sinks=(), settings=settings) as coordinator:
     for number in numbers * 2:
         while True:
@@ -129,10 +131,15 @@ def test_nobody_is_lost_called_twice_or_seated_twice(place, tmp_path):
         workers = []
         for number, dies in enumerate(("no", "no", "before", "behind")):
             arguments = [kind, where, schema, f"w{number}", str(log), dies]
-            worker = subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stdout=subprocess.PIPE, text=True)
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            worker = subprocess.Popen([sys.executable, "-c", WORKER, *arguments], **pipes, text=True)
             stack.enter_context(worker)
             stack.callback(worker.kill)
             workers.append(worker)
+        for worker in workers:
+            assert json.loads(worker.stdout.readline()) == "ready"
+        for worker in workers:
+            print(file=worker.stdin, flush=True)
         for worker in workers:
             assert json.loads(worker.stdout.readline()) == "seated"
         Rollout(store).rollback(actor="dana", reason="a drill")
