@@ -33,6 +33,13 @@ def test_it_says_how_long_each_phase_takes(cli):
     assert busy["production-10"]["days"] == 1
 
 
+def test_a_share_of_one_restaurant_is_said_to_be_none(cli):
+    """Nobody is promised a comparison for which there is nobody."""
+    advice = "name those that begin with\n`rollout list --always`"
+    few, enough = (cli("rollout", "plan", "--restaurants", n, "--bookings-per-day", "100").out for n in ("9", "10"))
+    assert (advice in few, advice in enough) == (True, False)
+
+
 def test_what_is_not_good_enough_never_passes(cli):
     """Nothing is promised for it."""
     done = cli(*PLAN, "400", "--confirmed", "0.94")

@@ -102,7 +102,8 @@ class Booking(Printed):
             return
         aware_minute(self, attribute, end_at)
         if not dt.timedelta() < end_at - self.start_at <= MAX_TURN:
-            raise InvalidValueError("end_at", f"a time at most 24 hours after start_at, {self.start_at}", f"{end_at}")
+            expected = f"a time after start_at, {self.start_at}, and at most 24 hours later"
+            raise InvalidValueError("end_at", expected, f"{end_at}")
 
     @property
     def is_pending(self) -> bool:

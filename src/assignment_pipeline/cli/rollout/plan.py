@@ -80,6 +80,8 @@ def plan(
         )
     console.print(_phases(phases))
     console.print(_LEGEND, style="dim", highlight=False, soft_wrap=True)
+    if any(each.restaurants < 1 for each in phases):
+        console.print(_TOO_FEW, highlight=False, soft_wrap=True)
     known = [each.days for each in phases if each.phase.name.startswith("production") and each.days is not None]
     console.print(f"\nAll of production takes {_days(sum(known))} if {confirmed:.0%} are confirmed.\n", highlight=False)
     console.print(
@@ -95,6 +97,11 @@ def plan(
 _LEGEND = """\
 At: restaurants of the phase. A day: their bookings. Takes: bookings until all gates pass, in four of five cases.
 Decided by: the criterion that takes longest. Below, a side: the bookings that each planner needs."""
+
+
+_TOO_FEW = """
+A phase at less than one restaurant most likely has none, and compares nothing: with so few, name those that begin with
+`rollout list --always`, and judge by the shadow."""
 
 
 def _phases(phases: tuple[PhaseForecast, ...]) -> Table:
