@@ -64,7 +64,8 @@ _WRITERS = (Purpose.WEB, Purpose.WORKER, Purpose.OPERATOR)
 
 # Functions run with the rights of their caller, and call each other.
 FUNCTIONS: Mapping[str, Sequence[Purpose]] = {
-    **dict.fromkeys(("take_restaurants", "lock_restaurants", "guard", "begin_commit", "commit", "enqueue"), _WRITERS),
+    **dict.fromkeys(("take_restaurants", "lock_restaurants", "guard", "begin_commit", "commit"), _WRITERS),
+    **dict.fromkeys(("is_name", "enqueue"), _WRITERS),
     **dict.fromkeys(("blocked_span", "occupied", "wake", "tell", "block", "unblock", "acquire", "release"), _WRITERS),
     **dict.fromkeys(("load", "look", "page", "knows", "taken", "arrivals", "turn_minutes"), _WRITERS),
     **dict.fromkeys(("due", "put_back"), (Purpose.WORKER, Purpose.OPERATOR)),

@@ -32,6 +32,7 @@ _FUNCTIONS = (
     "commit",
     "claims",
     "blocks",
+    "names",
     "enqueue",
     "reads",
     "leases",
