@@ -14,7 +14,7 @@ from assignment_pipeline.cli.apps import Waiting
 from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict
 from assignment_pipeline.domain.windows import written
 from assignment_pipeline.ports import UnreadableBooking
-from assignment_pipeline.rollout.doctor import Health, examine_host
+from assignment_pipeline.rollout.doctor import Health, Restaurants, examine_host
 from tests.contract.rows import AT, HOUSE, RowHost, book
 from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: F401 - the fixture
 
@@ -207,3 +207,37 @@ def test_a_seat_of_the_old_planner_that_nobody_shows_is_named(rig, evening):  # 
     times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
     host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'B2', ?, ?, 'b-9')", *times)
     assert "host-legacy" not in findings(rig, coordinator)
+
+
+class Chain(RowHost):
+    """Has the same floor at each of its houses."""
+
+    def venue(self, connection, restaurant_id, known_version):
+        found = super().venue(connection, HOUSE, None)
+        return attrs.evolve(found, id=restaurant_id)
+
+
+def test_what_was_looked_at_is_said(rig):  # noqa: F811
+    """How many of how many restaurants, and until when; another run looks at others; a named one is looked at."""
+    host = rig.host(Chain)
+    coordinator = rig.coordinator(host)
+    for number in range(60):
+        book(host, rig.connection, f"b-{number:02}", house=f"r-{number:02}")
+        coordinator.assign_id(f"b-{number:02}", f"r-{number:02}")
+    host.rows(rig.connection, "UPDATE @reservations SET state = 'cancelled'")
+    store = coordinator.store
+    if isinstance(rig, AsyncPostgresRig):
+        store = Waiting(store, rig.runner.run)
+
+    def says(check, **options):
+        return next(one.evidence for one in examine_host(store, NOW, **options) if one.check == check)
+
+    until = (NOW + dt.timedelta(hours=60)).isoformat(timespec="minutes")
+    said = says("host-took")
+    assert said.startswith(
+        "records and host agree: 50 bookings at 50 of 60 restaurants, which each run draws anew, from "
+    )
+    assert said.endswith(f" to {until}")
+    assert len({Restaurants.of(store).ids for _ in range(5)}) > 1
+    named = Restaurants.of(store, ["r-07", "r-59"])
+    assert says("host-cancelled", restaurants=named) == "2: b-07, b-59"

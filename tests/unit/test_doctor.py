@@ -9,11 +9,14 @@ from assignment_pipeline import FloorPlan, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Outcomes
 from assignment_pipeline.domain.metrics import PIPELINE, Metrics, Seen
+from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.ports import FlagDecision
 from assignment_pipeline.rollout.control import PHASES
-from assignment_pipeline.rollout.doctor import Health, examine
-from assignment_pipeline.rollout.doctor.checks import Facts, check_facts
+from assignment_pipeline.rollout.doctor import AppFlags, Health, examine
+from assignment_pipeline.rollout.doctor.checks import check_facts
+from assignment_pipeline.rollout.doctor.facts import Facts
 from assignment_pipeline.rollout.flags.document import settings_document
 from assignment_pipeline.rollout.flags.environment import VARIABLES
 from assignment_pipeline.testing import FakeClock
@@ -84,6 +87,40 @@ def test_environment_against_database(phase, environ, health):
     """They agree, or one of them is silent."""
     stored = RolloutRevision() if phase is None else revision(phase)
     assert check("flags-agree", revision=stored, environ=environ).health is health
+
+
+def app_flags(mode, source):
+    """What an application's flags say of a restaurant."""
+    decision = FlagDecision(mode=Mode(mode), max_parallel=3, reason="x", source=source)
+    return AppFlags({"r-1": decision})
+
+
+@pytest.mark.parametrize(
+    ("phase", "flags", "health", "says"),
+    [
+        (None, app_flags("active", "fixed"), Health.GOOD, "flags decide: 1 restaurant active by fixed"),
+        ("production-100", app_flags("active", "fixed"), Health.NOTE, "in phase production-100, and they do not go by"),
+        ("production-100", app_flags("active", "store"), Health.GOOD, "the environment says nothing"),
+        ("production-100", app_flags("off", "store"), Health.NOTE, "1 restaurant off by store"),
+    ],
+)
+def test_an_applications_flags_are_asked(phase, flags, health, says):
+    """What it goes by decides, whatever the database and the environment say."""
+    stored = RolloutRevision() if phase is None else revision(phase)
+    found = check("flags-agree", revision=stored, flags=flags)
+    assert (found.health, says in found.evidence) == (health, True), found
+
+
+def test_a_shadow_by_an_applications_flags_is_looked_at():
+    """Nothing that is read here says that there is one."""
+    assert (
+        check("shadow", flags=app_flags("shadow", "fixed"), seen=[seen("auto_assign", "shadow")]).health is Health.WRONG
+    )
+    assert (
+        check("shadow", flags=app_flags("off", "fixed")).evidence
+        == "no shadow is switched on: 1 restaurant off by fixed"
+    )
+    assert check("shadow", flags=AppFlags()).health is Health.NOTE
 
 
 def test_settings_that_cannot_be_read():

@@ -14,11 +14,14 @@ from assignment_pipeline.cli.databases import Database
 from assignment_pipeline.cli.failures import GOOD, NO, BadInputError, refuse
 from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
+from assignment_pipeline.cli.rollout.steering import up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
-from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.doctor import (
+    AppFlags,
     Finding,
     Health,
+    Restaurants,
     examine,
     examine_host,
     examine_room,
@@ -36,6 +39,10 @@ def doctor(
         bool,
         typer.Option("--security", help="Check what other roles of the server, or other users, may do. Needs --db."),
     ] = False,
+    restaurant: Annotated[
+        list[str] | None,
+        typer.Option("--restaurant", metavar="ID", help="A restaurant to look at. By default all, or 50. Repeatable."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """
@@ -46,7 +53,8 @@ def doctor(
     """
     if security:
         raise typer.Exit(_secure(db, as_json=as_json))
-    findings = _of_app(app) if db is None and app is not None else _of_db(db)
+    named = restaurant or ()
+    findings = _of_app(app, named) if db is None and app is not None else _of_db(db, named)
     if as_json:
         print_json({"findings": [{**attrs.asdict(finding), "health": finding.health.value} for finding in findings]})
     else:
@@ -75,25 +83,30 @@ def _secure(db: Database | None, *, as_json: bool) -> int:
     return NO if found else GOOD
 
 
-def _of_app(app: str) -> Sequence[Finding]:
+def _of_app(app: str, named: Sequence[str]) -> Sequence[Finding]:
     with from_app(app) as coordinator:
         store: Any = counting(app, coordinator.store)
         if not hasattr(store, "rollout"):
             refuse(f"--app {app}", "a store that keeps a rollout", f"a {type(itself(store)).__name__}")
-        found = examine(store, os.environ, _dropped(coordinator, store))
+        try:
+            restaurants = Restaurants.of(store, named)
+            flags = AppFlags.of(up_to_date(coordinator.flags), restaurants.ids)
+        except AssignmentPipelineError:  # The first finding says what is wrong with the store.
+            return examine(store, os.environ)
+        found = examine(store, os.environ, _dropped(coordinator, store), flags)
         if found[0].health is Health.WRONG:
             return found
         now = store.now()
         return (
             *found,
-            *examine_timezones(store, now),
-            *examine_venues(store, now),
-            *examine_host(store, now),
+            *examine_timezones(store, now, restaurants),
+            *examine_venues(store, now, restaurants),
+            *examine_host(store, now, restaurants),
             *examine_room(store),
         )
 
 
-def _of_db(db: Database | None) -> Sequence[Finding]:
+def _of_db(db: Database | None, named: Sequence[str]) -> Sequence[Finding]:
     if db is not None:
         try:
             db.check(standalone=False)
@@ -105,8 +118,16 @@ def _of_db(db: Database | None) -> Sequence[Finding]:
         found = examine(store, os.environ)
         if found[0].health is Health.WRONG:
             return found
-        now = store.now()
-        return (*found, *examine_timezones(store, now), *examine_venues(store, now), *examine_room(store))
+        unknown = sorted({*named}.difference(store.restaurants()))
+        if unknown:
+            refuse("--restaurant", "a restaurant that the database knows", repr(unknown[0]))
+        now, restaurants = store.now(), Restaurants.of(store, named)
+        return (
+            *found,
+            *examine_timezones(store, now, restaurants),
+            *examine_venues(store, now, restaurants),
+            *examine_room(store),
+        )
 
 
 @attrs.frozen

@@ -43,3 +43,13 @@ class Finding:
     evidence: str
     cause: str | None = None
     fix: str | None = None
+
+
+def good(check: str, evidence: str) -> Finding:
+    """All is well."""
+    return Finding(check=check, health=Health.GOOD, evidence=evidence)
+
+
+def wrong(check: str, evidence: str, cause: str, fix: str) -> Finding:
+    """Something is wrong."""
+    return Finding(check=check, health=Health.WRONG, evidence=evidence, cause=cause, fix=fix)

@@ -18,12 +18,11 @@ from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
 from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.restaurants import MOST_BUNDLES, Restaurants
 
 BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
-MOST_RESTAURANTS = 50
 MOST_LISTED = 1_000
 NAMED = 10
-MOST_BUNDLES = 200
 
 _WAITING = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
 
@@ -79,7 +78,7 @@ class _Found:
     unshown: list[str] = attrs.field(factory=list)
 
 
-def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
+def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None = None) -> tuple[Finding, ...]:
     """
     The findings of the host's rows: bookings from 12 hours ago to 60 hours from now, and its list of the not enqueued.
 
@@ -87,16 +86,19 @@ def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
         store: Where the records are; it asks its host.
 
         now: The store's time.
+
+        restaurants: Those to look at; None draws them.
     """
-    found = _Found()
+    found, restaurants = _Found(), restaurants or Restaurants.of(store)
     start = minute_of(now.astimezone(dt.UTC))
     day = TimeWindow(start - BACK, start + AHEAD + MINUTE)
-    restaurants = store.restaurants()
-    for restaurant_id in restaurants[:MOST_RESTAURANTS]:
+    for restaurant_id in restaurants.ids:
         try:
             context = store.load(LoadQuery(restaurant_id=restaurant_id, day=day))
-        except VenueNotFoundError:
-            continue  # It has closed down since.
+        except VenueNotFoundError as error:
+            if restaurants.named:  # Else it has closed down since.
+                found.unreadable.append(redacted(error))
+            continue
         except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
             found.unreadable.append(f"{restaurant_id}: {redacted(error)}")
             continue
@@ -104,7 +106,8 @@ def examine_host(store: Loads, now: dt.datetime) -> tuple[Finding, ...]:
             _look(context, found)
             _look_for_legacy(store, context, day, found)
     _list(store, found)
-    seen = f"{found.bookings} bookings of {min(len(restaurants), MOST_RESTAURANTS)} restaurants, from 12 hours ago on"
+    bookings = "1 booking" if found.bookings == 1 else f"{found.bookings} bookings"
+    seen = f"{bookings} at {restaurants}, from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
     return tuple(_findings(found, seen))
 
 
@@ -284,7 +287,7 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
         if ids:
             yield _wrong(check, ids, cause, fix)
         else:
-            yield Finding(check=check, health=Health.GOOD, evidence="records and host agree")
+            yield Finding(check=check, health=Health.GOOD, evidence=f"records and host agree: {seen}")
 
 
 def _wrong(check: str, ids: Sequence[str], cause: str, fix: str) -> Finding:

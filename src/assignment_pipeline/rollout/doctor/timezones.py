@@ -6,13 +6,13 @@ import datetime as dt
 import importlib.metadata
 import importlib.resources
 import zoneinfo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
+from assignment_pipeline.rollout.doctor.restaurants import Restaurants
 
-MOST_RESTAURANTS = 50
 NAMED = 5
 EVERY, AHEAD = dt.timedelta(days=7), 60
 """Sixty weeks: a rule that changes shows for a week at least."""
@@ -26,22 +26,18 @@ Offsets = Sequence[dt.timedelta | None]
 class KnowsZones(Protocol):
     """A store that says where its restaurants are. One whose server has a time zone database also has ``offsets``."""
 
-    def restaurants(self) -> tuple[str, ...]:
-        """See `RolloutStore.restaurants`."""
-        ...
-
     def load(self, query: LoadQuery) -> AssignmentContext | None:
         """See `AssignmentStore.load`."""
         ...
 
 
-def examine_timezones(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...]:
+def examine_timezones(store: KnowsZones, now: dt.datetime, restaurants: Restaurants) -> tuple[Finding, ...]:
     """
-    The finding of the time zone databases, for up to 50 restaurants and the sixty weeks from *now*.
+    The finding of the time zone databases, for the sixty weeks from *now*.
 
     Compared are: what this process reads, the package ``tzdata`` if it is installed, and the database server's own.
     """
-    zones = sorted(_zones(store))
+    zones = sorted(_zones(store, restaurants.ids))
     moments = [now.replace(minute=0, second=0, microsecond=0) + week * EVERY for week in range(AHEAD)]
     ours = {zone: [moment.astimezone(zoneinfo.ZoneInfo(zone)).utcoffset() for moment in moments] for zone in zones}
     differing = [*_differing("the package tzdata", ours, _packaged(zones, moments), moments)]
@@ -66,9 +62,9 @@ def examine_timezones(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...
     return (Finding(check="timezones", health=Health.GOOD, evidence=f"{where}{also}"),)
 
 
-def _zones(store: KnowsZones) -> set[str]:
+def _zones(store: KnowsZones, restaurant_ids: Iterable[str]) -> set[str]:
     found = set()
-    for restaurant_id in store.restaurants()[:MOST_RESTAURANTS]:
+    for restaurant_id in restaurant_ids:
         try:
             context = store.load(LoadQuery(restaurant_id=restaurant_id))
         except Exception:  # noqa: BLE001, S112 - what a host's code raises is another check's

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
 from assignment_pipeline.flow.assigning.venue_audit import LAST
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
-from assignment_pipeline.rollout.doctor.timezones import MOST_RESTAURANTS, KnowsZones
+from assignment_pipeline.rollout.doctor.restaurants import Restaurants
+from assignment_pipeline.rollout.doctor.timezones import KnowsZones
 
 NAMED = 5
 
 
-def examine_venues(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...]:
-    """The finding of bookings ahead that break rules of their restaurants, of up to 50 of these."""
-    audits = tuple(_audits(store, now))
+def examine_venues(store: KnowsZones, now: dt.datetime, restaurants: Restaurants) -> tuple[Finding, ...]:
+    """The finding of bookings ahead that break rules of their restaurants."""
+    audits = tuple(_audits(store, now, restaurants.ids))
     checked = sum(audit.checked for audit in audits)
     broken = [(audit, one) for audit in audits for one in audit.findings if not one.is_by_hand]
     if not broken:
-        evidence = f"{checked} booking{'s' if checked != 1 else ''} ahead, all by the rules of their restaurants"
+        ahead = f"{checked} booking{'s' if checked != 1 else ''} ahead"
+        evidence = f"{ahead}, all by the rules of their restaurants: {restaurants}"
         return (Finding(check="venues", health=Health.GOOD, evidence=evidence),)
     rules = Counter(rule.value for _, one in broken for rule in one.rules)
     named = ", ".join(f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken[:NAMED])
@@ -39,9 +41,9 @@ def examine_venues(store: KnowsZones, now: dt.datetime) -> tuple[Finding, ...]:
     )
 
 
-def _audits(store: KnowsZones, now: dt.datetime) -> Iterator[VenueAudit]:
+def _audits(store: KnowsZones, now: dt.datetime, restaurant_ids: Iterable[str]) -> Iterator[VenueAudit]:
     start = minute_of(now)
-    for restaurant_id in store.restaurants()[:MOST_RESTAURANTS]:
+    for restaurant_id in restaurant_ids:
         try:
             found = store.load(LoadQuery(restaurant_id=restaurant_id, day=TimeWindow(start, LAST)))
         except Exception:  # noqa: BLE001, S112 - no such restaurant, no host, or its code raises: another check's

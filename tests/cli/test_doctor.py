@@ -1,0 +1,91 @@
+"""``doctor --app``: it goes by the application's flags, and says which restaurants it has looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from assignment_pipeline import Coordinator, FixedFlags, LegacyResult, Mode
+from assignment_pipeline.adapters.sqlite import SQLiteStore
+from tests.contract.rows import HOUSE, RowHost, book
+from tests.contract.test_hosts import SQLiteRig
+
+DATABASE = "DOCTOR_DATABASE"
+
+
+def _store():
+    return SQLiteStore(os.environ[DATABASE], host=RowHost())
+
+
+def shadowing():
+    """An application whose planner names tables by what the guests see, and whose flags are its own."""
+    return Coordinator(_store(), flags=FixedFlags(Mode.SHADOW), legacy=lambda booking: LegacyResult(["window seat"]))
+
+
+class Raises:
+    """Flags that cannot be asked."""
+
+    def resolve(self, restaurant_id):
+        raise RuntimeError(restaurant_id)
+
+
+def raising():
+    """An application whose flags raise."""
+    return Coordinator(_store(), flags=Raises())
+
+
+@pytest.fixture
+def backend(tmp_path, monkeypatch):
+    """A host's tables with two bookings that wait."""
+    rig = SQLiteRig(tmp_path / "backend.db")
+    monkeypatch.setenv(DATABASE, str(tmp_path / "backend.db"))
+    with contextlib.closing(rig):
+        host = rig.host(RowHost)
+        for number in range(2):
+            book(host, rig.connection, f"b-{number}")
+        yield rig
+
+
+def doctor(cli, factory, *words):
+    """What it says, by check."""
+    found = cli("doctor", *words, "--json", "--app", f"tests.cli.test_doctor:{factory}").json["findings"]
+    return {one["check"]: (one["health"], one["evidence"]) for one in found}
+
+
+def test_a_shadow_by_flags_of_the_applications_own_is_looked_at(cli, backend):
+    """Neither the environment nor the database knows of it; nor has any booking a record."""
+    with shadowing() as coordinator:
+        for number in range(2):
+            coordinator.assign_id(f"b-{number}", HOUSE)
+        coordinator.shadow.flush(10)
+    found = doctor(cli, "shadowing")
+    assert found["flags-agree"] == ("good", "the application's flags decide: 1 restaurant shadow by fixed")
+    assert found["shadow"] == ("wrong", "2 of 2 answers of legacy's in a day could not be compared")
+    assert found["flags-applied"][1].endswith("the application's flags: 1 restaurant shadow by fixed")
+
+
+def test_flags_that_raise_are_named(cli, backend):
+    """With the restaurant, and not with what the error says."""
+    backend.coordinator(backend.host(RowHost)).assign_id("b-0", HOUSE)
+    expected = "the application's flags raised for tasca: RuntimeError"
+    assert doctor(cli, "raising")["flags-agree"] == ("wrong", expected)
+
+
+def test_where_no_restaurant_is_known_the_flags_were_not_asked(cli, backend):
+    """That is said, and nothing is called well; a restaurant may be named."""
+    health, evidence = doctor(cli, "shadowing")["shadow"]
+    assert (health, evidence) == ("note", "no restaurant is known, so the application's flags were not asked for one")
+    assert doctor(cli, "shadowing", "--restaurant", HOUSE)["flags-agree"][1].endswith("1 restaurant shadow by fixed")
+
+
+def test_a_restaurant_that_is_none_is_refused_or_named(cli, backend):
+    """By a database's list, and by the application's host."""
+    refused = cli("doctor", "--restaurant", "tosca", "--db", os.environ[DATABASE])
+    assert (refused.code, refused.complaint) == (
+        2,
+        "--restaurant: expected a restaurant that the database knows, got 'tosca'",
+    )
+    health, evidence = doctor(cli, "shadowing", "--restaurant", "tosca")["host-readable"]
+    assert (health, "tosca" in evidence) == ("wrong", True)
