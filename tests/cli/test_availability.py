@@ -77,6 +77,19 @@ def test_people_get_a_grid(cli, day_file):
     assert (closed.code, closed.out.strip()) == (0, "Closed on Sunday, 18 May 2031: nobody arrives.")
 
 
+def test_the_hour_that_comes_twice_is_told_apart(cli, day_file):
+    """By the name of the time that it is in, and only that hour."""
+    late = [{"name": "late", "start": "22:00", "end": "04:00", "arrivals": {"every": 60}, "end_rule": "arrive_by"}]
+    town = {
+        "restaurant": {"id": "corner", "timezone": "Europe/London"},
+        "policy": {"service_periods": late},
+        "bookings": [],
+    }
+    ended = cli("availability", day_file(SITTINGS | town), "--date", "2031-10-25", "--party", "2")
+    shown = " ".join(ended.out.partition("slots free")[0].split())
+    assert "23:00 00:00 01:00 BST 01:00 GMT 02:00 03:00" in shown
+
+
 def reasons(ended):
     """The lines under a grid that say why something cannot be had."""
     return " ".join(ended.out.partition("(-).")[2].split())

@@ -184,14 +184,15 @@ def _show(found: Availability, sizes: Sequence[int]) -> None:
         console.print(f"Closed on {found.date:%A, %-d %B %Y}: nobody arrives.")
         return
     slots = {(slot.start_at, slot.party_size): slot for slot in found.slots}
-    starts = list(dict.fromkeys(slot.start_at for slot in found.slots))
-    across = max((console.width - len("Guests")) // COLUMN, 1)
+    times = {slot.start_at: words.clock(slot.start_at, zone) for slot in found.slots}
+    starts, column = list(times), max(COLUMN, *(len(time) + 1 for time in times.values()))
+    across = max((console.width - len("Guests")) // column, 1)
     for first in range(0, len(starts), across):
         shown = starts[first : first + across]
         table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         table.add_column("Guests", justify="right", no_wrap=True)
         for start in shown:
-            table.add_column(f"{start.astimezone(zone):%H:%M}", justify="right", no_wrap=True, min_width=COLUMN - 1)
+            table.add_column(times[start], justify="right", no_wrap=True, min_width=column - 1)
         for size in sizes:
             table.add_row(str(size), *(_mark(slots[start, size]) for start in shown))
         console.print(table)
@@ -201,7 +202,6 @@ def _show(found: Availability, sizes: Sequence[int]) -> None:
         f"{counts[SlotStatus.WITH_MOVES]} by moving others (moves), {counts[SlotStatus.REVIEW]} for a person to decide "
         f"(ask), {counts[SlotStatus.UNAVAILABLE]} not to be had (-)."
     )
-    times = {start: f"{start.astimezone(zone):%H:%M}" for start in starts}
     _show_reasons(console, {place: slot.reason for place, slot in slots.items()}, sizes, times, ("at", "time"))
 
 

@@ -115,9 +115,7 @@ def _print(view: FloorView) -> None:
         label = one.table.label if one.table else one.table_id
         for party in one.parties:
             size = "" if party.party_size is None else str(party.party_size)
-            table.add_row(
-                label, party.booking_id, size, f"{party.turn.end.astimezone(zone):%H:%M}", _state(party, zone)
-            )
+            table.add_row(label, party.booking_id, size, words.clock(party.turn.end, zone), _state(party, zone))
             label = ""
         if not one.parties:
             table.add_row(label, "", "", "", _empty(one))
@@ -132,7 +130,7 @@ def _print(view: FloorView) -> None:
 def _state(party: PartyOnFloor, zone: ZoneInfo) -> str:
     if party.presence is Presence.EXPECTED:
         return f"expected, {words.age(party.late)} late" if party.late else "expected"
-    since = f"sits since {party.seated_at.astimezone(zone):%H:%M}" if party.seated_at else "sits"
+    since = f"sits since {words.clock(party.seated_at, zone)}" if party.seated_at else "sits"
     return f"{since}, {words.age(party.over)} over" if party.over else since
 
 

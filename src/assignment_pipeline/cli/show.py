@@ -74,15 +74,16 @@ def _section(name: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _tables(record: AssignmentRecord, held: Allocation, zone: dt.tzinfo, labels: Mapping[str, str]) -> str:
-    parts = [f"{joined(record.tables, labels)}, {_clock(held.turn.start, zone)} to {_clock(held.turn.end, zone)}"]
+    span = f"{words.clock(held.turn.start, zone)} to {words.clock(held.turn.end, zone)}"
+    parts = [f"{joined(record.tables, labels)}, {span}"]
     if record.strategy:
         parts.append(f"found by {record.strategy}")
     if record.pinned:
         parts.append("pinned")
     if held.seated_at is not None:
-        parts.append(f"sat down at {_clock(held.seated_at, zone)}")
+        parts.append(f"sat down at {words.clock(held.seated_at, zone)}")
     if held.left_at is not None:
-        parts.append(f"left at {_clock(held.left_at, zone)}")
+        parts.append(f"left at {words.clock(held.left_at, zone)}")
     return ", ".join(parts)
 
 
@@ -91,7 +92,7 @@ def _step_line(step: StateChange, zone: dt.tzinfo, labels: Mapping[str, str]) ->
     if step.tables:
         line += f" at {joined(step.tables, labels)}"
         if step.turn is not None:
-            line += f", {_clock(step.turn.start, zone)} to {_clock(step.turn.end, zone)}"
+            line += f", {words.clock(step.turn.start, zone)} to {words.clock(step.turn.end, zone)}"
     line += f" ({words.reason(step.reason)})" if step.reason else ""
     return f"{line} by {step.actor}" if step.actor else line
 
@@ -103,7 +104,7 @@ def _attempt_line(attempt: Attempt, zone: dt.tzinfo) -> str:
     facts = {key: value for key, value in attempt.metadata.items() if value not in ("", None)}
     if isinstance(facts.get("nearest"), str):
         times = (dt.datetime.fromisoformat(text) for text in str(facts["nearest"]).split(", "))
-        facts["nearest"] = " ".join(_clock(time, zone) for time in times)
+        facts["nearest"] = " ".join(words.clock(time, zone) for time in times)
     named = [f"{key.replace('_', ' ')} {_value(facts.pop(key))}" for key in _OF_AN_ATTEMPT if key in facts]
     named += [f"{key.replace('_', ' ')} {_value(value)}" for key, value in sorted(facts.items())]
     return f"{line}; {'; '.join(named)}" if named else line
@@ -118,10 +119,6 @@ def _value(value: Any) -> str:
     if isinstance(value, tuple):
         return "+".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
-    return f"{moment.astimezone(zone):%H:%M}"
 
 
 def _second(moment: dt.datetime, zone: dt.tzinfo) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from assignment_pipeline.domain.reasons import sentence_of
 from assignment_pipeline.planning.sentences import turned_away
 
-__all__ = ["age", "count", "date", "reason", "times", "turned_away"]
+__all__ = ["age", "clock", "count", "date", "reason", "times", "turned_away"]
 
 _DAY = 24 * 60
 
@@ -18,9 +18,17 @@ def reason(code: str | None) -> str:
     return sentence_of(code)
 
 
+def clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    """A local time of day: ``19:30``. In the hour of the year that comes twice it says which one: ``01:30 GMT``."""
+    there = moment.astimezone(zone)
+    twice = there.utcoffset() != there.replace(fold=1 - there.fold).utcoffset()
+    return f"{there:%H:%M} {there.tzname()}" if twice else f"{there:%H:%M}"
+
+
 def times(moments: Sequence[dt.datetime], zone: dt.tzinfo, most: int = 3) -> str:
     """Local times of day, the earliest first, of the *most* nearest."""
-    return " ".join(f"{moment.astimezone(zone):%H:%M}" for moment in sorted(moments[:most]))
+    clocks = [clock(moment, zone) for moment in sorted(moments[:most])]
+    return (", " if any(" " in each for each in clocks) else " ").join(clocks)
 
 
 def date(moment: dt.date) -> str:
