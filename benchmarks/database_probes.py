@@ -80,8 +80,17 @@ def postgres() -> dict[str, float]:
             for venue in (restaurant(120), *places):
                 store.write(lambda connection, venue=venue: host.put_venue(connection, venue))
             coordinator = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), settings=settings)
-            for booking in _around("warm", days=3):  # What is done once is not counted.
+
+            def fall_due(bookings: Iterable[Booking]) -> None:
+                for booking in bookings:
+                    store.write(lambda connection, booking=booking: host.put_booking(connection, booking))
+                    coordinator.enqueue(booking)
+
+            # What is done once is not counted.
+            for booking in _around("warm", days=3):
                 coordinator.assign(booking)
+            fall_due(_around("swept", days=4))
+            coordinator.sweep(limit=DUE)
 
             def one_by_one(bookings: Iterable[Booking]) -> float:
                 return elapsed(lambda: [coordinator.assign(booking) for booking in bookings])
@@ -92,9 +101,7 @@ def postgres() -> dict[str, float]:
                 "pg_assign_many": elapsed(lambda: coordinator.assign_many(day)),
                 "pg_around": one_by_one(_around("alone", days=1)),
             }
-            for booking in _around("due", days=2):
-                store.write(lambda connection, booking=booking: host.put_booking(connection, booking))
-                coordinator.enqueue(booking)
+            fall_due(_around("due", days=2))
             found["pg_sweep"] = elapsed(lambda: coordinator.sweep(limit=DUE))
     return found
 

@@ -35,6 +35,10 @@ MOST = 14_000
 TASKS = 100
 """Of each kind, in a slice of Celery's."""
 
+PROCESSES = 4
+MEETINGS = 4
+"""How often a process meets a restaurant before anything counts, on average: by then it knows nearly all of them."""
+
 
 def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """What each side comes to a second, round after round, the order turned round each time."""
@@ -136,7 +140,8 @@ def celery_rates(redis: str, rounds: int) -> dict[str, list[float]]:
     with somewhere(None) as conninfo:
         with open_store(conninfo) as store:
             prepare(conninfo, store)
-            taken = bookings(OURS, 0, TASKS * rounds + 1)
+            warm = PROCESSES * RESTAURANTS * MEETINGS
+            taken = bookings(OURS, 0, TASKS * rounds + warm)
             host = StandaloneHost()
             store.write(lambda connection: [host.put_booking(connection, booking) for booking in taken])
         os.environ.update(PEERS_REDIS=redis, PEERS_DB=conninfo)
@@ -154,11 +159,11 @@ def celery_rates(redis: str, rounds: int) -> dict[str, list[float]]:
             booking = next(waiting)
             return assign.clone(args=(booking.id, booking.restaurant_id)).apply_async()
 
-        words = ["-m", "celery", "-A", "benchmarks.peers", "worker", "-c", "4", "-l", "error"]
+        words = ["-m", "celery", "-A", "benchmarks.peers", "worker", "-c", str(PROCESSES), "-l", "error"]
         worker = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
         try:
             slice_of(noop.apply_async, 20)
-            slice_of(send, 1)
+            slice_of(send, warm)
             sides = {
                 "assign_booking": lambda: slice_of(send),
                 "a task that does nothing": lambda: slice_of(noop.apply_async),
