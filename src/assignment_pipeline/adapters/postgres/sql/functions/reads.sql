@@ -138,13 +138,13 @@ BEGIN
     FROM (
         SELECT * FROM jsonb_to_recordset(query->'given') AS g(start_at timestamptz, end_at timestamptz, party_size integer)
         UNION ALL
-        SELECT start_at, end_at, party_size FROM assignment_pipeline.bookings
-        WHERE id IN (SELECT jsonb_array_elements_text(query->'named'))
-        UNION ALL
-        SELECT f.* FROM assignment_pipeline.assignment_records r
-        CROSS JOIN jsonb_to_record(r.booking) AS f(start_at timestamptz, end_at timestamptz, party_size integer)
-        WHERE r.booking_id IN (SELECT jsonb_array_elements_text(query->'named')) AND r.booking IS NOT NULL
-            AND NOT EXISTS (SELECT FROM assignment_pipeline.bookings b WHERE b.id = r.booking_id)
+        SELECT  -- The host's word, else the record's.
+            coalesce(b.start_at, (r.booking->>'start_at')::timestamptz),
+            CASE WHEN b.id IS NULL THEN (r.booking->>'end_at')::timestamptz ELSE b.end_at END,
+            coalesce(b.party_size, (r.booking->>'party_size')::integer)
+        FROM jsonb_array_elements_text(query->'named') AS named(id)
+        LEFT JOIN assignment_pipeline.bookings b ON b.id = named.id
+        LEFT JOIN assignment_pipeline.assignment_records r ON r.booking_id = named.id
     ) AS asked;
     IF asked_start IS NOT NULL THEN
         -- The same as `Venue.planning_window`: the blocked window, and a margin for its neighbours.
