@@ -13,11 +13,11 @@ import pytest
 psycopg = pytest.importorskip("psycopg")
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Occupied, Table, TimeWindow, Venue  # noqa: E402
-from assignment_pipeline.adapters.postgres import PostgresStore, bookings_view, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, bookings_view, init  # noqa: E402
 from assignment_pipeline.cli.app import run  # noqa: E402
 from assignment_pipeline.domain.policy import VenuePolicy  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, VenueNotFoundError  # noqa: E402
-from assignment_pipeline.ports import RecordQuery  # noqa: E402
+from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.rollout.queries import operator  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import DINNER, HOUR  # noqa: E402
@@ -300,6 +300,26 @@ def test_a_standalone_hosts_table_stays(host, house, postgres_database):
     with pytest.raises(SchemaMismatchError, match="is not a view"):
         view(host, postgres_database, apply=True)
     assert host.execute(f"SELECT count(*) FROM {SCHEMA}.bookings").fetchone() == (0,)
+
+
+def test_a_booking_whose_row_was_deleted_is_loaded_by_its_record(host, house, postgres_database):
+    """What is taken around the time that the record has is loaded, as where the row is still there."""
+    host.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
+    init(postgres_database, standalone=True, schema=SCHEMA)
+    own, there = StandaloneHost(schema=SCHEMA), FloorPlan([Table("T1", 4)])
+    with (
+        PostgresStore(postgres_database, host=own, schema=SCHEMA) as store,
+        Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator,
+    ):
+        store.put_venue(Venue("r-1", "Europe/Lisbon", there, VenuePolicy()))
+        coordinator.assign(Booking("seated", "r-1", 2, DINNER))
+        coordinator.enqueue(Booking("waits", "r-1", 2, DINNER, end_at=DINNER + 2 * HOUR))
+        query = LoadQuery(restaurant_id="r-1", booking_ids=("waits",))
+        before = store.load(query)
+        assert [one.booking_id for one in before.taken] == ["seated"]
+        host.execute(f"DELETE FROM {SCHEMA}.bookings WHERE id = 'waits'")
+        behind = store.load(query)
+        assert (behind.bookings, behind.taken) == ({}, before.taken)
 
 
 # -- Whatever speaks SQL ------------------------------------------------------------------------------------------
