@@ -372,12 +372,12 @@ def test_the_days_of_a_shadow_are_compared(cli, day):
     assert "2021-05-17" in shown.out
     assert cli("shadow", "days", "--db", day, "--json").json == {"days": []}
     with SQLiteStore(day, host=StandaloneHost()) as store:
-        [event] = store.told(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])
+        [event] = store.events_of(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])
         assert event.restaurant_id == "corner"
         store.write(lambda connection: connection.execute("DELETE FROM observability_events WHERE id = ?", [event.id]))
     assert cli("worker", "--once", "--db", day).code == 0
     with SQLiteStore(day, host=StandaloneHost()) as store:
-        assert len(store.told(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])) == 1
+        assert len(store.events_of(MetricsQuery(since=over.start_at), [EventType.DAY_COMPARED])) == 1
 
 
 def test_the_file_and_the_database_are_not_both(cli, day, tmp_path):

@@ -101,8 +101,8 @@ class ByTheClock(MemoryStore):
 class Backwards(MemoryStore):
     """Finds what was told newest first."""
 
-    def told(self, query, types):
-        return super().told(query, types)[::-1]
+    def events_of(self, query, types):
+        return super().events_of(query, types)[::-1]
 
 
 @pytest.mark.parametrize(

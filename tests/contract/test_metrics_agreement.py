@@ -229,7 +229,7 @@ def test_the_numbers_are_the_same(subject: Callable[[FakeClock], Any], acts: lis
     expected_seen, actual_seen = (store.seen(query) for store in stores)
     assert expected_seen == actual_seen
     assert stores[0].alarms() == stores[1].alarms()
-    expected_told, actual_told = (store.told(query, tuple(EventType)) for store in stores)
+    expected_told, actual_told = (store.events_of(query, tuple(EventType)) for store in stores)
     assert expected_told == actual_told
     whole = MetricsQuery(since=query.since.replace(microsecond=0), until=until, restaurant_id=query.restaurant_id)
     width = data.draw(st.sampled_from([MINUTE, 5 * MINUTE]))

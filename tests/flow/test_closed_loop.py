@@ -241,7 +241,7 @@ def test_an_async_store_is_read_too(town):
     asynchronous = AsyncCoordinator(Async(town.store), flags=FixedFlags(Mode.SHADOW), clock=town.store.clock, sinks=())
     [day] = asynchronous.shadow.compare_days()
     assert day.bookings == 1
-    assert len(town.store.told(MetricsQuery(since=BEGIN, until=BEGIN + 2 * DAY), ("rollout.day_compared",))) == 1
+    assert len(town.store.events_of(MetricsQuery(since=BEGIN, until=BEGIN + 2 * DAY), ("rollout.day_compared",))) == 1
 
 
 def test_a_booking_that_the_host_does_not_know_is_played_as_it_was_given(town):

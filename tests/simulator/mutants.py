@@ -660,7 +660,7 @@ def holds_do_not_expire() -> Patches:
     """A hold that nobody confirms is held for good."""
 
     def expire(call: Any, _: Any, record: Any, __: Any) -> Any:
-        return landing.ToCommit(change=landing.rest(call, record), outcome=Outcome.NOOP)
+        return landing.ToCommit(change=landing.no_longer_due(call, record), outcome=Outcome.NOOP)
         yield
 
     return [(sweep, "expire", expire)]

@@ -106,7 +106,7 @@ def conflicts(coordinator: Coordinator, restaurant: RestaurantArgument, as_json:
         return
     zone, labels = zone_of(coordinator, restaurant), labels_of(coordinator, restaurant)
     for one in found:
-        say(_told(one, zone, labels))
+        say(_line(one, zone, labels))
         for line in ways.lines(coordinator, restaurant, one.ways_out):
             say(line)
 
@@ -142,7 +142,7 @@ def turns(
     say(f"Turn bands that three quarters of the parties would keep: {bands}.")
 
 
-def _told(one: TableInUse, zone: dt.tzinfo, labels: Mapping[str, str]) -> str:
+def _line(one: TableInUse, zone: dt.tzinfo, labels: Mapping[str, str]) -> str:
     where = joined(one.tables, labels)
     until = f"until {local(one.until, zone)} as far as can be told"
     return f"{one.booking_id!r} is next at {where} at {local(one.start_at, zone)}: {one.sitting!r} sits there, {until}."

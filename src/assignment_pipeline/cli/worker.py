@@ -128,7 +128,7 @@ class _Looks:
     def _compare_days(self) -> None:
         """Compare the service days of the shadow that are over, every ten minutes: the gates count them."""
         shadow = self._coordinator.shadow
-        if shadow is not None and hasattr(self._coordinator.store, "told") and time.monotonic() >= self._days_at:
+        if shadow is not None and hasattr(self._coordinator.store, "events_of") and time.monotonic() >= self._days_at:
             self._days_at = time.monotonic() + DAYS_EVERY
             shadow.compare_days()
 

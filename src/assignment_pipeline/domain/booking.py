@@ -122,7 +122,7 @@ class Booking(Printed):
         """The fields in which the two do not ask for the same."""
         return [name for name in _REQUEST if getattr(self, name) != getattr(other, name)]
 
-    def told(self, status: str) -> Booking:
+    def with_status(self, status: str) -> Booking:
         """The same booking, with what its guest sees by now: one of the words above."""
         return _booking(**dict(zip(_FIELDS, _fields(self), strict=True), status=status))
 

@@ -115,7 +115,7 @@ def _moves(plan: Plan) -> dict[str, str]:
     return {"moves": ", ".join(moves)}
 
 
-def known(booking: Booking) -> Booking:
+def as_recorded(booking: Booking) -> Booking:
     """The booking as a record keeps it: without what only the host's strategies know."""
     return attrs.evolve(booking, attributes={}) if booking.attributes else booking
 
@@ -214,7 +214,7 @@ def _waiting_since(before: AssignmentRecord | None, state: AssignmentState, now:
     return (before.waiting_since if waited and before is not None else None) or now
 
 
-def rest(
+def no_longer_due(
     call: Call, record: AssignmentRecord, preconditions: CommitPreconditions | None = None, told: Sequence[Event] = ()
 ) -> AssignmentChange:
     """Only that *record* is no longer due, and the events in *told*."""
@@ -257,7 +257,7 @@ class ToCommit(Printed):
 
     def with_request(self, booking: Booking) -> ToCommit:
         """The same, where somebody has changed what is asked for to *booking*: see `AssignmentChange.request`."""
-        return attrs.evolve(self, change=attrs.evolve(self.change, request=known(booking)))
+        return attrs.evolve(self, change=attrs.evolve(self.change, request=as_recorded(booking)))
 
 
 T = TypeVar("T")

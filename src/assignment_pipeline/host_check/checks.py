@@ -27,7 +27,7 @@ from assignment_pipeline.host_check.sample import (
     WrongError,
     leading,
 )
-from assignment_pipeline.host_check.telling import told
+from assignment_pipeline.host_check.telling import sentence_of
 from assignment_pipeline.lifecycle import TO_PENDING, AssignmentState, Trigger
 from assignment_pipeline.ports import RecordQuery
 
@@ -97,7 +97,7 @@ def unknown_booking(sample: Sample) -> Asking[str]:
         try:
             found = yield Ask("booking", (unknown,))
         except Exception as error:
-            msg = f"{told(error)}. Answer None for an id that is none of yours"
+            msg = f"{sentence_of(error)}. Answer None for an id that is none of yours"
             raise WrongError(msg) from error
         if found is not None:
             msg = f"booking({unknown!r}) answers a booking: answer None for an id that is none of yours"
@@ -143,7 +143,7 @@ def unknown_venue(sample: Sample) -> Asking[str]:  # noqa: ARG001 - each check g
     except VenueNotFoundError:
         return "a restaurant that is not there raises VenueNotFoundError"
     except Exception as error:
-        msg = f"for a restaurant that is not there, {told(error)}. Raise VenueNotFoundError(restaurant_id)"
+        msg = f"for a restaurant that is not there, {sentence_of(error)}. Raise VenueNotFoundError(restaurant_id)"
         raise WrongError(msg) from error
     msg = "venue() answers for a restaurant that is not there: raise VenueNotFoundError(restaurant_id)"
     raise WrongError(msg)
@@ -309,7 +309,7 @@ def _reached(name: str, changes: Sequence[AssignmentChange]) -> Asking[Assignmen
             yield Ask("on_commit", (change,))
         except Exception as error:
             advice = f". {_EACH_STATE}" if isinstance(error, KeyError) else ""
-            msg = f"on_commit() for a booking that {name} ({state}): {told(error)}{advice}"
+            msg = f"on_commit() for a booking that {name} ({state}): {sentence_of(error)}{advice}"
             raise WrongError(msg) from error
     return state
 

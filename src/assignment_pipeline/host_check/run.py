@@ -15,7 +15,7 @@ from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.host_check.checks import CHECKS, LONG_AGO, MOST
 from assignment_pipeline.host_check.empty import without_rows
 from assignment_pipeline.host_check.sample import Ask, Asking, Sample, Say, SkippedError, WrongError
-from assignment_pipeline.host_check.telling import told
+from assignment_pipeline.host_check.telling import sentence_of
 from assignment_pipeline.ports import CheckedHost, RecordQuery
 
 _READ_ALONE = frozenset({"booking", "venue", "occupied", "unassigned"})
@@ -120,14 +120,16 @@ def _all_checks(waits: bool, restaurant_id: str | None, settings: Settings | Non
     try:
         yield lambda store: store.check_schema()
     except Exception as error:  # noqa: BLE001 - as above
-        yield CheckAnswer(check="schema", says=Say.WRONG, text=f"{told(error)} Run `assignment-pipeline db init`")
+        yield CheckAnswer(
+            check="schema", says=Say.WRONG, text=f"{sentence_of(error)} Run `assignment-pipeline db init`"
+        )
         return
     yield CheckAnswer(check="schema", says=Say.OK, text="the tables are there, and of this version")
     try:
         sample = yield from _sample(waits, restaurant_id, settings)
     except Exception as error:  # noqa: BLE001 - as above
         if restaurant_id is None:
-            yield CheckAnswer(check="unassigned", says=Say.WRONG, text=told(error))
+            yield CheckAnswer(check="unassigned", says=Say.WRONG, text=sentence_of(error))
             return  # With a restaurant, the check of that name says it.
         sample = yield lambda store: _bare(store, restaurant_id, settings)
     if isinstance(sample, str):
@@ -152,7 +154,7 @@ def _one(waits: bool, name: str, asking: Asking[str]) -> Any:  # noqa: FBT001
     except SkippedError as error:
         return CheckAnswer(check=name, says=Say.SKIPPED, text=str(error))
     except Exception as error:  # noqa: BLE001 - as above
-        return CheckAnswer(check=name, says=Say.WRONG, text=told(error))
+        return CheckAnswer(check=name, says=Say.WRONG, text=sentence_of(error))
     return CheckAnswer(check=name, says=Say.OK, text=text)
 
 

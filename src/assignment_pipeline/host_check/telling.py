@@ -25,10 +25,10 @@ _BY_EXPECTED = {
 }
 
 
-def told(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
     """An error in one line: in full where it is ours, and by its class where it may hold what is a guest's."""
     if isinstance(error, BookingUnreadableError) and isinstance(error.__cause__, Exception):
-        return f"booking({error.booking_id!r}): {told(error.__cause__)}"
+        return f"booking({error.booking_id!r}): {sentence_of(error.__cause__)}"
     place = _place(error)
     if isinstance(error, InvalidValueError):
         advice = "" if error.got[:1] in {"'", '"'} and "text" in error.expected else _advice(error.expected)

@@ -63,7 +63,7 @@ class MetricsStore(Protocol):
         """The events in a window, counted by source, type and mode."""
         ...
 
-    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+    def events_of(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
         """The events of these types in a window, oldest first, and of one time by id."""
         ...
 

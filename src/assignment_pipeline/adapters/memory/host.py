@@ -124,7 +124,7 @@ class MemoryHost:
                     status = change.guest_status
                     if change.request is not None:
                         booking = booking.asking_for(change.request)
-                    self.put_booking(booking.told(status) if status else booking)
+                    self.put_booking(booking.with_status(status) if status else booking)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

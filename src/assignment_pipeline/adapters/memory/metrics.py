@@ -91,7 +91,7 @@ class Measures:
         with self._lock:
             return tuple(seen_of(_Window(self, query, self.clock.now(), None).seen(), _same))
 
-    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+    def events_of(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
         with self._lock:
             until, wanted = query.until or self.clock.now(), frozenset(types)
             found = (
@@ -171,7 +171,7 @@ class _Window:
     def _is_asked(self, restaurant_id: str | None) -> bool:
         return self._restaurant is None or restaurant_id == self._restaurant
 
-    def _told(self, since: dt.datetime, until: dt.datetime) -> Iterator[Event]:
+    def _events(self, since: dt.datetime, until: dt.datetime) -> Iterator[Event]:
         for event in self._store._events.values():  # noqa: SLF001 - a part of it
             if since <= event.created_at < until and self._is_asked(event.restaurant_id):
                 yield event
@@ -232,7 +232,7 @@ class _Window:
     def _in_vain(self) -> Iterator[tuple[str | None, dt.datetime]]:
         """When those were first called for whose calls have all ended in `retry`, before anything was written."""
         ended: collections.defaultdict[str, list[Event]] = collections.defaultdict(list)
-        for event in self._told(self._since - LATE, self._until):
+        for event in self._events(self._since - LATE, self._until):
             if event.source is not Source.COORDINATOR or event.type is EventType.LOCK_CONTENTION:
                 continue
             if event.booking_id is not None and event.context.get("outcome") is not None:
@@ -257,7 +257,7 @@ class _Window:
     def calls(self) -> Rows:
         """See the query of that name."""
         found: collections.defaultdict[tuple[Any, ...], list[Event]] = collections.defaultdict(list)
-        for event in self._told(self._since, self._until):
+        for event in self._events(self._since, self._until):
             owner = _caller(event)
             if event.booking_id is not None and owner is not None:
                 found[self._bucket(event.created_at), owner, event.context.get("mode")].append(event)
@@ -273,7 +273,7 @@ class _Window:
 
     def _latency(self) -> Rows:
         found: collections.defaultdict[tuple[Any, ...], list[Any]] = collections.defaultdict(list)
-        for event in self._told(self._since, self._until):
+        for event in self._events(self._since, self._until):
             owner, duration = _caller(event), event.context.get("duration_ms")
             timed = event.source is not Source.COORDINATOR or event.context.get("outcome") in PLANNED
             if owner is not None and duration is not None and timed:
@@ -285,7 +285,7 @@ class _Window:
     def _agreement(self) -> Rows:
         counts: collections.Counter[tuple[str, str]] = collections.Counter()
         better, unreadable, double_seated = counts.copy(), counts.copy(), counts.copy()
-        for event in self._told(self._since, self._until):
+        for event in self._events(self._since, self._until):
             if event.source is Source.SHADOW:
                 number = event.context.get("count", 1) if event.type is EventType.SHADOW_DROPPED else 1
                 assert isinstance(number, int)  # noqa: S101 - that is how it is reported
@@ -302,7 +302,7 @@ class _Window:
     def _volume(self) -> Rows:
         asked: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)
         told: collections.defaultdict[Any, set[str]] = collections.defaultdict(set)
-        for event in self._told(self._since - SETTLING, self._until):
+        for event in self._events(self._since - SETTLING, self._until):
             mode = event.context.get("mode")
             if event.booking_id is None or mode not in (Mode.ACTIVE, Mode.SHADOW):
                 continue
@@ -341,14 +341,14 @@ class _Window:
             event.source is Source.STATE_MACHINE
             and event.context.get("to") in OUTCOMES
             and event.context.get("mode") != Mode.SHADOW
-            for event in self._told(self._since, self._until)
+            for event in self._events(self._since, self._until)
         )
         return sum(1 for _ in self._steps()), told
 
     def ran(self) -> Rows:
         """See the query of that name."""
         found: collections.defaultdict[tuple[str, str, str], set[str]] = collections.defaultdict(set)
-        for event in self._told(self._since, self._until):
+        for event in self._events(self._since, self._until):
             is_legacy, mode = event.type is EventType.LEGACY_SUMMARY, event.context.get("mode")
             is_own = event.type is EventType.STATE_TRANSITION and (
                 event.context.get("actor") is None and event.context.get("rehearsed") is None
@@ -376,7 +376,7 @@ class _Window:
     def seen(self) -> Rows:
         """See the query of that name."""
         found: collections.defaultdict[tuple[Any, ...], list[dt.datetime]] = collections.defaultdict(list)
-        for event in self._told(self._since, self._until):
+        for event in self._events(self._since, self._until):
             found[event.source.value, event.type.value, event.context.get("mode")].append(event.created_at)
         return [(*key, len(moments), max(moments)) for key, moments in found.items()]
 

@@ -83,9 +83,9 @@ class Measures:
         _, rows = self._find(("seen",), query)
         return tuple(seen_of(rows["seen"], optional_moment_of))
 
-    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
-        _, rows = self._find(("told",), query, types=types)
-        return tuple(map(_event, rows["told"]))
+    def events_of(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+        _, rows = self._find(("events_of",), query, types=types)
+        return tuple(map(_event, rows["events_of"]))
 
     def alarms(self) -> tuple[Event, ...]:
         _, rows = self._find(("alarms",), None)

@@ -92,7 +92,7 @@ def run(work: Work[T], connection: psycopg.Connection[Any], where: str | None) -
             cursor.execute(step.text, step.values or None, prepare=False)
             return [] if cursor.rownumber is None else cursor.fetchall()
         except BaseException as error:  # noqa: BLE001 - the work is told
-            raise _told(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
+            raise _translated(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
 
     return drive(work, answer, caught=BaseException)
 
@@ -109,12 +109,12 @@ async def arun(work: Work[T], connection: psycopg.AsyncConnection[Any], where: s
             await cursor.execute(step.text, step.values or None, prepare=False)
             return [] if cursor.rownumber is None else await cursor.fetchall()
         except BaseException as error:  # noqa: BLE001 - the work is told
-            raise _told(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
+            raise _translated(step, error, where, closed=connection.closed)  # noqa: B904 - it has its own cause
 
     return await adrive(work, answer, caught=BaseException)
 
 
-def _told(step: Statement | HostCall, error: BaseException, where: str | None, *, closed: bool) -> BaseException:
+def _translated(step: Statement | HostCall, error: BaseException, where: str | None, *, closed: bool) -> BaseException:
     if where is None or not isinstance(error, Exception):
         return error
     if isinstance(step, HostCall):

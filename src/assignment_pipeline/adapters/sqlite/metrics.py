@@ -65,10 +65,10 @@ class Measures:
         found = self._find(("seen",), values(query, self._reads.clock.now(), text_of))
         return tuple(seen_of(found["seen"], optional_moment_of))
 
-    def told(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
+    def events_of(self, query: MetricsQuery, types: Sequence[EventType]) -> tuple[Event, ...]:
         given = values(query, self._reads.clock.now(), text_of)
-        found = self._find(("told",), {**given, "types": json.dumps([kind.value for kind in types])})
-        return tuple(map(_event, found["told"]))
+        found = self._find(("events_of",), {**given, "types": json.dumps([kind.value for kind in types])})
+        return tuple(map(_event, found["events_of"]))
 
     def alarms(self) -> tuple[Event, ...]:
         return tuple(map(_event, self._find(("alarms",), {})["alarms"]))

@@ -68,7 +68,7 @@ def backtest(
 
 
 def _generation(store: Any) -> int:
-    if not hasattr(store, "rollout") or not hasattr(store, "told"):
+    if not hasattr(store, "rollout") or not hasattr(store, "events_of"):
         refuse("--record", "a store that counts and keeps a rollout, such as SQLiteStore", type(store).__name__)
     generation: int = store.rollout().generation
     return generation

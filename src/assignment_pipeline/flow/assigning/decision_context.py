@@ -25,7 +25,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Flow, LoadContext
-from assignment_pipeline.flow.landing import ToCommit, change, known, rest, until_answered
+from assignment_pipeline.flow.landing import ToCommit, as_recorded, change, no_longer_due, until_answered
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import SETTLED, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.plain import Printed
@@ -335,13 +335,13 @@ def _elsewhere(context: DecisionContext, booking: Booking) -> Flow[ToCommit | As
         return (yield from elsewhere(context.call, booking, record=record))
     if record.state in SETTLED | WITH_TABLES and not waits(record):
         if context.call.is_sweep:  # The claim ends: it would count as a crash.
-            return ToCommit(change=rest(context.call, record), outcome=Outcome.NOOP, reason=reason)
+            return ToCommit(change=no_longer_due(context.call, record), outcome=Outcome.NOOP, reason=reason)
         return (yield from elsewhere(context.call, booking, record=record))
     follows = change(
         context.call,
         record,
         restaurant_id=booking.restaurant_id,
-        booking=known(booking),
+        booking=as_recorded(booking),
         next_attempt_at=context.now,
         deliveries=0,
     )

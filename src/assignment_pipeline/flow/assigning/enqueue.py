@@ -19,7 +19,7 @@ from assignment_pipeline.flow.assigning.decision_context import DecisionContext,
 from assignment_pipeline.flow.assigning.seating import find_tables, make_plan
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadHistory, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing import change, known, land, until_landed
+from assignment_pipeline.flow.landing import as_recorded, change, land, until_landed
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery, UnreadableBooking
@@ -58,7 +58,7 @@ def _enqueue(call: Call, booking: Booking, settings: Settings) -> Flow[Assignmen
             at_host = None
         if at_host is not None:
             require_restaurant(at_host, booking.restaurant_id)
-        return change(call, None, booking=known(booking), next_attempt_at=call.now + settings.orphan_after)
+        return change(call, None, booking=as_recorded(booking), next_attempt_at=call.now + settings.orphan_after)
 
     return (yield from _unless_there(call, first))
 

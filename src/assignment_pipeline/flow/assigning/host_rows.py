@@ -9,7 +9,7 @@ from assignment_pipeline.domain.events import Event, EventType, Severity, Source
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord
 from assignment_pipeline.domain.result import Outcome, Reason
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
-from assignment_pipeline.flow.landing import ToCommit, change, preconditions, rest
+from assignment_pipeline.flow.landing import ToCommit, change, no_longer_due, preconditions
 from assignment_pipeline.lifecycle import AssignmentState
 
 NOT_TAKEN = "not_taken"
@@ -31,7 +31,7 @@ def disagreement(context: DecisionContext) -> tuple[Event, ...]:
     return (host_fault(context, HOST_SETTLED),) if settled else ()
 
 
-def watched(context: DecisionContext, made: AssignmentChange) -> AssignmentChange:
+def due_until_row(context: DecisionContext, made: AssignmentChange) -> AssignmentChange:
     """
     The change, due for another look where it confirms a booking whose row is not there yet.
 
@@ -51,7 +51,7 @@ def look_again(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
         or not context.loaded.follows
         or (at_host is not None and not at_host.is_pending)
     ):
-        return _settled(rest(context.call, record))
+        return _settled(no_longer_due(context.call, record))
     if record.deliveries >= context.settings.max_deliveries:
         event = host_fault(context, NOT_TAKEN)
         return _settled(change(context.call, record, told=(event,), next_attempt_at=None, deliveries=0))

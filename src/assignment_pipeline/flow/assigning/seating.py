@@ -15,10 +15,18 @@ from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import IMPOSSIBLE, AssignmentResult, Decision, Outcome, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
-from assignment_pipeline.flow.assigning.host_rows import disagreement, watched
+from assignment_pipeline.flow.assigning.host_rows import disagreement, due_until_row
 from assignment_pipeline.flow.assigning.reseating import may_help, moves, snapshot, widen
 from assignment_pipeline.flow.effects import Draw, Flow, MakePlan
-from assignment_pipeline.flow.landing import ToCommit, allocation, attempt, change, known, preconditions, rest
+from assignment_pipeline.flow.landing import (
+    ToCommit,
+    allocation,
+    as_recorded,
+    attempt,
+    change,
+    no_longer_due,
+    preconditions,
+)
 from assignment_pipeline.flow.settings import Confirmation, Impossible
 from assignment_pipeline.lifecycle import FINAL, SETTLED, TO_PENDING, WITH_TABLES, AssignmentState, Trigger
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, Rule, SeatingRequest
@@ -195,14 +203,14 @@ def record_attempt(
         overruled=broken,
         preconditions=preconditions(context.loaded, request.booking.id, context.generation, caps),
         restaurant_id=request.booking.restaurant_id,
-        booking=known(request.booking),
+        booking=as_recorded(request.booking),
         attempts=(record.attempts if record else 0) + 1,
         deliveries=0,
         **facts,
     )
     moved = moves(context, plan.moves, plan.strategy, blocked=blocked) if plan is not None and plan.moves else ()
     if context.awaits_row:
-        made = watched(context, made)
+        made = due_until_row(context, made)
     return _to_commit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)
 
 
@@ -223,7 +231,9 @@ def close(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
     at_host = context.at_host or context.booking
     if at_host is not None and at_host.status != CANCELLED:
         # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
-        rests = rest(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
+        rests = no_longer_due(
+            context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context)
+        )
         return ToCommit(change=rests, outcome=Outcome.NOOP, reason=reason)
     made = change(
         context.call,

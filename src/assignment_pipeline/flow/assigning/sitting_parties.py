@@ -9,7 +9,7 @@ from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcom
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
 from assignment_pipeline.flow.assigning.seating import make_plan
 from assignment_pipeline.flow.effects import Evaluate, Flow
-from assignment_pipeline.flow.landing import ToCommit, change, known, preconditions
+from assignment_pipeline.flow.landing import ToCommit, as_recorded, change, preconditions
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.planning.base import SeatingRequest
 
@@ -45,5 +45,7 @@ def keep_tables(
     why = Reason.PARTY_CHANGED
     took = call.elapsed()
     on = preconditions(context.loaded, booking.id, caps=caps) if caps else None
-    made = change(call, record, (Trigger.MOVE,), outcome, why, took=took, booking=known(booking), preconditions=on)
+    made = change(
+        call, record, (Trigger.MOVE,), outcome, why, took=took, booking=as_recorded(booking), preconditions=on
+    )
     return ToCommit(change=made, outcome=outcome, reason=why)

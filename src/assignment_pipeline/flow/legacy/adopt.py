@@ -18,7 +18,7 @@ from assignment_pipeline.errors import (
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, Flow, LoadContext
-from assignment_pipeline.flow.landing import change, known, land, preconditions, until_landed
+from assignment_pipeline.flow.landing import as_recorded, change, land, preconditions, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.lifecycle import FINAL, WITH_TABLES, AssignmentState, Trigger
@@ -129,7 +129,7 @@ def _change(
         preconditions=on,
         restaurant_id=seat.booking.restaurant_id,
         owner=Owner.LEGACY,
-        booking=known(seat.booking),
+        booking=as_recorded(seat.booking),
         allocation=tables,
         strategy=LEGACY,
         pinned=seat.pinned,

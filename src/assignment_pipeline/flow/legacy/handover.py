@@ -22,7 +22,7 @@ from assignment_pipeline.flow.assigning.decision_context import (
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, close, pass_over, settled
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import Apart, CheckCircuit, FindBooking, Flow, Hold, ReadRecords
-from assignment_pipeline.flow.landing import ToCommit, change, guarded, known, preconditions
+from assignment_pipeline.flow.landing import ToCommit, as_recorded, change, guarded, preconditions
 from assignment_pipeline.flow.legacy.outcome import noted
 from assignment_pipeline.flow.legacy.run import leave_to_legacy, run_legacy
 from assignment_pipeline.flow.legacy.shadow import shadowed
@@ -171,7 +171,7 @@ def handed_over(context: DecisionContext, record: AssignmentRecord, **facts: Any
         took=took,
         preconditions=preconditions(context.loaded, record.booking_id, context.generation),
         owner=Owner.LEGACY,
-        booking=known(context.booking) if context.booking is not None else record.booking,
+        booking=as_recorded(context.booking) if context.booking is not None else record.booking,
         allocation=None,
         next_attempt_at=context.now + context.settings.handover_timeout,
         deliveries=0,

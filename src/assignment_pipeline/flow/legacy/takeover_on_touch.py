@@ -14,7 +14,7 @@ from assignment_pipeline.errors import BookingUnreadableError, StaleRolloutError
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import DoubtFlags, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing import change, known, land, preconditions, until_landed
+from assignment_pipeline.flow.landing import as_recorded, change, land, preconditions, until_landed
 from assignment_pipeline.flow.legacy.outcome import LEGACY, seats_of
 from assignment_pipeline.flow.settings import Settings, Takeover
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
@@ -84,7 +84,7 @@ def _change(call: Call, context: AssignmentContext, at_host: Booking) -> Assignm
         if tables is None:
             return None
         triggers = (*TO_BEGIN[AssignmentState.CREATED], Trigger.SEAT, Trigger.CONFIRM)
-        facts |= {"booking": known(at_host), "allocation": tables, "strategy": LEGACY}
+        facts |= {"booking": as_recorded(at_host), "allocation": tables, "strategy": LEGACY}
     elif _is_legacys(record) and record.allocation is not None:
         triggers = (Trigger.MOVE,)
         facts |= {"allocation": attrs.evolve(record.allocation, conflicted=False), "reason": None}

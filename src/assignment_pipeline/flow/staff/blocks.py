@@ -81,7 +81,7 @@ def block(
     ]
     known = {one.id: one for one in (yield from ReadBlocks(restaurant_id, window.start))}
     made = tuple(known.get(one.id, one) for one in wanted)
-    told = tuple(_told(call, EventType.BLOCKED, one) for one in made if one.id not in known)
+    told = tuple(_event(call, EventType.BLOCKED, one) for one in made if one.id not in known)
     bookings = yield from _surely(BlockTables(made, told))
     yield from Publish(told)
     return BlockResult(blocks=made, bookings=bookings)
@@ -119,7 +119,7 @@ def unblock(
 
 
 def _end(call: Call, found: tuple[TableBlock, ...]) -> Flow[None]:
-    told = tuple(_told(call, EventType.UNBLOCKED, one) for one in found)
+    told = tuple(_event(call, EventType.UNBLOCKED, one) for one in found)
     yield from _surely(UnblockTables(found, told))
     yield from Publish(told)
 
@@ -177,7 +177,7 @@ def _surely(effect: Effect[T]) -> Flow[T]:
         return (yield from effect)
 
 
-def _told(call: Call, kind: EventType, block: TableBlock) -> Event:
+def _event(call: Call, kind: EventType, block: TableBlock) -> Event:
     return call.event(
         Source.COORDINATOR,
         kind,

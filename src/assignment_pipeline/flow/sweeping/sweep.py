@@ -23,7 +23,7 @@ from assignment_pipeline.flow.effects import (
     ResolveFlags,
     at_once,
 )
-from assignment_pipeline.flow.landing import ToCommit, change, known, later, preconditions, rest
+from assignment_pipeline.flow.landing import ToCommit, as_recorded, change, later, no_longer_due, preconditions
 from assignment_pipeline.flow.legacy.handover import hand_over, handed_over, to_person, unanswered
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import InFlight, Settings
@@ -134,7 +134,7 @@ def _give_up(
         return expire(call, settings, record, now)
     waits = _waits_for_tables(record)
     if record.state in SETTLED and not waits:
-        return ToCommit(change=rest(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
+        return ToCommit(change=no_longer_due(call, record), outcome=Outcome.NOOP, reason=Reason.TERMINAL_STATE)
     facts = {"next_attempt_at": None, "deliveries": 0, "reason": Reason.CRASH_LOOP}
     # Who is in review already is there for another reason from now on: freed tables are no news to it any more.
     triggers = (Trigger.REQUEUE, Trigger.ESCALATE) if waits else (Trigger.ESCALATE,)
@@ -225,13 +225,15 @@ def _reconsider(context: DecisionContext, record: AssignmentRecord) -> Flow[ToCo
         if decision.plan is not None:
             return (yield from seat(context, request, decision))
         due = next_release(context, request)
-    stays = rest(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
+    stays = no_longer_due(context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context))
     stays = attrs.evolve(stays, record=attrs.evolve(stays.record, next_attempt_at=due))
     wish = context.booking
     if context.at_host is not None and not context.at_host.is_pending:
         # Kept with its status: the sweep looks whether the host calls it pending again.
-        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(context.at_host)))
+        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=as_recorded(context.at_host)))
     elif wish is not None and record.booking is not None and not wish.same_request(record.booking):
         # Until now, tables that came free were compared with what it asked for before: look once more.
-        stays = attrs.evolve(stays, record=attrs.evolve(stays.record, booking=known(wish), next_attempt_at=context.now))
+        stays = attrs.evolve(
+            stays, record=attrs.evolve(stays.record, booking=as_recorded(wish), next_attempt_at=context.now)
+        )
     return ToCommit(change=stays, outcome=Outcome.MANUAL_REVIEW, reason=Reason(record.reason or Reason.NO_FIT))

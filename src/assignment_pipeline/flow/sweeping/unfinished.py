@@ -15,7 +15,7 @@ from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode
 from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
 from assignment_pipeline.flow.call import SWEEP, Call
 from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
-from assignment_pipeline.flow.landing import change, known, land
+from assignment_pipeline.flow.landing import as_recorded, change, land
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import record_transition
@@ -130,7 +130,7 @@ def _wake(record: AssignmentRecord, at_host: Booking, now: dt.datetime) -> Flow[
     call.now = now
     triggers = (Trigger.REQUEUE,) if record.state is AssignmentState.MANUAL_REVIEW else ()
     due = change(
-        call, record, triggers, booking=known(at_host), next_attempt_at=now, deliveries=0, retries=0, reason=None
+        call, record, triggers, booking=as_recorded(at_host), next_attempt_at=now, deliveries=0, retries=0, reason=None
     )
     yield from land(due)
 

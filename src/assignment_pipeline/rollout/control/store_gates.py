@@ -268,7 +268,7 @@ class StoreGates:
             return ()
         query = MetricsQuery(since=since, until=now, restaurant_id=self._restaurant_id)
         found: dict[tuple[str, dt.date], ComparedDay] = {}
-        for day in map(ComparedDay.of, self._store.told(query, (EventType.DAY_COMPARED,))):
+        for day in map(ComparedDay.of, self._store.events_of(query, (EventType.DAY_COMPARED,))):
             found.setdefault((day.restaurant_id, day.date), day)
         return tuple(found.values())
 

@@ -277,7 +277,7 @@ class ShadowDays:
         query = MetricsQuery(since=since, until=soon, restaurant_id=restaurant_id)
         done = {(day.restaurant_id, day.date.isoformat(), day.candidate) for day in self.known(query)}
         answers: defaultdict[tuple[str, str, Owner], dict[str, _Answered]] = defaultdict(dict)
-        for event in self._store.told(query, VERDICTS):
+        for event in self._store.events_of(query, VERDICTS):
             if event.restaurant_id is not None and event.booking_id is not None and "date" in event.context:
                 facts: Any = event.context
                 candidate = Owner(facts.get("candidate", Owner.PIPELINE))
@@ -299,7 +299,7 @@ class ShadowDays:
 
     def known(self, query: MetricsQuery) -> tuple[ComparedDay, ...]:
         """The days that were compared, in the order in which they were."""
-        return tuple(map(ComparedDay.of, self._store.told(query, (EventType.DAY_COMPARED,))))
+        return tuple(map(ComparedDay.of, self._store.events_of(query, (EventType.DAY_COMPARED,))))
 
     def keep(self, days: Sequence[ComparedDay]) -> None:
         """Write days down: see `keep_days`."""

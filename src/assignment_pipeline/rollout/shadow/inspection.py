@@ -209,7 +209,7 @@ class Inspector:
         if self._is_kept(judgement):
             found = bundle_document(case, trial, judgement, self._settings)
             judgement, found, faults = self._through_hooks(judgement, found)
-        events = (*trial.transitions, self._told(case, trial, judgement, kept=found is not None))
+        events = (*trial.transitions, self._event(case, trial, judgement, kept=found is not None))
         bundle = bundle_of(case, judgement, found) if found is not None else None
         return Inspected(judgement=judgement, events=events, bundle=bundle, faults=faults)
 
@@ -255,7 +255,7 @@ class Inspector:
                 kept, faults = None, faults + 1
         return judgement, fitted(kept, self._shadow.keep_bytes) if kept is not None else None, faults
 
-    def _told(self, case: ShadowCase, trial: Trial, judgement: Judgement, *, kept: bool) -> Event:
+    def _event(self, case: ShadowCase, trial: Trial, judgement: Judgement, *, kept: bool) -> Event:
         result = trial.result
         plan = result.decision.plan if result and result.decision else None
         return verdict_event(
@@ -282,7 +282,7 @@ class Inspector:
         # An application that only takes bookings counts nothing, and needs nothing of this.
         from assignment_pipeline.rollout.shadow.closed_loop import ShadowDays  # noqa: PLC0415
 
-        if not hasattr(self._store, "told"):
+        if not hasattr(self._store, "events_of"):
             msg = f"store: expected one that counts (MetricsStore), got a {type(self._store).__name__}"
             raise TypeError(msg)
         answered, dry_run = self._reading.answered, self._shadow.reverse

@@ -500,14 +500,14 @@ class MetricsStoreContract(StoreSuite):
         )
         clock.advance(2 * MINUTE)
         kinds = (EventType.DAY_COMPARED, EventType.SHADOW_MATCH)
-        found = store.told(MetricsQuery(since=START), kinds)
+        found = store.events_of(MetricsQuery(since=START), kinds)
         assert [(event.id, event.source, event.booking_id) for event in found] == [
             ("e-2", Source.SHADOW, "b-2"),
             ("e-1", Source.ROLLOUT, None),
         ]
         assert found[1].context == {"covers": 12}
-        assert store.told(MetricsQuery(since=START, until=START + MINUTE), kinds) == found[:1]
-        assert store.told(MetricsQuery(since=START, restaurant_id="r-2"), kinds) == ()
+        assert store.events_of(MetricsQuery(since=START, until=START + MINUTE), kinds) == found[:1]
+        assert store.events_of(MetricsQuery(since=START, restaurant_id="r-2"), kinds) == ()
 
     def test_alarms_are_found_newest_first(self, store: Any, harness: StoreHarness) -> None:
         """Whatever else the rollout told of."""

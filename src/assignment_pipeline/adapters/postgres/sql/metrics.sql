@@ -323,7 +323,7 @@ FROM assignment_pipeline.observability_events
 WHERE created_at >= %(since)s::timestamptz AND created_at < %(until)s::timestamptz AND (%(restaurant)s::text IS NULL OR restaurant_id = %(restaurant)s::text)
 GROUP BY source, event_type, mode;
 
--- name: told
+-- name: events_of
 -- The events of some types: oldest first, by id as SQLite sorts it.
 SELECT id, to_json(created_at), source, event_type, severity, restaurant_id, booking_id, context
 FROM assignment_pipeline.observability_events

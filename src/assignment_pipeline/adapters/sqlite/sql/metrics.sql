@@ -322,7 +322,7 @@ FROM observability_events INDEXED BY observability_events_created
 WHERE created_at >= :since AND created_at < :until AND (:restaurant IS NULL OR restaurant_id = :restaurant)
 GROUP BY source, event_type, mode;
 
--- name: told
+-- name: events_of
 -- The events of some types: oldest first.
 SELECT id, created_at, source, event_type, severity, restaurant_id, booking_id, context
 FROM observability_events INDEXED BY observability_events_created
