@@ -23,7 +23,7 @@ class Host:
 
     def __init__(self, monkeypatch):
         self._monkeypatch = monkeypatch
-        self._rushes = False
+        self.tick = 0.0
         self._ticks = itertools.count()
         arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
         policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
@@ -39,14 +39,14 @@ class Host:
 
     def hurry(self):
         """From now on, no search gets its time, and the short one no looks."""
-        self._rushes = True
+        self.tick = 1.0
         self._monkeypatch.setattr(displacing, "LOOKS", 0)
 
     def monotonic(self):
-        return float(next(self._ticks)) if self._rushes else 0.0
+        return next(self._ticks) * self.tick
 
-    def says(self, size):
-        return [slot.status.value for slot in self.coordinator.availability("r-1", DATE, [size]).slots]
+    def says(self, *sizes):
+        return [slot.status.value for slot in self.coordinator.availability("r-1", DATE, sizes).slots]
 
     def assign(self, size, start=SEVEN):
         return self.coordinator.assign(Booking("new", "r-1", size, start))
@@ -62,6 +62,26 @@ def test_without_time_nobody_finds_it(host):
     host.hurry()
     assert host.says(6) == ["unavailable"] * 3
     assert host.assign(6).outcome is not Outcome.CONFIRMED
+
+
+def test_what_was_not_reached_is_looked_at_again(host, monkeypatch):
+    """What a call had no time for counts as taken there, and not for the next one."""
+    with monkeypatch.context() as patch:
+        patch.setattr(displacing, "LOOKS", 0)
+        patch.setattr(host, "tick", 60.0)  # A minute from one look at the clock to the next: no search begins.
+        assert host.says(6) == ["unavailable"] * 3
+    assert host.says(6) == ["with_moves"] * 3
+
+
+def test_what_others_found_meanwhile_does_not_count(host):
+    """Who asks for more sizes finds other room for six while a party is in the way of the first, until it leaves."""
+    assert host.says(6) == ["with_moves"] * 3
+    host.coordinator.place(Booking("single", "r-1", 1, SEVEN), ["two"], actor="anna", pin=False)
+    assert host.says(6, 5) == ["with_moves"] * 6
+    host.coordinator.cancel("single")
+    host.hurry()
+    assert host.says(6) == ["with_moves"] * 3
+    assert host.assign(6).outcome is Outcome.CONFIRMED
 
 
 @pytest.mark.parametrize(("size", "start"), [(6, SEVEN), (5, SEVEN), (6, SEVEN + QUARTER), (5, SEVEN + 2 * QUARTER)])

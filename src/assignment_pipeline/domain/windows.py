@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -91,9 +92,10 @@ class TimeWindow(Printed):
     def around(cls, windows: Iterable[TimeWindow]) -> TimeWindow:
         """The smallest window that covers all of *windows*. There must be at least one."""
         spans = list(windows)
-        return spans[0] if len(spans) == 1 else cls(min(span.start for span in spans), max(span.end for span in spans))
+        return spans[0] if len(spans) == 1 else cls(min(spans, key=_START).start, max(spans, key=_END).end)
 
 
+_START, _END = operator.attrgetter("start"), operator.attrgetter("end")
 _slots: Any = TimeWindow
 _put_start, _put_end = _slots.start.__set__, _slots.end.__set__  # Past what keeps a frozen value from being changed.
 _put_minutes = _slots.minutes.__set__

@@ -12,6 +12,7 @@ import attrs
 from assignment_pipeline.domain.availability import TAKEN, Slot, SlotStatus, code_of
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.floor import Occupied, Seating
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.result import Decision, Reason
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute
@@ -26,6 +27,8 @@ MOST_SPOTS = 100
 """So many parties are planned one after another at most, to count how many fit."""
 
 _A, _M, _R, _U = SlotStatus.AVAILABLE, SlotStatus.WITH_MOVES, SlotStatus.REVIEW, SlotStatus.UNAVAILABLE
+
+_made = maker(SeatingRequest)
 
 Planner = Callable[[SeatingRequest, FloorSnapshot, Budget], Decision]
 
@@ -115,14 +118,12 @@ class _Looking:
 
     def with_moves(self, moves: Moves) -> tuple[Slot, ...]:
         """The slots asked about, and for which of those that are taken others could make room."""
-        asked, found = self._asked, list(self._asked.slots)
+        asked, found = self._asked, list[Slot]()
         parties = len(asked.bookings)
         for number, start in enumerate(asked.starts):
-            first, arrival = number * parties, self._known_at(start).at(start)
-            row = found[first : first + parties]
-            rooms = moves.rooms(arrival, row, partial(_request_at, asked, self._floor, start))
-            for place, room in rooms.items():  # No moves: a table has come free since.
-                found[first + place] = arrival.with_moves(place) if room.moves else self.at(start)[place]
+            row = asked.slots[number * parties : (number + 1) * parties]
+            request = partial(_request_at, asked, self._floor, start)
+            found += moves.slots(self._known_at(start).at(start), row, request, partial(self.at, start))
         return tuple(found)
 
     def _known_at(self, start: dt.datetime) -> KnownTimes:
@@ -134,7 +135,7 @@ class _Looking:
         if known is None:
             window = TimeWindow(start, start + MINUTE)
             requests = (
-                SeatingRequest(booking=booking, turn=window, blocked=window, not_before=not_before)
+                _made(booking=booking, turn=window, blocked=window, not_before=not_before)
                 for booking in self._asked.bookings
             )
             known = self._known[released] = known_times(self._seatings, requests)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import attrs
 
 from assignment_pipeline.planning.base import FloorSnapshot, SeatingRequest, Sitting
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
-from assignment_pipeline.planning.movable_parties import Span, bits, span_of
+from assignment_pipeline.planning.movable_parties import Span, span_of
 from assignment_pipeline.planning.options import Arrangement, Option, Options
 from assignment_pipeline.planning.tiers import RESEATING, Room
 
@@ -59,22 +59,22 @@ class FoundRoom:
 
         movers: The bookings of those who move.
 
-        targets: The tables that they go to, as a mask.
+        crossed: When some of them are at some of these tables themselves.
     """
 
     place: int
     moves: tuple[tuple[Mover, int], ...]
     strategy: str
     movers: frozenset[str] = attrs.field(init=False)
-    targets: int = attrs.field(init=False)
+    crossed: tuple[Span, ...] = attrs.field(init=False)
 
     @movers.default
     def _who_moves(self) -> frozenset[str]:
         return frozenset([mover.booking_id for mover, _ in self.moves])
 
-    @targets.default
-    def _where_to(self) -> int:
-        return functools.reduce(operator.or_, [place for _, place in self.moves], 0)
+    @crossed.default
+    def _back_again(self) -> tuple[Span, ...]:
+        return tuple([mover.span for mover, place in self.moves if place & self.place])
 
 
 class Seats:
@@ -95,12 +95,12 @@ class Seats:
         self._busy: dict[Span, int] = {}
         self._holding: dict[tuple[FoundRoom, Span], bool] = {}
         self._moving: dict[FoundRoom, bool] = {}
-        positions = floor.venue.floor.positions
-        self._at: dict[int, list[tuple[int, int, str | None]]] = {}
+        bits = floor.venue.floor.bits
+        self._at: dict[int, list[tuple[Span, str | None]]] = {}
         for row in floor.occupancy.rows:
-            position = positions.get(row.table_id)
-            if position is not None:
-                self._at.setdefault(position, []).append((*row.window.minutes, row.booking_id))
+            bit = bits.get(row.table_id)
+            if bit is not None:
+                self._at.setdefault(bit, []).append((row.window.minutes, row.booking_id))
 
     def mover(self, booking_id: str) -> Mover | None:
         """The party of a booking, or None if it may not be moved."""
@@ -136,10 +136,8 @@ class Seats:
         return known
 
     def _has(self, found: FoundRoom, span: Span) -> bool:
-        if found.place & found.targets:
-            for mover, place in found.moves:
-                if place & found.place and _overlap(mover.span, span):
-                    return False
+        if any(_overlap(there, span) for there in found.crossed):
+            return False
         return self._are_free(found.place, span, found.movers)
 
     def mended(self, found: FoundRoom, span: Span) -> FoundRoom | None:
@@ -193,8 +191,11 @@ class Seats:
         if busy is None:
             busy = self._busy[span] = self._floor.occupancy.taken(*span)
         start, end = span
-        for table in bits(mask & busy):
-            for began, ended, booking_id in self._at[table]:
+        left = mask & busy
+        while left:
+            table = left & -left
+            left ^= table
+            for (began, ended), booking_id in self._at[table]:
                 if began < end and start < ended and booking_id not in movers:
                     yield booking_id
 
@@ -219,14 +220,13 @@ class FoundRooms:
         self._known: dict[Span, dict[Choice, FoundRoom]] = {}
         self._last: dict[Choice, FoundRoom] = {}
 
-    def remember(self, choices: Iterable[Choice], span: Span, found: FoundRoom) -> None:
-        """Keep it, as found for parties that could sit there, and block their tables for *span*."""
+    def remember(self, span: Span, rooms: Mapping[Choice, FoundRoom]) -> None:
+        """Keep them, by where the parties that they were found for could sit, who block their tables for *span*."""
         if len(self._known) > MOST_SPANS:
             for oldest in list(self._known)[:-MOST_SPANS]:
                 self._known.pop(oldest, None)
-        there = self._known.setdefault(span, {})
-        for choice in choices:
-            there[choice] = self._last[choice] = found
+        self._known.setdefault(span, {}).update(rooms)
+        self._last.update(rooms)
 
     def on(self, seats: Seats, choice: Choice, span: Span) -> FoundRoom | None:
         """What does on that floor for a party that could sit there; None if nothing that is known does."""

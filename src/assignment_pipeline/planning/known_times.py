@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import attrs
 
@@ -15,8 +14,9 @@ from assignment_pipeline.domain.reasons import Reason
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import minute
 from assignment_pipeline.planning.base import SeatingRequest
-from assignment_pipeline.planning.candidate_seatings import CandidateSeatings
+from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.found_room import FoundRoom
+from assignment_pipeline.planning.movable_parties import Span
 from assignment_pipeline.planning.parties import Parties
 from assignment_pipeline.planning.rooms import Places, Rooms, Where, rooms_of
 
@@ -75,14 +75,17 @@ class KnownTimes:
         return row
 
 
-class Alike(NamedTuple):
+@attrs.frozen(eq=False)
+class Alike:
     """
     Parties of one arrival that may have the same tables for the same time, so that what one can have, all can.
 
     Attributes:
         places: Where they could sit.
 
-        end: Which of the spans of the arrival they have.
+        span: For when they block their tables.
+
+        end: Which of the spans of the arrival that is.
 
         parties: Which they are, by their places among those asked for.
 
@@ -90,9 +93,34 @@ class Alike(NamedTuple):
     """
 
     places: Places
+    span: Span
     end: int
     parties: tuple[int, ...]
-    slots: dict[tuple[int, Where], list[Slot]]
+    slots: dict[tuple[int, Where], dict[int, Slot]] = attrs.field(init=False, factory=dict)
+
+
+@attrs.define(eq=False, kw_only=True)
+class Answer:
+    """
+    What was said of one arrival, with the room that others could make.
+
+    Attributes:
+        parties: For whom on the floor it is so.
+
+        row: The slots where nobody moves; empty where it has to be looked at again even for the same.
+
+        slots: The slots, with those that need moves.
+
+        rooms: The room that there is for those who are alike; None where others can make none.
+
+        found: The room that there is, by where such parties could sit, for each span.
+    """
+
+    parties: Parties
+    row: Sequence[Slot]
+    slots: Sequence[Slot]
+    rooms: Mapping[Alike, FoundRoom | None]
+    found: Sequence[tuple[Span, Mapping[Choice, FoundRoom]]]
 
 
 class Arrival:
@@ -114,29 +142,42 @@ class Arrival:
 
         rows: Its slots, one for each party, by what they depend on.
 
-        room: The room that others could make for some of those alike, by their place in `alike`, or that they could
-            make none; and for whom on the floor this is known. None if nothing is.
+        answer: What was said of it when it was last asked who could make room, or None.
     """
 
-    __slots__ = ("_moved", "_never", "_suggests", "alike", "ends", "first", "minutes", "room", "rooms", "rows", "start")
+    __slots__ = (
+        "_moved",
+        "_never",
+        "_suggests",
+        "alike",
+        "answer",
+        "ends",
+        "first",
+        "minutes",
+        "rooms",
+        "rows",
+        "start",
+    )
 
     def __init__(self, start: dt.datetime, venue: Venue, rooms: tuple[Rooms, ...]) -> None:
         self.start, self.rooms = start, rooms
         until = venue.calendar.last_leaves(start)
         found = [each.never(start, until) for each in rooms]
-        self._never = [never for never, _ in found]
+        self._never = {party: never for party, (never, _) in enumerate(found) if never is not None}
         self.minutes = [minutes for _, minutes in found]
         policy, from_ = venue.policy, minute(start)
         self.first = from_ - policy.pre_buffer_minutes
         alike: dict[tuple[int, Places], list[int]] = {}
         for party, (each, minutes) in enumerate(zip(rooms, self.minutes, strict=True)):
-            if self._never[party] is None:
+            if party not in self._never:
                 end = from_ + minutes + policy.post_buffer_minutes
                 alike.setdefault((end, each.places), []).append(party)
         self.ends = sorted({end for end, _ in alike})
-        self.alike = [Alike(where, self.ends.index(end), tuple(them), {}) for (end, where), them in alike.items()]
+        self.alike = [
+            Alike(where, (self.first, end), self.ends.index(end), tuple(them)) for (end, where), them in alike.items()
+        ]
         self.rows: dict[tuple[tuple[int, ...], Left | None], tuple[Slot, ...]] = {}
-        self.room: tuple[Parties, Mapping[int, FoundRoom | None]] | None = None
+        self.answer: Answer | None = None
         self._suggests = policy.reseat is Reseat.SUGGEST
         self._moved: dict[int, Slot] = {}
 
@@ -161,15 +202,14 @@ class Arrival:
 
     def row(self, busy: tuple[int, ...], left: Left | None) -> tuple[Slot, ...]:
         """What `KnownTimes.row` keeps."""
-        slots = list(self._never)
+        slots = self._never.copy()
         for alike in self.alike:
             free = alike.places.free(busy[alike.end])
             known = alike.slots.get(free)
             if known is None:
-                known = alike.slots[free] = [self._slot(party, free) for party in alike.parties]
-            for party, slot in zip(alike.parties, known, strict=True):
-                slots[party] = slot
-        row = tuple(filter(None, slots))
+                known = alike.slots[free] = {party: self._slot(party, free) for party in alike.parties}
+            slots |= known
+        row = tuple([slots[party] for party in range(len(self.rooms))])
         return row if left is None else tuple([_within(slot, _at_most(left, slot.party_size)) for slot in row])
 
     def _slot(self, party: int, free: tuple[int, Where]) -> Slot:

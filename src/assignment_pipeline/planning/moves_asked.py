@@ -13,10 +13,10 @@ from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequ
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.displacing import Displacing
 from assignment_pipeline.planning.found_room import FoundRoom, Seats, as_found
-from assignment_pipeline.planning.known_times import Arrival
+from assignment_pipeline.planning.known_times import Alike, Answer, Arrival
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
-from assignment_pipeline.planning.parties import Parties
+from assignment_pipeline.planning.parties import Changes, Parties
 from assignment_pipeline.planning.searches import Search, Searches
 from assignment_pipeline.planning.seat_count import SeatCount
 from assignment_pipeline.planning.table_prices import TablePrices
@@ -62,46 +62,78 @@ class Moves:
         self._monotonic = monotonic
         self._instead: dict[FoundRoom | None, FoundRoom] = {}
 
-    def rooms(
-        self, arrival: Arrival, row: Sequence[Slot], request: Callable[[int], SeatingRequest]
-    ) -> dict[int, FoundRoom]:
+    def slots(
+        self,
+        arrival: Arrival,
+        row: Sequence[Slot],
+        request: Callable[[int], SeatingRequest],
+        now: Callable[[], Sequence[Slot]],
+    ) -> Sequence[Slot]:
         """
-        The room that others could make, by the place of the party among those asked for.
+        The slots of an arrival, with those for which others could make room.
 
         Args:
-            arrival: When they would arrive.
+            arrival: The arrival.
 
             row: Its slots where nobody moves: it is asked about those that are taken.
 
-            request: Makes the request of one, where it comes to a search.
+            request: Makes the request of one party, by its place in the row, where it comes to a search.
+
+            now: Makes the row of this floor, where a table has come free since the other was made.
         """
-        then, known = arrival.room or (self._parties, {})
-        changes = None if then is self._parties else self._parties.since(then)
-        found: dict[int, FoundRoom | None] = {}
-        rooms: dict[int, FoundRoom] = {}
-        for number, alike in enumerate(arrival.alike):
+        before = arrival.answer
+        if before is not None and before.row == row and self._is_still_so(before):
+            before.parties = self._parties
+            for span, rooms in before.found:  # Others may have remembered another room meanwhile.
+                self._searches.found.remember(span, rooms)
+            return before.slots
+        answer = arrival.answer = self._answer(arrival, row, request, now)
+        return answer.slots
+
+    def _answer(
+        self,
+        arrival: Arrival,
+        row: Sequence[Slot],
+        request: Callable[[int], SeatingRequest],
+        now: Callable[[], Sequence[Slot]],
+    ) -> Answer:
+        before = arrival.answer
+        known = {} if before is None else before.rooms
+        changes = None if before is None else self._changes(before)
+        slots, is_whole = list(row), True
+        rooms: dict[Alike, FoundRoom | None] = {}
+        found: list[tuple[Span, dict[Choice, FoundRoom]]] = []
+        for alike in arrival.alike:
             if row[alike.parties[0]].spots:  # What one can have, all can.
                 continue
             parties = [party for party in alike.parties if row[party].reason == TAKEN]
             if not parties:
                 continue
-            choice, span = arrival.rooms[parties[0]].choice, (arrival.first, arrival.ends[alike.end])
-            before = known.get(number)
-            is_known = number in known and (changes is None or changes.spare(before, span))
-            room = before if is_known else self._in_place_of(before, choice, span)
+            choice, span, last = arrival.rooms[parties[0]].choice, alike.span, known.get(alike)
+            is_known = alike in known and (changes is None or changes.spare(last, span))
+            room = last if is_known else self._in_place_of(last, choice, span)
             if room is None and not is_known:
                 search = Search(choice, span, self._parties, self._budget.total)
-                room = self._room(search, before, partial(request, parties[0]))
+                room = self._room(search, last, partial(request, parties[0]))
                 is_known = room is not None or self._is_in_vain(search)
-            if room is not None or is_known:
-                found[number] = room
-            if room is not None:  # Also what still does: others may have remembered another room meanwhile.
-                self._searches.found.remember([arrival.rooms[party].choice for party in parties], span, room)
+            if room is not None:
+                found.append((span, {arrival.rooms[party].choice: room for party in parties}))
+                self._searches.found.remember(*found[-1])
                 for party in parties:
-                    rooms[party] = room
-        if found:
-            arrival.room = self._parties, found
-        return rooms
+                    slots[party] = arrival.with_moves(party) if room.moves else now()[party]
+            if room is not None or is_known:
+                rooms[alike] = room
+            is_whole = is_whole and (is_known if room is None else bool(room.moves))
+        return Answer(parties=self._parties, row=row if is_whole else (), slots=slots, rooms=rooms, found=found)
+
+    def _changes(self, answer: Answer) -> Changes | None:
+        """What has changed since an answer; None if nothing has."""
+        return None if answer.parties is self._parties else self._parties.since(answer.parties)
+
+    def _is_still_so(self, answer: Answer) -> bool:
+        """Whether all that was said is so on this floor, too."""
+        changes = self._changes(answer)
+        return changes is None or all(changes.spare(room, alike.span) for alike, room in answer.rooms.items())
 
     def _in_place_of(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
         """What was found on this floor where that room was known before, if it does here, too."""

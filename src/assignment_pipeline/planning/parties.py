@@ -97,20 +97,18 @@ class Parties:
         return known
 
     def _changes(self, before: Parties) -> Changes:
-        left, taken, frees = set(), [], False
-        for booking_id, party in before.movable.items():
-            now = self.movable.get(booking_id)
-            if now is party:
-                continue
+        left, frees, there = set(), False, self.movable.get
+        for booking_id, party in [known for known in before.movable.items() if there(known[0]) is not known[1]]:
+            now = there(booking_id)
             if now is None or not _asks_as(now, party):
                 left.add(booking_id)
                 frees = True
             elif now.tables != party.tables:
                 left.add(booking_id)
                 frees = frees or not (self._sits_as_offered(now) and self._sits_as_offered(party))
-        for booking_id, party in self.movable.items():
-            if booking_id in left or booking_id not in before.movable:
-                taken.append((self._floor.home(party), span_of(party.request)))
+        came = self.movable.keys() & (left | (self.movable.keys() - before.movable.keys()))
+        parties = map(self.movable.__getitem__, came)
+        taken = [(self._floor.home(party), span_of(party.request)) for party in parties]
         taken += _beyond(self.fixed, before.fixed)
         frees = frees or any(_beyond(before.fixed, self.fixed))
         return Changes(frozenset(left), tuple(taken), frees)

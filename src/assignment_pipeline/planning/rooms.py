@@ -20,7 +20,7 @@ from assignment_pipeline.planning.movable_parties import bits
 MOST_STEPS = 2_000
 """Steps for which the most parties that fit at once are searched; then what was found counts."""
 
-GROUP = 8
+GROUP = 4
 """So many parts of a floor are looked up at once."""
 
 MOST_KNOWN = 5_000
