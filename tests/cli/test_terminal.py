@@ -99,7 +99,7 @@ def until_some_are_seated(db):
 
 def test_control_c_ends_it_without_a_traceback(start, cli, made_up, day_file, problems, tmp_path):
     """With 130, and the day can go on later; it waits for the file when the interrupt comes, so that it cannot end."""
-    document = made_up(8, 60, 250)
+    document = made_up(8, 60, 150)
     path, db = day_file(document), tmp_path / "day.sqlite3"
     process = start("assign", path, "--db", db, "--json")
     until_some_are_seated(db)

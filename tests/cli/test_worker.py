@@ -336,7 +336,11 @@ def test_it_waits_where_nothing_is_due(alone):
     assert all(later - earlier > 0.19 for earlier, later in itertools.pairwise(looks))
 
 
-@pytest.mark.parametrize("options", [(), ("--processes", "3"), ("--once",)])
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [("sqlite", ()), ("sqlite", ("--processes", "3")), ("sqlite", ("--once",)), ("postgres", ())],
+    indirect=["backend"],
+)
 def test_a_database_without_tables_is_said_once(backend, options, monkeypatch):
     """In one line, and no process is started for it."""
     if backend.environment:

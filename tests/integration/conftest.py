@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import subprocess
 import sys
@@ -63,9 +62,10 @@ def in_charge(request, tmp_path):
     else:
         where = request.getfixturevalue("postgres_database")
         from assignment_pipeline.adapters import postgres  # noqa: PLC0415 - its packages may be missing
+        from tests.servers.postgres_harness import fresh  # noqa: PLC0415
 
-        schema = f"rollout_{secrets.token_hex(4)}"
-        postgres.init(where, standalone=True, schema=schema)
+        schema = "in_charge"
+        fresh(where, schema, standalone=True)
         host = postgres.StandaloneHost(schema=schema)
         store = postgres.PostgresStore(where, host=host, schema=schema)
     with store:

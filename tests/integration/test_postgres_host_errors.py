@@ -22,10 +22,11 @@ from assignment_pipeline import (  # noqa: E402
     TimeWindow,
 )
 from assignment_pipeline.adapters.memory import MemorySink  # noqa: E402
-from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore, init  # noqa: E402
+from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore  # noqa: E402
 from assignment_pipeline.errors import HostError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+from tests.servers import postgres_harness  # noqa: E402
 
 SCHEMA = "host_errors"
 START = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).replace(hour=18, minute=0, second=0, microsecond=0)
@@ -39,13 +40,13 @@ class OwnError(Exception):
 class Host:
     """One that reads with each question, and whose session somebody ends at one of them, once or always."""
 
-    def __init__(self, database, at=None, *, always=False, wraps=False):
-        self.database, self.at, self.always, self.wraps = database, at, always, wraps
+    def __init__(self, admin=None, at=None, *, always=False, wraps=False):
+        self.admin, self.at, self.always, self.wraps = admin, at, always, wraps
 
     def read(self, connection, what):
         if what == self.at:
             self.at = what if self.always else None
-            end(self.database, connection)
+            end(self.admin, connection)
         try:
             connection.execute("SELECT 1")
         except psycopg.Error as error:
@@ -92,7 +93,7 @@ class Awaits(Host):
     async def read(self, connection, what):
         if what == self.at:
             self.at = what if self.always else None
-            end(self.database, connection)
+            end(self.admin, connection)
         await connection.execute("SELECT 1")
 
     async def booking(self, connection, booking_id):
@@ -116,24 +117,26 @@ class Awaits(Host):
         await self.read(connection, "on_commit")
 
 
-def end(database, connection):
-    with psycopg.connect(database, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+def end(admin, connection):
+    admin.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+
+
+@pytest.fixture(scope="module")
+def admin(postgres_database):
+    """A session that nobody ends."""
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="module")
 def database(postgres_database):
-    with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
-    init(postgres_database, schema=SCHEMA)
+    postgres_harness.fresh(postgres_database, SCHEMA)
     return postgres_database
 
 
 @pytest.fixture
-def empty(database):
-    with psycopg.connect(database, autocommit=True) as connection:
-        for table in ("assignment_records", "booking_table_assignments", "booking_assignment_state_history"):
-            connection.execute(f"DELETE FROM {SCHEMA}.{table}")
+def empty(database, admin):
+    postgres_harness.empty(admin, SCHEMA, standalone=False)
     return database
 
 
@@ -161,26 +164,26 @@ QUESTIONS = ["booking", "venue", "occupied", "on_commit"]
 
 @pytest.mark.parametrize("wraps", [False, True], ids=["the driver's", "its own"])
 @pytest.mark.parametrize(("kind", "question"), [*((Host, one) for one in QUESTIONS), (Yields, "occupied")])
-def test_a_session_that_ends_under_the_host_is_made_good(opened, empty, kind, question, wraps):
+def test_a_session_that_ends_under_the_host_is_made_good(opened, admin, kind, question, wraps):
     """Where it happens once, nobody notices: the look or the commit is made again."""
-    coordinator = opened(kind(empty, question, wraps=wraps))
+    coordinator = opened(kind(admin, question, wraps=wraps))
     result = coordinator.assign(Booking("b-1", "r-1", 2, START))
     assert result.outcome == "confirmed"
 
 
 @pytest.mark.parametrize("wraps", [False, True], ids=["the driver's", "its own"])
 @pytest.mark.parametrize(("kind", "question"), [*((Host, one) for one in QUESTIONS), (Yields, "occupied")])
-def test_sessions_that_always_end_are_an_outage(opened, empty, kind, question, wraps):
+def test_sessions_that_always_end_are_an_outage(opened, admin, kind, question, wraps):
     """Then the answer is to come again, and names what the server said."""
-    coordinator = opened(kind(empty, question, always=True, wraps=wraps))
+    coordinator = opened(kind(admin, question, always=True, wraps=wraps))
     result = coordinator.assign(Booking("b-1", "r-1", 2, START))
     assert (result.outcome, result.reason) == ("retry", "store_unavailable")
 
 
 @pytest.mark.parametrize("kind", [Host, Yields])
-def test_other_calls_are_no_exception(opened, empty, kind):
+def test_other_calls_are_no_exception(opened, admin, kind):
     """The sweep and a block ask hosts for several, too."""
-    host = kind(empty, "unassigned", always=True)
+    host = kind(admin, "unassigned", always=True)
     coordinator = opened(host)
     with pytest.raises(StoreUnavailableError):
         coordinator.store.unassigned(START, 10)
@@ -193,11 +196,11 @@ def test_other_calls_are_no_exception(opened, empty, kind):
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("always", [False, True])
-def test_the_same_holds_in_asyncio(empty, question, always):
+def test_the_same_holds_in_asyncio(empty, admin, question, always):
     """With coroutines, and an async generator for those that are several."""
 
     async def main():
-        store = AsyncPostgresStore(empty, host=Awaits(empty, question, always=always), schema=SCHEMA)
+        store = AsyncPostgresStore(empty, host=Awaits(admin, question, always=always), schema=SCHEMA)
         async with store, AsyncCoordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(), shadow=None) as worker:
             return await worker.assign(Booking("b-1", "r-1", 2, START))
 
@@ -205,9 +208,9 @@ def test_the_same_holds_in_asyncio(empty, question, always):
     assert result.outcome == ("retry" if always else "confirmed")
 
 
-def test_a_joined_transaction_that_ends_is_an_outage(opened, empty):
+def test_a_joined_transaction_that_ends_is_an_outage(opened, empty, admin):
     """Inside the host's own transaction there is no second try: it is gone."""
-    coordinator = opened(Yields(empty, "occupied", always=True))
+    coordinator = opened(Yields(admin, "occupied", always=True))
     with psycopg.connect(empty) as connection, pytest.raises(StoreUnavailableError):
         coordinator.store.joined(connection).load(_query())
 
@@ -223,7 +226,7 @@ class Wrong(Host):
     """One whose SQL of one method the server does not take."""
 
     def __init__(self, question, sql):
-        super().__init__(None)
+        super().__init__()
         self.question, self.sql, self.asked = question, sql, 0
 
     def read(self, connection, what):
@@ -236,7 +239,7 @@ class WrongAwaits(Awaits):
     """The same, for asyncio."""
 
     def __init__(self, question, sql):
-        super().__init__(None)
+        super().__init__()
         self.question, self.sql, self.asked = question, sql, 0
 
     async def read(self, connection, what):
@@ -290,18 +293,17 @@ def test_the_sweep_names_the_host_for_each_booking_and_goes_on(opened):
     assert re.fullmatch(r"HostError \(42703\): Wrong\.on_commit: .*, got UndefinedColumn \(42703\)\.", line)
 
 
-def test_a_right_that_the_pipelines_role_lacks_is_named_as_that(empty, sink):
+def test_a_right_that_the_pipelines_role_lacks_is_named_as_that(empty, admin, sink):
     """It is no outage, though calls answer as in one: the event says what is missing, and what grants it."""
-    with psycopg.connect(empty, autocommit=True) as admin:
-        admin.execute("DROP ROLE IF EXISTS host_errors_poor")
-        admin.execute("CREATE ROLE host_errors_poor LOGIN PASSWORD 'poor'")
-        try:
-            poor = psycopg.conninfo.make_conninfo(empty, user="host_errors_poor", password="poor")  # noqa: S106 - for a moment
-            with PostgresStore(poor, host=Host(empty), schema=SCHEMA) as store:
-                worker = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(sink,), shadow=None)
-                result = worker.assign(Booking("b-1", "r-1", 2, START))
-        finally:
-            admin.execute("DROP ROLE host_errors_poor")
+    admin.execute("DROP ROLE IF EXISTS host_errors_poor")
+    admin.execute("CREATE ROLE host_errors_poor LOGIN PASSWORD 'poor'")
+    try:
+        poor = psycopg.conninfo.make_conninfo(empty, user="host_errors_poor", password="poor")  # noqa: S106 - for a moment
+        with PostgresStore(poor, host=Host(), schema=SCHEMA) as store:
+            worker = Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=(sink,), shadow=None)
+            result = worker.assign(Booking("b-1", "r-1", 2, START))
+    finally:
+        admin.execute("DROP ROLE host_errors_poor")
     assert result.outcome == "retry"
     said = _error_of(sink)
     assert "The database role lacks a right" in said
@@ -327,17 +329,17 @@ def test_a_row_that_the_hosts_own_transaction_holds_is_named(opened, empty, sink
         own.execute("CREATE TABLE mirror AS SELECT 'b-1' AS id, 'new' AS state")
         own.execute("BEGIN")
         own.execute("UPDATE mirror SET state = 'called'")
-        result = opened(Mirrors(empty)).assign(Booking("b-1", "r-1", 2, START))
+        result = opened(Mirrors()).assign(Booking("b-1", "r-1", 2, START))
         own.execute("ROLLBACK")
     assert (result.outcome, result.reason) == ("retry", "store_unavailable")
     said = _error_of(sink)
     assert "host code waited too long for a row of mirror that another transaction holds: commit it" in said
 
 
-def test_the_restaurants_lock_that_the_hosts_own_transaction_holds_is_named(opened, empty, sink):
+def test_the_restaurants_lock_that_the_hosts_own_transaction_holds_is_named(opened, empty, admin, sink):
     """The same, where the host has joined its transaction, and assigns before it commits."""
-    coordinator = opened(Host(empty))
-    with psycopg.connect(empty, autocommit=True) as admin, psycopg.connect(empty) as own:
+    coordinator = opened(Host())
+    with psycopg.connect(empty) as own:
         for name in ("begin_commit(jsonb, jsonb)", "commit(jsonb)"):
             admin.execute(f"ALTER FUNCTION {SCHEMA}.{name} SET lock_timeout = '50ms'")
         try:
@@ -370,7 +372,7 @@ def test_a_transaction_that_host_code_leaves_idle_is_ended_once(opened, empty):
         time.sleep(0.5)
         connection.execute("SELECT 1")
 
-    result = opened(Host(empty), on_commit=dawdle).assign(Booking("b-1", "r-1", 2, START))
+    result = opened(Host(), on_commit=dawdle).assign(Booking("b-1", "r-1", 2, START))
     assert (result.outcome, result.reason) == ("retry", "store_unavailable")
     assert seen == [1]
 
@@ -383,4 +385,4 @@ def test_what_host_code_raises_itself_is_raised(opened, empty):
             yield from connection.execute("SELECT 1 / 0")
 
     with pytest.raises(psycopg.errors.DivisionByZero):
-        opened(Wrong(empty)).assign(Booking("b-1", "r-1", 2, START))
+        opened(Wrong()).assign(Booking("b-1", "r-1", 2, START))

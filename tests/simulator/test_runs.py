@@ -205,6 +205,6 @@ def test_a_run_closes_its_store():
             closed.append(self)
 
     for kind in (MemoryStore, Forgetful):
-        for seed in range(30):
+        for seed in range(10):
             simulate(seed, harness=lambda clock, kind=kind: Closing(kind(MemoryHost(), clock=clock)))
-    assert len(closed) == 60
+    assert len(closed) == 20
