@@ -85,6 +85,18 @@ class RowHost:
             ", ".join(record.tables) or None,
             record.booking_id,
         )
+        if record.booking is not None:
+            self.write_request(connection, record.booking)
+
+    def write_request(self, connection, booking):
+        """Party and time, as the booking asks for them from now on."""
+        self.rows(
+            connection,
+            "UPDATE @reservations SET covers = ?, starts = ? WHERE id = ?",
+            booking.party_size,
+            booking.start_at.isoformat(),
+            booking.id,
+        )
 
 
 class ForgetsWaiting(RowHost):
@@ -99,6 +111,8 @@ class ForgetsWaiting(RowHost):
             word,
             record.booking_id,
         )
+        if record.booking is not None:
+            self.write_request(connection, record.booking)
 
 
 def book(host, connection, booking_id, *, covers=2, starts=AT, state="open", house=HOUSE):

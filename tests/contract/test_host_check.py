@@ -199,6 +199,20 @@ class ShiftsTheTime(RowHost):
         self.rows(connection, "UPDATE @reservations SET covers = covers + 1 WHERE id = ?", record.booking_id)
 
 
+class KeepsTheRequest(RowHost):
+    """Writes how a booking stands, and not what it asks for now."""
+
+    def write_request(self, connection, booking):
+        pass
+
+
+class KeepsTheTime(RowHost):
+    """Writes another party, and not another time."""
+
+    def write_request(self, connection, booking):
+        self.rows(connection, "UPDATE @reservations SET covers = ? WHERE id = ?", booking.party_size, booking.id)
+
+
 class ForgetsAnEnd(RowHost):
     """Has no word for a booking that ends in this state: the row stays as it was."""
 
@@ -322,6 +336,8 @@ BROKEN = {
     "states: no word for cancelled": ForgetsCancelled,
     "states: confirmed ones listed": ListsConfirmed,
     "states: COMMIT": EndsItInSQL,
+    "request": KeepsTheRequest,
+    "request: time": KeepsTheTime,
     "one-row": WritesAll,
     "one-row: the first alone": OnlyTheFirst,
     "one-row: all that start then": WritesAlike,
@@ -361,7 +377,7 @@ def test_a_host_that_keeps_its_promises_passes(rig):  # noqa: F811
     before = rows(rig, host)
     found = answers(rig, host)
     assert {one.check: one.text for one in found.values() if one.says is not Say.OK} == {}
-    assert len(found) == 14
+    assert len(found) == 15
     assert rows(rig, host) == before
     assert rig.coordinator(host).record("b-0") is None
 
@@ -485,6 +501,7 @@ TOLD = {
     "two times": (NoWindow, "occupied", r"^window: expected a TimeWindow, got a tuple in .* Write TimeWindow\("),
     "a float": (HalfAParty, "unassigned", r"^party_size: expected a whole .* in booking_of\(\), .* Write int\(\)"),
     "naive": (NaiveTimes, "unassigned", r"^start_at: expected a time with an offset .* in booking_of\(\), .* zone"),
+    "request": (KeepsTheTime, "request", r"does not write start_at: .* Write start_at of record.booking$"),
     "no word": (
         NoWordForReview,
         "states",
@@ -782,7 +799,7 @@ def test_the_command_says_ok_line_by_line(backend, capsys):
     """A host without a mistake exits with 0."""
     assert run(["host", "check", "--app", backend(RowHost, "good_backend")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert all(line.startswith("ok      ") for line in lines)
 
 

@@ -128,6 +128,8 @@ class ReservationHost:
             row.status = WORDS.word(change.record)
             row.sits_at = ", ".join(change.record.tables) or None
             row.by = "pipeline" if change.record.tables else None
+            if asked := change.record.booking:
+                row.covers, row.starts_at = asked.party_size, minutes(asked.start_at)
 
 
 class Rows:

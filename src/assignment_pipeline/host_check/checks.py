@@ -38,6 +38,7 @@ MOST = 200
 _NAMED = 10
 _DAYS_BACK, _DAYS_AHEAD = dt.timedelta(days=1), dt.timedelta(days=30)
 _TRIED = 5
+_LATER = dt.timedelta(days=1, hours=1)
 MOST_COMPARED = 50
 
 STATES: Mapping[str, tuple[tuple[Trigger, ...], ...]] = {
@@ -301,6 +302,31 @@ def states(sample: Sample) -> Asking[str]:
     return f"{tried} states have a word: who waits reads back as 'pending', {words}"
 
 
+def request(sample: Sample) -> Asking[str]:
+    """What a booking asks for from now on is in its row: another party and another time, as `reassign` commits them."""
+    booking, venue = sample.booking, (yield from _venue(sample))
+    _require_on_commit(sample)
+    later = attrs.evolve(
+        booking,
+        party_size=booking.party_size - 1 or 2,
+        start_at=booking.start_at + _LATER,
+        end_at=booking.end_at and booking.end_at + _LATER,
+    )
+    confirmed = leading(booking, venue, sample.now, TO_CONFIRMED)
+    *_, changed = leading(later, venue, sample.now, TO_CONFIRMED, (_T.MOVE,))
+    yield from _reached("is confirmed", confirmed)
+    yield from _reached("has changed", [attrs.evolve(changed, request=later)])
+    found = yield from _booking(booking.id)
+    if not found.same_request(later):
+        names = ", ".join(found.differences(later))
+        msg = (
+            f"on_commit() for a booking that has changed does not write {names}: after reassign(), place() or"
+            f" party_changed(), the guest is told one thing and has tables for another. Write {names} of record.booking"
+        )
+        raise WrongError(msg)
+    return "another party and another time are written"
+
+
 def _reached(name: str, changes: Sequence[AssignmentChange]) -> Asking[AssignmentState]:
     """Tell the host of the changes; the state in which they leave the booking."""
     for change in changes:
@@ -462,6 +488,7 @@ CHECKS: Mapping[str, Callable[[Sample], Asking[Any]]] = {
     "times": times,
     "occupied": occupied,
     "states": states,
+    "request": request,
     "one-row": one_row,
     "given-back": given_back,
     "commit": commit,
