@@ -254,14 +254,10 @@ class PlainStore:
         with self._lock:
             self.state = attrs.evolve(self.state, generation=self.state.generation + 1)
 
-    def knows(self, restaurant_id: str, change_id: str) -> bool:  # noqa: ARG002 - one lock guards all restaurants
-        """
-        Whether the change with that id has landed, asked behind whatever commit is still in flight.
-
-        See `AssignmentStore.knows`.
-        """
+    def knows(self, change: AssignmentChange) -> bool:
+        """Whether *change* has landed, asked behind whatever commit is still in flight. See `AssignmentStore.knows`."""
         with self._lock:
-            return change_id in self.state.landed
+            return change.id in self.state.landed
 
     # -- The sweep -----------------------------------------------------------------------------------------------
 
