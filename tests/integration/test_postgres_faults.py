@@ -45,20 +45,27 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_venue,
 )
 from tests.servers.postgres import embedded  # noqa: E402
+from tests.servers.postgres_harness import empty  # noqa: E402
 
 LOCKING = "SELECT assignment_pipeline.lock_restaurants('[\"r-1\"]')"
 
 
-@pytest.fixture
-def database(postgres_database):
-    """The database, with tables of the test's own in the schema that is the default."""
+@pytest.fixture(scope="module")
+def tables(postgres_database):
+    """The database, with new tables in the schema that is the default."""
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS assignment_pipeline CASCADE")
     init(postgres_database, standalone=True)
-    host = StandaloneHost()
-    with PostgresStore(postgres_database, host=host) as store:
-        store.write(lambda connection: host.put_venue(connection, make_venue()))
     return postgres_database
+
+
+@pytest.fixture
+def database(tables):
+    """The same, with one restaurant and nothing else."""
+    with psycopg.connect(tables) as connection:
+        empty(connection, "assignment_pipeline", standalone=True)
+        StandaloneHost().put_venue(connection, make_venue())
+    return tables
 
 
 @pytest.fixture
@@ -401,17 +408,20 @@ def test_a_deferred_constraint_of_the_hosts_is_raised(database, opened):
 
 def test_what_a_server_does_not_do_is_unavailable(database, opened):
     """A standby says so of all that writes, and of leases; bookings are told to come again, locks are done without."""
+    init(database, standalone=True, schema="standby")
+    store = opened(host=StandaloneHost(schema="standby"), schema="standby")
+    store.put_venue(make_venue())
     with psycopg.connect(database, autocommit=True) as connection:
         for name in ("acquire", "commit"):
             connection.execute(STANDBY.format(name))
-    with PostgresLockManager(database) as locks, pytest.raises(LockManagerUnavailableError):
+    with PostgresLockManager(database, schema="standby") as locks, pytest.raises(LockManagerUnavailableError):
         locks.acquire([Wanted("a")], ttl=HOUR)
-    with Coordinator(opened(), flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
         assert coordinator.assign(make_booking()).reason == "store_unavailable"
 
 
 STANDBY = """
-CREATE OR REPLACE FUNCTION assignment_pipeline.{}(doc jsonb) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION standby.{}(doc jsonb) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'cannot set transaction read-write mode during recovery' USING ERRCODE = 'feature_not_supported';
 END
