@@ -12,12 +12,13 @@ WORDS = StatusMap(
 )
 AT = (dt.datetime.now(dt.UTC) + dt.timedelta(days=2)).replace(hour=19, minute=0, second=0, microsecond=0)
 TABLES = """
-CREATE TABLE reservations (
+CREATE TABLE IF NOT EXISTS reservations (
     id text PRIMARY KEY, house text, covers integer, starts text, state text DEFAULT 'open', sits_at text
 );
-CREATE TABLE dining_tables (house text, label text, seats integer);
-CREATE TABLE legacy_seats (house text, label text, from_time text, to_time text, reservation text)
+CREATE TABLE IF NOT EXISTS dining_tables (house text, label text, seats integer);
+CREATE TABLE IF NOT EXISTS legacy_seats (house text, label text, from_time text, to_time text, reservation text)
 """
+NO_ROWS = "DELETE FROM reservations; DELETE FROM dining_tables; DELETE FROM legacy_seats"
 ROWS = "INSERT INTO dining_tables VALUES ('tasca', 'A1', 2), ('tasca', 'B1', 4), ('tasca', 'B2', 4)"
 
 

@@ -31,7 +31,7 @@ from assignment_pipeline import (
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.errors import HostContradictionError, HostError
-from tests.contract.rows import AT, HOUSE, ROWS, TABLES, ForgetsWaiting, RowHost, awaiting, book, state_of
+from tests.contract.rows import AT, HOUSE, NO_ROWS, ROWS, TABLES, ForgetsWaiting, RowHost, awaiting, book, state_of
 
 TWO_HOURS = dt.timedelta(hours=2)
 ACTIVE = FixedFlags(Mode.ACTIVE)
@@ -63,22 +63,29 @@ class SQLiteRig:
         self.connection.close()
 
 
+@functools.cache
+def schema_in(conninfo):
+    """The schema of the pipeline's tables in a database: made once."""
+    from tests.servers.postgres_harness import fresh  # noqa: PLC0415
+
+    fresh(conninfo, "a_hosts")
+    return "a_hosts"
+
+
 class PostgresRig(SQLiteRig):
-    """The same in two schemas of a database."""
+    """The same in two schemas of a database, which are emptied for each."""
 
     def __init__(self, conninfo):
         import psycopg  # noqa: PLC0415
 
-        from tests.servers.postgres_harness import fresh  # noqa: PLC0415
+        from tests.servers.postgres_harness import empty  # noqa: PLC0415
 
-        self.conninfo, self.schema = conninfo, "a_hosts"
-        self.prefix = f"theirs_{uuid.uuid4().hex[:8]}"
+        self.conninfo, self.schema, self.prefix = conninfo, schema_in(conninfo), "theirs"
         self.connection = psycopg.connect(conninfo, autocommit=True)
-        fresh(conninfo, self.schema)
-        self.connection.execute(f"CREATE SCHEMA {self.prefix}; SET search_path = {self.prefix}")
-        self.connection.execute(TABLES)
-        self.connection.execute(ROWS)
-        self.connection.execute("RESET search_path")
+        empty(self.connection, self.schema, standalone=False)
+        self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {self.prefix}; SET search_path = {self.prefix}")
+        for statements in (TABLES, NO_ROWS, ROWS, "RESET search_path"):
+            self.connection.execute(statements)
         self.open = []
 
     def host(self, kind):
@@ -93,13 +100,6 @@ class PostgresRig(SQLiteRig):
         made = Coordinator(store, flags=ACTIVE, **options)
         self.open += [made, store]
         return made
-
-    def close(self):
-        super_close = self.open
-        for one in super_close:
-            one.close()
-        self.connection.execute(f"DROP SCHEMA {self.prefix} CASCADE")
-        self.connection.close()
 
 
 class _Blocking:
