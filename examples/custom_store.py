@@ -114,6 +114,11 @@ class PlainStore:
                 arrivals=tuple(self._arrivals(venue.id, window)) if window and venue.policy.pacing else (),
             )
 
+    def load_all(self, queries: Sequence[LoadQuery]) -> tuple[AssignmentContext | None, ...]:
+        """What `load` answers to each of *queries*. See `AssignmentStore.load_all`."""
+        with self._lock:
+            return tuple(map(self.load, queries))
+
     def _venue(self, restaurant_id: str) -> Venue:
         venue = self.host.venue(None, restaurant_id, None)
         if venue is None:
