@@ -604,6 +604,36 @@ def test_a_row_that_never_comes_is_told_of_and_left(rig):
     assert coordinator.record("b-1").tables == tables
 
 
+def test_a_row_that_is_gone_is_told_of_once_and_keeps_its_tables(rig):
+    """Where somebody waits for them; a row that `booking` does not find today takes no guest's table away."""
+    heard = []
+
+    class Sink:
+        inline = True
+
+        def emit(self, events):
+            heard.extend(events)
+
+    host = rig.host(RowHost)
+    coordinator = rig.coordinator(host, sinks=[Sink()])
+    for number in range(4):
+        book(host, rig.connection, f"b-{number}")
+    for number in range(3):
+        assert coordinator.assign_id(f"b-{number}", HOUSE).tables
+    host.rows(rig.connection, "DELETE FROM @reservations WHERE id = 'b-0'")
+    for _ in range(2):
+        coordinator.enqueue(host.booking(rig.connection, "b-3"))
+        coordinator.assign_id("b-3", HOUSE)
+        coordinator.requeue("b-3", actor="anna")
+        assert [one.outcome for one in coordinator.sweep().results] == ["manual_review"]
+    coordinator.flush()
+    told = [event for event in heard if event.type == "coordinator.host_fault"]
+    assert [(event.booking_id, event.context["reason"]) for event in told] == [("b-0", "row_gone")]
+    assert told[0].context["tables"] == coordinator.record("b-0").tables != ()
+    assert coordinator.cancel("b-0", HOUSE).outcome == "cancelled"
+    assert [(one.booking_id, one.outcome) for one in coordinator.sweep().results] == [("b-3", "confirmed")]
+
+
 def _sweep_until(coordinator, done):
     for _ in range(50):
         coordinator.sweep()

@@ -5,7 +5,7 @@ import datetime as dt
 import attrs
 import pytest
 
-from assignment_pipeline import FloorPlan, Table, Venue
+from assignment_pipeline import Booking, Coordinator, FixedFlags, FloorPlan, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.domain.counts import Agreement, Backlog, Calls, Outcomes
 from assignment_pipeline.domain.metrics import PIPELINE, Metrics, Seen
@@ -216,6 +216,24 @@ def test_reviews_that_nobody_looks_at():
 def test_stuck_bookings():
     """Handed out over and over."""
     assert check("stuck", day={"backlog": Backlog(stuck=1)}).health is Health.WRONG
+    some = check("stuck", day={"backlog": Backlog(stuck=3)}, handed_out=["b-1", "b-2"])
+    assert some.evidence.endswith("nothing came of it: b-1, b-2, and 1 more")
+    assert "who waits goes to a person" in some.fix
+
+
+def test_stuck_bookings_are_found_in_the_store():
+    """One that is handed out three times, and no other."""
+    clock = FakeClock()
+    store = MemoryStore(MemoryHost(Venue("r-1", "UTC", FloorPlan([Table("T1", 2)]))), clock=clock)
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE)) as coordinator:
+        for number, ahead in ((1, 2), (2, 3)):
+            coordinator.enqueue(Booking(f"b-{number}", "r-1", 2, clock.now() + dt.timedelta(days=ahead)))
+        coordinator.assign_id("b-2", "r-1")
+        for _ in range(3):
+            clock.advance(dt.timedelta(hours=1))
+            store.due(10)
+        (found,) = [finding for finding in examine(store, {}) if finding.check == "stuck"]
+    assert found.evidence.endswith("nothing came of it: b-1")
     assert check("stuck").health is Health.GOOD
 
 

@@ -44,6 +44,8 @@ class SweepMemory:
         overdue: Reviews that were told to be overdue, with the version of each.
 
         in_use: The events of bookings whose tables are in use, by their ids.
+
+        gone: Those of bookings whose row is gone.
     """
 
     since: dt.datetime | None = None
@@ -54,6 +56,7 @@ class SweepMemory:
     floors: FloorMemory = attrs.field(factory=FloorMemory)
     overdue: set[tuple[str, int]] = attrs.field(factory=set)
     in_use: set[str] = attrs.field(factory=set)
+    gone: set[str] = attrs.field(factory=set)
 
 
 @attrs.define

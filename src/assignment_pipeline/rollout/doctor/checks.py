@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from assignment_pipeline.domain.counts import Calls
-from assignment_pipeline.domain.metrics import PIPELINE, Metrics, MetricsQuery
+from assignment_pipeline.domain.metrics import PIPELINE, STUCK, Metrics, MetricsQuery
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import MissingRightsError, SchemaMismatchError, StoreUnavailableError
-from assignment_pipeline.ports import MetricsStore
+from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
+from assignment_pipeline.ports import MetricsStore, RecordPage, RecordQuery
+from assignment_pipeline.ports.records import MOST_DUE
 from assignment_pipeline.rollout.doctor.app_flags import AppFlags
 from assignment_pipeline.rollout.doctor.diagnosis import ADVICE, Finding, Health, good, wrong
 from assignment_pipeline.rollout.doctor.facts import Facts
@@ -27,6 +30,8 @@ DAY = dt.timedelta(hours=24)
 
 MANY_REVIEWS = 0.10
 MUCH_CONTENTION = 0.05
+NAMED = 10
+_HANDED_OUT = (*sorted(UNSETTLED), AssignmentState.ASSIGNED, AssignmentState.MANUAL_REVIEW)
 _FOLLOWED = dt.timedelta(minutes=1)  # By then, every worker knows of a change of the rollout.
 
 
@@ -35,6 +40,10 @@ class Examined(MetricsStore, Protocol):
 
     def check_schema(self) -> None:
         """Make sure that the schema is there and of the right version. See `AssignmentStore.check_schema`."""
+        ...
+
+    def records(self, query: RecordQuery) -> RecordPage:
+        """A page of records. See `AssignmentStore.records`."""
         ...
 
     def rollout(self) -> RolloutRevision:
@@ -68,18 +77,20 @@ def examine(
     if schema.health is Health.WRONG:
         return schema, *environment_read(environ)
     now, revision = store.now(), store.rollout()
+    day = store.measure(MetricsQuery(since=now - DAY))
     since = now - HOUR
     if revision.created_at is not None:
         since = max(since, min(revision.created_at + _FOLLOWED, now))
     facts = Facts(
         now=now,
         hour=store.measure(MetricsQuery(since=now - HOUR)),
-        day=store.measure(MetricsQuery(since=now - DAY)),
+        day=day,
         seen=store.seen(MetricsQuery(since=since)),
         revision=revision,
         environ=environ,
         dropped=dropped or {},
         flags=flags,
+        handed_out=_handed_out(store) if day.backlog.stuck else (),
     )
     return (schema, *environment_read(environ), *check_facts(facts))
 
@@ -93,7 +104,7 @@ def check_facts(facts: Facts) -> Iterator[Finding]:
     yield _contention(facts.day)
     yield _sweep(facts)
     yield _waiting(facts.day)
-    yield _stuck(facts.day)
+    yield _stuck(facts)
     yield _unsettled(facts.day)
     yield _events(facts)
 
@@ -171,16 +182,27 @@ def _waiting(day: Metrics) -> Finding:
     )
 
 
-def _stuck(day: Metrics) -> Finding:
-    stuck = day.backlog.stuck
+def _stuck(facts: Facts) -> Finding:
+    stuck, named = facts.day.backlog.stuck, facts.handed_out[:NAMED]
     if not stuck:
         return good("stuck", "no booking is handed out over and over")
+    which = (
+        f": {', '.join(named)}" + (f", and {stuck - len(named)} more" if stuck > len(named) else "") if named else ""
+    )
     return wrong(
         "stuck",
-        f"{stuck} bookings were handed out three times and more, and nothing came of it",
-        "code that raises or kills the worker each time: most often the host's, with a value that cannot be",
-        "the log, and what `assignment-pipeline sweep` says; after five times they go to a person",
+        f"{stuck} bookings were handed out three times and more, and nothing came of it{which}",
+        "code that raises or kills the worker each time, most often the host's; or a row that does not come",
+        "see the log and `assignment-pipeline sweep`; after five times, who waits goes to a person, a hold ends, and"
+        " who is confirmed is left as it is",
     )
+
+
+def _handed_out(store: Examined) -> tuple[str, ...]:
+    """The first bookings that were handed out over and over; the many that are confirmed are not looked through."""
+    page = store.records(RecordQuery(states=_HANDED_OUT, limit=MOST_DUE))
+    stuck = (one for one in page.records if one.deliveries >= STUCK and one.next_attempt_at is not None)
+    return tuple(one.booking_id for one in itertools.islice(stuck, NAMED))
 
 
 def _unsettled(day: Metrics) -> Finding:

@@ -41,6 +41,8 @@ class Facts:
         dropped: Events that this process could not pass on, by whose count it is.
 
         flags: What the application's flags say; None where only a database is known.
+
+        handed_out: Some of the bookings that are stuck.
     """
 
     now: dt.datetime
@@ -51,6 +53,7 @@ class Facts:
     environ: Mapping[str, str]
     dropped: Mapping[str, int] = attrs.field(factory=dict)
     flags: AppFlags | None = None
+    handed_out: Sequence[str] = ()
 
     @property
     def settings(self) -> FlagSettings | None:
