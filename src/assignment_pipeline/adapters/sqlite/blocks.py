@@ -12,7 +12,7 @@ from assignment_pipeline.adapters.columns import with_columns
 from assignment_pipeline.adapters.sqlite.codec import BLOCKS, event_row, text_of
 from assignment_pipeline.adapters.sqlite.commits import WRITE_EVENT, Commits
 from assignment_pipeline.adapters.sqlite.opening import cursor_of
-from assignment_pipeline.adapters.sqlite.reads import TAKEN, sitting, span_of
+from assignment_pipeline.adapters.sqlite.reads import seats_in, sitting
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.events import Event
 
@@ -47,22 +47,16 @@ class Blocks:
     def _there(self, connection: sqlite3.Connection, block: TableBlock, now: dt.datetime) -> set[str]:
         """The bookings that have a table for part of its block."""
         rows, window = cursor_of(connection), block.window
-        ours = {
-            booking_id
-            for table_id, _, _, booking_id, _ in rows.execute(TAKEN, span_of(block.restaurant_id, window)).fetchall()
-            if table_id == block.table_id
-        }
-        ours |= {
+        there = (
+            *seats_in(rows, block.restaurant_id, window, {block.table_id}),
+            *sitting(rows, block.restaurant_id, now),
+            *self.commits.reads.host.occupied(connection, block.restaurant_id, window),
+        )
+        return {
             seat.booking_id
-            for seat in sitting(rows, block.restaurant_id, now)
-            if seat.table_id == block.table_id and seat.window.overlaps(window)
+            for seat in there
+            if seat.booking_id and seat.table_id == block.table_id and seat.window.overlaps(window)
         }
-        others = {
-            seat.booking_id
-            for seat in self.commits.reads.host.occupied(connection, block.restaurant_id, window)
-            if seat.table_id == block.table_id and seat.booking_id and seat.window.overlaps(window)
-        }
-        return ours | others
 
     def unblock(self, connection: sqlite3.Connection, blocks: Sequence[TableBlock], events: Sequence[Event]) -> bool:
         rows = cursor_of(connection)

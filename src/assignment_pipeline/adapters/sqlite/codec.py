@@ -20,6 +20,7 @@ from assignment_pipeline.adapters.seats import Seat, allocation_of
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.events import Event
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.record import AssignmentRecord, Attempt, StateChange
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Occupied
@@ -113,6 +114,7 @@ STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
 ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
 BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
 EVENTS = Rows(Event, EVENT, WRITTEN, READ)
+_occupied = maker(Occupied)
 
 
 @lru_cache(FEW)
@@ -131,6 +133,7 @@ def record_row(record: AssignmentRecord) -> Row:
 
 
 @lru_cache(CACHED)
-def occupied_of(table_id: str, start: str, end: str, booking_id: str, movable: int) -> Occupied:
-    """A seat of ours. Most of a floor is as it was at the last look."""
-    return Occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))
+def occupied_of(text: str) -> Occupied:
+    """A seat of ours, from a JSON array. Most of a floor is as it was at the last look."""
+    table_id, start, end, booking_id, movable = json.loads(text)
+    return _occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))

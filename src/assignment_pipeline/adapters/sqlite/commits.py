@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,21 +21,19 @@ from assignment_pipeline.adapters.sqlite.codec import (
     Row,
     booking_of,
     event_row,
-    occupied_of,
     optional_moment_of,
     record_row,
     text_of,
 )
 from assignment_pipeline.adapters.sqlite.opening import HookError, cursor_of
 from assignment_pipeline.adapters.sqlite.reads import (
-    TAKEN_BETWEEN,
     Reads,
     arrivals,
     blocks,
     find_records,
     generation,
+    seats_in,
     sitting,
-    span_of,
 )
 from assignment_pipeline.domain.in_sql import in_sql
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, in_order, sat_at_twice
@@ -397,8 +394,7 @@ def _contested_by_us(rows: sqlite3.Cursor, taken: Iterable[_Taken]) -> set[str]:
     for (restaurant_id, _), wanted in by_evening.items():
         around = TimeWindow.around([new.window for new in wanted])
         tables = [table_id for new in wanted for table_id in new.tables]
-        seats = rows.execute(TAKEN_BETWEEN, (*span_of(restaurant_id, around), min(tables), max(tables)))
-        contested |= _contested(wanted, itertools.starmap(occupied_of, seats))
+        contested |= _contested(wanted, seats_in(rows, restaurant_id, around, tables))
     return contested
 
 

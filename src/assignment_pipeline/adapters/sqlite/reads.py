@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -31,6 +30,7 @@ from assignment_pipeline.adapters.venues import Venues
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.booking import MAX_TURN, Booking
 from assignment_pipeline.domain.in_sql import in_sql
+from assignment_pipeline.domain.made import maker
 from assignment_pipeline.domain.pacing import ArrivingParty
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, StateChange
 from assignment_pipeline.domain.venue import Venue
@@ -54,12 +54,15 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
+_context = maker(AssignmentContext)
+
 HALF_A_DAY = dt.timedelta(hours=12)
 
 # The index is named, so that no statistics can talk SQLite into reading a restaurant's whole past.
-# It has all the columns: the table itself is not touched.
+# It has all the columns: the table itself is not touched. All rows come as one text: to hand a value over takes
+# SQLite and Python longer than to find it.
 TAKEN = """
-SELECT table_id, start_at, end_at, booking_id, movable
+SELECT group_concat(json_array(table_id, start_at, end_at, booking_id, movable), char(10))
 FROM booking_table_assignments INDEXED BY booking_table_assignments_span
 WHERE restaurant_id = ? AND start_at > ? AND start_at < ? AND end_at > ?
 """
@@ -175,7 +178,7 @@ class Reads:
             return None
         window = query.window(venue, records, bookings)
         others = () if window is None else self.host.occupied(connection, venue.id, window)
-        return AssignmentContext(
+        return _context(
             now=now,
             generation=generation(rows),
             venue=venue,
@@ -277,9 +280,7 @@ def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: d
     """What we have written that overlaps *window*, and the parties that sit there at *now*."""
     if window is None:
         return ()
-    taken: Iterable[Occupied] = itertools.starmap(
-        occupied_of, rows.execute(TAKEN, span_of(venue.id, window)).fetchall()
-    )
+    taken = seats_in(rows, venue.id, window)
     present = {(seat.table_id, seat.booking_id): seat for seat in sitting(rows, venue.id, now)}
     if present:
         taken = (seat for seat in taken if (seat.table_id, seat.booking_id) not in present)
@@ -288,6 +289,17 @@ def _taken(rows: sqlite3.Cursor, venue: Venue, window: TimeWindow | None, now: d
         *(seat for seat in present.values() if seat.window.overlaps(window)),
         *blocks(rows, venue.id, window),
     )
+
+
+def seats_in(
+    rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow, tables: Collection[str] = ()
+) -> Iterable[Occupied]:
+    """Our seats that overlap *window*: those of *tables*, and of others between them by name; or all."""
+    start, end = text_of(window.start), text_of(window.end)
+    span = (restaurant_id, text_of(window.start - LONGEST_BLOCKED), end, start)
+    asked = (TAKEN_BETWEEN, (*span, min(tables), max(tables))) if tables else (TAKEN, span)
+    [text] = rows.execute(*asked).fetchone()
+    return map(occupied_of, text.split("\n")) if text else ()
 
 
 def sitting(rows: sqlite3.Cursor, restaurant_id: str, now: dt.datetime) -> list[Occupied]:
@@ -302,12 +314,6 @@ def arrivals(rows: sqlite3.Cursor, restaurant_id: str, window: TimeWindow) -> It
     long_before, long_after = text_of(window.start - HALF_A_DAY), text_of(window.end + HALF_A_DAY)
     for booking_id, at, size, channel in rows.execute(ARRIVING, (restaurant_id, long_before, long_after, start, end)):
         yield ArrivingParty(booking_id, moment_of(at), size, channel)
-
-
-def span_of(restaurant_id: str, window: TimeWindow) -> Row:
-    """The parameters of a scan for all of a restaurant's seats that overlap *window*."""
-    start, end = text_of(window.start), text_of(window.end)
-    return (restaurant_id, text_of(window.start - LONGEST_BLOCKED), end, start)
 
 
 def _near(rows: sqlite3.Cursor, venue: Venue, day: TimeWindow | None) -> list[str]:
