@@ -49,7 +49,6 @@ from assignment_pipeline.ports import (
     Occupied,
     alone,
     check_caps,
-    read_bookings,
     woken_at,
 )
 
@@ -204,6 +203,8 @@ class Commits:
         venues: dict[str, Venue] = {}
         seating = {change.record.restaurant_id for change in changes if change.seats}
         in_force = generation(rows)
+        guarded = [change.record.booking_id for change in changes if change.preconditions is not None]
+        found, _ = self.reads.bookings(connection, guarded)
         for change in changes:
             booking_id, restaurant_id = change.record.booking_id, change.record.restaurant_id
             current = before.get(booking_id)
@@ -211,7 +212,6 @@ class Commits:
             if not change.steps and rows.execute(FIND_STEPLESS, (change.id,)).fetchone():
                 raise StaleRecordError(booking_id, "version")
             if change.preconditions is not None:
-                found, _ = read_bookings(partial(self.reads.host.booking, connection), [booking_id])
                 if restaurant_id not in venues:
                     venues[restaurant_id] = self._venue(connection, change, seats=restaurant_id in seating)
                 venue = venues[restaurant_id]

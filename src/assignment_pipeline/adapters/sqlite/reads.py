@@ -173,7 +173,7 @@ class Reads:
         records = find_records(rows, query.ids)
         near = find_records(rows, _near(rows, venue, query.day))
         records |= {key: record for key, record in near.items() if query.is_of_day(venue, record)}
-        bookings, unreadable = self._bookings(connection, query.asked_of_host(records))
+        bookings, unreadable = self.bookings(connection, query.asked_of_host(records))
         if any(key not in {*records, *bookings, *unreadable} for key in query.booking_ids):
             return None
         window = query.window(venue, records, bookings)
@@ -191,7 +191,7 @@ class Reads:
             arrivals=tuple(arrivals(rows, venue.id, window)) if window and venue.policy.pacing else (),
         )
 
-    def _bookings(
+    def bookings(
         self, connection: sqlite3.Connection, booking_ids: Collection[str]
     ) -> tuple[dict[str, Booking], frozenset[str]]:
         """See `read_bookings`; those of our own host with one statement."""
