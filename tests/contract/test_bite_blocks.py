@@ -216,6 +216,7 @@ BROKEN: list[tuple[str, type[MemoryStore], str]] = [
     ("lists them all", ListsThemAll, "blocks_are_listed_until_they_end"),
     ("forgets who", ForgetsWho, "blocks_are_listed_until_they_end"),
     ("names nobody", NamesNobody, "a_block_names_who_has_the_table"),
+    ("names none beside", NamesNobody, "a_block_of_each_table_names_its_own"),
     ("names ours", NamesOurs, "a_block_names_who_has_the_table"),
     ("refuses the taken", RefusesTheTaken, "who_has_the_table_keeps_it"),
     ("writes twice", WritesTwice, "a_block_is_written_once"),

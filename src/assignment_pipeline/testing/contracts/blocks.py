@@ -74,6 +74,13 @@ class Blocks(StoreSuite):
         touching = TimeWindow(DINNER + HOUR + 15 * MINUTE, DINNER + 2 * HOUR)
         assert store.block([make_block("k-2", window=touching)], ()) == ()
 
+    def test_a_block_of_each_table_names_its_own(self, store: AssignmentStore) -> None:
+        """Whoever has the table beside it is not named."""
+        for number in (1, 2, 3):
+            self.commit(store, make_booking(f"b-{number}"), *CONFIRM, tables=(f"T{number}",))
+        for number in (1, 2, 3):
+            assert store.block([make_block(f"k-{number}", f"T{number}")], ()) == (f"b-{number}",)
+
     def test_who_has_the_table_keeps_it(self, store: AssignmentStore) -> None:
         """A block changes no record; its booking may be confirmed, and stays where it is."""
         record = self.commit(store, make_booking(), *HOLD, tables=("T1",))

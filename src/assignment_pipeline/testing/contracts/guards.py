@@ -72,6 +72,23 @@ class Guards(StoreSuite):
         harness.put_booking(booking)
         store.commit([change])
 
+    def test_each_of_several_bookings_is_compared(self, store: AssignmentStore, harness: StoreHarness) -> None:
+        """Where several are planned together, one that has changed refuses them all, whichever it is."""
+        bookings = [make_booking(f"b-{number}") for number in (1, 2, 3)]
+        for booking in bookings:
+            harness.put_booking(booking)
+        changes = [
+            make_change(booking, *CONFIRM, tables=(f"T{number}",), preconditions=self.assume(store, booking))
+            for number, booking in enumerate(bookings, 1)
+        ]
+        for booking in bookings:
+            harness.put_booking(attrs.evolve(booking, party_size=3))
+            with pytest.raises(StaleRecordError) as refused:
+                store.commit(changes)
+            assert refused.value.args == (booking.id, "booking")
+            harness.put_booking(booking)
+        store.commit(changes)
+
     def test_a_booking_that_turns_up_is_noticed(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """A plan for a booking that the host did not know is refused once it does, and knows it otherwise."""
         booking = make_booking()
