@@ -9,6 +9,7 @@ import pytest
 
 from assignment_pipeline import Coordinator, FixedFlags, LegacyResult, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore
+from assignment_pipeline.rollout.flags import StoreFlags
 from tests.contract.rows import HOUSE, RowHost, book
 from tests.contract.test_hosts import SQLiteRig
 
@@ -34,6 +35,12 @@ class Raises:
 def raising():
     """An application whose flags raise."""
     return Coordinator(_store(), flags=Raises())
+
+
+def following():
+    """An application whose flags are the database's."""
+    store = _store()
+    return Coordinator(store, flags=StoreFlags(store))
 
 
 @pytest.fixture
@@ -71,6 +78,28 @@ def test_flags_that_raise_are_named(cli, backend):
     backend.coordinator(backend.host(RowHost)).assign_id("b-0", HOUSE)
     expected = "the application's flags raised for tasca: RuntimeError"
     assert doctor(cli, "raising")["flags-agree"] == ("wrong", expected)
+
+
+def test_settings_that_cannot_be_read_hide_no_other_finding(cli, backend):
+    """Somebody has written them by hand; the host is looked at all the same."""
+    backend.coordinator(backend.host(RowHost)).assign_id("b-0", HOUSE)
+    entered = cli(
+        "rollout", "enter", "production-100", "--actor", "ann", "--reason", "x", "--force", "--db", backend.path
+    )
+    assert entered.code == 0, entered
+    backend.connection.execute('UPDATE assignment_rollout SET settings = \'{"enabled": "perhaps"}\'')
+    found = doctor(cli, "following")
+    assert found["flags-agree"] == ("wrong", "the settings in the database cannot be read")
+    assert found["host-took"][1].startswith("records and host agree: 1 booking at 1 of 1 restaurants")
+
+
+def test_without_the_tables_that_is_the_finding(cli, tmp_path, monkeypatch):
+    """Nothing else of the store is asked."""
+    (tmp_path / "empty.db").touch()
+    monkeypatch.setenv(DATABASE, str(tmp_path / "empty.db"))
+    found = doctor(cli, "following")
+    assert found["schema"][0] == "wrong"
+    assert "host-took" not in found
 
 
 def test_where_no_restaurant_is_known_the_flags_were_not_asked(cli, backend):

@@ -16,7 +16,7 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted, counting
 from assignment_pipeline.cli.rollout.steering import up_to_date
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
-from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError, StoreUnavailableError
+from assignment_pipeline.errors import AssignmentPipelineError, FlagError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.rollout.doctor import (
     AppFlags,
     Finding,
@@ -91,6 +91,8 @@ def _of_app(app: str, named: Sequence[str]) -> Sequence[Finding]:
         try:
             restaurants = Restaurants.of(store, named)
             flags = AppFlags.of(up_to_date(coordinator.flags), restaurants.ids)
+        except FlagError:  # The finding of the flags in the database says so.
+            flags = None
         except AssignmentPipelineError:  # The first finding says what is wrong with the store.
             return examine(store, os.environ)
         found = examine(store, os.environ, _dropped(coordinator, store), flags)
