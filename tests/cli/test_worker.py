@@ -400,7 +400,7 @@ def test_once_finishes_what_it_is_at_in_a_database_of_ours(backend):
     pages = said.count("\n")
     assert (said, error) == (pages * "Processed 80 bookings: 80 confirmed.\n", "")
     assert len(backend.confirmed()) == 80 * pages
-    assert pages < 3 or confirmed > 160  # On a busy machine it may be heard late.
+    assert pages < 3 or confirmed >= 160  # It had all of the second page by then, and may have begun the third.
     assert all(record.deliveries == 0 for record in backend.records())
 
 
