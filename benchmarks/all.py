@@ -5,9 +5,10 @@ What one assignment costs, in one table: this build, and others beside it.
     git worktree add /tmp/then 633cff7 && python -m benchmarks.all --quick --beside /tmp/then/src
 
 Each number is taken in a process of its own. The builds take turns, round after round, so that a machine that is busy
-for a while is so for all of them. The table shows the median over the rounds, and how many times the first build beside
-takes what this one takes. Times are processor time where nothing is waited for. What takes long is measured in the
-first round only. PostgreSQL, and Redis for Celery, are found or started as for the tests.
+for a while is so for all of them. The table shows the median over the rounds, and how many times better this build is
+than the first beside: how many times what this one takes that one does, and of rates and shares the other way round.
+Times are processor time where nothing is waited for. What takes long is measured in the first round only. PostgreSQL,
+and Redis for Celery, are found or started as for the tests.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ ROWS = {
     "gap_cp_sat": ("... CP-SAT with the same model", "%"),
 }
 """For each number of the probes, what it is and its unit."""
+
+MORE_IS_BETTER = {f"{name}_{workers}" for name in ("rate", "share") for workers in (1, 4, 16)}
 
 EACH_ROUND = {
     "probes": ("imports", "memory", "asyncio", "large", "sqlite"),
@@ -168,13 +171,18 @@ def main() -> None:
     for key, (said, unit) in ROWS.items():
         line = _line(said, unit, [median(rounds, build, itemgetter(key)) for build in range(len(builds))])
         if len(builds) > 1 and key in rounds[0][0] and key in rounds[0][1]:
-            ratios = [each[1][key] / max(each[0][key], 1e-3) for each in rounds if key in each[0] and key in each[1]]
-            line += f"{statistics.median(ratios):9.2f}"
+            pairs = [(each[0][key], each[1][key]) for each in rounds if key in each[0] and key in each[1]]
+            line += f"{statistics.median(_better(key, *pair) for pair in pairs):9.2f}"
         print(line)
     for said, (one, other) in RATIOS.items():
         shares = [median(rounds, build, partial(_ratio, one, other)) for build in range(len(builds))]
         print(_line(said, "x", shares))
     print(f"({versions(builds)}; {os.cpu_count()} cores, Python {sys.version.split()[0]}, {len(rounds)} rounds)")
+
+
+def _better(key: str, here: float, beside: float) -> float:
+    more, less = (here, beside) if key in MORE_IS_BETTER else (beside, here)
+    return more / max(less, 1e-3)
 
 
 def _ratio(one: str, other: str, found: Numbers) -> float:
