@@ -49,6 +49,11 @@ ROWS = {
             ("_all", "... the 480 previews, in availabilities", ""),
         )
     },
+    **{
+        f"{name}_moves_{tables}": (f"480 times on {where}, {tables} tables, in assigns", "")
+        for name, where in (("sqlite", "SQLite"), ("pg", "PostgreSQL"))
+        for tables in (20, 60, 200)
+    },
     "bare": ("a bare transaction on SQLite, one insert", "ms"),
     "sqlite": ("assign on SQLite, synchronous=FULL", "ms"),
     "normal_memory": ("assign in memory, the clock on the wall", "ms"),
@@ -82,7 +87,7 @@ EACH_ROUND = {
     "database_probes": ("normal", "postgres"),
 }
 ONCE = {"probes": ("availability",), "database_probes": ("workers",)}
-ONLY_HERE = {"database_probes": ("memory_of_a_worker", "reoptimize", "celery", "dbos")}
+ONLY_HERE = {"database_probes": ("availability", "memory_of_a_worker", "reoptimize", "celery", "dbos")}
 """The probes, by their module: those of each round and each build, those of one round, and those of this build."""
 
 RATIOS = {

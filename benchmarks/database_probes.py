@@ -14,6 +14,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -22,7 +23,7 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore
 from assignment_pipeline.adapters.sqlite import StandaloneHost as SQLiteHost
 from assignment_pipeline.adapters.sqlite import init as init_sqlite
-from benchmarks.probes import EVENING, evening, restaurant
+from benchmarks.probes import EVENING, SIZES, TURNS, dinner_at, evening, half_fill, one_more, restaurant
 
 FLUSH = 2.0
 """Milliseconds that a flush takes longer than on this machine's virtual disk: as long as on a real one."""
@@ -133,6 +134,40 @@ def workers() -> dict[str, float]:
     return found
 
 
+def availability() -> dict[str, float]:
+    """The times of an evening, moves looked for, in assignments at a free table: where each waits for its store."""
+    from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost, init  # noqa: PLC0415 - an extra
+    from benchmarks.postgres import somewhere  # noqa: PLC0415
+
+    found = {}
+    for tables in (20, 60, 200):
+        with tempfile.TemporaryDirectory() as folder:
+            path, host = Path(folder, "evening"), SQLiteHost()
+            init_sqlite(path, standalone=True)
+            with SQLiteStore(path, host=host) as store:
+                found[f"sqlite_moves_{tables}"] = _times_in_assigns(store, host, tables)
+        with somewhere(None) as conninfo:
+            init(conninfo, standalone=True)
+            standalone = StandaloneHost()
+            with PostgresStore(conninfo, host=standalone) as store:
+                found[f"pg_moves_{tables}"] = _times_in_assigns(store, standalone, tables)
+    return found
+
+
+def _times_in_assigns(store: Any, host: Any, tables: int) -> float:
+    store.write(lambda connection: host.put_venue(connection, dinner_at(tables, "auto")))
+    with Coordinator(store, flags=FixedFlags(Mode.ACTIVE), sinks=()) as coordinator:
+        draw = half_fill(coordinator, tables)
+        asked, assigned = [], []
+        for turn in range(TURNS):
+            began = time.perf_counter()
+            slots = coordinator.availability("r-1", EVENING.date(), SIZES).slots
+            asked.append(time.perf_counter() - began)
+            booking = one_more(draw, slots, turn)
+            assigned.append(elapsed(lambda made=booking: coordinator.assign(made)))
+    return statistics.median(asked) / statistics.median(assigned)
+
+
 # -- Memory -------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +264,7 @@ PROBES: Mapping[str, Callable[[], dict[str, float]]] = {
     "normal": normal,
     "postgres": postgres,
     "workers": workers,
+    "availability": availability,
     "memory_of_a_worker": memory_of_a_worker,
     "reoptimize": reoptimize,
     "celery": celery,

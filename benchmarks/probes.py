@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 EVENING = dt.datetime(2031, 6, 6, 17, tzinfo=dt.UTC)
 
@@ -163,6 +164,9 @@ def sqlite() -> dict[str, float]:
     return {**medians, "one_by_one": sum(alone), "assign_many": together}
 
 
+ARRIVALS = [EVENING + dt.timedelta(minutes=10 * number) for number in range(40)]
+SIZES = range(1, 13)
+
 TURNS = 5
 """How often the times of an evening are asked for, at each size."""
 
@@ -179,6 +183,38 @@ def availability() -> dict[str, float]:
     return found
 
 
+def dinner_at(tables: int, reseat: str):  # noqa: ANN201 - the package is imported by who asks
+    """That restaurant, where parties arrive every ten minutes for half the night."""
+    from assignment_pipeline import ServicePeriod, Venue, VenuePolicy  # noqa: PLC0415
+
+    local = [(start + dt.timedelta(hours=2)).time() for start in ARRIVALS]
+    dinner = ServicePeriod("dinner", dt.time(19), dt.time(1, 40), arrivals=local, end_rule="arrive_by")
+    policy = VenuePolicy(service_periods=[dinner], reseat=reseat)
+    return Venue("r-1", "Europe/Paris", restaurant(tables).floor, policy)
+
+
+def half_fill(coordinator: Any, tables: int) -> random.Random:
+    """Seat parties until half of the tables are taken all evening; what drew them goes on drawing."""
+    from assignment_pipeline import Booking  # noqa: PLC0415
+
+    draw = random.Random("half full")  # noqa: S311 - parties, not secrets
+    sizes, seated, number = (2, 2, 2, 3, 4, 4, 5, 6), dt.timedelta(), 0
+    while seated < tables * (ARRIVALS[-1] - ARRIVALS[0]) / 2:
+        record = coordinator.assign(Booking(f"b-{number}", "r-1", draw.choice(sizes), draw.choice(ARRIVALS))).record
+        if record is not None and record.allocation is not None:
+            seated += record.allocation.turn.duration * len(record.allocation.tables)
+        number += 1
+    return draw
+
+
+def one_more(draw: random.Random, slots: Any, turn: int) -> Any:
+    """A party at one of the times at which a table is free."""
+    from assignment_pipeline import Booking  # noqa: PLC0415
+
+    free = draw.choice([slot for slot in slots if slot.status == "available" and slot.party_size < 7])
+    return Booking(f"more-{turn}", "r-1", free.party_size, free.start_at)
+
+
 def times(tables: int, reseat: str) -> list[float]:
     """
     What one availability of 40 arrivals and 12 sizes takes on a half-full floor, which gets fuller by one party a turn.
@@ -187,24 +223,14 @@ def times(tables: int, reseat: str) -> list[float]:
         Milliseconds; how many times one `assign`, and one `preview`, at a free table that is; and how many times
         one availability the 480 previews are that it answers.
     """
-    from assignment_pipeline import Booking, Coordinator, ServicePeriod, Venue, VenuePolicy  # noqa: PLC0415
+    from assignment_pipeline import Booking, Coordinator  # noqa: PLC0415
 
-    arrivals = [EVENING + dt.timedelta(minutes=10 * number) for number in range(40)]
-    local = [(start + dt.timedelta(hours=2)).time() for start in arrivals]
-    dinner = ServicePeriod("dinner", dt.time(19), dt.time(1, 40), arrivals=local, end_rule="arrive_by")
-    policy = VenuePolicy(service_periods=[dinner], reseat=reseat)
-    coordinator = Coordinator.in_memory(Venue("r-1", "Europe/Paris", restaurant(tables).floor, policy), sinks=())
-    draw, clock = random.Random("half full"), time.thread_time  # noqa: S311 - parties, not secrets
-    sizes, seated, number = (2, 2, 2, 3, 4, 4, 5, 6), dt.timedelta(), 0
-    while seated < tables * (arrivals[-1] - arrivals[0]) / 2:
-        record = coordinator.assign(Booking(f"b-{number}", "r-1", draw.choice(sizes), draw.choice(arrivals))).record
-        if record is not None and record.allocation is not None:
-            seated += record.allocation.turn.duration * len(record.allocation.tables)
-        number += 1
+    coordinator = Coordinator.in_memory(dinner_at(tables, reseat), sinks=())
+    draw, clock = half_fill(coordinator, tables), time.thread_time
     asked, assigned, previewed, all_previewed = [], [], [], 0.0
     for turn in range(TURNS):
         began = clock()
-        slots = coordinator.availability("r-1", EVENING.date(), range(1, 13)).slots
+        slots = coordinator.availability("r-1", EVENING.date(), SIZES).slots
         asked.append(clock() - began)
         took = []
         for place, slot in enumerate(slots):
@@ -218,9 +244,9 @@ def times(tables: int, reseat: str) -> list[float]:
                 previewed.append(took[-1])
         if not turn:
             all_previewed = sum(took)
-        free = draw.choice([slot for slot in slots if slot.status == "available" and slot.party_size < 7])
+        booking = one_more(draw, slots, turn)
         began = clock()
-        coordinator.assign(Booking(f"more-{turn}", "r-1", free.party_size, free.start_at))
+        coordinator.assign(booking)
         assigned.append(clock() - began)
     one = statistics.median(asked)
     decisions = (statistics.median(assigned), statistics.median(previewed))
