@@ -137,6 +137,14 @@ def test_a_refusal_says_what_is_so(full, harness, clock):
     assert {name: full.record(name).version for name in versions} == versions | {"B3": versions["B3"] + 1}
 
 
+def test_a_booking_that_was_cancelled_before_anybody_knew_it_has_no_tables(full):
+    """Its record names no restaurant whose floor could be looked at."""
+    full.cancel("B9")
+    for moves in ([Move("B9", ["T1"], ["T2"])], [*ROUND, Move("B9", ["T1"], ["T2"])]):
+        with pytest.raises(NoTablesError, match="'B9' has no tables: its assignment is cancelled"):
+            full.rearrange(moves, actor="ben")
+
+
 def test_rules_can_be_overruled(full, harness):
     """Those that `place` takes, by their names."""
     harness.put_venue(Venue("R1", "Europe/London", FloorPlan([Table("T1", 4), Table("T2", 4), Table("T3", 2)])))

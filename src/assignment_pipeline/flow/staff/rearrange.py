@@ -163,6 +163,8 @@ def _restaurant(wanted: Wanted) -> Flow[str]:
     for booking_id in ids:
         if booking_id not in records:
             raise BookingNotFoundError(booking_id)
+        if not records[booking_id].restaurant_id:  # Cancelled before anybody knew of it.
+            raise NoTablesError(booking_id, records[booking_id].state.value)
     restaurant_id = wanted.restaurant_id or records[ids[0]].restaurant_id
     for booking_id in ids:
         if records[booking_id].restaurant_id != restaurant_id:
