@@ -279,8 +279,8 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
         (
             "host-seats",
             found.twice,
-            "somebody else has the table at that time: seated by another planner, or copied without the booking's id",
-            "seat one of the two elsewhere: `review place`; give `Occupied` its booking_id",
+            "somebody else has the table at that time: seated by another planner, or a copy of what on_commit wrote",
+            "seat one of the two elsewhere: `review place`; have occupied() leave out what on_commit() wrote",
         ),
     )
     for check, ids, cause, fix in pairs:
