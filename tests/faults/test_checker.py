@@ -141,6 +141,15 @@ def test_it_is_reported(copied, what):
     assert invariant in look(at)
 
 
+def test_who_was_seated_by_legacy_may_have_had_a_blocked_table(copied):
+    """The seat says so: it is conflicted."""
+    at, run = copied
+    run(BLOCK)
+    assert [*look(at)] == ["nobody_is_put_at_a_blocked_table"]
+    run(f"UPDATE {SEATS} SET conflicted = NOT conflicted WHERE booking_id = 'b-1'")
+    assert look(at) == {}
+
+
 def test_every_invariant_is_broken_here():
     """None is left that nothing has been seen to break."""
     assert {name for name, _ in BROKEN.values()} == {invariant.__name__ for invariant in checker.INVARIANTS}

@@ -569,3 +569,15 @@ def test_what_the_host_has_deleted_is_not_handed_over(house, waiting):
     (result,) = house.coordinator(flags=OFF, legacy=legacy).sweep().results
     assert (result.reason, legacy.calls) == (Reason.BOOKING_GONE, [])
     assert house.record().state is AssignmentState.FAILED
+
+
+def test_a_table_that_is_blocked_while_legacy_gives_it_away_is_conflicted(house, waiting, coordinator):
+    """Whoever was first: legacy has seated them there, and the block stands."""
+
+    def meanwhile():
+        window = house.venue.blocked(house.venue.turn(waiting))
+        coordinator.block("R1", "T1", window, actor="anna", reason="a leg is loose")
+        return T1
+
+    house.coordinator(flags=OFF, legacy=Legacy(meanwhile)).assign(waiting)
+    assert (house.record().tables, house.record().allocation.conflicted) == (("T1",), True)

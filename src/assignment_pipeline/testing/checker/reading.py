@@ -28,8 +28,8 @@ _DOCUMENTS = ("booking", "context", "policy", "floor", "tables")
 _OURS = {
     "records": "SELECT booking_id, restaurant_id, owner, state, version, strategy, attempts, next_attempt_at, booking"
     " FROM {0}assignment_records",
-    "seats": "SELECT booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, seated_at"
-    " FROM {0}booking_table_assignments",
+    "seats": "SELECT booking_id, table_id, restaurant_id, start_at, end_at, turn_start_at, turn_end_at, seated_at,"
+    " conflicted FROM {0}booking_table_assignments",
     "history": 'SELECT booking_id, version, restaurant_id, change_id, from_state, to_state, "trigger", actor, tables,'
     " created_at FROM {0}booking_assignment_state_history ORDER BY booking_id, version",
     "attempts": "SELECT booking_id, attempt_no, result FROM {0}booking_assignment_attempts"
