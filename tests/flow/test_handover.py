@@ -576,7 +576,7 @@ def test_a_table_that_is_blocked_while_legacy_gives_it_away_is_conflicted(house,
 
     def meanwhile():
         window = house.venue.blocked(house.venue.turn(waiting))
-        coordinator.block("R1", "T1", window, actor="anna", reason="a leg is loose")
+        coordinator.block("R1", "T1", window, actor="anna", reason="maintenance")
         return T1
 
     house.coordinator(flags=OFF, legacy=Legacy(meanwhile)).assign(waiting)
