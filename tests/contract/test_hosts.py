@@ -37,6 +37,15 @@ TWO_HOURS = dt.timedelta(hours=2)
 ACTIVE = FixedFlags(Mode.ACTIVE)
 
 
+class Heard(list):
+    """A sink that keeps what it is told."""
+
+    inline = True
+
+    def emit(self, events):
+        self.extend(events)
+
+
 class SQLiteRig:
     """A host's tables in a file, with the pipeline's beside them."""
 
@@ -546,18 +555,11 @@ def test_nobody_is_seated_at_a_table_that_is_gone(rig):
 
 def test_a_taken_table_that_the_floor_does_not_have_is_told_of_once(rig):
     """The seat blocks nothing, and that is an event: not silence, and no flood."""
-    heard = []
-
-    class Sink:
-        inline = True
-
-        def emit(self, events):
-            heard.extend(events)
-
+    heard = Heard()
     host = rig.host(RowHost)
     times = (AT.isoformat(), (AT + TWO_HOURS).isoformat())
     host.rows(rig.connection, "INSERT INTO @legacy_seats VALUES ('tasca', 'b1', ?, ?, NULL)", *times)
-    coordinator = rig.coordinator(host, sinks=[Sink()])
+    coordinator = rig.coordinator(host, sinks=[heard])
     for number in range(3):
         book(host, rig.connection, f"b-{number}")
         coordinator.assign_id(f"b-{number}", HOUSE)
@@ -586,17 +588,10 @@ def test_a_confirmation_that_came_before_the_row_is_told_again(rig):
 
 def test_a_row_that_never_comes_is_told_of_and_left(rig):
     """After some looks the sweep says so, and takes nobody's tables."""
-    heard = []
-
-    class Sink:
-        inline = True
-
-        def emit(self, events):
-            heard.extend(events)
-
+    heard = Heard()
     host = rig.host(RowHost)
     settings = Settings(orphan_after=dt.timedelta(milliseconds=1))
-    coordinator = rig.coordinator(host, settings=settings, sinks=[Sink()])
+    coordinator = rig.coordinator(host, settings=settings, sinks=[heard])
     tables = coordinator.assign(Booking("b-1", HOUSE, 2, AT)).tables
     _sweep_until(coordinator, lambda: coordinator.record("b-1").next_attempt_at is None)
     coordinator.flush()
@@ -604,23 +599,18 @@ def test_a_row_that_never_comes_is_told_of_and_left(rig):
     assert coordinator.record("b-1").tables == tables
 
 
-def test_a_row_that_is_gone_is_told_of_once_and_keeps_its_tables(rig):
+@pytest.mark.parametrize("gone", ["b-0", "b" * 200], ids=["short", "long"])
+def test_a_row_that_is_gone_is_told_of_once_and_keeps_its_tables(rig, gone):
     """Where somebody waits for them; a row that `booking` does not find today takes no guest's table away."""
-    heard = []
-
-    class Sink:
-        inline = True
-
-        def emit(self, events):
-            heard.extend(events)
-
+    heard = Heard()
     host = rig.host(RowHost)
-    coordinator = rig.coordinator(host, sinks=[Sink()])
-    for number in range(4):
-        book(host, rig.connection, f"b-{number}")
-    for number in range(3):
-        assert coordinator.assign_id(f"b-{number}", HOUSE).tables
-    host.rows(rig.connection, "DELETE FROM @reservations WHERE id = 'b-0'")
+    coordinator = rig.coordinator(host, sinks=[heard])
+    names = (gone, "b-1", "b-2", "b-3")
+    for name in names:
+        book(host, rig.connection, name)
+    for name in names[:3]:
+        assert coordinator.assign_id(name, HOUSE).tables
+    host.rows(rig.connection, "DELETE FROM @reservations WHERE id = ?", gone)
     for _ in range(2):
         coordinator.enqueue(host.booking(rig.connection, "b-3"))
         coordinator.assign_id("b-3", HOUSE)
@@ -628,9 +618,9 @@ def test_a_row_that_is_gone_is_told_of_once_and_keeps_its_tables(rig):
         assert [one.outcome for one in coordinator.sweep().results] == ["manual_review"]
     coordinator.flush()
     told = [event for event in heard if event.type == "coordinator.host_fault"]
-    assert [(event.booking_id, event.context["reason"]) for event in told] == [("b-0", "row_gone")]
-    assert told[0].context["tables"] == coordinator.record("b-0").tables != ()
-    assert coordinator.cancel("b-0", HOUSE).outcome == "cancelled"
+    assert [(event.booking_id, event.context["reason"]) for event in told] == [(gone, "row_gone")]
+    assert told[0].context["tables"] == coordinator.record(gone).tables != ()
+    assert coordinator.cancel(gone, HOUSE).outcome == "cancelled"
     assert [(one.booking_id, one.outcome) for one in coordinator.sweep().results] == [("b-3", "confirmed")]
 
 
@@ -656,17 +646,10 @@ def test_a_host_without_code_for_commits_is_left_alone(rig):
 
 def test_a_record_that_waits_behind_a_settled_row_is_told_of(rig):
     """What the two do not agree on is an event, not silence."""
-    heard = []
-
-    class Sink:
-        inline = True
-
-        def emit(self, events):
-            heard.extend(events)
-
+    heard = Heard()
     host = rig.host(RowHost)
     settings = Settings(orphan_after=dt.timedelta(milliseconds=1))
-    coordinator = rig.coordinator(host, settings=settings, sinks=[Sink()])
+    coordinator = rig.coordinator(host, settings=settings, sinks=[heard])
     book(host, rig.connection, "b-1")
     booking = host.booking(rig.connection, "b-1")
     coordinator.enqueue(booking)

@@ -86,7 +86,7 @@ def sweep(
     yield from work.off(limit)
     results, errors = work.results, [*looks, *work.errors]
     try:
-        yield from end_unreported_cancellations(results, settings, memory.gone)
+        yield from end_unreported_cancellations(results, settings, memory.told_once)
     except Exception as error:  # noqa: BLE001 - it is tried again with the next sweep that meets somebody who waits
         errors.append(("", named(error, show=settings.show_errors)))
     enqueued = yield from UnassignedSearch(settings, limit, memory, errors).run()

@@ -41,11 +41,9 @@ class SweepMemory:
 
         floors: What they found where somebody waits for tables.
 
-        overdue: Reviews that were told to be overdue, with the version of each.
-
         in_use: The events of bookings whose tables are in use, by their ids.
 
-        gone: Those of bookings whose row is gone.
+        told_once: The ids of the events that are told once of a record: see `tell_once`.
     """
 
     since: dt.datetime | None = None
@@ -54,9 +52,8 @@ class SweepMemory:
     looked_at: str | None = None
     told: str = ""
     floors: FloorMemory = attrs.field(factory=FloorMemory)
-    overdue: set[tuple[str, int]] = attrs.field(factory=set)
     in_use: set[str] = attrs.field(factory=set)
-    gone: set[str] = attrs.field(factory=set)
+    told_once: set[str] = attrs.field(factory=set)
 
 
 @attrs.define

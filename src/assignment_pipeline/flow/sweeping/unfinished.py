@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-
-import attrs
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.reasons import Role, reasons_for
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import IMPOSSIBLE, WAITS_FOR_TABLES, Mode, Outcome, Reason
 from assignment_pipeline.errors import BookingUnreadableError, FlagsUnreadError, VenueNotFoundError
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.effects import Emit, FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
+from assignment_pipeline.flow.effects import FindBooking, Flow, LoadContext, ReadRecords, ResolveFlags
 from assignment_pipeline.flow.landing import as_recorded, change, land
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import record_transition
+from assignment_pipeline.flow.sweeping.told_once import tell_once
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordPage, RecordQuery
@@ -26,8 +24,6 @@ from assignment_pipeline.redaction import named
 
 _RECENT = dt.timedelta(days=1)
 """For how long after a booking's time the host is asked whether it has moved it. A review ends before that."""
-
-_MOST_TOLD = 10_000
 
 _OBSTACLES = reasons_for(Role.ENDS_BY_ITSELF)
 
@@ -136,24 +132,9 @@ def _wake(record: AssignmentRecord, at_host: Booking, now: dt.datetime) -> Flow[
 
 
 def _tell_overdue(record: AssignmentRecord, settings: Settings, now: dt.datetime, memory: SweepMemory) -> Flow[None]:
-    """Tell, once, that a review waits for longer than it should. Other processes tell it with the same id."""
-    since, key = record.waiting_since, (record.booking_id, record.version)
-    if record.state is not AssignmentState.MANUAL_REVIEW or since is None or key in memory.overdue:
+    """Tell, once, that a review waits for longer than it should."""
+    since = record.waiting_since
+    if record.state is not AssignmentState.MANUAL_REVIEW or since is None or now - since < settings.review_within:
         return
-    if now - since < settings.review_within:
-        return
-    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    call.now = now
-    told = call.event(
-        Source.COORDINATOR,
-        EventType.REVIEW_OVERDUE,
-        Severity.WARNING,
-        trigger=call.trigger,
-        reason=record.reason,
-        since=since.isoformat(),
-    )
-    name = hashlib.blake2b(f"review_overdue {record.version} {record.booking_id}".encode(), digest_size=16).hexdigest()
-    yield from Emit((attrs.evolve(told, id=name),))
-    if len(memory.overdue) >= _MOST_TOLD:
-        memory.overdue.clear()
-    memory.overdue.add(key)
+    facts = {"reason": record.reason, "since": since.isoformat()}
+    yield from tell_once(EventType.REVIEW_OVERDUE, "review_overdue", record, now, memory.told_once, **facts)

@@ -6,24 +6,22 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import partial
 
-import attrs
-
 from assignment_pipeline.domain.booking import CANCELLED, Booking
-from assignment_pipeline.domain.events import EventType, Severity, Source
+from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import WAITS_FOR_TABLES, AssignmentResult, Outcome, Reason
 from assignment_pipeline.flow.call import SWEEP, Call
-from assignment_pipeline.flow.effects import Apart, Emit, FindBooking, Flow, LoadContext
+from assignment_pipeline.flow.effects import Apart, FindBooking, Flow, LoadContext
 from assignment_pipeline.flow.landing import ToCommit
 from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.staff.confirm_and_cancel import amend, record_transition
+from assignment_pipeline.flow.sweeping.told_once import tell_once
 from assignment_pipeline.lifecycle import WITH_TABLES, Trigger
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 
 ROW_GONE = "row_gone"
 """The host has no row of a booking with tables."""
 
-_MOST_TOLD = 10_000
 MOST_DAYS = 3
 """Days of restaurants that one sweep compares: each is one more look at the store."""
 
@@ -33,14 +31,14 @@ def end_unreported_cancellations(results: Iterable[AssignmentResult], settings: 
     Where a sweep found no tables for somebody, free those whose guests the host has cancelled without telling.
 
     Bookings that wait for the tables are due at once, as after any cancellation. Those whose row is gone keep their
-    tables, and are told of: a row that is not found today may be there tomorrow, and a guest behind it.
+    tables, and an event says so: a row that is not found today may be found again tomorrow.
 
     Args:
         results: What the sweep has done.
 
         settings: How the flows behave.
 
-        told: The ids of the events of bookings whose row is gone. The flow updates it.
+        told: The ids of what was told once. The flow adds to it.
 
     Raises:
         StoreUnavailableError: The store could not be asked.
@@ -57,7 +55,9 @@ def end_unreported_cancellations(results: Iterable[AssignmentResult], settings: 
         looked[day] = None
         context = yield from _around(booking)
         for booking_id in context.without_row:
-            yield from _tell_gone(context.records[booking_id], context.now, told)
+            record = context.records[booking_id]
+            facts = {"reason": ROW_GONE, "tables": record.tables}
+            yield from tell_once(EventType.HOST_FAULT, ROW_GONE, record, context.now, told, **facts)
         for booking_id in _cancelled(context):
             yield from Apart(_end(context.records[booking_id], settings))
 
@@ -79,27 +79,6 @@ def _cancelled(context: AssignmentContext) -> list[str]:
         for booking_id, record in context.records.items()
         if record.state in WITH_TABLES and not _sits(record) and _is_cancelled(context.bookings.get(booking_id))
     )
-
-
-def _tell_gone(record: AssignmentRecord, now: dt.datetime, told: set[str]) -> Flow[None]:
-    """Tell, once, that a booking keeps tables and has no row. Other processes tell it with the same id."""
-    name = f"row-gone:{record.booking_id}:{record.version}"
-    if name in told:
-        return
-    call = yield from Call.begin((record.booking_id, record.restaurant_id), SWEEP)
-    call.now = now
-    fault = call.event(
-        Source.COORDINATOR,
-        EventType.HOST_FAULT,
-        Severity.WARNING,
-        trigger=call.trigger,
-        reason=ROW_GONE,
-        tables=record.tables,
-    )
-    yield from Emit((attrs.evolve(fault, id=name),))
-    if len(told) >= _MOST_TOLD:
-        told.clear()
-    told.add(name)
 
 
 def _sits(record: AssignmentRecord) -> bool:
