@@ -313,7 +313,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
 
         Raises:
             StoreUnavailableError: The store could not be asked.
-            ValueError: *since* has no offset.
+            InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
             VenueNotFoundError: The host has no such restaurant.
         """
         return self._run(venue_audit.audit(restaurant_id, since=since))

@@ -61,7 +61,7 @@ class StaffReads:
         Raises:
             StoreUnavailableError: The store could not be asked.
             TypeError: The store is no `AuditStore`.
-            ValueError: *at* has no offset.
+            InvalidValueError: *at* has no offset, or is not in the years 1971 to 9997.
             VenueNotFoundError: The host has no such restaurant.
         """
         return self._run(audit.floor(restaurant_id, at))

@@ -320,7 +320,7 @@ class ServiceActions:
 
         Raises:
             StoreUnavailableError: The store could not be asked.
-            ValueError: *since* has no offset.
+            InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
             VenueNotFoundError: The host has no such restaurant.
         """
         return self._run(room.learned_turns(restaurant_id, since))

@@ -71,7 +71,7 @@ def test_a_row_that_says_something_else_is_named(rig, evening, check):  # noqa: 
 
 
 def test_another_time_is_said_as_the_restaurant_has_it(rig, evening):  # noqa: F811
-    """Whoever reads it compares it with what the guest was told."""
+    """The times are the restaurant's: a person compares them with what the guest was told."""
     host, coordinator = evening
     later = AT + TWO_HOURS
     host.rows(rig.connection, "UPDATE @reservations SET starts = ? WHERE id = 'b-0'", later.isoformat())

@@ -572,7 +572,7 @@ def test_what_the_host_has_deleted_is_not_handed_over(house, waiting):
 
 
 def test_a_table_that_is_blocked_while_legacy_gives_it_away_is_conflicted(house, waiting, coordinator):
-    """Whoever was first: legacy has seated them there, and the block stands."""
+    """Legacy has seated the party there, and the block stands: it does not matter which came first."""
 
     def meanwhile():
         window = house.venue.blocked(house.venue.turn(waiting))

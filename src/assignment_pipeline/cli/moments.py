@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 from assignment_pipeline.cli.failures import refuse
 from assignment_pipeline.coordinator import Coordinator
@@ -25,7 +26,7 @@ def read_time(where: str, text: str) -> dt.datetime:
         time = None
     if time is None or time.utcoffset() is None or time.second or time.microsecond:
         refuse(where, "an ISO 8601 time with an offset, such as 2031-05-17T19:30+02:00", repr(text))
-    _require(lambda: require_moment(where, time), where, text)
+    _require(require_moment, where, time, text)
     return time
 
 
@@ -40,13 +41,13 @@ def read_date(where: str, text: str) -> dt.date:
         date = dt.date.fromisoformat(text)
     except ValueError:
         refuse(where, "a date such as 2031-05-17", repr(text))
-    _require(lambda: require_date(where, date), where, text)
+    _require(require_date, where, date, text)
     return date
 
 
-def _require(check: Callable[[], object], where: str, text: str) -> None:
+def _require(check: Callable[[str, Any], object], where: str, value: dt.date, text: str) -> None:
     try:
-        check()
+        check(where, value)
     except InvalidValueError as error:
         refuse(where, error.expected, repr(text))
 

@@ -137,7 +137,7 @@ class AssignmentContext(Printed):
 
     @property
     def without_row(self) -> list[str]:
-        """The bookings with tables of which the host, where it was asked, has no row, and none may still come."""
+        """The bookings that have tables and no row at the host. Left out are those whose row may still come."""
         return sorted(
             booking_id
             for booking_id, record in self.records.items()

@@ -27,7 +27,7 @@ def audit(restaurant_id: str, *, since: dt.datetime | None = None) -> Flow[Venue
 
     Raises:
         VenueNotFoundError: The host has no such restaurant.
-        ValueError: *since* has no offset.
+        InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
     """
     first = None if since is None else require_moment("since", since)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))

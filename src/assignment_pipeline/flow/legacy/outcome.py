@@ -74,8 +74,7 @@ def _write_down(
         nonlocal conflicted
         conflicted = True
 
-    steps = until_answered(call, settings, attempt, seated_there_all_the_same)
-    return (yield from steps)
+    return (yield from until_answered(call, settings, attempt, seated_there_all_the_same))
 
 
 def _still_waits(record: AssignmentRecord, handed: AssignmentRecord) -> bool:

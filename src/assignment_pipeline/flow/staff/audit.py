@@ -46,7 +46,7 @@ def floor(restaurant_id: str, at: dt.datetime | None) -> Flow[FloorView]:
 
     Raises:
         VenueNotFoundError: The host has no such restaurant.
-        ValueError: *at* has no offset.
+        InvalidValueError: *at* has no offset, or is not in the years 1971 to 9997.
     """
     moment = None if at is None else require_moment("at", at)
     loaded = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))

@@ -117,7 +117,7 @@ def learned_turns(restaurant_id: str, since: dt.datetime | None) -> Flow[TurnRep
     How long parties sat that sat down since then, or in the last eight weeks, and what bands would fit them.
 
     Raises:
-        ValueError: *since* has no offset.
+        InvalidValueError: *since* has no offset, or is not in the years 1971 to 9997.
         VenueNotFoundError: The host has no such restaurant.
     """
     nearby = yield from LoadContext(LoadQuery(restaurant_id=restaurant_id))

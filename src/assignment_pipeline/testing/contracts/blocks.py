@@ -75,7 +75,7 @@ class Blocks(StoreSuite):
         assert store.block([make_block("k-2", window=touching)], ()) == ()
 
     def test_a_block_of_each_table_names_its_own(self, store: AssignmentStore) -> None:
-        """Whoever has the table beside it is not named."""
+        """The booking at the next table is not named."""
         for number in (1, 2, 3):
             self.commit(store, make_booking(f"b-{number}"), *CONFIRM, tables=(f"T{number}",))
         for number in (1, 2, 3):
