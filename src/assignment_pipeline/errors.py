@@ -319,15 +319,20 @@ class PlacementRefusedError(AssignmentPipelineError):
         booking_id: The booking to be placed.
 
         rules: The names of the rules that it breaks, as ``allow=`` takes them.
+
+        unknown_tables: The tables that the floor does not have, sorted.
     """
 
     code: ClassVar[str] = "placement_refused"
 
     booking_id: str
     rules: tuple[str, ...]
+    unknown_tables: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"Booking {self.booking_id!r} cannot be placed so: it breaks {', '.join(self.rules)}."
+        names = ", ".join(shown(repr(name)) for name in self.unknown_tables)
+        unknown = f": there is no table {names}" if names else ""
+        return f"Booking {self.booking_id!r} cannot be placed so: it breaks {', '.join(self.rules)}{unknown}."
 
 
 class TableConflictError(AssignmentPipelineError):

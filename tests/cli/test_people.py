@@ -97,7 +97,11 @@ def test_a_person_places_a_booking(cli, db):
     ("arguments", "code", "expected"),
     [
         (("place", "fay", "W1"), 1, "Already taken for part of the window: W1."),
-        (("place", "fay", "X9"), 2, "Booking 'fay' cannot be placed so: it breaks unknown_table."),
+        (
+            ("place", "fay", "X9"),
+            2,
+            "Booking 'fay' cannot be placed so: it breaks unknown_table: there is no table 'X9'.",
+        ),
         (("place", "nobody", "W1"), 2, "Booking 'nobody' is known neither to the host nor to the pipeline."),
         (("place", "fay", "W1", "--allow", "taken"), 2, "--allow: expected one of accessible, forbidden,"),
         (("place", "fay", "G1", "--expect-version", "99"), 2, "The version of booking 'fay' has changed"),

@@ -349,9 +349,10 @@ def refuse(
         TableConflictError: Somebody else has one of them, and that is all.
     """
     left = [rule for rule in broken if rule not in allowed]
+    positions = floor.venue.floor.positions
     if left and left != [Rule.TAKEN]:
-        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in left))
+        unknown = tuple(sorted(map(str, {*table_ids} - positions.keys())))
+        raise PlacementRefusedError(request.booking.id, tuple(rule.value for rule in left), unknown)
     if left:
-        positions = floor.venue.floor.positions
         busy = floor.occupancy.busy(request.blocked)
         raise TableConflictError(tuple(sorted(name for name in table_ids if busy >> positions[name] & 1)))
