@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from assignment_pipeline.domain.reasons import sentence_of
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.planning.sentences import turned_away
 
 __all__ = ["age", "clock", "count", "date", "reason", "times", "turned_away"]
@@ -44,8 +45,3 @@ def age(span: dt.timedelta) -> str:
     if minutes < _DAY:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{minutes // _DAY} d {minutes % _DAY // 60} h"
-
-
-def count(number: int, what: str) -> str:
-    """So many of something."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

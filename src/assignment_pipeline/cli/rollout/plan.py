@@ -15,6 +15,7 @@ from assignment_pipeline.cli.output import bare_table, print_json, stdout
 from assignment_pipeline.cli.rollout.numbers import counted
 from assignment_pipeline.cli.rollout.plan_picture import picture, write
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.rollout.control.forecast import (
     PhaseForecast,
     bookings_for_one_look,
@@ -141,8 +142,7 @@ def _sentence(found: dict[str, Any]) -> str:
 
 
 def _days(days: float) -> str:
-    whole = math.ceil(days)
-    return f"{whole:,} day{'' if whole == 1 else 's'}"
+    return count(math.ceil(days), "day")
 
 
 def _document(found: PhaseForecast) -> dict[str, Any]:

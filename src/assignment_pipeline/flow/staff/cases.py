@@ -13,6 +13,7 @@ from assignment_pipeline.domain.record import AssignmentRecord
 from assignment_pipeline.domain.result import Plan
 from assignment_pipeline.domain.review import ReviewCase, ReviewCases
 from assignment_pipeline.domain.room import WayOut
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.errors import StaleRecordError, VenueNotFoundError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
@@ -108,8 +109,7 @@ def _why(record: AssignmentRecord) -> str:
 
 
 def _asked(booking: Booking, context: DecisionContext) -> str:
-    guests = "1 guest" if booking.party_size == 1 else f"{booking.party_size} guests"
-    return f"{guests}, {booking.start_at.astimezone(context.venue.zone):%a %d %b %H:%M}"
+    return f"{count(booking.party_size, 'guest')}, {booking.start_at.astimezone(context.venue.zone):%a %d %b %H:%M}"
 
 
 def _ways_out(context: DecisionContext, booking: Booking) -> Flow[tuple[WayOut, ...]]:

@@ -13,6 +13,7 @@ from assignment_pipeline.domain.metrics import SETTLING, Group, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
@@ -81,9 +82,9 @@ class Elsewhere:
     def sentence(self) -> str:
         """The same for people."""
         owner, mode = self.ran
-        number = f"{self.bookings:,} booking{'' if self.bookings == 1 else 's'}"
         heard = mode.value if mode else "nothing"
-        return f"{self.restaurant_id} is {self.said.value}, and {owner.value} saw to {number} as if it were {heard}"
+        saw_to = f"{owner.value} saw to {count(self.bookings, 'booking')}"
+        return f"{self.restaurant_id} is {self.said.value}, and {saw_to} as if it were {heard}"
 
 
 def stretches_of(revisions: Sequence[RolloutRevision], since: dt.datetime, now: dt.datetime) -> tuple[Stretch, ...]:

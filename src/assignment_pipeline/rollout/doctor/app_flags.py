@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import attrs
 
 from assignment_pipeline.domain.result import Mode
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.ports import FlagDecision, FlagResolver
 from assignment_pipeline.redaction import redacted
 
@@ -43,9 +44,7 @@ class AppFlags:
         return {decision.mode for decision in self.decisions.values()}
 
     def __str__(self) -> str:
-        counted = collections.Counter((one.mode.value, one.source) for one in self.decisions.values())
-        told = [
-            f"{number} restaurant{'s' if number != 1 else ''} {mode} by {source}"
-            for (mode, source), number in sorted(counted.items())
-        ]
-        return ", ".join(told)
+        answers = collections.Counter((one.mode.value, one.source) for one in self.decisions.values())
+        return ", ".join(
+            f"{count(number, 'restaurant')} {mode} by {source}" for (mode, source), number in sorted(answers.items())
+        )

@@ -13,6 +13,7 @@ from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
@@ -106,8 +107,8 @@ def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None
             _look(context, found)
             _look_for_legacy(store, context, day, found)
     _list(store, found)
-    bookings = "1 booking" if found.bookings == 1 else f"{found.bookings} bookings"
-    seen = f"{bookings} at {restaurants}, from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
+    span = f"from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
+    seen = f"{count(found.bookings, 'booking')} at {restaurants}, {span}"
     return tuple(_findings(found, seen))
 
 

@@ -9,6 +9,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.restaurants import Restaurants
@@ -58,7 +59,7 @@ def examine_timezones(store: KnowsZones, now: dt.datetime, restaurants: Restaura
         )
     version = _version()
     also = f", as tzdata {version} has them" if version else ""
-    where = f"{len(zones)} time zone{'s' if len(zones) != 1 else ''} read the same here and on the database server"
+    where = f"{count(len(zones), 'time zone')} read the same here and on the database server"
     return (Finding(check="timezones", health=Health.GOOD, evidence=f"{where}{also}"),)
 
 

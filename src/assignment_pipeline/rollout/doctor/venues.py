@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
+from assignment_pipeline.domain.wording import count
 from assignment_pipeline.flow.assigning.venue_audit import LAST
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
 from assignment_pipeline.ports import LoadQuery
@@ -23,8 +24,7 @@ def examine_venues(store: KnowsZones, now: dt.datetime, restaurants: Restaurants
     checked = sum(audit.checked for audit in audits)
     broken = [(audit, one) for audit in audits for one in audit.findings if not one.is_by_hand]
     if not broken:
-        ahead = f"{checked} booking{'s' if checked != 1 else ''} ahead"
-        evidence = f"{ahead}, all by the rules of their restaurants: {restaurants}"
+        evidence = f"{count(checked, 'booking')} ahead, all by the rules of their restaurants: {restaurants}"
         return (Finding(check="venues", health=Health.GOOD, evidence=evidence),)
     rules = Counter(rule.value for _, one in broken for rule in one.rules)
     named = ", ".join(f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken[:NAMED])
