@@ -12,8 +12,8 @@ from assignment_pipeline import Booking, Occupied, Venue
 from assignment_pipeline.adapters.memory import MemoryHost
 from assignment_pipeline.ports import OnCommit
 from assignment_pipeline.testing import AssignmentStoreContract, FakeClock, StoreHarness
-from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator import simulate
+from assignment_pipeline.testing.store_harness import Ability
 
 
 class Harness(StoreHarness):

@@ -18,7 +18,7 @@ from assignment_pipeline.domain.events import EventType
 from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.rollout.shadow import Shadow
-from assignment_pipeline.testing.contracts.harness import make_change
+from assignment_pipeline.testing.store_harness import make_change
 
 
 @pytest.fixture

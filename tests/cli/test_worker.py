@@ -20,7 +20,7 @@ from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.cli.output import print_line
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing is told to stop by a signal here")
 

@@ -15,8 +15,8 @@ from assignment_pipeline.adapters.memory import MemoryHost, MemoryLockManager, M
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, init
 from assignment_pipeline.ports import AssignmentStore, LockManager
 from assignment_pipeline.testing import FakeClock, StoreHarness
-from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
+from assignment_pipeline.testing.store_harness import make_venue
 
 
 class Backend(Protocol):

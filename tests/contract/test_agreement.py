@@ -36,7 +36,7 @@ from assignment_pipeline.errors import AssignmentPipelineError, IllegalTransitio
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
 from assignment_pipeline.ports import Due, LoadQuery, Occupied, RecordQuery, Refused, Wanted
 from assignment_pipeline.testing import FakeClock, StoreHarness
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,

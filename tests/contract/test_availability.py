@@ -24,7 +24,7 @@ from assignment_pipeline import (
     VenuePolicy,
 )
 from assignment_pipeline.planning.engine import TableEngine
-from assignment_pipeline.testing.contracts.harness import DINNER
+from assignment_pipeline.testing.store_harness import DINNER
 
 ZONE = ZoneInfo("Europe/London")
 DATE = DINNER.astimezone(ZONE).date()

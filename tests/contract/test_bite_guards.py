@@ -19,7 +19,7 @@ from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, Sta
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import Occupied
 from assignment_pipeline.testing.contracts.guards import Guards
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 
 def overlooking(what: str) -> type[MemoryStore]:

@@ -17,8 +17,8 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import AssignmentPipelineError, SchemaMismatchError
 from assignment_pipeline.ports import AssignmentContext, LoadQuery, Occupied, Waiting
-from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.reads import Reads
+from assignment_pipeline.testing.store_harness import make_venue
 
 Records = Mapping[str, AssignmentRecord]
 Bookings = Mapping[str, Booking]

@@ -15,8 +15,8 @@ from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import CLAIM, Due, RecordPage, RecordQuery, is_ahead
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import make_venue
 from assignment_pipeline.testing.contracts.sweep import Sweep
+from assignment_pipeline.testing.store_harness import make_venue
 
 
 class KeepsTheSchedule(MemoryStore):

@@ -19,7 +19,8 @@ from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.testing import FakeClock
 from assignment_pipeline.testing.clock import START
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     QUEUE,
@@ -28,7 +29,6 @@ from assignment_pipeline.testing.contracts.harness import (
     make_change,
     make_venue,
 )
-from assignment_pipeline.testing.harnesses import MemoryHarness, SQLiteHarness
 
 MINUTE = dt.timedelta(minutes=1)
 BOOKINGS = tuple(f"b-{number}" for number in range(6))

@@ -22,7 +22,7 @@ from assignment_pipeline import (
     VenueNotFoundError,
     VenuePolicy,
 )
-from assignment_pipeline.testing.contracts.harness import DINNER, HOUR
+from assignment_pipeline.testing.store_harness import DINNER, HOUR
 
 ZONE = ZoneInfo("Europe/London")
 DATE = DINNER.astimezone(ZONE).date()

@@ -8,7 +8,7 @@ import pytest
 
 from assignment_pipeline import AssignmentState, BookingNotFoundError, Outcome, Reason, Settings
 from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, StoreUnavailableError
-from assignment_pipeline.testing.contracts.harness import make_change
+from assignment_pipeline.testing.store_harness import make_change
 
 DAY, SECOND = dt.timedelta(days=1), dt.timedelta(seconds=1)
 

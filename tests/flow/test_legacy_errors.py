@@ -20,7 +20,7 @@ from assignment_pipeline.errors import (
     TableConflictError,
 )
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 
 class UnprintableError(Exception):

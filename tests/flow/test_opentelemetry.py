@@ -37,7 +37,7 @@ from assignment_pipeline.flow import tracing
 from assignment_pipeline.joined import AsyncJoined, Joined
 from assignment_pipeline.rollout.flags import FixedFlags
 from assignment_pipeline.staff import AsyncStaffActions, StaffActions
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 BOOKING = make_booking(at=TOMORROW, attributes={"guest": "Anna"})

@@ -22,7 +22,7 @@ from assignment_pipeline import (
 )
 from assignment_pipeline.errors import IllegalTransitionError, NoTablesError, NotBegunError, OtherRestaurantError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.testing.contracts.harness import make_change
+from assignment_pipeline.testing.store_harness import make_change
 
 MODES = list(Mode)
 DAY = dt.timedelta(days=1)

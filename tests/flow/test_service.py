@@ -22,7 +22,7 @@ from assignment_pipeline import (
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.errors import BookingOverError, NoTablesError, NotBegunError, StoreUnavailableError
 from assignment_pipeline.lifecycle import Trigger
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_change
+from assignment_pipeline.testing.store_harness import CONFIRM, make_change
 
 MINUTE, HOUR, DAY = dt.timedelta(minutes=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 

@@ -13,13 +13,13 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, ini
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.rollout.control.phases import PHASES
 from assignment_pipeline.rollout.flags.document import settings_document
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 PRELUDE = """
 import datetime as dt, os, signal, sqlite3, sys, threading, time
 from assignment_pipeline.adapters.sqlite import SQLiteLockManager, SQLiteStore, StandaloneHost
 from assignment_pipeline.ports import Leases, LoadQuery, RecordQuery, Wanted
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change
+from assignment_pipeline.testing.store_harness import CONFIRM, make_booking, make_change
 
 path = sys.argv[1]
 DAY = dt.timedelta(days=1)

@@ -26,7 +26,7 @@ from assignment_pipeline.adapters.celery import queue_of, register
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 from tests.servers.rabbitmq import OwnRabbitMQ
 from tests.servers.redis import OwnServer
 

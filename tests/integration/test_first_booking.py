@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 STARTS = int(os.environ.get("ASSIGNMENT_PIPELINE_TEST_STARTS", "3"))
 """How many processes are forked of each kind."""

@@ -14,7 +14,7 @@ from assignment_pipeline import Coordinator, LegacyResult
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.rollout.flags import StoreFlags
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -26,7 +26,8 @@ from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.errors import TableConflictError  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags, StoreFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
+from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
+from assignment_pipeline.testing.store_harness import (  # noqa: E402
     CONFIRM,
     DINNER,
     QUEUE,
@@ -35,7 +36,6 @@ from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
     make_change,
     make_venue,
 )
-from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
 from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "in_a_loop"
@@ -91,7 +91,7 @@ def test_loops_come_and_go(database):
 LOOPS = f"""
 import asyncio, sys
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore, AsyncStandaloneHost
-from assignment_pipeline.testing.contracts.harness import QUEUE, make_booking, make_change
+from assignment_pipeline.testing.store_harness import QUEUE, make_booking, make_change
 
 async def look():
     return await store.knows(make_change(make_booking(), *QUEUE))

@@ -30,13 +30,7 @@ from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.lifecycle import Trigger  # noqa: E402
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    CONFIRM,
-    HOUR,
-    make_booking,
-    make_change,
-    make_venue,
-)
+from assignment_pipeline.testing.store_harness import CONFIRM, HOUR, make_booking, make_change, make_venue  # noqa: E402
 
 SCHEMA = "cuts"
 WORKERS = 8

@@ -36,14 +36,7 @@ from assignment_pipeline.errors import (  # noqa: E402
 from assignment_pipeline.flow.settings import Settings  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    CONFIRM,
-    HOUR,
-    QUEUE,
-    make_booking,
-    make_change,
-    make_venue,
-)
+from assignment_pipeline.testing.store_harness import CONFIRM, HOUR, QUEUE, make_booking, make_change, make_venue  # noqa: E402
 from tests.servers.postgres import embedded  # noqa: E402
 from tests.servers.postgres_harness import empty  # noqa: E402
 

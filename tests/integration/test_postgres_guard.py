@@ -16,7 +16,7 @@ from assignment_pipeline import AsyncCoordinator, Booking, Coordinator, FixedFla
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore  # noqa: E402
 from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.errors import StoreUnavailableError  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import make_venue  # noqa: E402
 from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "guarded"

@@ -25,7 +25,7 @@ from assignment_pipeline.adapters.memory import MemorySink  # noqa: E402
 from assignment_pipeline.adapters.postgres import AsyncPostgresStore, PostgresStore  # noqa: E402
 from assignment_pipeline.errors import HostError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import make_venue  # noqa: E402
 from tests.servers import postgres_harness  # noqa: E402
 
 SCHEMA = "host_errors"

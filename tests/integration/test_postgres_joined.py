@@ -19,15 +19,8 @@ from assignment_pipeline.errors import StaleRecordError, StoreUnavailableError, 
 from assignment_pipeline.lifecycle import AssignmentState  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    CONFIRM,
-    DINNER,
-    QUEUE,
-    make_booking,
-    make_change,
-    make_venue,
-)
 from assignment_pipeline.testing.contracts.sinks import event  # noqa: E402
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, QUEUE, make_booking, make_change, make_venue  # noqa: E402
 from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA = "joined"

@@ -27,13 +27,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
 from assignment_pipeline.adapters.postgres.pools import RETRY, SIZE  # noqa: E402
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    CONFIRM,
-    HOUR,
-    make_booking,
-    make_change,
-    make_venue,
-)
+from assignment_pipeline.testing.store_harness import CONFIRM, HOUR, make_booking, make_change, make_venue  # noqa: E402
 from tests.servers.line import Line, Way  # noqa: E402
 
 SCHEMA = "outages"

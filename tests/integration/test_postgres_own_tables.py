@@ -20,7 +20,7 @@ from assignment_pipeline.errors import SchemaMismatchError, VenueNotFoundError  
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.rollout.queries import operator  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import DINNER, HOUR  # noqa: E402
+from assignment_pipeline.testing.store_harness import DINNER, HOUR  # noqa: E402
 from tests.servers.postgres_harness import fresh  # noqa: E402
 
 SCHEMA, THEIRS = "embedded", "restaurant"

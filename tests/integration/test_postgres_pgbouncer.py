@@ -18,7 +18,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
 from assignment_pipeline.coordinator import Coordinator  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import HOUR, make_booking, make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import HOUR, make_booking, make_venue  # noqa: E402
 
 SCHEMA = "bounced"
 

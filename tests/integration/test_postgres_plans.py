@@ -16,7 +16,7 @@ from assignment_pipeline.domain.windows import TimeWindow  # noqa: E402
 from assignment_pipeline.lifecycle import AssignmentState, Trigger  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.testing import FakeClock  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
+from assignment_pipeline.testing.store_harness import (  # noqa: E402
     CONFIRM,
     DINNER,
     HOUR,

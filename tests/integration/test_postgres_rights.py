@@ -38,7 +38,7 @@ from assignment_pipeline.errors import (  # noqa: E402
 from assignment_pipeline.ports import Wanted  # noqa: E402
 from assignment_pipeline.rollout import queries  # noqa: E402
 from assignment_pipeline.rollout.doctor import examine  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import HOUR, MINUTE, make_booking, make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import HOUR, MINUTE, make_booking, make_venue  # noqa: E402
 
 REFUSED = psycopg.errors.InsufficientPrivilege
 HAPPENED = ("booking_assignment_state_history", "booking_assignment_attempts", "observability_events")

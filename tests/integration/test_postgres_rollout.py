@@ -14,13 +14,8 @@ from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost,
 from assignment_pipeline.domain.rollout import RolloutRevision  # noqa: E402
 from assignment_pipeline.errors import CommitUnknownError, StaleRolloutError  # noqa: E402
 from assignment_pipeline.ports import LoadQuery, RecordQuery  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    QUEUE,
-    StoreSuite,
-    make_booking,
-    make_change,
-    make_venue,
-)
+from assignment_pipeline.testing.contracts.suite import StoreSuite  # noqa: E402
+from assignment_pipeline.testing.store_harness import QUEUE, make_booking, make_change, make_venue  # noqa: E402
 
 
 @pytest.fixture

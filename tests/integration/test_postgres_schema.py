@@ -28,7 +28,7 @@ from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.errors import SchemaMismatchError, StoreUnavailableError  # noqa: E402
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import make_booking, make_venue  # noqa: E402
 from tests.servers.postgres import database  # noqa: E402
 
 

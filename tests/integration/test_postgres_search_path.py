@@ -29,14 +29,7 @@ from assignment_pipeline.domain.shadow import ShadowBundle, ShadowVerdict, Store
 from assignment_pipeline.ports import RecordQuery, Wanted  # noqa: E402
 from assignment_pipeline.testing.checker import check as check_tables  # noqa: E402
 from assignment_pipeline.testing.checker import read  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import (  # noqa: E402
-    HOUR,
-    MINUTE,
-    QUEUE,
-    make_booking,
-    make_change,
-    make_venue,
-)
+from assignment_pipeline.testing.store_harness import HOUR, MINUTE, QUEUE, make_booking, make_change, make_venue  # noqa: E402
 from tests.servers.postgres import database  # noqa: E402
 
 FUNCTIONS = """

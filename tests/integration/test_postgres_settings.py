@@ -18,8 +18,8 @@ from assignment_pipeline.domain.metrics import MetricsQuery  # noqa: E402
 from assignment_pipeline.domain.result import Mode  # noqa: E402
 from assignment_pipeline.rollout.flags import FixedFlags  # noqa: E402
 from assignment_pipeline.testing import FakeClock  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import DINNER, HOUR, make_booking, make_venue  # noqa: E402
 from assignment_pipeline.testing.contracts.shadow import LONG_AGO, MINUTE, bundle_at, case_at  # noqa: E402
+from assignment_pipeline.testing.store_harness import DINNER, HOUR, make_booking, make_venue  # noqa: E402
 from tests.servers.pgbouncer import pooled  # noqa: E402
 from tests.servers.postgres import database  # noqa: E402
 

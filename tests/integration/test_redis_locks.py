@@ -24,7 +24,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.errors import LockManagerUnavailableError
 from assignment_pipeline.ports import Leases, RecordQuery, Refused, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 from tests.servers.loopback import free_port
 from tests.servers.redis import OwnServer
 

@@ -17,7 +17,7 @@ from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import RecordQuery
 from assignment_pipeline.rollout.control.rollout import Rollout
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 WORKERS = 4
 BOOKINGS = 240

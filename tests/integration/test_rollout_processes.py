@@ -12,7 +12,7 @@ import urllib.parse
 import pytest
 
 from assignment_pipeline.cli.app import run
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 WORKERS = 4
 RESTAURANTS = [f"r-{number}" for number in range(WORKERS)]

@@ -24,7 +24,7 @@ from assignment_pipeline.adapters.sqlite.schema import PARTS, STANDALONE_VERSION
 from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import LockManagerUnavailableError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.ports import LoadQuery, RecordQuery, Wanted
-from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, make_booking, make_change, make_venue
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, make_booking, make_change, make_venue
 
 CALLS = [
     lambda store: store.load(LoadQuery(restaurant_id="r-1")),

@@ -13,7 +13,7 @@ import pytest
 from assignment_pipeline import Booking, Coordinator, FixedFlags, Mode, Occupied, TimeWindow
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.errors import StoreUnavailableError
-from assignment_pipeline.testing.contracts.harness import make_venue
+from assignment_pipeline.testing.store_harness import make_venue
 
 START = (dt.datetime.now(dt.UTC) + dt.timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
 TURN = dt.timedelta(hours=2)

@@ -22,7 +22,7 @@ from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery
 from assignment_pipeline.testing import strategies
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOUR,

@@ -16,8 +16,8 @@ import pytest
 from assignment_pipeline import Coordinator, FixedFlags, Mode
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, writer
 from assignment_pipeline.ports import RecordQuery
-from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
 from assignment_pipeline.testing.contracts.sinks import event
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, make_booking, make_change
 
 STEPPED = ("adapters/sqlite/", "contextlib.py", "processes.py")
 """Where the interrupts come: in our own code, and in the standard library's that a caller goes through."""

@@ -11,14 +11,8 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, ini
 from assignment_pipeline.errors import SchemaMismatchError, StaleRecordError, TableConflictError
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
-from assignment_pipeline.testing.contracts.harness import (
-    CONFIRM,
-    DINNER,
-    QUEUE,
-    make_booking,
-    make_change,
-)
 from assignment_pipeline.testing.contracts.sinks import event
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, QUEUE, make_booking, make_change
 
 
 class Rows(sqlite3.Row):

@@ -14,7 +14,7 @@ from assignment_pipeline.adapters.sqlite.writer import LOCK
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import LoadQuery, RecordQuery
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOUR,

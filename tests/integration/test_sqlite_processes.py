@@ -16,7 +16,7 @@ import pytest
 
 from assignment_pipeline.errors import StoreUnavailableError
 from assignment_pipeline.ports import RecordQuery
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_booking, make_change
+from assignment_pipeline.testing.store_harness import CONFIRM, make_booking, make_change
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 stops = pytest.mark.skipif(sys.platform == "win32", reason="nothing can be stopped here")

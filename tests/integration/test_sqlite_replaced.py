@@ -21,7 +21,7 @@ from assignment_pipeline.errors import (
 )
 from assignment_pipeline.ports import RecordQuery, Wanted
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, make_booking, make_change
 
 numbers = itertools.count()
 

@@ -17,8 +17,8 @@ from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, wri
 from assignment_pipeline.adapters.sqlite.connections import Kind
 from assignment_pipeline.errors import CommitUnknownError, StoreUnavailableError, TableConflictError
 from assignment_pipeline.ports import RecordQuery
-from assignment_pipeline.testing.contracts.harness import CONFIRM, DINNER, HOUR, make_booking, make_change
 from assignment_pipeline.testing.contracts.sinks import event
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, make_booking, make_change
 
 SOON = dt.timedelta(seconds=0.3)
 ADD = "INSERT INTO table_blocks VALUES (?, 'r-1', 'T1', '2031', '2032', NULL, NULL, '2031')"

@@ -23,7 +23,7 @@ from assignment_pipeline.adapters.postgres import (  # noqa: E402
     init,
 )
 from assignment_pipeline.ports import RecordQuery  # noqa: E402
-from assignment_pipeline.testing.contracts.harness import make_venue  # noqa: E402
+from assignment_pipeline.testing.store_harness import make_venue  # noqa: E402
 from tests.servers.pgbouncer import pooled  # noqa: E402
 from tests.servers.postgres import database  # noqa: E402
 

@@ -30,7 +30,7 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Clock, Occupied, OnCommit
 from assignment_pipeline.testing.blocking import blocking
-from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
+from assignment_pipeline.testing.store_harness import Ability, StoreHarness
 from tests.servers.postgres import database, server
 
 _PIPELINE = (

@@ -23,7 +23,7 @@ from assignment_pipeline.adapters.memory import MemoryLockManager
 from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.ports import Wanted
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 TOMORROW = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
 

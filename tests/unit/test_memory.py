@@ -13,7 +13,7 @@ from assignment_pipeline.errors import StaleRecordError, VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import LoadQuery, Occupied, Wanted
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,

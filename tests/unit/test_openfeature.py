@@ -18,7 +18,7 @@ from assignment_pipeline import Booking, Coordinator, EnvFlags, FixedFlags, Mode
 from assignment_pipeline.adapters.openfeature import FLAG, AssignmentPipelineProvider, OpenFeatureFlags
 from assignment_pipeline.errors import FlagsUnreadError
 from assignment_pipeline.ports import FlagDecision
-from assignment_pipeline.testing.contracts.harness import DINNER, make_venue
+from assignment_pipeline.testing.store_harness import DINNER, make_venue
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 

@@ -13,7 +13,7 @@ from assignment_pipeline.errors import AssignmentPipelineError, UnexpectedError
 from assignment_pipeline.redaction import named, redacted, unexpected
 from assignment_pipeline.rollout.flags import EnvFlags, StoreFlags
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import make_booking, make_venue
+from assignment_pipeline.testing.store_harness import make_booking, make_venue
 
 CANARY = "Rosalind Canary"
 

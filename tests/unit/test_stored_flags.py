@@ -25,7 +25,7 @@ from assignment_pipeline.rollout.flags import EnvFlags, FlagSettings, LayeredFla
 from assignment_pipeline.rollout.flags.cohorts import BUCKETS
 from assignment_pipeline.rollout.flags.document import read_settings, settings_document
 from assignment_pipeline.testing import FakeClock
-from assignment_pipeline.testing.contracts.harness import QUEUE, make_booking, make_change, make_venue
+from assignment_pipeline.testing.store_harness import QUEUE, make_booking, make_change, make_venue
 
 V3 = "FEATURE_ASSIGNMENT_PIPELINE_V3"
 SOON = 0.01

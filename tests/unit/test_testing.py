@@ -16,7 +16,7 @@ from assignment_pipeline.clock import SystemClock
 from assignment_pipeline.domain.booking import SeatingPreference
 from assignment_pipeline.domain.policy import VenuePolicy
 from assignment_pipeline.testing import FakeClock, StoreHarness, strategies
-from assignment_pipeline.testing.contracts.harness import need
+from assignment_pipeline.testing.contracts.suite import need
 
 SECOND = dt.timedelta(seconds=1)
 

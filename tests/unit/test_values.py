@@ -48,7 +48,7 @@ from assignment_pipeline.errors import InvalidValueError
 from assignment_pipeline.flow.settings import Confirmation, Settings
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.testing.contracts.harness import CONFIRM, make_block, make_booking, make_change, make_venue
+from assignment_pipeline.testing.store_harness import CONFIRM, make_block, make_booking, make_change, make_venue
 from assignment_pipeline.testing.strategies import bookings, floors, policies, tables, venues, windows
 
 NOON = dt.datetime(2031, 5, 1, 12, tzinfo=dt.UTC)

@@ -6,15 +6,16 @@ Comes with the extra ``testing``; nothing else of the library imports it.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from assignment_pipeline.on_use import on_use
 from assignment_pipeline.testing.clock import FakeClock
 
 if TYPE_CHECKING:
     from assignment_pipeline.testing.contracts import (
         AssignmentStoreContract,
         AsyncHostContract,
+        AuditStoreContract,
         EventSinkContract,
         HostContract,
         LockManagerContract,
@@ -22,8 +23,18 @@ if TYPE_CHECKING:
         RolloutStoreContract,
         ShadowStoreContract,
         SteeredStore,
-        StoreHarness,
     )
+    from assignment_pipeline.testing.store_harness import StoreHarness
+
+# The contracts need pytest; nothing else does.
+__getattr__ = on_use(
+    __name__,
+    {
+        "testing.contracts": "AssignmentStoreContract AsyncHostContract AuditStoreContract EventSinkContract "
+        "HostContract LockManagerContract MetricsStoreContract RolloutStoreContract ShadowStoreContract SteeredStore",
+        "testing.store_harness": "StoreHarness",
+    },
+)
 
 __all__ = [
     "AssignmentStoreContract",
@@ -39,11 +50,3 @@ __all__ = [
     "SteeredStore",
     "StoreHarness",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # The contracts need pytest; the clock, the checker and the simulator's own command do without.
-    if name in __all__:
-        return getattr(importlib.import_module("assignment_pipeline.testing.contracts"), name)
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)

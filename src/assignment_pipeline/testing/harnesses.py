@@ -21,7 +21,7 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.ports import Clock, Occupied, OnCommit, UnreadableBooking
-from assignment_pipeline.testing.contracts.harness import Ability, StoreHarness
+from assignment_pipeline.testing.store_harness import Ability, StoreHarness
 
 
 class SpoiledMemoryHost(MemoryHost):

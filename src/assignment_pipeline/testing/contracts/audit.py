@@ -11,15 +11,8 @@ from assignment_pipeline.domain.trail import BookingTrail
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, AuditStore
 from assignment_pipeline.testing.clock import START, FakeClock
-from assignment_pipeline.testing.contracts.harness import (
-    CONFIRM,
-    DINNER,
-    HOUR,
-    StoreHarness,
-    StoreSuite,
-    make_booking,
-    make_venue,
-)
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, StoreHarness, make_booking, make_venue
 
 SECOND = dt.timedelta(seconds=1)
 

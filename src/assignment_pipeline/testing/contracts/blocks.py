@@ -14,7 +14,8 @@ from assignment_pipeline.errors import TableConflictError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, Occupied
 from assignment_pipeline.testing.clock import START, FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite, need
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
@@ -22,12 +23,10 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     REVIEW,
     StoreHarness,
-    StoreSuite,
     make_block,
     make_booking,
     make_change,
     make_venue,
-    need,
 )
 
 MINUTE = dt.timedelta(minutes=1)

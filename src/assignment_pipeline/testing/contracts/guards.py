@@ -15,19 +15,18 @@ from assignment_pipeline.errors import CommitUnknownError, StaleRecordError, Sta
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, Occupied, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite, need
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
     HOUR,
     QUEUE,
     StoreHarness,
-    StoreSuite,
     make_block,
     make_booking,
     make_change,
     make_venue,
-    need,
 )
 
 BUFFER = dt.timedelta(minutes=15)

@@ -12,14 +12,8 @@ from assignment_pipeline.errors import TableConflictError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, LoadQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
-    CONFIRM,
-    DINNER,
-    HOUR,
-    QUEUE,
-    StoreSuite,
-    make_booking,
-)
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import CONFIRM, DINNER, HOUR, QUEUE, make_booking
 
 LEGACY = Owner.LEGACY
 MINUTE = dt.timedelta(minutes=1)

@@ -16,7 +16,8 @@ from assignment_pipeline.domain.record import AttemptResult, Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.testing.clock import START, FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
@@ -24,7 +25,6 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     REVIEW,
     StoreHarness,
-    StoreSuite,
     make_booking,
 )
 

@@ -16,14 +16,14 @@ from assignment_pipeline.errors import TableConflictError
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOUR,
     MINUTE,
     QUEUE,
     StoreHarness,
-    StoreSuite,
     make_block,
     make_booking,
     make_change,

@@ -14,7 +14,8 @@ from assignment_pipeline.errors import VenueNotFoundError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentContext, AssignmentStore, LoadQuery, Occupied
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite, need
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
@@ -22,11 +23,9 @@ from assignment_pipeline.testing.contracts.harness import (
     MINUTE,
     QUEUE,
     StoreHarness,
-    StoreSuite,
     make_block,
     make_booking,
     make_venue,
-    need,
 )
 
 

@@ -14,7 +14,8 @@ from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite, need
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
@@ -22,11 +23,9 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     REVIEW,
     StoreHarness,
-    StoreSuite,
     make_booking,
     make_change,
     make_venue,
-    need,
 )
 
 IDS = (

@@ -17,16 +17,9 @@ from assignment_pipeline.domain.rollout import RolloutRevision
 from assignment_pipeline.errors import AssignmentPipelineError, StaleRolloutError
 from assignment_pipeline.ports import AssignmentStore, RecordQuery, RolloutStore
 from assignment_pipeline.testing.clock import START, FakeClock
-from assignment_pipeline.testing.contracts.harness import (
-    MINUTE,
-    QUEUE,
-    StoreHarness,
-    StoreSuite,
-    make_booking,
-    make_change,
-    need,
-)
+from assignment_pipeline.testing.contracts.suite import StoreSuite, need
 from assignment_pipeline.testing.contracts.threads import THREADS, race
+from assignment_pipeline.testing.store_harness import MINUTE, QUEUE, StoreHarness, make_booking, make_change
 
 COMMITS = 25
 """Commits that land, in the test of what lands beside a revision, before the rollout is revised."""

@@ -13,13 +13,13 @@ from assignment_pipeline.errors import TableConflictError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore, LoadQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOUR,
     QUEUE,
     StoreHarness,
-    StoreSuite,
     make_block,
     make_booking,
     make_venue,

@@ -16,7 +16,8 @@ from assignment_pipeline.errors import StaleRecordError
 from assignment_pipeline.lifecycle import AssignmentState, Trigger
 from assignment_pipeline.ports import AssignmentStore, Due, RecordQuery
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import (
     CONFIRM,
     DINNER,
     HOLD,
@@ -24,7 +25,6 @@ from assignment_pipeline.testing.contracts.harness import (
     QUEUE,
     REVIEW,
     StoreHarness,
-    StoreSuite,
     make_booking,
     make_change,
     make_venue,

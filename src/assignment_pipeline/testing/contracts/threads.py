@@ -11,13 +11,8 @@ from assignment_pipeline.errors import AssignmentPipelineError
 from assignment_pipeline.lifecycle import Trigger
 from assignment_pipeline.ports import AssignmentStore
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import (
-    CONFIRM,
-    QUEUE,
-    StoreSuite,
-    make_booking,
-    make_change,
-)
+from assignment_pipeline.testing.contracts.suite import StoreSuite
+from assignment_pipeline.testing.store_harness import CONFIRM, QUEUE, make_booking, make_change
 
 THREADS = 8
 

@@ -15,9 +15,9 @@ from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.flow.legacy.handover import is_in_flight
 from assignment_pipeline.flow.legacy.outcome import is_handed_over
-from assignment_pipeline.testing.contracts.harness import Ability
 from assignment_pipeline.testing.simulator.scenario import ARRIVALS, DINNER, OPEN, PARTIES
 from assignment_pipeline.testing.simulator.world import World
+from assignment_pipeline.testing.store_harness import Ability
 
 SPANS = tuple(dt.timedelta(seconds=seconds) for seconds in (1, 3, 10, 35, 61, 185, 900))
 

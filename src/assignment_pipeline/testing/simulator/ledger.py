@@ -22,7 +22,7 @@ from assignment_pipeline.lifecycle import AssignmentState
 from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, RecordQuery
 from assignment_pipeline.rollout.shadow.candidate import REHEARSED
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import StoreHarness
+from assignment_pipeline.testing.store_harness import StoreHarness
 
 EVERYTHING = RecordQuery(limit=10_000)
 MINUTE, QUARTER, DAY = dt.timedelta(minutes=1), dt.timedelta(minutes=15), dt.timedelta(days=1)

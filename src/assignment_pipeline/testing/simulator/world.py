@@ -22,12 +22,12 @@ from assignment_pipeline.flow.settings import Settings
 from assignment_pipeline.flow.sweeping.unassigned import SweepMemory
 from assignment_pipeline.ports import Due, EventSink
 from assignment_pipeline.testing.clock import FakeClock
-from assignment_pipeline.testing.contracts.harness import StoreHarness
 from assignment_pipeline.testing.simulator import invariants, words
 from assignment_pipeline.testing.simulator.choices import Choices
 from assignment_pipeline.testing.simulator.ledger import Ledger, Standing
 from assignment_pipeline.testing.simulator.rollout import Rollout, WatchedLocks
 from assignment_pipeline.testing.simulator.scenario import OPEN, Scenario
+from assignment_pipeline.testing.store_harness import StoreHarness
 
 MakeHarness = Callable[[FakeClock], StoreHarness]
 """What makes a new, empty store that goes by a clock, with its harness."""

@@ -1,4 +1,4 @@
-"""What the store contract needs of a host, and the changes that it commits."""
+"""What the contracts and the simulator need of a store's host, and the values that they give it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import attrs
-import pytest
 
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.blocks import TableBlock
@@ -30,7 +29,7 @@ from assignment_pipeline.domain.record import (
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState, Trigger, walk
-from assignment_pipeline.ports import AssignmentStore, LoadQuery, Occupied, OnCommit, RecordQuery
+from assignment_pipeline.ports import AssignmentStore, Occupied, OnCommit
 from assignment_pipeline.testing.clock import START
 
 Ability = Literal[
@@ -115,13 +114,6 @@ class StoreHarness:
     def hook(self, on_commit: OnCommit) -> None:
         """Have the store call *on_commit* inside the commits from now on."""
         raise NotImplementedError
-
-
-def need(harness: StoreHarness, *abilities: Ability) -> None:
-    """Skip the test if the harness cannot do all of *abilities*."""
-    for ability in abilities:
-        if ability in harness.cannot:
-            pytest.skip(f"cannot {ability}: {harness.cannot[ability]}")
 
 
 def make_venue(restaurant_id: str = "r-1", *, tables: int = 4, **policy: Any) -> Venue:
@@ -227,42 +219,3 @@ def make_change(
         preconditions=preconditions,
         request=request,
     )
-
-
-class StoreSuite:
-    """What the parts of the store's contract share."""
-
-    @pytest.fixture(autouse=True)
-    def _restaurant(self, harness: StoreHarness) -> None:
-        harness.put_venue(make_venue())
-
-    def record(self, store: AssignmentStore, booking_id: str = "b-1") -> AssignmentRecord | None:
-        """The booking's record, if there is one."""
-        page = store.records(RecordQuery(booking_ids=(booking_id,)))
-        return page.records[0] if page.records else None
-
-    def commit(self, store: AssignmentStore, of: Booking, /, *triggers: Trigger, **how: Any) -> AssignmentRecord:
-        """Commit what `make_change` makes of the record as it stands; its record."""
-        change = make_change(of, *triggers, before=self.record(store, of.id), **how)
-        store.commit([change])
-        return change.record
-
-    def assume(self, store: AssignmentStore, booking: Booking, **fields: Any) -> CommitPreconditions:
-        """What a plan made now takes for granted."""
-        context = store.load(LoadQuery(restaurant_id=booking.restaurant_id, bookings=(booking,)))
-        assert context is not None
-        record = context.records.get(booking.id)
-        found = CommitPreconditions(
-            booking=context.bookings.get(booking.id),
-            venue_version=context.venue.version,
-            next_attempt_at=record.next_attempt_at if record else None,
-            pinned=record.pinned if record else False,
-            generation=context.generation,
-        )
-        return attrs.evolve(found, **fields)
-
-    def taken(self, store: AssignmentStore, *, at: dt.datetime = DINNER) -> set[tuple[str, str | None]]:
-        """The tables taken around a time at the restaurant, and by whom."""
-        context = store.load(LoadQuery(restaurant_id="r-1", bookings=(make_booking("anyone", at=at),)))
-        assert context is not None
-        return {(taken.table_id, taken.booking_id) for taken in context.taken}
