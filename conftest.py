@@ -7,24 +7,28 @@ import time
 from collections import Counter
 from functools import partial
 
+import pytest
 from hypothesis import settings  # Before `gc.freeze`, after which it finds nothing that refers to its random numbers.
 from sybil import Sybil
 from sybil.parsers.myst import PythonCodeBlockParser, SkipParser
 
-
-def measure_searches(_, clock):
-    """Have the engine's searches measured by *clock*."""
-    from assignment_pipeline.planning.engine import TableEngine  # noqa: PLC0415 - tests/conftest.py is to be first
-
-    TableEngine.__init__.__defaults__ = ((), clock)
+PATCHES = pytest.MonkeyPatch()
 
 
-# By the time that they compute: what a page shows does not depend on who else keeps the machine busy.
+def measure_by_computing(_):
+    """Have coordinators make engines that measure searches by the time that these compute, and not by the clock's."""
+    from assignment_pipeline import base_coordinator  # noqa: PLC0415 - tests/conftest.py is to be first
+
+    engine = partial(base_coordinator.TableEngine, monotonic=time.thread_time)
+    PATCHES.setattr(base_coordinator, "TableEngine", engine)
+
+
+# What a page shows does not depend on who else keeps the machine busy.
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser(), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/**/*.md"],
-    setup=partial(measure_searches, clock=time.thread_time),
-    teardown=partial(measure_searches, clock=time.monotonic),
+    setup=measure_by_computing,
+    teardown=lambda _: PATCHES.undo(),
 ).pytest()
 
 # The tests start some hundred processes, and each would compile the library anew.
