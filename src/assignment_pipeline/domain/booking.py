@@ -124,11 +124,11 @@ class Booking(Printed):
 
     def with_status(self, status: str) -> Booking:
         """The same booking, with what its guest sees by now: one of the words above."""
-        return _booking(**dict(zip(_FIELDS, _fields(self), strict=True), status=status))
+        return _unchecked_booking(**dict(zip(_FIELDS, _fields(self), strict=True), status=status))
 
 
 _FIELDS = [field.name for field in attrs.fields(Booking)]
 _fields = attrgetter(*_FIELDS)
-_booking = maker(Booking)
+_unchecked_booking = maker(Booking)
 _REQUEST = [field.name for field in attrs.fields(Booking) if field.eq and field.name != "status"]
 _request = attrgetter(*_REQUEST)

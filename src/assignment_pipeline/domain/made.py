@@ -4,6 +4,8 @@ Values made of what was checked before.
 A constructor converts and checks each field, of whatever a caller gives it. Where one assignment makes dozens of values
 from others, that is half of the time they take, and finds nothing. The tests hold every value that is made here against
 the one that its constructor makes.
+
+What makes such values is called ``_unchecked_...``: each call says that nothing is checked there.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ _TOLD = {
 
 
 _NOT_YET = dt.datetime.min.replace(tzinfo=dt.UTC)
-_event = maker(Event)
-_result = maker(AssignmentResult)
+_unchecked_event = maker(Event)
+_unchecked_result = maker(AssignmentResult)
 
 Telling = Callable[[], Event]
 """What makes an event once somebody wants to read it: most of an assignment's are only ever counted, or written."""
@@ -163,7 +163,7 @@ class Call:
         context = {key: fact for key, fact in facts.items() if fact is not None}
         if self.actor is not None and kind is not EventType.ERROR:  # An error is nobody's act: see SECURITY.md.
             context["actor"] = self.actor
-        return _event(
+        return _unchecked_event(
             id=f"{self.id}:{number}",
             created_at=now,
             source=source,
@@ -239,7 +239,7 @@ class Call:
         facts.setdefault("tables", record.tables if record else ())
         facts.setdefault("attempts", record.attempts if record else 0)
         facts.setdefault("until", record.allocation.turn.end if record and record.allocation else None)
-        return _result(
+        return _unchecked_result(
             booking_id=self.booking_id,
             outcome=outcome,
             reason=reason,

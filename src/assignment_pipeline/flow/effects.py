@@ -47,7 +47,7 @@ else:
 
 T = TypeVar("T")
 
-_wanted = maker(Wanted)
+_unchecked_wanted = maker(Wanted)
 
 Flow = Generator["Effect[Any]", Any, T]
 """A flow: yields effects, is sent their answers, and returns a `T`."""
@@ -162,7 +162,7 @@ class Hold(Effect["Leases | Refused"]):
     @classmethod
     def of(cls, booking_ids: Iterable[str], ttl: dt.timedelta) -> Self:
         """What keeps two workers from the same bookings."""
-        return cls(tuple([_wanted(key=f"booking:{booking_id}") for booking_id in booking_ids]), ttl)
+        return cls(tuple([_unchecked_wanted(key=f"booking:{booking_id}") for booking_id in booking_ids]), ttl)
 
     def ask(self, port: Any) -> Any:
         return port.acquire(self.wanted, ttl=self.ttl)
@@ -176,7 +176,7 @@ class TakeSlot(Hold):
     @classmethod
     def at(cls, restaurant_id: str, slots: int, ttl: dt.timedelta) -> Self:
         """One of the assignments, at most *slots*, that may go on at a restaurant at a time."""
-        return cls((_wanted(key=f"restaurant:{restaurant_id}", slots=slots),), ttl)
+        return cls((_unchecked_wanted(key=f"restaurant:{restaurant_id}", slots=slots),), ttl)
 
 
 class LoadContext(Effect["AssignmentContext | None"]):

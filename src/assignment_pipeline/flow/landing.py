@@ -40,12 +40,12 @@ from assignment_pipeline.plain import Printed
 from assignment_pipeline.planning.base import SeatingRequest
 from assignment_pipeline.ports import AssignmentContext
 
-_allocation = maker(Allocation)
-_attempt = maker(Attempt)
-_change = maker(AssignmentChange)
-_record = maker(AssignmentRecord)
-_preconditions = maker(CommitPreconditions)
-_step = maker(StateChange)
+_unchecked_allocation = maker(Allocation)
+_unchecked_attempt = maker(Attempt)
+_unchecked_change = maker(AssignmentChange)
+_unchecked_record = maker(AssignmentRecord)
+_unchecked_preconditions = maker(CommitPreconditions)
+_unchecked_step = maker(StateChange)
 
 _NOT_WAITING = WITH_TABLES | FINAL
 
@@ -55,7 +55,7 @@ _OF_PRESENCE = frozenset({Reason.SEATED, Reason.LEFT})
 
 def allocation(request: SeatingRequest, plan: Plan, venue: Venue) -> Allocation:
     """The tables of *plan* for the time of *request*."""
-    return _allocation(
+    return _unchecked_allocation(
         tables=plan.tables,
         turn=request.turn,
         blocked=request.blocked,
@@ -68,7 +68,7 @@ def preconditions(
 ) -> CommitPreconditions:
     """What a change takes for granted that was planned on *context*, under *generation* if a rollout gates it."""
     record = context.records.get(booking_id)
-    return _preconditions(
+    return _unchecked_preconditions(
         booking=context.bookings.get(booking_id),
         venue_version=context.venue.version,
         next_attempt_at=record.next_attempt_at if record else None,
@@ -98,7 +98,7 @@ def attempt(
         found["turned_away"] = ", ".join([f"{rule} {count}" for rule, count in decision.turned_away.items()])
     if overruled:
         found["overruled"] = ",".join(overruled)
-    return _attempt(
+    return _unchecked_attempt(
         number=number,
         result=AttemptResult.SUCCESS,
         strategy=plan.strategy,
@@ -160,12 +160,12 @@ def change(
     else:
         facts = {"booking_id": call.booking_id, "restaurant_id": call.restaurant_id} | facts
         # Without a booking, nobody has looked at its id so far.
-        record = _record(**facts) if facts.get("booking") else AssignmentRecord(**facts)
+        record = _unchecked_record(**facts) if facts.get("booking") else AssignmentRecord(**facts)
     steps: list[StateChange] = []
     held = facts_of_tables(record.allocation)
     for place, trigger in enumerate(triggers):
         last = place + 1 == len(triggers)
-        step = _step(
+        step = _unchecked_step(
             version=version + place + 1,
             from_state=states[place],
             to_state=states[place + 1],
@@ -188,7 +188,7 @@ def change(
     def events() -> tuple[Event, ...]:
         return (*[tell() for tell in noted], *transitions(), *told, *([] if ended is None else [ended()]))
 
-    return _change(
+    return _unchecked_change(
         id=call.change_id(),
         record=record,
         expected_version=current.version if current else None,

@@ -20,7 +20,7 @@ from assignment_pipeline.ports import (
     Wanted,
 )
 
-_lease, _leases = maker(Lease), maker(Leases)
+_unchecked_lease, _unchecked_leases = maker(Lease), maker(Leases)
 
 
 class MemoryLockManager(processes.Watched):
@@ -63,11 +63,11 @@ class MemoryLockManager(processes.Watched):
                 if len(there) >= want.slots:
                     return Refused(want.key)
                 nonce = f"{self._secret}.{next(self._numbers)}"
-                lease = _lease(key=want.key, owner=self.owner, nonce=nonce, expires_at=now + ttl)
+                lease = _unchecked_lease(key=want.key, owner=self.owner, nonce=nonce, expires_at=now + ttl)
                 there.append(lease)
                 leases.append(lease)
             self._held |= held
-            return _leases(leases=tuple(leases))
+            return _unchecked_leases(leases=tuple(leases))
 
     def release(self, leases: Leases) -> None:
         with self._lock:

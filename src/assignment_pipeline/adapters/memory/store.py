@@ -67,8 +67,8 @@ from assignment_pipeline.ports import (
 
 T = TypeVar("T")
 
-_context = maker(AssignmentContext)
-_occupied = maker(Occupied)
+_unchecked_context = maker(AssignmentContext)
+_unchecked_occupied = maker(Occupied)
 
 _DAY = 24 * 60
 _HALF_A_DAY = dt.timedelta(hours=12)
@@ -196,7 +196,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
                 return None
             window = query.window(venue, records, bookings)
             others = () if window is None else self._asked.occupied(None, venue.id, window)
-            return _context(
+            return _unchecked_context(
                 now=now,
                 generation=self.generation,
                 venue=venue,
@@ -610,7 +610,7 @@ def _seats(record: AssignmentRecord) -> list[Occupied]:
         return []
     window, movable = record.allocation.blocked, record.movable
     return [
-        _occupied(
+        _unchecked_occupied(
             table_id=table_id,
             window=window,
             booking_id=record.booking_id,

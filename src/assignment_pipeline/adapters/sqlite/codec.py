@@ -114,7 +114,7 @@ STEPS = Rows(StateChange, HISTORY, WRITTEN, READ)
 ATTEMPTS = Rows(Attempt, ATTEMPT, WRITTEN, READ)
 BLOCKS = Rows(TableBlock, BLOCK, WRITTEN, READ, window_of)
 EVENTS = Rows(Event, EVENT, WRITTEN, READ)
-_occupied = maker(Occupied)
+_unchecked_occupied = maker(Occupied)
 
 
 @lru_cache(FEW)
@@ -136,4 +136,6 @@ def record_row(record: AssignmentRecord) -> Row:
 def occupied_of(text: str) -> Occupied:
     """A seat of ours, from a JSON array. Most of a floor is as it was at the last look."""
     table_id, start, end, booking_id, movable = json.loads(text)
-    return _occupied(table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable))
+    return _unchecked_occupied(
+        table_id=table_id, window=window_of(start, end), booking_id=booking_id, movable=bool(movable)
+    )

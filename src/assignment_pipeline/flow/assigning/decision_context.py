@@ -71,11 +71,11 @@ class Target(Printed):
     def query(self) -> LoadQuery:
         """What loads the context of it."""
         if self.booking is not None:
-            return _query(restaurant_id=self.restaurant_id, bookings=(self.booking,), ids=(self.booking_id,))
+            return _unchecked_query(restaurant_id=self.restaurant_id, bookings=(self.booking,), ids=(self.booking_id,))
         return LoadQuery(restaurant_id=self.restaurant_id, booking_ids=(self.booking_id,))
 
 
-_query = maker(LoadQuery)
+_unchecked_query = maker(LoadQuery)
 
 
 class Passed:
@@ -248,7 +248,7 @@ def require_restaurant(at_host: Booking, restaurant_id: str) -> None:
         raise OtherRestaurantError(at_host.id, restaurant_id, at_host.restaurant_id)
 
 
-_context = maker(DecisionContext)
+_unchecked_context = maker(DecisionContext)
 
 Decide = Callable[[DecisionContext], Flow["ToCommit | AssignmentResult"]]
 """A flow from a decision context to what is to be written, or to the answer where nothing is."""
@@ -267,7 +267,7 @@ def plan_until_landed(
         if flags.generation is not None and flags.generation != loaded.generation:
             raise StaleRolloutError(flags.generation, loaded.generation)
         call.now = loaded.now
-        context = _context(
+        context = _unchecked_context(
             call=call,
             settings=settings,
             loaded=loaded,

@@ -33,7 +33,7 @@ from assignment_pipeline.planning.base import Budget, FloorSnapshot, Rule, Seati
 from assignment_pipeline.ports import waits
 
 _S, _T = AssignmentState, Trigger
-_to_commit = maker(ToCommit)
+_unchecked_to_commit = maker(ToCommit)
 
 TO_BEGIN: dict[AssignmentState, tuple[Trigger, ...]] = {
     _S.CREATED: (*TO_PENDING, _T.BEGIN),
@@ -211,7 +211,9 @@ def record_attempt(
     moved = moves(context, plan.moves, plan.strategy, blocked=blocked) if plan is not None and plan.moves else ()
     if context.awaits_row:
         made = due_until_row(context, made)
-    return _to_commit(change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved)
+    return _unchecked_to_commit(
+        change=made, outcome=outcome, reason=why or decision.refusal, decision=decision, moved=moved
+    )
 
 
 def pass_over(context: DecisionContext) -> Flow[ToCommit | AssignmentResult]:
