@@ -21,12 +21,13 @@ from tests.contract.test_hosts import TWO_HOURS, AsyncPostgresRig, rig  # noqa: 
 NOW = AT - dt.timedelta(hours=20)
 
 
-def findings(rig, coordinator, now=NOW):  # noqa: F811
+def findings(rig, coordinator, now=NOW, restaurants=None):  # noqa: F811
     """What is wrong, by check."""
     store = coordinator.store
     if isinstance(rig, AsyncPostgresRig):
         store = Waiting(store, rig.runner.run)
-    return {one.check: one.evidence for one in examine_host(store, now) if one.health is Health.WRONG}
+    found = examine_host(store, now, restaurants)
+    return {one.check: one.evidence for one in found if one.health is Health.WRONG}
 
 
 @pytest.fixture
@@ -168,9 +169,12 @@ class SaysSo(RowHost):
 
 
 def test_a_row_of_the_list_that_cannot_be_read_is_named(rig):  # noqa: F811
-    """By its restaurant and its id, as the host gives them."""
-    coordinator = rig.coordinator(rig.host(SaysSo))
-    assert findings(rig, coordinator) == {"host-readable": "1: tasca: b-8"}
+    """By its restaurant and its id, as the host gives them; where restaurants are named, only of those."""
+    coordinator, wrong = rig.coordinator(rig.host(SaysSo)), {"host-readable": "1: tasca: b-8"}
+    assert findings(rig, coordinator) == wrong
+    assert findings(rig, coordinator, restaurants=Restaurants((HOUSE,), 2, named=True)) == wrong
+    (evidence,) = findings(rig, coordinator, restaurants=Restaurants(("other",), 2, named=True)).values()
+    assert evidence == "1: The host has no venue for restaurant 'other'."
 
 
 def test_the_first_ten_are_named(rig):  # noqa: F811

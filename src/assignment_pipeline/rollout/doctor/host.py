@@ -106,7 +106,7 @@ def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None
         if context is not None:
             _look(context, found)
             _look_for_legacy(store, context, day, found)
-    _list(store, found)
+    _look_at_list(store, restaurants, found)
     span = f"from {written(day.start, dt.UTC)} to {written(day.end - MINUTE, dt.UTC)}"
     seen = f"{count(found.bookings, 'booking')} at {restaurants}, {span}"
     return tuple(_findings(found, seen))
@@ -181,17 +181,27 @@ def _row(store: Any, booking_id: str) -> Booking | None:
     return row
 
 
-def _list(store: Loads, found: _Found) -> None:
-    """Ask for the list that the sweep asks for: one that raises hides every booking in it."""
+def _look_at_list(store: Loads, restaurants: Restaurants, found: _Found) -> None:
+    """
+    Ask for the list that the sweep asks for: one that raises hides every booking in it.
+
+    It is that of the named restaurants, else of all: one whose bookings all wait has no record, and is never drawn.
+    """
+    only = frozenset(restaurants.ids) if restaurants.named else None
     try:
         waiting = store.waiting()
-        listed = store.unassigned(waiting.now, MOST_LISTED, waiting.restaurants)
+        asked = waiting.restaurants
+        if asked is not None and only is not None:
+            asked = tuple(name for name in asked if name in only)
+        listed = store.unassigned(waiting.now, MOST_LISTED, asked)
     except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
         found.unlisted.append(redacted(error))
         return
     known = set(found.unreadable)
-    rows = (f"{one.restaurant_id}: {one.id}" for one in listed if isinstance(one, UnreadableBooking))
-    found.unreadable += [row for row in rows if row not in known]
+    for one in listed:
+        row = f"{one.restaurant_id}: {one.id}"
+        if isinstance(one, UnreadableBooking) and row not in known and (only is None or one.restaurant_id in only):
+            found.unreadable.append(row)
 
 
 def _twice(taken: Sequence[Occupied], records: Any, bookings: Any) -> list[str]:

@@ -65,7 +65,7 @@ CREATE TABLE bookings (
     assignment_state TEXT,  -- none until the pipeline has a record of it
     assignment_state_version INTEGER,
     assignment_strategy TEXT,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL  -- for people: nothing is sorted or looked for by it
 ) WITHOUT ROWID;
 
 -- The bookings that nobody enqueued: of all restaurants, and by restaurant, for the sweep looks for those of the
