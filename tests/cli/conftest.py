@@ -174,6 +174,14 @@ def day_file(tmp_path):
     return write
 
 
+@pytest.fixture
+def db(cli, small, day_file, tmp_path):
+    """The database of the small day: ada and dan at the window from seven on, bob at both its tables from nine on."""
+    path = tmp_path / "day.sqlite3"
+    assert cli("assign", day_file(small), "--db", path).code == 0
+    return path
+
+
 @pytest.fixture(scope="session")
 def problems():
     """What an independent look finds wrong with a result."""

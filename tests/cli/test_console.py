@@ -13,14 +13,6 @@ import pytest
 from tests.cli.conftest import command, environment
 
 
-@pytest.fixture
-def db(cli, small, day_file, tmp_path):
-    """The database of a small day."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
-
-
 def test_the_console_lets_one_browser_in(db):
     """It is served on this machine only, and ends with Ctrl-C."""
     line = command("console", "--db", db, "--port", "0", "--actor", "anna")

@@ -22,10 +22,8 @@ COMMANDS = (
 
 
 @pytest.fixture
-def db(cli, small, day_file, tmp_path):
+def db(cli, small, db):
     """The database of a day, with a block, and a rollout that has begun."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
     given = (
         "--from",
         "2099-12-31T20:00+00:00",
@@ -36,11 +34,11 @@ def db(cli, small, day_file, tmp_path):
         "--reason",
         "leak",
         "--db",
-        path,
+        db,
     )
     assert cli("tables", "block", small["restaurant"]["id"], small["tables"][0]["id"], *given).code == 0
-    assert cli("rollout", "enter", "local", "--actor", "a", "--db", path).code == 0
-    return path
+    assert cli("rollout", "enter", "local", "--actor", "a", "--db", db).code == 0
+    return db
 
 
 def refusals(cli, small, db):

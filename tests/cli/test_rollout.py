@@ -22,14 +22,6 @@ FORCE = ("--force", "--reason", "a drill")
 
 
 @pytest.fixture
-def db(cli, small, day_file, tmp_path):
-    """A database with one restaurant."""
-    path = tmp_path / "service.db"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
-
-
-@pytest.fixture
 def rollout(cli, db):
     """Runs a command of the group on that database."""
 

@@ -26,14 +26,6 @@ ANN = ("--actor", "ann")
 
 
 @pytest.fixture
-def db(cli, small, day_file, tmp_path):
-    """The database of a day: ada and dan at the window from seven on, bob at both of its tables from nine on."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
-
-
-@pytest.fixture
 def evening(cli, db, monkeypatch):
     """Runs a command at twenty to eight, as if each had a process of its own."""
     db.with_name("evening.py").write_text(APP)

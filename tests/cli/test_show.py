@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 ANN = ("--actor", "ann")
-
-
-@pytest.fixture
-def db(cli, small, day_file, tmp_path):
-    """The database of a day: ada and dan at the window from seven on, bob at both of its tables from nine on."""
-    path = tmp_path / "day.sqlite3"
-    assert cli("assign", day_file(small), "--db", path).code == 0
-    return path
 
 
 def test_a_booking_is_shown_whole(cli, db):

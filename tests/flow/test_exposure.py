@@ -3,7 +3,6 @@
 import datetime as dt
 import itertools
 
-import attrs
 import pytest
 
 from assignment_pipeline import (
@@ -30,29 +29,16 @@ from assignment_pipeline.rollout.control.gates import recompute
 from assignment_pipeline.rollout.control.phases import OWN_DAYS
 from assignment_pipeline.rollout.control.sample_ratio import SAMPLE_RATIO
 from assignment_pipeline.rollout.flags import FixedFlags
-from assignment_pipeline.rollout.flags.document import read_settings
-from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
+from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT
 from assignment_pipeline.rollout.shadow import Shadow
 from assignment_pipeline.rollout.watching import Watcher
 from assignment_pipeline.testing import FakeClock
+from tests.flow.direct_flags import DirectFlags
 
 MINUTE, HOUR = dt.timedelta(minutes=1), dt.timedelta(hours=1)
 RESTAURANTS = [f"r-{number}" for number in range(20)]
 SETTLED = dt.timedelta(minutes=7)
 DAY_IS_OVER = dt.timedelta(hours=29)
-
-
-@attrs.frozen
-class Followed:
-    """The flags of the revision in force, without a thread."""
-
-    store: MemoryStore
-
-    def resolve(self, restaurant_id):
-        revision = self.store.rollout()
-        return Deciding(read_settings(revision.settings), "store", DEFAULT_SALT, revision.generation).decide(
-            restaurant_id
-        )
 
 
 class Town:
@@ -66,7 +52,7 @@ class Town:
         self.rollout = Rollout(self.store, gates=StoreGates(self.store), clock=self.clock)
         self.coordinator = Coordinator(
             self.store,
-            flags=flags or Followed(self.store),
+            flags=flags or DirectFlags(self.store),
             clock=self.clock,
             legacy=lambda _: LegacyResult(("T1",)),
             sinks=(self.store,),
@@ -99,7 +85,7 @@ class Town:
         return PHASES[phase].settings.explain(restaurant_id, source="", salt=DEFAULT_SALT).mode
 
     def mode(self, restaurant_id):
-        return Followed(self.store).resolve(restaurant_id).mode
+        return DirectFlags(self.store).resolve(restaurant_id).mode
 
 
 @pytest.mark.parametrize("phase", ["production-shadow", "production-10", "production-50", "production-100"])

@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 
-import attrs
 import pytest
 
 from assignment_pipeline import Booking, Coordinator, FloorPlan, LegacyResult, Table, Venue
@@ -15,9 +14,8 @@ from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.rollout.control import Answer, Rollout, StoreGates, Verdict
 from assignment_pipeline.rollout.control.gates import recompute
 from assignment_pipeline.rollout.control.store_gates import rises_of
-from assignment_pipeline.rollout.flags.document import read_settings
-from assignment_pipeline.rollout.flags.settings import DEFAULT_SALT, Deciding
 from assignment_pipeline.testing import FakeClock
+from tests.flow.direct_flags import DirectFlags
 
 LEGACY = (Owner.LEGACY, Mode.SHADOW)
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
@@ -42,19 +40,6 @@ def test_whole_days_in_a_row_until_there_are_enough():
     assert list(rises_of(past, days)) == [-25, 15, 25]
 
 
-@attrs.frozen
-class Followed:
-    """The flags of the revision in force, without a thread."""
-
-    store: MemoryStore
-
-    def resolve(self, restaurant_id):
-        revision = self.store.rollout()
-        return Deciding(read_settings(revision.settings), "store", DEFAULT_SALT, revision.generation).decide(
-            restaurant_id
-        )
-
-
 @pytest.mark.parametrize(("tables", "answer"), [(30, Answer.PASS), (4, Answer.FAIL)])
 def test_the_last_phase_asks_for_it(tables, answer):
     """Legacy, which gave tables away twice, refused nobody; a pipeline that proves most of it impossible fails."""
@@ -64,7 +49,7 @@ def test_the_last_phase_asks_for_it(tables, answer):
     store = MemoryStore(host, clock=clock)
     rollout = Rollout(store, gates=StoreGates(store), clock=clock)
     coordinator = Coordinator(
-        store, flags=Followed(store), clock=clock, legacy=lambda _: LegacyResult(("T1",)), sinks=(store,)
+        store, flags=DirectFlags(store), clock=clock, legacy=lambda _: LegacyResult(("T1",)), sinks=(store,)
     )
     number = 0
 

@@ -15,26 +15,15 @@ from assignment_pipeline.domain.metrics import MetricsQuery
 from assignment_pipeline.errors import StoreUnavailableError, TableConflictError
 from assignment_pipeline.planning.engine import TableEngine
 from assignment_pipeline.rollout.control import PHASES, Answer, Rollout, StoreGates
-from assignment_pipeline.rollout.flags import Deciding
 from assignment_pipeline.rollout.flags.document import read_settings
 from assignment_pipeline.rollout.watching import Alerts, AlertState, Demote, Watcher
 from assignment_pipeline.rollout.watching.rules import RULES
 from assignment_pipeline.testing import FakeClock
+from tests.flow.direct_flags import DirectFlags
 
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 RESTAURANTS = tuple(f"r-{number:02}" for number in range(40))
-
-
-@attrs.frozen
-class DirectFlags:
-    """The revision in force, read each time: no thread, so that a simulated clock is enough."""
-
-    store: MemoryStore
-
-    def resolve(self, restaurant_id):
-        revision = self.store.rollout()
-        return Deciding(read_settings(revision.settings), "store", "watched", revision.generation).decide(restaurant_id)
 
 
 class Refusing:
@@ -64,7 +53,7 @@ class Town:
         self.seats = {}
         self.coordinator = Coordinator(
             self.store,
-            flags=DirectFlags(self.store),
+            flags=DirectFlags(self.store, salt="watched"),
             clock=self.clock,
             engine=engine or TableEngine(),
             legacy=self.legacy,

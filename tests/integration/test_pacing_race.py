@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
-import secrets
 
 import pytest
 
-from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Outcome, PacingRule, Table, Venue, VenuePolicy
+from assignment_pipeline import Booking, FloorPlan, Outcome, PacingRule, Table, Venue, VenuePolicy
 from assignment_pipeline.adapters.postgres import PostgresStore, StandaloneHost
 from assignment_pipeline.adapters.postgres import init as init_postgres
 from assignment_pipeline.adapters.sqlite import SQLiteStore, init
 from assignment_pipeline.adapters.sqlite import StandaloneHost as FileHost
-from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.ports import Lease, Leases, RecordQuery
-from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.ports import RecordQuery
+from tests.integration.unlocked import unlocked
 
 SCHEMA = "pacing_race"
 PROCESSES = 8
@@ -35,17 +33,6 @@ BOOKINGS = [
 ]
 
 
-class Generous:
-    """A lock manager that grants everything."""
-
-    def acquire(self, wanted, *, ttl):
-        end = SystemClock().now() + ttl
-        return Leases(tuple(Lease(each.key, "anyone", secrets.token_hex(4), end) for each in wanted))
-
-    def release(self, leases):
-        pass
-
-
 def opened(kind, place):
     if kind == "sqlite":
         return SQLiteStore(place, host=FileHost())
@@ -55,9 +42,7 @@ def opened(kind, place):
 def hurry(kind, place, seed, begin):
     """Assign every booking, in an order of one's own."""
     with opened(kind, place) as store:
-        worker = Coordinator(
-            store, flags=FixedFlags(Mode.ACTIVE, max_parallel=20), locks=Generous(), limiter=Generous(), sinks=()
-        )
+        worker = unlocked(store)
         begin.wait(60)
         for step in range(len(BOOKINGS)):
             booking = BOOKINGS[(step * 7 + seed * 5) % len(BOOKINGS)]

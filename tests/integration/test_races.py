@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
-import secrets
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from assignment_pipeline import Booking, Coordinator, FloorPlan, Mode, Outcome, Table, Venue
+from assignment_pipeline import Booking, FloorPlan, Outcome, Table, Venue
 from assignment_pipeline.adapters.memory import MemoryHost, MemoryStore
 from assignment_pipeline.adapters.sqlite import SQLiteStore, StandaloneHost, init
 from assignment_pipeline.clock import SystemClock
-from assignment_pipeline.ports import Lease, Leases, RecordQuery
-from assignment_pipeline.rollout.flags import FixedFlags
+from assignment_pipeline.ports import RecordQuery
+from tests.integration.unlocked import unlocked
 
 THREADS = 8
 PROCESSES = 4
@@ -26,26 +25,9 @@ VENUE = Venue("R1", "UTC", FLOOR)
 BOOKINGS = [Booking(f"B{n:02}", "R1", 1 + n % 5, EVENING + dt.timedelta(minutes=15 * (n % 7))) for n in range(40)]
 
 
-class Generous:
-    """A lock manager that grants everything."""
-
-    def acquire(self, wanted, *, ttl):
-        end = SystemClock().now() + ttl
-        return Leases(tuple(Lease(each.key, "anyone", secrets.token_hex(4), end) for each in wanted))
-
-    def release(self, leases):
-        pass
-
-
-def coordinator(store):
-    return Coordinator(
-        store, flags=FixedFlags(Mode.ACTIVE, max_parallel=20), locks=Generous(), limiter=Generous(), sinks=()
-    )
-
-
 def hurry(store, seed):
     """Assign every booking, in an order of one's own, until each is settled."""
-    worker = coordinator(store)
+    worker = unlocked(store)
     for step in range(len(BOOKINGS)):
         booking = BOOKINGS[(step * 7 + seed * 3) % len(BOOKINGS)]
         while worker.assign(booking, trigger="manual").outcome is Outcome.RETRY:
@@ -108,7 +90,7 @@ def test_rivals_reach_for_the_same_tables(store):
         start = EVENING + dt.timedelta(days=day + 1)
         rivals = [Booking(f"{day}-{n}", "R1", 4, start) for n in range(9)]
         with ThreadPoolExecutor(len(rivals)) as pool:
-            results = list(pool.map(coordinator(store).assign, rivals))
+            results = list(pool.map(unlocked(store).assign, rivals))
         tables = [table for result in results for table in result.tables]
         assert len(tables) == len(set(tables))
 
