@@ -45,6 +45,20 @@ def fit(places: list[list[int]], busy: int = 0) -> bool:
     return any(not mask & busy and fit(places[1:], busy | mask) for mask in places[0])
 
 
+def test_nothing_is_priced_where_all_can_sit(monkeypatch):
+    """A place for each is found in a few steps: then no prices prove anything."""
+    draw, priced, full = random.Random(8), list[bool](), 0
+    monkeypatch.setattr(TablePrices, "_are_too_dear", lambda *_: bool(priced.append(True)))
+    for _ in range(300):
+        floor, request, seatings = evening(draw)
+        movable = MovableParties(floor, Offers(seatings, floor, ()))
+        choice = seatings.choice(request)
+        others = [[*movable.kind_for(party.request).masks, floor.home(party)] for party in movable.parties]
+        full += bool(choice.option_masks) and not fit([*others, choice.option_masks])
+        TablePrices(floor, movable).prove_no_room(choice, span_of(request)[0])
+    assert len(priced) == full > 10
+
+
 def test_what_prices_prove_is_so_and_seats_do_not_say_all_of_it():
     """No proof is wrong, and some evenings are full though there are seats enough."""
     draw, more = random.Random(7), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from assignment_pipeline.planning.base import FloorSnapshot
@@ -11,10 +12,16 @@ from assignment_pipeline.planning.movable_parties import MovableParties, bits
 LOOKS = 20_000
 """How many places are priced until it gives up."""
 
+STEPS = 300
+"""How many parties are seated, one after another, to see whether there is anything to prove."""
+
 ROUNDED = 1e-6
 """More than what rounding could make of sums of prices."""
 
 _Place = tuple[int, ...]
+
+_Parties = tuple[Sequence[_Place], int]
+"""The places of one kind of party, and how many of these parties there are."""
 
 
 class TablePrices:
@@ -55,13 +62,14 @@ class TablePrices:
 
     def _proves(self, choice: Choice, time: int) -> bool:
         held = self._floor.held.taken(time, time + 1)
-        parties: dict[int, tuple[Sequence[_Place], int]] = {}
+        parties: dict[int, _Parties] = {}
         for party in bits(self._movable.meeting((time, time + 1))):
             places = self._places_of(party)
             _, number = parties.get(id(places), (places, 0))
             parties[id(places)] = places, number + 1
         mine = [tuple(bits(mask)) for mask in choice.option_masks if not mask & held]
-        return bool(mine) and self._are_too_dear([*parties.values(), (mine, 1)])
+        everybody = [*parties.values(), (mine, 1)]
+        return bool(mine) and not _can_sit(everybody) and self._are_too_dear(everybody)
 
     def _places_of(self, party: int) -> list[_Place]:
         """The tables of each place that a party could have: where it is, or where it might go."""
@@ -73,7 +81,7 @@ class TablePrices:
             known = self._places[key] = [tuple(bits(mask)) for mask in masks]
         return known
 
-    def _are_too_dear(self, parties: Sequence[tuple[Sequence[_Place], int]]) -> bool:
+    def _are_too_dear(self, parties: Sequence[_Parties]) -> bool:
         """Whether prices are found at which so many parties with each of these choices cannot all pay for a place."""
         tables = self._floor.venue.floor.tables
         prices = {table: tables[table].capacity / 2 for places, _ in parties for place in places for table in place}
@@ -93,3 +101,22 @@ class TablePrices:
             step = (1 - lacking) / apart
             prices = {table: max(price + step * wanted[table], 0.0) for table, price in prices.items()}
         return False
+
+
+def _can_sit(parties: Sequence[_Parties]) -> bool:
+    """Whether a few steps find a place for each: those with the fewest places first, at the fewest tables."""
+    kinds = (
+        (sorted((sum(1 << table for table in place) for place in places), key=int.bit_count), number)
+        for places, number in parties
+    )
+    waiting = sorted(itertools.chain.from_iterable(itertools.repeat(masks, number) for masks, number in kinds), key=len)
+    steps = itertools.repeat(None, STEPS)
+
+    def seat(party: int, taken: int) -> bool:
+        if party == len(waiting):
+            return True
+        if next(steps, steps) is steps:
+            return False
+        return any(not mask & taken and seat(party + 1, taken | mask) for mask in waiting[party])
+
+    return seat(0, 0)
