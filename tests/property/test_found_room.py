@@ -21,13 +21,15 @@ QUARTER = dt.timedelta(minutes=15)
 class Host:
     """A restaurant in which four have to make room for six, and a couple for the four; with a clock that may rush."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, *more):
         self._monkeypatch = monkeypatch
         self.tick = 0.0
         self._ticks = itertools.count()
         arrivals = [(SEVEN + number * QUARTER).time() for number in range(3)]
         policy = VenuePolicy(service_periods=[ServicePeriod("dinner", dt.time(19), dt.time(23), arrivals=arrivals)])
-        floor = FloorPlan([Table("one", 1), Table("two", 2), Table("four", 4), Table("six", 6)])
+        floor = FloorPlan(
+            [Table("one", 1, zone="bar"), Table("two", 2, zone="bar"), Table("four", 4), Table("six", 6), *more]
+        )
         self.coordinator = Coordinator.in_memory(
             Venue("r-1", "UTC", floor, policy),
             clock=FakeClock(),
@@ -120,6 +122,20 @@ def test_who_comes_into_its_way_makes_room_too(host):
     assert host.says(6) == ["with_moves"] * 3
     result = host.assign(6)
     assert (result.outcome, set(result.moved)) == (Outcome.CONFIRMED, {"couple", "four", "single"})
+
+
+@pytest.mark.parametrize(("looks", "said"), [(displacing.LOOKS_AGAIN, "with_moves"), (0, "unavailable")])
+def test_others_make_room_for_who_came_into_its_way(monkeypatch, looks, said):
+    """Who took one of the tables can only go where somebody sits, who can go elsewhere: a few looks find that."""
+    host = Host(monkeypatch, Table("stool", 1))
+    host.coordinator.place(Booking("other", "r-1", 1, SEVEN), ["one"], actor="anna", pin=False)
+    assert host.says(6) == ["with_moves"] * 3
+    host.hurry()
+    monkeypatch.setattr(displacing, "LOOKS_AGAIN", looks)
+    host.coordinator.place(Booking("single", "r-1", 1, SEVEN, zone="bar"), ["two"], actor="anna", pin=False)
+    assert host.says(6) == [said] * 3
+    moved = {"couple", "four", "single", "other"} if looks else set()
+    assert set(host.assign(6).moved) == moved
 
 
 def test_seven_may_make_room_without_the_solver():

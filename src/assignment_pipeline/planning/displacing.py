@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from assignment_pipeline.planning.base import SeatingRequest, Sitting
 from assignment_pipeline.planning.movable_parties import MovableParties, Span, bits, span_of
 from assignment_pipeline.planning.options import Arrangement, Option
@@ -14,7 +16,11 @@ WAYS = 4
 
 LOOKS = 12_000
 LOOKS_A_PLACE = 2_000
-"""How many places are looked at until it gives up: in all, and for each place that the new party could have."""
+LOOKS_AGAIN = 300
+"""
+How many places are looked at until it gives up: in all, for each place that the new party could have, and for who has
+lost a place in an arrangement.
+"""
 
 Moves = tuple[tuple[int, int], ...]
 """Which of the movable parties go, and the tables that each gets."""
@@ -43,6 +49,31 @@ class Displacing:
         if key not in self._known:
             self._known[key] = next(filter(None, (self._room(request, most) for most in MOST_MOVES)), None)
         return self._known[key]
+
+    def again(
+        self, place: int, span: Span, kept: Mapping[str, int], lost: Iterable[str]
+    ) -> tuple[tuple[Sitting, int], ...] | None:
+        """
+        The moves of an arrangement in which some have lost their places, or None where none were found.
+
+        Args:
+            place: The new party's tables, as a mask.
+
+            span: For when it blocks them.
+
+            kept: Who moves, by the ids of their bookings, and the tables that each goes to.
+
+            lost: Who has to leave, and has no place.
+        """
+        movable, self._looks, self._most = self._movable, LOOKS_AGAIN, MOST_MOVES[-1]
+        moves = tuple((movable.numbers[name], mask) for name, mask in kept.items())
+        pending = sum(1 << movable.numbers[name] for name in lost)
+        placed = ((movable.meeting(span), place), *((movable.meeting(movable.spans[who]), mask) for who, mask in moves))
+        settled = self._settled(pending, pending | sum(1 << who for who, _ in moves), placed, ())
+        if settled is None:
+            return None
+        found = ((who, movable.places(who).kind.masks[place]) for who, place in settled)
+        return tuple((movable.parties[who], mask) for who, mask in (*moves, *found))
 
     def _room(self, request: SeatingRequest, most: int) -> Arrangement | None:
         meeting, places = self._movable.meeting(span_of(request)), self._movable.places_for(request)

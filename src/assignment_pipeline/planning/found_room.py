@@ -77,6 +77,36 @@ class FoundRoom:
         return tuple([mover.span for mover, place in self.moves if place & self.place])
 
 
+class Rest(NamedTuple):
+    """
+    What is left of room that was found.
+
+    Attributes:
+        found: The room.
+
+        span: For when the new party blocks its tables.
+
+        places: Who moves, and still can, with the tables that each goes to.
+
+        lost: Who has to leave, and has no place.
+    """
+
+    found: FoundRoom
+    span: Span
+    places: Mapping[Mover, int]
+    lost: Sequence[Mover]
+
+    @property
+    def taken(self) -> list[tuple[Span, int]]:
+        """The tables that are given, and for when."""
+        return [(self.span, self.found.place), *((mover.span, place) for mover, place in self.places.items())]
+
+    def room(self, places: Mapping[Mover, int]) -> FoundRoom:
+        """The room where everybody goes to those places; who is there already does not move."""
+        moves = tuple((mover, place) for mover, place in places.items() if place != mover.home)
+        return FoundRoom(self.found.place, moves, self.found.strategy)
+
+
 class Seats:
     """
     Who has which tables on one floor. It remembers what it was asked, for a caller that asks often.
@@ -118,6 +148,11 @@ class Seats:
         """The party that it is on this floor."""
         return self._sitting[mover.booking_id]
 
+    def movers(self, moves: Iterable[tuple[Sitting, int]]) -> dict[Mover, int]:
+        """Who goes to which tables, as it is remembered."""
+        known = ((self.mover(party.request.booking.id), place) for party, place in moves)
+        return {mover: place for mover, place in known if mover is not None}
+
     def has(self, found: FoundRoom, span: Span) -> bool:
         """Whether that room can be made here, for a party that blocks its tables for *span*."""
         known = self._holding.get((found, span))
@@ -140,11 +175,12 @@ class Seats:
             return False
         return self._are_free(found.place, span, found.movers)
 
-    def mended(self, found: FoundRoom, span: Span) -> FoundRoom | None:
+    def rest(self, found: FoundRoom, span: Span) -> Rest | None:
         """
-        That room where others who came into its way, and the movers who no longer fit, go to tables that are free.
+        What is left of that room, where others have come into its way, or some of the movers no longer fit.
 
-        It takes no search: None where one of them finds no such table, or too many would have to move.
+        Returns:
+            None where one of them may not be moved, or too many would have to move.
         """
         places = {mover: place for mover, place in found.moves if self.mover(mover.booking_id) == mover}
         taken = [(span, found.place)]
@@ -164,14 +200,24 @@ class Seats:
                 lost.add(party)
         if len(leaving) > MOST_MENDED:
             return None
-        for party in sorted(lost):
+        return Rest(found, span, {mover: place for mover, place in places.items() if mover not in lost}, sorted(lost))
+
+    def mended(self, rest: Rest) -> FoundRoom | None:
+        """
+        That room where who has lost a place goes to tables that are free. It takes no search.
+
+        Returns:
+            None where one of them finds no such table.
+        """
+        places, taken = dict(rest.places), rest.taken
+        leaving = {mover.booking_id for mover in (*places, *rest.lost)}
+        for party in rest.lost:
             place = self._free_place(party, taken, leaving)
             if not place:
                 return None
             taken.append((party.span, place))
             places[party] = place
-        places = {mover: place for mover, place in places.items() if place != mover.home}
-        return FoundRoom(found.place, tuple(places.items()), found.strategy)
+        return rest.room(places)
 
     def _free_place(self, party: Mover, taken: Sequence[tuple[Span, int]], leaving: Collection[str]) -> int:
         """The cheapest place that is free for a party once others have left, and is not *taken* by who moves."""
@@ -220,13 +266,14 @@ class FoundRooms:
         self._known: dict[Span, dict[Choice, FoundRoom]] = {}
         self._last: dict[Choice, FoundRoom] = {}
 
-    def remember(self, span: Span, rooms: Mapping[Choice, FoundRoom]) -> None:
-        """Keep them, by where the parties that they were found for could sit, who block their tables for *span*."""
+    def remember(self, found: Mapping[Span, Mapping[Choice, FoundRoom]]) -> None:
+        """Keep it, by when the parties that it was found for block their tables, and by where they could sit."""
         if len(self._known) > MOST_SPANS:
             for oldest in list(self._known)[:-MOST_SPANS]:
                 self._known.pop(oldest, None)
-        self._known.setdefault(span, {}).update(rooms)
-        self._last.update(rooms)
+        for span, rooms in found.items():
+            self._known.setdefault(span, {}).update(rooms)
+            self._last.update(rooms)
 
     def on(self, seats: Seats, choice: Choice, span: Span) -> FoundRoom | None:
         """What does on that floor for a party that could sit there; None if nothing that is known does."""
@@ -259,8 +306,7 @@ class FoundRooms:
 
 def as_found(seats: Seats, place: int, moves: Iterable[tuple[Sitting, int]], strategy: str = RESEATING) -> FoundRoom:
     """A place on that floor, and who goes to which tables for it, as it is remembered."""
-    known = ((seats.mover(party.request.booking.id), to) for party, to in moves)
-    return FoundRoom(place, tuple((mover, to) for mover, to in known if mover is not None), strategy)
+    return FoundRoom(place, tuple(seats.movers(moves).items()), strategy)
 
 
 def as_arrangement(seats: Seats, found: FoundRoom, request: SeatingRequest, options: Options) -> Arrangement:

@@ -113,14 +113,14 @@ class Answer:
 
         rooms: The room that there is for those who are alike; None where others can make none.
 
-        found: The room that there is, by where such parties could sit, for each span.
+        found: The room that there is, for each span by where such parties could sit.
     """
 
     parties: Parties
     row: Sequence[Slot]
     slots: Sequence[Slot]
     rooms: Mapping[Alike, FoundRoom | None]
-    found: Sequence[tuple[Span, Mapping[Choice, FoundRoom]]]
+    found: Mapping[Span, Mapping[Choice, FoundRoom]]
 
 
 class Arrival:

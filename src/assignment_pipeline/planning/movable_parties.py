@@ -114,6 +114,11 @@ class MovableParties:
         self._known: dict[tuple[int, Span], PartyPlaces] = {}
         self._places: list[PartyPlaces | None] = [None] * len(self.parties)
 
+    @functools.cached_property
+    def numbers(self) -> dict[str, int]:
+        """The bit of each party, by the id of its booking."""
+        return {party.request.booking.id: number for number, party in enumerate(self.parties)}
+
     def places(self, party: int) -> PartyPlaces:
         """Where that one could sit."""
         known = self._places[party]

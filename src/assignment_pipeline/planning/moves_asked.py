@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 
 import attrs
@@ -12,7 +12,7 @@ from assignment_pipeline.planning import tiers
 from assignment_pipeline.planning.base import Budget, FloorSnapshot, SeatingRequest
 from assignment_pipeline.planning.candidate_seatings import CandidateSeatings, Choice
 from assignment_pipeline.planning.displacing import Displacing
-from assignment_pipeline.planning.found_room import FoundRoom, Seats, as_found
+from assignment_pipeline.planning.found_room import FoundRoom, Rest, Seats, as_found
 from assignment_pipeline.planning.known_times import Alike, Answer, Arrival
 from assignment_pipeline.planning.movable_parties import MovableParties, Span
 from assignment_pipeline.planning.offers import Offers
@@ -61,6 +61,7 @@ class Moves:
         self._ends = ends
         self._monotonic = monotonic
         self._instead: dict[FoundRoom | None, FoundRoom] = {}
+        self._since: dict[Parties, Changes] = {}
 
     def slots(
         self,
@@ -84,8 +85,7 @@ class Moves:
         before = arrival.answer
         if before is not None and before.row == row and self._is_still_so(before):
             before.parties = self._parties
-            for span, rooms in before.found:  # Others may have remembered another room meanwhile.
-                self._searches.found.remember(span, rooms)
+            self._searches.found.remember(before.found)  # Others may have remembered another room meanwhile.
             return before.slots
         answer = arrival.answer = self._answer(arrival, row, request, now)
         return answer.slots
@@ -102,7 +102,7 @@ class Moves:
         changes = None if before is None else self._changes(before)
         slots, is_whole = list(row), True
         rooms: dict[Alike, FoundRoom | None] = {}
-        found: list[tuple[Span, dict[Choice, FoundRoom]]] = []
+        found: dict[Span, dict[Choice, FoundRoom]] = {}
         for alike in arrival.alike:
             if row[alike.parties[0]].spots:  # What one can have, all can.
                 continue
@@ -117,8 +117,9 @@ class Moves:
                 room = self._room(search, last, partial(request, parties[0]))
                 is_known = room is not None or self._is_in_vain(search)
             if room is not None:
-                found.append((span, {arrival.rooms[party].choice: room for party in parties}))
-                self._searches.found.remember(*found[-1])
+                same = {arrival.rooms[party].choice: room for party in parties}
+                found.setdefault(span, {}).update(same)
+                self._searches.found.remember({span: same})
                 for party in parties:
                     slots[party] = arrival.with_moves(party) if room.moves else now()[party]
             if room is not None or is_known:
@@ -128,7 +129,13 @@ class Moves:
 
     def _changes(self, answer: Answer) -> Changes | None:
         """What has changed since an answer; None if nothing has."""
-        return None if answer.parties is self._parties else self._parties.since(answer.parties)
+        before = answer.parties
+        if before is self._parties:
+            return None
+        known = self._since.get(before)
+        if known is None:
+            known = self._since[before] = self._parties.since(before)
+        return known
 
     def _is_still_so(self, answer: Answer) -> bool:
         """Whether all that was said is so on this floor, too."""
@@ -149,8 +156,9 @@ class Moves:
         choice, span = search.choice, search.span
         found = self._searches.found.on(self._seats, choice, span)
         if found is None and not self._is_in_vain(search):
-            found = self._mended(before, choice, span) or self._cleared(choice, span)
-            found = found or self._searched(search, request())
+            rests = [rest for room in self._likely(before, choice) if (rest := self._seats.rest(room, span))]
+            found = next(filter(None, map(self._seats.mended, rests)), None) or self._cleared(choice, span)
+            found = found or self._searched(search, request(), rests)
         if found is not None and before is not None:
             self._instead[before] = found
         return found
@@ -163,22 +171,33 @@ class Moves:
         place, moves = found
         return as_found(self._seats, place, ((self._movable.parties[party], to) for party, to in moves))
 
-    def _mended(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
-        """What was found, where who came into its way goes elsewhere, too."""
+    def _displaced(self, rest: Rest) -> FoundRoom | None:
+        """What is left of room that was found, where others make room for who has lost a place."""
+        kept = {mover.booking_id: place for mover, place in rest.places.items()}
+        lost = [mover.booking_id for mover in rest.lost]
+        moves = self._displacing.again(rest.found.place, rest.span, kept, lost)
+        return None if moves is None else rest.room(self._seats.movers(moves))
+
+    def _likely(self, before: FoundRoom | None, choice: Choice) -> list[FoundRoom]:
+        """What was found, and does no longer: it may be mended."""
         last = self._searches.found.last(choice)
-        return (before and self._seats.mended(before, span)) or (last and self._seats.mended(last, span))
+        found = dict.fromkeys(room for room in (before, last) if room is not None)
+        return [room for room in found if room.place in choice.places]
 
     def _is_in_vain(self, search: Search) -> bool:
         """Whether there is no use in a search."""
         return not search.choice.fits(self._floor.held.taken(*search.span)) or self._searches.is_in_vain(search)
 
-    def _searched(self, search: Search, request: SeatingRequest) -> FoundRoom | None:
-        """Room by a search, which is remembered if it finds none."""
+    def _searched(self, search: Search, request: SeatingRequest, rests: Iterable[Rest]) -> FoundRoom | None:
+        """Room by a search, which begins with what is left of other room, and is remembered if it finds none."""
         known, began = self._searches, self._monotonic()
         budget, full = known.share(self._budget), tiers.Room(proved=self._floor.complete)
         if self._seat_count.are_too_few(self._movable.kind_for(request), search.span):
             known.remember(search, full, budget, began)
             return None
+        found = next(filter(None, map(self._displaced, rests)), None)
+        if found is not None:
+            return found
         room = tiers.Room(self._displacing.room(request))
         if room.arrangement is None:
             minute = self._full_minute(search)

@@ -29,6 +29,7 @@ class SeatCount:
         self._left: dict[int, float] = {}
         self._needed: dict[int, float] = {}
         self._least: dict[int, float] = {}
+        self._seats_of: dict[int, int] = {}
 
     def are_too_few(self, kind: Kind, span: Span) -> bool:
         """Whether there are too few for one more party of a kind, at some time of *span*."""
@@ -76,7 +77,10 @@ class SeatCount:
         return least
 
     def _seats(self, mask: int) -> int:
-        return sum(self._tables[table].capacity for table in bits(mask))
+        known = self._seats_of.get(mask)
+        if known is None:
+            known = self._seats_of[mask] = sum([self._tables[table].capacity for table in bits(mask)])
+        return known
 
     @functools.cached_property
     def _usable(self) -> int:
