@@ -59,6 +59,8 @@ class FoundRoom:
 
         movers: The bookings of those who move.
 
+        tables: All tables that somebody gets, as a mask.
+
         crossed: When some of them are at some of these tables themselves.
     """
 
@@ -66,11 +68,16 @@ class FoundRoom:
     moves: tuple[tuple[Mover, int], ...]
     strategy: str
     movers: frozenset[str] = attrs.field(init=False)
+    tables: int = attrs.field(init=False)
     crossed: tuple[Span, ...] = attrs.field(init=False)
 
     @movers.default
     def _who_moves(self) -> frozenset[str]:
         return frozenset([mover.booking_id for mover, _ in self.moves])
+
+    @tables.default
+    def _all_given(self) -> int:
+        return functools.reduce(operator.or_, [place for _, place in self.moves], self.place)
 
     @crossed.default
     def _back_again(self) -> tuple[Span, ...]:

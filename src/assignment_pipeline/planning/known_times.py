@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -114,6 +116,8 @@ class Answer:
         rooms: The room that there is for those who are alike; None where others can make none.
 
         found: The room that there is, for each span by where such parties could sit.
+
+        tables: The tables that somebody gets in one of them, as a mask.
     """
 
     parties: Parties
@@ -121,6 +125,11 @@ class Answer:
     slots: Sequence[Slot]
     rooms: Mapping[Alike, FoundRoom | None]
     found: Mapping[Span, Mapping[Choice, FoundRoom]]
+    tables: int = attrs.field(init=False)
+
+    @tables.default
+    def _in_question(self) -> int:
+        return functools.reduce(operator.or_, [room.tables for room in self.rooms.values() if room is not None], 0)
 
 
 class Arrival:

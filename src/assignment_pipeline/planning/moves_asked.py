@@ -140,7 +140,9 @@ class Moves:
     def _is_still_so(self, answer: Answer) -> bool:
         """Whether all that was said is so on this floor, too."""
         changes = self._changes(answer)
-        return changes is None or all(changes.spare(room, alike.span) for alike, room in answer.rooms.items())
+        if changes is None or not (changes.left or changes.frees or changes.tables & answer.tables):
+            return True
+        return all(changes.spare(room, alike.span) for alike, room in answer.rooms.items())
 
     def _in_place_of(self, before: FoundRoom | None, choice: Choice, span: Span) -> FoundRoom | None:
         """What was found on this floor where that room was known before, if it does here, too."""

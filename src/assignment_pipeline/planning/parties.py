@@ -28,15 +28,17 @@ class Changes:
 
         frees: Whether there may be room where there was none. Parties that only sit elsewhere make none: wherever
             they sit, they could be moved.
+
+        tables: Those of *taken*, as a mask.
     """
 
     left: frozenset[str]
     taken: tuple[tuple[int, Span], ...]
     frees: bool
-    _tables: int = attrs.field(init=False)
+    tables: int = attrs.field(init=False)
     _spared: dict[FoundRoom, bool] = attrs.field(init=False, factory=dict)
 
-    @_tables.default
+    @tables.default
     def _all_taken(self) -> int:
         return functools.reduce(operator.or_, (mask for mask, _ in self.taken), 0)
 
@@ -53,7 +55,7 @@ class Changes:
 
     def _takes(self, place: int, span: Span) -> bool:
         """Whether somebody has come to these tables for some of *span*."""
-        if not place & self._tables:
+        if not place & self.tables:
             return False
         return any(mask & place and span[0] < end and start < span[1] for mask, (start, end) in self.taken)
 
