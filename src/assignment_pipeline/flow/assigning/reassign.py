@@ -11,6 +11,8 @@ import attrs
 from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Outcome, Reason
+from assignment_pipeline.domain.venue import Venue
+from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import SchemaMismatchError
 from assignment_pipeline.flow.assigning import assign
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext, Target
@@ -32,7 +34,8 @@ def reassign(
     """
     Seat a booking as it is now; the old tables go only in the commit in which new ones are taken.
 
-    A party that sits keeps its tables: see `keep_tables`. Any other stays at its tables where they still do. Where
+    A party that sits keeps its tables: see `keep_tables`. Any other stays at its tables where they still do. A new time
+    has to be an arrival, and a large party of another time or size is for a person: see `is_for_people`. Where
     there is no plan, *keep* leaves everything as it was, with the answer ``kept``; without it, the booking gives its
     tables up and waits, as a new one would. The row of a standalone host follows in the same commit.
 
@@ -93,7 +96,9 @@ def _reseat(
     asked = request
     if Rule.TAKEN in here.broken and closer is not None:  # A person has shortened its laying time.
         asked, here = closer, (yield from Evaluate(closer, record.tables, context.floor(closer)))
-    if here.plan is not None and not here.broken:
+    before, turn = record.booking or booking, None if held is None else held.turn
+    is_given = not is_for_people(context.venue, request, turn, before.party_size)
+    if here.plan is not None and not here.broken and is_given:
         if record.asks_for(booking):
             return (yield from context.call.answer(Outcome.NOOP, Reason.TERMINAL_STATE, record=record))
         stays = attrs.evolve(here.plan, strategy=record.strategy or here.plan.strategy)
@@ -104,6 +109,25 @@ def _reseat(
     if keep:
         return (yield from context.call.answer(Outcome.KEPT, decision.refusal, record=record, decision=decision))
     return (yield from seat(context, request, decision))
+
+
+def is_for_people(venue: Venue, request: SeatingRequest, turn: TimeWindow | None, party_size: int | None) -> bool:
+    """
+    Whether only a person gives *request* its time or its tables, whatever tables are free.
+
+    What was given before stays so. A party that comes at the same time is not asked for an arrival once more; and one
+    that comes then with as many guests does not become a case for a person.
+
+    Args:
+        turn: When it had tables; None where it had none.
+
+        party_size: How many guests had them; None where that is not known.
+    """
+    comes_then = turn is not None and turn.start == request.turn.start
+    if not comes_then and venue.refusal(request.turn) is not None:
+        return True
+    are_as_many = comes_then and party_size == request.booking.party_size
+    return venue.policy.needs_review(request.booking.party_size) and not are_as_many
 
 
 def _move(context: DecisionContext, record: AssignmentRecord, request: SeatingRequest, decision: Decision) -> ToCommit:

@@ -13,6 +13,7 @@ from assignment_pipeline.domain.windows import written
 from assignment_pipeline.errors import BookingNotFoundError, BookingOverError, StaleRecordError, StaleRolloutError
 from assignment_pipeline.flow.assigning.assign import MANUAL
 from assignment_pipeline.flow.assigning.decision_context import DecisionContext
+from assignment_pipeline.flow.assigning.reassign import is_for_people
 from assignment_pipeline.flow.assigning.seating import TO_BEGIN, find_tables, record_attempt, seat
 from assignment_pipeline.flow.call import Call
 from assignment_pipeline.flow.effects import (
@@ -141,12 +142,15 @@ def at_its_tables(
     if last is None:
         return None
     found = yield from Evaluate(request, last.tables, context.floor(request))
-    asks_the_same = record.asks_for(request.booking)
-    asks_the_same &= not any(step.trigger in _PLANNED_SINCE for step in history if step.version > last.version)
+    is_planned_since = any(step.trigger in _PLANNED_SINCE for step in history if step.version > last.version)
+    asks_the_same = record.asks_for(request.booking) and not is_planned_since
     closer = request.with_laying_of(last.turn, last.blocked)
     if asks_the_same and Rule.TAKEN in found.broken and closer is not None:
         request, found = closer, (yield from Evaluate(closer, last.tables, context.floor(closer)))
     if found.plan is None or (IN_THE_WAY.intersection(found.broken) if asks_the_same else found.broken):
+        return None
+    before = None if is_planned_since or record.booking is None else record.booking.party_size
+    if not asks_the_same and is_for_people(context.venue, request, last.turn, before):
         return None
     confirmed = is_paid or last.to_state is AssignmentState.CONFIRMED
     triggers = (*TO_BEGIN[record.state], Trigger.SEAT, *((Trigger.CONFIRM,) if confirmed else ()))
