@@ -105,6 +105,72 @@ def test_a_row_that_may_still_come_is_not_gone(rig):  # noqa: F811
     assert findings(rig, coordinator) == {"host-gone": "1: b-1"}
 
 
+RENAMED = (
+    "UPDATE @reservations SET house = 'taverna' WHERE house = 'tasca'",
+    "UPDATE @dining_tables SET house = 'taverna' WHERE house = 'tasca'",
+)
+
+
+@pytest.fixture
+def renamed(rig, evening):  # noqa: F811
+    """The same restaurant, with another id at the host."""
+    host, coordinator = evening
+    for statement in RENAMED:
+        host.rows(rig.connection, statement)
+    return host, coordinator
+
+
+def test_a_restaurant_whose_id_changed_is_named(rig, renamed):  # noqa: F811
+    """Its tables are given away a second time under its new id, so each booking is named."""
+    _, coordinator = renamed
+    named = ", ".join(f"b-{number} (tasca here and taverna there)" for number in range(3))
+    assert findings(rig, coordinator) == {"host-restaurant": f"3: {named}"}
+
+
+def test_reassign_takes_bookings_to_the_new_id(rig, renamed):  # noqa: F811
+    """After what the doctor says to do, nothing is wrong, and every party has tables under the new id."""
+    host, coordinator = renamed
+    for number in range(3):
+        coordinator.reassign(host.booking(rig.connection, f"b-{number}"))
+    assert findings(rig, coordinator) == {}
+    assert {coordinator.record(f"b-{number}").restaurant_id for number in range(3)} == {"taverna"}
+    assert all(coordinator.record(f"b-{number}").tables for number in range(3))
+
+
+def test_a_booking_that_moved_to_another_restaurant_is_named(rig, evening):  # noqa: F811
+    """Both restaurants are there, and its table is at the one, its row at the other."""
+    host, coordinator = evening
+    host.rows(rig.connection, "INSERT INTO @dining_tables VALUES ('taverna', 'A1', 2)")
+    host.rows(rig.connection, "UPDATE @reservations SET house = 'taverna' WHERE id = 'b-0'")
+    assert findings(rig, coordinator) == {"host-restaurant": "1: b-0 (tasca here and taverna there)"}
+
+
+CLOSED = {
+    "no bookings ahead": ("UPDATE @reservations SET house = house", dt.timedelta(days=3), {}),
+    "bookings ahead": (
+        "UPDATE @reservations SET house = house",
+        dt.timedelta(),
+        {"host-restaurant": "3: b-0 (tasca has no venue), b-1 (tasca has no venue), b-2 (tasca has no venue)"},
+    ),
+    "cancelled there": (
+        "UPDATE @reservations SET state = 'cancelled'",
+        dt.timedelta(),
+        {"host-cancelled": "2: b-0, b-1"},
+    ),
+    "deleted there": ("DELETE FROM @reservations", dt.timedelta(), {"host-gone": "2: b-0, b-1"}),
+}
+
+
+@pytest.mark.parametrize("how", CLOSED)
+def test_of_a_restaurant_that_closed_down_only_bookings_ahead_count(rig, evening, how):  # noqa: F811
+    """A restaurant without a venue is no fault by itself; tables that guests still have there are."""
+    host, coordinator = evening
+    statement, later, expected = CLOSED[how]
+    host.rows(rig.connection, "DELETE FROM @dining_tables")
+    host.rows(rig.connection, statement)
+    assert findings(rig, coordinator, NOW + later) == expected
+
+
 def changed(host, rig, coordinator):  # noqa: F811
     coordinator.reassign(host.booking(rig.connection, "b-0"))
 

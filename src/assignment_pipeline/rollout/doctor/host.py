@@ -16,7 +16,14 @@ from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, wr
 from assignment_pipeline.domain.wording import count
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
-from assignment_pipeline.ports import AssignmentContext, LoadQuery, UnreadableBooking, Waiting
+from assignment_pipeline.ports import (
+    AssignmentContext,
+    LoadQuery,
+    RecordPage,
+    RecordQuery,
+    UnreadableBooking,
+    Waiting,
+)
 from assignment_pipeline.redaction import redacted
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.restaurants import MOST_BUNDLES, Restaurants
@@ -25,6 +32,7 @@ BACK, AHEAD = dt.timedelta(hours=12), dt.timedelta(hours=60)
 MOST_LISTED = 1_000
 NAMED = 10
 
+_NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _WAITING = frozenset({AssignmentState.ASSIGNMENT_PENDING, AssignmentState.MANUAL_REVIEW})
 
 
@@ -51,6 +59,14 @@ class Loads(Protocol):
         """
         ...
 
+    def records(self, query: RecordQuery) -> RecordPage:
+        """A page of records. See `AssignmentStore.records`."""
+        ...
+
+    def booking(self, booking_id: str) -> Booking | None:
+        """The host's view of a booking. See `AssignmentStore.booking`."""
+        ...
+
     def unassigned(
         self, since: dt.datetime, limit: int, restaurants: Sequence[str] | None = None
     ) -> tuple[Booking | UnreadableBooking, ...]:
@@ -71,6 +87,7 @@ class _Found:
     settled: list[str] = attrs.field(factory=list)
     cancelled: list[str] = attrs.field(factory=list)
     request: list[str] = attrs.field(factory=list)
+    elsewhere: list[str] = attrs.field(factory=list)
     gone: list[str] = attrs.field(factory=list)
     twice: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
@@ -97,7 +114,8 @@ def examine_host(store: Loads, now: dt.datetime, restaurants: Restaurants | None
         try:
             context = store.load(LoadQuery(restaurant_id=restaurant_id, day=day))
         except VenueNotFoundError as error:
-            if restaurants.named:  # Else it has closed down since.
+            standing = _look_without_venue(store, restaurant_id, now, found)
+            if restaurants.named and not standing:  # Else it has closed down since, and nobody comes any more.
                 found.unreadable.append(redacted(error))
             continue
         except Exception as error:  # noqa: BLE001 - whatever a host's code raises is what is looked for
@@ -124,12 +142,65 @@ def _look(context: AssignmentContext, found: _Found) -> None:
             found.settled.append(booking_id)
         if record.state in WITH_TABLES and at_host.status == CANCELLED:
             found.cancelled.append(booking_id)
+        elif at_host.restaurant_id != record.restaurant_id:  # The sweep takes those along that wait.
+            if record.state in WITH_TABLES and _ends(record) > context.now:
+                found.elsewhere.append(_elsewhere(record, at_host))
         elif _waits_for_another_table(record, at_host):
             found.request.append(f"{booking_id} ({_differing(record, at_host, context.venue.zone)})")
     found.gone += context.without_row
     found.unreadable += [f"{context.venue.id}: {booking_id}" for booking_id in sorted(context.unreadable)]
     found.unknown += [f"{context.venue.id}: {table_id}" for table_id in context.unknown_tables]
     found.twice += _twice(context.taken, context.records, context.bookings)
+
+
+def _look_without_venue(store: Loads, restaurant_id: str, now: dt.datetime, found: _Found) -> bool:
+    """
+    Look at the bookings ahead of a restaurant that the host does not know any more: its id may have changed.
+
+    Returns:
+        Whether there are any.
+    """
+    standing, after, states = False, None, (*sorted(WITH_TABLES), *sorted(_WAITING))
+    while True:
+        page = store.records(RecordQuery(restaurant_id=restaurant_id, states=states, after=after, limit=MOST_LISTED))
+        for record in page.records:
+            if record.owner is Owner.PIPELINE and _ends(record) > now:
+                standing = True
+                _look_at_homeless(store, record, found)
+        if page.next is None:
+            return standing
+        after = page.next
+
+
+def _ends(record: AssignmentRecord) -> dt.datetime:
+    """When its tables are free again; when its party would come where it has none."""
+    if record.allocation is not None:
+        return record.allocation.blocked.end
+    return record.booking.start_at if record.booking is not None else _NEVER
+
+
+def _look_at_homeless(store: Loads, record: AssignmentRecord, found: _Found) -> None:
+    try:
+        row = store.booking(record.booking_id)
+    except Exception:  # noqa: BLE001 - whatever a host's code raises is what is looked for
+        found.unreadable.append(f"{record.restaurant_id}: {record.booking_id}")
+        return
+    with_tables = record.state in WITH_TABLES
+    if row is None:
+        if with_tables and record.next_attempt_at is None:  # As `AssignmentContext.without_row`.
+            found.gone.append(record.booking_id)
+        return
+    found.bookings += 1
+    if row.status == CANCELLED:
+        if with_tables:
+            found.cancelled.append(record.booking_id)
+    else:
+        found.elsewhere.append(_elsewhere(record, row))
+
+
+def _elsewhere(record: AssignmentRecord, row: Booking) -> str:
+    here, there = record.restaurant_id, row.restaurant_id
+    return f"{record.booking_id} ({here}{' has no venue' if here == there else f' here and {there} there'})"
 
 
 def _waits_for_another_table(record: AssignmentRecord, at_host: Booking) -> bool:
@@ -265,6 +336,15 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
             found.request,
             "the row was changed and nobody called reassign(), or on_commit does not write party and time",
             "call reassign() with the booking as the row has it, or set the row back; have on_commit write both",
+        ),
+        (
+            "host-restaurant",
+            found.elsewhere,
+            "the restaurant's id was changed at the host, or the booking was moved there and nobody called reassign()",
+            (
+                "call reassign() with each booking as the row has it, or set the id back: until then the tables that"
+                " these guests have are given away a second time; see `rename a restaurant` in `bring your own store`"
+            ),
         ),
         (
             "host-gone",
