@@ -9,6 +9,18 @@ import threading
 from assignment_pipeline import processes
 from assignment_pipeline.ports import Clock
 
+FAILURES = 5
+"""Failures in a row that open a breaker."""
+
+COOLDOWN = 1.0
+"""
+For how many seconds it stays open. Short: a store that is back is used again as soon as that, and one call a cooldown
+is no burden to one that is not.
+"""
+
+SUCCESSES = 2
+"""Commits in a row that close it again."""
+
 
 class CircuitState(enum.StrEnum):
     """Where the breaker stands."""
@@ -30,29 +42,12 @@ class CircuitBreaker(processes.Watched):
     Args:
         clock: Where the time comes from.
 
-        failures: Failures in a row that open it.
-
-        cooldown: For how long it stays open. Short: a store that is back is used again as soon as that, and one call
-            a cooldown is no burden to one that is not.
-
-        successes: Commits in a row that close it again.
-
     Attributes:
         is_troubled: Whether it is not closed, or has counted a failure: else nothing that succeeds is news to it.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        *,
-        failures: int = 5,
-        cooldown: dt.timedelta = dt.timedelta(seconds=1),
-        successes: int = 2,
-    ) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._failures = failures
-        self._cooldown = cooldown.total_seconds()
-        self._successes = successes
         self.reset_in_child()
         processes.watch(self)
 
@@ -85,7 +80,7 @@ class CircuitBreaker(processes.Watched):
                 return dt.timedelta(seconds=self._waits_until - now)
             # This caller finds out how the store is. The others wait for that, or for another cooldown.
             self._enter(CircuitState.HALF_OPEN)
-            self._waits_until = now + self._cooldown
+            self._waits_until = now + COOLDOWN
             return dt.timedelta()
 
     def reached(self) -> None:
@@ -101,7 +96,7 @@ class CircuitBreaker(processes.Watched):
                 self._enter(CircuitState.CLOSED)
             elif self._state is CircuitState.HALF_OPEN:
                 self._count += 1
-                if self._count >= self._successes:
+                if self._count >= SUCCESSES:
                     self._enter(CircuitState.CLOSED)
 
     def failed(self) -> None:
@@ -111,9 +106,9 @@ class CircuitBreaker(processes.Watched):
                 return  # Of a call that began before.
             self._count += 1
             self.is_troubled = True
-            if self._state is CircuitState.HALF_OPEN or self._count >= self._failures:
+            if self._state is CircuitState.HALF_OPEN or self._count >= FAILURES:
                 self._enter(CircuitState.OPEN)
-                self._waits_until = self._clock.monotonic() + self._cooldown
+                self._waits_until = self._clock.monotonic() + COOLDOWN
 
     def _is_closed(self) -> bool:  # As another thread may have left it meanwhile.
         return self._state is CircuitState.CLOSED

@@ -18,6 +18,7 @@ from assignment_pipeline.redaction import redacted
 
 _LOG = logging.getLogger("assignment_pipeline")
 _EXIT_TIMEOUT = 2.0
+_CAPACITY = 10_000  # Calls whose events wait for the sinks at most.
 
 PATIENCE = 10.0
 """Seconds for which `EventDispatcher.flush` and `EventDispatcher.close` wait for sinks, unless told otherwise."""
@@ -55,14 +56,13 @@ class EventDispatcher(processes.Watched):
         failed: Events on which a sink raised.
     """
 
-    def __init__(self, sinks: Sequence[EventSink], *, capacity: int = 10_000, show_errors: bool = False) -> None:
+    def __init__(self, sinks: Sequence[EventSink], *, show_errors: bool = False) -> None:
         self._show_errors = show_errors
         self.dropped = 0
         self.failed = 0
         self.sinks = tuple(sinks)
         self._inline = tuple(sink for sink in sinks if getattr(sink, "inline", False))
         self._queued = tuple(sink for sink in sinks if not getattr(sink, "inline", False))
-        self._capacity = capacity
         self.reset_in_child()
         processes.watch(self)
 
@@ -87,7 +87,7 @@ class EventDispatcher(processes.Watched):
         if self._queued:
             with self._lock:  # So that nothing is put behind what ends the thread.
                 waiting = self._started()
-                if waiting.qsize() < self._capacity:
+                if waiting.qsize() < _CAPACITY:
                     waiting.put(tuple(events))
                 else:
                     self.dropped += len(events)

@@ -423,7 +423,7 @@ def test_a_sink_that_raises_costs_nothing(house):
     assert coordinator.failed_events == len(house.sink.events)
 
 
-def test_a_slow_sink_is_never_waited_for(house):
+def test_a_slow_sink_is_never_waited_for(house, monkeypatch):
     """It is fed behind a bounded queue; what does not fit is dropped and counted."""
     gate = threading.Event()
     told = []
@@ -434,7 +434,7 @@ def test_a_slow_sink_is_never_waited_for(house):
             told.extend(events)
 
     coordinator = house.coordinator(sinks=(Slow(),))
-    coordinator._process.dispatcher._capacity = 1
+    monkeypatch.setattr("assignment_pipeline.event_dispatcher._CAPACITY", 1)
     for number in range(4):
         coordinator.assign(house.booking(f"B{number}", 2, start_at=house.clock.now() + number * DAY + DAY))
     assert coordinator.dropped_events > 0

@@ -232,7 +232,6 @@ def test_turns_go_by_the_size_of_the_party():
     assert [policy.turn(size) // MINUTE for size in (1, 2, 3, 4, 5, 500)] == [60, 60, 90, 90, 90, 90]
     assert [VenuePolicy().turn(size) // MINUTE for size in (2, 3, 4, 5, 6, 7)] == [90, 105, 105, 120, 120, 150]
     assert policy.longest_turn == 90 * MINUTE
-    assert VenuePolicy(pre_buffer_minutes=5, post_buffer_minutes=10).shortest_sale_minutes == 105
 
 
 def test_service_periods_past_midnight():

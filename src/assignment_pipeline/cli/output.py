@@ -63,9 +63,9 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def say(text: str, *, end: str = "\n") -> None:
+def say(text: str) -> None:
     """Text on stdout."""
-    print(printable(text), end=end)
+    print(printable(text))
 
 
 def print_line(value: Any) -> None:

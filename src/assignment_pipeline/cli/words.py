@@ -26,9 +26,9 @@ def clock(moment: dt.datetime, zone: dt.tzinfo) -> str:
     return f"{there:%H:%M} {there.tzname()}" if twice else f"{there:%H:%M}"
 
 
-def times(moments: Sequence[dt.datetime], zone: dt.tzinfo, most: int = 3) -> str:
-    """Local times of day, the earliest first, of the *most* nearest."""
-    clocks = [clock(moment, zone) for moment in sorted(moments[:most])]
+def times(moments: Sequence[dt.datetime], zone: dt.tzinfo) -> str:
+    """Local times of day, the earliest first, of the three nearest."""
+    clocks = [clock(moment, zone) for moment in sorted(moments[:3])]
     return (", " if any(" " in each for each in clocks) else " ").join(clocks)
 
 

@@ -95,28 +95,28 @@ class Setting:
                 return record
         raise InvalidValueError("other", "another booking of this day that has tables", repr(asked))
 
-    def zone(self, name: str = "tables") -> str | None:
+    def zone(self) -> str | None:
         """The zone that was chosen in place of tables, or None."""
-        asked, tables = self.view.asked(name).strip(), self.day.venue.floor.tables
+        asked, tables = self.view.asked("tables").strip(), self.day.venue.floor.tables
         is_a_table = any(asked in (table.id, table.label) for table in tables)
         return asked if not is_a_table and any(asked == table.zone for table in tables) else None
 
-    def chosen(self, name: str = "tables") -> list[str]:
+    def chosen(self) -> list[str]:
         """
         The tables that were chosen, by id or label, or by their zone.
 
         Raises:
             InvalidValueError: None was, or one is not on the floor.
         """
-        if (zone := self.zone(name)) is not None:
+        if (zone := self.zone()) is not None:
             return [table.id for table in self.day.venue.floor.tables if table.zone == zone]
         by_name = {table.label: table.id for table in self.day.venue.floor.tables}
         by_name |= {table.id: table.id for table in self.day.venue.floor.tables}
-        asked = [each.strip() for each in self.view.asked(name).replace("+", ",").split(",") if each.strip()]
+        asked = [each.strip() for each in self.view.asked("tables").replace("+", ",").split(",") if each.strip()]
         unknown = [each for each in asked if each not in by_name]
         if not asked or unknown:
             got = repr(unknown[0]) if unknown else "none"
-            raise InvalidValueError(name, "tables of the floor, with commas between them", got)
+            raise InvalidValueError("tables", "tables of the floor, with commas between them", got)
         return [by_name[each] for each in asked]
 
     def window(self) -> TimeWindow:

@@ -264,12 +264,6 @@ class VenuePolicy(Printed):
         """Whether a person decides on parties of that size."""
         return self.review_from_party is not None and party_size >= self.review_from_party
 
-    @cached_property
-    def shortest_sale_minutes(self) -> int:
-        """The shortest time for which a table can be sold, in minutes: the shortest stay, with its buffers."""
-        shortest = min(band.minutes for band in self.turn_bands)
-        return self.pre_buffer_minutes + shortest + self.post_buffer_minutes
-
     def turn(self, party_size: int) -> dt.timedelta:
         """How long a party of that size sits when neither it nor its period says."""
         return dt.timedelta(minutes=minutes_of(self.turn_bands, party_size))

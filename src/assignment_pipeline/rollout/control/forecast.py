@@ -42,7 +42,7 @@ WHOLE = 10_000
 _MOST = 10**8
 
 
-def bookings_for_one_look(margin: float, rate: float = 0.95, *, error: float = ERROR, power: float = POWER) -> int:
+def bookings_for_one_look(margin: float, rate: float = 0.95) -> int:
     """
     How many bookings on each side show that one of two equal planners is not worse by *margin*, for who looks once.
 
@@ -53,19 +53,13 @@ def bookings_for_one_look(margin: float, rate: float = 0.95, *, error: float = E
         margin: By how much it may be worse, above 0.
 
         rate: The share of both that is confirmed.
-
-        error: How often a planner that is worse by *margin* is to pass, at most.
-
-        power: How often an equal one is to.
     """
     normal = NormalDist()
-    z = normal.inv_cdf(1 - error) + normal.inv_cdf(power)
+    z = normal.inv_cdf(1 - ERROR) + normal.inv_cdf(POWER)
     return math.ceil(2 * rate * (1 - rate) * (z / margin) ** 2)
 
 
-def bookings_to_compare(
-    margin: float, rate: float = 0.95, *, others: float = 1.0, error: float = ERROR, power: float = POWER + SLACK
-) -> int | None:
+def bookings_to_compare(margin: float, rate: float = 0.95, *, others: float = 1.0) -> int | None:
     """
     How many bookings of its own show that a planner that is as good as another is not worse by *margin*, at any look.
 
@@ -76,14 +70,10 @@ def bookings_to_compare(
 
         others: How many bookings the other planner has for each of its own.
 
-        error: How often a planner that is worse by *margin* ever passes, at most.
-
-        power: How often an equal one has passed by then, about.
-
     Returns:
         None where it takes more than a hundred million.
     """
-    low = NormalDist().inv_cdf(power)
+    low = NormalDist().inv_cdf(POWER + SLACK)
 
     def shows(bookings: int) -> bool:
         theirs = round(bookings * others)
@@ -95,14 +85,12 @@ def bookings_to_compare(
         if own_part - other_part <= -margin:
             return False
         one, other = (round(own_part * bookings), bookings), (round(other_part * theirs), theirs)
-        return log_evidence_of_difference(one, other, -margin) >= -math.log(error)
+        return log_evidence_of_difference(one, other, -margin) >= -math.log(ERROR)
 
     return _least(shows)
 
 
-def bookings_to_show(
-    rate: float, limit: float, *, at_least: bool = True, error: float = ERROR, power: float = POWER
-) -> int | None:
+def bookings_to_show(rate: float, limit: float, *, at_least: bool = True) -> int | None:
     """
     How many bookings show at any look that a rate is at least, or at most, *limit*.
 
@@ -113,52 +101,42 @@ def bookings_to_show(
 
         at_least: Whether *limit* is the least that it may be, or the most.
 
-        error: How often it is ever shown although it is not so, at most.
-
-        power: How often it has been shown by then.
-
     Returns:
         None where *rate* is not on the right side of *limit*, or it takes more than a hundred million.
     """
     if (rate <= limit) if at_least else (rate >= limit):
         return None
     sign = -1 if at_least else 1
-    low, prior = NormalDist().inv_cdf(power), MOSTLY_GOOD if at_least else MOSTLY_NOT
+    low, prior = NormalDist().inv_cdf(POWER), MOSTLY_GOOD if at_least else MOSTLY_NOT
 
     def shows(bookings: int) -> bool:
         found = rate + sign * low * math.sqrt(rate * (1 - rate) / bookings)
         if (found <= limit) if at_least else (found >= limit):
             return False
-        return log_evidence(round(found * bookings), bookings, limit, prior) >= -math.log(error)
+        return log_evidence(round(found * bookings), bookings, limit, prior) >= -math.log(ERROR)
 
     return _least(shows)
 
 
-def days_to_compare(margin: float, *, spread: float = SPREAD, error: float = ERROR, power: float = POWER) -> int | None:
+def days_to_compare(margin: float) -> int | None:
     """
     How many service days show at any look that a planner that is as good as another does not seat fewer by *margin*.
 
     Args:
         margin: By which share it may seat fewer, above 0.
 
-        spread: The standard deviation of the differences of service days.
-
-        error: How often a planner that is worse by *margin* ever passes, at most.
-
-        power: How often an equal one has passed by then, about.
-
     Returns:
         None where it takes more than a hundred million.
     """
-    low, apart = NormalDist().inv_cdf(power), round(100 * spread)
+    low, apart = NormalDist().inv_cdf(POWER), round(100 * SPREAD)
 
     def shows(days: int) -> bool:
-        mean = -low * spread / math.sqrt(days)
+        mean = -low * SPREAD / math.sqrt(days)
         if mean <= -margin:
             return False
-        better = days * (1 + mean / spread) / 2
+        better = days * (1 + mean / SPREAD) / 2
         found = {apart: better, -apart: days - better}
-        return log_evidence_of_mean(found, -margin, above=True) >= -math.log(error)
+        return log_evidence_of_mean(found, -margin, above=True) >= -math.log(ERROR)
 
     return _least(shows)
 

@@ -261,20 +261,18 @@ class ShadowDays:
         self._read = read
         self._dry_run = dry_run
 
-    def compare(self, since: dt.datetime, *, restaurant_id: str | None = None) -> tuple[ComparedDay, ...]:
+    def compare(self, since: dt.datetime) -> tuple[ComparedDay, ...]:
         """
         Compare the days that are over and that nobody has compared yet.
 
         Args:
             since: Only bookings on which the shadow has had a verdict since then.
 
-            restaurant_id: Of that restaurant only; None for all.
-
         Raises:
             StoreUnavailableError: The store cannot be reached.
         """
         soon = self._store.now() + A_DAY  # What was told in this very moment counts, too.
-        query = MetricsQuery(since=since, until=soon, restaurant_id=restaurant_id)
+        query = MetricsQuery(since=since, until=soon)
         done = {(day.restaurant_id, day.date.isoformat(), day.candidate) for day in self.known(query)}
         answers: defaultdict[tuple[str, str, Owner], dict[str, _Answered]] = defaultdict(dict)
         for event in self._store.events_of(query, VERDICTS):

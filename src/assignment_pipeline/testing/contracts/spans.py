@@ -42,9 +42,9 @@ class Spans(StoreSuite):
 
     # The venue's buffers are six hours each. A stay of a day blocks its table for 36 hours.
 
-    def stay(self, store: AssignmentStore, booking: Booking, table: str = "T1") -> None:
-        """Have the booking at a table."""
-        self.commit(store, booking, *CONFIRM, tables=(table,), venue=make_venue(**BUFFERS))
+    def stay(self, store: AssignmentStore, booking: Booking) -> None:
+        """Have the booking at table T1."""
+        self.commit(store, booking, *CONFIRM, tables=("T1",), venue=make_venue(**BUFFERS))
 
     def test_a_long_stay_keeps_its_table_to_the_end(self, store: AssignmentStore, harness: StoreHarness) -> None:
         """Nobody is seated over the last minute of its buffer, and from the next one on anybody may be."""
