@@ -2,7 +2,7 @@
 The smallest thing that works: three tables and five bookings, no database.
 
 It shows what `assign` answers (tables, a retry, a case for a person), how to ask why, and that a cancellation gives
-its table to whoever waits for one.
+its table to a booking that waits for one.
 
     python examples/quickstart_in_memory.py
 """

@@ -33,7 +33,7 @@ def make_database() -> None:
 
 
 def reserve(house: str, guest: str, covers: int, starts_at: dt.datetime) -> str:
-    """Take a reservation, and see to it that it gets its tables; its id."""
+    """Take a reservation, and have its tables assigned; its id."""
     with coordinator() as site, psycopg.connect(DATABASE_URL) as connection:
         query = "INSERT INTO reservations (house, guest, covers, starts_at) VALUES (%s, %s, %s, %s) RETURNING id::text"
         [reservation_id] = connection.execute(query, (house, guest, covers, starts_at)).fetchone() or ()

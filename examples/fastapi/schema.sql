@@ -39,7 +39,7 @@ CREATE TABLE bookings (
 
 CREATE INDEX bookings_pending ON bookings (start_at, id) WHERE status = 'pending';
 
--- Tables that are taken for a while, whoever gave them away: the planner that is being replaced, the staff, the pipeline.
+-- Tables that are taken for a while: given away by the planner that is being replaced, the staff, or the pipeline.
 CREATE TABLE seats (
     restaurant_id uuid NOT NULL,
     label text NOT NULL,

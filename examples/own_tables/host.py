@@ -39,7 +39,7 @@ class ReservationHost:
     """
     Reads the application's tables, and writes into them what the pipeline has decided.
 
-    The connection is whoever's transaction it is: the store's, or the application's own inside `joined`. Rows are
+    The connection is in the caller's transaction: the store's, or the application's own inside `joined`. Rows are
     unpacked, because that works whatever row factory the connection has. Nothing here commits or rolls back.
     """
 

@@ -128,7 +128,7 @@ def test_bookings_that_went_another_way_are_told(well, said):
         Rollout(store, clock=Earlier(40)).list_restaurants(actor="anna", reason="a test", always=[])
     code, out = said("rollout", "watch", "--once", "--db", well)
     assert (code, "Rolled back" in out) == (1, False)
-    assert "UNHEALTHY: r-1 is off, and pipeline saw to 30 bookings as if it were active" in out
+    assert "UNHEALTHY: r-1 is off, and pipeline answered for 30 bookings as if it were active" in out
     assert json.loads(said("rollout", "watch", "--once", "--db", well, "--json")[1])["unhealthy"].startswith(
         "r-1 is off"
     )

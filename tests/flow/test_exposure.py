@@ -109,7 +109,7 @@ def test_workers_that_do_not_follow_are_found():
     assert found.numbers == {"elsewhere": len(elsewhere), "bookings": 20}
     assert found.answer is Answer.UNHEALTHY
     first = min(elsewhere)
-    assert found.missing.startswith(f"{first} is off, and pipeline saw to 1 booking as if it were active; ")
+    assert found.missing.startswith(f"{first} is off, and pipeline answered for 1 booking as if it were active; ")
     assert recompute(Verdict.read(found.document()), 0) is Answer.UNHEALTHY
     with pytest.raises(RolloutRefusedError, match="exposure says unhealthy"):
         town.rollout.advance(actor="anna")
@@ -125,7 +125,7 @@ def test_a_shadow_that_never_ran_is_found():
     town.a_round()
     found = town.verdicts()[EXPOSURE]
     assert found.numbers == {"elsewhere": 20, "bookings": 20}
-    assert "r-0 is shadow, and legacy saw to 1 booking as if it were off" in found.missing
+    assert "r-0 is shadow, and legacy answered for 1 booking as if it were off" in found.missing
 
 
 def test_what_ran_before_a_change_was_right_then():

@@ -82,7 +82,7 @@ class Booking(models.Model):
 
 
 class Seat(models.Model):
-    """A table that is taken for a while, whoever gave it away."""
+    """A table that is taken for a while, by a planner or the staff."""
 
     class By(models.TextChoices):
         """Who gave it away."""

@@ -28,7 +28,7 @@ def conninfo() -> str:
 @functools.cache
 def coordinator() -> Coordinator:
     """This process's coordinator; the environment says where the pipeline is in charge."""
-    if not apps.ready:  # Nobody but ``manage.py`` and servers sees to that.
+    if not apps.ready:  # Only ``manage.py`` and servers have done that.
         django.setup()
     from reservations.legacy import plan  # noqa: PLC0415 - it has models, which Django has to load first
 

@@ -39,7 +39,7 @@ class PipelineTestCase(TransactionTestCase):
     flag = "true"
 
     def setUp(self) -> None:
-        """A table for two, and two for four of which one is next to it."""
+        """A table for two, one for four next to it, and another one for four."""
         environment = mock.patch.dict(os.environ, {FLAG: self.flag})
         environment.start()
         self.addCleanup(environment.stop)
@@ -61,7 +61,7 @@ class PipelineTests(PipelineTestCase):
     """Where the pipeline is in charge."""
 
     def test_a_booking_gets_its_tables(self) -> None:
-        """The row says so, and so do the seats, for whoever looks at them."""
+        """The row says so, and so do the seats."""
         row = self.book(2)
         assert (row.status, row.tables) == ("confirmed", ("T1",))
         assert [change.to_state for change in pipeline.coordinator().history(str(row.id))][-1] == "confirmed"

@@ -228,7 +228,7 @@ class Volume:
 
     @property
     def rate(self) -> float | None:
-        """Told of, of all; None of none."""
+        """The share of the bookings that had an event; None of none."""
         return _share(self.told, self.bookings)
 
 

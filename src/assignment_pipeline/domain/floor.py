@@ -50,7 +50,7 @@ class Table(Printed):
 
         capacity: Its seats, from 1 to 500.
 
-        label: What people call it; the id unless told otherwise. Shown wherever a person reads.
+        label: What people call it, and what they are shown; the id unless told otherwise.
 
         min_party_size: The smallest party that may sit at it alone.
 

@@ -292,7 +292,7 @@ def _both_open(one: ServicePeriod, other: ServicePeriod, later: dt.timedelta) ->
 
 
 def apart(_: object, attribute: Any, periods: tuple[ServicePeriod, ...]) -> None:
-    """Service periods of which no two share time on a day."""
+    """Service periods that share no time on any day."""
     each(kind(ServicePeriod))(_, attribute, periods)
     for place, one in enumerate(periods):
         for other in periods[:place]:
@@ -403,7 +403,7 @@ def into_the_day_after(periods: Sequence[ServicePeriod], special_days: Sequence[
 
 
 def each_date_once(_: object, attribute: Any, days: tuple[SpecialDay, ...]) -> None:
-    """Special days of which no two are about the same date."""
+    """Special days that have no date in common."""
     each(kind(SpecialDay))(_, attribute, days)
     ordered = sorted(days, key=lambda day: day.first)
     for before, after in itertools.pairwise(ordered):

@@ -16,7 +16,7 @@ from assignment_pipeline.domain.result import LegacyResult, Outcome, Reason
 
 
 class ShadowVerdict(enum.StrEnum):
-    """How the pipeline's answer compares with legacy's, whichever of the two is the candidate."""
+    """How the pipeline's answer compares with legacy's; either of the two may be the candidate."""
 
     MATCH = "match"
     """The same tables, or none on both sides."""

@@ -1,4 +1,4 @@
-"""How the flows behave, wherever it is not a restaurant's policy."""
+"""How the flows behave, beside what each restaurant's policy says."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ class Settings(Printed):
         in_flight: What becomes of bookings that wait where the pipeline is switched off, or to shadow. Held tables
             wait for their confirmation either way.
 
-        handover_timeout: When a person is asked to see to a booking that was handed over, and of which nothing has
-            come. Longer than the planner that the pipeline replaces may take.
+        handover_timeout: After what time without an answer a booking that was handed over goes to manual review.
+            Longer than the planner that the pipeline replaces may take.
 
         takeover: When the pipeline answers for bookings that legacy has seated. With ``on_touch``, `reassign`,
             `seated`, `left`, `no_show`, `extend`, `pin` and `unpin` first take such a booking over where the pipeline

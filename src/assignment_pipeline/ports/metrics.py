@@ -43,7 +43,7 @@ class MetricsStore(Protocol):
 
     def ran(self, query: MetricsQuery) -> Mapping[str, Mapping[Group, int]]:
         """
-        How many bookings each planner saw to in a window at each restaurant, by what the flags said to it.
+        How many bookings each planner answered for in a window at each restaurant, by what the flags said to it.
 
         The pipeline's are those with a transition that no person made and no shadow rehearsed; legacy's are those that
         it answered. What has no mode is left out.

@@ -24,10 +24,10 @@ class RolloutStore(Protocol):
 
     def revise(self, revision: RolloutRevision, events: Sequence[Event] = ()) -> RolloutRevision:
         """
-        Put *revision* in force, and tell *events* of it in the same transaction.
+        Put *revision* in force, and keep *events* about it in the same transaction.
 
         Once it has returned, no commit lands that was planned under a generation before it. A change that is in force
-        already, because the answer to it was lost, is not made again: then it only sees to that.
+        already, because the answer to it was lost, is not made again; what was said of commits holds all the same.
 
         Args:
             revision: Its generation is one more than that in force; `created_at` is set by the store.

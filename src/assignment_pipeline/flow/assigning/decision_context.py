@@ -222,7 +222,7 @@ class DecisionContext(Printed):
         """
         What is taken for a booking beside the tables of its record.
 
-        The booking itself may have these tables. A commit finds them taken for everybody else, wherever it moves.
+        The booking itself may have these tables. A commit finds them taken for everybody else, also once it has moved.
         """
         rows = [row for row in self.loaded.taken if row.booking_id == booking_id]
         if not rows:
@@ -298,7 +298,7 @@ def _decided(context: DecisionContext, target: Target, decide: Decide) -> Flow[T
 
 
 def _is_over_hold(context: DecisionContext) -> bool:
-    """Whether the sweep has come for a hold that nobody confirmed: it ends, wherever its booking has gone."""
+    """Whether the sweep has come for a hold that nobody confirmed: it ends, also if its booking has moved away."""
     return context.call.is_sweep and context.record is not None and context.record.state is AssignmentState.ASSIGNED
 
 

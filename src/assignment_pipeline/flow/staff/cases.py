@@ -56,7 +56,7 @@ def review_cases(query: RecordQuery, settings: Settings) -> Flow[ReviewCases]:
 
 
 def _conflicts(restaurant_id: str | None, settings: Settings) -> Flow[list[ReviewCase]]:
-    """The bookings whose tables another party still sits at, at a restaurant or wherever somebody sits."""
+    """The bookings at whose tables another party still sits: at a restaurant, or at all of them."""
     sitting = yield from who_sits(restaurant_id)
     found: list[ReviewCase] = []
     for place in sorted({record.restaurant_id for record in sitting}):

@@ -41,7 +41,7 @@ NEVER_ALLOWED = frozenset({Rule.TAKEN, Rule.UNKNOWN_TABLE})
 """Two parties at one table, and a table that is not there: no person may allow these."""
 
 _OF_THE_TIME = frozenset({Rule.OUTSIDE_SERVICE, Rule.NOT_AN_ARRIVAL, Rule.PACING, Rule.IN_PAST})
-"""The rules that a party keeps or breaks wherever it sits: its time stays as it is."""
+"""The rules about the time of a party: other tables change nothing about them."""
 
 
 def allowed_rules(allow: Collection[str]) -> frozenset[Rule]:
@@ -312,7 +312,7 @@ def closer_turns(
 
 
 def _request(context: DecisionContext, move: Move) -> SeatingRequest:
-    """The party as it sits, or will: at its own time, wherever it goes."""
+    """The party at its own time, which a move does not change."""
     record = context.loaded.records.get(move.booking_id)
     if record is None:
         raise BookingNotFoundError(move.booking_id)

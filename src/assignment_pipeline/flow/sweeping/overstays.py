@@ -20,7 +20,7 @@ def name_overstays(told: set[str], settings: Settings, errors: list[tuple[str, s
     """
     Tell of each booking whose tables a party sits at that is not expected to have left by then.
 
-    An event has the same id from whichever process it comes, so that a store keeps one.
+    An event has the same id in every process, so that a store keeps one.
 
     Args:
         told: The ids of those that this process has reported. The flow updates it.

@@ -34,7 +34,7 @@ def look_at_unfinished(
     """
     Look at *limit* of the records that are not settled and not due, or in review: each sweep at the next ones.
 
-    A review ends when its booking's time is over, wherever the pipeline is in charge. A booking is due again once the
+    Where the pipeline is in charge, a review ends when its booking's time is over. A booking is due again once the
     host calls it pending again, its row is mended, or the pipeline is back. So is what legacy was handed and has not
     answered, also where the pipeline is off: a person decides on it.
 

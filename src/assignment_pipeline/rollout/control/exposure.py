@@ -68,7 +68,7 @@ class Elsewhere:
 
         said: What the flags said.
 
-        ran: Which planner saw to them, and what its flags said to it.
+        ran: Which planner answered for them, and what its flags said to it.
 
         bookings: How many.
     """
@@ -83,15 +83,15 @@ class Elsewhere:
         """The same for people."""
         owner, mode = self.ran
         heard = mode.value if mode else "nothing"
-        saw_to = f"{owner.value} saw to {count(self.bookings, 'booking')}"
-        return f"{self.restaurant_id} is {self.said.value}, and {saw_to} as if it were {heard}"
+        answered = f"{owner.value} answered for {count(self.bookings, 'booking')}"
+        return f"{self.restaurant_id} is {self.said.value}, and {answered} as if it were {heard}"
 
 
 def stretches_of(revisions: Sequence[RolloutRevision], since: dt.datetime, now: dt.datetime) -> tuple[Stretch, ...]:
     """
     The stretches of a phase, oldest first.
 
-    Those of which the settings cannot be read are left out. So are those that were over before every worker had read
+    Stretches whose settings cannot be read are left out. So are those that were over before every worker had read
     them: a phase is entered, and then its lists are made.
 
     Args:
@@ -147,7 +147,7 @@ def split(store: MetricsStore, stretches: Sequence[Stretch], now: dt.datetime) -
 
 
 def moved(stretches: Sequence[Stretch], restaurants: Iterable[str], salt: str = DEFAULT_SALT) -> frozenset[str]:
-    """The restaurants of which the flags said different things in one phase: they are on both sides."""
+    """The restaurants for which the flags said different things in one phase: they are on both sides."""
     if len(stretches) <= 1:
         return frozenset()
     return frozenset(name for name in restaurants if len({each.mode(name, salt) for each in stretches}) > 1)

@@ -70,7 +70,7 @@ class Criterion:
 
         optional: Whether it is asked for only once anything is counted for it.
 
-        bound: `at_least` or `at_most`, whichever was given.
+        bound: The one of `at_least` and `at_most` that was given.
 
         acceptable: The bound, less the margin.
     """
@@ -143,8 +143,8 @@ class Phase:
 
         min_time: How long it takes at least.
 
-        own_days: How many service days have to be there of which four of five bookings are the pipeline's: before that
-            it plans around what legacy has seated.
+        own_days: How many service days there have to be on which four of five bookings are the pipeline's. Before
+            that, it plans around what legacy has seated.
 
         criteria: What has to hold before the next.
 
@@ -199,7 +199,7 @@ _SUPPORT = SignOff("support", "no customer has complained")
 _ON_CALL = SignOff("on-call", "there was no incident")
 
 ROLLBACK = Phase(name="rollback", title="Rollback: off everywhere", settings=FlagSettings())
-"""Off, from wherever the rollout was; what is on again has been entered again."""
+"""Off. Every phase may be rolled back to it; to go on, a phase is entered again."""
 
 PHASES: Mapping[str, Phase] = {
     phase.name: phase

@@ -28,14 +28,14 @@ _MOST_NAMED = 5
 
 
 def asked_of(found: Mapping[str, Mapping[Group, Outcomes]], restaurants: Iterable[str]) -> int:
-    """How many asked at these restaurants, whoever answered."""
+    """How many bookings asked for tables at these restaurants, of either planner."""
     return sum(came.asked for name in restaurants for came in found.get(name, {}).values())
 
 
 @attrs.frozen
 class OpenDay:
     """
-    How many asked at each restaurant on a day. One at which nobody did was closed, or is not told of.
+    How many bookings asked for tables at each restaurant on a day. One without any was closed, or has no events.
 
     Attributes:
         asked: The bookings, by restaurant.

@@ -103,7 +103,7 @@ Gates = Callable[[Phase, dt.datetime, dt.datetime], Sequence[Verdict]]
 """
 What measures a phase's criteria: given the phase, since when the rollout has been in it, and the time now.
 
-It answers with one verdict for each of `Phase.criteria`: of the optional ones, for those of which anything was counted.
+It answers with one verdict for each of `Phase.criteria`, of the optional ones only if anything was counted for them.
 The time in the phase and the sign-offs are not its business.
 """
 

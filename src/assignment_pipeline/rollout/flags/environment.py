@@ -124,8 +124,8 @@ def variables_of(settings: FlagSettings) -> dict[str, str]:
     """
     What to set in the environment for those flags, by the variables' names.
 
-    Always the two switches and the limit; a percentage wherever what it covers is switched on, so that none is left
-    over from before; and the lists that name anybody.
+    Always the two switches and the limit; a percentage where what it covers is switched on, so that none is left over
+    from before; and the lists that name anybody.
     """
     wanted = [*_SWITCHES, "max_parallel"]
     wanted += ["percent"] if settings.enabled else []

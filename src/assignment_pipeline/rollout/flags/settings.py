@@ -86,7 +86,7 @@ class Explanation(Printed):
 @attrs.frozen(kw_only=True, repr=False)
 class FlagSettings(Printed):
     """
-    The flags as they stand, wherever they came from.
+    The flags as they stand, from any source.
 
     Attributes:
         enabled: Whether the pipeline is in charge of its cohort.

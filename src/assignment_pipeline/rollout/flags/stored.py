@@ -63,8 +63,7 @@ class StoreFlags(processes.Watched):
         on_error: Told once of each failure to read: of the database (`StoreUnavailableError`, ...) or of what is in it
             (`FlagError`). It is logged besides. What it raises is logged too.
 
-        sink: Told of settings that cannot be read, in an event; the store itself, if it is an `EventSink`, unless
-            told otherwise.
+        sink: Gets an event about settings that cannot be read; by default the store itself, if it is an `EventSink`.
 
         clock: What measures how old the last answer is.
 

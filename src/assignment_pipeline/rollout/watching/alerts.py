@@ -142,7 +142,7 @@ def evaluate(
 
         restaurant_id: Whose they are; None for all.
 
-        announced: The event that told of its firing.
+        announced: The event about its firing.
 
         from_start: Whether they begin with the rollout's last change.
 
@@ -320,7 +320,7 @@ class Alerts:
 
     @staticmethod
     def _start(rule: AlertRule, since: dt.datetime) -> dt.datetime:
-        """The first stretch of which nothing belongs to what the rollout was before."""
+        """The first stretch with nothing in it from before the rollout's last change."""
         return _ceiling(since + SETTLING) if metric_named(rule.metric).settles else _ceiling(since)
 
     def _announced(self) -> Mapping[str, Event]:

@@ -58,7 +58,7 @@ class AlertRule:
 
         above: It is bad above that.
 
-        bound: The one or the other, whichever was given.
+        bound: The one of the two that was given.
 
         over: The time that is looked at, at least.
 

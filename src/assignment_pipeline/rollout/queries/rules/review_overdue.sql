@@ -1,4 +1,4 @@
--- Bookings of which the sweep has told that they wait for a person for too long, and that still do.
+-- Bookings that still wait for a person, and about which the sweep has said that they have waited for too long.
 SELECT count(*) AS value
 FROM assignment_pipeline.assignment_records r
 WHERE r.state = 'manual_review' AND EXISTS (
