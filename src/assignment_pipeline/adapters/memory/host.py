@@ -10,15 +10,11 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.record import (
-    AssignmentChange,
-)
+from assignment_pipeline.domain.record import AssignmentChange
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import VenueNotFoundError
-from assignment_pipeline.ports import (
-    Occupied,
-)
+from assignment_pipeline.ports import Occupied
 
 
 class MemoryHost:

@@ -215,7 +215,7 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
 
     def _bookings(self, booking_ids: Collection[str]) -> tuple[dict[str, Booking], frozenset[str]]:
         """See `read_bookings`; those of our own host at once."""
-        if len(booking_ids) > 1 and type(self.host) is MemoryHost:
+        if type(self.host) is MemoryHost:
             return self.host.bookings(booking_ids), frozenset()
         return read_bookings(partial(self._asked.booking, None), booking_ids)
 
@@ -568,18 +568,18 @@ class MemoryStore(Revisions, MemoryShadow, Measures, Audits):
             self._sitting[before.restaurant_id].discard(record.booking_id)
             self._of_day[before.restaurant_id][_day_of(before)].pop(record.booking_id, None)
         self._of_day[record.restaurant_id][_day_of(record)][record.booking_id] = None
-        if record.allocation is not None:
-            began, ended = record.allocation.blocked.minutes
-            self._longest = max(self._longest, ended // _DAY - began // _DAY)
-        if record.allocation is not None and record.allocation.sits:
+        held = record.allocation
+        if held is None:
+            return
+        minutes = held.blocked.minutes
+        day = minutes[0] // _DAY
+        self._longest = max(self._longest, minutes[1] // _DAY - day)
+        if held.sits:
             self._sitting[record.restaurant_id].add(record.booking_id)
+        at_that_time = self._days[record.restaurant_id].setdefault(day, {}).setdefault(minutes, {})
         for seat in _seats(record):
-            began, ended = seat.window.minutes
-            on_day = self._taken[record.restaurant_id].setdefault((seat.table_id, began // _DAY), {})
-            on_day[record.booking_id] = seat
-            self._longest = max(self._longest, ended // _DAY - began // _DAY)
-            there = self._days[record.restaurant_id].setdefault(began // _DAY, {})
-            there.setdefault(seat.window.minutes, {})[seat.table_id, record.booking_id] = seat
+            self._taken[record.restaurant_id].setdefault((seat.table_id, day), {})[record.booking_id] = seat
+            at_that_time[seat.table_id, record.booking_id] = seat
 
 
 def _day_of(record: AssignmentRecord) -> int:

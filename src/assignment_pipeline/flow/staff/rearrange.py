@@ -323,9 +323,8 @@ def _request(context: DecisionContext, move: Move) -> SeatingRequest:
         raise OtherTablesError(move.booking_id, "tables", move.origin, held.tables)
     if at_host is not None:
         require_restaurant(at_host, context.venue.id)
-    if at_host is not None and at_host.status == CANCELLED and not held.sits:
-        raise StaleRecordError(move.booking_id, "booking")
-    if at_host is not None:
+        if at_host.status == CANCELLED and not held.sits:
+            raise StaleRecordError(move.booking_id, "booking")
         require_restaurant(at_host, record.restaurant_id)
     booking = at_host or record.booking
     if booking is None:
