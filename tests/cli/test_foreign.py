@@ -91,6 +91,34 @@ def test_what_does_not_belong_in_a_column(cli, small, db, column, value):
     assert refusals(cli, small, db)
 
 
+LONG = "x" * 201
+OVER = ("--from", "2020-05-18T12:00+02:00", "--until", "2020-05-18T13:00+02:00")
+ANN = ("--actor", "ann")
+WRONG = {
+    "RESTAURANT": (("metrics", "--restaurant", LONG), ("reoptimize", "--restaurant", LONG, "--date", "2031-05-17")),
+    "BOOKING": (("service", "confirm", LONG, *ANN), ("service", "reinstate", LONG, *ANN)),
+    "block_id": (("tables", "unblock", "corner", LONG, *ANN),),
+    "--zone": (("availability", "--restaurant", "corner", "--date", "2031-05-17", "--zone", ""),),
+    "--until": (("tables", "block", "corner", "W1", *OVER, *ANN, "--reason", "leak"),),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), [(name, words) for name, several in WRONG.items() for words in several])
+def test_a_wrong_argument_is_not_said_of_the_database(cli, db, name, words):
+    """It is named, and what it may be."""
+    ended = cli(*words, "--db", db)
+    assert (ended.code, ended.complaint.partition(": expected ")[0]) == (2, name)
+
+
+def test_a_wrong_row_is_not_said_of_an_argument(cli, small, db):
+    """Where the same error comes of what a table holds, the line names the database."""
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE assignment_records SET booking = json_set(booking, '$.party_size', 0)")
+    for words in (("seated", "ada"), ("party-changed", "ada", "3")):
+        assert cli("service", *words, *ANN, "--db", db).complaint.startswith(f"{db}: expected data as this version")
+
+
 @pytest.mark.parametrize(
     "table", ["assignment_records", "booking_table_assignments", "booking_assignment_state_history", "table_blocks"]
 )

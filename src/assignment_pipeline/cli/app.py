@@ -24,6 +24,8 @@ from assignment_pipeline.cli.failures import (
     NO,
     RefusedError,
     application_frames,
+    as_input,
+    is_of_input,
     raised,
 )
 from assignment_pipeline.cli.output import complain
@@ -206,6 +208,8 @@ def _failed(error: Any, arguments: Sequence[str], *, show: bool) -> int:
         if type(error).__name__ != "NoArgsIsHelpError":  # That one has printed the help.
             complain(f"{words}: {sentence(error, command)} ({words} --help tells more)")
         return BAD_INPUT
+    if is_of_input(error):
+        error = as_input(error)
     if show and (error.__cause__ is not None or not isinstance(error, AssignmentPipelineError)):
         traceback.print_exception(error)
     if isinstance(error, AssignmentPipelineError):

@@ -24,7 +24,7 @@ from assignment_pipeline.cli.output import print_json, stdout
 from assignment_pipeline.cli.wiring import AppOption, DbOption, JsonOption, opened
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.availability import TAKEN, Availability, Slot, SlotStatus, sentence_of_slot
-from assignment_pipeline.domain.booking import MAX_PARTY, Booking, SeatingPreference
+from assignment_pipeline.domain.booking import MAX_PARTY, SeatingPreference
 from assignment_pipeline.errors import InvalidValueError
 
 _T = TypeVar("_T")
@@ -78,13 +78,11 @@ def availability(
     if not day <= last < day + MOST_DAYS * DAY:
         refuse("--until", f"a date from {day} on, fewer than {MOST_DAYS} days later", repr(until))
     wishes: dict[str, Any] = {"seating": seating, "zone": zone, "accessible": accessible, "channel": channel}
-    try:  # Before anything is opened: what is wrong then is not what a database holds.
-        asked_at = "the file's" if restaurant is None else restaurant
-        Booking("new", asked_at, 1, dt.datetime.combine(day, dt.time(), dt.UTC), **wishes)
-    except InvalidValueError as error:
-        refuse_value(error, restaurant_id="--restaurant", zone="--zone", channel="--channel")
     with _workplace(service_file, restaurant, app, db) as (coordinator, restaurant_id):
-        found = coordinator.availability(restaurant_id, day, sizes, **wishes, until=last)
+        try:
+            found = coordinator.availability(restaurant_id, day, sizes, **wishes, until=last)
+        except InvalidValueError as error:
+            refuse_value(error, restaurant_id="--restaurant", zone="--zone", channel="--channel")
     if as_json:
         print_json(document(found))
     elif until is None:

@@ -18,7 +18,7 @@ import attrs
 from assignment_pipeline.adapters import sqlite
 from assignment_pipeline.adapters.sqlite.naming import is_file_name
 from assignment_pipeline.cli.absent_host import AbsentHost
-from assignment_pipeline.cli.failures import BadInputError, raised, refuse
+from assignment_pipeline.cli.failures import BadInputError, is_of_input, raised, refuse
 from assignment_pipeline.domain.booking import Booking
 from assignment_pipeline.domain.venue import Venue
 from assignment_pipeline.errors import AssignmentPipelineError, InvalidValueError, SchemaMismatchError
@@ -187,7 +187,8 @@ def _readable(db: object) -> Iterator[None]:
     except AssignmentPipelineError:
         raise
     except Exception as error:
-        if not isinstance(error, _UNREADABLE) and type(error).__module__.partition(".")[0] not in _DRIVERS:
+        is_of_driver = type(error).__module__.partition(".")[0] in _DRIVERS
+        if is_of_input(error) or not (is_of_driver or isinstance(error, _UNREADABLE)):
             raise
         got = f"something else: it cannot be read ({raised(error)}; --traceback shows where)"
         raise BadInputError(str(db), "data as this version writes it", got) from error

@@ -51,7 +51,7 @@ def refuse(where: str, expected: str, got: str) -> NoReturn:
 
 def refuse_value(error: InvalidValueError, **names: str) -> NoReturn:
     """
-    Turn an input down that the library has refused.
+    Turn an input down that the library has refused. What is no input's fault is raised as it is: see `is_of_input`.
 
     Args:
         error: What it said.
@@ -59,9 +59,26 @@ def refuse_value(error: InvalidValueError, **names: str) -> NoReturn:
         names: What the command calls a value, by what the library calls it: an argument or an option.
 
     Raises:
-        BadInputError: Always.
+        BadInputError: Always, for an input.
     """
-    refuse({"booking_id": "BOOKING", **names}.get(error.field, error.field), error.expected, error.got)
+    raise as_input(error, **names) if is_of_input(error) else error
+
+
+def as_input(error: InvalidValueError, **names: str) -> BadInputError:
+    """What the library said of an input, about what the command calls it: see `refuse_value`."""
+    known = {"booking_id": "BOOKING", "restaurant_id": "RESTAURANT", **names}
+    return BadInputError(known.get(error.field, error.field), error.expected, error.got)
+
+
+def is_of_input(error: BaseException) -> bool:
+    """
+    Whether the library refused a value that a command passed to it, and not one that a row holds.
+
+    Rows are read by adapters and by an application's code. A value that neither has handled is the command's.
+    """
+    if not isinstance(error, InvalidValueError) or application_frames(error):
+        return False
+    return not any(frame.filename.startswith(_ADAPTERS) for frame in traceback.extract_tb(error.__traceback__))
 
 
 class RefusedError(AssignmentPipelineError):
@@ -81,6 +98,7 @@ class RefusedError(AssignmentPipelineError):
 
 
 _PACKAGE = str(Path(__file__).parents[1])
+_ADAPTERS = str(Path(_PACKAGE, "adapters"))
 _OTHERS = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), _PACKAGE, "<")
 _INSTALLED = {"site-packages", "dist-packages"}
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse
+from assignment_pipeline.cli.failures import GOOD, NO, RefusedError, refuse, refuse_value
 from assignment_pipeline.cli.labels import labels_of, tables_of
 from assignment_pipeline.cli.moments import local, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, print_result, result_document, say, stdout
@@ -302,8 +302,8 @@ def reject(
     """Reject a booking for good."""
     try:
         result = coordinator.reject(booking, actor=actor, reason=reason)
-    except ValueError:
-        refuse("--reason", "a short code such as guest_withdrew", repr(reason))
+    except InvalidValueError as error:
+        refuse_value(error, reason="--reason")
     if result.outcome is not Outcome.FAILED:
         raise nothing_done(result)
     print_result(result, f"Booking {booking!r} is turned down.", as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from assignment_pipeline.cli import words
-from assignment_pipeline.cli.failures import refuse
+from assignment_pipeline.cli.failures import refuse, refuse_value
 from assignment_pipeline.cli.labels import joined, labels_of
 from assignment_pipeline.cli.moments import local, read_time, zone_of
 from assignment_pipeline.cli.output import bare_table, print_json, say, stdout
@@ -16,6 +16,7 @@ from assignment_pipeline.cli.wiring import JsonOption, command, read_only
 from assignment_pipeline.coordinator import Coordinator
 from assignment_pipeline.domain.blocks import TableBlock
 from assignment_pipeline.domain.windows import TimeWindow
+from assignment_pipeline.errors import InvalidValueError
 
 app = typer.Typer(help="Take tables out of service and put them back.", no_args_is_help=True)
 
@@ -73,8 +74,8 @@ def block(
         refuse("--until", "a time after --from, both in the years 1970 to 9998", repr(end))
     try:
         result = coordinator.block(restaurant, table, window, zone=zone, actor=actor, reason=reason)
-    except ValueError:
-        refuse("--reason", "a short code such as maintenance", repr(reason))
+    except InvalidValueError as error:
+        refuse_value(error, reason="--reason", window="--until")
     if as_json:
         found = [_document(one) for one in result.blocks]
         blocks = found[0] if table is not None else {"zone": zone, "blocks": found}

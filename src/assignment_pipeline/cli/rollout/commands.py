@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from assignment_pipeline.cli.failures import NO, refuse
+from assignment_pipeline.cli.failures import NO, refuse, refuse_value
 from assignment_pipeline.cli.output import complain, print_json
 from assignment_pipeline.cli.rollout import standing as views
 from assignment_pipeline.cli.rollout.numbers import compared_in, print_with_headlines
@@ -232,8 +232,8 @@ def _valid(work: Any, **places: str) -> Any:
     try:
         return work()
     except InvalidValueError as error:
-        places = {"signed_off": "--signed-off-by", **places}
-        refuse(places.get(error.field, f"--{error.field.replace('_', '-')}"), error.expected, error.got)
+        option = f"--{error.field.replace('_', '-')}"
+        refuse_value(error, **{error.field: option, "signed_off": "--signed-off-by", **places})
 
 
 def _done(steering: Steering, revision: RolloutRevision, *, as_json: bool) -> None:
