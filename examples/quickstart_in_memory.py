@@ -53,7 +53,7 @@ def main() -> None:
     assert (seated.booking_id, seated.outcome, seated.tables) == ("dora", Outcome.CONFIRMED, ("T3",))
 
     waiting = [record.booking_id for record in coordinator.review_queue("chez-nous").records]
-    print("For a person to see to:", ", ".join(waiting))
+    print("For a person to decide:", ", ".join(waiting))
     assert waiting == ["emil"]
 
 

@@ -128,7 +128,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         }
         self._process.one_manager = locks is None and limiter is None and observer is None
         self._wiring = Wiring(self._process, ports)
-        self.shadow = self._cast(shadow)
+        self.shadow = self._shadow_runner(shadow)
         self._process.shadow = self.shadow
         self._process.reverses = self.shadow is not None and self.shadow.settings.reverse is not None
 
@@ -142,7 +142,7 @@ class BaseCoordinator(Generic[Store, Locks, Legacy]):
         if legacy is not None:
             require("legacy", legacy, ("__call__",), "a function of a Booking that answers a LegacyResult", sync=sync)
 
-    def _cast(self, wanted: Shadow | str | None) -> shadows.ShadowRunner | None:
+    def _shadow_runner(self, wanted: Shadow | str | None) -> shadows.ShadowRunner | None:
         shadow = Shadow.of(wanted)
         if shadow is None or (is_async(self.store) and not hasattr(self.store, "apart")):
             return None  # A loop's connections are of no use to a thread.

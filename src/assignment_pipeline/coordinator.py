@@ -141,7 +141,7 @@ class Coordinator(BaseCoordinator[AssignmentStore, LockManager, LegacyPlanner], 
         self.close()
 
     def close(self) -> None:
-        """Wait until the sinks have every event, and the shadow has seen to its cases."""
+        """Wait until the sinks have every event, and the shadow has looked at its cases."""
         if self.shadow is not None:
             self.shadow.close()
         self._process.close()
@@ -555,7 +555,7 @@ class AsyncCoordinator(BaseCoordinator[AnyStore, AnyLocks, AnyLegacy], AsyncStaf
         await self.close()
 
     async def close(self) -> None:
-        """Wait until the sinks have every event, and the shadow has seen to its cases."""
+        """Wait until the sinks have every event, and the shadow has looked at its cases."""
         import asyncio  # noqa: PLC0415 - sync hosts need not load it
 
         if self.shadow is not None:

@@ -329,7 +329,7 @@ def test_legacys_answers_are_for_backtests_only(cli, tmp_path, past):
 def test_a_databases_history_is_held_against_legacy(cli, day):
     """The bookings that legacy owns there, in the order in which it was asked; or that there are none."""
     none = cli("backtest", "--db", day)
-    assert (none.code, none.complaint) == (1, "The database has no booking that the legacy planner has seen to.")
+    assert (none.code, none.complaint) == (1, "The database has no booking that the legacy planner has answered for.")
     with SQLiteStore(day, host=StandaloneHost()) as store:
         steps = (Trigger.VERIFY, Trigger.ENQUEUE, Trigger.BEGIN, Trigger.SEAT, Trigger.CONFIRM)
         for name, tables in (("zoe", ("G1",)), ("bob", ("W1",))):

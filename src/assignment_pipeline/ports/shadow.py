@@ -59,7 +59,7 @@ class ShadowStore(Protocol):
         ...
 
     def drop_cases(self, case_ids: Sequence[str]) -> None:
-        """They have been seen to."""
+        """Delete cases that have been looked at."""
         ...
 
     def answered_since(self, restaurant_id: str, since: dt.datetime) -> frozenset[str]:

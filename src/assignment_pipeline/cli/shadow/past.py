@@ -115,7 +115,7 @@ def past_of(store: AssignmentStore, restaurant_id: str | None) -> tuple[PastServ
     require_restaurant(store, restaurant_id, found=bool(by_restaurant))
     if not by_restaurant:
         of = f" of restaurant {restaurant_id!r}" if restaurant_id else ""
-        raise RefusedError(f"The database has no booking{of} that the legacy planner has seen to.")
+        raise RefusedError(f"The database has no booking{of} that the legacy planner has answered for.")
     return tuple(_past_in(store, name, records) for name, records in sorted(by_restaurant.items()))
 
 

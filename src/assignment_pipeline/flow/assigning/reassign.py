@@ -76,7 +76,7 @@ def _seat_anew(context: DecisionContext, *, keep: bool) -> Flow[ToCommit | Assig
 
 
 def _is_legacys(context: DecisionContext) -> bool:
-    """Whether the host's own path makes the change: legacy has seen to the booking, and is not at work on it now."""
+    """Whether the host's own path makes the change: legacy answers for the booking, and is not at work on it now."""
     record, at_host = context.record, context.at_host
     if record is not None:
         return record.owner is Owner.LEGACY and record.state not in FINAL and not is_handed_over(record)

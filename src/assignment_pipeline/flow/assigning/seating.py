@@ -232,7 +232,7 @@ def close(context: DecisionContext, record: AssignmentRecord) -> ToCommit:
     took = context.call.elapsed()
     at_host = context.at_host or context.booking
     if at_host is not None and at_host.status != CANCELLED:
-        # Somebody else has seen to it, and what became of it is not ours to tell; but that the two differ is.
+        # Somebody else has settled it. What came of it is not ours to tell, but that the two differ is.
         rests = no_longer_due(
             context.call, record, preconditions(context.loaded, record.booking_id), disagreement(context)
         )

@@ -105,7 +105,7 @@ def _is_none_of_ours(record: AssignmentRecord) -> bool:
 
 
 def _spoken_for(call: Call, target: Target, record: AssignmentRecord) -> Flow[AssignmentResult]:
-    """The answer where somebody has seen to it, or is about to: legacy is not called beside them."""
+    """The answer where somebody has settled it, or is about to: legacy is not called beside them."""
     if record.owner is Owner.LEGACY:
         reason = Reason.TERMINAL_STATE if record.state in FINAL else Reason.OWNED_BY_LEGACY
         return (yield from call.answer(Outcome.NOOP, reason, record=record))

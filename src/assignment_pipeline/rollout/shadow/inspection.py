@@ -197,7 +197,7 @@ class Inspector:
         Args:
             case: The case.
 
-            later: Bookings of the restaurant that this process knows that planner to have seen to since.
+            later: Bookings of the restaurant for which that planner has answered since, as far as this process knows.
         """
         if case.pipeline is None:
             trial = rehearse(case, self._reading, self._engine, self._settings, self._now())

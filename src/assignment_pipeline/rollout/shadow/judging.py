@@ -73,7 +73,7 @@ def judge(case: ShadowCase, trial: Trial, engine: Engine, settings: Settings, la
 
         settings: How the flow behaved.
 
-        later: Other bookings of the restaurant that the planner in charge has seen to since.
+        later: Other bookings of the restaurant that the planner in charge has answered for since.
     """
     if trial.error is not None:
         return Judgement(
@@ -131,7 +131,7 @@ def _compared(
     if ours == theirs:
         return judgement
     if Rule.TAKEN in scored.broken:
-        # Whom legacy has seen to since is not among them: it has given a table away twice.
+        # Whom legacy has seated since is not among them: it has given a table away twice.
         return attrs.evolve(judgement, verdict=ShadowVerdict.INCOMPARABLE, kind=Incomparable.LEGACY_TABLES_TAKEN.value)
     if not ours or not theirs:
         kind = Difference.PIPELINE_ONLY if ours else Difference.LEGACY_ONLY

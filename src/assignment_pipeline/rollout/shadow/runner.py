@@ -151,7 +151,7 @@ class ShadowRunner(processes.Watched):
             self._dropped[case.booking.restaurant_id, case.candidate] += 1
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until every case has been seen to, at most *timeout* seconds; whether they have."""
+        """Wait until every case has been looked at, at most *timeout* seconds; whether they have."""
         until = None if timeout is None else time.monotonic() + timeout
         self._hurry.set()
         try:

@@ -120,7 +120,7 @@ class ShadowStoreContract:
         assert store.claim_cases(2, for_=MINUTE) == ()
 
     def test_what_nobody_saw_to_is_handed_out_again(self, store: Any, clock: FakeClock) -> None:
-        """With how often that was; what was seen to is gone."""
+        """With how often that was; what was looked at is gone."""
         store.put_cases([case_at(1), case_at(2)], most=10)
         store.claim_cases(2, for_=MINUTE)
         store.drop_cases(["c-001", "c-of-nobody"])
