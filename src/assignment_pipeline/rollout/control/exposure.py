@@ -13,7 +13,7 @@ from assignment_pipeline.domain.metrics import SETTLING, Group, MetricsQuery
 from assignment_pipeline.domain.record import Owner
 from assignment_pipeline.domain.result import Mode
 from assignment_pipeline.domain.rollout import RolloutRevision
-from assignment_pipeline.domain.wording import count
+from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.errors import FlagError
 from assignment_pipeline.ports import MetricsStore
 from assignment_pipeline.rollout.control.verdicts import Answer, Verdict
@@ -221,8 +221,7 @@ def exposure_lately(store: Any, *, salt: str = DEFAULT_SALT, restaurant_id: str 
 def judge_exposure(found: Sequence[Elsewhere], bookings: int) -> Verdict:
     """What it comes to: unhealthy, if a single one of so many went elsewhere."""
     wrong = sum(each.bookings for each in found)
-    missing = "; ".join(each.sentence for each in found[:_NAMED])
-    more = len(found) - _NAMED
+    missing = first_few([each.sentence for each in found], _NAMED, between="; ")
     return Verdict(
         metric=EXPOSURE,
         answer=answer_of(wrong),
@@ -230,7 +229,7 @@ def judge_exposure(found: Sequence[Elsewhere], bookings: int) -> Verdict:
         sample=bookings,
         threshold=0.0,
         direction="at_most",
-        missing=f"{missing}; and {more} more" if more > 0 else missing or None,
+        missing=missing or None,
         numbers={"elsewhere": wrong, "bookings": bookings},
     )
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from assignment_pipeline.domain.counts import Calls
 from assignment_pipeline.domain.metrics import PIPELINE, STUCK, Metrics, MetricsQuery
 from assignment_pipeline.domain.rollout import RolloutRevision
+from assignment_pipeline.domain.wording import first_few
 from assignment_pipeline.errors import MissingRightsError, SchemaMismatchError, StoreUnavailableError
 from assignment_pipeline.lifecycle import UNSETTLED, AssignmentState
 from assignment_pipeline.ports import MetricsStore, RecordPage, RecordQuery
@@ -183,12 +184,10 @@ def _waiting(day: Metrics) -> Finding:
 
 
 def _stuck(facts: Facts) -> Finding:
-    stuck, named = facts.day.backlog.stuck, facts.handed_out[:NAMED]
+    stuck, named = facts.day.backlog.stuck, facts.handed_out
     if not stuck:
         return good("stuck", "no booking is handed out over and over")
-    which = (
-        f": {', '.join(named)}" + (f", and {stuck - len(named)} more" if stuck > len(named) else "") if named else ""
-    )
+    which = f": {first_few(named, NAMED, of=stuck)}" if named else ""
     return wrong(
         "stuck",
         f"{stuck} bookings were handed out three times and more, and nothing came of it{which}",

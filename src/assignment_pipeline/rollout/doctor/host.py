@@ -13,7 +13,7 @@ from assignment_pipeline.domain.booking import CANCELLED, Booking
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.windows import MINUTE, TimeWindow, minute_of, written
-from assignment_pipeline.domain.wording import count
+from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.errors import AssignmentPipelineError, VenueNotFoundError
 from assignment_pipeline.lifecycle import WITH_TABLES, AssignmentState
 from assignment_pipeline.ports import (
@@ -382,6 +382,5 @@ def _findings(found: _Found, seen: str) -> Iterator[Finding]:
 
 
 def _wrong(check: str, ids: Sequence[str], cause: str, fix: str) -> Finding:
-    more = f", and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    evidence = f"{len(ids)}: {', '.join(ids[:NAMED])}{more}"
+    evidence = f"{len(ids)}: {first_few(ids, NAMED)}"
     return Finding(check=check, health=Health.WRONG, evidence=evidence, cause=cause, fix=fix)

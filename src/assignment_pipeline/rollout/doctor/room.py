@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assignment_pipeline.domain.room import conflicts
+from assignment_pipeline.domain.wording import first_few
 from assignment_pipeline.flow.effects import Flow
 from assignment_pipeline.flow.staff.room import Room, look, who_sits
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
@@ -28,12 +29,11 @@ def _conflicts(store: Any, restaurant_id: str) -> Iterator[Finding]:
     found = conflicts(here.loaded.venue, here.records, here.now)
     if not found:
         return
-    named = "; ".join(one.sentence.removesuffix(".") for one in found[:MOST])
-    more = f"; and {len(found) - MOST} more" if len(found) > MOST else ""
+    named = first_few([one.sentence.removesuffix(".") for one in found], MOST, between="; ")
     yield Finding(
         check="room",
         health=Health.WRONG,
-        evidence=f"{restaurant_id}: {named}{more}",
+        evidence=f"{restaurant_id}: {named}",
         cause="a party stays past its time, or nobody has said that it left",
         fix=f"call left for parties that have gone; assignment-pipeline service conflicts {restaurant_id} has ways out",
     )

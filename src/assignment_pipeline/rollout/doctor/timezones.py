@@ -9,7 +9,7 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from assignment_pipeline.domain.wording import count
+from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.ports import AssignmentContext, LoadQuery
 from assignment_pipeline.rollout.doctor.diagnosis import Finding, Health
 from assignment_pipeline.rollout.doctor.restaurants import Restaurants
@@ -46,12 +46,11 @@ def examine_timezones(store: KnowsZones, now: dt.datetime, restaurants: Restaura
     if hasattr(store, "offsets"):
         differing += _differing("the database server", ours, store.offsets(zones, moments), moments)
     if differing:
-        more = f"; and {len(differing) - NAMED} more" if differing[NAMED:] else ""
         return (
             Finding(
                 check="timezones",
                 health=Health.WRONG,
-                evidence="; ".join(differing[:NAMED]) + more,
+                evidence=first_few(differing, NAMED, between="; "),
                 cause="the system's time zone database, which wins over the package, is another release: "
                 "workers of other images read another time",
                 fix=fix,

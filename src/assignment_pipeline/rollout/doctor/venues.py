@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from assignment_pipeline.domain.windows import TimeWindow, minute_of
-from assignment_pipeline.domain.wording import count
+from assignment_pipeline.domain.wording import count, first_few
 from assignment_pipeline.flow.assigning.venue_audit import LAST
 from assignment_pipeline.planning.venue_audit import VenueAudit, audited
 from assignment_pipeline.ports import LoadQuery
@@ -27,14 +27,13 @@ def examine_venues(store: KnowsZones, now: dt.datetime, restaurants: Restaurants
         evidence = f"{count(checked, 'booking')} ahead, all by the rules of their restaurants: {restaurants}"
         return (Finding(check="venues", health=Health.GOOD, evidence=evidence),)
     rules = Counter(rule.value for _, one in broken for rule in one.rules)
-    named = ", ".join(f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken[:NAMED])
-    more = f" and {len(broken) - NAMED} more" if broken[NAMED:] else ""
+    named = first_few([f"{one.booking_id} at {audit.restaurant_id}" for audit, one in broken], NAMED)
     counts = ", ".join(f"{number} {rule}" for rule, number in rules.most_common())
     return (
         Finding(
             check="venues",
             health=Health.WRONG,
-            evidence=f"{len(broken)} of {checked} bookings ahead break rules ({counts}): {named}{more}",
+            evidence=f"{len(broken)} of {checked} bookings ahead break rules ({counts}): {named}",
             cause="the floor, the hours or the policy changed after they were seated",
             fix="list them with `audit --restaurant ID`; reassign, reoptimize or place them, or tell the guests",
         ),
