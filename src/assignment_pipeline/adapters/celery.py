@@ -285,11 +285,10 @@ def queue_of(restaurant_id: str, queues: Sequence[str]) -> str:
     The queue among *queues* that a restaurant's messages are in; for producers that only know the tasks' names.
 
     Raises:
-        ValueError: There are no queues.
+        InvalidValueError: There are no queues.
     """
     if not queues:
-        msg = "queues: expected at least one"
-        raise ValueError(msg)
+        raise InvalidValueError("queues", "at least one", "none")
     digest = hashlib.blake2b(restaurant_id.encode(), digest_size=8).digest()
     return queues[int.from_bytes(digest) % len(queues)]
 

@@ -6,7 +6,7 @@ import datetime as dt
 import enum
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -73,6 +73,17 @@ def require_moment(name: str, value: Any) -> dt.datetime:
         raise InvalidValueError(name, f"a time in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}", str(value))
     moment: dt.datetime = value.astimezone(dt.UTC)
     return moment
+
+
+def require_each_once(name: str, booking_ids: Sequence[str]) -> None:
+    """
+    Make sure that several things are about one booking each.
+
+    Raises:
+        InvalidValueError: Two are about the same.
+    """
+    if len(set(booking_ids)) != len(booking_ids):
+        raise InvalidValueError(name, "each booking once", repr(list(booking_ids)))
 
 
 def require_actor(actor: Any) -> None:

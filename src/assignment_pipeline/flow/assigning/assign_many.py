@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from assignment_pipeline.domain.booking import Booking
+from assignment_pipeline.domain.checks import require_each_once
 from assignment_pipeline.domain.policy import Reseat
 from assignment_pipeline.domain.result import AssignmentResult, Mode, Reason
 from assignment_pipeline.errors import (
@@ -38,7 +39,7 @@ def assign_many(
     every time, somebody would have to make room) is assigned one by one.
 
     Raises:
-        ValueError: A booking comes twice.
+        InvalidValueError: A booking comes twice.
     """
     answers: Answers = {}
     passed = Passed()
@@ -46,9 +47,7 @@ def assign_many(
     for booking in bookings:
         require_booking(booking)
         restaurants[booking.restaurant_id].append(booking)
-    if len({booking.id for booking in bookings}) != len(bookings):
-        msg = "bookings: expected each booking once"
-        raise ValueError(msg)
+    require_each_once("bookings", [booking.id for booking in bookings])
     for group in restaurants.values():
         for day in (yield from Apart(days(group))):
             answers.update((yield from Apart(assign_day(day, settings, passed))))

@@ -8,6 +8,7 @@ from typing import TypeVar
 import attrs
 
 from assignment_pipeline.domain.booking import CANCELLED
+from assignment_pipeline.domain.checks import require_each_once
 from assignment_pipeline.domain.floor import Occupied
 from assignment_pipeline.domain.record import AssignmentChange, AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Move, Reason
@@ -49,7 +50,7 @@ def allowed_rules(allow: Collection[str]) -> frozenset[Rule]:
     The rules that a person overrules, by their names.
 
     Raises:
-        ValueError: One is no rule, or cannot be allowed away.
+        InvalidValueError: One is no rule, or cannot be allowed away.
     """
     allowable = sorted(set(Rule) - NEVER_ALLOWED)
     unknown = [name for name in allow if name not in allowable]
@@ -84,13 +85,12 @@ class Wanted:
         The same, as a caller says it.
 
         Raises:
-            ValueError: There are no moves, one booking is to move twice, or *allow* names no rule.
+            InvalidValueError: There are no moves, one booking is to move twice, or *allow* names no rule.
         """
         given = tuple(moves)
         if not given or not all(isinstance(move, Move) for move in given):
             raise InvalidValueError("moves", "one Move or more", repr(given))
-        if len({move.booking_id for move in given}) != len(given):
-            raise InvalidValueError("moves", "each booking once", repr([move.booking_id for move in given]))
+        require_each_once("moves", [move.booking_id for move in given])
         empty = next((move for move in given if not move.tables), None)
         if empty is not None:
             raise InvalidValueError("moves", "tables for each booking", f"none for {empty.booking_id!r}")

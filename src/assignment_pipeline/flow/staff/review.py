@@ -10,13 +10,14 @@ import attrs
 
 from assignment_pipeline.domain.allocation import Allocation
 from assignment_pipeline.domain.booking import Booking
-from assignment_pipeline.domain.checks import as_tuple, code
+from assignment_pipeline.domain.checks import as_tuple, code, require_each_once
 from assignment_pipeline.domain.record import AssignmentRecord, Owner
 from assignment_pipeline.domain.result import AssignmentResult, Decision, Move, Outcome, Plan, Reason
 from assignment_pipeline.domain.windows import TimeWindow
 from assignment_pipeline.errors import (
     BookingNotFoundError,
     IllegalTransitionError,
+    InvalidValueError,
     NoTablesError,
     PartySitsError,
     StaleRecordError,
@@ -97,7 +98,7 @@ def reject(
         BookingNotFoundError: It has no record.
         OtherRestaurantError: It is a booking of another restaurant than *restaurant_id*.
         IllegalTransitionError: It is confirmed, or has ended already.
-        ValueError: *reason* is not a code.
+        InvalidValueError: *reason* is not a code.
     """
     _Rejection(reason)
     call = yield from Call.by_person((booking_id, restaurant_id or ""), MANUAL, actor=actor)
@@ -185,11 +186,9 @@ class Placement:
         The same, as a caller says it.
 
         Raises:
-            ValueError: *allow* names no rule, or one that cannot be allowed away; or one booking is to move twice.
+            InvalidValueError: *allow* names no rule, or one that cannot be allowed away; or a booking is to move twice.
         """
-        if len({move.booking_id for move in moves}) != len(moves):
-            msg = "moves: expected each booking once"
-            raise ValueError(msg)
+        require_each_once("moves", [move.booking_id for move in moves])
         return cls(
             table_ids=as_tuple(tables),
             expect_version=expect_version,
@@ -212,12 +211,11 @@ def place(booking: Booking, wanted: Placement, settings: Settings, *, actor: str
         PlacementRefusedError: The tables break rules that were not allowed away.
         StaleRecordError: The record is not at the version that was expected, or one that is to move has moved on.
         TableConflictError: Somebody else has one of the tables.
-        ValueError: The booking is to make room for itself.
+        InvalidValueError: The booking is to make room for itself.
     """
     require_booking(booking)
     if any(move.booking_id == booking.id for move in wanted.moves):
-        msg = f"moves: expected other bookings than {booking.id!r}"
-        raise ValueError(msg)
+        raise InvalidValueError("moves", f"other bookings than {booking.id!r}", "it among them")
     call = yield from Call.by_person((booking.id, booking.restaurant_id), MANUAL, actor=actor)
     return (yield from guarded(call, settings, _place(call, booking, settings, wanted)))
 
